@@ -1,0 +1,269 @@
+"""Everything that can be set, as one typed tree: YAML in, YAML out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.graph.build import GraphConfig
+from kgrec.models.ease import AttributeEASEConfig, EASEConfig
+from kgrec.models.item_knn import ItemKNNConfig
+from kgrec.models.popular import MostPopularConfig
+from kgrec.text.source import DEFAULT_MODEL
+from kgrec.training.link_prediction import LinkPredictionConfig
+from kgrec.training.loop import TrainingConfig
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TableConfig(_Section):
+    """A table of items or of users."""
+
+    path: str = Field(description="CSV, TSV or Parquet file, relative to data.root.")
+    id: str | None = Field(default=None, description="Id column; item_id or user_id by default.")
+    title: str | None = Field(default=None, description="Title column; `title` where there is one.")
+    categories: tuple[str, ...] = Field(default=(), description="Columns that become nodes.")
+    numbers: tuple[str, ...] = Field(default=(), description="Columns that become features.")
+    separator: str = Field(default="|", description="Between several values of a category.")
+
+
+class DataConfig(_Section):
+    """Where the data lies and how it is read."""
+
+    root: str = Field(
+        default=".", description="Folder of all paths below, relative to the current folder."
+    )
+    format: Literal["files", "recbole"] = Field(
+        default="files",
+        description="`files`: graph, tables and links as named below; `recbole`: atomic files "
+        "<recbole>.{train,valid,test}.inter, .kg and .link.",
+    )
+    recbole: str | None = Field(default=None, description="Path of the atomic files, less suffix.")
+    graph: tuple[str, ...] | str | None = Field(default=None, description="RDF file or files.")
+    links: str | None = Field(
+        default=None, description="Table of item_id and iri; None: item ids are IRIs."
+    )
+    interactions: str | None = Field(default=None, description="Table of interactions.")
+    user: str = Field(default="user_id", description="User column of the interactions.")
+    item: str = Field(default="item_id", description="Item column, also of the links.")
+    iri: str = Field(default="iri", description="IRI column of the links.")
+    rating: str | None = "rating"
+    timestamp: str | None = "timestamp"
+    positive: str | None = Field(default=None, description="Such as `rating >= 4`; None: all rows.")
+    duplicates: Literal["last", "first", "error"] = "last"
+    items: TableConfig | None = None
+    users: TableConfig | None = None
+    split: Literal["random", "temporal", "cold_items"] = "random"
+    splits: str | None = Field(
+        default=None,
+        description="Folder with one folder per split, each with train.csv, valid.csv and "
+        "test.csv; None: the interactions are split here.",
+    )
+    valid: float = Field(default=0.1, ge=0, lt=1, description="Share of the validation part.")
+    test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
+
+
+class TextConfig(_Section):
+    """How entities become text, and text vectors."""
+
+    model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
+    languages: tuple[str, ...] = Field(
+        default=("en", ""), description="Preferred languages of labels; '' is none given."
+    )
+    entities: bool = Field(
+        default=True,
+        description="Whether entities and attribute values get vectors, or items only.",
+    )
+    cache: str | None = Field(
+        default=None, description="Folder of cached vectors; None: the user's cache folder."
+    )
+
+
+class MostPopularChoice(MostPopularConfig):
+    """Most popular items."""
+
+    name: Literal["most_popular"]
+
+
+class ItemKNNChoice(ItemKNNConfig):
+    """Item k-nearest-neighbours."""
+
+    name: Literal["item_knn"]
+
+
+class EASEChoice(EASEConfig):
+    """EASE."""
+
+    name: Literal["ease"]
+
+
+class AttributeEASEChoice(AttributeEASEConfig):
+    """EASE with the graph's attributes as extra rows."""
+
+    name: Literal["attribute_ease"]
+
+
+class LinkPredictionChoice(LinkPredictionConfig):
+    """kgrec's link predictor."""
+
+    name: Literal["link_prediction"] = "link_prediction"
+
+
+ModelChoice = Annotated[
+    LinkPredictionChoice | EASEChoice | AttributeEASEChoice | ItemKNNChoice | MostPopularChoice,
+    Field(discriminator="name"),
+]
+
+
+class Config(_Section):
+    """One training run.
+
+    Attributes:
+        data: What is read.
+        text: How text becomes vectors; None: no text is used.
+        graph: What of the knowledge graph is used.
+        model: The model, chosen by `name`.
+        seed: Seeds the split, the initial weights and all draws of the training.
+    """
+
+    data: DataConfig
+    text: TextConfig | None = TextConfig()
+    graph: GraphConfig = GraphConfig()
+    model: ModelChoice = LinkPredictionChoice()
+    seed: int = 0
+
+    def seeded_model(self) -> ModelChoice:
+        """Return the model's settings with the run's seed in them."""
+        if not isinstance(self.model, LinkPredictionChoice):
+            return self.model
+        training: TrainingConfig = self.model.training.model_copy(update={"seed": self.seed})
+        return self.model.model_copy(update={"training": training})
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file and apply `key=value` overrides, such as `data.split=temporal`.
+
+    Values of overrides are read as YAML. An unknown key is an error that names the nearest one.
+
+    Raises:
+        ConfigError: The file is missing or no YAML, or a key or value is wrong.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ConfigError(
+            f"The config file {path} does not exist." + did_you_mean(path.name, beside)
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The config file {path} cannot be read: {error}") from error
+    tree = _parse(text, str(path))
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
+    for override in overrides:
+        _override(tree, override)
+    return make_config(tree, str(path))
+
+
+def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
+    """Return the config of a mapping.
+
+    Raises:
+        ConfigError: A key or value is wrong.
+    """
+    try:
+        return Config.model_validate(_with_model_name(tree))
+    except ValidationError as error:
+        raise ConfigError(
+            f"{where}: " + "; ".join(_explain(item) for item in error.errors())
+        ) from error
+
+
+def dump_config(config: Config) -> str:
+    """Return the config as YAML, with every default written out."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _with_model_name(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    model = tree.get("model")
+    if isinstance(model, dict) and "name" not in model:
+        return {**tree, "model": {"name": "link_prediction", **model}}
+    return tree
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise ConfigError(f"{where}{line} is no valid YAML: {problem}.") from error
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(
+            f"{printable(override)!r} is no override: expected key=value, such as data.split=random."
+        )
+    *parents, last = key.split(".")
+    place = tree
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if inner is None:
+            inner = place[parent] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{printable(key)}: {printable(parent)} is a value, not a section.")
+        place = inner
+    place[last] = _parse(value, f"the value of {key}")
+
+
+def _explain(error: Any) -> str:
+    location = [str(part) for part in error["loc"] if part not in _MODEL_NAMES]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], _keys(location[:-1]))
+    if error["type"] == "missing":
+        return f"the key {key!r} is missing"
+    if error["type"] == "union_tag_invalid":
+        name = str(error["ctx"]["tag"])
+        return f"unknown model {printable(name)!r}." + did_you_mean(name, _MODEL_NAMES)
+    found = printable(repr(error.get("input")), 60)
+    return f"{key}: {error['msg']}, found {found}"
+
+
+_CHOICES: dict[str, type[BaseModel]] = {
+    "link_prediction": LinkPredictionChoice,
+    "ease": EASEChoice,
+    "attribute_ease": AttributeEASEChoice,
+    "item_knn": ItemKNNChoice,
+    "most_popular": MostPopularChoice,
+}
+_MODEL_NAMES = tuple(_CHOICES)
+
+
+def _keys(location: Sequence[str]) -> list[str]:
+    """Return the valid keys of the section at `location`."""
+    sections: list[type[BaseModel]] = [Config]
+    for part in location:
+        inner: list[type[BaseModel]] = []
+        for section in sections:
+            if part in section.model_fields:
+                inner += _sections(section.model_fields[part].annotation)
+        sections = inner
+    return sorted({name for section in sections for name in section.model_fields})
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in getattr(annotation, "__args__", ()) for found in _sections(part)]

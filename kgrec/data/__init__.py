@@ -1,0 +1,1 @@
+"""Interactions, vocabularies, splits, and the file formats that known data sets come in."""

@@ -1,0 +1,172 @@
+"""What the item table and the user table say of their rows: titles, categories, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kgrec.data.tables import as_ids, numbers_or_missing, read_table, require_column
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import DataError, printable
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """One categorical column, as pairs of table row and value row (a value may be multiple).
+
+    Attributes:
+        values: The distinct values.
+        row: Row of the table, int64 of shape (p,).
+        value: Row of `values`, int64 of shape (p,).
+    """
+
+    values: Vocabulary
+    row: npt.NDArray[np.int64]
+    value: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeTable:
+    """Attributes of items or of users.
+
+    Attributes:
+        ids: Vocabulary of the rows; all columns below are in its order.
+        titles: A title for each row, "" where there is none.
+        categories: Categorical columns by name.
+        numbers: Numeric columns by name, float64 of shape (n,), NaN where missing.
+        not_numbers: Per numeric column, how many values were no numbers and count as missing.
+    """
+
+    ids: Vocabulary
+    titles: tuple[str, ...] = ()
+    categories: Mapping[str, Category] = field(default_factory=dict)
+    numbers: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    not_numbers: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        source: str | Path | pd.DataFrame,
+        *,
+        id: str = "item_id",
+        title: str | None = None,
+        categories: Sequence[str] = (),
+        numbers: Sequence[str] = (),
+        separator: str = "|",
+        name: str = "item",
+    ) -> AttributeTable:
+        """Read a table of items or users.
+
+        Args:
+            source: A CSV, TSV or Parquet file, or a frame.
+            id: Column of the id; each may stand once.
+            title: Column of the title; None: the column `title` where there is one.
+            categories: Columns whose values become attribute nodes.
+            numbers: Columns whose values become numeric features. What is no number counts as
+                missing and is counted in `not_numbers`.
+            separator: What stands between several values of one category; a column may also hold
+                lists of values.
+            name: What the rows are, in the singular.
+
+        Raises:
+            DataError: The file or a column is missing, or an id stands twice.
+        """
+        where = f"the {name} table" if isinstance(source, pd.DataFrame) else str(source)
+        frame = read_table(source, columns=[id], what=f"{name} table")
+        if frame.empty:
+            raise DataError(f"{where} has no rows.")
+        frame = frame.assign(**{id: as_ids(frame, id, where)})
+        repeated = frame[id].duplicated()
+        if repeated.any():
+            first = int(repeated.to_numpy().argmax())
+            raise DataError(
+                f"{where}: data row {first + 1} repeats the id "
+                f"{printable(str(frame[id].iloc[first]))!r}."
+            )
+        frame = frame.sort_values(id, kind="stable")
+        ids = Vocabulary(frame[id].tolist(), name)
+        frame = frame.set_index(id).loc[ids.ids].reset_index()
+        if title is not None:
+            require_column(frame, title, where)
+        elif "title" in frame.columns:
+            title = "title"
+        titles = () if title is None else tuple(_as_text(frame[title]))
+        made_categories = {}
+        for column in categories:
+            require_column(frame, column, where)
+            made_categories[column] = _category(frame[column], separator, column)
+        made_numbers: dict[str, npt.NDArray[np.float64]] = {}
+        wrong: dict[str, int] = {}
+        for column in numbers:
+            require_column(frame, column, where)
+            values = numbers_or_missing(frame[column])
+            wrong[column] = int((values.isna() & frame[column].notna()).sum())
+            made_numbers[column] = values.to_numpy(np.float64)
+        return cls(ids, titles, made_categories, made_numbers, wrong)
+
+    def over(self, ids: Vocabulary) -> AttributeTable:
+        """Return the same table over a vocabulary that holds all of its ids.
+
+        Rows that the table does not have get no title, no category and missing numbers.
+
+        Raises:
+            UnknownIdError: An id of the table is missing there.
+        """
+        place = ids.rows(self.ids.array)
+        titles = np.full(len(ids), "", dtype=object)
+        if self.titles:
+            titles[place] = np.array(self.titles, dtype=object)
+        numbers = {}
+        for column, values in self.numbers.items():
+            numbers[column] = np.full(len(ids), np.nan)
+            numbers[column][place] = values
+        return AttributeTable(
+            ids,
+            tuple(titles) if self.titles else (),
+            {
+                column: Category(category.values, place[category.row], category.value)
+                for column, category in self.categories.items()
+            },
+            numbers,
+            self.not_numbers,
+        )
+
+    def words(self, row: int) -> dict[str, list[str]]:
+        """Return the categories of a row in words, by column."""
+        return {
+            column: category.values.take(category.value[category.row == row])
+            for column, category in self.categories.items()
+        }
+
+
+def _category(column: pd.Series[Any], separator: str, name: str) -> Category:
+    listed = column.reset_index(drop=True).explode()  # lists of values, as Parquet can hold them
+    row = listed.index.to_numpy(np.int64)
+    parts = _as_text(listed).reset_index(drop=True).str.split(separator, regex=False)
+    single = parts.explode().astype(str).str.strip()
+    single = single[single != ""]
+    pairs = pd.DataFrame({"row": row[single.index.to_numpy(np.int64)], "value": single.to_numpy()})
+    pairs = pairs.drop_duplicates()
+    vocabulary = Vocabulary.of(pairs["value"].tolist(), name)
+    return Category(
+        vocabulary,
+        pairs["row"].to_numpy(np.int64),
+        vocabulary.rows(pairs["value"].tolist()),
+    )
+
+
+def _as_text(column: pd.Series[Any]) -> pd.Series[str]:
+    """Return a column as text, "" where missing. Whole numbers gain no '.0'."""
+    known = column.notna().to_numpy()
+    values = column[known]
+    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+        values = values.astype("int64")
+    text = np.full(len(column), "", dtype=object)
+    text[known] = values.astype(str).to_numpy(dtype=object)
+    return pd.Series(text, index=column.index, dtype=object)

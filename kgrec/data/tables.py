@@ -1,0 +1,130 @@
+"""Reading tables: CSV, TSV and Parquet files as pandas frames, with errors that say where."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kgrec.errors import DataError, did_you_mean, printable
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t", ".kg": "\t", ".link": "\t"}
+
+
+def read_table(
+    source: str | Path | pd.DataFrame, *, columns: list[str] | None = None, what: str = "table"
+) -> pd.DataFrame:
+    """Return a table as a frame; ids stay text (`007` is not 7).
+
+    Args:
+        source: A CSV, TSV (plain or gzip) or Parquet file, or a frame, which is returned as it is.
+        columns: Columns that must be there.
+        what: What the table is, for error messages.
+
+    Raises:
+        DataError: The file is missing, cannot be read, or lacks a column.
+    """
+    if isinstance(source, pd.DataFrame):
+        frame, where = source, f"the {what}"
+    else:
+        path = Path(source)
+        frame, where = _read_file(path, what), str(path)
+    for column in columns or ():
+        require_column(frame, column, where)
+    return frame
+
+
+def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
+    """Raise a DataError if `frame` has no `column`, naming the nearest, or has it twice."""
+    if list(frame.columns).count(column) > 1:
+        raise DataError(f"{where} has the column {printable(column)!r} more than once.")
+    if column not in frame.columns:
+        known = [str(name) for name in frame.columns]
+        raise DataError(
+            f"{where} has no column {printable(column)!r}." + did_you_mean(column, known)
+        )
+
+
+def _read_file(path: Path, what: str) -> pd.DataFrame:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; expected the {what} file.")
+    if not path.is_file():
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{what} file {path} does not exist." + did_you_mean(path.name, beside))
+    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    kind = suffixes[-1].lower() if suffixes else ""
+    try:
+        if kind in (".parquet", ".pq"):
+            return pd.read_parquet(path)
+        if kind not in _SEPARATORS:
+            raise DataError(
+                f"{path}: the {what} table is read from .csv, .tsv or .parquet, "
+                f"found {kind or 'no ending'}."
+            )
+        return _read_separated(path, _SEPARATORS[kind])
+    except DataError:
+        raise
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path} is empty: expected a header line and rows.") from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' and Arrow's are among
+        reason = printable(str(error).strip())
+        raise DataError(f"{path} cannot be read as the {what} table: {reason}") from error
+
+
+def _read_separated(path: Path, separator: str) -> pd.DataFrame:
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
+    frame: pd.DataFrame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", **options)
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first field for row names
+        raise DataError(
+            f"{path}: the first row has more fields than the header, which names "
+            f"{len(frame.columns)} columns."
+        )
+    return frame
+
+
+def as_ids(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
+    """Return a column as text ids. Whole numbers lose no digit and gain no '.0'.
+
+    Raises:
+        DataError: The column is missing, or an id is; the first such row is named.
+    """
+    require_column(frame, column, where)
+    values = frame[column]
+    missing = values.isna() | (values.astype(str) == "")
+    if missing.any():
+        first = int(missing.to_numpy().argmax())
+        raise DataError(
+            f"{where}: {int(missing.sum())} of {len(values)} rows have no {column}; "
+            f"the first is data row {first + 1}."
+        )
+    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+        values = values.astype("int64")
+    return values.astype(str)
+
+
+def as_numbers(frame: pd.DataFrame, column: str, where: str) -> pd.Series[float]:
+    """Return a column as float64.
+
+    Raises:
+        DataError: A value is not a finite number; its row and text are named.
+    """
+    require_column(frame, column, where)
+    numbers = numbers_or_missing(frame[column])
+    wrong = numbers.isna() & frame[column].notna()
+    if wrong.any():
+        first = int(wrong.to_numpy().argmax())
+        found = printable(str(frame[column].iloc[first]), 40)
+        raise DataError(
+            f"{where}: column {column!r} must hold numbers; data row {first + 1} holds {found!r}"
+            f" ({int(wrong.sum())} such rows)."
+        )
+    return numbers
+
+
+def numbers_or_missing(column: pd.Series[Any]) -> pd.Series[float]:
+    """Return a column as float64, NaN for what is no finite number."""
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    return numbers.where(np.isfinite(numbers))

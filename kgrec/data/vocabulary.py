@@ -1,0 +1,186 @@
+"""The one translator between ids (strings) and rows (integers)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.errors import DataError, UnknownIdError, did_you_mean, printable
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Vocabulary:
+    """An immutable bijection between ids and the rows 0 … n-1, sorted by id (UTF-8 byte order).
+
+    Ids are kept as one Arrow string array, so that a vocabulary of millions can be memory-mapped.
+    An unknown id is an error or -1, never row 0.
+
+    Args:
+        ids: The ids, in any order. Each may stand once only; `Vocabulary.of` removes repetitions.
+        name: What the ids stand for, in the singular, for error messages.
+
+    Raises:
+        DataError: An id stands more than once, or is not a string.
+
+    >>> items = Vocabulary(["b", "a", "c"], name="item")
+    >>> items.rows(["c", "a"]).tolist(), items.id(1), len(items), "d" in items
+    ([2, 0], 'b', 3, False)
+    """
+
+    __slots__ = ("_array", "_index", "name")
+
+    def __init__(self, ids: Iterable[str] | pa.Array, name: str = "id") -> None:
+        array = _as_strings(ids, name)
+        array = array.take(pc.sort_indices(array))
+        if len(array) > 1:
+            repeated = pc.equal(array[1:], array[:-1])
+            if pc.any(repeated).as_py():
+                first = pc.index(repeated, True).as_py()
+                raise DataError(f"{name} id {printable(array[first].as_py())!r} stands twice.")
+        self._array = array
+        self._index: dict[str, int] | None = None
+        self.name = name
+
+    @classmethod
+    def of(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
+        """Return the vocabulary of the distinct `ids`."""
+        return cls(pc.unique(_as_strings(ids, name)), name)
+
+    @classmethod
+    def from_sorted(cls, array: pa.Array, name: str = "id") -> Vocabulary:
+        """Wrap an array that is known to be sorted and distinct, without copying it."""
+        made = cls.__new__(cls)
+        made._array = array.cast(pa.large_string()) if array.type != pa.large_string() else array
+        made._index = None
+        made.name = name
+        return made
+
+    @property
+    def array(self) -> pa.Array:
+        """The ids as an Arrow `large_string` array of shape (n,), in row order."""
+        return self._array
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids as a list, in row order."""
+        return list(self._array.to_pylist())
+
+    def id(self, row: int) -> str:
+        """Return the id of `row`.
+
+        Raises:
+            UnknownIdError: `row` is outside of 0 … n-1.
+        """
+        if not 0 <= row < len(self):
+            raise UnknownIdError(f"{self.name} row {row} is outside of 0 … {len(self) - 1}.")
+        return str(self._array[int(row)].as_py())
+
+    def take(self, rows: npt.ArrayLike) -> list[str]:
+        """Return the ids of `rows` (int array of shape (m,)) as a list of length m.
+
+        Raises:
+            UnknownIdError: A row is outside of 0 … n-1.
+        """
+        wanted = np.asarray(rows, dtype=np.int64)
+        if wanted.size and not (0 <= wanted.min() and wanted.max() < len(self)):
+            outside = wanted[(wanted < 0) | (wanted >= len(self))][0]
+            raise UnknownIdError(f"{self.name} row {outside} is outside of 0 … {len(self) - 1}.")
+        return list(self._array.take(pa.array(wanted)).to_pylist())
+
+    def row(self, id: str) -> int:
+        """Return the row of `id`.
+
+        Raises:
+            UnknownIdError: The id is not there; the message names the nearest one.
+        """
+        if self._index is None:
+            self._index = {known: row for row, known in enumerate(self._array.to_pylist())}
+        found = self._index.get(id)
+        if found is None:
+            raise UnknownIdError(
+                f"No {self.name} has the id {printable(str(id))!r}." + did_you_mean(str(id), self)
+            )
+        return found
+
+    def rows(
+        self, ids: Iterable[str] | pa.Array, missing: Literal["raise", "-1"] = "raise"
+    ) -> IntArray:
+        """Return the rows of `ids`, as int64 of shape (m,).
+
+        Args:
+            ids: Ids to look up.
+            missing: What an unknown id becomes: an error, or the row -1.
+
+        Raises:
+            UnknownIdError: An id is unknown and `missing` is "raise".
+        """
+        wanted = _as_strings(ids, self.name)
+        found = pc.fill_null(pc.index_in(wanted, value_set=self._array), -1)
+        rows: IntArray = np.asarray(found, dtype=np.int64)
+        if missing == "raise" and (rows < 0).any():
+            unknown = wanted[int(np.flatnonzero(rows < 0)[0])].as_py()
+            count = int((rows < 0).sum())
+            raise UnknownIdError(
+                f"{count} of {len(rows)} {self.name} ids are unknown, the first of them "
+                f"{printable(str(unknown))!r}." + did_you_mean(str(unknown), self)
+            )
+        return rows
+
+    def union(self, other: Vocabulary) -> Vocabulary:
+        """Return the vocabulary of the ids of both."""
+        both = pa.concat_arrays([self._array, other._array])
+        return Vocabulary(pc.unique(both), self.name)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[str]:
+        for value in self._array:
+            yield value.as_py()
+
+    def __contains__(self, id: object) -> bool:
+        if not isinstance(id, str) or not _is_unicode(id):
+            return False
+        return bool(self.rows([id], missing="-1")[0] >= 0)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and bool(self._array.equals(other._array))
+
+    __hash__ = None  # type: ignore[assignment]  # equality walks the ids; not meant as a key
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} {self.name} ids)"
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text has no lone surrogates, as arguments that are no UTF-8 do."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_strings(ids: Iterable[str] | pa.Array, name: str) -> Any:
+    if isinstance(ids, pa.ChunkedArray):
+        ids = ids.combine_chunks()
+    try:
+        array = ids if isinstance(ids, pa.Array) else pa.array(list(ids), type=pa.large_string())
+    except UnicodeEncodeError as error:
+        found = printable(str(error.object))
+        raise DataError(f"The {name} id {found!r} is no valid Unicode text.") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"{name} ids must be strings: {error}") from error
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        raise DataError(f"{name} ids must be strings, found {array.type}.")
+    if array.null_count:
+        raise DataError(f"{array.null_count} of {len(array)} {name} ids are missing.")
+    return array.cast(pa.large_string())

@@ -1,0 +1,1 @@
+"""Metrics, protocols, and rankings written for outside evaluators."""

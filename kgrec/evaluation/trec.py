@@ -1,0 +1,121 @@
+"""Rankings and judgements in the format of TREC, which outside evaluators read.
+
+A run file has the lines `user Q0 item rank score tag`, and a judgements file the lines
+`user 0 item 1`, separated by spaces. Ids are percent-encoded (RFC 3986) wherever they hold a
+space, a control character, `%` or a character outside of ASCII, so that every id is one token;
+`decode_id` gives the id back.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.data.interactions import Interactions
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.evaluate import Ranking
+from kgrec.evaluation.files import write_atomically
+
+_PLAIN = "".join(set(string.punctuation) - {"%"})
+_SMALLEST_STEP = 1e-30
+
+
+def write_trec(
+    path: str | Path, ranking: Ranking, test: Interactions, *, depth: int = 100, tag: str = "kgrec"
+) -> Path:
+    """Write a ranking as a TREC run, and the judgements beside it.
+
+    Evaluators sort by score and break ties in ways of their own. Where scores tie, the later one
+    is therefore lowered by one step of float32, so that the order is ours everywhere.
+
+    Args:
+        path: The run file; the judgements get the same name with the suffix `.qrels`.
+        ranking: What `kgrec.evaluation.evaluate.rank` returned.
+        test: The judgements: each interaction is a relevant item.
+        depth: Items written for each user, or all of the ranking where it is less deep.
+        tag: The run's name, one word.
+
+    Returns:
+        The path of the judgements.
+
+    Raises:
+        ConfigError: `depth` is below 1, `tag` is not one word, or `path` itself ends in `.qrels`.
+        DataError: An id is empty.
+        RunError: A file cannot be written.
+    """
+    run = Path(path)
+    if not run.name:
+        raise ConfigError(f"The TREC run needs the path of a file, found {str(path)!r}.")
+    qrels = run.with_suffix(".qrels")
+    if run == qrels:
+        raise ConfigError(f"{run} is where the judgements go; give the run another suffix.")
+    if depth < 1:
+        raise ConfigError(f"depth must be at least 1, found {depth}.")
+    if tag.split() != [tag]:
+        raise ConfigError(f"tag must be one word, found {tag!r}.")
+    users, items = _encoded(test.users), _encoded(test.items)
+    write_atomically(run, _run_lines(ranking, users, items, depth, tag))
+    write_atomically(qrels, _qrels_lines(test, users, items))
+    return qrels
+
+
+def encode_id(id: str) -> str:
+    """Return `id` as one token of printable ASCII.
+
+    >>> encode_id("Amélie (2001)"), decode_id(encode_id("Amélie (2001)"))
+    ('Am%C3%A9lie%20(2001)', 'Amélie (2001)')
+    """
+    return quote(id, safe=_PLAIN)
+
+
+def decode_id(token: str) -> str:
+    """Return the id that `encode_id` made `token` of."""
+    return unquote(token, errors="strict")
+
+
+def strictly_falling(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return scores of shape (b, depth), lowered as little as makes each row fall strictly.
+
+    >>> bool(np.all(np.diff(strictly_falling(np.zeros((1, 3), dtype=np.float32))) < 0))
+    True
+    """
+    falling = np.array(scores, dtype=np.float32)
+    for rank in range(1, falling.shape[1]):
+        before = falling[:, rank - 1]
+        # Around zero, a step of float32 is a denormal number, which some readers take for zero.
+        below = np.minimum(np.nextafter(before, np.float32(-np.inf)), before - _SMALLEST_STEP)
+        falling[:, rank] = np.minimum(falling[:, rank], below)
+    return falling
+
+
+def _run_lines(
+    ranking: Ranking, users: list[str], items: list[str], depth: int, tag: str
+) -> Iterator[str]:
+    scores = strictly_falling(ranking.scores[:, :depth])
+    for user, row, values in zip(
+        ranking.users.tolist(), ranking.items[:, :depth].tolist(), scores.tolist(), strict=True
+    ):
+        name = users[user]
+        for rank, (item, score) in enumerate(zip(row, values, strict=True), start=1):
+            if item >= 0:
+                yield f"{name} Q0 {items[item]} {rank} {score:.9g} {tag}\n"
+
+
+def _qrels_lines(test: Interactions, users: list[str], items: list[str]) -> Iterator[str]:
+    matrix = test.matrix()
+    rows = np.repeat(np.arange(test.num_users), np.diff(matrix.indptr))
+    for user, item in zip(rows.tolist(), matrix.indices.tolist(), strict=True):
+        yield f"{users[user]} 0 {items[item]} 1\n"
+
+
+def _encoded(vocabulary: Vocabulary) -> list[str]:
+    tokens = [encode_id(id) for id in vocabulary]
+    if "" in tokens:
+        raise DataError(f"A {vocabulary.name} has an empty id, which a TREC file cannot hold.")
+    return tokens

@@ -1,0 +1,276 @@
+"""The graph as arrays in which paths between items are found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.explain.adjacency import Adjacency, BoolArray, IntArray, join
+from kgrec.explain.candidates import Candidates
+from kgrec.graph.build import INTERACTS, forward_types
+from kgrec.graph.node_names import EdgeType
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+FloatArray = npt.NDArray[np.float64]
+
+MIXED: Final = 0.75
+"""What a path is worth whose two items stand in different relations to the shared node."""
+TWO_HOP: Final = 0.5
+"""What a path over two nodes is worth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Items, users and all other nodes, numbered through over their types.
+
+    Attributes:
+        kinds: Types of the nodes other than users and items, sorted.
+        offset: Number of the first node of each of these types, int64 of shape (types + 1,).
+        relations: (edge type, IRI) by number.
+        weights: Weight of each relation, float64 of shape (number of relations,).
+        item_nodes: From items to nodes.
+        item_items: From items to items.
+        node_nodes: From nodes to nodes.
+        user_items: From users to the items that they liked.
+        item_users: From items to the users who liked them.
+        node_specificity: log(N / n) / log(N) of each node with n of the N items next to it, 0 for
+            a node that is next to none, float64 of shape (number of nodes,).
+        item_specificity: The same of each item, for the items next to it, float64 (num_items,).
+    """
+
+    kinds: tuple[str, ...]
+    offset: IntArray
+    relations: tuple[tuple[EdgeType, str], ...]
+    weights: FloatArray
+    item_nodes: Adjacency
+    item_items: Adjacency
+    node_nodes: Adjacency
+    user_items: Adjacency
+    item_users: Adjacency
+    node_specificity: FloatArray
+    item_specificity: FloatArray
+
+    @classmethod
+    def of(cls, graph: HeteroData, weights: Mapping[str, float]) -> Network:
+        """Sort the edges of a graph once; the order in which it holds them does not matter.
+
+        Raises:
+            ConfigError: A weight is below 0 or not finite, or its relation is unknown.
+        """
+        # What is known of users joins users, not items.
+        kinds = tuple(
+            sorted(
+                kind
+                for kind in graph.node_types
+                if kind not in ("user", "item") and not kind.startswith("user_")
+            )
+        )
+        sizes = [graph[kind].num_nodes for kind in kinds]
+        offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        types = [kind for kind in sorted(forward_types(graph)) if kind != INTERACTS]
+        relations = tuple((kind, str(graph[kind].iri)) for kind in types)
+        place = dict(zip(kinds, offset.tolist(), strict=False))
+        edges = _Ends(place)
+        for number, kind in enumerate(types):
+            edges.add(number, kind, graph[kind].edge_index.numpy())
+        num_users, num_items = graph["user"].num_nodes, graph["item"].num_nodes
+        user, item = _interactions(graph)
+        item_nodes = edges.adjacency("item", "node", num_items)
+        item_items = edges.adjacency("item", "item", num_items)
+        return cls(
+            kinds,
+            offset,
+            relations,
+            _weights(relations, weights),
+            item_nodes,
+            item_items,
+            edges.adjacency("node", "node", int(offset[-1])),
+            _plain(num_users, user, item),
+            _plain(num_items, item, user),
+            _specificity(_num_sources(item_nodes, int(offset[-1])), num_items),
+            _specificity(_num_sources(item_items, num_items), num_items),
+        )
+
+    @property
+    def num_items(self) -> int:
+        """Number of items."""
+        return len(self.item_nodes.start) - 1
+
+    @property
+    def num_users(self) -> int:
+        """Number of users."""
+        return len(self.user_items.start) - 1
+
+    def node(self, number: int) -> tuple[str, int]:
+        """Return the (type, row) of a node."""
+        kind = int(np.searchsorted(self.offset, number, side="right")) - 1
+        return self.kinds[kind], number - int(self.offset[kind])
+
+    def items_of(self, user: int) -> IntArray:
+        """Return the rows of the items that a user liked in the graph, sorted."""
+        start = self.user_items.start
+        return np.unique(self.user_items.target[start[user] : start[user + 1]])
+
+    def shared(self, item: int, liked: IntArray) -> Candidates:
+        """Return the paths over one node from liked items (rows, int64 (m,)) to an item."""
+        edges = self.item_nodes
+        _, end = edges.at(np.array([item]))
+        who, start = edges.at(liked)
+        # Edges of liked items that lead to a node of the item.
+        near = np.zeros(int(self.offset[-1]), dtype=bool)
+        near[edges.target[end]] = True
+        useful = near[edges.target[start]]
+        who, start = who[useful], start[useful]
+        first, last = join(edges.target[start], edges.target[end])
+        who, start, end = who[first], start[first], end[last]
+        node = edges.target[start]
+        one, two = edges.relation[start], edges.relation[end]
+        same = (one == two) & (edges.forward[start] == edges.forward[end])
+        weight = self._weight(one, two) * np.where(same, 1.0, MIXED)
+        steps = [(one, edges.forward[start]), (two, ~edges.forward[end])]
+        return Candidates.of(who, [node], steps, self.node_specificity[node], weight)
+
+    def direct(self, item: int, liked: IntArray) -> Candidates:
+        """Return the relations between liked items and an item."""
+        edges = self.item_items
+        who, place = edges.at(liked)
+        useful = edges.target[place] == item
+        who, place = who[useful], place[useful]
+        ends = self.item_specificity[liked[who]], self.item_specificity[edges.target[place]]
+        relation = edges.relation[place]
+        steps = [(relation, edges.forward[place])]
+        return Candidates.of(who, [], steps, np.minimum(*ends), self._weight(relation))
+
+    def two_hop(self, item: int, liked: IntArray) -> Candidates:
+        """Return the paths over two related nodes, of which only the second is the item's own."""
+        edges, between = self.item_nodes, self.node_nodes
+        _, end = edges.at(np.array([item]))
+        own = np.zeros(int(self.offset[-1]), dtype=bool)
+        own[edges.target[end]] = True
+        which, middle = between.at(edges.target[end])
+        other = ~own[between.target[middle]]
+        end, middle = end[which[other]], middle[other]
+        near = np.zeros(len(own), dtype=bool)
+        near[between.target[middle]] = True
+        who, start = edges.at(liked)
+        useful = near[edges.target[start]]
+        who, start = who[useful], start[useful]
+        first, last = join(edges.target[start], between.target[middle])
+        who, start, middle, end = who[first], start[first], middle[last], end[last]
+        nodes = [edges.target[start], edges.target[end]]
+        steps = [
+            (edges.relation[start], edges.forward[start]),
+            (between.relation[middle], ~between.forward[middle]),
+            (edges.relation[end], ~edges.forward[end]),
+        ]
+        specificity = np.minimum(*(self.node_specificity[node] for node in nodes))
+        weight = TWO_HOP * self._weight(*(relation for relation, _ in steps))
+        return Candidates.of(who, nodes, steps, specificity, weight)
+
+    def audiences(
+        self, item: int, liked: IntArray, user: int | None
+    ) -> tuple[IntArray, FloatArray]:
+        """Compare the users who liked an item with those who liked each of `liked`.
+
+        Returns:
+            How many users other than `user` liked both, int64 (m,), and the cosine of the two
+            sets, float64 (m,).
+        """
+        start, users = self.item_users.start, self.item_users.target
+        audience = users[start[item] : start[item + 1]]
+        audience = audience[audience != (-1 if user is None else user)]
+        _, place = self.user_items.at(audience)
+        count = np.bincount(self.user_items.target[place], minlength=self.num_items)[liked]
+        size = np.diff(start)[liked]
+        if user is not None:
+            size = size - np.isin(liked, self.items_of(user))
+        norm = np.sqrt(np.maximum(size, 1) * max(len(audience), 1))
+        return count.astype(np.int64), count / norm
+
+    def _weight(self, *relations: IntArray) -> FloatArray:
+        """Return the geometric mean of the weights of relations."""
+        factors = [self.weights[relation] for relation in relations]
+        return np.asarray(np.prod(factors, axis=0) ** (1 / len(factors)), dtype=np.float64)
+
+
+class _Ends:
+    """Edges between items and nodes while they are collected, in both directions."""
+
+    def __init__(self, place: Mapping[str, int]) -> None:
+        self._place = place
+        self._parts: dict[tuple[str, str], list[tuple[IntArray, IntArray, int, bool]]] = {}
+
+    def add(self, number: int, kind: EdgeType, edge_index: IntArray) -> None:
+        ends = []
+        for node, rows in zip((kind[0], kind[2]), edge_index, strict=True):
+            if node != "item" and node not in self._place:
+                return  # of users
+            shifted = rows.astype(np.int64) + self._place.get(node, 0)
+            ends.append(("item" if node == "item" else "node", shifted))
+        (start, source), (end, target) = ends
+        self._parts.setdefault((start, end), []).append((source, target, number, True))
+        self._parts.setdefault((end, start), []).append((target, source, number, False))
+
+    def adjacency(self, start: str, end: str, num_sources: int) -> Adjacency:
+        parts = self._parts.get((start, end), [])
+        lengths = [len(source) for source, _, _, _ in parts]
+        empty = np.zeros(0, dtype=np.int64)
+        return Adjacency.of(
+            num_sources,
+            np.concatenate([empty, *(source for source, _, _, _ in parts)]),
+            np.concatenate([empty, *(target for _, target, _, _ in parts)]),
+            np.repeat(np.array([number for *_, number, _ in parts], dtype=np.int64), lengths),
+            np.repeat(np.array([forward for *_, forward in parts], dtype=bool), lengths),
+        )
+
+
+def _interactions(graph: HeteroData) -> tuple[IntArray, IntArray]:
+    if INTERACTS not in graph.edge_types:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    user, item = graph[INTERACTS].edge_index.numpy()
+    return user, item
+
+
+def _plain(num_sources: int, source: IntArray, target: IntArray) -> Adjacency:
+    nothing = np.zeros(len(source), dtype=np.int64)
+    always: BoolArray = np.ones(len(source), dtype=bool)
+    return Adjacency.of(num_sources, source, target, nothing, always)
+
+
+def _num_sources(edges: Adjacency, num_targets: int) -> IntArray:
+    """Return the number of distinct sources of each target, int64 of shape (num_targets,)."""
+    source = np.repeat(np.arange(len(edges.start) - 1), np.diff(edges.start))
+    pairs = np.unique(source * max(num_targets, 1) + edges.target)
+    return np.bincount(pairs % max(num_targets, 1), minlength=num_targets)
+
+
+def _specificity(count: IntArray, num_items: int) -> FloatArray:
+    if num_items < 2:
+        return np.zeros(len(count))
+    found = np.log(num_items / np.maximum(count, 1)) / np.log(num_items)
+    return np.where(count > 0, found, 0.0)
+
+
+def _weights(relations: Sequence[tuple[EdgeType, str]], weights: Mapping[str, float]) -> FloatArray:
+    known = sorted({name for kind, iri in relations for name in (kind[1], iri) if name})
+    for name, weight in weights.items():
+        if name not in known:
+            raise ConfigError(
+                f"weights names {printable(name)!r}, which is no relation of the graph."
+                + did_you_mean(name, known)
+            )
+        if not (np.isfinite(weight) and weight >= 0):
+            raise ConfigError(
+                f"The weight of {printable(name)!r} must be a number of at least 0, found "
+                f"{weight!r}."
+            )
+    return np.array(
+        [weights.get(iri, weights.get(kind[1], 1.0)) for kind, iri in relations], dtype=np.float64
+    )

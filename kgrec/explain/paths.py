@@ -1,0 +1,230 @@
+"""The best paths from what a user liked to a recommended item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.errors import ConfigError, DataError, UnknownIdError
+from kgrec.explain.adjacency import IntArray
+from kgrec.explain.candidates import Candidates, ranked
+from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relation
+from kgrec.explain.network import Network
+from kgrec.explain.words import sentence
+from kgrec.graph.node_names import NodeNames
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+FloatArray = npt.NDArray[np.float64]
+Similarity = Callable[[IntArray], npt.ArrayLike]
+"""Gives for rows of liked items, int64 (m,), how like the recommended item each of them is (m,)."""
+
+MIN_SPECIFICITY: Final = 0.05
+"""What is less specific says nothing of an item in particular."""
+
+
+def explain(
+    graph: HeteroData,
+    item: int,
+    *,
+    user: int | None = None,
+    liked: npt.ArrayLike | None = None,
+    names: NodeNames | None = None,
+    similarity: Similarity | None = None,
+    weights: Mapping[str, float] | None = None,
+    k: int = 5,
+) -> Explanation:
+    """Explain one recommendation; see `PathFinder`, which explains many of them faster."""
+    finder = PathFinder(graph, names, weights=weights)
+    return finder.explain(item, user=user, liked=liked, similarity=similarity, k=k)
+
+
+class PathFinder:
+    """Finds the best paths user → liked item → … → recommended item in a graph.
+
+    It needs nothing but the graph of the training interactions, so it explains the
+    recommendations of any model. The score of a path is the product of
+
+    - the weight of its relations: the geometric mean of those given in `weights`, 1 otherwise;
+    - the specificity of what it leads over, log(N / n) / log(N) with N items in the catalogue of
+      which n are next to the node (its inverse document frequency, 0 to 1); the least of both
+      nodes for a path over two of them; for a direct relation, n counts the items next to that
+      end of it which has more of them;
+    - the closeness of the liked item, (1 + c) / 2 with c = max(0, similarity) over the greatest
+      similarity of a liked item; where no similarity is given, the sum of the specificities of all
+      that the two items share takes its place;
+    - 0.75 if the two items stand in different relations to the node, and 0.5 for a path over two
+      nodes, which are looked for only where there are fewer than k others.
+
+    A node next to every item says nothing and makes no path. At most three paths lead over the
+    same nodes as long as there are others. Only where no path has a specificity of at least 0.05,
+    those over other users who liked both items stand in for them; their score is the cosine of the
+    two audiences, the user apart.
+
+    Args:
+        graph: A graph that `build_graph` made.
+        names: Labels; None: ids.
+        weights: Weights of relations by IRI or name, at least 0; a relation of weight 0 makes no
+            path.
+
+    Raises:
+        ConfigError: `weights` names a relation that the graph does not have, or holds a number
+            below 0.
+    """
+
+    def __init__(
+        self,
+        graph: HeteroData,
+        names: NodeNames | None = None,
+        *,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        ids = {kind: graph[kind].node_id for kind in graph.node_types}
+        self._names = names or NodeNames(ids=ids)
+        self._network = Network.of(graph, weights or {})
+
+    def explain(
+        self,
+        item: int,
+        *,
+        user: int | None = None,
+        liked: npt.ArrayLike | None = None,
+        similarity: Similarity | None = None,
+        k: int = 5,
+    ) -> Explanation:
+        """Explain why an item is recommended.
+
+        Args:
+            item: Row of the item.
+            user: Row of the user; None: someone whom the graph does not know.
+            liked: Rows of the items that the user liked, int (m,); None: those in the graph. The
+                item itself is left out of them.
+            similarity: How like the recommended item the model finds liked items.
+            k: How many paths to return at most.
+
+        Raises:
+            UnknownIdError: A row is outside of the graph.
+            ConfigError: Neither `user` nor `liked` is given, or `k` is below 1.
+            DataError: `similarity` does not return one finite number for each liked item.
+        """
+        if k < 1:
+            raise ConfigError(f"k must be at least 1, found {k}.")
+        network = self._network
+        _check_row(item, network.num_items, "item")
+        history = self._liked(item, user, liked)
+        shared = network.shared(item, history)
+        found = Candidates.concatenate([shared, network.direct(item, history)])
+        if (found.specificity >= MIN_SPECIFICITY).sum() < k:
+            found = Candidates.concatenate([found, network.two_hop(item, history)])
+        closeness = _closeness(similarity, history, shared)
+        score = found.weight * found.specificity * (1 + closeness[found.liked]) / 2
+        strong = (found.specificity >= MIN_SPECIFICITY) & (score > 0)
+        who = self._user(user)
+        paths: list[Path] = []
+        if strong.any():
+            paths = self._paths(who, item, history, found, np.where(strong, score, 0), k)
+        if not paths:
+            paths = self._audience_paths(who, item, user, history, k)
+        if not paths:
+            paths = self._paths(who, item, history, found, score, k)
+        target = self._node("item", item)
+        words = sentence(target.label, paths, has_liked=len(history) > 0)
+        return Explanation(who, target, tuple(paths), words)
+
+    def _liked(self, item: int, user: int | None, liked: npt.ArrayLike | None) -> IntArray:
+        if user is not None:
+            _check_row(user, self._network.num_users, "user")
+        if liked is None:
+            if user is None:
+                raise ConfigError("Give the row of a user, or the rows of liked items.")
+            history = self._network.items_of(user)
+        else:
+            history = np.unique(np.asarray(liked, dtype=np.int64))
+            for row in history[[0, -1]] if len(history) else ():
+                _check_row(int(row), self._network.num_items, "liked item")
+        others: IntArray = history[history != item]
+        return others
+
+    def _user(self, user: int | None) -> Node:
+        return Node("user", -1, "", YOU) if user is None else self._node("user", user)
+
+    def _node(self, kind: str, row: int) -> Node:
+        row = int(row)
+        return Node(kind, row, self._names.id(kind, row), self._names.node(kind, row))
+
+    def _relation(self, number: int, forward: bool) -> Relation:
+        kind, iri = self._network.relations[number]
+        label = self._names.relation(kind, iri)
+        return Relation(kind[1], iri, label, "forward" if forward else "backward")
+
+    def _liking(self, direction: bool = True) -> Relation:
+        kind = ("user", "interacts", "item")
+        return Relation(
+            kind[1], "", self._names.relation(kind), "forward" if direction else "backward"
+        )
+
+    def _paths(
+        self, who: Node, item: int, history: IntArray, found: Candidates, score: FloatArray, k: int
+    ) -> list[Path]:
+        paths = []
+        for place in ranked(found, score, k):
+            kind: Kind = found.kind_of(place)
+            between = [self._node(*self._network.node(node)) for node in found.between(place)]
+            steps = [self._relation(number, forward) for number, forward in found.steps(place)]
+            liked = self._node("item", int(history[found.liked[place]]))
+            paths.append(
+                Path(
+                    kind,
+                    (who, liked, *between, self._node("item", item)),
+                    (self._liking(), *steps),
+                    float(score[place]),
+                )
+            )
+        return paths
+
+    def _audience_paths(
+        self, who: Node, item: int, user: int | None, history: IntArray, k: int
+    ) -> list[Path]:
+        count, cosine = self._network.audiences(item, history, user)
+        order = np.lexsort((history, -cosine))[:k]
+        paths = []
+        for place in order[count[order] > 0]:
+            number = int(count[place])
+            label = f"{number:,} other {'person' if number == 1 else 'people'}"
+            liked = self._node("item", int(history[place]))
+            others = Node("users", liked.row, "", label)
+            paths.append(
+                Path(
+                    "audience",
+                    (who, liked, others, self._node("item", item)),
+                    (self._liking(), self._liking(direction=False), self._liking()),
+                    float(cosine[place]),
+                    number,
+                )
+            )
+        return paths
+
+
+def _closeness(similarity: Similarity | None, liked: IntArray, shared: Candidates) -> FloatArray:
+    """Return the closeness of each liked item, 0 to 1, float64 of shape (m,)."""
+    if similarity is None or not len(liked):
+        raw = shared.total_specificity(len(liked))
+    else:
+        raw = np.asarray(similarity(liked), dtype=np.float64)
+        if raw.shape != liked.shape or not np.isfinite(raw).all():
+            raise DataError(
+                f"similarity must return one finite number for each of the {len(liked)} liked "
+                f"items, found the shape {raw.shape}."
+            )
+        raw = np.maximum(raw, 0)
+    greatest = raw.max(initial=0)
+    return raw / greatest if greatest > 0 else raw
+
+
+def _check_row(row: Any, count: int, what: str) -> None:
+    if not 0 <= row < count:
+        raise UnknownIdError(f"{what} row {row} is outside of 0 … {count - 1}.")

@@ -1,0 +1,191 @@
+"""What pictures are made of: fonts that have the letters, wrapped labels, colours, files."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from kgrec.errors import ConfigError, RunError, printable
+
+# The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
+ORANGE: Final = "#E69F00"
+SKY: Final = "#56B4E9"
+GREEN: Final = "#009E73"
+YELLOW: Final = "#F0E442"
+BLUE: Final = "#0072B2"
+VERMILION: Final = "#D55E00"
+PURPLE: Final = "#CC79A7"
+GREY: Final = "#999999"
+
+_FALLBACKS: Final = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Noto Sans JP",
+    "Noto Sans SC",
+    "Source Han Sans",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "IPAGothic",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+    "Noto Sans",
+)
+_MISSING: Final = "□"
+_DPI: Final = 150
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that is ready to be drawn.
+
+    Attributes:
+        lines: Its lines.
+        points: Font size.
+        width: Width, inches.
+        height: Height, inches.
+    """
+
+    lines: tuple[str, ...]
+    points: float
+    width: float
+    height: float
+    options: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, inches."""
+        return self.width, self.height
+
+
+def text(
+    content: str, points: float, *, columns: int = 22, most_lines: int = 3, instead: str = ""
+) -> Text:
+    """Wrap and measure a text.
+
+    Args:
+        content: The text. Control characters are escaped, and letters that no font at hand has
+            become empty squares.
+        points: Font size.
+        columns: Letters per line.
+        most_lines: Lines; what is longer ends in an ellipsis.
+        instead: What to write if no font has a single letter or digit of `content`.
+    """
+    families, known = fonts()
+    shown = printable(content, 400)
+    letters = [char for char in shown if char.isalnum()]
+    if instead and letters and not any(ord(char) in known for char in letters):
+        shown = printable(instead, 400)
+    shown = "".join(char if ord(char) in known else _MISSING for char in shown)
+    lines = textwrap.wrap(shown, columns, max_lines=most_lines, placeholder=" …") or [""]
+    properties = _properties(families, points)
+    width = max(_renderer().get_text_width_height_descent(line, properties, False)[0]
+                for line in lines) / 72  # fmt: skip
+    height = len(lines) * points * 1.25 / 72
+    return Text(tuple(lines), points, width, height)
+
+
+def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
+    """Draw a text around (x, y), inches. No letter of it is read as mathematics or as TeX."""
+    families, _ = fonts()
+    options.setdefault("ha", "center")
+    one_line = len(made.lines) == 1
+    return axes.text(
+        x,
+        y - (0.36 * made.points / 72 if one_line else 0),
+        "\n".join(made.lines),
+        va="baseline" if one_line else "center",
+        ma="center" if options["ha"] == "center" else "left",
+        linespacing=1.15,
+        parse_math=False,
+        usetex=False,
+        fontproperties=_properties(families, made.points),
+        **options,
+    )
+
+
+def figure(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure and its axes, whose units are inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+    FigureCanvasAgg(made)
+    axes = made.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.axis("off")
+    return made, axes
+
+
+def save(made: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a figure to a .png or .svg file and return its path.
+
+    Raises:
+        ConfigError: The file has another ending.
+        RunError: The file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (".png", ".svg"):
+        raise ConfigError(
+            f"A picture is written to a .png or .svg file, found {printable(target.name)!r}."
+        )
+    options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
+    try:
+        made.savefig(target, dpi=_DPI, facecolor="white", **options)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error}") from error
+    return target
+
+
+def tinted(colour: str, share: float) -> tuple[float, float, float]:
+    """Return a colour mixed with white; `share` of it is left.
+
+    >>> tinted("#000000", 0.25)
+    (0.75, 0.75, 0.75)
+    """
+    red, green, blue = (1 - share + share * part for part in _parts(colour))
+    return red, green, blue
+
+
+def shaded(colour: str, share: float) -> tuple[float, float, float]:
+    """Return a colour mixed with black; `share` of it is left."""
+    red, green, blue = (share * part for part in _parts(colour))
+    return red, green, blue
+
+
+def _parts(colour: str) -> list[float]:
+    return [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+
+
+@lru_cache(maxsize=1)
+def fonts() -> tuple[tuple[str, ...], frozenset[int]]:
+    """Return the font families to draw with, and the code points that they have."""
+    from matplotlib import font_manager
+
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    families = ("DejaVu Sans", *(name for name in _FALLBACKS if name in installed))
+    known: set[int] = set()
+    for family in families:
+        path = font_manager.findfont(font_manager.FontProperties(family=[family]))
+        known.update(font_manager.get_font(path).get_charmap())
+    return families, frozenset(known)
+
+
+def _properties(families: Sequence[str], points: float) -> Any:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(family=list(families), size=points)
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Any:
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(8, 8, 72)

@@ -1,0 +1,23 @@
+"""Short names for relations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+
+def short_names(iris: Sequence[str]) -> list[str]:
+    """Return a short, distinct name for each IRI: its last part, or all of it where that clashes.
+
+    A name that begins with `rev_` would be taken for an inverse; it keeps its whole IRI.
+
+    >>> short_names(["http://a/director", "http://a#label", "http://b/label"])
+    ['director', 'http://a#label', 'http://b/label']
+    """
+    last = [re.split(r"[/#:]", iri.rstrip("/#"))[-1] or iri for iri in iris]
+    count = Counter(last)
+    return [
+        name if count[name] == 1 and not name.startswith("rev_") else iri
+        for name, iri in zip(last, iris, strict=True)
+    ]

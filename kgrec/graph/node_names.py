@@ -1,0 +1,141 @@
+"""What to call the nodes and relations of a graph when people read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from kgrec.errors import DataError, printable
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+    from kgrec.data.attribute_table import AttributeTable
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.linking import Links
+
+EdgeType = tuple[str, str, str]
+_ENGLISH = ("en", "")
+_LIKED = "liked"
+
+
+@dataclass(frozen=True, eq=False)
+class NodeNames:
+    """A label for each node and a word for each relation, safe to print.
+
+    Attributes:
+        nodes: For each node type, the labels of its rows; a label may be empty, and a type may be
+            missing, where the id serves.
+        ids: For each node type, the ids of its rows.
+        relations: Words for relations, by IRI.
+    """
+
+    nodes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ids: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    relations: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        graph: HeteroData,
+        *,
+        kg: KnowledgeGraph | None = None,
+        links: Links | None = None,
+        items: AttributeTable | None = None,
+        languages: Sequence[str] = _ENGLISH,
+    ) -> NodeNames:
+        """Return names for a graph that `build_graph` made.
+
+        An item has its title in the item table, otherwise the label of its entity; an entity has
+        its label in the knowledge graph; an attribute is its value. What has none of them is
+        called by its id, shortened to its last part if that is an IRI.
+
+        Args:
+            graph: The graph.
+            kg: The knowledge graph that it was made from.
+            links: The links that it was made with.
+            items: The item table, over any items.
+            languages: Languages of the labels, best first; "" is a label without one.
+
+        Raises:
+            DataError: `links` is over another catalogue than `graph`.
+        """
+        ids = {kind: graph[kind].node_id for kind in graph.node_types}
+        nodes: dict[str, Sequence[str]] = {}
+        titles: dict[str, str] = {}
+        if items is not None and items.titles:
+            titles = dict(zip(items.ids.ids, items.titles, strict=True))
+        of_item = [titles.get(id, "") for id in ids.get("item", ())]
+        relations: dict[str, str] = {}
+        if kg is not None:
+            labels = kg.labels(languages=languages)
+            for kind in graph.node_types:
+                if "kg_row" in graph[kind]:
+                    nodes[kind] = [labels[row] for row in graph[kind].kg_row.tolist()]
+            if links is not None:
+                of_item = _with_entity_labels(of_item, links, labels)
+            words = kg.relation_labels(languages)
+            relations = dict(zip(kg.relations.ids, words, strict=True))
+        nodes["item"] = of_item
+        return cls(nodes, ids, relations)
+
+    def node(self, kind: str, row: int) -> str:
+        """Return the label of a node, with control characters escaped."""
+        labels = self.nodes.get(kind, ())
+        label = str(labels[row]).strip() if row < len(labels) else ""
+        return printable(label or last_part(self.id(kind, row)))
+
+    def id(self, kind: str, row: int) -> str:
+        """Return the id of a node as it is, its row where the ids are not known."""
+        ids = self.ids.get(kind)
+        return str(row) if ids is None else str(ids[row])
+
+    def relation(self, edge_type: EdgeType, iri: str = "") -> str:
+        """Return the words for a relation, as "country of origin", with control characters escaped.
+
+        Args:
+            edge_type: Its edge type without inversion.
+            iri: Its IRI, "" for a column of a table.
+        """
+        if edge_type == ("user", "interacts", "item"):
+            return _LIKED
+        words = self.relations.get(iri, "").strip()
+        return printable(words or in_words(iri or edge_type[1]))
+
+
+def last_part(id: str) -> str:
+    """Return the last part of an IRI with blanks for underscores; any other id as it is.
+
+    >>> last_part("http://dbpedia.org/resource/Akira_Kurosawa"), last_part("u-1/7")
+    ('Akira Kurosawa', 'u-1/7')
+    """
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", id):
+        return id
+    return unquote(re.split(r"[/#]", id.rstrip("/#"))[-1]).replace("_", " ").strip() or id
+
+
+def in_words(name: str) -> str:
+    """Return the name of a relation or column in words, its camel case taken apart.
+
+    >>> in_words("https://schema.org/countryOfOrigin"), in_words("price_level")
+    ('country of origin', 'price level')
+    """
+    last = re.split(r"[/#:]", name.rstrip("/#:"))[-1] or name
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", unquote(last))
+    return re.sub(r"[_\s]+", " ", spaced).strip().lower() or name
+
+
+def _with_entity_labels(titles: list[str], links: Links, labels: list[str]) -> list[str]:
+    if len(links.items) != len(titles):
+        raise DataError(
+            f"links are over {len(links.items)} items and the graph has {len(titles)}; both must "
+            "be made over the same items."
+        )
+    entity = links.entity_of().tolist()
+    return [
+        title or (labels[row] if row >= 0 else "")
+        for title, row in zip(titles, entity, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Reading RDF and tables into a `KnowledgeGraph`, and linking catalogue items to its entities."""

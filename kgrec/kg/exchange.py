@@ -1,0 +1,252 @@
+"""Graphs to and from pandas, rdflib and networkx."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
+from kgrec.kg.ntriples import BlankNodes
+from kgrec.kg.statements import string_array
+
+if TYPE_CHECKING:
+    import networkx
+    import pandas as pd
+    import rdflib
+
+    from kgrec.kg.graph import KnowledgeGraph
+
+Edges = tuple[Any, Any, Any]
+Values = tuple[Any, Any, Any, Any, Any]
+_BLANK = "_:"
+
+
+def frame_columns(frame: pd.DataFrame, head: str, relation: str, tail: str) -> tuple[Edges, Values]:
+    """Return a table's statements between entities, and those with a literal, as columns.
+
+    Raises:
+        DataError: A column is missing, or an id is missing or a fraction.
+    """
+    wanted = (head, relation, tail)
+    for name in wanted:
+        if name not in frame.columns:
+            known = [str(column) for column in frame.columns]
+            raise DataError(
+                f"The table has no column {printable(name)!r}.{did_you_mean(name, known)}"
+            )
+    columns = [_frame_ids(frame, name) for name in wanted]
+    optional = [_frame_texts(frame, name) for name in ("datatype", "language")]
+    is_literal = np.zeros(len(frame), dtype=bool)
+    for column in optional:
+        is_literal |= np.array([bool(text) for text in column.to_pylist()], dtype=bool)
+    there = pa.array(np.flatnonzero(is_literal))
+    edges = [column.take(pa.array(np.flatnonzero(~is_literal))) for column in columns]
+    values = [column.take(there) for column in (*columns, *optional)]
+    return (edges[0], edges[1], edges[2]), (values[0], values[1], values[2], values[3], values[4])
+
+
+def _frame_ids(frame: pd.DataFrame, name: str) -> Any:
+    column = frame[name]
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise DataError(
+            f"Column {printable(name)!r} has {len(missing)} missing values, the first in row "
+            f"{missing[0]} (counted from 0)."
+        )
+    if column.dtype.kind == "f" and len(column):
+        raise DataError(
+            f"Column {printable(name)!r} holds fractions; ids must be strings or whole numbers."
+        )
+    if column.dtype.kind in "iu":
+        column = column.astype(str)
+    return string_array(column.tolist())
+
+
+def _frame_texts(frame: pd.DataFrame, name: str) -> Any:
+    if name not in frame.columns:
+        return string_array([None] * len(frame))
+    column = frame[name].astype(object)
+    return string_array(column.where(column.notna(), None).tolist())
+
+
+def to_pandas(kg: KnowledgeGraph, literals: bool) -> pd.DataFrame:
+    """Return `kg` as a table of text; see `KnowledgeGraph.to_pandas`."""
+    import pandas as pd
+
+    columns = {
+        "head": kg.entities.take(kg.triples[:, 0]),
+        "relation": kg.relations.take(kg.triples[:, 1]),
+        "tail": kg.entities.take(kg.triples[:, 2]),
+    }
+    if literals:
+        table = kg.literals
+        columns["head"] += kg.entities.take(table.subject)
+        columns["relation"] += kg.relations.take(table.relation)
+        columns["tail"] += table.value.to_pylist()
+        columns["datatype"] = [None] * kg.num_triples + table.datatype.to_pylist()
+        columns["language"] = [None] * kg.num_triples + table.language.to_pylist()
+    return pd.DataFrame(columns)
+
+
+def rdflib_columns(graph: rdflib.Graph) -> tuple[Edges, Values, int]:
+    """Return the statements of an rdflib graph as columns, and its number of blank nodes.
+
+    Raises:
+        DataError: A term is none that RDF 1.1 allows in its place.
+    """
+    import rdflib
+
+    nodes = BlankNodes(0)
+
+    def id(term: Any) -> str:
+        if isinstance(term, rdflib.URIRef):
+            return str(term)
+        if isinstance(term, rdflib.BNode):
+            return nodes.name(str(term))
+        raise DataError(
+            f"The rdflib graph holds the {type(term).__name__} {printable(str(term))!r} where "
+            "only an IRI or a blank node can stand."
+        )
+
+    edges: list[tuple[str, ...]] = []
+    values: list[tuple[str, ...]] = []
+    # A set has no order; numbering blank nodes needs one.
+    for subject, predicate, object in sorted(graph.triples((None, None, None)), key=_text_key):
+        if isinstance(object, rdflib.Literal):
+            datatype = str(object.datatype or "")
+            value = (str(object), datatype, object.language or "")
+            values.append((id(subject), id(predicate), *value))
+        else:
+            edges.append((id(subject), id(predicate), id(object)))
+    edge_columns = [string_array(column) for column in zip(*edges, strict=True)]
+    value_columns = [string_array(column) for column in zip(*values, strict=True)]
+    edge_columns = edge_columns or [string_array([])] * 3
+    value_columns = value_columns or [string_array([])] * 5
+    return tuple(edge_columns), tuple(value_columns), len(nodes)
+
+
+def _text_key(triple: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(str(term) for term in triple)
+
+
+def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:
+    """Return `kg` as an rdflib graph; see `KnowledgeGraph.to_rdflib`."""
+    import rdflib
+
+    graph = rdflib.Graph()
+    entities = [
+        rdflib.BNode(id[len(_BLANK) :]) if id.startswith(_BLANK) else rdflib.URIRef(id)
+        for id in kg.entities.ids
+    ]
+    relations = [rdflib.URIRef(id) for id in kg.relations.ids]
+    for subject, relation, object in kg.triples.tolist():
+        graph.add((entities[subject], relations[relation], entities[object]))
+    table = kg.literals
+    if RDF_DIR_LANG_STRING in table.datatype.dictionary.to_pylist():
+        raise DataError(
+            "The graph holds literals with a base direction (RDF 1.2), which rdflib does not know."
+        )
+    with _quiet_rdflib():
+        for subject, relation, value, datatype, language in zip(
+            table.subject.tolist(),
+            table.relation.tolist(),
+            table.value.to_pylist(),
+            table.datatype.to_pylist(),
+            table.language.to_pylist(),
+            strict=True,
+        ):
+            plain = datatype in (XSD_STRING, RDF_LANG_STRING)
+            literal = rdflib.Literal(
+                value,
+                lang=language or None,
+                datatype=None if plain else rdflib.URIRef(datatype),
+                normalize=False,  # "01"^^xsd:integer stays "01"
+            )
+            graph.add((entities[subject], relations[relation], literal))
+    return graph
+
+
+@contextmanager
+def _quiet_rdflib() -> Iterator[None]:
+    """Keep rdflib from complaining about every literal that its datatype does not allow.
+
+    It logs a traceback for each. `KnowledgeGraph.statistics` reports them; here they only pass
+    through.
+    """
+    logger = logging.getLogger("rdflib.term")
+
+    def drop(_record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(drop)
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            yield
+    finally:
+        logger.removeFilter(drop)
+
+
+def to_networkx(
+    kg: KnowledgeGraph,
+    entities: Iterable[str | int] | None,
+    hops: int,
+    max_nodes: int | None,
+) -> networkx.MultiDiGraph[str]:
+    """Return `kg` or a neighbourhood in it; see `KnowledgeGraph.to_networkx`."""
+    import networkx as nx
+
+    hop = _hops(kg, entities, hops)
+    reached = np.flatnonzero(hop >= 0)
+    nearest = reached[np.argsort(hop[reached], kind="stable")]
+    kept = nearest if max_nodes is None else nearest[:max_nodes]
+    inside = np.zeros(kg.num_entities, dtype=bool)
+    inside[kept] = True
+    graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(left_out=len(reached) - len(kept))
+    ids = dict(zip(kept.tolist(), kg.entities.take(kept), strict=True))
+    for (row, id), label in zip(ids.items(), kg.labels(kept), strict=True):
+        distance = None if entities is None else int(hop[row])
+        graph.add_node(id, label=label, row=row, hop=distance, literals=[])
+    names = kg.relation_labels()
+    edges = kg.triples[inside[kg.triples[:, 0]] & inside[kg.triples[:, 2]]]
+    for subject, relation, object in edges.tolist():
+        key = kg.relations.id(relation)
+        graph.add_edge(ids[subject], ids[object], key=key, label=names[relation])
+    literals = kg.literals.take(np.flatnonzero(inside[kg.literals.subject]))
+    for subject, relation, *texts in zip(
+        literals.subject.tolist(),
+        kg.relations.take(literals.relation),
+        literals.value.to_pylist(),
+        literals.datatype.to_pylist(),
+        literals.language.to_pylist(),
+        strict=True,
+    ):
+        graph.nodes[ids[subject]]["literals"].append((relation, *texts))
+    return graph
+
+
+def _hops(
+    kg: KnowledgeGraph, entities: Iterable[str | int] | None, hops: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the distance of each entity from the nearest of `entities`, -1 beyond `hops`."""
+    if entities is None:
+        return np.zeros(kg.num_entities, dtype=np.int64)
+    if isinstance(entities, str):
+        entities = [entities]
+    distance = np.full(kg.num_entities, -1, dtype=np.int64)
+    for entity in entities:
+        row = kg.entities.row(entity) if isinstance(entity, str) else int(entity)
+        kg.entities.id(row)  # an error for a row that is not there
+        distance[row] = 0
+    subject, object = kg.triples[:, 0], kg.triples[:, 2]
+    for step in range(1, hops + 1):
+        frontier = distance == step - 1
+        touched = np.concatenate([object[frontier[subject]], subject[frontier[object]]])
+        distance[touched[distance[touched] < 0]] = step
+    return distance

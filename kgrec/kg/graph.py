@@ -1,0 +1,396 @@
+"""The knowledge graph: entities, relations, triples and literals as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import DataError, UnknownIdError
+from kgrec.kg import exchange, names, reading, storage
+from kgrec.kg.literals import Literals
+from kgrec.kg.namespaces import RDF_TYPE
+from kgrec.kg.reading import FileReport, PathLike, ReadReport
+from kgrec.kg.statements import LiteralTable, Statements, assemble, statements, string_array
+
+if TYPE_CHECKING:
+    import networkx
+    import pandas as pd
+    import rdflib
+
+    from kgrec.kg.statistics import GraphStatistics
+
+IntArray = npt.NDArray[np.int64]
+RowArray = npt.NDArray[np.int32]
+Triple = tuple[str, str, str]
+LiteralStatement = tuple[str, str, str, str | None, str | None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class KnowledgeGraph:
+    """An RDF graph with its terms numbered. Equality is `equals`.
+
+    Attributes:
+        entities: Every IRI and blank node that is a subject or an object. Blank nodes are named
+            "_:file0_b0" and so on: numbered by their first appearance in their file.
+        relations: Every predicate, of statements between entities and of literals.
+        triples: Distinct statements between entities, int32 of shape (n, 3): subject, relation
+            and object rows, sorted by these columns.
+        literals: Distinct statements whose object is a literal.
+        report: What was read, and what was left out.
+
+    >>> kg = KnowledgeGraph.from_triples(
+    ...     [("ex:Heat", "ex:director", "ex:Mann")],
+    ...     literals=[("ex:Heat", "ex:year", "1995", "", "")],
+    ... )
+    >>> kg.num_entities, kg.num_relations, kg.num_triples, len(kg.literals)
+    (2, 2, 1, 1)
+    >>> kg.labels()
+    ['Heat', 'Mann']
+    """
+
+    entities: Vocabulary
+    relations: Vocabulary
+    triples: RowArray
+    literals: Literals
+    report: ReadReport = field(default_factory=ReadReport)
+    _cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def num_entities(self) -> int:
+        """Number of entities."""
+        return len(self.entities)
+
+    @property
+    def num_relations(self) -> int:
+        """Number of relations, of triples and of literals together."""
+        return len(self.relations)
+
+    @property
+    def num_triples(self) -> int:
+        """Number of distinct statements between entities; `len(literals)` counts the others."""
+        return len(self.triples)
+
+    # ------------------------------------------------------------------ in
+
+    @classmethod
+    def read(
+        cls,
+        path: PathLike | Sequence[PathLike],
+        *,
+        format: str | None = None,
+        base_iri: str | None = None,
+    ) -> Self:
+        """Read RDF files into one graph.
+
+        Args:
+            path: A file (`.nt` N-Triples, `.ttl` Turtle, each also with `.gz`), a folder of such
+                files, or a list of both.
+            format: "nt" or "ttl", whatever the extension says.
+            base_iri: What relative IRIs in Turtle are relative to.
+
+        Raises:
+            DataError: A file is missing, damaged or not valid (the message names file, line,
+                column and reason), its extension is unknown, or there is no statement at all.
+        """
+        sources, skipped = reading.find_sources(path, format)
+        batches: list[Statements] = []
+        files: list[FileReport] = []
+        for number, source in enumerate(sources):
+            read, report = reading.read_statements(source, number, base_iri)
+            batches += read
+            files.append(report)
+        return cls._assembled(batches, files, skipped)
+
+    @classmethod
+    def from_triples(
+        cls, triples: Iterable[Triple] = (), literals: Iterable[LiteralStatement] = ()
+    ) -> Self:
+        """Return the graph of statements given as strings.
+
+        Args:
+            triples: (subject, predicate, object) of the statements between entities. Ids need
+                not be IRIs; those that start with "_:" are blank nodes.
+            literals: (subject, predicate, value, datatype, language). An empty or missing datatype
+                means `xsd:string`, or `rdf:langString` if there is a language.
+
+        Raises:
+            DataError: An id is missing or empty, something is not a string, or there is no
+                statement.
+        """
+        edges = _columns(triples, 3, "triples")
+        values = _columns(literals, 5, "literals")
+        batch = statements((edges[0], edges[1], edges[2]), tuple(values))
+        return cls._assembled([batch], [FileReport("from_triples", "memory", len(batch))])
+
+    @classmethod
+    def from_pandas(
+        cls, frame: pd.DataFrame, head: str = "head", relation: str = "relation", tail: str = "tail"
+    ) -> Self:
+        """Return the graph of a table with one statement per row, as `to_pandas` gives it.
+
+        Args:
+            frame: The table. If it has the columns `datatype` and `language`, a row with either of
+                them holds a literal.
+            head: Name of the column of subjects.
+            relation: Name of the column of predicates.
+            tail: Name of the column of objects.
+
+        Raises:
+            DataError: A column is missing, a value is missing, or there is no row.
+        """
+        edges, values = exchange.frame_columns(frame, head, relation, tail)
+        batch = statements(edges, values)
+        return cls._assembled([batch], [FileReport("from_pandas", "table", len(batch))])
+
+    @classmethod
+    def from_rdflib(cls, graph: rdflib.Graph) -> Self:
+        """Return the graph that an `rdflib.Graph` holds, literals in their lexical form.
+
+        Raises:
+            DataError: The graph is empty, or holds terms that RDF does not allow.
+        """
+        edges, values, num_blank = exchange.rdflib_columns(graph)
+        batch = statements(edges, values)
+        return cls._assembled([batch], [FileReport("from_rdflib", "rdflib", len(batch), num_blank)])
+
+    @classmethod
+    def _assembled(
+        cls,
+        batches: Sequence[Statements],
+        files: Sequence[FileReport],
+        skipped: Sequence[str] = (),
+    ) -> Self:
+        if not any(len(batch) for batch in batches):
+            shown = ", ".join(file.path for file in files[:3])
+            raise DataError(f"The graph is empty: no statement was found in {shown}.")
+        parts = assemble(batches)
+        report = ReadReport(
+            files=tuple(files),
+            statements=sum(len(batch) for batch in batches),
+            triples=len(parts.triples),
+            literals=len(parts.literal_subject),
+            duplicates=parts.duplicates,
+            skipped=tuple(skipped),
+        )
+        table: LiteralTable = parts.literals
+        literals = Literals(
+            parts.literal_subject,
+            parts.literal_relation,
+            table.value,
+            table.datatype,
+            table.language,
+        )
+        return cls(parts.entities, parts.relations, parts.triples, literals, report)
+
+    # ------------------------------------------------------------------ out
+
+    def to_rdflib(self) -> rdflib.Graph:
+        """Return the graph as an `rdflib.Graph`, literals exactly in their lexical form.
+
+        Raises:
+            DataError: A literal has a base direction (RDF 1.2), which rdflib does not know.
+        """
+        return exchange.to_rdflib(self)
+
+    def to_pandas(self, literals: bool = False) -> pd.DataFrame:
+        """Return the statements as text.
+
+        Args:
+            literals: Whether to append the statements with literals, with the columns `datatype`
+                and `language`, which are missing for entities. `from_pandas` takes both back.
+
+        Returns:
+            A table with the columns head, relation, tail.
+        """
+        return exchange.to_pandas(self, literals)
+
+    def to_networkx(
+        self,
+        entities: Iterable[str | int] | None = None,
+        hops: int = 1,
+        max_nodes: int | None = None,
+    ) -> networkx.MultiDiGraph[str]:
+        """Return the graph, or the neighbourhood of some entities, for networkx.
+
+        Args:
+            entities: Ids or rows of the entities to start from; None is the whole graph.
+            hops: How many edges, in either direction, the neighbourhood reaches.
+            max_nodes: Stop when this many nodes are reached, nearest first.
+
+        Returns:
+            Nodes are entity ids with `label`, `row`, `hop` (None for the whole graph) and
+            `literals`, a list of (relation, value, datatype, language). Edges are keyed by
+            relation id and have `label`. `graph["left_out"]` is the number of entities in reach
+            that `max_nodes` left out.
+
+        Raises:
+            UnknownIdError: An entity is not in the graph.
+        """
+        return exchange.to_networkx(self, entities, hops, max_nodes)
+
+    def save(self, folder: PathLike) -> None:
+        """Write the graph to a folder of Parquet files and a JSON manifest, replacing it whole.
+
+        Raises:
+            RunError: The folder cannot be written.
+        """
+        storage.save(self, folder)
+
+    @classmethod
+    def load(cls, folder: PathLike) -> Self:
+        """Load what `save` wrote.
+
+        Raises:
+            RunError: A file is missing, damaged or of another format version.
+        """
+        parts = storage.load(folder)
+        return cls(
+            parts.entities, parts.relations, parts.triples, Literals(*parts.literals), parts.report
+        )
+
+    def equals(self, other: KnowledgeGraph) -> bool:
+        """Return whether both graphs hold the same statements, however they were read."""
+        mine, theirs = self.literals, other.literals
+        return (
+            self.entities == other.entities
+            and self.relations == other.relations
+            and np.array_equal(self.triples, other.triples)
+            and np.array_equal(mine.subject, theirs.subject)
+            and np.array_equal(mine.relation, theirs.relation)
+            and mine.value.equals(theirs.value)
+            and all(
+                a.cast(pa.large_string()).equals(b.cast(pa.large_string()))
+                for a, b in ((mine.datatype, theirs.datatype), (mine.language, theirs.language))
+            )
+        )
+
+    # ------------------------------------------------------------------ views
+
+    def labels(
+        self, rows: npt.ArrayLike | None = None, languages: Sequence[str] = ("en", "")
+    ) -> list[str]:
+        """Return a name for each entity.
+
+        The first property of `namespaces.LABEL_RELATIONS` that the entity has, there the first of
+        `languages` (a regional variant counts just behind its language), then any language. An
+        entity without a label gets the last part of its IRI, percent-decoded, with blanks for
+        underscores.
+
+        Args:
+            rows: Entity rows, int array of shape (k,); None is all.
+            languages: Language tags, best first; "" is a literal without one.
+        """
+        found = self.cached(
+            ("labels", tuple(languages)), lambda: names.entity_labels(self, languages)
+        )
+        return _taken(found, rows)
+
+    def descriptions(
+        self, rows: npt.ArrayLike | None = None, languages: Sequence[str] = ("en", "")
+    ) -> list[str]:
+        """Return a description for each entity, "" where it has none.
+
+        From the properties of `namespaces.DESCRIPTION_RELATIONS`; otherwise as `labels`.
+        """
+        found = self.cached(
+            ("descriptions", tuple(languages)), lambda: names.entity_descriptions(self, languages)
+        )
+        return _taken(found, rows)
+
+    def relation_labels(self, languages: Sequence[str] = ("en", "")) -> list[str]:
+        """Return a name for each relation: its label in the graph, or from its IRI in words."""
+        found = self.cached(
+            ("relations", tuple(languages)), lambda: names.relation_labels(self, languages)
+        )
+        return _taken(found, None)
+
+    def types(self) -> tuple[IntArray, IntArray]:
+        """Return entity rows and type rows (entities too) of every `rdf:type` statement."""
+        found = self.relation_triples(RDF_TYPE)
+        return found[:, 0].astype(np.int64), found[:, 2].astype(np.int64)
+
+    def relation_triples(self, relation: str) -> RowArray:
+        """Return the triples of a relation, int32 of shape (k, 3); none if it is unknown."""
+        row = int(self.relations.rows([relation], missing="-1")[0])
+        found: RowArray = self.triples[self.triples[:, 1] == row]
+        return found
+
+    def literal_values(self, relation: str) -> Literals:
+        """Return the literals of a relation; none if the graph does not know it."""
+        row = int(self.relations.rows([relation], missing="-1")[0])
+        return self.literals.take(np.flatnonzero(self.literals.relation == row))
+
+    def neighbours(self, row: int) -> RowArray:
+        """Return the triples that touch an entity, int32 of shape (k, 3), outgoing ones first.
+
+        Raises:
+            UnknownIdError: `row` is outside of 0 … num_entities - 1.
+        """
+        if not 0 <= row < self.num_entities:
+            raise UnknownIdError(f"Entity row {row} is outside of 0 … {self.num_entities - 1}.")
+        subject = self.triples[:, 0]
+        first, last = np.searchsorted(subject, [row, row + 1])
+        order, objects = self.cached("by_object", self._by_object)
+        begin, end = np.searchsorted(objects, [row, row + 1])
+        incoming = self.triples[order[begin:end]]
+        loops = incoming[:, 0] == row  # already among the outgoing ones
+        return np.concatenate([self.triples[first:last], incoming[~loops]])
+
+    def degree(self) -> IntArray:
+        """Return the number of triples that start or end at each entity, int64 (num_entities,)."""
+        ends = (self.triples[:, 0], self.triples[:, 2])
+        out, into = (np.bincount(column, minlength=self.num_entities) for column in ends)
+        return (out + into).astype(np.int64)
+
+    def relation_counts(self) -> IntArray:
+        """Return the number of triples and of literals per relation, int64 (num_relations, 2)."""
+        columns = (self.triples[:, 1], self.literals.relation)
+        counts = [np.bincount(column, minlength=self.num_relations) for column in columns]
+        return np.column_stack(counts).astype(np.int64)
+
+    def statistics(self) -> GraphStatistics:
+        """Return what `kgrec inspect` shows: counts, relations, literals, degree, problems."""
+        from kgrec.kg.statistics import graph_statistics
+
+        return graph_statistics(self)
+
+    def cached(self, key: Any, make: Callable[[], T]) -> T:
+        """Return `make()`, computed once per `key`: the graph never changes."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        found: T = self._cache[key]
+        return found
+
+    def _by_object(self) -> tuple[IntArray, RowArray]:
+        order = np.argsort(self.triples[:, 2], kind="stable")
+        return order, self.triples[order, 2]
+
+    def __repr__(self) -> str:
+        return (
+            f"KnowledgeGraph({self.num_entities} entities, {self.num_relations} relations, "
+            f"{self.num_triples} triples, {len(self.literals)} literals)"
+        )
+
+
+def _taken(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
+    if rows is not None:
+        texts = texts.take(pa.array(np.asarray(rows, dtype=np.int64)))
+    return list(texts.to_pylist())
+
+
+def _columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
+    listed = list(rows)
+    for position, row in enumerate(listed):
+        if len(row) != width or isinstance(row, str):
+            raise DataError(
+                f"{name}[{position}] has {len(row)} parts; expected {width}: {row!r:.200}"
+            )
+    columns = list(zip(*listed, strict=True)) or [()] * width
+    return [string_array(column) for column in columns]

@@ -1,0 +1,38 @@
+"""The IRIs of the public vocabularies whose meaning kgrec knows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDFS: Final = "http://www.w3.org/2000/01/rdf-schema#"
+XSD: Final = "http://www.w3.org/2001/XMLSchema#"
+SKOS: Final = "http://www.w3.org/2004/02/skos/core#"
+DCTERMS: Final = "http://purl.org/dc/terms/"
+FOAF: Final = "http://xmlns.com/foaf/0.1/"
+DBO: Final = "http://dbpedia.org/ontology/"
+
+RDF_TYPE: Final = RDF + "type"
+RDF_LANG_STRING: Final = RDF + "langString"
+RDF_DIR_LANG_STRING: Final = RDF + "dirLangString"
+XSD_STRING: Final = XSD + "string"
+
+LABEL_RELATIONS: Final = (
+    RDFS + "label",
+    SKOS + "prefLabel",
+    "http://schema.org/name",
+    "https://schema.org/name",
+    FOAF + "name",
+    DCTERMS + "title",
+)
+"""Where a name is looked for, the first of them that an entity has."""
+
+DESCRIPTION_RELATIONS: Final = (
+    DBO + "abstract",
+    "http://schema.org/description",
+    "https://schema.org/description",
+    DCTERMS + "description",
+    RDFS + "comment",
+    SKOS + "definition",
+)
+"""Where a description is looked for, the first of them that an entity has."""

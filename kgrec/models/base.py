@@ -1,0 +1,244 @@
+"""What every model and baseline can do, and what it learns from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+from scipy.sparse import csr_matrix, issparse
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import DataError, RunError, UnknownIdError
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+State = dict[str, npt.NDArray[Any]]
+Callback = Callable[[Mapping[str, float]], object]
+"""Called after each pass over the data with the figures so far (`epoch`, `loss`, a metric).
+
+Models in closed form have no passes and never call it.
+"""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model may learn from. A model reads the parts it needs and changes none of them.
+
+    Attributes:
+        train: The interactions to learn from.
+        valid: Interactions over the same vocabularies that stop the training; None: none are
+            held out.
+        graph: The user–item–attribute graph, a `torch_geometric.data.HeteroData`, made of
+            `train` and the knowledge graph alone.
+        attributes: Which item has which attribute: a binary float32 matrix of shape
+            (num_items, num_attributes), from the knowledge graph and the item table.
+        candidates: Rows of the items that are ranked when `valid` is measured, int64 of shape
+            (c,); None: all.
+
+    Raises:
+        DataError: The parts do not fit together.
+        UnknownIdError: A candidate is outside of 0 … num_items - 1.
+    """
+
+    train: Interactions
+    valid: Interactions | None = None
+    graph: Any = None
+    attributes: csr_matrix | None = None
+    candidates: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        if self.valid is not None and (
+            self.valid.users != self.train.users or self.valid.items != self.train.items
+        ):
+            raise DataError("train and valid must share their vocabularies.")
+        if self.attributes is not None and self.attributes.shape[0] != self.train.num_items:
+            raise DataError(
+                f"attributes must have a row for each of the {self.train.num_items} items, found "
+                f"the shape {self.attributes.shape}."
+            )
+        if self.candidates is not None:
+            check_rows(self.candidates, self.train.num_items, "candidate item")
+
+
+class ModelConfig(BaseModel):
+    """The settings of a model. Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(ABC):
+    """One contract for every model and baseline: users are rows, items are columns, everywhere.
+
+    A model is made from its config alone. `fit`, or `load_state`, makes it ready to score, and
+    nothing else changes it. It scores whole rows of items; what a user already has is not masked
+    here but excluded when the best are chosen (`kgrec.retrieval.topk`).
+
+    Attributes:
+        name: The model's name in configs and tables.
+        config: Its settings.
+    """
+
+    name: ClassVar[str]
+    config: ModelConfig
+
+    @abstractmethod
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
+        """Learn from `data` and return the model itself.
+
+        Raises:
+            DataError: `data` lacks something that the model needs.
+        """
+
+    @abstractmethod
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; higher is better.
+
+        Args:
+            users: Rows of users, int64 of shape (b,).
+
+        Returns:
+            float32 of shape (b, num_items).
+
+        Raises:
+            RunError: The model was not fitted.
+            UnknownIdError: A row is outside of 0 … num_users - 1.
+        """
+
+    @abstractmethod
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users, who are given as what they liked.
+
+        Args:
+            histories: float32 of shape (b, num_items), 1 where the user liked the item.
+
+        Returns:
+            float32 of shape (b, num_items).
+
+        Raises:
+            RunError: The model was not fitted.
+            DataError: `histories` has another shape, or holds values that are not finite.
+        """
+
+    @abstractmethod
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return how similar all items are to each of `items`; higher is more similar.
+
+        What an item scores against itself means nothing; exclude it when choosing.
+
+        Args:
+            items: Rows of items, int64 of shape (b,).
+
+        Returns:
+            float32 of shape (b, num_items).
+
+        Raises:
+            RunError: The model was not fitted.
+            UnknownIdError: A row is outside of 0 … num_items - 1.
+        """
+
+    @abstractmethod
+    def state(self) -> State:
+        """Return what was learned, as named arrays that safetensors can hold.
+
+        Raises:
+            RunError: The model was not fitted.
+        """
+
+    @abstractmethod
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned after fitting on `data`, and return the model itself.
+
+        Raises:
+            RunError: An array is missing, unexpected, or of another shape or type.
+        """
+
+
+def not_fitted(model: Model) -> RunError:
+    """Return the error for a model that is asked before `fit` or `load_state`."""
+    return RunError(f"{type(model).__name__} was not fitted. Call fit() or load_state() first.")
+
+
+def check_rows(rows: npt.ArrayLike, count: int, what: str) -> IntArray:
+    """Return `rows` as int64 of shape (b,), each of them in 0 … count - 1.
+
+    Raises:
+        DataError: `rows` is no vector of integers.
+        UnknownIdError: A row is outside.
+
+    >>> check_rows([0, 2], 3, "user").tolist()
+    [0, 2]
+    """
+    found = np.asarray(rows)
+    if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
+        raise DataError(
+            f"{what} rows must be integers of shape (b,), found {found.dtype} of shape "
+            f"{found.shape}."
+        )
+    outside = (found < 0) | (found >= count)
+    if outside.any():
+        first = found[int(outside.argmax())]
+        raise UnknownIdError(f"{what} row {first} is outside of 0 … {count - 1}.")
+    return found.astype(np.int64, copy=False)
+
+
+def check_histories(histories: Any, num_items: int) -> csr_matrix:
+    """Return `histories` as a float32 CSR matrix of shape (b, num_items).
+
+    Raises:
+        DataError: It is not sparse, has another width, or holds values that are not finite.
+    """
+    found: Any = histories  # scipy's stubs give a matrix that passed issparse no shape
+    if not issparse(histories):
+        raise DataError(
+            f"histories must be a sparse matrix of shape (b, {num_items}), found "
+            f"{type(histories).__name__}."
+        )
+    if found.ndim != 2 or found.shape[1] != num_items:
+        raise DataError(
+            f"histories must have one column for each of the {num_items} items, found the shape "
+            f"{found.shape}."
+        )
+    matrix: csr_matrix = found.tocsr().astype(np.float32)
+    if not np.isfinite(matrix.data).all():
+        raise DataError("histories must hold finite numbers; found NaN or infinity.")
+    return matrix
+
+
+def check_state(
+    state: Mapping[str, npt.NDArray[Any]],
+    expected: Mapping[str, tuple[type[np.generic], tuple[int | None, ...]]],
+) -> State:
+    """Return the arrays of `state`, each as the dtype and shape that `expected` names.
+
+    Args:
+        state: Named arrays.
+        expected: For each name, its dtype and its shape; None stands for any length.
+
+    Raises:
+        RunError: An array is missing, unexpected, or of another shape or type.
+    """
+    if set(state) != set(expected):
+        raise RunError(
+            f"The model's state must hold {sorted(expected)}, found {sorted(state)}. It belongs "
+            "to another model, or the file is damaged."
+        )
+    for name, (dtype, shape) in expected.items():
+        array = np.asarray(state[name])
+        fits = array.ndim == len(shape) and all(
+            want is None or want == have for want, have in zip(shape, array.shape, strict=True)
+        )
+        if not fits or array.dtype != np.dtype(dtype):
+            wanted = "(" + ", ".join("n" if want is None else str(want) for want in shape) + ")"
+            raise RunError(
+                f"The model's state {name!r} must be {np.dtype(dtype)} of shape {wanted}, found "
+                f"{array.dtype} of shape {array.shape}."
+            )
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise RunError(f"The model's state {name!r} holds NaN or infinity.")
+    return {name: np.asarray(state[name]) for name in expected}

@@ -1,0 +1,219 @@
+"""Graph encoders: from input vectors to vectors that know their neighbourhood."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kgrec.graph.propagation import Normalisation, Propagation
+
+NodeVectors = dict[str, Tensor]
+INTERACTS = "interacts"
+
+
+class Encoder(nn.Module):
+    """Layers of message passing over all edge types.
+
+    `forward` returns the vectors of every layer; `combine` makes one vector of them. They are
+    apart so that a user who was not in training can be folded in: `fold_in` repeats what the
+    layers would have done to a user with the given liked items, with the items' vectors as they
+    are.
+    """
+
+    normalisation: Normalisation
+
+    def __init__(self, num_layers: int) -> None:
+        super().__init__()
+        self.num_layers = num_layers
+
+    def forward(
+        self, x: NodeVectors, graph: Propagation, keep_item: Tensor | None = None
+    ) -> list[NodeVectors]:
+        """Return the vectors of layers 0 … num_layers, each by node type.
+
+        Args:
+            x: Input vectors, float32 of shape (num_nodes, dim) for each node type.
+            graph: The edges.
+            keep_item: 0 for items that are to see no user, as a new item does, else 1; float32 of
+                shape (num_items, 1).
+        """
+        layers = [x]
+        for layer in range(self.num_layers):
+            layers.append(self.step(layer, layers[-1], graph, keep_item))
+        return layers
+
+    @abstractmethod
+    def step(
+        self, layer: int, x: NodeVectors, graph: Propagation, keep_item: Tensor | None
+    ) -> NodeVectors:
+        """Return the vectors after one more layer."""
+
+    @abstractmethod
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return unseen users' vectors after one more layer.
+
+        Args:
+            layer: Which layer.
+            user: Their vectors before it, float32 of shape (b, dim).
+            message: The operator from items to these users.
+            item: The items' vectors before it, float32 of shape (num_items, dim).
+        """
+
+    @abstractmethod
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return one vector for each node, float32 of shape (n, dim), from those of all layers."""
+
+    def fold_in(
+        self, user: Tensor, items: Sequence[Tensor], message: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Return the vectors of users who were not in training, float32 of shape (b, dim).
+
+        Args:
+            user: Their input vectors, float32 of shape (b, dim).
+            items: The items' vectors of layers 0 … num_layers.
+            message: The operator from items to these users.
+        """
+        layers = [user]
+        for layer in range(self.num_layers):
+            layers.append(self.step_user(layer, layers[-1], message, items[layer]))
+        return self.combine(layers)
+
+
+class LightGCN(Encoder):
+    """Propagation without transformations, over all relations with a learned weight for each.
+
+    x_v^{l+1} = Σ_r w_r Σ_{u ∈ N_r(v)} x_u^l / sqrt(d_u d_v), and the result is the mean over the
+    layers, after He et al., LightGCN, SIGIR 2020; the weight per relation extends it to the
+    user–item–attribute graph. Interactions weigh 1; the others begin at `relation_weight`, stay
+    positive (softplus), and a relation shares its weight with its inverse.
+
+    Args:
+        relations: Names of all relations, inverses included.
+        num_layers: Layers.
+        relation_weight: Where the weights begin; 0: only interactions are used.
+    """
+
+    normalisation: Normalisation = "symmetric"
+
+    def __init__(self, relations: Sequence[str], num_layers: int, relation_weight: float) -> None:
+        super().__init__(num_layers)
+        names = sorted({_base(name) for name in relations} - {INTERACTS})
+        self._place = {name: row for row, name in enumerate(names)}
+        self._knowledge = relation_weight > 0 and bool(names)
+        start = torch.tensor(max(relation_weight, 1e-6))
+        self.raw_weight = nn.Parameter(torch.log(torch.expm1(start)).repeat(len(names)))
+
+    def relation_weights(self) -> dict[str, float]:
+        """Return the learned weight of each relation."""
+        weights = F.softplus(self.raw_weight).tolist() if self._knowledge else []
+        return dict(zip(self._place, weights, strict=False))
+
+    def step(
+        self, layer: int, x: NodeVectors, graph: Propagation, keep_item: Tensor | None
+    ) -> NodeVectors:
+        """Return the vectors after one more layer."""
+        del layer
+        weights = F.softplus(self.raw_weight)
+        new: NodeVectors = {}
+        for (source, name, target), operator in graph.items():
+            base = _base(name)
+            if base != INTERACTS and not self._knowledge:
+                continue
+            message = operator(x[source])
+            if base != INTERACTS:
+                message = message * weights[self._place[base]]
+            elif target == "item" and keep_item is not None:
+                message = message * keep_item
+            new[target] = new[target] + message if target in new else message
+        return {kind: new.get(kind, torch.zeros_like(value)) for kind, value in x.items()}
+
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return unseen users' vectors after one more layer."""
+        del layer, user
+        return message(item)
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the mean over the layers."""
+        return torch.stack(list(layers)).mean(0)
+
+
+class RGCN(Encoder):
+    """x_v^{l+1} = σ(W_0 x_v^l + Σ_r mean_{u ∈ N_r(v)} W_r x_u^l), the last layer without σ.
+
+    Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks, ESWC 2018,
+    with their basis decomposition W_r = Σ_b a_rb V_b. σ is tanh, which keeps both signs for the
+    inner products of the head. The result is the sum of the input and the last layer, so that a
+    node without neighbours stays what it is.
+
+    Args:
+        relations: Names of all relations, inverses included.
+        num_layers: Layers.
+        dim: Width of the vectors.
+        num_bases: Bases shared by the relations.
+        generator: Source of the initial values.
+    """
+
+    normalisation: Normalisation = "mean"
+
+    def __init__(
+        self,
+        relations: Sequence[str],
+        num_layers: int,
+        dim: int,
+        num_bases: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(num_layers)
+        self._place = {name: row for row, name in enumerate(sorted(relations))}
+        scale = dim**-0.5
+        shape = (num_layers, num_bases, dim, dim)
+        self.bases = nn.Parameter(torch.randn(shape, generator=generator) * scale)
+        mix = torch.randn(num_layers, len(self._place), num_bases, generator=generator)
+        self.mix = nn.Parameter(mix * num_bases**-0.5)
+        self.self_loop = nn.Parameter(torch.eye(dim).repeat(num_layers, 1, 1))
+
+    def step(
+        self, layer: int, x: NodeVectors, graph: Propagation, keep_item: Tensor | None
+    ) -> NodeVectors:
+        """Return the vectors after one more layer."""
+        new = {kind: value @ self.self_loop[layer] for kind, value in x.items()}
+        for (source, name, target), operator in graph.items():
+            # The smaller side is multiplied by the matrix: it is linear, so both orders agree.
+            weight = self._matrix(layer, name)
+            if operator.num_sources <= operator.num_targets:
+                message = operator(x[source] @ weight)
+            else:
+                message = operator(x[source]) @ weight
+            if name == INTERACTS and keep_item is not None:
+                message = message * keep_item
+            new[target] = new[target] + message
+        return {kind: self._activate(layer, value) for kind, value in new.items()}
+
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return unseen users' vectors after one more layer."""
+        weight = self._matrix(layer, f"rev_{INTERACTS}")
+        return self._activate(layer, user @ self.self_loop[layer] + message(item) @ weight)
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the sum of the input and the last layer."""
+        return layers[0] + layers[-1] if len(layers) > 1 else layers[0]
+
+    def _matrix(self, layer: int, relation: str) -> Tensor:
+        return torch.einsum("b,bij->ij", self.mix[layer, self._place[relation]], self.bases[layer])
+
+    def _activate(self, layer: int, x: Tensor) -> Tensor:
+        return torch.tanh(x) if layer + 1 < self.num_layers else x
+
+
+def _base(relation: str) -> str:
+    return relation.removeprefix("rev_")

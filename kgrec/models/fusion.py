@@ -1,0 +1,103 @@
+"""Joining what a text says of a node with what interactions teach of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+FusionMode = Literal["none", "add", "concat", "gate"]
+
+
+class Fusion(nn.Module):
+    """The input vector of each node of one type, from its features and its id embedding.
+
+    With x the node's features (text vector and numbers), P a trained projection and e the id
+    embedding:
+
+    * `none`: e alone; features are not used.
+    * `add`: e + P x.
+    * `concat`: W [e ; P x].
+    * `gate`: g ⊙ e + (1 - g) ⊙ P x with g = σ(W [e ; P x] + b), after Arevalo et al., Gated
+      Multimodal Units, 2017.
+
+    A node whose id is dropped (`keep` 0) is what its features say: e counts as 0, and for `gate`
+    g counts as 0 too. So a node that was never trained is treated just as dropping ids at random
+    has taught the features to be read. A node type without features has e alone, whatever the
+    mode.
+
+    Args:
+        num_nodes: Nodes of the type.
+        dim: Width of the result.
+        feature_dim: Width of the features, 0 if there are none.
+        mode: How to join.
+        scale: Standard deviation of the initial id embeddings.
+        feature_dropout: Share of feature entries that are zeroed at random while training.
+        generator: Source of the initial values.
+    """
+
+    def __init__(
+        self,
+        num_nodes: int,
+        dim: int,
+        feature_dim: int,
+        mode: FusionMode,
+        *,
+        scale: float,
+        feature_dropout: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.mode: FusionMode = mode if feature_dim else "none"
+        self.feature_dropout = feature_dropout
+        self.embedding = _normal(num_nodes, dim, scale, generator)
+        if self.mode != "none":
+            # Unit features come out about as long as an id embedding.
+            self.projection = _normal(feature_dim, dim, scale, generator)
+        if self.mode in ("concat", "gate"):
+            self.join = nn.Parameter(torch.cat([torch.eye(dim), torch.eye(dim)]))
+        if self.mode == "gate":
+            self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(
+        self,
+        features: Tensor | None,
+        keep: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the input vectors.
+
+        Args:
+            features: float32 of shape (num_nodes, feature_dim), or None.
+            keep: 1 where the id counts and 0 where it is dropped, float32 of shape (num_nodes, 1);
+                None: all count.
+            generator: Source of the dropout while training; None: no dropout.
+
+        Returns:
+            float32 of shape (num_nodes, dim).
+        """
+        embedding: Tensor = self.embedding if keep is None else self.embedding * keep
+        if self.mode == "none" or features is None:
+            return embedding
+        projected = self.project(features, generator)
+        if self.mode == "add":
+            return embedding + projected
+        both = torch.cat([embedding, projected], dim=1) @ self.join
+        if self.mode == "concat":
+            return both
+        gate = torch.sigmoid(both + self.bias)
+        if keep is not None:
+            gate = gate * keep
+        return gate * embedding + (1 - gate) * projected
+
+    def project(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return P x, float32 of shape (m, dim), for features of shape (m, feature_dim)."""
+        if generator is not None and self.feature_dropout:
+            kept = torch.rand(features.shape, generator=generator) >= self.feature_dropout
+            features = features * kept / (1 - self.feature_dropout)
+        return features @ self.projection
+
+
+def _normal(rows: int, dim: int, scale: float, generator: torch.Generator) -> nn.Parameter:
+    return nn.Parameter(torch.randn(rows, dim, generator=generator) * scale)

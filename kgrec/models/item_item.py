@@ -1,0 +1,77 @@
+"""Models that are one matrix of weights from item to item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import DataError
+from kgrec.models.base import (
+    FloatArray,
+    IntArray,
+    Model,
+    check_histories,
+    check_rows,
+    not_fitted,
+)
+
+
+class ItemItemModel(Model):
+    """Scores a user by the items that they liked: scores = histories · weights.
+
+    `weights[i, j]` of shape (num_items, num_items) says how much liking item i speaks for item j.
+    Nothing is learned about users, so that a known user and an unseen one with the same history
+    get the same scores. Of a user without history nothing is known but that they are a user: they
+    get the share of users who have each item, which is what is popular.
+    """
+
+    def __init__(self) -> None:
+        self._weights: FloatArray | csr_matrix | None = None
+        self._train: csr_matrix | None = None
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; see `Model.score`."""
+        train, _ = self._fitted()
+        return self._scores(train[check_rows(users, train.shape[0], "user")])
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users; see `Model.score_histories`."""
+        train, _ = self._fitted()
+        return self._scores(check_histories(histories, train.shape[1]))
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return how much liking each of `items` speaks for all items; see `Model.similar`."""
+        train, weights = self._fitted()
+        return _dense(weights[check_rows(items, train.shape[1], "item")])
+
+    def _scores(self, histories: csr_matrix) -> FloatArray:
+        train, weights = self._fitted()
+        scores = _dense(histories @ weights)
+        empty = np.bincount(histories.nonzero()[0], minlength=len(scores)) == 0
+        if empty.any():
+            scores[empty] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+        return scores
+
+    def _fitted(self) -> tuple[csr_matrix, Any]:
+        if self._train is None or self._weights is None:
+            raise not_fitted(self)
+        return self._train, self._weights
+
+
+def training_matrix(train: Interactions) -> csr_matrix:
+    """Return the matrix of `train`, float32 of shape (num_users, num_items).
+
+    Raises:
+        DataError: There are no interactions.
+    """
+    if len(train) == 0:
+        raise DataError("train has no interactions; there is nothing to learn from.")
+    return train.matrix()
+
+
+def _dense(block: Any) -> FloatArray:
+    dense = block if isinstance(block, np.ndarray) else block.toarray()
+    return np.asarray(dense, dtype=np.float32)

@@ -1,0 +1,125 @@
+"""Item-based nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy.sparse import csr_matrix, vstack
+
+from kgrec.errors import RunError
+from kgrec.models.base import Callback, ModelConfig, State, TrainingData, check_rows, check_state
+from kgrec.models.item_item import ItemItemModel, training_matrix
+
+_CHUNK_ITEMS = 512
+
+
+class ItemKNNConfig(ModelConfig):
+    """The settings of `ItemKNN`.
+
+    Attributes:
+        num_neighbors: Neighbours kept for each item.
+        shrinkage: Added to the denominator of the cosine, so that a likeness that rests on few
+            users counts less.
+    """
+
+    num_neighbors: int = Field(default=100, ge=1)
+    shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+
+
+class ItemKNN(ItemItemModel):
+    """Scores an item by its likeness to what the user liked (Sarwar et al., WWW 2001).
+
+    The likeness of items i and j is the cosine of their columns in the training matrix with
+    shrinkage, n_ij / (sqrt(n_i) sqrt(n_j) + shrinkage), where n counts users. Each item keeps
+    its `num_neighbors` nearest; of equally near ones, those of the lower rows. A score is the
+    sum over those neighbours that the user liked.
+
+    Args:
+        config: The settings; None: the defaults.
+    """
+
+    name: ClassVar[str] = "item_knn"
+
+    def __init__(self, config: ItemKNNConfig | None = None) -> None:
+        super().__init__()
+        self.config: ItemKNNConfig = config or ItemKNNConfig()
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
+        """Find each item's neighbours; see `Model.fit`."""
+        train = training_matrix(data.train)
+        norms = np.sqrt(np.asarray(train.sum(axis=0), dtype=np.float64).reshape(-1))
+        by_item = train.T.tocsr()
+        chunks = []
+        for start in range(0, train.shape[1], _CHUNK_ITEMS):
+            shared = (by_item[start : start + _CHUNK_ITEMS] @ train).tocsr()
+            likeness = _cosine(shared, start, norms, self.config.shrinkage)
+            chunks.append(_nearest(likeness, self.config.num_neighbors))
+        # Row j of `neighbors` holds the neighbours of item j; weights go from neighbour to item.
+        neighbors = vstack(chunks, format="csr")
+        weights: csr_matrix = neighbors.T.tocsr()
+        weights.sort_indices()
+        self._train, self._weights = train, weights
+        return self
+
+    def similar(self, items: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the likeness of each item's neighbours, 0 for others; see `Model.similar`."""
+        train, weights = self._fitted()
+        columns = weights.tocsc()[:, check_rows(items, train.shape[1], "item")]
+        return np.ascontiguousarray(columns.toarray().T, dtype=np.float32)
+
+    def state(self) -> State:
+        """Return the weights in CSR: `data` float32, `indices` and `indptr` int64."""
+        _, weights = self._fitted()
+        return {
+            "data": weights.data,
+            "indices": weights.indices.astype(np.int64),
+            "indptr": weights.indptr.astype(np.int64),
+        }
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; see `Model.load_state`."""
+        num = data.train.num_items
+        expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+            "data": (np.float32, (None,)),
+            "indices": (np.int64, (None,)),
+            "indptr": (np.int64, (num + 1,)),
+        }
+        arrays = check_state(state, expected)
+        try:
+            weights = csr_matrix(
+                (arrays["data"], arrays["indices"], arrays["indptr"]), shape=(num, num)
+            )
+            weights.check_format(full_check=True)
+        except ValueError as error:
+            raise RunError(f"The state of {self.name} is no sparse matrix: {error}.") from error
+        self._train, self._weights = data.train.matrix(), weights
+        return self
+
+
+def _cosine(
+    shared: csr_matrix, start: int, norms: npt.NDArray[np.float64], shrinkage: float
+) -> csr_matrix:
+    """Turn counts of shared users, of the items from `start` on, into likenesses."""
+    row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
+    column = shared.indices
+    other = column != row + start  # an item is no neighbour of itself
+    values = shared.data / (norms[row + start] * norms[column] + shrinkage)
+    return csr_matrix(
+        (values[other].astype(np.float32), (row[other], column[other])), shape=shared.shape
+    )
+
+
+def _nearest(likeness: csr_matrix, num: int) -> csr_matrix:
+    """Keep the `num` largest entries of each row; of equal ones those of the lower columns."""
+    counts = np.diff(likeness.indptr)
+    row = np.repeat(np.arange(likeness.shape[0]), counts)
+    order = np.lexsort((likeness.indices, -likeness.data, row))
+    place = np.arange(len(order)) - np.repeat(likeness.indptr[:-1], counts)
+    kept = order[place < num]
+    return csr_matrix(
+        (likeness.data[kept], (row[kept], likeness.indices[kept])), shape=likeness.shape
+    )

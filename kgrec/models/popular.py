@@ -1,0 +1,86 @@
+"""The baseline that recommends the same to everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from kgrec.models.base import (
+    Callback,
+    FloatArray,
+    IntArray,
+    Model,
+    ModelConfig,
+    State,
+    TrainingData,
+    check_histories,
+    check_rows,
+    check_state,
+    not_fitted,
+)
+from kgrec.models.item_item import training_matrix
+
+
+class MostPopularConfig(ModelConfig):
+    """The settings of `MostPopular`: none."""
+
+
+class MostPopular(Model):
+    """Scores each item by the number of users who have it in the training interactions.
+
+    Args:
+        config: The settings; None: the defaults.
+    """
+
+    name: ClassVar[str] = "most_popular"
+
+    def __init__(self, config: MostPopularConfig | None = None) -> None:
+        self.config: MostPopularConfig = config or MostPopularConfig()
+        self._counts: FloatArray | None = None
+        self._num_users = 0
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
+        """Count the users of each item; see `Model.fit`."""
+        counts = np.asarray(training_matrix(data.train).sum(axis=0), dtype=np.float32)
+        self._counts = counts.reshape(-1)
+        self._num_users = data.train.num_users
+        return self
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the popularity of all items for each user; see `Model.score`."""
+        counts = self._fitted()
+        return _rows(counts, len(check_rows(users, self._num_users, "user")))
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the popularity of all items for each history; see `Model.score_histories`."""
+        counts = self._fitted()
+        return _rows(counts, check_histories(histories, len(counts)).shape[0])
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the popularity of all items: this model knows no likeness. See `Model.similar`."""
+        counts = self._fitted()
+        return _rows(counts, len(check_rows(items, len(counts), "item")))
+
+    def state(self) -> State:
+        """Return `counts`, float32 of shape (num_items,); see `Model.state`."""
+        return {"counts": self._fitted()}
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; see `Model.load_state`."""
+        arrays = check_state(state, {"counts": (np.float32, (data.train.num_items,))})
+        self._counts = arrays["counts"]
+        self._num_users = data.train.num_users
+        return self
+
+    def _fitted(self) -> FloatArray:
+        if self._counts is None:
+            raise not_fitted(self)
+        return self._counts
+
+
+def _rows(counts: FloatArray, num: int) -> FloatArray:
+    return np.tile(counts, (num, 1))

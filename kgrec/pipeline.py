@@ -1,0 +1,376 @@
+"""The stages behind one object: read, link, encode, train, recommend, search, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kgrec.config import TextConfig
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.evaluate import evaluate as evaluate_model
+from kgrec.explain.paths import Explanation, NodeNames, PathFinder
+from kgrec.graph.build import GraphConfig, build_graph
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.linking import Links
+from kgrec.models.base import Callback, FloatArray, IntArray, Model, TrainingData
+from kgrec.models.content import item_attributes
+from kgrec.retrieval.search import semantic_scores
+from kgrec.retrieval.topk import top_k
+from kgrec.text.cache import EmbeddingCache, encode_cached
+from kgrec.text.encoder import TextEncoder
+from kgrec.text.nodes import node_texts
+from kgrec.training.link_prediction import LinkPrediction
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One item of a list.
+
+    Attributes:
+        item: The item's id.
+        title: Its title, or its entity's label, or its id.
+        score: What the model gave it; only the order within one list has a meaning.
+    """
+
+    item: str
+    title: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return asdict(self)
+
+
+class Recommender:
+    """Any model with everything around it: ids, text, retrieval and explanation.
+
+    Args:
+        kg: The knowledge graph; None: interactions and tables alone.
+        links: Which item is which entity, from `kgrec.link`; needed with `kg`.
+        model: The model; None: kgrec's link predictor with its default settings.
+        items: The item table: titles, categories, numbers. Its items belong to the catalogue.
+        users: The user table.
+        text: How text becomes vectors; None: no text is used, and there is no search.
+        encoder: The text encoder; None: the one that `text` names.
+        cache: Where text vectors are kept; None: they are not kept.
+        graph: What of the knowledge graph is used.
+        progress: Whether encoding shows a progress bar.
+    """
+
+    def __init__(
+        self,
+        kg: KnowledgeGraph | None = None,
+        links: Links | None = None,
+        *,
+        model: Model | None = None,
+        items: AttributeTable | None = None,
+        users: AttributeTable | None = None,
+        text: TextConfig | None = TextConfig(),  # noqa: B008  # frozen
+        encoder: TextEncoder | None = None,
+        cache: EmbeddingCache | None = None,
+        graph: GraphConfig | None = None,
+        progress: bool = False,
+    ) -> None:
+        if (kg is None) != (links is None):
+            raise DataError("A knowledge graph and its links belong together: give both or none.")
+        self.kg, self.links, self.items, self.users = kg, links, items, users
+        self.model: Model = model or LinkPrediction()
+        self.text_config, self.cache, self.progress = text, cache, progress
+        if encoder is None and text is not None:
+            encoder = TextEncoder(text.model)
+        self.encoder = encoder
+        self.graph_config = graph or GraphConfig()
+        self.known: tuple[Interactions, ...] = ()
+
+    def fit(
+        self,
+        train: Interactions,
+        valid: Interactions | None = None,
+        *,
+        candidates: IntArray | None = None,
+        callback: Callback | None = None,
+    ) -> Self:
+        """Build the graph from `train`, encode its text, and train the model.
+
+        Args:
+            train: The interactions to learn from.
+            valid: Interactions that choose when to stop; over the vocabularies of `train`.
+            candidates: Rows of the items that are ranked when `valid` is measured; None: all.
+                They are rows of `catalogue(train)`, which `train` may be brought over before.
+            callback: Gets the figures after each validation.
+
+        Raises:
+            DataError: The parts do not fit together, or there is nothing to learn from.
+        """
+        self.prepare(train, valid, candidates=candidates)
+        self.model.fit(self.data, callback=callback)
+        return self
+
+    def prepare(
+        self,
+        train: Interactions,
+        valid: Interactions | None = None,
+        *,
+        candidates: IntArray | None = None,
+        features: dict[str, FloatArray] | None = None,
+    ) -> None:
+        """Do all that `fit` does before training.
+
+        Args:
+            train: As for `fit`.
+            valid: As for `fit`.
+            candidates: As for `fit`.
+            features: Text vectors by node type, when they are known already.
+        """
+        catalogue = self._catalogue(train, valid)
+        users = train.users if self.users is None else train.users.union(self.users.ids)
+        if candidates is not None and catalogue != train.items:
+            candidates = catalogue.rows(train.items.take(candidates))
+        train = train.over(users, catalogue)
+        valid = None if valid is None else valid.over(users, catalogue)
+        self.links = None if self.links is None else self.links.over(catalogue)
+        self.graph = build_graph(
+            train, self.kg, self.links, items=self.items, users=self.users, config=self.graph_config
+        )
+        self._attach_text(features)
+        self.known = (train,) if valid is None else (train, valid)
+        self.data = TrainingData(train, valid, self.graph, item_attributes(self.graph), candidates)
+        self._liked = sum((log.matrix() for log in self.known[1:]), train.matrix()).tocsr()
+        self._titles: list[str] | None = None
+        self._paths: PathFinder | None = None
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the model's scores of all items for rows of users; see `Model.score`."""
+        return self.model.score(users)
+
+    def recommend(
+        self,
+        user: str | None = None,
+        k: int = 10,
+        *,
+        liked: Sequence[str] = (),
+        candidates: Iterable[str] | None = None,
+    ) -> list[Recommendation]:
+        """Return the k best items that the user does not have yet, best first.
+
+        Args:
+            user: A known user's id; None: someone new, who is given by `liked`.
+            k: How many.
+            liked: Items that a new user likes, or that a known user likes besides.
+            candidates: The items to choose from; None: the whole catalogue.
+
+        Raises:
+            UnknownIdError: The user or an item is unknown.
+            DataError: Neither `user` nor `liked` is given, or k is larger than the catalogue.
+        """
+        self._check_k(k)
+        history = self._history(user, liked)
+        if liked or user is None:
+            scores = self.model.score_histories(history)
+        else:
+            scores = self.model.score(np.array([self.user_vocabulary.row(user)]))
+        rows = None if candidates is None else self.item_vocabulary.rows(candidates)
+        return self._listed(scores, k, history, rows)
+
+    def similar_items(self, item: str, k: int = 10) -> list[Recommendation]:
+        """Return the k items most like an item, best first.
+
+        Raises:
+            UnknownIdError: The item is unknown.
+            DataError: k is larger than the catalogue.
+        """
+        self._check_k(k)
+        row = np.array([self.item_vocabulary.row(item)])
+        itself = csr_matrix(([1.0], ([0], row)), shape=(1, len(self.item_vocabulary)))
+        return self._listed(self.model.similar(row), k, itself)
+
+    def search(self, query: str, k: int = 10) -> list[Recommendation]:
+        """Return the k items that fit a text best, such as "a dry heist comedy".
+
+        The text's vector is compared with those of the items' texts and, where the model has an
+        item space that texts can be placed in, with the items' vectors there; see
+        `kgrec.retrieval.search.semantic_scores`.
+
+        Raises:
+            DataError: There is no text in the model, the query is empty, or k is too large.
+        """
+        self._check_k(k)
+        if not query.strip():
+            raise DataError("The query is empty: give some words to search for.")
+        if self.encoder is None or "text" not in self.graph["item"]:
+            raise DataError("This recommender was made without text, so it cannot be searched.")
+        vector = self.encoder.encode([query])
+        scores = semantic_scores(vector, self.graph["item"].text.numpy(), self.model)
+        return self._listed(scores, k, None)
+
+    def explain(
+        self, user: str | None, item: str, *, liked: Sequence[str] = (), k: int = 5
+    ) -> Explanation:
+        """Return the best paths from the user's liked items to an item, and one sentence.
+
+        Raises:
+            UnknownIdError: The user or the item is unknown.
+        """
+        row = self.item_vocabulary.row(item)
+        history = self._history(user, liked)
+        user_row = None if user is None else self.user_vocabulary.row(user)
+        return self.paths.explain(
+            history.indices, row, user=user_row, similarity=self._similarity(row), k=k
+        )
+
+    def evaluate(
+        self,
+        test: Interactions,
+        *,
+        k: Sequence[int] = (10, 20),
+        candidates: IntArray | None = None,
+        exclude: Sequence[Interactions] | None = None,
+    ) -> Evaluation:
+        """Rank all candidates for each user of `test`; see `kgrec.evaluation.evaluate`.
+
+        Args:
+            test: The interactions to be found, over any vocabularies that are known here.
+            k: Cut-offs.
+            candidates: Rows of `test.items`; None: the whole catalogue.
+            exclude: What is not ranked again; None: all that `fit` was given.
+        """
+        if candidates is not None:
+            candidates = self.item_vocabulary.rows(test.items.take(candidates))
+        test = test.over(self.user_vocabulary, self.item_vocabulary)
+        logs = (
+            self.known
+            if exclude is None
+            else tuple(log.over(self.user_vocabulary, self.item_vocabulary) for log in exclude)
+        )
+        return evaluate_model(self, test, exclude=logs, k=k, candidates=candidates)
+
+    @property
+    def item_vocabulary(self) -> Vocabulary:
+        """The catalogue."""
+        return self.known[0].items if self.known else self._not_fitted()
+
+    @property
+    def user_vocabulary(self) -> Vocabulary:
+        """The known users."""
+        return self.known[0].users if self.known else self._not_fitted()
+
+    @property
+    def titles(self) -> list[str]:
+        """A title for each item of the catalogue, in its order."""
+        if self._titles is None:
+            self._titles = self._make_titles()
+        return self._titles
+
+    @property
+    def paths(self) -> PathFinder:
+        """What finds paths in the training graph."""
+        if self._paths is None:
+            names = NodeNames.of(self.graph, self.kg, titles=self.titles)
+            self._paths = PathFinder(self.graph, names)
+        return self._paths
+
+    def history(self, user: str) -> list[str]:
+        """Return the ids of the items that a user has, of all interactions that `fit` was given."""
+        return self.item_vocabulary.take(self._history(user, ()).indices)
+
+    def _catalogue(self, train: Interactions, valid: Interactions | None) -> Vocabulary:
+        items = train.items if valid is None else train.items.union(valid.items)
+        if self.links is not None:
+            items = items.union(self.links.items)
+        return items if self.items is None else items.union(self.items.ids)
+
+    def _attach_text(self, features: dict[str, FloatArray] | None) -> None:
+        import torch
+
+        if features is None:
+            features = {}
+            if self.text_config is not None and self.encoder is not None:
+                texts = node_texts(
+                    self.graph,
+                    self.kg,
+                    self.links,
+                    self.items,
+                    languages=self.text_config.languages,
+                    entities=self.text_config.entities,
+                )
+                features = self._encoded(texts)
+        for kind, vectors in features.items():
+            self.graph[kind].text = torch.from_numpy(vectors)
+
+    def _encoded(self, texts: dict[str, list[str]]) -> dict[str, FloatArray]:
+        assert self.encoder is not None
+        flat = [text for values in texts.values() for text in values if text]
+        vectors = encode_cached(self.encoder, flat, self.cache, progress=self.progress)
+        result, start = {}, 0
+        for kind, values in texts.items():
+            filled = np.array([bool(text) for text in values])
+            result[kind] = np.zeros((len(values), vectors.shape[1]), dtype=np.float32)
+            result[kind][filled] = vectors[start : start + int(filled.sum())]
+            start += int(filled.sum())
+        return result
+
+    def _history(self, user: str | None, liked: Sequence[str]) -> csr_matrix:
+        if user is None and not liked:
+            raise DataError("Give a user, or the items that a new user likes (`liked`).")
+        shape = (1, len(self.item_vocabulary))
+        history = csr_matrix(shape, dtype=np.float32)
+        if user is not None:
+            history = history + self._liked[self.user_vocabulary.row(user)]
+        if liked:
+            rows = np.unique(self.item_vocabulary.rows(liked))
+            ones = np.ones(len(rows), dtype=np.float32)
+            history = history + csr_matrix((ones, (np.zeros_like(rows), rows)), shape=shape)
+        history = csr_matrix(history)
+        history.data[:] = 1.0
+        return history
+
+    def _listed(
+        self, scores: FloatArray, k: int, exclude: csr_matrix | None, rows: IntArray | None = None
+    ) -> list[Recommendation]:
+        best = top_k(scores, k, exclude=exclude, candidates=rows)
+        return [
+            Recommendation(self.item_vocabulary.id(int(row)), self.titles[row], float(score))
+            for row, score in zip(best.items[0], best.scores[0], strict=True)
+            if row >= 0
+        ]
+
+    def _similarity(self, item: int) -> Callable[[IntArray], FloatArray]:
+        def similarity(others: IntArray) -> FloatArray:
+            return self.model.similar(np.array([item]))[0, others]
+
+        return similarity
+
+    def _make_titles(self) -> list[str]:
+        titles = list(self.item_vocabulary.ids)
+        if self.kg is not None and self.links is not None:
+            entity = self.links.entity_of()
+            linked = np.flatnonzero(entity >= 0)
+            for row, label in zip(linked, self.kg.labels(entity[linked]), strict=True):
+                titles[row] = label
+        if self.items is not None and self.items.titles:
+            for row, title in zip(
+                self.item_vocabulary.rows(self.items.ids.array), self.items.titles, strict=True
+            ):
+                titles[row] = title or titles[row]
+        return titles
+
+    def _check_k(self, k: int) -> None:
+        if not 1 <= k <= len(self.item_vocabulary):
+            raise ConfigError(
+                f"k must lie between 1 and the {len(self.item_vocabulary)} items of the catalogue, "
+                f"found {k}."
+            )
+
+    def _not_fitted(self) -> Vocabulary:
+        raise DataError("The recommender was not fitted. Call fit() first.")

@@ -1,0 +1,273 @@
+"""The k best items, exactly, in bounded memory.
+
+Ties go to the item of the lower row, so that a ranking does not depend on the machine or on how
+the work was cut into chunks. No matrix of all users by all items is ever made: a chunk holds at
+most `chunk_elements` scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from kgrec.errors import ConfigError, DataError
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+CHUNK_ELEMENTS = 1 << 24
+"""Scores in a chunk: 64 MiB as float32, and about four times that while the best are chosen."""
+
+
+class TopK(NamedTuple):
+    """The best items of each of b queries, best first.
+
+    Where fewer than k items remain after exclusion, the rest of the row is padded with the item
+    -1 and the score -inf.
+
+    Attributes:
+        items: Rows of items, int64 of shape (b, k).
+        scores: Their scores, float32 of shape (b, k).
+    """
+
+    items: IntArray
+    scores: FloatArray
+
+
+def top_k(
+    scores: npt.ArrayLike,
+    k: int,
+    *,
+    exclude: csr_matrix | None = None,
+    candidates: IntArray | None = None,
+) -> TopK:
+    """Return the k best items of a block of scores.
+
+    Args:
+        scores: float32 of shape (b, num_items); -inf marks an item that must not be returned.
+        k: How many, at least 1; it may be larger than num_items, and the rest is padding.
+        exclude: Shape (b, num_items); an item whose entry is stored in row i is not returned for
+            query i.
+        candidates: Rows of the items that may be returned, int64 of shape (c,); None: all.
+
+    Raises:
+        DataError: A score is NaN or +inf, or the shapes do not fit together.
+        ConfigError: `k` is below 1.
+
+    >>> best = top_k([[0.1, 0.7, 0.7, 0.2]], k=3)
+    >>> best.items.tolist()
+    [[1, 2, 3]]
+    """
+    block = np.asarray(scores, dtype=np.float32)
+    if block.ndim != 2:
+        raise DataError(f"scores must have the shape (b, num_items), found {block.shape}.")
+    _check_k(k)
+    exclude = _check_exclude(exclude, *block.shape)
+    allowed = _check_candidates(candidates, block.shape[1])
+    if allowed is not None:
+        block = block[:, allowed]
+    elif exclude is not None:
+        block = block.copy()
+    _mask(block, exclude, allowed)
+    return _choose(block, k, allowed)
+
+
+def top_k_scored(
+    score: Callable[[IntArray], npt.ArrayLike],
+    rows: npt.ArrayLike,
+    k: int,
+    *,
+    num_items: int,
+    exclude: csr_matrix | None = None,
+    candidates: IntArray | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> TopK:
+    """Return the k best items for each of `rows`, by a function that scores all items.
+
+    Args:
+        score: Takes rows, int64 of shape (c,), and returns float32 of shape (c, num_items), such
+            as `Model.score` or `Model.similar`. It is called once for each chunk.
+        rows: Rows to score, int64 of shape (b,).
+        k: How many, at least 1.
+        num_items: Items that `score` scores.
+        exclude: Shape (b, num_items): its row i belongs to `rows[i]`.
+        candidates: Rows of the items that may be returned; None: all.
+        chunk_elements: Scores held at a time, at least those of one row.
+
+    Raises:
+        DataError: A score is NaN or +inf, or the shapes do not fit together.
+        ConfigError: `k` or `chunk_elements` is below 1.
+    """
+    queries = np.asarray(rows, dtype=np.int64)
+    if queries.ndim != 1:
+        raise DataError(f"rows must have the shape (b,), found {queries.shape}.")
+    _check_k(k)
+    exclude = _check_exclude(exclude, len(queries), num_items)
+    _check_candidates(candidates, num_items)
+    made = _empty(len(queries), k)
+    for part in _chunks(len(queries), num_items, chunk_elements):
+        block = np.asarray(score(queries[part]), dtype=np.float32)
+        if block.shape != (part.stop - part.start, num_items):
+            raise DataError(
+                f"The scores of {part.stop - part.start} rows must have the shape "
+                f"({part.stop - part.start}, {num_items}), found {block.shape}."
+            )
+        best = top_k(
+            block, k, exclude=None if exclude is None else exclude[part], candidates=candidates
+        )
+        made.items[part], made.scores[part] = best
+    return made
+
+
+def top_k_vectors(
+    query_vectors: npt.ArrayLike,
+    item_vectors: npt.ArrayLike,
+    k: int,
+    *,
+    exclude: csr_matrix | None = None,
+    candidates: IntArray | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> TopK:
+    """Return the k items of largest inner product with each query.
+
+    Cut into chunks of queries and, where one query's scores are more than a chunk holds, of
+    items.
+
+    Args:
+        query_vectors: float32 of shape (b, dim), such as vectors of users or of search texts.
+        item_vectors: float32 of shape (num_items, dim).
+        k: How many, at least 1.
+        exclude: Shape (b, num_items); stored entries are not returned.
+        candidates: Rows of the items that may be returned; None: all.
+        chunk_elements: Scores held at a time.
+
+    Raises:
+        DataError: A product is NaN or +inf, or the shapes do not fit together.
+        ConfigError: `k` or `chunk_elements` is below 1.
+
+    >>> top_k_vectors([[1.0, 0.0]], [[0.0, 1.0], [3.0, 0.0]], k=1).items.tolist()
+    [[1]]
+    """
+    queries = np.asarray(query_vectors, dtype=np.float32)
+    vectors = np.asarray(item_vectors, dtype=np.float32)
+    if queries.ndim != 2 or vectors.ndim != 2 or queries.shape[1] != vectors.shape[1]:
+        raise DataError(
+            "query_vectors and item_vectors must have the shapes (b, dim) and (num_items, dim), "
+            f"found {queries.shape} and {vectors.shape}."
+        )
+    _check_k(k)
+    exclude = _check_exclude(exclude, len(queries), len(vectors))
+    allowed = _check_candidates(candidates, len(vectors))
+    # Rows of items in ascending order, as `_choose` breaks ties by position.
+    pool = np.arange(len(vectors), dtype=np.int64) if allowed is None else allowed
+    vectors = vectors if allowed is None else vectors[allowed]
+    made = _empty(len(queries), k)
+    width = min(len(pool), max(chunk_elements, 1))
+    for part in _chunks(len(queries), width, chunk_elements):
+        masked = None if exclude is None else exclude[part]
+        best = _empty(part.stop - part.start, k)
+        for start in range(0, len(pool), max(width, 1)):
+            piece = pool[start : start + width]
+            block = queries[part] @ vectors[start : start + width].T
+            _mask(block, masked, piece)
+            best = _merge(best, _choose(block, k, piece))
+        made.items[part], made.scores[part] = best
+    return made
+
+
+def _choose(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
+    """Return the k best columns of `block`, named by the ascending `rows` (None: 0, 1, …)."""
+    if np.isnan(block).any() or np.isposinf(block).any():
+        raise DataError("A score is NaN or infinite. The model did not converge or is damaged.")
+    num, width = block.shape
+    taken = min(k, width)
+    made = _empty(num, k)
+    if taken == 0 or num == 0:
+        return made
+    columns = _largest(block, taken)
+    scores = np.take_along_axis(block, columns, axis=1)
+    # Columns ascend within a row, so that a stable sort leaves ties to the lower one.
+    order = np.argsort(-scores, axis=1, kind="stable")
+    columns = np.take_along_axis(columns, order, axis=1)
+    scores = np.take_along_axis(scores, order, axis=1)
+    found = columns if rows is None else rows[columns]
+    made.items[:, :taken] = np.where(np.isneginf(scores), -1, found)
+    made.scores[:, :taken] = scores
+    return made
+
+
+def _largest(block: FloatArray, taken: int) -> IntArray:
+    """Return the columns of the `taken` largest scores of each row, ascending; ties to the left."""
+    num, width = block.shape
+    least = np.partition(block, width - taken, axis=1)[:, width - taken, None]
+    chosen = block >= least
+    tied = np.flatnonzero(chosen.sum(axis=1) > taken)
+    if len(tied):  # more scores equal the smallest chosen one than there is room for
+        part, floor = block[tied], least[tied]
+        above, equal = part > floor, part == floor
+        room = taken - above.sum(axis=1, keepdims=True)
+        chosen[tied] = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room))
+    columns: IntArray = np.nonzero(chosen)[1].astype(np.int64, copy=False).reshape(num, taken)
+    return columns
+
+
+def _merge(left: TopK, right: TopK) -> TopK:
+    """Return the best of two rankings; the items of `left` precede those of `right` in rows."""
+    k = left.items.shape[1]
+    items = np.concatenate([left.items, right.items], axis=1)
+    scores = np.concatenate([left.scores, right.scores], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return TopK(np.take_along_axis(items, order, axis=1), np.take_along_axis(scores, order, axis=1))
+
+
+def _mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) -> None:
+    """Set the excluded entries of `block`, whose columns stand for the ascending `rows`."""
+    if exclude is None or not exclude.nnz:
+        return
+    query = np.repeat(np.arange(block.shape[0]), np.diff(exclude.indptr))
+    item: npt.NDArray[Any] = exclude.indices
+    if rows is not None:
+        place = np.minimum(np.searchsorted(rows, item), max(len(rows) - 1, 0))
+        here = rows[place] == item if len(rows) else np.zeros(len(item), dtype=bool)
+        query, item = query[here], place[here]
+    block[query, item] = -np.inf
+
+
+def _empty(num: int, k: int) -> TopK:
+    return TopK(np.full((num, k), -1, dtype=np.int64), np.full((num, k), -np.inf, dtype=np.float32))
+
+
+def _chunks(num: int, width: int, chunk_elements: int) -> list[slice]:
+    if chunk_elements < 1:
+        raise ConfigError(f"chunk_elements must be at least 1, found {chunk_elements}.")
+    step = max(1, chunk_elements // max(width, 1))
+    return [slice(start, min(start + step, num)) for start in range(0, num, step)]
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise ConfigError(f"k must be at least 1, found {k}.")
+
+
+def _check_exclude(exclude: csr_matrix | None, num: int, num_items: int) -> csr_matrix | None:
+    if exclude is None:
+        return None
+    if exclude.shape != (num, num_items):
+        raise DataError(f"exclude must have the shape ({num}, {num_items}), found {exclude.shape}.")
+    return exclude.tocsr()
+
+
+def _check_candidates(candidates: IntArray | None, num_items: int) -> IntArray | None:
+    if candidates is None:
+        return None
+    rows = np.asarray(candidates)
+    if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
+        raise DataError(f"candidates must be integers of shape (c,), found {rows.dtype}.")
+    rows = np.unique(rows).astype(np.int64, copy=False)
+    if len(rows) and (rows[0] < 0 or rows[-1] >= num_items):
+        raise DataError(f"candidates must lie in 0 … {num_items - 1}.")
+    return rows

@@ -1,0 +1,323 @@
+"""Vectors on disk, found again by the text's content and the encoder's fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kgrec.errors import RunError
+from kgrec.text.progress import Progress, reporter
+
+FloatArray = npt.NDArray[np.float32]
+
+_KEY = pa.binary(32)
+_TEXTS_PER_SHARD = 8192  # what an interruption can cost, in texts
+
+
+class Encoder(Protocol):
+    """What `encode_cached` needs of an encoder."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Which vectors this encoder makes; known without loading it."""
+        ...
+
+    def encode(self, texts: Sequence[str], *, progress: Progress = False) -> FloatArray:
+        """Return float32 of shape (n, dim)."""
+        ...
+
+
+@dataclass
+class _Shard:
+    """One `.npy` of vectors and the `.parquet` of their keys beside it."""
+
+    path: Path
+    keys: pa.Array
+    dim: int
+    crc32: int
+    vectors: FloatArray | None = None  # memory-mapped once its checksum has been compared
+
+
+@dataclass
+class _Store:
+    """What is known of one fingerprint's folder."""
+
+    shards: list[_Shard] = field(default_factory=list)
+    damaged: list[Path] = field(default_factory=list)
+    keys: pa.Array = field(default_factory=lambda: pa.array([], type=_KEY))
+    shard_of: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    row_of: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def rebuild(self) -> None:
+        self.keys = pa.concat_arrays([pa.array([], type=_KEY), *(s.keys for s in self.shards)])
+        sizes = [len(shard.keys) for shard in self.shards]
+        self.shard_of = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
+        self.row_of = np.concatenate(
+            [np.empty(0, np.int64), *(np.arange(size, dtype=np.int64) for size in sizes)]
+        )
+
+
+class EmbeddingCache:
+    """Text vectors in a folder, one subfolder for each fingerprint.
+
+    A subfolder holds shards that are only ever added: `NAME.npy`, float32 of shape (n, dim), and
+    `NAME.parquet`, the SHA-256 of each row's text and the checksum of the vectors. Files appear
+    under their name only when they are complete, the keys last, so that an interrupted writer
+    leaves nothing half-written to be read and several writers cannot disturb each other. A shard
+    that is damaged is named in a warning and counts as not there: its texts are encoded again,
+    and it is deleted once they are stored.
+
+    Args:
+        folder: Where the subfolders lie; made when something is stored.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._stores: dict[str, _Store] = {}
+
+    def get(
+        self, fingerprint: str, texts: Sequence[str], dim: int
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Look texts up.
+
+        Args:
+            fingerprint: Which encoder's vectors.
+            texts: n texts.
+            dim: Length of the encoder's vectors.
+
+        Returns:
+            The vectors, float32 of shape (n, dim) and zero where there is none, and which were
+            there, bool of shape (n,).
+        """
+        store = self._store(fingerprint)
+        keys = pa.array([_key(text) for text in texts], type=_KEY)
+        vectors = np.zeros((len(texts), dim), dtype=np.float32)
+        while True:
+            position = np.asarray(pc.fill_null(pc.index_in(keys, value_set=store.keys), -1))
+            found = position >= 0
+            bad: list[_Shard] = []
+            for number in np.unique(store.shard_of[position[found]]):
+                shard = store.shards[number]
+                rows = np.flatnonzero(found)[store.shard_of[position[found]] == number]
+                stored = self._open(shard, dim)
+                if stored is None:
+                    bad.append(shard)
+                else:
+                    vectors[rows] = stored[store.row_of[position[rows]]]
+            if not bad:
+                return vectors, found
+            store.shards = [shard for shard in store.shards if shard not in bad]
+            store.damaged.extend(shard.path for shard in bad)
+            store.rebuild()
+
+    def put(self, fingerprint: str, texts: Sequence[str], vectors: FloatArray) -> None:
+        """Store the vectors of texts as one shard.
+
+        Args:
+            fingerprint: Which encoder's vectors these are.
+            texts: n distinct texts.
+            vectors: float32 of shape (n, dim).
+
+        Raises:
+            RunError: The folder cannot be written.
+            ValueError: `vectors` has another number of rows than there are texts.
+        """
+        if vectors.ndim != 2 or len(vectors) != len(texts):
+            raise ValueError(f"expected ({len(texts)}, dim) vectors, found {vectors.shape}.")
+        if not texts:
+            return
+        store = self._store(fingerprint)
+        keys = [_key(text) for text in texts]
+        name = hashlib.sha256(b"".join(keys)).hexdigest()[:32]
+        path = self.folder / fingerprint / f"{name}.npy"
+        contiguous = np.ascontiguousarray(vectors, dtype=np.float32)
+        crc32 = zlib.crc32(contiguous.data)
+        table = pa.table({"key": pa.array(keys, type=_KEY)}).replace_schema_metadata(
+            {"crc32": str(crc32), "dim": str(contiguous.shape[1])}
+        )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, lambda file: np.save(file, contiguous, allow_pickle=False))
+            _write_whole(path.with_suffix(".parquet"), lambda file: pq.write_table(table, file))
+            store.damaged = [old for old in store.damaged if old != path]
+            while store.damaged:
+                old = store.damaged.pop()
+                old.with_suffix(".parquet").unlink(missing_ok=True)
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"The cache {path.parent} cannot be written: {error}") from error
+        shard = _Shard(path, table["key"].combine_chunks(), contiguous.shape[1], crc32)
+        store.shards = [*(old for old in store.shards if old.path != path), shard]
+        store.rebuild()
+
+    def __len__(self) -> int:
+        """Number of vectors of all fingerprints that were looked at or stored."""
+        return sum(len(store.keys) for store in self._stores.values())
+
+    def _store(self, fingerprint: str) -> _Store:
+        if fingerprint not in self._stores:
+            store = _Store()
+            for path in sorted((self.folder / fingerprint).glob("*.parquet")):
+                shard = _read_keys(path)
+                if shard is None:
+                    store.damaged.append(path.with_suffix(".npy"))
+                else:
+                    store.shards.append(shard)
+            store.rebuild()
+            self._stores[fingerprint] = store
+        return self._stores[fingerprint]
+
+    @staticmethod
+    def _open(shard: _Shard, dim: int) -> FloatArray | None:
+        if shard.vectors is not None:
+            return shard.vectors
+        expected = (len(shard.keys), dim)
+        try:
+            vectors = np.load(shard.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            return _damaged(shard.path, str(error))
+        if vectors.shape != expected or vectors.dtype != np.float32:
+            return _damaged(
+                shard.path,
+                f"expected float32 {expected}, found {vectors.dtype} {vectors.shape}",
+            )
+        if zlib.crc32(np.ascontiguousarray(vectors).data) != shard.crc32:
+            return _damaged(shard.path, "its checksum differs from the one that was stored")
+        shard.vectors = vectors
+        return vectors
+
+
+def encode_cached(
+    encoder: Encoder,
+    texts: Sequence[str],
+    cache: EmbeddingCache | None,
+    *,
+    progress: Progress = False,
+) -> FloatArray:
+    """Encode texts, taking from the cache what it has and storing the rest as it comes.
+
+    When the cache has all of them, the encoder's model is not loaded. A cache that cannot be
+    written costs a warning, not the vectors.
+
+    Args:
+        encoder: Makes the vectors of new texts.
+        texts: n texts; repetitions are encoded and stored once.
+        cache: None encodes everything.
+        progress: As for `TextEncoder.encode`; counts the distinct texts that are new.
+
+    Returns:
+        float32 of shape (n, dim), in the order of `texts`.
+    """
+    if cache is None or not texts:
+        return encoder.encode(texts, progress=progress)
+    row_of: dict[str, int] = {}
+    inverse = np.fromiter(
+        (row_of.setdefault(text, len(row_of)) for text in texts), np.int64, len(texts)
+    )
+    distinct = list(row_of)
+    vectors, found = cache.get(encoder.fingerprint, distinct, encoder.dim)
+    missing = np.flatnonzero(~found)
+    if len(missing):
+        with reporter(progress, len(missing), "Encoding texts") as report:
+            _encode_missing(encoder, distinct, missing, vectors, cache, report)
+    return vectors[inverse]
+
+
+def _encode_missing(
+    encoder: Encoder,
+    distinct: list[str],
+    missing: npt.NDArray[np.int64],
+    vectors: FloatArray,
+    cache: EmbeddingCache,
+    report: Callable[[int, int], None],
+) -> None:
+    writable = True
+    for start in range(0, len(missing), _TEXTS_PER_SHARD):
+        rows = missing[start : start + _TEXTS_PER_SHARD]
+        part = [distinct[row] for row in rows]
+
+        def report_part(done: int, total: int, start: int = start) -> None:
+            report(start + done, len(missing))
+
+        vectors[rows] = encoder.encode(part, progress=report_part)
+        if writable:
+            try:
+                cache.put(encoder.fingerprint, part, vectors[rows])
+            except RunError as error:
+                warnings.warn(f"{error} The vectors will be made anew next time.", stacklevel=3)
+                writable = False
+
+
+def default_cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return where the platform keeps a user's caches, for a command to use as its default.
+
+    Args:
+        environ: The environment, for `XDG_CACHE_HOME` and `LOCALAPPDATA`.
+
+    >>> default_cache_folder({"XDG_CACHE_HOME": "/var/cache/me"}).as_posix()
+    '/var/cache/me/kgrec/embeddings'
+    """
+    if sys.platform == "win32" and environ.get("LOCALAPPDATA"):
+        base = Path(environ["LOCALAPPDATA"])
+    elif Path(environ.get("XDG_CACHE_HOME", "")).is_absolute():
+        base = Path(environ["XDG_CACHE_HOME"])
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path.home() / ".cache"
+    return base / "kgrec" / "embeddings"
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _read_keys(path: Path) -> _Shard | None:
+    try:
+        table = pq.read_table(path, columns=["key"])
+        metadata = table.schema.metadata or {}
+        keys = table["key"].combine_chunks().cast(_KEY)
+        dim, crc32 = int(metadata[b"dim"]), int(metadata[b"crc32"])
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        _damaged(path, str(error))
+        return None
+    return _Shard(path.with_suffix(".npy"), keys, dim, crc32)
+
+
+def _damaged(path: Path, why: str) -> None:
+    warnings.warn(
+        f"The cached vectors in {path} are damaged and will be made anew: {why}", stacklevel=4
+    )
+
+
+def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write beside `path` and rename, so that the name only ever stands for a complete file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,217 @@
+"""Strings to vectors with a language model, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.errors import ConfigError, did_you_mean
+from kgrec.text.batching import length_batches
+from kgrec.text.progress import Progress, reporter
+from kgrec.text.source import DEFAULT_MODEL, ModelFiles, find_model
+
+if TYPE_CHECKING:
+    import torch
+
+    from kgrec.text.forward import Forward
+
+FloatArray = npt.NDArray[np.float32]
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
+
+_POOLING = "mean"
+_CHARS_PER_TOKEN = 1000  # what lies beyond max_length tokens of this many characters is cut unread
+_TEXTS_AT_ONCE = 4096  # texts that are tokenised at a time
+_CPU_TOKENS = 2048  # activations of a batch then stay in a core's cache
+_GPU_TOKENS = 65536
+
+
+class TextEncoder:
+    """Turns texts into vectors: mean of a language model's last hidden states, of length one.
+
+    The vectors are those of `SentenceTransformer(model).encode(texts, normalize_embeddings=True)`
+    for a model with mean pooling (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084),
+    up to the precision. Nothing is loaded before the first text is encoded: `dim` and
+    `fingerprint` are read from the model's files.
+
+    Args:
+        model: Name of a model on the Hugging Face hub or path of a folder; see `find_model` for
+            where it is looked for. Only safetensors weights are read, and no code of the model's.
+        max_length: Tokens read of each text, special tokens included; the rest is cut. None is
+            the model's own limit (256 for the default model).
+        token_budget: Tokens of a batch, padding included. None is 2,048 on a CPU and 65,536 on a
+            GPU.
+        precision: Arithmetic of the model's layers. "auto" is bfloat16 where the processor is
+            fast at it (a GPU of compute capability 8, a CPU with AMX), int8 on a CPU with VNNI
+            for BERT-like models, and float32 otherwise. Sums, softmax, normalisation and pooling
+            are always float32 or rounded from it.
+        device: "auto" is a GPU where there is one; otherwise a torch device such as "cpu".
+        normalize: Scale the vectors to length 1.
+
+    Raises:
+        ConfigError: An argument is out of its range, or the model cannot be found.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        max_length: int | None = None,
+        token_budget: int | None = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        normalize: bool = True,
+    ) -> None:
+        if precision not in get_args(Precision):
+            raise ConfigError(
+                f"precision: unknown value {precision!r}."
+                + did_you_mean(str(precision), get_args(Precision))
+            )
+        if max_length is not None and max_length < 3:
+            raise ConfigError(f"max_length: expected at least 3 tokens, found {max_length}.")
+        if token_budget is not None and token_budget < 1:
+            raise ConfigError(f"token_budget: expected at least 1 token, found {token_budget}.")
+        self.model = str(model)
+        self.precision = precision
+        self.device = device
+        self.normalize = normalize
+        self._max_length = max_length
+        self._token_budget = token_budget
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        """Where the model was found."""
+        return find_model(self.model)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.files.dim
+
+    @property
+    def max_length(self) -> int:
+        """Tokens read of each text."""
+        own = self.files.max_length
+        return own if self._max_length is None else min(self._max_length, own)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """64 hex digits that say which vectors this encoder makes.
+
+        SHA-256 over the weights, the tokenizer, the maximal length, the pooling, the
+        normalisation and the precision asked for. Name, folder, device and batch size leave the
+        vectors as they are and are not in it.
+        """
+        parts = {
+            "weights": self.files.weights_sha256,
+            "tokenizer": self.files.tokenizer_sha256,
+            "max_length": self.max_length,
+            "pooling": _POOLING,
+            "normalize": self.normalize,
+            "precision": self.precision,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def encode(self, texts: Sequence[str], *, progress: Progress = False) -> FloatArray:
+        """Encode texts.
+
+        Identical texts are encoded once. A text's vector does not depend on the others beyond
+        rounding.
+
+        Args:
+            texts: n strings; any may be empty.
+            progress: True shows a bar on stderr; a function is called with the number of
+                distinct texts done and their total.
+
+        Returns:
+            Vectors in the order of `texts`, float32 of shape (n, dim).
+
+        Raises:
+            ConfigError: The model cannot be found or loaded, or the device is not there.
+            TypeError: `texts` is a single string.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts: expected a sequence of strings, found one string.")
+        if len(texts) == 0:
+            return np.empty((0, self.dim), dtype=np.float32)
+        row_of: dict[str, int] = {}
+        inverse = np.fromiter(
+            (row_of.setdefault(text, len(row_of)) for text in texts), np.int64, len(texts)
+        )
+        with reporter(progress, len(row_of), "Encoding texts") as report:
+            vectors = self._encode_distinct(list(row_of), report)
+        return vectors if len(row_of) == len(texts) else vectors[inverse]
+
+    def _encode_distinct(self, texts: list[str], report: Callable[[int, int], None]) -> FloatArray:
+        tokens = self._tokenise(texts)
+        lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
+        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        on_cpu = self._forward.device.type == "cpu"
+        budget = self._token_budget or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
+        done = 0
+        for rows in length_batches(lengths, budget):
+            vectors[rows] = self._forward([tokens[row] for row in rows], normalize=self.normalize)
+            done += len(rows)
+            report(done, len(texts))
+        return vectors
+
+    def _tokenise(self, texts: list[str]) -> list[npt.NDArray[np.int64]]:
+        limit = self.max_length * _CHARS_PER_TOKEN
+        rows: list[npt.NDArray[np.int64]] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = [_encodable(text[:limit]) for text in texts[start : start + _TEXTS_AT_ONCE]]
+            found = self._tokenizer(
+                part,
+                truncation=True,
+                max_length=self.max_length,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
+            rows.extend(np.asarray(ids, dtype=np.int64) for ids in found["input_ids"])
+        return rows
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(
+                str(self.files.folder), local_files_only=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise ConfigError(
+                f"{self.files.folder} holds no tokenizer that can be read: {error}"
+            ) from error
+
+    @cached_property
+    def _forward(self) -> Forward:
+        from kgrec.text.forward import Forward
+
+        return Forward(self.files, self._torch_device(), self.precision, self._tokenise)
+
+    def _torch_device(self) -> torch.device:
+        import torch
+
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            first = str(error).splitlines()[0]
+            raise ConfigError(f"device: {self.device!r} cannot be used: {first}") from error
+        return device
+
+    def __repr__(self) -> str:
+        return f"TextEncoder({self.model!r}, precision={self.precision!r}, device={self.device!r})"
+
+
+def _encodable(text: str) -> str:
+    """Return `text` without lone surrogates, which no UTF-8 tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,77 @@
+"""The text of every node of the user–item–attribute graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.linking import Links
+from kgrec.text.verbalise import verbalise
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+
+def node_texts(
+    data: HeteroData,
+    kg: KnowledgeGraph | None,
+    links: Links | None,
+    items: AttributeTable | None,
+    *,
+    languages: Sequence[str] = ("en", ""),
+    entities: bool = True,
+) -> dict[str, list[str]]:
+    """Return texts by node type, in the order of the nodes; "" where nothing is known.
+
+    An item is its title and categories from the item table, then its entity in words (of several
+    entities, all of them); an entity is itself in words; an attribute value is its own text.
+
+    Args:
+        data: The graph that `kgrec.graph.build.build_graph` made of the rest.
+        kg: The knowledge graph.
+        links: Which item is which entity, over the item vocabulary of `data`.
+        items: The item table, over any vocabulary whose ids `data` holds.
+        languages: Preferred languages of labels and descriptions.
+        entities: Whether entities and attribute values get texts too.
+    """
+    texts = {"item": _item_texts(data, kg, links, items, languages)}
+    if entities:
+        for kind in data.node_types:
+            if kind == "entity" and kg is not None:
+                rows = data["entity"].kg_row.numpy()
+                texts[kind] = verbalise(kg, rows, languages=languages, description=False)
+            elif kind not in ("user", "item", "entity"):
+                texts[kind] = list(data[kind].node_id)
+    return {kind: values for kind, values in texts.items() if any(values)}
+
+
+def _item_texts(
+    data: HeteroData,
+    kg: KnowledgeGraph | None,
+    links: Links | None,
+    items: AttributeTable | None,
+    languages: Sequence[str],
+) -> list[str]:
+    parts: list[list[str]] = [[] for _ in range(int(data["item"].num_nodes))]
+    if items is not None:
+        place = {id: row for row, id in enumerate(data["item"].node_id)}
+        for row, id in enumerate(items.ids):
+            parts[place[id]].append(_table_text(items, row))
+    if kg is not None and links is not None and len(links):
+        entities = np.unique(links.entity)
+        words = dict(zip(entities, verbalise(kg, entities, languages=languages), strict=True))
+        for item, entity in zip(links.item, links.entity, strict=True):
+            parts[item].append(words[entity])
+    return [" ".join(part for part in found if part) for found in parts]
+
+
+def _table_text(items: AttributeTable, row: int) -> str:
+    title = items.titles[row] if items.titles else ""
+    words = [
+        f"{column}: {', '.join(values)}" for column, values in items.words(row).items() if values
+    ]
+    return " ".join(f"{part}." for part in (title, *words) if part)

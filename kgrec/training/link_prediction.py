@@ -1,0 +1,299 @@
+"""The link predictor as a recommender model: trained, completed for new items, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from scipy.sparse import csr_matrix
+from torch import Tensor
+from torch.nn import functional as F
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import ConfigError, DataError, RunError, did_you_mean
+from kgrec.evaluation.evaluate import evaluate
+from kgrec.graph.propagation import Propagation
+from kgrec.models.base import (
+    Callback,
+    FloatArray,
+    IntArray,
+    Model,
+    ModelConfig,
+    State,
+    TrainingData,
+    check_histories,
+    check_rows,
+    not_fitted,
+)
+from kgrec.models.content import ContentMap, ItemContent
+from kgrec.models.link_predictor import Encoded, LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.training.loop import Progress, Task, Trainer, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+
+class LinkPredictionConfig(ModelConfig):
+    """Settings of the model, of its training, and of what happens to items without interactions."""
+
+    model: LinkPredictorConfig = LinkPredictorConfig()
+    training: TrainingConfig = TrainingConfig()
+    new_items: Literal["regress", "propagate"] = Field(
+        default="regress",
+        description="Vectors of items without training interactions: `regress`: a ridge "
+        "regression from text, attributes and numbers to the trained items' vectors; "
+        "`propagate`: what fusion and encoder make of their features and neighbours.",
+    )
+    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
+
+
+class LinkPrediction(Model):
+    """Recommends by predicting links user → item in the user–item–attribute graph.
+
+    `fit` builds a `LinkPredictor` for the graph of the training data and trains it; then items
+    without interactions get vectors from their content. Scores are inner products of the head's
+    vectors.
+
+    Args:
+        config: Settings.
+        checkpoint: Where training writes its checkpoints.
+        resume: Whether `fit` goes on from `checkpoint`.
+    """
+
+    name: ClassVar[str] = "link_prediction"
+    config: LinkPredictionConfig
+
+    def __init__(
+        self,
+        config: LinkPredictionConfig | None = None,
+        *,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.config = config or LinkPredictionConfig()
+        self.checkpoint, self.resume = checkpoint, resume
+        self.progress: Progress | None = None
+        self.predictor: LinkPredictor | None = None
+        self.content_map: ContentMap | None = None
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
+        """Train on `data.graph`, which is needed, and `data.train`.
+
+        Raises:
+            DataError: There is no graph, or no training interaction.
+            ConfigError: The metric to choose by is unknown.
+        """
+        self._prepare(data)
+        validate = None
+        if data.valid is not None and len(data.valid):
+            validate = _Validation(self, data)
+        task = Task(data.train, self._graph, self._features, self._trained, validate)
+        trainer = Trainer(self._predictor(), task, self.config.training, self.checkpoint)
+        if self.resume:
+            trainer.resume()
+        self.progress = trainer.run(callback)
+        self._finish()
+        return self
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; see `Model.score`.
+
+        A user without training interactions gets what is known of users in general.
+        """
+        users = check_rows(users, len(self.user_vectors), "user")
+        return np.asarray(self.user_vectors[users] @ self.item_vectors.T)
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users; see `Model.score_histories`."""
+        vectors = self.vectors_of_histories(histories)
+        return np.asarray(vectors @ self.item_vectors.T)
+
+    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the vectors of unseen users, float32 of shape (b, dim), after the head."""
+        liked = check_histories(histories, len(self.item_vectors)).tocoo()
+        if not hasattr(self, "_encoded"):
+            raise not_fitted(self)
+        row = torch.from_numpy(liked.row.astype(np.int64))
+        item = torch.from_numpy(liked.col.astype(np.int64))
+        predictor = self._predictor()
+        with torch.no_grad():
+            layers = self._encoded.item_layers
+            user = predictor.fold_in(self._graph, layers, row, item, liked.shape[0])
+            return np.asarray(predictor.head.user(user).numpy())
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the cosine of the items' vectors; see `Model.similar`."""
+        items = check_rows(items, len(self.item_vectors), "item")
+        unit = self.item_vectors / np.maximum(
+            np.linalg.norm(self.item_vectors, axis=1, keepdims=True), 1e-12
+        )
+        return np.asarray(unit[items] @ unit.T)
+
+    def vectors_of_texts(self, vectors: FloatArray) -> FloatArray:
+        """Return the place in the item space of texts, float32 of shape (m, dim), length one.
+
+        Args:
+            vectors: What the text encoder made of them, float32 of shape (m, text dim).
+
+        Raises:
+            DataError: The model was trained without text.
+        """
+        content = self._content
+        if self.content_map is None or not content.text.shape[1]:
+            raise DataError("The model was trained without text, so that it cannot be searched.")
+        placed = self.content_map.of_text(content.of_text(vectors))
+        return np.asarray(F.normalize(torch.from_numpy(placed), dim=1).numpy())
+
+    def state(self) -> State:
+        """Return the weights of the predictor and of the content map."""
+        if self.predictor is None or not hasattr(self, "_encoded"):
+            raise not_fitted(self)
+        state = {name: value.numpy() for name, value in self.predictor.state_dict().items()}
+        if self.content_map is not None:
+            state["content_map.weight"] = self.content_map.weight
+            state["content_map.centre"] = self.content_map.centre
+            state["content_map.reliability"] = np.float32([self.content_map.reliability])
+        return state
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; `data` must be what `fit` was given."""
+        self._prepare(data)
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
+        weight = tensors.pop("content_map.weight", None)
+        centre = tensors.pop("content_map.centre", None)
+        reliability = tensors.pop("content_map.reliability", torch.ones(1))
+        try:
+            self._predictor().load_state_dict(tensors)
+        except RuntimeError as error:
+            raise RunError(f"The weights do not fit the model or the graph: {error}") from error
+        if weight is not None and centre is not None:
+            if weight.shape[0] != self._content.num_features:
+                raise RunError(
+                    f"The content map has {weight.shape[0]} features, the graph "
+                    f"{self._content.num_features}."
+                )
+            self.content_map = ContentMap(
+                weight.numpy(), centre.numpy(), float(reliability)
+            )
+        self._encode()
+        return self
+
+    def _prepare(self, data: TrainingData) -> None:
+        if data.graph is None:
+            raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
+        config = self.config.model
+        generator = torch.Generator().manual_seed(self.config.training.seed)
+        normalisation: Literal["mean", "symmetric"] = (
+            "mean" if config.encoder == "rgcn" else "symmetric"
+        )
+        self._graph = Propagation(data.graph, normalisation)
+        self._features = node_features(data.graph)
+        self._trained = trained_nodes(self._graph, config.num_layers)
+        dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
+        self.predictor = LinkPredictor(config, self._graph, dims, generator)
+        self._content = ItemContent.of(data.graph)
+        self.content_map = None
+
+    def _predictor(self) -> LinkPredictor:
+        if self.predictor is None:
+            raise not_fitted(self)
+        return self.predictor
+
+    def _finish(self) -> None:
+        """Fit the content map to the trained vectors, then compute all vectors."""
+        self.content_map = None
+        with torch.no_grad():
+            predictor = self._predictor()
+            encoded: Encoded = predictor(self._graph, self._features, self._trained)
+            targets = predictor.head.item(encoded.item).numpy()
+        rows = np.flatnonzero(self._trained["item"].numpy().ravel() * self._content.informed())
+        if len(rows):
+            features = self._content.matrix()[rows]
+            self.content_map = ContentMap.fit(features, targets[rows], self.config.content_l2)
+        self._encode()
+
+    def _encode(self) -> None:
+        predictor = self._predictor()
+        with torch.no_grad():
+            encoded: Encoded = predictor(self._graph, self._features, self._trained)
+            if self.config.new_items == "regress" and self.content_map is not None:
+                encoded = self._completed(encoded, self.content_map)
+            self._encoded = encoded
+            self.user_vectors: FloatArray = predictor.head.user(encoded.user).numpy()
+            self.item_vectors: FloatArray = predictor.head.item(encoded.item).numpy()
+            if self.content_map is not None and self.config.new_items == "regress":
+                self.item_vectors[self._is_guessed()] *= self.content_map.reliability
+
+    def _completed(self, encoded: Encoded, content_map: ContentMap) -> Encoded:
+        """Give items without interactions the vectors that their content stands for."""
+        new = self._is_guessed()
+        if not new.any():
+            return encoded
+        rows = torch.from_numpy(np.flatnonzero(new))
+        made = torch.from_numpy(content_map(self._content.matrix()[new]))
+        known = encoded.item[self._trained["item"].squeeze(1) > 0]
+        made = F.normalize(made, dim=1) * known.norm(dim=1).mean()
+        item = encoded.item.clone()
+        item[rows] = made
+        layers = [layer.clone() for layer in encoded.item_layers]
+        for layer in layers:
+            # A new item that an unseen user likes speaks with the length of the known ones.
+            length = layer[self._trained["item"].squeeze(1) > 0].norm(dim=1).mean()
+            layer[rows] = F.normalize(made, dim=1) * length
+        return Encoded(encoded.user, item, layers)
+
+    def _is_guessed(self) -> npt.NDArray[np.bool_]:
+        """Return which items have no training interactions, but content, bool (num_items,)."""
+        return (self._trained["item"].numpy().ravel() == 0) & self._content.informed()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("user_vectors", "item_vectors", "_content", "_graph"):
+            raise not_fitted(self)
+        raise AttributeError(name)
+
+
+class _Validation:
+    """Measures a model on the validation part while it is trained."""
+
+    def __init__(self, model: LinkPrediction, data: TrainingData) -> None:
+        self.model, self.data = model, data
+        assert data.valid is not None
+        self.valid: Interactions = data.valid
+        metric = model.config.training.metric
+        name, _, k = metric.partition("@")
+        known = ("ndcg", "recall", "precision", "mrr", "map", "hit")
+        if name not in known or not k.isdigit() or int(k) < 1:
+            raise ConfigError(
+                f"metric must be one of {', '.join(known)} with a cut-off, such as 'ndcg@10', "
+                f"found {metric!r}." + did_you_mean(name, known)
+            )
+        self.k = int(k)
+
+    def __call__(self) -> Mapping[str, float]:
+        self.model._finish()
+        metrics = evaluate(
+            self.model,
+            self.valid,
+            exclude=self.data.train,
+            k=(self.k,),
+            candidates=self.data.candidates,
+        ).metrics
+        return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
+
+
+_CURVE = ("ndcg", "recall", "precision", "mrr", "map", "hit")
+
+
+def node_features(data: HeteroData) -> dict[str, Tensor]:
+    """Return text vectors and numbers side by side for each node type that has some."""
+    features = {}
+    for kind in data.node_types:
+        parts = [data[kind][name] for name in ("text", "numeric") if name in data[kind]]
+        if parts:
+            features[kind] = torch.cat(parts, dim=1)
+    return features

@@ -1,0 +1,262 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import DataError, RunError
+from kgrec.graph.propagation import Propagation
+from kgrec.models.base import Callback, ModelConfig
+from kgrec.models.link_predictor import LinkPredictor
+from kgrec.training import losses
+from kgrec.training.checkpoint import load_tensors, save_tensors
+from kgrec.training.sampling import Batch, Sampler
+
+
+class TrainingConfig(ModelConfig):
+    """How a link predictor is trained."""
+
+    loss: Literal["softmax", "sampled_softmax", "bpr"] = "softmax"
+    temperature: float = Field(default=0.25, gt=0, description="Of the softmax losses.")
+    num_negatives: int = Field(default=512, ge=1, description="Of the sampled softmax.")
+    learning_rate: float = Field(default=0.03, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+    batch_users: int = Field(
+        default=2048, ge=1, description="Users in a step, with all of their interactions."
+    )
+    max_epochs: int = Field(default=400, ge=1)
+    eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
+    patience: int = Field(
+        default=12, ge=1, description="Validations without a better one before training stops."
+    )
+    metric: str = Field(default="ndcg@10", description="What chooses the best epoch.")
+    checkpoint_every: float = Field(
+        default=30.0, ge=0, description="Seconds between two checkpoints."
+    )
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a training stands; all of it goes into a checkpoint.
+
+    Attributes:
+        epoch: Epochs done.
+        seconds: Time spent, over all resumed parts.
+        best: Best value of the metric; -inf before the first validation.
+        best_epoch: The epoch that it belongs to.
+        best_seconds: Time until then.
+        curve: One entry for each validation: epoch, seconds, loss and the metrics.
+    """
+
+    epoch: int = 0
+    seconds: float = 0.0
+    best: float = float("-inf")
+    best_epoch: int = 0
+    best_seconds: float = 0.0
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on.
+
+    Attributes:
+        train: The training interactions.
+        graph: Their graph's operators.
+        features: Features by node type.
+        trained: Which nodes training reaches.
+        validate: Returns the validation metrics of the model as it is; None: there is no
+            validation, and all epochs are trained.
+    """
+
+    train: Interactions
+    graph: Propagation
+    features: Mapping[str, Tensor]
+    trained: Mapping[str, Tensor]
+    validate: Callable[[], Mapping[str, float]] | None
+
+
+class Trainer:
+    """Trains a link predictor, and can stop and go on.
+
+    Args:
+        model: The model; `run` leaves the best weights in it.
+        task: What it is trained on.
+        config: How.
+        checkpoint: File to write checkpoints to; None: none are written.
+    """
+
+    def __init__(
+        self, model: LinkPredictor, task: Task, config: TrainingConfig, checkpoint: Path | None
+    ) -> None:
+        self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.sampler = Sampler(task.train, self.generator)
+        self.allowed = torch.zeros(task.train.num_items, dtype=torch.bool)
+        self.allowed[self.sampler.known] = True
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.progress = Progress()
+        self.best_state = _copy(model.state_dict())
+
+    def run(self, callback: Callback | None = None) -> Progress:
+        """Train until the metric no longer grows, or `max_epochs`; keep the best weights.
+
+        `callback` gets epoch, loss and metrics after each validation. A KeyboardInterrupt saves a
+        checkpoint before it goes on its way.
+        """
+        if not len(self.task.train):
+            raise DataError("There are no training interactions to learn from.")
+        started, saved = time.perf_counter() - self.progress.seconds, time.perf_counter()
+        try:
+            while self.progress.epoch < self.config.max_epochs and not self._finished():
+                loss = self._epoch()
+                self.progress.epoch += 1
+                self.progress.seconds = time.perf_counter() - started
+                if self.progress.epoch % self.config.eval_every == 0:
+                    self._validate(loss, callback)
+                    self.progress.seconds = time.perf_counter() - started
+                    if time.perf_counter() - saved > self.config.checkpoint_every:
+                        self.save()
+                        saved = time.perf_counter()
+        except KeyboardInterrupt:
+            self.save()
+            raise
+        self.save()
+        if self.task.validate is not None and self.progress.curve:
+            self.model.load_state_dict(self.best_state)
+        return self.progress
+
+    def _epoch(self) -> float:
+        total, pairs = 0.0, 0
+        for batch in self.sampler.batches(self.config.batch_users):
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = self._loss(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            total += float(loss.detach()) * len(batch.row)
+            pairs += len(batch.row)
+        mean = total / pairs
+        if mean != mean:
+            raise DataError(
+                f"The loss is not a number after epoch {self.progress.epoch + 1}. A lower "
+                "learning_rate or a higher temperature usually mends it."
+            )
+        return mean
+
+    def _loss(self, batch: Batch) -> Tensor:
+        task, config = self.task, self.config
+        encoded = self.model(task.graph, task.features, task.trained, self.generator)
+        user = self.model.head.user(encoded.user[batch.users])
+        item = self.model.head.item(encoded.item)
+        pairs = (user, item, batch.row, batch.item)
+        if config.loss == "bpr":
+            return losses.bpr(*pairs, negative=self.sampler.unchosen(batch.users[batch.row]))
+        if config.loss == "sampled_softmax":
+            negatives = self.sampler.shared(config.num_negatives)
+            return losses.sampled_softmax(
+                *pairs,
+                temperature=config.temperature,
+                negatives=negatives,
+                num_items=len(self.sampler.known),
+                is_positive=self.sampler.are_positive(batch.users, negatives),
+            )
+        return losses.full_softmax(*pairs, temperature=config.temperature, allowed=self.allowed)
+
+    def _validate(self, loss: float, callback: Callback | None) -> None:
+        progress = self.progress
+        figures: dict[str, float] = {"epoch": progress.epoch, "loss": loss}
+        if self.task.validate is not None:
+            figures.update(self.task.validate())
+            value = figures[self.config.metric]
+            if value > progress.best:
+                progress.best, progress.best_epoch = value, progress.epoch
+                progress.best_seconds = progress.seconds
+                self.best_state = _copy(self.model.state_dict())
+        progress.curve.append({**figures, "seconds": progress.seconds})
+        if callback is not None:
+            callback({**figures, "best": progress.best, "seconds": progress.seconds})
+
+    def _finished(self) -> bool:
+        waited = self.progress.epoch - self.progress.best_epoch
+        return (
+            self.task.validate is not None
+            and bool(self.progress.curve)
+            and waited >= self.config.patience * self.config.eval_every
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint, if one is wanted.
+
+        Raises:
+            RunError: It cannot be written; the previous one is kept.
+        """
+        if self.checkpoint is None:
+            return
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
+        for row, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{row}.{name}": value for name, value in state.items()}
+        tensors["generator"] = self.generator.get_state()
+        about = {"progress": vars(self.progress), "config": self.config.model_dump(mode="json")}
+        save_tensors(self.checkpoint, tensors, about)
+
+    def resume(self) -> None:
+        """Go back to the checkpoint: training then goes on as if it had never stopped.
+
+        Raises:
+            RunError: It is missing, damaged, or of another model or another training config.
+        """
+        if self.checkpoint is None:
+            raise RunError("There is no checkpoint to resume from.")
+        tensors, about = load_tensors(self.checkpoint)
+        _check_same_config(about.get("config", {}), self.config, self.checkpoint)
+        try:
+            self.model.load_state_dict(_part(tensors, "model."))
+            self.best_state = _part(tensors, "best.")
+            self.optimizer.load_state_dict(self._optimizer_state(tensors))
+            self.generator.set_state(tensors["generator"])
+            self.progress = Progress(**about["progress"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise RunError(f"{self.checkpoint} is of another model or damaged: {error}") from error
+
+    def _optimizer_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _part(tensors, "adam.").items():
+            row, key = name.split(".", 1)
+            state.setdefault(int(row), {})[key] = value
+        return {**self.optimizer.state_dict(), "state": state}
+
+
+def _check_same_config(found: Mapping[str, Any], config: TrainingConfig, path: Path) -> None:
+    # A longer training may go on from a shorter one; anything else would be another training.
+    free = {"max_epochs", "patience", "checkpoint_every"}
+    for name, value in config.model_dump(mode="json").items():
+        if name not in free and found.get(name) != value:
+            raise RunError(
+                f"{path} was trained with {name}={found.get(name)!r} and cannot go on with "
+                f"{value!r}. Use the same setting, or start anew without --resume."
+            )
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in state.items()}

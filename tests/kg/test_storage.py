@@ -1,0 +1,149 @@
+"""Saving and loading: the same graph, whole or not at all, and what damage gets."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kgrec.errors import RunError
+from kgrec.kg import storage
+from kgrec.kg.graph import KnowledgeGraph
+
+KG = KnowledgeGraph.from_triples(
+    [("b", "p", "c"), ("a", "q", "b"), ("_:x", "p", "a")],
+    [("a", "label", "Ä\0\n", "", "de"), ("a", "year", "1995", "xsd:integer", "")],
+)
+OTHER = KnowledgeGraph.from_triples([("x", "y", "z")])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    KG.save(tmp_path / "kg")
+    return tmp_path / "kg"
+
+
+def test_load_gives_back_what_was_saved(folder):
+    loaded = KnowledgeGraph.load(folder)
+    assert loaded.equals(KG)
+    assert loaded.report == KG.report
+    assert loaded.triples.dtype == np.int32
+    assert loaded.labels() == KG.labels()
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["kg"]
+
+
+def test_a_graph_without_literals_or_without_triples(tmp_path):
+    for kg in (OTHER, KnowledgeGraph.from_triples([], [("a", "p", "1", "", "")])):
+        kg.save(tmp_path / "kg")
+        assert KnowledgeGraph.load(tmp_path / "kg").equals(kg)
+
+
+def test_save_replaces_the_whole_folder(folder):
+    OTHER.save(folder)
+    assert KnowledgeGraph.load(folder).equals(OTHER)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["kg"]
+
+
+def test_save_does_not_overwrite_other_things(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "text.md").write_text("years of work")
+    with pytest.raises(RunError, match="is no saved graph"):
+        KG.save(tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "text.md").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("moment", ["write", "rename"])
+def test_a_full_disk_leaves_the_old_graph(folder, monkeypatch, moment):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    if moment == "write":
+        monkeypatch.setattr(storage, "_flush", full)
+    else:
+        rename = type(folder).rename
+        monkeypatch.setattr(
+            type(folder), "rename", lambda a, b: full() if a.name == "new" else rename(a, b)
+        )
+    with pytest.raises(RunError, match="No space left on device"):
+        OTHER.save(folder)
+    monkeypatch.undo()
+    assert KnowledgeGraph.load(folder).equals(KG)
+    assert os.listdir(folder.parent) == ["kg"]
+
+
+NAMES = ("entities.parquet", "relations.parquet", "triples.parquet", "literals.parquet")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "manifest.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "garbage"])
+def test_damage_names_the_file(folder, name, damage):
+    path = folder / name
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        changed = {"empty": b"", "cut": content[: len(content) // 2], "garbage": b"\xff" * 99}
+        path.write_bytes(changed[damage])
+    with pytest.raises(RunError, match=name):
+        KnowledgeGraph.load(folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flipped_bit_in_the_data_is_found(folder, name):
+    path = folder / name
+    content = path.read_bytes()
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    for column in map(group.column, range(group.num_columns)):
+        start = column.dictionary_page_offset or column.data_page_offset
+        changed = bytearray(content)
+        changed[start + column.total_compressed_size - 1] ^= 0x10
+        path.write_bytes(bytes(changed))
+        with pytest.raises(RunError, match=name):
+            KnowledgeGraph.load(folder)
+
+
+def _replace(folder, name, **columns):
+    table = pq.read_table(folder / name)
+    for column, values in columns.items():
+        place = table.column_names.index(column)
+        field = table.schema.field(column)
+        table = table.set_column(place, field, pa.array(values, type=field.type))
+    pq.write_table(table, folder / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "message"),
+    [
+        ("triples.parquet", {"object": [0, 1, 99]}, "object points outside of 0 … 3"),
+        ("triples.parquet", {"relation": [0, -1, 0]}, "relation points outside of 0 … 3"),
+        ("literals.parquet", {"subject": [4, 0]}, "subject points outside"),
+        ("entities.parquet", {"id": ["b", "a", "c", "d"]}, "not sorted"),
+        ("entities.parquet", {"id": ["a", "a", "c", "d"]}, "not sorted"),
+        ("literals.parquet", {"value": ["x", None]}, "values are missing"),
+    ],
+)
+def test_files_that_do_not_fit_together(folder, name, columns, message):
+    _replace(folder, name, **columns)
+    with pytest.raises(RunError, match=message):
+        KnowledgeGraph.load(folder)
+
+
+def test_other_versions_and_counts(folder):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for change, message in (
+        ({"format_version": 99}, "format version 99"),
+        ({"format": "x"}, "not the manifest"),
+        ({"rows": manifest["rows"] | {"triples": 4}}, "3 rows, where manifest.json says 4"),
+        ({"report": {}}, "report is damaged"),
+        ({"rows": None}, "row counts are missing"),
+    ):
+        path.write_text(json.dumps(manifest | change))
+        with pytest.raises(RunError, match=message):
+            KnowledgeGraph.load(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(RunError, match="holds no saved graph"):
+        KnowledgeGraph.load(folder)

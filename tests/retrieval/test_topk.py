@@ -1,0 +1,159 @@
+"""Exact top-k against a full sort."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix, random_array
+
+from kgrec.errors import ConfigError, DataError
+from kgrec.retrieval.topk import TopK, top_k, top_k_scored, top_k_vectors
+
+
+def by_sorting(scores, k, exclude=None, candidates=None):
+    """The same by a Python sort of every row."""
+    items = np.full((len(scores), k), -1, dtype=np.int64)
+    best = np.full((len(scores), k), -np.inf, dtype=np.float32)
+    for row, values in enumerate(scores):
+        allowed = [
+            item
+            for item in range(len(values))
+            if (candidates is None or item in candidates)
+            and (exclude is None or not exclude[row, item])
+            and values[item] > -np.inf
+        ]
+        order = sorted(allowed, key=lambda item: (-values[item], item))[:k]
+        items[row, : len(order)] = order
+        best[row, : len(order)] = values[order]
+    return TopK(items, best)
+
+
+def assert_same(found, expected):
+    np.testing.assert_array_equal(found.items, expected.items)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert found.items.dtype == np.int64
+    assert found.scores.dtype == np.float32
+
+
+@st.composite
+def problems(draw):
+    """Scores with many ties, exclusions and candidates; whole numbers, so products are exact."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    num, dim, num_items = draw(st.integers(0, 7)), draw(st.integers(1, 3)), draw(st.integers(1, 30))
+    queries = rng.integers(-2, 3, (num, dim)).astype(np.float32)
+    items = rng.integers(-2, 3, (num_items, dim)).astype(np.float32)
+    exclude = rng.random((num, num_items)) < draw(st.sampled_from([0.0, 0.3, 1.0]))
+    candidates = None
+    if draw(st.booleans()):
+        candidates = rng.choice(num_items, draw(st.integers(0, num_items)), replace=False)
+    return queries, items, exclude, candidates, draw(st.integers(1, 35))
+
+
+@settings(max_examples=300, deadline=None)
+@given(problems(), st.sampled_from([1, 7, 40, 1 << 20]))
+def test_every_form_agrees_with_a_full_sort(problem, chunk_elements):
+    queries, items, excluded, candidates, k = problem
+    scores = queries @ items.T
+    exclude = csr_matrix(excluded)
+    expected = by_sorting(scores, k, excluded, candidates)
+    assert_same(top_k(scores, k, exclude=exclude, candidates=candidates), expected)
+    options = {"exclude": exclude, "candidates": candidates, "chunk_elements": chunk_elements}
+    rows = np.arange(len(queries))
+    assert_same(
+        top_k_scored(lambda part: scores[part], rows, k, num_items=len(items), **options), expected
+    )
+    assert_same(top_k_vectors(queries, items, k, **options), expected)
+
+
+def test_what_is_excluded_is_never_returned():
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((50, 80)).astype(np.float32)
+    excluded = rng.random((50, 80)) < 0.6
+    found = top_k(scores, 40, exclude=csr_matrix(excluded)).items
+    rows, places = np.nonzero(found >= 0)
+    assert not excluded[rows, found[rows, places]].any()
+    assert ((found >= 0).sum(axis=1) == np.minimum(40, (~excluded).sum(axis=1))).all()
+
+
+def test_an_exclusion_of_stored_zeros_and_any_format_counts():
+    exclude = csr_matrix((np.zeros(1), ([0], [2])), shape=(1, 3))
+    assert top_k([[1.0, 2.0, 3.0]], 3, exclude=exclude.tocsc()).items.tolist() == [[1, 0, -1]]
+
+
+def test_rows_are_scored_in_the_order_given_and_with_their_own_exclusions():
+    scores = np.arange(12, dtype=np.float32).reshape(3, 4)
+    exclude = csr_matrix(np.array([[0, 0, 0, 1], [0, 0, 1, 0]]))
+    asked = []
+
+    def score(rows):
+        asked.append(rows.tolist())
+        return scores[rows]
+
+    found = top_k_scored(score, [2, 0], 1, num_items=4, exclude=exclude, chunk_elements=4)
+    assert asked == [[2], [0]]
+    assert found.items.tolist() == [[2], [3]]
+    assert found.scores.tolist() == [[10.0], [3.0]]
+
+
+def test_inputs_stay_as_they_are():
+    scores = np.ones((2, 3), dtype=np.float32)
+    top_k(scores, 2, exclude=csr_matrix(np.eye(2, 3)))
+    assert (scores == 1).all()
+
+
+def test_memory_is_bounded_by_the_chunk():
+    rng = np.random.default_rng(0)
+    queries = rng.standard_normal((3000, 4)).astype(np.float32)
+    items = rng.standard_normal((20_000, 4)).astype(np.float32)
+    exclude = csr_matrix(random_array((3000, 20_000), density=1e-4, rng=rng))
+    tracemalloc.start()
+    found = top_k_vectors(queries, items, 10, exclude=exclude, chunk_elements=1 << 20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40e6  # the whole matrix of scores has 240e6 bytes
+    sample = [0, 1500, 2999]
+    expected = by_sorting(queries[sample] @ items.T, 10, exclude[sample].toarray() != 0)
+    np.testing.assert_array_equal(found.items[sample], expected.items)
+
+
+def test_candidates_may_be_unsorted_and_repeated():
+    found = top_k([[5.0, 5.0, 9.0, 5.0]], 3, candidates=np.array([3, 0, 3]))
+    assert found.items.tolist() == [[0, 3, -1]]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_are_an_error(bad):
+    with pytest.raises(DataError, match="NaN or infinite"):
+        top_k([[0.0, bad]], 1)
+    with pytest.raises(DataError, match="NaN or infinite"):
+        top_k_vectors([[bad]], [[1.0], [2.0]], 1)
+
+
+def test_minus_infinity_means_not_to_be_returned():
+    assert top_k([[-np.inf, 1.0]], 2).items.tolist() == [[1, -1]]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: top_k([[1.0]], 0), ConfigError, "k must be"),
+        (lambda: top_k([1.0], 1), DataError, "shape"),
+        (lambda: top_k([[1.0]], 1, exclude=csr_matrix((2, 1))), DataError, "exclude"),
+        (lambda: top_k([[1.0]], 1, candidates=np.array([1])), DataError, "candidates"),
+        (lambda: top_k([[1.0]], 1, candidates=np.array([-1])), DataError, "candidates"),
+        (lambda: top_k([[1.0]], 1, candidates=np.array([0.5])), DataError, "candidates"),
+        (lambda: top_k_vectors([[1.0]], [[1.0, 2.0]], 1), DataError, "dim"),
+        (lambda: top_k_vectors([[1.0]], [[1.0]], 1, chunk_elements=0), ConfigError, "chunk"),
+        (
+            lambda: top_k_scored(lambda rows: np.zeros((1, 2)), [0], 1, num_items=3),
+            DataError,
+            r"\(1, 3\)",
+        ),
+        (lambda: top_k_scored(lambda rows: rows, [[0]], 1, num_items=3), DataError, "rows"),
+    ],
+)
+def test_bad_input(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
