@@ -1,0 +1,68 @@
+"""kgrec: recommendations from a knowledge graph and interactions.
+
+The names below are loaded when they are first used, so that `import kgrec` costs next to nothing.
+
+>>> import kgrec
+>>> kgrec.__version__.count(".")
+2
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kgrec.data.attribute_table import AttributeTable
+    from kgrec.data.interactions import Interactions
+    from kgrec.data.splits import Split
+    from kgrec.data.vocabulary import Vocabulary
+    from kgrec.evaluation.evaluate import Evaluation
+    from kgrec.graph.build import GraphConfig, build_graph
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.linking import Links, link
+    from kgrec.models.ease import EASE, AttributeEASE
+    from kgrec.models.item_knn import ItemKNN
+    from kgrec.models.popular import MostPopular
+    from kgrec.pipeline import Recommendation, Recommender, evaluate
+    from kgrec.text.cache import EmbeddingCache
+    from kgrec.text.encoder import TextEncoder
+    from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+
+_HOME = {
+    "EASE": "kgrec.models.ease",
+    "AttributeEASE": "kgrec.models.ease",
+    "AttributeTable": "kgrec.data.attribute_table",
+    "EmbeddingCache": "kgrec.text.cache",
+    "Evaluation": "kgrec.evaluation.evaluate",
+    "GraphConfig": "kgrec.graph.build",
+    "Interactions": "kgrec.data.interactions",
+    "ItemKNN": "kgrec.models.item_knn",
+    "KnowledgeGraph": "kgrec.kg.graph",
+    "LinkPrediction": "kgrec.training.link_prediction",
+    "LinkPredictionConfig": "kgrec.training.link_prediction",
+    "Links": "kgrec.kg.linking",
+    "MostPopular": "kgrec.models.popular",
+    "Recommendation": "kgrec.pipeline",
+    "Recommender": "kgrec.pipeline",
+    "Split": "kgrec.data.splits",
+    "TextEncoder": "kgrec.text.encoder",
+    "Vocabulary": "kgrec.data.vocabulary",
+    "build_graph": "kgrec.graph.build",
+    "evaluate": "kgrec.pipeline",
+    "link": "kgrec.kg.linking",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'kgrec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -16,21 +16,21 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.evaluate import evaluate as evaluate_model
-from kgrec.explain.paths import Explanation, NodeNames, PathFinder
+from kgrec.explain.explanation import Explanation
+from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import GraphConfig, build_graph
+from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
 from kgrec.models.base import Callback, FloatArray, IntArray, Model, TrainingData
 from kgrec.models.content import item_attributes
+from kgrec.retrieval.lexical import WordIndex
 from kgrec.retrieval.search import semantic_scores
 from kgrec.retrieval.topk import top_k
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.nodes import node_texts
 from kgrec.training.link_prediction import LinkPrediction
-
-if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,9 @@ class Recommender:
         self.known = (train,) if valid is None else (train, valid)
         self.data = TrainingData(train, valid, self.graph, item_attributes(self.graph), candidates)
         self._liked = sum((log.matrix() for log in self.known[1:]), train.matrix()).tocsr()
-        self._titles: list[str] | None = None
+        self._names: NodeNames | None = None
         self._paths: PathFinder | None = None
+        self._words: WordIndex | None = None
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the model's scores of all items for rows of users; see `Model.score`."""
@@ -198,8 +199,7 @@ class Recommender:
     def search(self, query: str, k: int = 10) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
-        The text's vector is compared with those of the items' texts and, where the model has an
-        item space that texts can be placed in, with the items' vectors there; see
+        By meaning, by words, and by where the text lies in the model's item space; see
         `kgrec.retrieval.search.semantic_scores`.
 
         Raises:
@@ -210,8 +210,10 @@ class Recommender:
             raise DataError("The query is empty: give some words to search for.")
         if self.encoder is None or "text" not in self.graph["item"]:
             raise DataError("This recommender was made without text, so it cannot be searched.")
-        vector = self.encoder.encode([query])
-        scores = semantic_scores(vector, self.graph["item"].text.numpy(), self.model)
+        if self._words is None:
+            self._words = WordIndex(self._texts()["item"])
+        vector, words = self.encoder.encode([query]), self._words.score(query)
+        scores = semantic_scores(vector, self.graph["item"].text.numpy(), words, self.model)
         return self._listed(scores, k, None)
 
     def explain(
@@ -226,7 +228,7 @@ class Recommender:
         history = self._history(user, liked)
         user_row = None if user is None else self.user_vocabulary.row(user)
         return self.paths.explain(
-            history.indices, row, user=user_row, similarity=self._similarity(row), k=k
+            row, user=user_row, liked=history.indices, similarity=self._similarity(row), k=k
         )
 
     def evaluate(
@@ -266,19 +268,25 @@ class Recommender:
         return self.known[0].users if self.known else self._not_fitted()
 
     @property
-    def titles(self) -> list[str]:
-        """A title for each item of the catalogue, in its order."""
-        if self._titles is None:
-            self._titles = self._make_titles()
-        return self._titles
+    def names(self) -> NodeNames:
+        """Labels of all nodes of the graph, safe to print."""
+        if self._names is None:
+            languages = ("en", "") if self.text_config is None else self.text_config.languages
+            self._names = NodeNames.of(
+                self.graph, kg=self.kg, links=self.links, items=self.items, languages=languages
+            )
+        return self._names
 
     @property
     def paths(self) -> PathFinder:
         """What finds paths in the training graph."""
         if self._paths is None:
-            names = NodeNames.of(self.graph, self.kg, titles=self.titles)
-            self._paths = PathFinder(self.graph, names)
+            self._paths = PathFinder(self.graph, self.names)
         return self._paths
+
+    def title(self, item: str) -> str:
+        """Return the title of an item: that of the item table, its entity's label, or its id."""
+        return self._title(self.item_vocabulary.row(item))
 
     def history(self, user: str) -> list[str]:
         """Return the ids of the items that a user has, of all interactions that `fit` was given."""
@@ -296,17 +304,20 @@ class Recommender:
         if features is None:
             features = {}
             if self.text_config is not None and self.encoder is not None:
-                texts = node_texts(
-                    self.graph,
-                    self.kg,
-                    self.links,
-                    self.items,
-                    languages=self.text_config.languages,
-                    entities=self.text_config.entities,
-                )
-                features = self._encoded(texts)
+                features = self._encoded(self._texts())
         for kind, vectors in features.items():
             self.graph[kind].text = torch.from_numpy(vectors)
+
+    def _texts(self) -> dict[str, list[str]]:
+        assert self.text_config is not None
+        return node_texts(
+            self.graph,
+            self.kg,
+            self.links,
+            self.items,
+            languages=self.text_config.languages,
+            entities=self.text_config.entities,
+        )
 
     def _encoded(self, texts: dict[str, list[str]]) -> dict[str, FloatArray]:
         assert self.encoder is not None
@@ -323,47 +334,33 @@ class Recommender:
     def _history(self, user: str | None, liked: Sequence[str]) -> csr_matrix:
         if user is None and not liked:
             raise DataError("Give a user, or the items that a new user likes (`liked`).")
-        shape = (1, len(self.item_vocabulary))
-        history = csr_matrix(shape, dtype=np.float32)
+        rows = self.item_vocabulary.rows(liked)
         if user is not None:
-            history = history + self._liked[self.user_vocabulary.row(user)]
-        if liked:
-            rows = np.unique(self.item_vocabulary.rows(liked))
-            ones = np.ones(len(rows), dtype=np.float32)
-            history = history + csr_matrix((ones, (np.zeros_like(rows), rows)), shape=shape)
-        history = csr_matrix(history)
-        history.data[:] = 1.0
-        return history
+            known = self._liked[self.user_vocabulary.row(user)].indices.astype(np.int64)
+            rows = np.concatenate([rows, known])
+        rows = np.unique(rows)
+        ones = np.ones(len(rows), dtype=np.float32)
+        shape = (1, len(self.item_vocabulary))
+        return csr_matrix((ones, (np.zeros_like(rows), rows)), shape=shape)
 
     def _listed(
         self, scores: FloatArray, k: int, exclude: csr_matrix | None, rows: IntArray | None = None
     ) -> list[Recommendation]:
         best = top_k(scores, k, exclude=exclude, candidates=rows)
         return [
-            Recommendation(self.item_vocabulary.id(int(row)), self.titles[row], float(score))
+            Recommendation(self.item_vocabulary.id(int(row)), self._title(int(row)), float(score))
             for row, score in zip(best.items[0], best.scores[0], strict=True)
             if row >= 0
         ]
 
     def _similarity(self, item: int) -> Callable[[IntArray], FloatArray]:
         def similarity(others: IntArray) -> FloatArray:
-            return self.model.similar(np.array([item]))[0, others]
+            return np.asarray(self.model.similar(np.array([item]))[0, others])
 
         return similarity
 
-    def _make_titles(self) -> list[str]:
-        titles = list(self.item_vocabulary.ids)
-        if self.kg is not None and self.links is not None:
-            entity = self.links.entity_of()
-            linked = np.flatnonzero(entity >= 0)
-            for row, label in zip(linked, self.kg.labels(entity[linked]), strict=True):
-                titles[row] = label
-        if self.items is not None and self.items.titles:
-            for row, title in zip(
-                self.item_vocabulary.rows(self.items.ids.array), self.items.titles, strict=True
-            ):
-                titles[row] = title or titles[row]
-        return titles
+    def _title(self, row: int) -> str:
+        return self.names.node("item", row)
 
     def _check_k(self, k: int) -> None:
         if not 1 <= k <= len(self.item_vocabulary):
@@ -374,3 +371,8 @@ class Recommender:
 
     def _not_fitted(self) -> Vocabulary:
         raise DataError("The recommender was not fitted. Call fit() first.")
+
+
+def evaluate(recommender: Recommender, test: Interactions, **options: Any) -> Evaluation:
+    """Rank the catalogue for each user of `test`; see `Recommender.evaluate`."""
+    return recommender.evaluate(test, **options)

@@ -107,7 +107,7 @@ class AttributeTable:
             require_column(frame, column, where)
             values = numbers_or_missing(frame[column])
             wrong[column] = int((values.isna() & frame[column].notna()).sum())
-            made_numbers[column] = values.to_numpy(np.float64)
+            made_numbers[column] = np.asarray(values, dtype=np.float64)
         return cls(ids, titles, made_categories, made_numbers, wrong)
 
     def over(self, ids: Vocabulary) -> AttributeTable:

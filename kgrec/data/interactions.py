@@ -285,9 +285,10 @@ def _as_seconds(frame: pd.DataFrame, column: str, where: str) -> npt.NDArray[np.
         numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
         if dated or not np.isfinite(numbers).all():
             dates = pd.to_datetime(frame[column], errors="coerce", utc=True, format="ISO8601")
-            wrong = dates.isna()
+            wrong = dates.isna().to_numpy()
             if wrong.any():
-                first = int(wrong.to_numpy().argmax())
+                neither = wrong & ~np.isfinite(numbers.to_numpy())
+                first = int((neither if neither.any() else wrong).argmax())
                 raise DataError(
                     f"{where}: column {column!r} must hold seconds since 1970 or ISO 8601 dates; "
                     f"data row {first + 1} holds {printable(str(frame[column].iloc[first]), 40)!r}."

@@ -30,13 +30,16 @@ def layered(
     layers = {key: ranks[layer] for key, layer in layer_of.items()}
     routes = {pair: _route(pair, layers) for pair in labels if layers[pair[0]] != layers[pair[1]]}
     boxes: dict[Key, Size] = dict(sizes)
+    wide = [0.0] * (max(layers.values()) + 1)
+    for key, layer in layers.items():
+        wide[layer] = max(wide[layer], sizes[key][0])
     for route in routes.values():
         for lane in route[1:-1]:
-            boxes[lane] = (0.0, _LANE)
+            boxes[lane] = (wide[lane[2]], _LANE)
             layers[lane] = lane[2]
     columns = _ordered(layers, routes)
     x = _column_places(columns, boxes, layers, routes, labels)
-    found = None
+    best: Layout | None = None
     for gap in (0.22, 0.32, 0.45, 0.6, 0.8):
         y = _heights(columns, boxes, routes, gap)
         centre = {key: np.array([x[layers[key]], y[key]]) for key in sizes}
@@ -44,11 +47,13 @@ def layered(
         for pair in labels:
             if pair not in routes:  # both ends in one column
                 lines[pair] = straight(centre, sizes, pair)
-        found = with_labels(centre, sizes, lines, labels)
-        if found.clear:
-            return found
-    assert found is not None
-    return found
+        layout = with_labels(centre, sizes, lines, labels)
+        if best is None or layout.faults < best.faults:
+            best = layout
+        if not best.faults:
+            break
+    assert best is not None
+    return best
 
 
 def _route(pair: Pair, layers: Mapping[Key, int]) -> list[Any]:
@@ -183,6 +188,9 @@ def _curves(
             right = x[layers[two]] - boxes[two][0] / 2
             low, high = ports[one, pair, "right"], ports[two, pair, "left"]
             points.append(np.column_stack([left + (right - left) * t, low + (high - low) * ease]))
+            if two is not route[-1]:  # level through the lane
+                across = np.linspace(right, right + boxes[two][0], 9)
+                points.append(np.column_stack([across, np.full(9, high)]))
         line = np.concatenate(points)
         lines[pair] = line if route[0] == pair[0] else line[::-1]
     return lines

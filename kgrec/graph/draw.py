@@ -157,14 +157,12 @@ def _check(graph: Any) -> None:
 
 
 def _boxes(graph: Any) -> dict[Any, canvas.Text]:
-    return {
-        key: canvas.text(
-            str(node.get("label") or node.get("id") or key),
-            10,
-            instead=last_part(str(node.get("id") or "")),
-        )
-        for key, node in graph.nodes(data=True)
-    }
+    boxes = {}
+    for key, node in graph.nodes(data=True):
+        id = last_part(str(node.get("id") or key))
+        label = str(node.get("label") or "").strip()
+        boxes[key] = canvas.text(label or id, 10, instead=id)
+    return boxes
 
 
 def _words(graph: Any) -> dict[Pair, canvas.Text]:

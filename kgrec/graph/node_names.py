@@ -61,7 +61,8 @@ class NodeNames:
             languages: Languages of the labels, best first; "" is a label without one.
 
         Raises:
-            DataError: `links` is over another catalogue than `graph`.
+            DataError: `graph` was made of another knowledge graph, or over another catalogue than
+                `links`.
         """
         ids = {kind: graph[kind].node_id for kind in graph.node_types}
         nodes: dict[str, Sequence[str]] = {}
@@ -74,7 +75,10 @@ class NodeNames:
             labels = kg.labels(languages=languages)
             for kind in graph.node_types:
                 if "kg_row" in graph[kind]:
-                    nodes[kind] = [labels[row] for row in graph[kind].kg_row.tolist()]
+                    rows = kg.entities.rows(graph[kind].node_id, missing="-1")
+                    if (rows < 0).any():
+                        raise DataError("kg is not the knowledge graph that the graph was made of.")
+                    nodes[kind] = [labels[row] for row in rows.tolist()]
             if links is not None:
                 of_item = _with_entity_labels(of_item, links, labels)
             words = kg.relation_labels(languages)

@@ -192,16 +192,17 @@ class EmbeddingCache:
             return shard.vectors
         expected = (len(shard.keys), dim)
         try:
-            vectors = np.load(shard.path, mmap_mode="r", allow_pickle=False)
+            vectors: FloatArray = np.load(shard.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            return _damaged(shard.path, str(error))
+            _damaged(shard.path, str(error))
+            return None
         if vectors.shape != expected or vectors.dtype != np.float32:
-            return _damaged(
-                shard.path,
-                f"expected float32 {expected}, found {vectors.dtype} {vectors.shape}",
-            )
+            found = f"found {vectors.dtype} {vectors.shape}"
+            _damaged(shard.path, f"expected float32 {expected}, {found}")
+            return None
         if zlib.crc32(np.ascontiguousarray(vectors).data) != shard.crc32:
-            return _damaged(shard.path, "its checksum differs from the one that was stored")
+            _damaged(shard.path, "its checksum differs from the one that was stored")
+            return None
         shard.vectors = vectors
         return vectors
 
@@ -255,7 +256,7 @@ def _encode_missing(
         rows = missing[start : start + _TEXTS_PER_SHARD]
         part = [distinct[row] for row in rows]
 
-        def report_part(done: int, total: int, start: int = start) -> None:
+        def report_part(done: int, _: int, start: int = start) -> None:
             report(start + done, len(missing))
 
         vectors[rows] = encoder.encode(part, progress=report_part)

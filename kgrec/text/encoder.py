@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from kgrec.errors import ConfigError, did_you_mean
+from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.text.batching import length_batches
 from kgrec.text.progress import Progress, reporter
 from kgrec.text.source import DEFAULT_MODEL, ModelFiles, find_model
@@ -28,7 +28,7 @@ Precision = Literal["auto", "float32", "bfloat16", "int8"]
 _POOLING = "mean"
 _CHARS_PER_TOKEN = 1000  # what lies beyond max_length tokens of this many characters is cut unread
 _TEXTS_AT_ONCE = 4096  # texts that are tokenised at a time
-_CPU_TOKENS = 2048  # activations of a batch then stay in a core's cache
+_CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
 _GPU_TOKENS = 65536
 
 
@@ -45,7 +45,7 @@ class TextEncoder:
             where it is looked for. Only safetensors weights are read, and no code of the model's.
         max_length: Tokens read of each text, special tokens included; the rest is cut. None is
             the model's own limit (256 for the default model).
-        token_budget: Tokens of a batch, padding included. None is 2,048 on a CPU and 65,536 on a
+        token_budget: Tokens of a batch, padding included. None is 1,024 on a CPU and 65,536 on a
             GPU.
         precision: Arithmetic of the model's layers. "auto" is bfloat16 where the processor is
             fast at it (a GPU of compute capability 8, a CPU with AMX), int8 on a CPU with VNNI
@@ -100,6 +100,11 @@ class TextEncoder:
         own = self.files.max_length
         return own if self._max_length is None else min(self._max_length, own)
 
+    @property
+    def loaded_precision(self) -> str:
+        """The precision in use: what "auto" came to on this processor. Loads the model."""
+        return self._forward.precision
+
     @cached_property
     def fingerprint(self) -> str:
         """64 hex digits that say which vectors this encoder makes.
@@ -121,8 +126,9 @@ class TextEncoder:
     def encode(self, texts: Sequence[str], *, progress: Progress = False) -> FloatArray:
         """Encode texts.
 
-        Identical texts are encoded once. A text's vector does not depend on the others beyond
-        rounding.
+        Identical texts are encoded once. A text's vector depends on the others only through the
+        padding beside it, and so by rounding alone: about 1e-6 in float32, a cosine of 0.9999 in
+        int8. The same texts in the same order give the same vectors on the same machine.
 
         Args:
             texts: n strings; any may be empty.
@@ -134,10 +140,9 @@ class TextEncoder:
 
         Raises:
             ConfigError: The model cannot be found or loaded, or the device is not there.
-            TypeError: `texts` is a single string.
+            DataError: `texts` is a single string, or one of them is no string.
         """
-        if isinstance(texts, str):
-            raise TypeError("texts: expected a sequence of strings, found one string.")
+        _check_texts(texts)
         if len(texts) == 0:
             return np.empty((0, self.dim), dtype=np.float32)
         row_of: dict[str, int] = {}
@@ -152,12 +157,20 @@ class TextEncoder:
         tokens = self._tokenise(texts)
         lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
-        on_cpu = self._forward.device.type == "cpu"
+        from kgrec.text.parallel import map_batches
+
+        forward = self._forward
+        on_cpu = forward.device.type == "cpu"
         budget = self._token_budget or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
+
+        def encode_batch(rows: npt.NDArray[np.int64]) -> int:
+            vectors[rows] = forward([tokens[row] for row in rows], normalize=self.normalize)
+            return len(rows)
+
+        batches = length_batches(lengths, budget)
         done = 0
-        for rows in length_batches(lengths, budget):
-            vectors[rows] = self._forward([tokens[row] for row in rows], normalize=self.normalize)
-            done += len(rows)
+        for size in map_batches(encode_batch, batches) if on_cpu else map(encode_batch, batches):
+            done += size
             report(done, len(texts))
         return vectors
 
@@ -192,8 +205,12 @@ class TextEncoder:
     @cached_property
     def _forward(self) -> Forward:
         from kgrec.text.forward import Forward
+        from kgrec.text.parallel import map_batches
 
-        return Forward(self.files, self._torch_device(), self.precision, self._tokenise)
+        def load(device: torch.device) -> Forward:
+            return Forward(self.files, device, self.precision, self._tokenise)
+
+        return next(map_batches(load, [self._torch_device()]))
 
     def _torch_device(self) -> torch.device:
         import torch
@@ -210,6 +227,14 @@ class TextEncoder:
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.model!r}, precision={self.precision!r}, device={self.device!r})"
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise DataError("texts: expected a sequence of strings, found one string.")
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"texts[{row}]: expected a string, found {type(text).__name__}.")
 
 
 def _encodable(text: str) -> str:

@@ -166,7 +166,7 @@ def _load(files: ModelFiles) -> Any:
             use_safetensors=True,
             dtype=torch.float32,
         )
-    except Exception as error:  # noqa: BLE001  # each model class raises errors of its own kind
+    except Exception as error:  # each model class raises errors of its own kind
         raise ConfigError(f"{files.folder} cannot be loaded as an encoder: {error}") from error
     finally:
         if shown:

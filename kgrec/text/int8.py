@@ -12,8 +12,10 @@ https://arxiv.org/abs/2208.07339). So each linear layer
   2023, https://arxiv.org/abs/2211.10438);
 - scales each token's row by itself when it comes, and each output's weights once.
 
-Ranges and means come from a few sentences that lie here, so that a text's vector never depends on
-the texts around it. Attention, residual sums, layer normalisation, GELU and pooling stay float32.
+Ranges and means come from a few sentences that lie here, so that the layers are the same whatever
+is encoded. What rounding errs by on average over those is added back: a mean over tokens, as
+pooling is, keeps such an error and loses the rest. Attention, residual sums, layer normalisation,
+GELU and pooling stay float32.
 """
 
 from __future__ import annotations
@@ -147,7 +149,8 @@ class _Product:
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         torch.addcmul(self._bias, product, step, out=product)
-        return product.addmm_(outliers, self._outer)
+        product.addmm_(outliers, self._outer)
+        return product
 
     def correct(self, missing: torch.Tensor) -> None:
         """Add the mean of what the outputs lack, of shape (num_tokens, num_outputs).
@@ -182,8 +185,12 @@ class _Layer:
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         context = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         context = context.transpose(1, 2).reshape(tokens, dim)
-        x = self._norms[0](self._out(context).add_(x))
-        return self._norms[1](self._down(functional.gelu(self._up(x))).add_(x))  # type: ignore[no-any-return]
+        x = _normed(self._norms[0], self._out(context).add_(x))
+        return _normed(self._norms[1], self._down(functional.gelu(self._up(x))).add_(x))
+
+
+def _normed(norm: Any, x: torch.Tensor) -> torch.Tensor:
+    return functional.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
 class Int8Bert:
@@ -218,7 +225,7 @@ class Int8Bert:
         if mask is not None:
             bias = torch.zeros(mask.shape).masked_fill_(mask == 0, torch.finfo(torch.float32).min)
             bias = bias[:, None, None, :].expand(-1, 1, shape[1], -1)
-        x = hidden.reshape(-1, shape[2])
+        x: torch.Tensor = hidden.reshape(-1, shape[2])
         for layer in self._layers:
             x = layer(x, shape[0], bias)
         return x.view(shape)

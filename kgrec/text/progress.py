@@ -21,10 +21,10 @@ def reporter(progress: Progress, total: int, what: str) -> Iterator[Callable[[in
     if callable(progress):
         yield progress
     elif not progress:
-        yield lambda done, total: None
+        yield lambda *_: None
     else:
-        from rich.console import Console
         from rich import progress as bars
+        from rich.console import Console
 
         columns = (
             *bars.Progress.get_default_columns()[:2],

@@ -30,7 +30,7 @@ from kgrec.models.base import (
     check_rows,
     not_fitted,
 )
-from kgrec.models.content import ContentMap, ItemContent
+from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.link_predictor import Encoded, LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.training.loop import Progress, Task, Trainer, TrainingConfig
 
@@ -80,6 +80,7 @@ class LinkPrediction(Model):
         self.progress: Progress | None = None
         self.predictor: LinkPredictor | None = None
         self.content_map: ContentMap | None = None
+        self._regression: ContentRegression | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Train on `data.graph`, which is needed, and `data.train`.
@@ -89,6 +90,9 @@ class LinkPrediction(Model):
             ConfigError: The metric to choose by is unknown.
         """
         self._prepare(data)
+        if len(self._anchors):
+            features = self._features_of_items[self._anchors]
+            self._regression = ContentRegression(features, self.config.content_l2)
         validate = None
         if data.valid is not None and len(data.valid):
             validate = _Validation(self, data)
@@ -157,7 +161,7 @@ class LinkPrediction(Model):
         if self.content_map is not None:
             state["content_map.weight"] = self.content_map.weight
             state["content_map.centre"] = self.content_map.centre
-            state["content_map.reliability"] = np.float32([self.content_map.reliability])
+            state["content_map.reliability"] = np.array([self.content_map.reliability], np.float32)
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
@@ -177,9 +181,7 @@ class LinkPrediction(Model):
                     f"The content map has {weight.shape[0]} features, the graph "
                     f"{self._content.num_features}."
                 )
-            self.content_map = ContentMap(
-                weight.numpy(), centre.numpy(), float(reliability)
-            )
+            self.content_map = ContentMap(weight.numpy(), centre.numpy(), float(reliability))
         self._encode()
         return self
 
@@ -198,6 +200,10 @@ class LinkPrediction(Model):
         self.predictor = LinkPredictor(config, self._graph, dims, generator)
         self._content = ItemContent.of(data.graph)
         self.content_map = None
+        known = self._trained["item"].numpy().ravel() > 0
+        self._anchors = np.flatnonzero(known & self._content.informed())
+        self._features_of_items = self._content.matrix()
+        self._regression = None
 
     def _predictor(self) -> LinkPredictor:
         if self.predictor is None:
@@ -211,10 +217,8 @@ class LinkPrediction(Model):
             predictor = self._predictor()
             encoded: Encoded = predictor(self._graph, self._features, self._trained)
             targets = predictor.head.item(encoded.item).numpy()
-        rows = np.flatnonzero(self._trained["item"].numpy().ravel() * self._content.informed())
-        if len(rows):
-            features = self._content.matrix()[rows]
-            self.content_map = ContentMap.fit(features, targets[rows], self.config.content_l2)
+        if self._regression is not None:
+            self.content_map = self._regression.fit(targets[self._anchors])
         self._encode()
 
     def _encode(self) -> None:
@@ -225,6 +229,9 @@ class LinkPrediction(Model):
                 encoded = self._completed(encoded, self.content_map)
             self._encoded = encoded
             self.user_vectors: FloatArray = predictor.head.user(encoded.user).numpy()
+            # A user of whom nothing is known is taken for the average of those who are.
+            known = self._trained["user"].numpy().ravel() > 0
+            self.user_vectors[~known] = self.user_vectors[known].mean(0)
             self.item_vectors: FloatArray = predictor.head.item(encoded.item).numpy()
             if self.content_map is not None and self.config.new_items == "regress":
                 self.item_vectors[self._is_guessed()] *= self.content_map.reliability
@@ -235,7 +242,7 @@ class LinkPrediction(Model):
         if not new.any():
             return encoded
         rows = torch.from_numpy(np.flatnonzero(new))
-        made = torch.from_numpy(content_map(self._content.matrix()[new]))
+        made = torch.from_numpy(content_map(self._features_of_items[new]))
         known = encoded.item[self._trained["item"].squeeze(1) > 0]
         made = F.normalize(made, dim=1) * known.norm(dim=1).mean()
         item = encoded.item.clone()
@@ -249,7 +256,7 @@ class LinkPrediction(Model):
 
     def _is_guessed(self) -> npt.NDArray[np.bool_]:
         """Return which items have no training interactions, but content, bool (num_items,)."""
-        return (self._trained["item"].numpy().ravel() == 0) & self._content.informed()
+        return np.asarray((self._trained["item"].numpy().ravel() == 0) & self._content.informed())
 
     def __getattr__(self, name: str) -> Any:
         if name in ("user_vectors", "item_vectors", "_content", "_graph"):

@@ -50,7 +50,7 @@ class Sampler:
     def batches(self, batch_users: int) -> Iterator[Batch]:
         """Yield all users that have interactions once, in random order."""
         order = self._users[torch.randperm(len(self._users), generator=self.generator)]
-        for users in order.split(batch_users):
+        for users in torch.split(order, batch_users):
             count = self._start[users + 1] - self._start[users]
             row = torch.repeat_interleave(count)
             first = torch.cumsum(count, 0) - count

@@ -1,0 +1,43 @@
+# Two commands for a fresh machine with Python 3.11+ and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The stamp is renewed when what is to be installed changes.
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.PHONY: demo test lint format bench clean help
+
+help:
+	@echo "make demo    install, then train and show recommendations on the embedded films"
+	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
+	@echo "make format  format the code"
+	@echo "make bench   measure again what the README's tables say"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("kgrec needs Python 3.11 or newer, found " + sys.version.split()[0] + "; call make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/kgrec demo
+
+test: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --nbmake --nbmake-timeout=240 tests kgrec notebooks
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
+	$(BIN)/python experiments/run_all.py
+
+clean:
+	rm -rf $(VENV) demo-out runs build dist

@@ -1,0 +1,185 @@
+"""The `kgrec` command. Whatever takes long to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgrec.errors import KgrecError, printable
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Recommendations from a knowledge graph and interactions.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+K = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, made by `kgrec train`.")]
+Liked = Annotated[
+    list[str] | None, typer.Option("--liked", help="Id of a liked item; may be repeated.")
+]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run and the picture.")] = Path(
+        "demo-out"
+    ),
+) -> None:
+    """Train on the embedded films, and show what comes of it."""
+    from kgrec.demo import run_demo
+
+    run_demo(out)
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a knowledge graph: counts, relations, literals, a sample, problems."""
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.report import print_json, show_statistics
+
+    statistics = KnowledgeGraph.read(list(paths)).statistics()
+    if as_json:
+        print_json(statistics.to_dict())
+    else:
+        show_statistics(statistics)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as key=value.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("runs/latest"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the run folder.")
+    ] = False,
+) -> None:
+    """Train a model and write a run folder."""
+    from kgrec.config import load_config
+    from kgrec.experiment import train_run
+
+    train_run(load_config(config, overrides or ()), out, resume=resume)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option(help="`valid` or `test`.")] = "test",
+    k: Annotated[
+        list[int] | None, typer.Option("-k", min=1, help="Cut-off; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+    trec: Annotated[
+        Path | None, typer.Option(help="Also write the ranking there, in TREC format.")
+    ] = None,
+) -> None:
+    """Measure a run on the validation or test part of its split."""
+    from kgrec.experiment import evaluate_run
+    from kgrec.report import print_json, show_metrics
+
+    result = evaluate_run(run, split, k=tuple(k or (10, 20)), trec=trec)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        show_metrics({run.name: result})
+
+
+@app.command()
+def recommend(
+    run: Run,
+    user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
+    liked: Liked = None,
+    k: K = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Recommend items to a known user, or to someone new who likes the given items."""
+    from kgrec.report import print_items
+    from kgrec.runs import load_run
+
+    recommender, _, _ = load_run(run)
+    print_items(recommender.recommend(user, k, liked=liked or ()), as_json)
+
+
+@app.command()
+def search(
+    run: Run,
+    query: Annotated[str, typer.Argument(help="What is wanted, in plain words.")],
+    k: K = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Find items by a description in plain words."""
+    from kgrec.report import print_items
+    from kgrec.runs import load_run
+
+    recommender, _, _ = load_run(run)
+    print_items(recommender.search(query, k), as_json)
+
+
+@app.command()
+def explain(
+    run: Run,
+    item: Annotated[str, typer.Option(help="Id of the item.")],
+    user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
+    liked: Liked = None,
+    as_json: AsJson = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the paths there, as .png or .svg.")
+    ] = None,
+) -> None:
+    """Say why an item fits a user."""
+    from kgrec.report import print_explanation
+    from kgrec.runs import load_run
+
+    recommender, _, _ = load_run(run)
+    explanation = recommender.explain(user, item, liked=liked or ())
+    if picture is not None:
+        from kgrec.graph.draw import draw_neighbourhood
+
+        draw_neighbourhood(explanation, picture)
+    print_explanation(explanation, as_json)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    if version:
+        from kgrec import __version__
+
+        typer.echo(f"kgrec {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command: a user's mistake is one message on stderr and exit code 2."""
+    try:
+        app()
+    except KgrecError as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", 130)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has left; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _fail(message: str, code: int) -> None:
+    lines = [printable(line, 2000) for line in message.splitlines()]
+    typer.echo("kgrec: " + "\n".join(lines), err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

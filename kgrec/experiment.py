@@ -1,0 +1,133 @@
+"""Training and measuring a run from its config."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kgrec.config import Config
+from kgrec.data.splits import PARTS
+from kgrec.datasets import load_dataset
+from kgrec.errors import ConfigError, RunError, did_you_mean
+from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
+from kgrec.evaluation.trec import write_trec
+from kgrec.report import Reporter, draw_curve
+from kgrec.runs import load_run, make_model, make_recommender, save_run, write_json
+from kgrec.text.cache import EmbeddingCache, default_cache_folder
+
+
+def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Train what `config` describes, write the run folder and return its metrics.
+
+    The model is trained on the training part and chosen on the validation part; the test part is
+    kept in the folder and not looked at.
+
+    Raises:
+        KgrecError: The config, the data or the folder is not as expected.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file; the run folder needs another name.")
+    reporter = Reporter()
+    started = time.perf_counter()
+    dataset = load_dataset(config.data, config.seed)
+    for note in dataset.notes:
+        reporter.say(note)
+    split = dataset.split
+    reporter.say(
+        f"{split.kind} split: {len(split.train):,} training, {len(split.valid):,} validation and "
+        f"{len(split.test):,} test interactions of {split.train.num_users:,} users and "
+        f"{split.train.num_items:,} items."
+    )
+    model = make_model(config, out, resume=resume)
+    cache = EmbeddingCache(default_cache_folder(os.environ))
+    recommender = make_recommender(
+        config, dataset, model, cache=cache, progress=reporter.interactive
+    )
+    valid = split.valid if len(split.valid) else None
+    candidates = protocol_candidates(split, "valid") if valid is not None else None
+    prepared = time.perf_counter()
+    recommender.prepare(split.train, valid, candidates=candidates)
+    reporter.say(f"Graph: {describe(recommender.graph)} ({time.perf_counter() - prepared:.1f} s)")
+    fitted = time.perf_counter()
+    with reporter.training(config) as callback:
+        model.fit(recommender.data, callback=callback)
+    seconds = {"fit": time.perf_counter() - fitted, "all": time.perf_counter() - started}
+    metrics: dict[str, Any] = {"seconds": seconds}
+    if valid is not None:
+        found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
+        metrics["valid"] = found.to_dict()
+    progress = getattr(model, "progress", None)
+    if progress is not None:
+        metrics["training"] = {
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.epoch,
+            "seconds_to_best": progress.best_seconds,
+        }
+        reporter.say(
+            f"Best of {progress.epoch} epochs: {progress.best_epoch}, after "
+            f"{progress.best_seconds:.1f} s."
+        )
+    save_run(out, recommender, config, split, metrics=metrics, log=reporter.lines)
+    if progress is not None and progress.curve:
+        write_json(out / "curve.json", progress.curve)
+        draw_curve(progress.curve, config, out / "curve.png")
+    if valid is not None:
+        reporter.show({f"{out.name} (validation)": found})
+    reporter.say(f"Run folder: {out}")
+    return metrics
+
+
+def describe(graph: Any) -> str:
+    """Return the size of a graph in words, with what was left out of it."""
+    nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
+    edges = sum(graph[kind].edge_index.shape[1] for kind in graph.edge_types) // 2
+    left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
+    return f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
+
+
+def evaluate_run(
+    folder: Path, part: str = "test", *, k: Sequence[int] = (10, 20), trec: Path | None = None
+) -> Evaluation:
+    """Measure a run on a part of its split by the split's protocol, and keep the result there.
+
+    What users have in training, and when testing also in validation, is not ranked again.
+
+    Args:
+        folder: The run folder; `evaluation_<part>.json` is written into it, with the values of
+            each user.
+        part: `valid` or `test`.
+        k: Cut-offs.
+        trec: File for the ranking in TREC format, the judgements beside it as `.qrels`.
+
+    Raises:
+        ConfigError: There is no such part, or k is larger than the number of candidates.
+        RunError: The run folder is damaged.
+    """
+    if part not in PARTS[1:]:
+        raise ConfigError(
+            f"Measure on 'valid' or 'test', not {part!r}." + did_you_mean(part, PARTS)
+        )
+    recommender, _, split = load_run(folder)
+    split = split.over(recommender.user_vocabulary, recommender.item_vocabulary)
+    test = split.part(part)
+    if not len(test):
+        raise ConfigError(f"The {part} part of this run's split is empty.")
+    candidates = protocol_candidates(split, part)
+    if max(k) > len(candidates):
+        raise ConfigError(
+            f"k={max(k)} is larger than the catalogue: {len(candidates)} items are ranked."
+        )
+    exclude = [split.train] if part == "valid" else [split.train, split.valid]
+    depth = max(*k, 100 if trec is not None else 1)
+    ranking = rank(
+        recommender, test, exclude=exclude, depth=min(depth, len(candidates)), candidates=candidates
+    )
+    result = measure(ranking, test, exclude=exclude, k=k, candidates=candidates)
+    if trec is not None:
+        write_trec(trec, ranking, test)
+    result.save_json(Path(folder) / f"evaluation_{part}.json")
+    return result

@@ -1,0 +1,191 @@
+"""What the command prints and draws: tables, progress, curves; plain text without a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from kgrec.config import Config, LinkPredictionChoice
+from kgrec.errors import RunError, printable
+from kgrec.evaluation.evaluate import Evaluation
+from kgrec.explain.explanation import Explanation
+from kgrec.kg.statistics import GraphStatistics
+from kgrec.models.base import Callback
+
+SHOWN = ("ndcg", "recall", "precision", "mrr", "map", "hit", "coverage", "popularity", "gini")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout, and nothing else."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+class Reporter:
+    """Says how a long command goes: rich on a terminal, plain lines otherwise.
+
+    Attributes:
+        console: Where it goes: stderr, so that stdout stays clean.
+        lines: All that was said, for the log file.
+    """
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.interactive = self.console.is_terminal
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Print a line, and keep it for the log."""
+        text = "\n".join(printable(line, 1000) for line in text.splitlines())
+        self.lines.append(text)
+        self.console.print(escape(text), soft_wrap=True)
+
+    def show(self, results: Mapping[str, Evaluation]) -> None:
+        """Print a table of metrics, and keep the figures for the log."""
+        for name, result in results.items():
+            figures = "  ".join(f"{key}={value:.4f}" for key, value in result.metrics.items())
+            self.lines.append(f"{name}: {figures}")
+        show_metrics(results, self.console)
+
+    @contextmanager
+    def training(self, config: Config) -> Iterator[Callback]:
+        """Show the progress of a training: a bar with loss, metric and time left, or lines."""
+        settings = config.seeded_model()
+        total = settings.training.max_epochs if isinstance(settings, LinkPredictionChoice) else 1
+        bar = Progress(
+            TextColumn("Training"),
+            BarColumn(),
+            TextColumn(
+                "epoch {task.completed:.0f} of at most {task.total:.0f}  {task.description}"
+            ),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.interactive,
+        )
+        with bar:
+            task = bar.add_task("", total=total)
+            last = [time.monotonic()]
+
+            def callback(figures: Mapping[str, float]) -> None:
+                shown = [f"loss {figures['loss']:.4f}"]
+                metric = getattr(getattr(settings, "training", None), "metric", "")
+                if metric in figures:
+                    shown.append(f"{metric} {figures[metric]:.4f}, best {figures['best']:.4f}")
+                line = f"epoch {figures['epoch']:.0f}: {', '.join(shown)}"
+                self.lines.append(line)
+                bar.update(task, completed=figures["epoch"], description=", ".join(shown))
+                if not self.interactive and time.monotonic() - last[0] > 10:
+                    last[0] = time.monotonic()
+                    self.console.print(line)
+
+            yield callback
+
+
+def show_metrics(
+    results: Mapping[str, Evaluation],
+    console: Console | None = None,
+    *,
+    kinds: Sequence[str] = SHOWN,
+    cutoffs: Sequence[int] | None = None,
+) -> None:
+    """Print results as a table, a column for each."""
+    console = console or Console(highlight=False)
+    table = Table()
+    table.add_column("metric")
+    for name in results:
+        table.add_column(escape(printable(name)), justify="right")
+    first = next(iter(results.values()))
+    for kind in kinds:
+        for k in cutoffs or first.k:
+            values = [result.metrics[f"{kind}@{k}"] for result in results.values()]
+            table.add_row(f"{kind}@{k}", *(f"{value:.4f}" for value in values))
+    console.print(table)
+    console.print(
+        f"{first.num_users:,} users, {first.num_candidates:,} ranked items, "
+        f"{first.num_judgements:,} interactions to be found"
+    )
+
+
+def print_items(items: Sequence[Any], as_json: bool) -> None:
+    """Print recommendations as JSON or as a table."""
+    if as_json:
+        print_json([item.to_dict() for item in items])
+        return
+    table = Table()
+    for heading, justify in (
+        ("", "right"),
+        ("item", "left"),
+        ("title", "left"),
+        ("score", "right"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for place, item in enumerate(items, 1):
+        title, id = escape(printable(item.title)), escape(printable(item.item))
+        table.add_row(str(place), id, title, f"{item.score:.3f}")
+    Console(highlight=False).print(table)
+
+
+def print_explanation(explanation: Explanation, as_json: bool) -> None:
+    """Print why an item is recommended, as JSON or as a sentence and its paths."""
+    if as_json:
+        print_json(explanation.to_dict())
+        return
+    console = Console(highlight=False)
+    console.print(escape(explanation.sentence), soft_wrap=True)
+    for path in explanation.paths:
+        console.print(f"  {path.score:.3f}  {escape(str(path))}", soft_wrap=True)
+
+
+def draw_curve(curve: Sequence[Mapping[str, float]], config: Config, path: Path) -> None:
+    """Draw loss and validation metric over the epochs, as PNG.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    settings = config.seeded_model()
+    assert isinstance(settings, LinkPredictionChoice)
+    metric = settings.training.metric
+    epochs = [entry["epoch"] for entry in curve]
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    left = figure.subplots()
+    left.plot(epochs, [entry["loss"] for entry in curve], color="#0072B2", label="training loss")
+    left.set_xlabel("epoch")
+    left.set_ylabel("training loss", color="#0072B2")
+    left.spines[["top", "right"]].set_visible(False)
+    if metric in curve[0]:
+        values = [entry[metric] for entry in curve]
+        right = left.twinx()
+        right.plot(epochs, values, color="#D55E00", label=metric)
+        best = max(range(len(values)), key=values.__getitem__)
+        right.plot(epochs[best], values[best], "o", color="#D55E00")
+        right.annotate(
+            f"{values[best]:.4f} at epoch {epochs[best]:.0f}",
+            (epochs[best], values[best]),
+            xytext=(0, -14),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+        )
+        right.set_ylabel(f"validation {metric}", color="#D55E00")
+        right.spines[["top"]].set_visible(False)
+    try:
+        figure.savefig(path, dpi=130)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error}") from error
+
+
+def show_statistics(statistics: GraphStatistics) -> None:
+    """Print what is in a knowledge graph."""
+    console = Console(highlight=False)
+    console.print(escape(str(statistics)), soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Ids and rows: a bijection, sorted, in which the unknown is never row 0."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import DataError, UnknownIdError
+
+LONE_SURROGATE = "\udcff"  # what an argument that is no UTF-8 becomes
+ids = st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True)
+
+
+@given(ids)
+def test_bijection_in_utf8_order(names):
+    vocabulary = Vocabulary(names)
+    in_order = sorted(names, key=str.encode)
+    assert vocabulary.ids == in_order
+    assert list(vocabulary) == in_order
+    assert vocabulary.rows(names).tolist() == [in_order.index(name) for name in names]
+    assert [vocabulary.row(name) for name in names] == vocabulary.rows(names).tolist()
+    assert vocabulary.take(vocabulary.rows(names)) == names
+    assert [vocabulary.id(row) for row in range(len(names))] == in_order
+
+
+@given(ids, ids)
+def test_union(one, two):
+    assert set(Vocabulary(one).union(Vocabulary(two))) == set(one) | set(two)
+
+
+def test_unknown_ids_are_errors_or_minus_one():
+    vocabulary = Vocabulary(["heat", "ran"], name="item")
+    assert vocabulary.rows(["ran", "raan", "heat"], missing="-1").tolist() == [1, -1, 0]
+    with pytest.raises(UnknownIdError, match=r"1 of 2 item ids .*'raan'.*Did you mean 'ran'"):
+        vocabulary.rows(["ran", "raan"])
+    with pytest.raises(UnknownIdError, match=r"No item has the id 'raan'.*Did you mean 'ran'"):
+        vocabulary.row("raan")
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_rows_outside(row):
+    vocabulary = Vocabulary(["a", "b"], name="user")
+    for ask in (lambda: vocabulary.id(row), lambda: vocabulary.take([0, row])):
+        with pytest.raises(UnknownIdError, match=rf"user row {row} is outside of 0 … 1"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a", "b", "a"], "item id 'a' stands twice"),
+        (["a", None], "1 of 2 item ids are missing"),
+        (["a", 7], "item ids must be strings"),
+        (pa.array([1, 2]), "item ids must be strings, found int64"),
+        ([LONE_SURROGATE], r"item id '\\\\udcff' is no valid Unicode"),
+    ],
+)
+def test_bad_ids(names, message):
+    with pytest.raises(DataError, match=message):
+        Vocabulary(names, name="item")
+
+
+def test_hostile_ids_are_unknown_and_printed_harmlessly():
+    vocabulary = Vocabulary(["a"])
+    assert LONE_SURROGATE not in vocabulary
+    assert 7 not in vocabulary
+    with pytest.raises(UnknownIdError) as error:
+        vocabulary.row("\x1b[2J")
+    assert "\x1b" not in str(error.value)
+    with pytest.raises(DataError, match=r"no valid Unicode"):
+        vocabulary.rows([LONE_SURROGATE], missing="-1")
+
+
+def test_arrow_inputs():
+    plain = Vocabulary(["b", "a"])
+    assert Vocabulary(pa.array(["b", "a"])) == plain
+    assert Vocabulary(pa.chunked_array([["b"], ["a"]])) == plain
+    assert Vocabulary.of(pa.array(["b", "a", "b"]).dictionary_encode()) == plain
+    assert Vocabulary.from_sorted(pa.array(["a", "b"])) == plain
+    assert Vocabulary([]).take([]) == []
+    assert Vocabulary(["a"]) != plain

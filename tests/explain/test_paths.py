@@ -1,0 +1,294 @@
+"""Paths: a planted graph whose best path and sentence are known."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from planted_graph import EX, TITLES, planted
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import ConfigError, DataError, UnknownIdError
+from kgrec.explain.paths import PathFinder, explain
+from kgrec.graph.build import build_graph, forward_types
+from kgrec.graph.draw import neighbourhood_figure
+
+LOG10 = np.log(10)
+
+
+@pytest.fixture(scope="module")
+def finder():
+    return PathFinder(*planted())
+
+
+def short(path):
+    return (path.liked.label, *(node.label for node in path.between))
+
+
+def test_planted_best_paths_and_sentence(finder):
+    found = finder.explain(2, user=0)
+    assert [short(path) for path in found.paths] == [
+        ("Seven Samurai", "Akira Kurosawa"),
+        ("Ran", "Akira Kurosawa"),
+        ("Seven Samurai", "Drama"),
+        ("Ran", "Drama"),
+    ]  # the type that all films have is no reason
+    director, genre = np.log(10 / 3) / LOG10, np.log(10 / 5) / LOG10
+    np.testing.assert_allclose(
+        [path.score for path in found.paths], [director, director, genre, genre]
+    )
+    assert str(found.paths[0]) == (
+        "u0 —liked→ Seven Samurai —director→ Akira Kurosawa ←director— High and Low"
+    )
+    assert found.sentence == (
+        "“High and Low” is recommended because you liked “Seven Samurai” and “Ran”, which share "
+        "the director Akira Kurosawa and the genre Drama with it."
+    )
+    assert found.item.id == "i2"
+    assert found.user.label == "u0"
+    assert {path.kind for path in found.paths} == {"shared"}
+
+
+def test_similarity_decides_between_liked_items(finder):
+    asked = []
+
+    def similarity(rows):
+        asked.append(rows.tolist())
+        return np.where(rows == 1, 0.8, 0.2)
+
+    found = finder.explain(2, user=0, similarity=similarity)
+    assert asked == [[0, 1]]
+    director, genre = np.log(10 / 3) / LOG10, np.log(10 / 5) / LOG10
+    assert [short(path) for path in found.paths] == [
+        ("Ran", "Akira Kurosawa"),
+        ("Seven Samurai", "Akira Kurosawa"),
+        ("Ran", "Drama"),
+        ("Seven Samurai", "Drama"),
+    ]
+    closeness = (1 + 0.2 / 0.8) / 2
+    np.testing.assert_allclose(
+        [path.score for path in found.paths],
+        [director, director * closeness, genre, genre * closeness],
+    )
+    opposite = finder.explain(2, user=0, similarity=lambda rows: -1.0 - rows)
+    assert opposite.paths[0].score == pytest.approx(director / 2)
+
+
+def test_weights():
+    graph, names = planted()
+    plain = explain(graph, 2, user=0, names=names)
+    weighted = explain(graph, 2, user=0, names=names, weights={EX + "director": 0.1, "genre": 2})
+    assert short(weighted.paths[0]) == ("Seven Samurai", "Drama")
+    assert weighted.paths[0].score == pytest.approx(2 * plain.paths[2].score)
+    none = explain(graph, 2, user=0, names=names, weights={"director": 0})
+    assert {path.between[0].label for path in none.paths} == {"Drama"}
+    with pytest.raises(ConfigError, match=r"'direktor'.*Did you mean 'director'"):
+        explain(graph, 2, user=0, weights={"direktor": 1})
+    for weight in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=r"must be a number of at least 0"):
+            explain(graph, 2, user=0, weights={"director": weight})
+
+
+@pytest.mark.parametrize(
+    ("item", "liked", "kind", "between", "sentence"),
+    [
+        (4, 5, "direct", (), "Remake is recommended because you liked Original, which it is "
+         "based on."),
+        (5, 4, "direct", (), "Original is recommended because you liked Remake, which is based "
+         "on it."),
+        (7, 6, "two_hop", ("Slasher film", "Horror"), "Alien is recommended because you liked "
+         "Scream, whose genre Slasher film is linked to its genre Horror."),
+        (7, 5, "shared", ("Clint Eastwood",), "Alien is recommended because you liked Original, "
+         "whose director Clint Eastwood is also its actor."),
+        (3, 2, "shared", ("honour",), "“Heat” is recommended because you liked “High and Low”, "
+         "which shares the genre Drama with it and which, like it, is about honour."),
+    ],
+)  # fmt: skip
+def test_kinds_of_paths(finder, item, liked, kind, between, sentence):
+    found = finder.explain(item, liked=[liked])
+    assert found.paths[0].kind == kind
+    assert short(found.paths[0])[1:] == between
+    assert found.sentence == sentence
+    assert found.user.row == -1
+    assert found.user.label == "you"
+
+
+def test_scores_of_kinds(finder):
+    direct = finder.explain(4, liked=[5]).paths[0]
+    # One item next to each end; nothing is shared, so that closeness is 0.
+    assert direct.score == pytest.approx(1 / 2)
+    assert [relation.direction for relation in direct.relations] == ["forward", "backward"]
+    mixed = finder.explain(7, liked=[5]).paths[0]
+    assert mixed.score == pytest.approx(0.75 * np.log(10 / 2) / LOG10)
+    over_two = finder.explain(7, liked=[6]).paths[0]
+    assert over_two.score == pytest.approx(0.5 * 1 / 2)
+    directions = [relation.direction for relation in over_two.relations]
+    assert directions == ["forward", "forward", "forward", "backward"]
+    back = finder.explain(6, liked=[7]).paths[0]
+    directions = [relation.direction for relation in back.relations]
+    assert directions == ["forward", "forward", "backward", "backward"]
+
+
+def test_other_users_stand_in(finder):
+    found = finder.explain(9, user=3)
+    assert [path.kind for path in found.paths] == ["audience"]
+    path = found.paths[0]
+    assert path.num_users == 2
+    assert path.score == pytest.approx(2 / np.sqrt(2 * 2))  # two each, the user apart
+    assert str(path) == "u3 —liked→ Eight ←liked— 2 other people —liked→ Nine"
+    assert found.sentence == (
+        "Nothing in the graph joins Nine to what you liked, but 2 people who liked Eight liked it "
+        "as well."
+    )
+    unseen = finder.explain(9, liked=[8]).paths[0]
+    assert unseen.score == pytest.approx(2 / np.sqrt(3 * 2))
+    one = finder.explain(9, user=1)  # who liked it too, and does not count
+    assert one.paths[0].num_users == 1
+    assert "1 person who liked Eight liked" in one.sentence
+
+
+def test_no_path(finder):
+    found = finder.explain(7, liked=[3])
+    assert found.paths == ()
+    assert found.sentence == "No path was found from what you liked to Alien."
+    for nothing in ([], [7]):  # the item is no reason for itself
+        found = finder.explain(7, liked=nothing)
+        assert found.paths == ()
+        assert found.sentence.startswith("You have not liked anything yet")
+
+
+def test_a_weak_path_is_better_than_none():
+    # All but one of 50 items share a type: too common to be a reason, unless it is the only one.
+    triples = [(n, "type", "film") for n in range(49)]
+    likes = [(0, 0), (1, 1), (1, 2)]
+    titles = [f"t{n}" for n in range(50)]
+    finder = PathFinder(*planted(triples, num_items=50, titles=titles, likes=likes))
+    weak = finder.explain(3, user=0)
+    assert [path.kind for path in weak.paths] == ["shared"]
+    assert finder.explain(2, liked=[1]).paths[0].kind == "audience"
+    untyped = sorted(f"i{n}" for n in range(50)).index("i49")
+    assert finder.explain(untyped, user=0).paths == ()
+
+
+def test_at_most_three_paths_over_one_node_unless_there_is_nothing_else():
+    # Each path over the director scores higher than those over the genre.
+    triples = [(n, "director", "kurosawa") for n in range(6)]
+    triples += [(n, "genre", "drama") for n in (0, 1, 5, 6, 7, 8, 9)]
+    graph, names = planted(triples)
+    found = explain(graph, 5, liked=range(5), names=names, k=4)
+    assert [short(path)[1] for path in found.paths] == ["Akira Kurosawa"] * 3 + ["Drama"]
+    more = explain(graph, 5, liked=range(5), names=names, k=10)
+    assert [short(path)[1] for path in more.paths] == ["Akira Kurosawa"] * 5 + ["Drama"] * 2
+
+
+def test_attributes_and_users_of_tables():
+    users, items = Vocabulary(["u0", "u1"], "user"), Vocabulary(["a", "b", "c"], "item")
+    log = Interactions(users, items, np.array([0, 1]), np.array([0, 2]))
+    table = pd.DataFrame({"item_id": ["a", "b", "c"], "genres": ["War|Noir", "War|Noir", "Pop"]})
+    people = pd.DataFrame({"user_id": ["u0", "u1"], "job": ["clerk", "clerk"]})
+    graph = build_graph(
+        log,
+        items=AttributeTable.read(table, categories=["genres"]),
+        users=AttributeTable.read(people, id="user_id", categories=["job"]),
+    )
+    found = explain(graph, 1, user=0)
+    assert found.sentence == (
+        "b is recommended because you liked a, which shares the genres Noir and War with it."
+    )
+    assert [path.between[0].type for path in found.paths] == ["item_genres"] * 2
+    assert explain(graph, 2, user=0).paths == ()  # not over the job of both users
+
+
+def test_hostile_labels_are_escaped():
+    titles = ["\x1b[2J$x$", "\u202eevil", "<b>" * 99, *TITLES[3:]]
+    graph, names = planted(titles=titles)
+    found = explain(graph, 2, user=0, names=names)
+    assert found.sentence.isprintable()
+    assert "\\x1b[2J$x$" in found.sentence
+    assert len(found.sentence) < 500
+    assert all(node.label.isprintable() for path in found.paths for node in path.nodes)
+
+
+def test_to_dict_is_json():
+    import json
+
+    found = explain(*planted()[:1], 2, user=0)
+    data = json.loads(json.dumps(found.to_dict()))
+    path = data["paths"][0]
+    assert data["item"] == {"type": "item", "row": 2, "id": "i2", "label": "i2"}
+    assert [node["id"] for node in path["nodes"]] == ["u0", "i0", EX + "kurosawa", "i2"]
+    assert path["relations"][2] == {
+        "name": "director", "iri": EX + "director", "label": "director", "direction": "backward",
+    }  # fmt: skip
+    assert path["nodes"][2]["label"] == "kurosawa"  # without names, from the IRI
+    assert data["sentence"] == found.sentence
+
+
+def test_as_a_graph_to_draw(finder):
+    graph = finder.explain(7, liked=[5, 6], k=9).to_networkx()
+    layers = {node["label"]: node["layer"] for _, node in graph.nodes(data=True)}
+    assert layers == {
+        "you": 0, "Original": 1, "Scream": 1, "Clint Eastwood": 2, "Slasher film": 2, "Horror": 3,
+        "Alien": 4,
+    }  # fmt: skip
+    eastwood = next(key for key, node in graph.nodes(data=True) if node["label"][:5] == "Clint")
+    assert graph.has_edge(("item", 7), eastwood)  # in the direction of the relation
+    assert not graph.has_edge(eastwood, ("item", 7))
+    assert graph.graph["title"] == "Why Alien is recommended to you"
+    neighbourhood_figure(finder.explain(7, liked=[5, 6]))
+    assert len(finder.explain(7, liked=[]).to_networkx()) == 2
+
+
+def test_bad_input(finder):
+    with pytest.raises(UnknownIdError, match=r"item row 10 is outside of 0 … 9"):
+        finder.explain(10, user=0)
+    with pytest.raises(UnknownIdError, match=r"user row -1 is outside of 0 … 3"):
+        finder.explain(1, user=-1)
+    for liked in ([3, 10], [-1]):
+        with pytest.raises(UnknownIdError, match=r"liked item row (10|-1) is outside"):
+            finder.explain(1, liked=liked)
+    with pytest.raises(ConfigError, match=r"row of a user, or the rows of liked items"):
+        finder.explain(1)
+    with pytest.raises(ConfigError, match=r"k must be at least 1, found 0"):
+        finder.explain(1, user=0, k=0)
+    for wrong in ([1.0], [[1.0, 2.0]], [1.0, float("nan")]):
+        with pytest.raises(DataError, match=r"one finite number for each of the 2 liked items"):
+            finder.explain(2, user=0, similarity=lambda rows, wrong=wrong: np.array(wrong))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_edge_order_does_not_matter(seed):
+    graph, names = planted()
+    shuffled = graph.clone()
+    generator = torch.Generator().manual_seed(seed)
+    for kind in graph.edge_types:
+        edges = graph[kind].edge_index
+        shuffled[kind].edge_index = edges[:, torch.randperm(edges.shape[1], generator=generator)]
+    one, two = (PathFinder(edges, names) for edges in (graph, shuffled))
+    for item, liked in ((2, [0, 1, 3]), (7, [5, 6]), (4, [5, 2, 3])):
+        backwards = list(reversed(liked))
+        assert one.explain(item, liked=liked) == two.explain(item, liked=backwards)
+    assert one.explain(9, user=3) == two.explain(9, user=3)
+
+
+def test_paths_are_walks_in_the_graph(finder):
+    graph, _ = planted()
+    edges = {
+        (source, a, name, target, b)
+        for source, name, target in forward_types(graph)
+        for a, b in graph[source, name, target].edge_index.t().tolist()
+    }
+    for item in range(10):
+        for path in finder.explain(item, user=0, k=50).paths:
+            if path.kind == "audience":
+                continue
+            for relation, (start, end) in zip(path.relations, pairwise(path.nodes), strict=True):
+                ends = (start, end) if relation.direction == "forward" else (end, start)
+                a, b = ends
+                assert (a.type, a.row, relation.name, b.type, b.row) in edges
