@@ -33,8 +33,8 @@ class GraphConfig(BaseModel):
     min_degree: int = Field(
         default=2,
         ge=1,
-        description="Entities and attribute values with fewer edges are left out: with one edge "
-        "they connect nothing. How many were left out stands in the graph's report.",
+        description="Entities and attribute values that touch fewer distinct nodes are left out, "
+        "once: with one neighbour they connect nothing. How many stands in the graph's report.",
     )
     drop_relations: tuple[str, ...] = Field(
         default=(), description="IRIs of relations that do not become edges."
@@ -63,14 +63,18 @@ class _Draft:
             pairs = np.unique(source.astype(np.int64) * width + target)
             self.edges[kind] = _Edges(pairs // width, pairs % width, iri)
 
-    def degree(self, node: str) -> IntArray:
-        degree = np.zeros(self.sizes[node], dtype=np.int64)
+    def num_neighbours(self, node: str) -> IntArray:
+        """Return how many distinct nodes each node of a type touches, int64 of shape (n,)."""
+        offset = dict(zip(self.sizes, np.cumsum([0, *self.sizes.values()]), strict=False))
+        total = sum(self.sizes.values())
+        pairs = [np.zeros(0, dtype=np.int64)]
         for (source, _, target), edges in self.edges.items():
             if source == node:
-                degree += np.bincount(edges.source, minlength=len(degree))
+                pairs.append(edges.source * total + edges.target + offset[target])
             if target == node:
-                degree += np.bincount(edges.target, minlength=len(degree))
-        return degree
+                pairs.append(edges.target * total + edges.source + offset[source])
+        distinct = np.unique(np.concatenate(pairs))
+        return np.bincount(distinct // max(total, 1), minlength=self.sizes[node])
 
     def restrict(self, node: str, keep: npt.NDArray[np.bool_]) -> None:
         """Drop the nodes of a type that `keep` (bool of shape (n,)) rules out, and their edges."""
@@ -139,8 +143,7 @@ def build_graph(
     for kind in list(draft.sizes):
         if kind in ("user", "item"):
             continue
-        degree = draft.degree(kind)
-        keep = degree >= config.min_degree
+        keep = draft.num_neighbours(kind) >= config.min_degree
         taken = links.entity if kind == "entity" and links is not None else np.zeros(0, int)
         report[kind] = {
             "kept": int(keep.sum()),
@@ -162,7 +165,9 @@ def _add_categories(draft: _Draft, ids: dict[str, Any], kind: str, table: Attrib
         node = f"{kind}_{column}"
         draft.sizes[node] = len(category.values)
         ids[node] = category.values.ids
-        draft.add((kind, column, node), category.row, category.value, "")
+        # `rev_` marks the inverses that are made of every edge type.
+        name = f"column_{column}" if column.startswith("rev_") else column
+        draft.add((kind, name, node), category.row, category.value, "")
 
 
 def _add_relations(draft: _Draft, kg: KnowledgeGraph, links: Links, config: GraphConfig) -> None:

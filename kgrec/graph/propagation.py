@@ -34,6 +34,7 @@ class SparseOperator:
         self, source: Tensor, target: Tensor, weight: Tensor, num_sources: int, num_targets: int
     ) -> None:
         self.num_sources, self.num_targets = num_sources, num_targets
+        self.num_entries = len(source)
         self._forward = _sorted_by(target, source, weight, num_targets)
         self._backward = _sorted_by(source, target, weight, num_sources)
 

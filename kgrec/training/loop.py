@@ -42,7 +42,17 @@ class TrainingConfig(ModelConfig):
     checkpoint_every: float = Field(
         default=30.0, ge=0, description="Seconds between two checkpoints."
     )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads of PyTorch while training. None: one for a small problem, whose "
+        "steps are over before a second thread is awake, and as many as PyTorch has for others.",
+    )
     seed: int = 0
+
+
+SMALL_STEP = 2_000_000_000
+"""Multiplications in a step of training below which one thread does."""
 
 
 @dataclass
@@ -118,25 +128,41 @@ class Trainer:
         """
         if not len(self.task.train):
             raise DataError("There are no training interactions to learn from.")
-        started, saved = time.perf_counter() - self.progress.seconds, time.perf_counter()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self._num_threads(threads))
         try:
-            while self.progress.epoch < self.config.max_epochs and not self._finished():
-                loss = self._epoch()
-                self.progress.epoch += 1
-                self.progress.seconds = time.perf_counter() - started
-                if self.progress.epoch % self.config.eval_every == 0:
-                    self._validate(loss, callback)
-                    self.progress.seconds = time.perf_counter() - started
-                    if time.perf_counter() - saved > self.config.checkpoint_every:
-                        self.save()
-                        saved = time.perf_counter()
+            return self._run(callback)
         except KeyboardInterrupt:
             self.save()
             raise
+        finally:
+            torch.set_num_threads(threads)
+
+    def _run(self, callback: Callback | None) -> Progress:
+        started, saved = time.perf_counter() - self.progress.seconds, time.perf_counter()
+        while self.progress.epoch < self.config.max_epochs and not self._finished():
+            loss = self._epoch()
+            self.progress.epoch += 1
+            self.progress.seconds = time.perf_counter() - started
+            if self.progress.epoch % self.config.eval_every == 0:
+                self._validate(loss, callback)
+                self.progress.seconds = time.perf_counter() - started
+                if time.perf_counter() - saved > self.config.checkpoint_every:
+                    self.save()
+                    saved = time.perf_counter()
         self.save()
         if self.task.validate is not None and self.progress.curve:
             self.model.load_state_dict(self.best_state)
         return self.progress
+
+    def _num_threads(self, available: int) -> int:
+        if self.config.threads is not None:
+            return self.config.threads
+        train, dim = self.task.train, self.model.config.dim
+        scores = min(self.config.batch_users, train.num_users) * train.num_items
+        edges = sum(operator.num_entries for _, operator in self.task.graph.items())
+        work = (scores + edges * max(1, self.model.config.num_layers)) * dim
+        return 1 if work < SMALL_STEP else available
 
     def _epoch(self) -> float:
         total, pairs = 0.0, 0
@@ -241,7 +267,7 @@ class Trainer:
 
 def _check_same_config(found: Mapping[str, Any], config: TrainingConfig, path: Path) -> None:
     # A longer training may go on from a shorter one; anything else would be another training.
-    free = {"max_epochs", "patience", "checkpoint_every"}
+    free = {"max_epochs", "patience", "checkpoint_every", "threads"}
     for name, value in config.model_dump(mode="json").items():
         if name not in free and found.get(name) != value:
             raise RunError(

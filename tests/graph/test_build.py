@@ -221,7 +221,25 @@ def test_relations_of_one_name_stay_apart(log):
     ]
     kg = KnowledgeGraph.from_triples(triples)
     table = pd.DataFrame({"item_id": ["i1"], "iri": ["http://a/film1"]})
-    graph = build_graph(log, kg, link(log.items, kg, table))
+    graph = build_graph(log, kg, link(log.items, kg, table), config=EVERYTHING)
     names = {kind[1] for kind in forward_types(graph)}
     assert names == {"interacts", "http://a/by", "http://b/by", "http://b/rev_by"}
     assert len(graph.edge_types) == 8
+
+
+def test_two_relations_to_one_film_join_nothing(log):
+    """Whoever wrote and directed one film alone has two edges, but one neighbour."""
+    triples = [(f"{EX}film1", f"{EX}{name}", f"{EX}mann") for name in ("by", "written")]
+    kg = KnowledgeGraph.from_triples(triples)
+    table = pd.DataFrame({"item_id": ["i1"], "iri": [f"{EX}film1"]})
+    graph = build_graph(log, kg, link(log.items, kg, table))
+    assert graph["entity"].num_nodes == 0
+    assert graph.report["entity"]["left_out_below_min_degree"] == 1
+
+
+def test_a_column_may_be_called_like_an_inverse(log):
+    table = AttributeTable.read(
+        pd.DataFrame({"item_id": log.items.ids, "rev_kind": "same"}), categories=["rev_kind"]
+    )
+    graph = build_graph(log, items=table)
+    assert ("item", "column_rev_kind", "item_rev_kind") in list(forward_types(graph))
