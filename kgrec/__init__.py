@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kgrec.config import TextConfig
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions
     from kgrec.data.splits import Split
@@ -48,6 +49,7 @@ _HOME = {
     "Recommendation": "kgrec.pipeline",
     "Recommender": "kgrec.pipeline",
     "Split": "kgrec.data.splits",
+    "TextConfig": "kgrec.config",
     "TextEncoder": "kgrec.text.encoder",
     "Vocabulary": "kgrec.data.vocabulary",
     "build_graph": "kgrec.graph.build",

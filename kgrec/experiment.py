@@ -70,6 +70,8 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
         reporter.say(
             f"Best of {progress.epoch} epochs: {progress.best_epoch}, after "
             f"{progress.best_seconds:.1f} s."
+            if valid is not None
+            else f"Trained all {progress.epoch} epochs: there is no validation part to choose by."
         )
     save_run(out, recommender, config, split, metrics=metrics, log=reporter.lines)
     if progress is not None and progress.curve:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,6 +31,21 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console that is as wide as need be where nobody looks at it through a window."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 1000
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
+def make_table(console: Console, *headings: str, numbers: Sequence[str] = ()) -> Table:
+    """Return a table with columns, those of `numbers` set right; plain text off a terminal."""
+    table = Table(box=box.HEAVY_HEAD if console.is_terminal else None)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in numbers else "left")
+    return table
+
+
 class Reporter:
     """Says how a long command goes: rich on a terminal, plain lines otherwise.
 
@@ -39,7 +55,7 @@ class Reporter:
     """
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = make_console(stderr=True)
         self.interactive = self.console.is_terminal
         self.lines: list[str] = []
 
@@ -98,11 +114,9 @@ def show_metrics(
     cutoffs: Sequence[int] | None = None,
 ) -> None:
     """Print results as a table, a column for each."""
-    console = console or Console(highlight=False)
-    table = Table()
-    table.add_column("metric")
-    for name in results:
-        table.add_column(escape(printable(name)), justify="right")
+    console = console or make_console()
+    names = [_safe(name) for name in results]
+    table = make_table(console, "metric", *names, numbers=names)
     first = next(iter(results.values()))
     for kind in kinds:
         for k in cutoffs or first.k:
@@ -120,18 +134,11 @@ def print_items(items: Sequence[Any], as_json: bool) -> None:
     if as_json:
         print_json([item.to_dict() for item in items])
         return
-    table = Table()
-    for heading, justify in (
-        ("", "right"),
-        ("item", "left"),
-        ("title", "left"),
-        ("score", "right"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    console = make_console()
+    table = make_table(console, "", "item", "title", "score", numbers=("", "score"))
     for place, item in enumerate(items, 1):
-        title, id = escape(printable(item.title)), escape(printable(item.item))
-        table.add_row(str(place), id, title, f"{item.score:.3f}")
-    Console(highlight=False).print(table)
+        table.add_row(str(place), _safe(item.item), _safe(item.title), f"{item.score:.3f}")
+    console.print(table)
 
 
 def print_explanation(explanation: Explanation, as_json: bool) -> None:
@@ -139,7 +146,7 @@ def print_explanation(explanation: Explanation, as_json: bool) -> None:
     if as_json:
         print_json(explanation.to_dict())
         return
-    console = Console(highlight=False)
+    console = make_console()
     console.print(escape(explanation.sentence), soft_wrap=True)
     for path in explanation.paths:
         console.print(f"  {path.score:.3f}  {escape(str(path))}", soft_wrap=True)
@@ -185,7 +192,50 @@ def draw_curve(curve: Sequence[Mapping[str, float]], config: Config, path: Path)
         raise RunError(f"{path} cannot be written: {error}") from error
 
 
-def show_statistics(statistics: GraphStatistics) -> None:
-    """Print what is in a knowledge graph."""
-    console = Console(highlight=False)
-    console.print(escape(str(statistics)), soft_wrap=True)
+def show_statistics(statistics: GraphStatistics, console: Console | None = None) -> None:
+    """Print what is in a knowledge graph, as tables."""
+    console = console or make_console()
+    found = statistics
+    for path, count in found.files.items():
+        console.print(f"{_safe(path)}: {count:,} statements", soft_wrap=True)
+    console.print(
+        f"{found.entities:,} entities ({found.blank_nodes:,} blank nodes), {found.triples:,} "
+        f"triples between them, {found.literals:,} literals; {found.components:,} components, "
+        f"the largest of {found.largest_component:,} entities",
+        soft_wrap=True,
+    )
+    degrees = ", ".join(f"{value:,.0f} at {q}" for q, value in found.degree.items())
+    console.print(f"Degree, by quantile: {degrees}", soft_wrap=True)
+    counted = ("triples", "subjects", "objects", "values", "entities", "degree")
+    headings = ("relation", "IRI", "triples", "subjects", "objects", "example")
+    relations = make_table(console, *headings, numbers=counted)
+    for r in found.relations:
+        counts = (f"{n:,}" for n in (r.triples, r.subjects, r.objects))
+        relations.add_row(_safe(r.label), _safe(r.iri), *counts, _safe(" → ".join(r.example)))
+    console.print(relations)
+    headings = ("literal property", "IRI", "values", "subjects", "datatypes", "languages")
+    literals = make_table(console, *headings, numbers=counted)
+    for p in found.properties:
+        types = ", ".join(name.rpartition("#")[2] for name in p.datatypes)
+        counts = (f"{n:,}" for n in (p.literals, p.subjects))
+        languages = ", ".join(p.languages)
+        literals.add_row(_safe(p.label), _safe(p.iri), *counts, _safe(types), _safe(languages))
+    console.print(literals)
+    for heading, rows in (("type", found.types), ("hub", found.hubs)):
+        count_of = "entities" if heading == "type" else "degree"
+        table = make_table(console, heading, "IRI", count_of, numbers=counted)
+        for label, iri, count in rows:
+            table.add_row(_safe(label), _safe(iri), f"{count:,}")
+        console.print(table)
+    console.print("A sample:")
+    for triple in found.sample:
+        console.print("  " + _safe(" — ".join(triple)), soft_wrap=True)
+    console.print("Possible problems:" if found.problems else "No problems found.")
+    for problem in found.problems:
+        examples = f", such as {', '.join(problem.examples[:3])}" if problem.examples else ""
+        console.print(f"  {problem.count:,} {_safe(problem.text + examples)}", soft_wrap=True)
+
+
+def _safe(text: str) -> str:
+    """Return text from a file so that neither rich nor the terminal takes it for a command."""
+    return escape(printable(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.graph.names import short_names
+from kgrec.graph.numeric import literal_numbers, standardised
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
 
@@ -108,9 +109,10 @@ def build_graph(
 
     Each node type has `num_nodes` and `node_id` (list of ids); `entity` also has `kg_row`, the
     rows in `kg.entities` (int64). Each edge type has `edge_index` (int64 of shape (2, E), source
-    and destination rows) and `iri`. Numeric columns of the item table become
-    `data["item"].numeric` (float32 of shape (num_items, f), standardised, 0 where missing) with
-    `numeric_names`. `data.report` (a dict) counts what was left out.
+    and destination rows) and `iri`. Numeric columns of the item table and numbers and dates of
+    the linked entities become `data["item"].numeric` (float32 of shape (num_items, f),
+    standardised, 0 where missing) with `numeric_names`. `data.report` (a dict) counts what was
+    left out.
 
     Args:
         train: The interactions that may be seen; their vocabularies fix the user and item rows.
@@ -157,7 +159,10 @@ def build_graph(
             ids[kind] = [value for value, stays in zip(ids[kind], keep, strict=True) if stays]
     if kg is not None:
         ids["entity"] = kg.entities.take(kg_row)
-    return _assemble(draft, ids, kg_row, report, items.over(train.items) if items else None)
+    numbers = dict(items.over(train.items).numbers) if items is not None else {}
+    if kg is not None and links is not None:
+        numbers |= literal_numbers(kg, links)
+    return _assemble(draft, ids, kg_row, report, numbers)
 
 
 def _add_categories(draft: _Draft, ids: dict[str, Any], kind: str, table: AttributeTable) -> None:
@@ -231,7 +236,7 @@ def _assemble(
     ids: dict[str, Any],
     kg_row: IntArray,
     report: dict[str, Any],
-    items: AttributeTable | None,
+    numbers: Mapping[str, npt.NDArray[np.float64]],
 ) -> HeteroData:
     import torch
     from torch_geometric.data import HeteroData
@@ -250,20 +255,12 @@ def _assemble(
         ):
             data[edge_type].edge_index = edge_index
             data[edge_type].iri = edges.iri
-    if items is not None and items.numbers:
-        columns = [_standardised(values) for values in items.numbers.values()]
+    if numbers:
+        columns = [standardised(values) for values in numbers.values()]
         data["item"].numeric = torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
-        data["item"].numeric_names = list(items.numbers)
+        data["item"].numeric_names = list(numbers)
     data.report = report
     return data
-
-
-def _standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.zeros_like(values)
-    scale = known.std() or 1.0
-    return np.where(np.isnan(values), 0.0, (values - known.mean()) / scale)
 
 
 def forward_types(data: HeteroData) -> Iterable[tuple[str, str, str]]:

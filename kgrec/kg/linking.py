@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.kg.reading import PathLike
@@ -133,7 +134,7 @@ class Links:
 
 
 def link(
-    items: Vocabulary | pd.DataFrame,
+    items: Vocabulary | AttributeTable | pd.DataFrame,
     kg: KnowledgeGraph,
     links: PathLike | pd.DataFrame | None = None,
     *,
@@ -145,7 +146,7 @@ def link(
     """Link catalogue items to entities of the graph.
 
     Args:
-        items: The catalogue: item ids, or a table with a column of them.
+        items: The catalogue: item ids, the item table, or a frame with a column of ids.
         kg: The graph.
         links: A table (item id, IRI), or the path of a CSV file with one; its column `confidence`
             is optional. None links the items whose id is the IRI of an entity.
@@ -162,6 +163,8 @@ def link(
         DataError: The file cannot be read, a column or value is missing, a confidence is not
             between 0 and 1, or not a single link holds.
     """
+    if isinstance(items, AttributeTable):
+        items = items.ids
     catalogue = items if isinstance(items, Vocabulary) else _catalogue(items, item)
     if links is None:
         pairs = pd.DataFrame({"item": catalogue.ids, "iri": catalogue.ids})

@@ -1,0 +1,32 @@
+"""What holds for every test: no network, a cache of its own, and one thread.
+
+Two workers share the cores of a small machine. With more than one thread each, the threads of one
+wait in loops for cores that the other's loops keep busy, and small operations take a hundred
+times as long.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_CACHE = tempfile.mkdtemp(prefix="kgrec-tests-")
+_USUAL = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+# The list of fonts takes seconds to make, and no test depends on it: it stays where it is.
+os.environ.setdefault("MPLCONFIGDIR", str(_USUAL / "matplotlib"))
+os.environ["XDG_CACHE_HOME"] = _CACHE
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before the rest
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def pytest_sessionfinish(session):
+    shutil.rmtree(_CACHE, ignore_errors=True)

@@ -1,0 +1,128 @@
+"""Sparse operators against dense matrices: values, gradients, weights."""
+
+import numpy as np
+import pytest
+import torch
+from planted import planted
+
+from kgrec.graph.propagation import Propagation, SparseOperator
+
+
+def random_edges(seed, num_sources=7, num_targets=4, num_edges=15):
+    generator = torch.Generator().manual_seed(seed)
+    place = torch.randperm(num_sources * num_targets, generator=generator)[:num_edges]
+    return place // num_targets, place % num_targets
+
+
+def dense(source, target, weight, num_sources, num_targets):
+    matrix = torch.zeros(num_targets, num_sources, dtype=weight.dtype)
+    for s, t, w in zip(source, target, weight, strict=True):
+        matrix[t, s] += w
+    return matrix
+
+
+@pytest.mark.parametrize("num_edges", [0, 1, 15])
+def test_forward_and_backward_are_those_of_the_dense_matrix(num_edges):
+    source, target = random_edges(0, num_edges=num_edges)
+    weight = torch.randn(num_edges, generator=torch.Generator().manual_seed(1))
+    operator = SparseOperator(source, target, weight, 7, 4)
+    matrix = dense(source, target, weight, 7, 4)
+    x = torch.randn(7, 3, requires_grad=True)
+    y = operator(x)
+    assert y.shape == (4, 3)
+    torch.testing.assert_close(y, matrix @ x)
+    cotangent = torch.randn(4, 3)
+    (gradient,) = torch.autograd.grad(y, x, cotangent)
+    torch.testing.assert_close(gradient, matrix.T @ cotangent)
+
+
+def test_gradcheck_in_float64():
+    source, target = random_edges(2)
+    weight = torch.randn(15, dtype=torch.float64)
+    operator = SparseOperator(source, target, weight, 7, 4)
+    x = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: operator(operator(x)[:4].repeat(2, 1)[:7]), (x,))
+
+
+def test_the_gradient_of_a_view_that_is_not_contiguous():
+    source, target = random_edges(3)
+    weight = torch.randn(15)
+    operator, matrix = (
+        SparseOperator(source, target, weight, 7, 4),
+        dense(source, target, weight, 7, 4),
+    )
+    x = torch.randn(7, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(operator(x).T.sum(1).sum(), x)
+    torch.testing.assert_close(gradient, (matrix.T @ torch.ones(4, 3)))
+
+
+def test_the_order_of_edges_does_not_matter():
+    source, target = random_edges(4)
+    weight = torch.randn(15)
+    order = torch.randperm(15)
+    x = torch.randn(7, 3)
+    one = SparseOperator(source, target, weight, 7, 4)(x)
+    other = SparseOperator(source[order], target[order], weight[order], 7, 4)(x)
+    assert torch.equal(one, other)
+
+
+def test_a_wrong_number_of_rows_is_an_error():
+    source, target = random_edges(5)
+    operator = SparseOperator(source, target, torch.ones(15), 7, 4)
+    with pytest.raises(ValueError, match="expected 7 rows, found 4"):
+        operator(torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
+def test_weights_by_degree(normalisation):
+    graph = planted().data.graph
+    propagation = Propagation(graph, normalisation)
+    assert propagation.sizes == {"user": 32, "item": 22, "item_shelf": 3}
+    assert propagation.relations == ["interacts", "rev_interacts", "rev_shelf", "shelf"]
+    assert len(list(propagation.items())) == 4
+    for kind, operator in propagation.items():
+        source, target = graph[kind].edge_index.numpy()
+        matrix = np.zeros((propagation.sizes[kind[2]], propagation.sizes[kind[0]]))
+        for s, t in zip(source, target, strict=True):
+            into, out = (target == t).sum(), (source == s).sum()
+            matrix[t, s] = 1 / into if normalisation == "mean" else 1 / np.sqrt(into * out)
+        found = operator(torch.eye(propagation.sizes[kind[0]])).numpy()
+        np.testing.assert_allclose(found, matrix, rtol=1e-6)
+        if normalisation == "mean":
+            sums = found.sum(1)
+            assert np.allclose(sums[sums > 0], 1)
+
+
+@pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
+def test_histories_weigh_as_in_training(normalisation):
+    data = planted().data
+    propagation = Propagation(data.graph, normalisation)
+    users = [3, 20, 31]
+    histories = data.train.matrix()[users].tocoo()
+    row, item = (torch.from_numpy(a.astype(np.int64)) for a in (histories.row, histories.col))
+    x = torch.randn(22, 5)
+    found = propagation.of_histories(row, item, 3)(x)
+    trained = propagation.operators["item", "rev_interacts", "user"](x)[users]
+    torch.testing.assert_close(found, trained)
+
+
+@pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
+def test_an_empty_history_and_a_liked_new_item_are_finite(normalisation):
+    propagation = Propagation(planted().data.graph, normalisation)
+    operator = propagation.of_histories(torch.tensor([1]), torch.tensor([20]), 2)
+    found = operator(torch.ones(22, 2))
+    assert found[0].tolist() == [0, 0]
+    assert found[1].tolist() == [1, 1]  # one item, and one user of it at least
+
+
+def test_edges_in_any_order_give_the_same_operators():
+    graph = planted().data.graph
+    shuffled = graph.clone()
+    for kind in shuffled.edge_types:
+        index = shuffled[kind].edge_index
+        shuffled[kind].edge_index = index[:, torch.randperm(index.shape[1])]
+    one, other = Propagation(graph), Propagation(shuffled)
+    for (kind, a), (also, b) in zip(one.items(), other.items(), strict=True):
+        assert kind == also
+        x = torch.randn(a.num_sources, 3)
+        assert torch.equal(a(x), b(x))

@@ -1,0 +1,151 @@
+"""Content of items, and the ridge regression from it to item vectors, against closed forms."""
+
+import numpy as np
+import pytest
+import torch
+from planted import COLD, planted
+from scipy import sparse
+
+from kgrec.models.content import (
+    ContentRegression,
+    ItemContent,
+    _bumps,
+    item_attributes,
+)
+
+
+def problem(num=23, num_features=40, dim=5, seed=0):
+    rng = np.random.default_rng(seed)
+    features = sparse.random(num, num_features, 0.3, random_state=seed, format="csr")
+    features = features.astype(np.float32)
+    targets = features @ rng.normal(size=(num_features, dim)) + 0.3 * rng.normal(size=(num, dim))
+    return features, (targets + rng.normal(size=dim)).astype(np.float32)
+
+
+def ridge(features, targets, l2):
+    """(F'F + l2 I)^-1 F' (V - c), in float64."""
+    f, v = features.toarray().astype(np.float64), targets.astype(np.float64)
+    gram = f.T @ f + l2 * np.eye(f.shape[1])
+    return np.linalg.solve(gram, f.T @ (v - v.mean(0)))
+
+
+@pytest.mark.parametrize("l2", [0.1, 1.0, 30.0])
+@pytest.mark.parametrize("shape", [(23, 40), (40, 9)])
+def test_the_dual_is_the_ridge_in_closed_form(l2, shape):
+    features, targets = problem(*shape)
+    found = ContentRegression(features, l2).fit(targets)
+    np.testing.assert_allclose(found.weight, ridge(features, targets, l2), atol=2e-4)
+    np.testing.assert_allclose(found.centre, targets.mean(0), atol=1e-6)
+    expected = features.toarray() @ ridge(features, targets, l2) + targets.mean(0)
+    np.testing.assert_allclose(found(features), expected, atol=2e-4)
+    assert found(features).dtype == np.float32
+
+
+@pytest.mark.parametrize("l2", [0.3, 3.0])
+@pytest.mark.parametrize("shape", [(23, 40), (40, 9)])
+def test_conjugate_gradients_agree(l2, shape, monkeypatch):
+    monkeypatch.setattr(ContentRegression, "MAX_EXACT", 3)
+    features, targets = problem(*shape)
+    found = ContentRegression(features, l2).fit(targets)
+    expected = ridge(features, targets, l2)
+    assert np.abs(found.weight - expected).max() < 0.01 * np.abs(expected).max()
+    assert 0 < found.reliability < 1
+
+
+def test_reliability_is_that_of_leaving_each_item_out():
+    """By solving once for each item left out, with the centre as it is."""
+    features, targets = problem()
+    l2, centre = 0.7, targets.astype(np.float64).mean(0)
+    f, v = features.toarray().astype(np.float64), targets.astype(np.float64) - centre
+    cosines = []
+    for item in range(len(f)):
+        others = np.arange(len(f)) != item
+        gram = f[others].T @ f[others] + l2 * np.eye(f.shape[1])
+        guess = f[item] @ np.linalg.solve(gram, f[others].T @ v[others]) + centre
+        truth = targets[item].astype(np.float64)
+        cosines.append(guess @ truth / np.linalg.norm(guess) / np.linalg.norm(truth))
+    found = ContentRegression(features, l2).fit(targets).reliability
+    assert found == pytest.approx(np.mean(cosines), abs=1e-4)
+
+
+def test_reliability_knows_good_content_from_noise():
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(4), 10)
+    vectors = rng.normal(size=(4, 6))[groups] + 0.05 * rng.normal(size=(40, 6))
+    vectors = (vectors - vectors.mean(0)).astype(np.float32)
+    telling = sparse.csr_matrix(np.eye(4, dtype=np.float32)[groups])
+    silent = sparse.csr_matrix(rng.normal(size=(40, 4)).astype(np.float32))
+    good = ContentRegression(telling, 0.1).fit(vectors).reliability
+    bad = ContentRegression(silent, 0.1).fit(vectors).reliability
+    assert good > 0.95
+    assert bad < 0.4
+
+
+def test_item_attributes_are_the_neighbours_that_are_no_users():
+    data = planted().data
+    found = item_attributes(data.graph)
+    assert found.shape == (22, 22 + 3)  # items first, in the order of the node types
+    shelf = found[:, 22:].toarray()
+    np.testing.assert_array_equal(shelf, np.eye(3)[planted().block_of_item])
+    assert found[:, :22].nnz == 0
+    assert set(found.data) == {1.0}
+
+
+def test_the_blocks_of_the_features():
+    graph = planted().data.graph
+    graph["item"].numeric = torch.linspace(-1, 1, 22)[:, None]
+    graph["item"].text[4] = 0  # an item without text
+    content = ItemContent.of(graph)
+    text = graph["item"].text.numpy()
+    known = np.arange(22) != 4
+    np.testing.assert_allclose(content.text_mean, text[known].mean(0), atol=1e-6)
+    centred = text - text[known].mean(0)
+    expected = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    np.testing.assert_allclose(content.text[known], expected[known], atol=1e-5)
+    assert not content.text[4].any()
+    # One attribute each: whatever its idf, the row has length one.
+    assert content.attributes.shape == (22, 25)
+    np.testing.assert_allclose(content.attributes[:, 22:].toarray().sum(1), 1, atol=1e-6)
+    assert content.matrix().shape == (22, content.num_features)
+    assert np.linalg.norm(content.numbers, axis=1).max() <= 1 + 1e-5
+    np.testing.assert_allclose(content.of_text(text[known]), expected[known], atol=1e-5)
+
+
+def test_idf_weighs_rare_attributes_more():
+    graph = planted().data.graph
+    # Item 0 also stands on the shelf of the smallest block.
+    index = torch.cat([graph["item", "shelf", "item_shelf"].edge_index,
+                       torch.tensor([[0], [2]])], dim=1)
+    graph["item", "shelf", "item_shelf"].edge_index = index
+    row = ItemContent.of(graph).attributes[0, 22:].toarray().ravel()
+    common, rare = np.log(22 / 9), np.log(22 / 7)
+    np.testing.assert_allclose(row[0] / row[2], common / rare, rtol=1e-5)
+    assert np.linalg.norm(row) == pytest.approx(1, abs=1e-6)
+
+
+def test_informed_is_text_or_attributes():
+    graph = planted(attributes=False).data.graph
+    graph["item"].text[[3, 20]] = 0
+    expected = ~np.isin(np.arange(22), [3, 20])
+    np.testing.assert_array_equal(ItemContent.of(graph).informed(), expected)
+    assert ItemContent.of(planted(text=False).data.graph).informed().all()
+    assert not ItemContent.of(planted(attributes=False, text=False).data.graph).informed().any()
+
+
+def test_bumps_make_a_gaussian_kernel():
+    values = np.linspace(-2, 2, 9)
+    rows = _bumps(values, width=0.6)
+    standard = (values - values.mean()) / values.std()
+    gap = standard[:, None] - standard[None, :]
+    np.testing.assert_allclose(rows @ rows.T, np.exp(-(gap**2) / (2 * 0.6**2)), atol=0.03)
+    assert np.isfinite(_bumps(np.full(5, 3.0))).all()  # a column that never varies
+
+
+def test_a_map_finds_the_block_of_new_items():
+    case = planted()
+    content = ItemContent.of(case.data.graph)
+    warm = np.arange(19)
+    targets = np.eye(3, dtype=np.float32)[case.block_of_item[warm]]
+    made = ContentRegression(content.matrix()[warm], 1.0).fit(targets)
+    assert made(content.matrix()[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
+    assert made.of_text(content.text[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
