@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from kgrec.graph.build import GraphConfig, build_graph
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.linking import Links, link
-    from kgrec.models.ease import EASE, AttributeEASE
-    from kgrec.models.item_knn import ItemKNN
+    from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
+    from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
     from kgrec.models.popular import MostPopular
     from kgrec.pipeline import Recommendation, Recommender, evaluate
     from kgrec.text.cache import EmbeddingCache
@@ -34,13 +34,16 @@ if TYPE_CHECKING:
 
 _HOME = {
     "EASE": "kgrec.models.ease",
+    "EASEConfig": "kgrec.models.ease",
     "AttributeEASE": "kgrec.models.ease",
+    "AttributeEASEConfig": "kgrec.models.ease",
     "AttributeTable": "kgrec.data.attribute_table",
     "EmbeddingCache": "kgrec.text.cache",
     "Evaluation": "kgrec.evaluation.evaluate",
     "GraphConfig": "kgrec.graph.build",
     "Interactions": "kgrec.data.interactions",
     "ItemKNN": "kgrec.models.item_knn",
+    "ItemKNNConfig": "kgrec.models.item_knn",
     "KnowledgeGraph": "kgrec.kg.graph",
     "LinkPrediction": "kgrec.training.link_prediction",
     "LinkPredictionConfig": "kgrec.training.link_prediction",

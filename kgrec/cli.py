@@ -69,7 +69,14 @@ def train(
     from kgrec.config import load_config
     from kgrec.experiment import train_run
 
-    train_run(load_config(config, overrides or ()), out, resume=resume)
+    try:
+        train_run(load_config(config, overrides or ()), out, resume=resume)
+    except KeyboardInterrupt:
+        saved = out / "checkpoint.safetensors"
+        hint = (
+            f" The checkpoint is saved; --resume goes on from it: {saved}" if saved.exists() else ""
+        )
+        _fail("Interrupted." + hint, 130)
 
 
 @app.command()
@@ -167,8 +174,6 @@ def main() -> None:
         app()
     except KgrecError as error:
         _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("Interrupted.", 130)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has left; that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

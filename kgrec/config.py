@@ -232,7 +232,8 @@ def _explain(error: Any) -> str:
     location = [str(part) for part in error["loc"] if part not in _MODEL_NAMES]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], _keys(location[:-1]))
+        known = _keys([str(part) for part in error["loc"][:-1]])
+        return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], known)
     if error["type"] == "missing":
         return f"the key {key!r} is missing"
     if error["type"] == "union_tag_invalid":
@@ -257,6 +258,9 @@ def _keys(location: Sequence[str]) -> list[str]:
     sections: list[type[BaseModel]] = [Config]
     for part in location:
         inner: list[type[BaseModel]] = []
+        if part in _CHOICES:  # pydantic names the chosen model after the key `model`
+            sections = [_CHOICES[part]]
+            continue
         for section in sections:
             if part in section.model_fields:
                 inner += _sections(section.model_fields[part].annotation)

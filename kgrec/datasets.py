@@ -63,7 +63,7 @@ def _recbole(config: DataConfig, root: Path) -> Dataset:
         Vocabulary.of(files.links["item_id"].tolist(), "item")
     )
     split = files.split.over(files.split.train.users, catalogue)
-    links = link(catalogue, kg, files.links, iri="entity_id", interactions=split.train)
+    links = link(catalogue, kg, files.links, iri="entity_id", interactions=split.whole())
     return Dataset(split, kg, links, notes=(f"Links: {links.report}",))
 
 
@@ -100,7 +100,7 @@ def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
         if config.links is not None:
             table = read_table(root / config.links, columns=[config.item, config.iri], what="links")
         links = link(
-            catalogue, kg, table, item=config.item, iri=config.iri, interactions=split.train
+            catalogue, kg, table, item=config.item, iri=config.iri, interactions=split.whole()
         )
         notes += [
             f"Graph: {kg.num_triples:,} triples, {len(kg.literals):,} literals.",

@@ -18,10 +18,10 @@ from kgrec.experiment import describe
 from kgrec.graph.draw import draw_neighbourhood
 from kgrec.pipeline import Recommender
 from kgrec.report import Reporter, draw_curve, show_metrics
-from kgrec.runs import make_model, make_recommender, save_run
+from kgrec.runs import make_model, make_recommender, save_run, write_json
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
-QUERY = "a heist that goes wrong"
+QUERY = "artificial intelligence turns on its makers"
 BASELINES: dict[str, dict[str, object]] = {
     "most popular": {"name": "most_popular"},
     "item k-NN": {"name": "item_knn"},
@@ -72,7 +72,7 @@ def run_demo(out: Path) -> None:
         say(f"  {place}. {found.title}")
     _show_new_film(recommender, reporter)
     say(f"\nRun folder: {out}  ({time.perf_counter() - started:.0f} s in all)")
-    say(f'Go on with: kgrec search {out} "a quiet film about grief"')
+    say(f'Go on with: kgrec search {out} "a love story in Paris"')
 
 
 def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> Recommender:
@@ -93,6 +93,7 @@ def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> R
     )
     metrics = {"training": {"best_epoch": progress.best_epoch, "seconds": progress.seconds}}
     save_run(out, recommender, config, split, metrics=metrics, log=reporter.lines)
+    write_json(out / "curve.json", progress.curve)
     draw_curve(progress.curve, config, out / "curve.png")
     return recommender
 

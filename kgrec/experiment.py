@@ -117,7 +117,10 @@ def evaluate_run(
     split = split.over(recommender.user_vocabulary, recommender.item_vocabulary)
     test = split.part(part)
     if not len(test):
-        raise ConfigError(f"The {part} part of this run's split is empty.")
+        raise ConfigError(
+            f"The {part} part of this run's split is empty. A random split takes a share of each "
+            f"user's interactions and rounds it; a larger data.{part} leaves more."
+        )
     candidates = protocol_candidates(split, part)
     if max(k) > len(candidates):
         raise ConfigError(

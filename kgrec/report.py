@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +28,17 @@ SHOWN = ("ndcg", "recall", "precision", "mrr", "map", "hit", "coverage", "popula
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on stdout, and nothing else."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+    """Print a value as JSON on stdout, and nothing else.
+
+    Characters that a terminal would obey, not show, are escaped as JSON does it.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    sys.stdout.write(re.sub(r"[^\n\x20-\x7e]", _escaped, text) + "\n")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match.group()
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -222,6 +232,8 @@ def show_statistics(statistics: GraphStatistics, console: Console | None = None)
         literals.add_row(_safe(p.label), _safe(p.iri), *counts, _safe(types), _safe(languages))
     console.print(literals)
     for heading, rows in (("type", found.types), ("hub", found.hubs)):
+        if not rows:
+            continue
         count_of = "entities" if heading == "type" else "degree"
         table = make_table(console, heading, "IRI", count_of, numbers=counted)
         for label, iri, count in rows:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -150,6 +151,7 @@ def save_run(
         if recommender.kg is not None:
             recommender.kg.save(folder / "data" / "graph")
         _save_tables(folder / "data", recommender, split)
+        _remove_leftovers(folder, recommender)
     except OSError as error:
         raise RunError(f"The run folder {folder} cannot be written: {error}") from error
     state = {name: torch.from_numpy(np.array(v)) for name, v in recommender.model.state().items()}
@@ -164,6 +166,22 @@ def save_run(
     write_json(folder / "about.json", about(config.seed))
     write_json(folder / "metrics.json", metrics)
     write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
+
+
+def _remove_leftovers(folder: Path, recommender: Recommender) -> None:
+    """Remove what another run has left in the folder, and what was measured on it."""
+    stale = [*folder.glob("evaluation_*.json"), *folder.glob("curve.*")]
+    if recommender.kg is None:
+        stale.append(folder / "data" / "links.parquet")
+        if (folder / "data" / "graph").is_dir():
+            shutil.rmtree(folder / "data" / "graph")
+    for name, table in (("item", recommender.items), ("user", recommender.users)):
+        if table is None:
+            stale += (folder / "data").glob(f"{name}_table*.parquet")
+    if not isinstance(recommender.model, LinkPrediction):
+        stale.append(folder / "checkpoint.safetensors")
+    for path in stale:
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -192,7 +210,10 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         config = make_config(tree, str(folder / "config.yaml"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError, KgrecError) as error:
         raise RunError(f"{folder / 'config.yaml'} is damaged: {error}") from error
-    dataset = _load_tables(folder / "data")
+    missing = [key for key in Config.model_fields if key not in tree]
+    if missing:
+        raise RunError(f"{folder / 'config.yaml'} is damaged: it lacks the key {missing[0]!r}.")
+    dataset = _load_tables(folder / "data", config)
     state, _ = load_tensors(folder / "weights.safetensors")
     features, _ = load_tensors(folder / "features.safetensors")
     split = dataset.split
@@ -240,6 +261,8 @@ def _save_table(stem: Path, table: AttributeTable) -> None:
         frame["title"] = list(table.titles)
     for column, values in table.numbers.items():
         frame[f"number:{column}"] = values
+    for column, category in table.categories.items():
+        frame[f"category:{column}"] = np.bincount(category.row, minlength=len(frame))
     frame.to_parquet(stem.with_suffix(".parquet"))
     pairs = [
         pd.DataFrame(
@@ -255,7 +278,7 @@ def _save_table(stem: Path, table: AttributeTable) -> None:
     )
 
 
-def _load_tables(folder: Path) -> Dataset:
+def _load_tables(folder: Path, config: Config) -> Dataset:
     users = Vocabulary(_frame(folder / "users.parquet", ["id"])["id"].tolist(), "user")
     items = Vocabulary(_frame(folder / "items.parquet", ["id"])["id"].tolist(), "item")
     frame = _frame(folder / "interactions.parquet", ["user_id", "item_id", "part", "kind"])
@@ -268,13 +291,14 @@ def _load_tables(folder: Path) -> Dataset:
                 items,
                 users.rows(part["user_id"].tolist()),
                 items.rows(part["item_id"].tolist()),
-                part["rating"].to_numpy(np.float32) if "rating" in part else None,
-                part["timestamp"].to_numpy(np.int64) if "timestamp" in part else None,
+                _numbers(part, "rating", np.float32),
+                _numbers(part, "timestamp", np.int64),
             )
         )
     kind = str(frame["kind"].iloc[0]) if len(frame) else "random"
     kg, links = None, None
-    if (folder / "graph").exists():
+    data = config.data
+    if data.graph is not None or data.recbole is not None or (folder / "graph").exists():
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
         found = _frame(folder / "links.parquet", columns)
@@ -287,29 +311,45 @@ def _load_tables(folder: Path) -> Dataset:
             tuple(found["method"]),
             report,
         )
-    tables = [_load_table(folder / f"{name}_table", name) for name in ("item", "user")]
+    tables = [
+        _load_table(folder / f"{name}_table", name, required=table is not None)
+        for name, table in (("item", data.items), ("user", data.users))
+    ]
     return Dataset(Split(logs[0], logs[1], logs[2], kind), kg, links, tables[0], tables[1])
 
 
-def _load_table(stem: Path, name: str) -> AttributeTable | None:
+def _numbers(part: pd.DataFrame, column: str, dtype: Any) -> Any:
+    """Return a column, or None where this part of the split never had it."""
+    if column not in part or part[column].isna().any():
+        return None
+    return part[column].to_numpy(dtype)
+
+
+def _load_table(stem: Path, name: str, *, required: bool) -> AttributeTable | None:
     path = stem.with_suffix(".parquet")
-    if not path.exists():
+    if not path.exists() and not required:
         return None
     frame = _frame(path, ["id"])
     pairs = _frame(stem.with_name(f"{stem.name}_categories.parquet"), ["column", "row", "value"])
     categories = {}
-    for column, group in pairs.groupby("column", sort=False):
-        values = Vocabulary.of(group["value"].tolist(), str(column))
-        categories[str(column)] = Category(
-            values, group["row"].to_numpy(np.int64), values.rows(group["value"].tolist())
-        )
+    for column in _columns(frame, "category:"):
+        group = pairs[pairs["column"] == column]
+        values = Vocabulary.of(group["value"].tolist(), column)
+        row = group["row"].to_numpy(np.int64)
+        if not np.array_equal(np.bincount(row, minlength=len(frame)), frame[f"category:{column}"]):
+            raise RunError(f"{path} is damaged: its categories {column!r} do not fit it.")
+        categories[column] = Category(values, row, values.rows(group["value"].tolist()))
     numbers = {
-        str(column).partition(":")[2]: frame[column].to_numpy(np.float64)
-        for column in frame.columns
-        if str(column).startswith("number:")
+        column: frame[f"number:{column}"].to_numpy(np.float64)
+        for column in _columns(frame, "number:")
     }
     titles = tuple(frame["title"]) if "title" in frame else ()
     return AttributeTable(Vocabulary(frame["id"].tolist(), name), titles, categories, numbers)
+
+
+def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
+    names = [str(name) for name in frame.columns]
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:

@@ -30,3 +30,32 @@ def _one_thread():
 
 def pytest_sessionfinish(session):
     shutil.rmtree(_CACHE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def word_encoder():
+    """Put an encoder of words in the place of the language model, for all that is made by name."""
+    from project import WordEncoder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgrec.pipeline.TextEncoder", WordEncoder)
+        yield WordEncoder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """Return the config of a small project on disk. Change nothing in it."""
+    from project import write_project
+
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def run_folder(project, word_encoder, tmp_path_factory):
+    """Return a run folder, trained on the small project. Change nothing in it."""
+    from kgrec.config import load_config
+    from kgrec.experiment import train_run
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train_run(load_config(project), folder)
+    return folder

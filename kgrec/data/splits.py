@@ -62,6 +62,16 @@ class Split:
         part: Interactions = getattr(self, name)
         return part
 
+    def whole(self) -> Interactions:
+        """Return who chose what in all three parts together, without ratings and times."""
+        parts = (self.train, self.valid, self.test)
+        return Interactions(
+            self.train.users,
+            self.train.items,
+            np.concatenate([part.user for part in parts]),
+            np.concatenate([part.item for part in parts]),
+        )
+
     def over(self, users: Vocabulary, items: Vocabulary) -> Split:
         """Return the same split over vocabularies that hold all of its ids."""
         train, valid, test = (self.part(name).over(users, items) for name in PARTS)

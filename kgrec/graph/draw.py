@@ -142,7 +142,8 @@ def graph_figure(
     layout = spread(plain, sizes, {pair: made.size for pair, made in words.items()})
     left_out = view.graph.get("left_out", 0)
     if caption is None and "caption" not in view.graph and left_out:
-        caption = f"{left_out:,} more neighbours are not shown."
+        what = "neighbour is" if left_out == 1 else "neighbours are"
+        caption = f"{left_out:,} more {what} not shown."
     return _figure(view, layout, boxes, words, title, caption)
 
 

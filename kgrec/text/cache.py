@@ -94,6 +94,11 @@ class EmbeddingCache:
         self.folder = Path(folder)
         self._stores: dict[str, _Store] = {}
 
+    @classmethod
+    def default(cls) -> EmbeddingCache:
+        """Return the cache in the user's cache folder, the one that the command uses."""
+        return cls(default_cache_folder(os.environ))
+
     def get(
         self, fingerprint: str, texts: Sequence[str], dim: int
     ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import ConfigError, DataError, RunError, did_you_mean
+from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
@@ -28,6 +28,7 @@ from kgrec.models.base import (
     TrainingData,
     check_histories,
     check_rows,
+    check_state,
     not_fitted,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
@@ -119,7 +120,9 @@ class LinkPrediction(Model):
 
     def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the vectors of unseen users, float32 of shape (b, dim), after the head."""
-        liked = check_histories(histories, len(self.item_vectors)).tocoo()
+        found = check_histories(histories, len(self.item_vectors))
+        found.eliminate_zeros()  # a copy of ours; a stored zero is no liking
+        liked = found.tocoo()
         if not hasattr(self, "_encoded"):
             raise not_fitted(self)
         row = torch.from_numpy(liked.row.astype(np.int64))
@@ -128,7 +131,9 @@ class LinkPrediction(Model):
         with torch.no_grad():
             layers = self._encoded.item_layers
             user = predictor.fold_in(self._graph, layers, row, item, liked.shape[0])
-            return np.asarray(predictor.head.user(user).numpy())
+            vectors = np.array(predictor.head.user(user).numpy())
+        vectors[np.diff(found.indptr) == 0] = self._average_user()
+        return vectors
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the cosine of the items' vectors; see `Model.similar`."""
@@ -165,23 +170,32 @@ class LinkPrediction(Model):
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; `data` must be what `fit` was given."""
+        """Take over what `state` returned; `data` must be what `fit` was given.
+
+        Raises:
+            RunError: An array is missing, unexpected, of another shape, or not finite.
+        """
         self._prepare(data)
-        tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
-        weight = tensors.pop("content_map.weight", None)
-        centre = tensors.pop("content_map.centre", None)
-        reliability = tensors.pop("content_map.reliability", torch.ones(1))
-        try:
-            self._predictor().load_state_dict(tensors)
-        except RuntimeError as error:
-            raise RunError(f"The weights do not fit the model or the graph: {error}") from error
-        if weight is not None and centre is not None:
-            if weight.shape[0] != self._content.num_features:
-                raise RunError(
-                    f"The content map has {weight.shape[0]} features, the graph "
-                    f"{self._content.num_features}."
-                )
-            self.content_map = ContentMap(weight.numpy(), centre.numpy(), float(reliability))
+        predictor = self._predictor()
+        dim = self.config.model.dim
+        expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+            name: (np.float32, tuple(value.shape)) for name, value in predictor.state_dict().items()
+        }
+        if len(self._anchors):
+            expected["content_map.weight"] = np.float32, (self._content.num_features, dim)
+            expected["content_map.centre"] = np.float32, (dim,)
+            expected["content_map.reliability"] = np.float32, (1,)
+        arrays = check_state(state, expected)
+        tensors = {
+            name: torch.from_numpy(np.array(arrays[name])) for name in predictor.state_dict()
+        }
+        predictor.load_state_dict(tensors)
+        if len(self._anchors):
+            self.content_map = ContentMap(
+                arrays["content_map.weight"],
+                arrays["content_map.centre"],
+                float(arrays["content_map.reliability"][0]),
+            )
         self._encode()
         return self
 
@@ -231,10 +245,14 @@ class LinkPrediction(Model):
             self.user_vectors: FloatArray = predictor.head.user(encoded.user).numpy()
             # A user of whom nothing is known is taken for the average of those who are.
             known = self._trained["user"].numpy().ravel() > 0
-            self.user_vectors[~known] = self.user_vectors[known].mean(0)
+            self.user_vectors[~known] = self._average_user()
             self.item_vectors: FloatArray = predictor.head.item(encoded.item).numpy()
             if self.content_map is not None and self.config.new_items == "regress":
                 self.item_vectors[self._is_guessed()] *= self.content_map.reliability
+
+    def _average_user(self) -> FloatArray:
+        known = self._trained["user"].numpy().ravel() > 0
+        return np.asarray(self.user_vectors[known].mean(0))
 
     def _completed(self, encoded: Encoded, content_map: ContentMap) -> Encoded:
         """Give items without interactions the vectors that their content stands for."""

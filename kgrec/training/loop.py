@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -119,15 +120,16 @@ class Trainer:
         )
         self.progress = Progress()
         self.best_state = _copy(model.state_dict())
+        self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
 
     def run(self, callback: Callback | None = None) -> Progress:
         """Train until the metric no longer grows, or `max_epochs`; keep the best weights.
 
         `callback` gets epoch, loss and metrics after each validation. A KeyboardInterrupt saves a
-        checkpoint before it goes on its way.
+        checkpoint of the last whole epoch before it goes on its way.
         """
         if not len(self.task.train):
-            raise DataError("There are no training interactions to learn from.")
+            raise DataError("train has no interactions; there is nothing to learn from.")
         threads = torch.get_num_threads()
         torch.set_num_threads(self._num_threads(threads))
         try:
@@ -140,6 +142,7 @@ class Trainer:
 
     def _run(self, callback: Callback | None) -> Progress:
         started, saved = time.perf_counter() - self.progress.seconds, time.perf_counter()
+        self._remember()
         while self.progress.epoch < self.config.max_epochs and not self._finished():
             loss = self._epoch()
             self.progress.epoch += 1
@@ -147,9 +150,10 @@ class Trainer:
             if self.progress.epoch % self.config.eval_every == 0:
                 self._validate(loss, callback)
                 self.progress.seconds = time.perf_counter() - started
-                if time.perf_counter() - saved > self.config.checkpoint_every:
-                    self.save()
-                    saved = time.perf_counter()
+            self._remember()
+            if time.perf_counter() - saved > self.config.checkpoint_every:
+                self.save()
+                saved = time.perf_counter()
         self.save()
         if self.task.validate is not None and self.progress.curve:
             self.model.load_state_dict(self.best_state)
@@ -223,34 +227,54 @@ class Trainer:
         )
 
     def save(self) -> None:
-        """Write a checkpoint, if one is wanted.
+        """Write a checkpoint of the last whole epoch, if one is wanted.
 
         Raises:
             RunError: It cannot be written; the previous one is kept.
         """
+        if self.checkpoint is not None and self._standing is not None:
+            save_tensors(self.checkpoint, *self._standing)
+
+    def _remember(self) -> None:
+        """Keep where training stands, between two epochs.
+
+        An interruption comes at any time, in the middle of a step too; what goes on from there
+        would not be what would have come without it.
+        """
         if self.checkpoint is None:
             return
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors = {f"model.{k}": v for k, v in _copy(self.model.state_dict()).items()}
         tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
         for row, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{row}.{name}": value for name, value in state.items()}
+            tensors |= {f"adam.{row}.{name}": value for name, value in _copy(state).items()}
         tensors["generator"] = self.generator.get_state()
-        about = {"progress": vars(self.progress), "config": self.config.model_dump(mode="json")}
-        save_tensors(self.checkpoint, tensors, about)
+        progress = {**vars(self.progress), "curve": list(self.progress.curve)}
+        self._standing = tensors, {"progress": progress, **self._identity()}
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what must be alike for one training to go on from another."""
+        matrix = self.task.train.matrix()
+        digest = hashlib.sha256(matrix.indptr.tobytes() + matrix.indices.tobytes())
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "model": self.model.config.model_dump(mode="json"),
+            "data": {"interactions": digest.hexdigest()[:16]},
+        }
 
     def resume(self) -> None:
         """Go back to the checkpoint: training then goes on as if it had never stopped.
 
         Raises:
-            RunError: It is missing, damaged, or of another model or another training config.
+            RunError: It is missing, damaged, or of another model, config or other interactions.
         """
         if self.checkpoint is None:
             raise RunError("There is no checkpoint to resume from.")
         tensors, about = load_tensors(self.checkpoint)
-        _check_same_config(about.get("config", {}), self.config, self.checkpoint)
+        for part, wanted in self._identity().items():
+            _check_same(about.get(part), wanted, self.checkpoint)
         try:
             self.model.load_state_dict(_part(tensors, "model."))
-            self.best_state = _part(tensors, "best.")
+            self.best_state = {name: tensors[f"best.{name}"] for name in self.best_state}
             self.optimizer.load_state_dict(self._optimizer_state(tensors))
             self.generator.set_state(tensors["generator"])
             self.progress = Progress(**about["progress"])
@@ -265,10 +289,11 @@ class Trainer:
         return {**self.optimizer.state_dict(), "state": state}
 
 
-def _check_same_config(found: Mapping[str, Any], config: TrainingConfig, path: Path) -> None:
+def _check_same(found: Any, wanted: Mapping[str, Any], path: Path) -> None:
     # A longer training may go on from a shorter one; anything else would be another training.
     free = {"max_epochs", "patience", "checkpoint_every", "threads"}
-    for name, value in config.model_dump(mode="json").items():
+    found = found if isinstance(found, dict) else {}
+    for name, value in wanted.items():
         if name not in free and found.get(name) != value:
             raise RunError(
                 f"{path} was trained with {name}={found.get(name)!r} and cannot go on with "

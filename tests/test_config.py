@@ -1,0 +1,186 @@
+"""The config: YAML in, YAML out, and what a wrong key or value gets."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kgrec.config import Config, dump_config, load_config, make_config
+from kgrec.errors import ConfigError
+
+MINIMAL = {"data": {"interactions": "ratings.csv"}}
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
+
+
+def written(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_and_round_trip():
+    config = make_config(MINIMAL)
+    assert config.model.name == "link_prediction"
+    text = dump_config(config)
+    assert make_config(yaml.safe_load(text)) == config
+    tree = yaml.safe_load(text)
+    assert tree.keys() == Config.model_fields.keys()
+    assert tree["model"]["training"]["loss"] == "softmax"  # defaults are written out
+
+
+@pytest.mark.parametrize("name", ["most_popular", "item_knn", "ease", "attribute_ease"])
+def test_every_model_round_trips(name):
+    config = make_config({**MINIMAL, "model": {"name": name}, "text": None, "seed": 4})
+    assert config.model.name == name
+    assert make_config(yaml.safe_load(dump_config(config))) == config
+    assert config.seeded_model() == config.model
+
+
+def test_the_seed_of_a_run_reaches_the_training():
+    assert make_config({**MINIMAL, "seed": 7}).seeded_model().training.seed == 7
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_the_experiments_are_valid(path):
+    config = load_config(path, ["seed=3"])
+    assert config.seed == 3
+
+
+def test_there_are_experiments():
+    assert {"movielens_dbpedia", "lastfm"} <= {path.stem for path in EXPERIMENTS}
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"dat": {}}, "unknown key 'dat'. Did you mean 'data'?"),
+        ({"data": {"interaction": "x"}}, "'data.interaction'. Did you mean 'interactions'?"),
+        ({"model": {"training": {"learing_rate": 1}}}, "Did you mean 'learning_rate'?"),
+        ({"model": {"model": {"fusoin": "add"}}}, "Did you mean 'fusion'?"),
+        ({"model": {"name": "ease", "l3": 1}}, "'model.l3'"),
+        ({"model": {"name": "eas"}}, "unknown model 'eas'. Did you mean 'ease'?"),
+        ({"graph": {"min_degre": 1}}, "Did you mean 'min_degree'?"),
+        ({"data": {"items": {"pth": "x", "path": "y"}}}, "Did you mean 'path'?"),
+        ({"text": {"langages": ["en"]}}, "Did you mean 'languages'?"),
+    ],
+)
+def test_a_misspelt_key_gets_the_nearest(tree, message):
+    with pytest.raises(ConfigError) as caught:
+        make_config({**MINIMAL, **tree})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"data": {"split": "randm"}}, "data.split"),
+        ({"data": {"valid": 1.5}}, "data.valid"),
+        ({"model": {"training": {"temperature": 0}}}, "temperature"),
+        ({"model": {"training": {"max_epochs": "many"}}}, "found 'many'"),
+        ({"model": {"model": {"dim": 0}}}, "dim"),
+        ({"model": {"name": "ease", "l2": -1}}, "l2"),
+        ({"model": "ease"}, "model"),
+        ({"seed": "x"}, "seed"),
+        ({"data": None}, "data"),
+        ({"data": {"items": {"title": "t"}}}, "'data.items.path' is missing"),
+    ],
+)
+def test_a_wrong_value_is_named(tree, message):
+    with pytest.raises(ConfigError) as caught:
+        make_config({**MINIMAL, **tree}, "my.yaml")
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("my.yaml: ")
+
+
+def test_the_key_data_is_needed():
+    with pytest.raises(ConfigError, match="the key 'data' is missing"):
+        make_config({"seed": 1})
+
+
+def test_overrides(tmp_path):
+    path = written(tmp_path, "data: {interactions: a.csv, graph: [a.ttl, b.ttl]}\ntext:\n")
+    config = load_config(
+        path,
+        ["data.split=temporal", "model.training.max_epochs=7", "text.model=some/model",
+         "graph.drop_relations=[a, b]", "data.rating=null", "model.name=link_prediction"],
+    )  # fmt: skip
+    assert config.data.split == "temporal"
+    assert config.model.training.max_epochs == 7
+    assert config.text.model == "some/model"
+    assert config.graph.drop_relations == ("a", "b")
+    assert config.data.rating is None
+    assert config.data.graph == ("a.ttl", "b.ttl")
+    assert load_config(path).text is None
+    assert load_config(path, ["model.name=ease", "model.l2=3"]).model.l2 == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.split", "expected key=value"),
+        ("=3", "expected key=value"),
+        ("data.splt=random", "Did you mean 'split'?"),
+        ("data.interactions.path=3", "is a value, not a section"),
+        ("seed=[1", "the value of seed"),
+        ("seed=1.5", "seed"),
+    ],
+)
+def test_a_wrong_override(tmp_path, override, message):
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, "data: {interactions: a.csv}\n"), [override])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data: {a: [1\nb: 2\n", "config.yaml, line"),
+        ("- 1\n- 2\n", "must hold a mapping"),
+        ("", "must hold a mapping"),
+        ("data: !!python/object/apply:os.system ['true']\n", "is no valid YAML"),
+        ("[" * 5000, "is no valid YAML"),
+        ("1: 2\ndata: {}\n", "1"),
+    ],
+)
+def test_a_file_that_is_no_config(tmp_path, text, message):
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, text))
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_gets_the_nearest(tmp_path):
+    written(tmp_path, "data: {}\n")
+    with pytest.raises(ConfigError, match=r"Did you mean 'config\.yaml'"):
+        load_config(tmp_path / "confg.yaml")
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_config(tmp_path / "no" / "config.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"data: \xff\xfe\n")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "latin.yaml")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "data", "model", "path", "x", "l2", "training", "split"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from([*Config.model_fields, "other"]), values, max_size=4))
+def test_whatever_a_file_holds_it_is_a_config_or_an_error_of_ours(tree):
+    try:
+        assert isinstance(make_config(tree), Config)
+    except ConfigError as error:
+        assert str(error)

@@ -1,0 +1,182 @@
+"""The README does what it says: its examples run as written, and its figures are those measured."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pyoxigraph
+import pytest
+from typer.main import get_command
+
+import kg_data
+from kgrec import cli
+from kgrec.config import DataConfig, TableConfig, load_config
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+EXAMPLE_USER, EXAMPLE_ITEM = "u0016", "F0290"
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch) -> Path:
+    """A folder with the five files that the README has its reader write, entered."""
+    # Each file is named in the paragraph just before its block.
+    files = re.findall(
+        r"`(\w+\.(?:ttl|csv|yaml))`(?:.|\n(?!\n))*:\n\n```\w+\n((?:.*\n)*?)```\n",
+        README.partition("## Bring your own data")[2],
+    )
+    for name, text in files:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == ["books.ttl", "books.yaml", "items.csv", "links.csv", "ratings.csv"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def films(tmp_path, monkeypatch) -> None:
+    """A small part of the embedded films where the README's example looks for them, entered."""
+    source, folder = kg_data.path("films"), tmp_path / "kg_data" / "films"
+    folder.mkdir(parents=True)
+    ratings = pd.read_csv(source / "ratings.csv")
+    mine = ratings[ratings["user_id"] == EXAMPLE_USER]
+    kept = {EXAMPLE_ITEM, *mine["item_id"]}
+    ratings = ratings[ratings["item_id"].isin(kept)]
+    ratings[ratings["user_id"] < "u0300"].to_csv(folder / "ratings.csv", index=False)
+    for name in ("items.csv", "links.csv"):
+        table = pd.read_csv(source / name)
+        table[table["item_id"].isin(kept)].to_csv(folder / name, index=False)
+    entities = set(pd.read_csv(folder / "links.csv")["iri"])
+    triples = list(pyoxigraph.parse(path=source / "films.ttl"))
+    near = {t.object.value for t in triples if t.subject.value in entities}
+    chosen = [t for t in triples if t.subject.value in entities | near]
+    pyoxigraph.serialize(chosen, str(folder / "films.ttl"), format=pyoxigraph.RdfFormat.TURTLE)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(line: str, capsys) -> str:
+    """Run a command as the shell would, and return what it prints on stdout."""
+    program, *arguments = shlex.split(line, comments=True)
+    assert program == "kgrec"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["kgrec", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    printed = capsys.readouterr()
+    assert ended.value.code in (0, None), f"{line}: {printed.err}"
+    return printed.out
+
+
+def execute(block: str) -> None:
+    exec(compile(block, str(ROOT / "README.md"), "exec"), {"__name__": "readme"})
+
+
+def table_commands() -> list[str]:
+    section = README.partition("## Commands")[2].partition("\n## ")[0]
+    return re.findall(r"^\| .* \| `(kgrec .*)` \|$", section, re.MULTILINE)
+
+
+def test_the_example_in_python_explains_the_film_that_it_names(films, capsys):
+    example = PYTHON[0]
+    assert f'"{EXAMPLE_USER}", "{EXAMPLE_ITEM}"' in example
+    assert len([line for line in example.splitlines() if line]) <= 10
+    execute(example)
+    out = capsys.readouterr().out
+    assert "The Big Sleep is recommended because you liked" in out
+    assert "'ndcg@10': " in out
+
+
+def test_own_data_by_command_and_from_python(shop, capsys):
+    block = next(text for language, text in BLOCKS if language == "bash" and "inspect" in text)
+    printed = {}
+    for line in block.splitlines():
+        printed[line.split()[1]] = run(line, capsys)
+    assert "The Dispossessed" in printed["inspect"]
+    assert "5 users" in printed["evaluate"]
+    assert printed["recommend"].count("\n") >= 4
+    assert "Death on the Nile" in printed["search"].splitlines()[1]  # the one on a river
+    reason = printed["explain"].splitlines()[0]
+    assert reason.startswith("The Lathe of Heaven is recommended because you liked")
+    assert "Ursula K. Le Guin" in reason
+    assert (shop / "why.png").read_bytes().startswith(b"\x89PNG")
+
+    for block in PYTHON[1:]:
+        execute(block)
+    out = capsys.readouterr().out
+    assert "9 of 9 items linked" in out
+    assert "pie is recommended because you liked soup, which" in out
+    assert "leek" in out
+    listed = {entry.name for entry in (shop / "runs" / "books").iterdir()}
+    section = README.partition("## What a run folder holds")[2].partition("\n## ")[0]
+    named = {name.rstrip("/") for name in re.findall(r"`([\w.]+/?)`", section)}
+    assert listed <= named, "a file of the run folder is not in the README"
+
+    for line in table_commands():
+        if not line.startswith("kgrec demo"):
+            run(line, capsys)
+    assert {"books.run"} <= {entry.name for entry in shop.iterdir()}
+
+
+def test_the_config_shows_defaults_where_it_says_so(shop):
+    data = load_config("books.yaml").data
+    for name in ("root", "user", "item", "rating", "timestamp", "iri", "split"):
+        assert getattr(data, name) == DataConfig.model_fields[name].default, name
+    assert data.items is not None
+    assert (data.items.id, data.items.title) == ("item_id", "title")  # what None stands for
+    assert TableConfig.model_fields["separator"].default == "|"
+
+
+def test_every_command_is_there_and_has_an_example():
+    known = set(get_command(cli.app).commands)  # type: ignore[attr-defined]
+    code = [text for language, text in BLOCKS if language == "bash"]
+    code += re.findall(r"`([^`\n]+)`", README)
+    named = {name for text in code for name in re.findall(r"\bkgrec ([a-z]+)\b", text)}
+    assert named == known
+    assert {line.split()[1] for line in table_commands()} == known
+
+
+def test_make_targets_files_and_links_exist():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {a or b for a, b in re.findall(r"^make (\w+)|`make (\w+)`", README, re.MULTILINE)}
+    assert {"demo", "test"} <= named <= set(targets)
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for path in re.findall(r"`(kgrec/[\w/.]+|experiments/[\w/.]+|tests/[\w/.]+)`", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_results_are_those_of_the_files():
+    tables = load_tables()
+    wanted = tables.written(README, tables.section(tables.read_results()))
+    assert README == wanted, "run experiments/tables.py"
+
+
+def test_tables_say_what_is_missing_and_what_was_not_reached():
+    tables = load_tables()
+    assert tables.section({}).count("not measured yet") == len(tables.BARS)
+    below = {"metrics": {"ndcg@10": 0.1, "recall@10": 0.2}, "tried": "A deeper model."}
+    above = {"metrics": {"ndcg@10": 0.9}, "seconds_to_best": 240.4}
+    section = tables.section({"lastfm": below, "movielens_random": above})
+    assert "| at least 0.2900 | 0.2000 | **no**: A deeper model. | [lastfm]" in section
+    assert "| at least 0.2345 | 0.9000 | yes |" in section
+    assert "| at most 240 | 240 | **no** |" in section  # judged before it is rounded
+    assert "| **kgrec** | 0.9000 |  |  |  |" in section
+
+
+def load_tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "experiments" / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclass looks itself up there
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,122 @@
+"""Checkpoints: whole or not at all."""
+
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from kgrec.errors import RunError
+from kgrec.training.checkpoint import load_tensors, save_tensors
+
+TENSORS = {
+    "a.weight": torch.arange(6.0).reshape(2, 3).T,  # not contiguous
+    "count": torch.tensor(7),
+    "state": torch.arange(5, dtype=torch.uint8),
+    "empty": torch.zeros(0, 3),
+}
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "new folder" / "x.safetensors"
+    about = {"best": float("-inf"), "name": "ä", "curve": [{"epoch": 5}]}
+    save_tensors(path, TENSORS, about)
+    tensors, found = load_tensors(path)
+    assert found == about
+    assert tensors.keys() == TENSORS.keys()
+    for name, value in TENSORS.items():
+        assert tensors[name].dtype == value.dtype
+        assert torch.equal(tensors[name], value)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_missing_damaged_and_foreign_files(tmp_path):
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(RunError, match=r"x\.safetensors does not exist"):
+        load_tensors(path)
+    save_tensors(path, TENSORS, {})
+    whole = path.read_bytes()
+    for size in (0, 4, 30, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(RunError, match=r"x\.safetensors is damaged"):
+            load_tensors(path)
+    for content in (b"\xff" * 200, b"PK\x03\x04" + bytes(100)):
+        path.write_bytes(content)
+        with pytest.raises(RunError, match="is damaged"):
+            load_tensors(path)
+
+
+@pytest.mark.parametrize("about", ["[1]", "no json", "[" * 100_000])
+def test_a_description_that_is_none(tmp_path, about):
+    from safetensors.torch import save
+
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(save({"a": torch.ones(2)}, metadata={"about": about}))
+    with pytest.raises(RunError, match="is damaged"):
+        load_tensors(path)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failure_keeps_the_previous_file(tmp_path, monkeypatch, failing):
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, TENSORS, {"number": 1})
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, failing, full)
+    with pytest.raises(RunError, match=r"No space left on device\. The previous one is kept\."):
+        save_tensors(path, TENSORS, {"number": 2})
+    monkeypatch.undo()
+    assert load_tensors(path)[1] == {"number": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_an_interruption_leaves_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, TENSORS, {"number": 1})
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_tensors(path, TENSORS, {"number": 2})
+    monkeypatch.undo()
+    assert load_tensors(path)[1] == {"number": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_a_disk_that_is_really_full(tmp_path):
+    """The operating system refuses to let the file grow, half way through."""
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, TENSORS, {"number": 1})
+    code = """
+        import resource, signal, sys
+        from pathlib import Path
+        import torch
+        from kgrec.errors import RunError
+        from kgrec.training.checkpoint import save_tensors
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            save_tensors(Path(sys.argv[1]), {"big": torch.zeros(100_000)}, {"number": 2})
+        except RunError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(path)], capture_output=True, text=True
+    )
+    assert "x.safetensors cannot be written" in done.stdout, done.stderr
+    assert "The previous one is kept." in done.stdout
+    assert load_tensors(path)[1] == {"number": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        save_tensors(tmp_path / "file" / "x.safetensors", TENSORS, {})
