@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
     from kgrec.models.popular import MostPopular
     from kgrec.pipeline import Recommendation, Recommender, evaluate
+    from kgrec.runs import load, save
     from kgrec.text.cache import EmbeddingCache
     from kgrec.text.encoder import TextEncoder
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
@@ -58,6 +59,8 @@ _HOME = {
     "build_graph": "kgrec.graph.build",
     "evaluate": "kgrec.pipeline",
     "link": "kgrec.kg.linking",
+    "load": "kgrec.runs",
+    "save": "kgrec.runs",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

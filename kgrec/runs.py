@@ -33,7 +33,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.splits import PARTS, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets import Dataset
-from kgrec.errors import KgrecError, RunError
+from kgrec.errors import RunError
 from kgrec.evaluation.files import write_atomically
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import LinkReport, Links
@@ -208,7 +208,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     try:
         tree = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         config = make_config(tree, str(folder / "config.yaml"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError, KgrecError) as error:
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
         raise RunError(f"{folder / 'config.yaml'} is damaged: {error}") from error
     missing = [key for key in Config.model_fields if key not in tree]
     if missing:
@@ -229,6 +229,40 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     except (ValueError, RuntimeError, LookupError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     return recommender, config, split
+
+
+def save(recommender: Recommender, folder: str | Path) -> None:
+    """Write a fitted recommender to a folder, whatever its model; `load` reads it again.
+
+    The folder is a run folder without a test part, so the commands that take one work on it too.
+
+    Raises:
+        RunError: A file cannot be written, or the recommender was not fitted.
+    """
+    if not recommender.known:
+        raise RunError("The recommender was not fitted. Call fit() first.")
+    model = recommender.model
+    config = make_config(
+        {
+            "data": {},
+            "text": recommender.text_config,
+            "graph": recommender.graph_config,
+            "model": {"name": model.name, **model.config.model_dump()},
+        }
+    )
+    train = recommender.known[0]
+    none = train.select(np.zeros(0, dtype=np.int64))
+    valid = recommender.known[1] if len(recommender.known) > 1 else none
+    save_run(Path(folder), recommender, config, Split(train, valid, none), metrics={})
+
+
+def load(folder: str | Path) -> Recommender:
+    """Read a recommender that `save` or `kgrec train` wrote.
+
+    Raises:
+        RunError: The folder is no run folder, a file of it is missing or damaged.
+    """
+    return load_run(folder)[0]
 
 
 def _save_tables(folder: Path, recommender: Recommender, split: Split) -> None:

@@ -141,6 +141,7 @@ def test_a_wrong_override(tmp_path, override, message):
         ("", "must hold a mapping"),
         ("data: !!python/object/apply:os.system ['true']\n", "is no valid YAML"),
         ("[" * 5000, "is no valid YAML"),
+        ("seed: 2001-99-99\n", "is no valid YAML"),
         ("1: 2\ndata: {}\n", "1"),
     ],
 )

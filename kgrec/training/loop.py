@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -249,8 +250,9 @@ class Trainer:
             tensors |= {f"adam.{row}.{name}": value for name, value in _copy(state).items()}
         tensors["generator"] = self.generator.get_state()
         progress = {**vars(self.progress), "curve": list(self.progress.curve)}
-        self._standing = tensors, {"progress": progress, **self._identity()}
+        self._standing = tensors, {"progress": progress, **self._identity}
 
+    @cached_property
     def _identity(self) -> dict[str, Any]:
         """Return what must be alike for one training to go on from another."""
         matrix = self.task.train.matrix()
@@ -270,7 +272,7 @@ class Trainer:
         if self.checkpoint is None:
             raise RunError("There is no checkpoint to resume from.")
         tensors, about = load_tensors(self.checkpoint)
-        for part, wanted in self._identity().items():
+        for part, wanted in self._identity.items():
             _check_same(about.get(part), wanted, self.checkpoint)
         try:
             self.model.load_state_dict(_part(tensors, "model."))
