@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-K = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
+K = Annotated[int | None, typer.Option("-k", min=1, help="How many items; 10 by default.")]
 Run = Annotated[Path, typer.Argument(help="A run folder, made by `kgrec train`.")]
 Liked = Annotated[
     list[str] | None, typer.Option("--liked", help="Id of a liked item; may be repeated.")
@@ -84,7 +84,8 @@ def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="`valid` or `test`.")] = "test",
     k: Annotated[
-        list[int] | None, typer.Option("-k", min=1, help="Cut-off; may be repeated.")
+        list[int] | None,
+        typer.Option("-k", min=1, help="Cut-off; may be repeated. 10 and 20 by default."),
     ] = None,
     as_json: AsJson = False,
     trec: Annotated[
@@ -95,7 +96,7 @@ def evaluate(
     from kgrec.experiment import evaluate_run
     from kgrec.report import print_json, show_metrics
 
-    result = evaluate_run(run, split, k=tuple(k or (10, 20)), trec=trec)
+    result = evaluate_run(run, split, k=k, trec=trec)
     if as_json:
         print_json(result.to_dict())
     else:
@@ -107,7 +108,7 @@ def recommend(
     run: Run,
     user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
     liked: Liked = None,
-    k: K = 10,
+    k: K = None,
     as_json: AsJson = False,
 ) -> None:
     """Recommend items to a known user, or to someone new who likes the given items."""
@@ -122,7 +123,7 @@ def recommend(
 def search(
     run: Run,
     query: Annotated[str, typer.Argument(help="What is wanted, in plain words.")],
-    k: K = 10,
+    k: K = None,
     as_json: AsJson = False,
 ) -> None:
     """Find items by a description in plain words."""

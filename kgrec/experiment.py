@@ -92,7 +92,11 @@ def describe(graph: Any) -> str:
 
 
 def evaluate_run(
-    folder: Path, part: str = "test", *, k: Sequence[int] = (10, 20), trec: Path | None = None
+    folder: Path,
+    part: str = "test",
+    *,
+    k: Sequence[int] | None = None,
+    trec: Path | None = None,
 ) -> Evaluation:
     """Measure a run on a part of its split by the split's protocol, and keep the result there.
 
@@ -102,7 +106,7 @@ def evaluate_run(
         folder: The run folder; `evaluation_<part>.json` is written into it, with the values of
             each user.
         part: `valid` or `test`.
-        k: Cut-offs.
+        k: Cut-offs; None: 10 and 20, as far as so many items are ranked.
         trec: File for the ranking in TREC format, the judgements beside it as `.qrels`.
 
     Raises:
@@ -122,6 +126,8 @@ def evaluate_run(
             f"user's interactions and rounds it; a larger data.{part} leaves more."
         )
     candidates = protocol_candidates(split, part)
+    if not k:
+        k = [cut for cut in (10, 20) if cut <= len(candidates)] or [len(candidates)]
     if max(k) > len(candidates):
         raise ConfigError(
             f"k={max(k)} is larger than the catalogue: {len(candidates)} items are ranked."

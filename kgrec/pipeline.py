@@ -158,7 +158,7 @@ class Recommender:
     def recommend(
         self,
         user: str | None = None,
-        k: int = 10,
+        k: int | None = None,
         *,
         liked: Sequence[str] = (),
         candidates: Iterable[str] | None = None,
@@ -167,15 +167,16 @@ class Recommender:
 
         Args:
             user: A known user's id; None: someone new, who is given by `liked`.
-            k: How many.
+            k: How many; None: ten, or the whole catalogue where that is smaller.
             liked: Items that a new user likes, or that a known user likes besides.
             candidates: The items to choose from; None: the whole catalogue.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
-            DataError: Neither `user` nor `liked` is given, or k is larger than the catalogue.
+            DataError: Neither `user` nor `liked` is given.
+            ConfigError: k is larger than the catalogue.
         """
-        self._check_k(k)
+        k = self._checked(k)
         history = self._history(user, liked)
         if liked or user is None:
             scores = self.model.score_histories(history)
@@ -184,28 +185,29 @@ class Recommender:
         rows = None if candidates is None else self.item_vocabulary.rows(candidates)
         return self._listed(scores, k, history, rows)
 
-    def similar_items(self, item: str, k: int = 10) -> list[Recommendation]:
-        """Return the k items most like an item, best first.
+    def similar_items(self, item: str, k: int | None = None) -> list[Recommendation]:
+        """Return the k items most like an item, best first; k as for `recommend`.
 
         Raises:
             UnknownIdError: The item is unknown.
-            DataError: k is larger than the catalogue.
+            ConfigError: k is larger than the catalogue.
         """
-        self._check_k(k)
+        k = self._checked(k)
         row = np.array([self.item_vocabulary.row(item)])
         itself = csr_matrix(([1.0], ([0], row)), shape=(1, len(self.item_vocabulary)))
         return self._listed(self.model.similar(row), k, itself)
 
-    def search(self, query: str, k: int = 10) -> list[Recommendation]:
+    def search(self, query: str, k: int | None = None) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
         By meaning, by words, and by where the text lies in the model's item space; see
-        `kgrec.retrieval.search.semantic_scores`.
+        `kgrec.retrieval.search.semantic_scores`. k is as for `recommend`.
 
         Raises:
-            DataError: There is no text in the model, the query is empty, or k is too large.
+            DataError: There is no text in the model, or the query is empty.
+            ConfigError: k is larger than the catalogue.
         """
-        self._check_k(k)
+        k = self._checked(k)
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
         if self.encoder is None or "text" not in self.graph["item"]:
@@ -362,12 +364,15 @@ class Recommender:
     def _title(self, row: int) -> str:
         return self.names.node("item", row)
 
-    def _check_k(self, k: int) -> None:
+    def _checked(self, k: int | None) -> int:
+        if k is None:
+            return min(10, len(self.item_vocabulary))
         if not 1 <= k <= len(self.item_vocabulary):
             raise ConfigError(
                 f"k must lie between 1 and the {len(self.item_vocabulary)} items of the catalogue, "
                 f"found {k}."
             )
+        return k
 
     def _not_fitted(self) -> Vocabulary:
         raise DataError("The recommender was not fitted. Call fit() first.")

@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 import yaml
 
@@ -213,12 +215,12 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     missing = [key for key in Config.model_fields if key not in tree]
     if missing:
         raise RunError(f"{folder / 'config.yaml'} is damaged: it lacks the key {missing[0]!r}.")
-    dataset = _load_tables(folder / "data", config)
     state, _ = load_tensors(folder / "weights.safetensors")
     features, _ = load_tensors(folder / "features.safetensors")
-    split = dataset.split
-    recommender = make_recommender(config, dataset, make_model(config))
     try:
+        dataset = _load_tables(folder / "data", config)
+        split = dataset.split
+        recommender = make_recommender(config, dataset, make_model(config))
         recommender.prepare(
             split.train,
             split.valid if len(split.valid) else None,
@@ -226,7 +228,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         )
         arrays = {name: value.numpy() for name, value in state.items()}
         recommender.model.load_state(arrays, recommender.data)
-    except (ValueError, RuntimeError, LookupError) as error:
+    except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     return recommender, config, split
 
@@ -370,7 +372,9 @@ def _load_table(stem: Path, name: str, *, required: bool) -> AttributeTable | No
         group = pairs[pairs["column"] == column]
         values = Vocabulary.of(group["value"].tolist(), column)
         row = group["row"].to_numpy(np.int64)
-        if not np.array_equal(np.bincount(row, minlength=len(frame)), frame[f"category:{column}"]):
+        inside = bool(((row >= 0) & (row < len(frame))).all())
+        counts = np.bincount(row[(row >= 0) & (row < len(frame))], minlength=len(frame))
+        if not inside or not np.array_equal(counts, frame[f"category:{column}"]):
             raise RunError(f"{path} is damaged: its categories {column!r} do not fit it.")
         categories[column] = Category(values, row, values.rows(group["value"].tolist()))
     numbers = {
@@ -388,10 +392,11 @@ def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
-        frame = pd.read_parquet(path)
+        # The columns alone: what pandas notes beside them is not needed and may be damaged.
+        frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
     except FileNotFoundError as error:
         raise RunError(f"The run folder lacks {path}.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise RunError(f"{path} is damaged: {error}") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:

@@ -124,7 +124,7 @@ def test_similar_items(fitted, item):
 
 @pytest.mark.parametrize(("query", "block"), [("pirates", 1), ("a film about cooking", 2)])
 def test_search(fitted, query, block):
-    assert blocks(fitted.search(query, k=5)) == [block] * 5
+    assert blocks(fitted.search(query, k=4)) == [block] * 4
 
 
 def test_titles(fitted):

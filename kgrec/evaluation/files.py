@@ -23,5 +23,6 @@ def write_atomically(path: str | Path, chunks: Iterable[str]) -> None:
         temporary.replace(target)
     except OSError as error:
         raise RunError(f"{target} cannot be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    finally:  # also when it was interrupted
+        if target.parent.is_dir():
+            temporary.unlink(missing_ok=True)

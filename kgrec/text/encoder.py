@@ -28,7 +28,7 @@ Precision = Literal["auto", "float32", "bfloat16", "int8"]
 _POOLING = "mean"
 _CHARS_PER_TOKEN = 1000  # what lies beyond max_length tokens of this many characters is cut unread
 _TEXTS_AT_ONCE = 4096  # texts that are tokenised at a time
-_CPU_TOKENS = 512  # activations of a batch then stay in a core's cache
+_CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
 _GPU_TOKENS = 65536
 
 
@@ -45,7 +45,7 @@ class TextEncoder:
             where it is looked for. Only safetensors weights are read, and no code of the model's.
         max_length: Tokens read of each text, special tokens included; the rest is cut. None is
             the model's own limit (256 for the default model).
-        token_budget: Tokens of a batch, padding included. None is 512 on a CPU and 65,536 on a
+        token_budget: Tokens of a batch, padding included. None is 1,024 on a CPU and 65,536 on a
             GPU.
         precision: Arithmetic of the model's layers. "auto" is bfloat16 where the processor is
             fast at it (a GPU of compute capability 8, a CPU with AMX), int8 on a CPU with VNNI

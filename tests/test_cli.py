@@ -1,0 +1,240 @@
+"""The command: what it prints on stdout, and that JSON is alone there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from project import EX, HOSTILE, write_project
+
+from kgrec.cli import main
+from kgrec.runs import load_run
+
+
+@pytest.fixture
+def kgrec(monkeypatch, capsys):
+    """Run the command in this process; return its exit code, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kgrec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        captured = capsys.readouterr()
+        return done.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def ok(kgrec):
+    """Run the command, which must succeed; return its stdout."""
+
+    def run(*arguments):
+        code, out, err = kgrec(*arguments)
+        assert code == 0, err
+        return out
+
+    return run
+
+
+def test_version_and_help(ok):
+    import kgrec
+
+    assert ok("--version") == f"kgrec {kgrec.__version__}\n"
+    text = ok("--help")
+    for command in ("demo", "inspect", "train", "evaluate", "recommend", "search", "explain"):
+        assert command in text
+
+
+def test_train_then_everything_else(kgrec, ok, project, word_encoder, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    code, out, err = kgrec("train", project, "model.training.max_epochs=4", "--out", run)
+    assert code == 0, err
+    assert out == ""  # what is said goes to stderr
+    assert "21 of 23 items linked" in err
+    assert f"Run folder: {run}" in err
+    assert load_run(run)[1].model.training.max_epochs == 4
+    # It needs none of the files that it was trained from.
+    monkeypatch.chdir(tmp_path)
+    moved = tmp_path / "moved"
+    run.rename(moved)
+    table = ok("evaluate", moved)
+    assert "ndcg@10" in table
+    assert "ndcg@20" not in table  # 19 items are ranked
+    assert len(json.loads(ok("recommend", moved, "--user", "u00", "--json"))) == 10
+
+
+def test_recommend(ok, run_folder):
+    recommender = load_run(run_folder)[0]
+    expected = [entry.to_dict() for entry in recommender.recommend("u15", 4)]
+    assert json.loads(ok("recommend", run_folder, "--user", "u15", "-k", 4, "--json")) == expected
+    table = ok("recommend", run_folder, "--user", "u15", "-k", 4)
+    for place, entry in enumerate(expected, 1):
+        line = next(line for line in table.splitlines() if f" {entry['item']} " in line)
+        assert line.split()[0] == str(place)
+        assert entry["title"] in line
+        assert f"{entry['score']:.3f}" in line
+    liked = json.loads(
+        ok("recommend", run_folder, "--liked", "i10", "--liked", "i11", "-k", 3, "--json")
+    )
+    assert liked == [entry.to_dict() for entry in recommender.recommend(liked=["i10", "i11"], k=3)]
+
+
+def test_search(ok, run_folder):
+    found = json.loads(ok("search", run_folder, "pirates", "-k", 3, "--json"))
+    expected = load_run(run_folder)[0].search("pirates", 3)
+    assert found == [entry.to_dict() for entry in expected]
+    assert expected[0].title in ok("search", run_folder, "pirates", "-k", 3)
+
+
+def test_explain(ok, run_folder, tmp_path):
+    expected = load_run(run_folder)[0].explain("u00", "n0")
+    found = json.loads(ok("explain", run_folder, "--user", "u00", "--item", "n0", "--json"))
+    assert found == json.loads(json.dumps(expected.to_dict()))
+    picture = tmp_path / "why.png"
+    text = ok("explain", run_folder, "--user", "u00", "--item", "n0", "--picture", picture)
+    assert text.splitlines()[0] == expected.sentence
+    assert str(expected.paths[0]) in text.splitlines()[1]
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    unseen = json.loads(ok("explain", run_folder, "--liked", "i10", "--item", "n1", "--json"))
+    assert unseen["user"]["row"] == -1
+    assert unseen["paths"][0]["nodes"][1]["id"] == "i10"
+
+
+JUDGE = """
+import json, sys, ranx
+run = ranx.Run.from_file(sys.argv[1], kind="trec")
+qrels = ranx.Qrels.from_file(sys.argv[1].replace(".trec", ".qrels"), kind="trec")
+found = ranx.evaluate(qrels, run, sys.argv[2:])
+print(json.dumps({name: float(value) for name, value in found.items()}))
+"""
+
+
+def test_evaluate_and_its_trec_files_by_an_outside_evaluator(ok, run_folder, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    trec = tmp_path / "ranking.trec"
+    out = ok("evaluate", run, "-k", 3, "-k", 7, "--json", "--trec", trec)
+    found = json.loads(out)
+    assert found["k"] == [3, 7]
+    assert json.loads((run / "evaluation_test.json").read_text())["metrics"] == found["metrics"]
+    names = {"ndcg": "ndcg", "recall": "recall", "precision": "precision", "mrr": "mrr",
+             "hit": "hit_rate"}  # fmt: skip
+    judged = subprocess.run(
+        [sys.executable, "-c", JUDGE, str(trec), *(f"{n}@{k}" for n in names.values() for k in (3, 7))],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},  # compiling it takes a minute
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    judged = json.loads(judged.stdout)
+    for ours, theirs in names.items():
+        for k in (3, 7):
+            assert found["metrics"][f"{ours}@{k}"] == pytest.approx(judged[f"{theirs}@{k}"])
+    assert 0 < found["metrics"]["ndcg@3"] <= 1
+    depth = trec.read_text().count("u00 Q0")
+    assert depth > 7  # deeper than the cut-offs
+    plain = ok("evaluate", run, "--split", "valid", "-k", 3)
+    assert "ndcg@3" in plain
+    assert (run / "evaluation_valid.json").exists()
+
+
+def test_inspect(ok, project, tmp_path):
+    found = json.loads(ok("inspect", project.parent / "graph.ttl", "--json"))
+    assert found["entities"] == 29
+    assert found["triples"] == 66
+    text = ok("inspect", project.parent / "graph.ttl")
+    assert f"{EX}director" in text
+    assert "66 triples" in text
+    two = tmp_path / "more.nt"
+    two.write_text("<http://ex.org/a> <http://ex.org/b> <http://ex.org/c> .\n")
+    both = json.loads(ok("inspect", project.parent / "graph.ttl", two, "--json"))
+    assert both["triples"] == 67
+
+
+def commands(run, item="x0"):
+    return [
+        ("recommend", run, "--user", "u00", "-k", 23),
+        ("recommend", run, "--liked", item, "-k", 3),
+        ("search", run, "Red", "-k", 23),
+        ("explain", run, "--user", "u29", "--item", item),
+        ("explain", run, "--liked", item, "--item", "i15"),
+    ]
+
+
+def test_hostile_titles_reach_no_terminal(kgrec, run_folder):
+    seen = 0
+    for arguments in commands(run_folder):
+        for extra in ((), ("--json",)):
+            code, out, err = kgrec(*arguments, *extra)
+            assert code == 0
+            for char in ("\x1b", "\x9b", "\x00", "\x07"):
+                assert char not in out
+                assert char not in err
+            if extra:
+                assert json.loads(out)
+            seen += r"\x1b[31mRed" in out or r"\\x1b[31mRed" in out
+    assert seen >= 6
+
+
+def test_hostile_ids_and_labels_reach_no_terminal(kgrec, word_encoder, tmp_path):
+    """Ids of users and items, labels in the graph, columns: all of them recolour the screen."""
+    config = write_project(tmp_path)
+    red = HOSTILE.replace(" ", "_")
+    for name in ("ratings.csv", "items.csv", "links.csv"):
+        path = tmp_path / name
+        path.write_text(
+            path.read_text().replace("i04,", f"i04{red},").replace("u00,", f"u00{red},")
+        )
+    graph = tmp_path / "graph.ttl"
+    text = graph.read_text().replace("Director of space", r"Director\u001B[31m\u009B of space")
+    graph.write_text(text)
+    run = tmp_path / "run"
+    results = [kgrec("train", config, "model.training.max_epochs=2", "--out", run)]
+    results.append(kgrec("inspect", graph))
+    user, item = f"u00{red}", f"i04{red}"
+    results += [kgrec(*arguments) for arguments in commands(run, item)[1:3]]
+    results += [
+        kgrec("recommend", run, "--user", user),
+        kgrec("recommend", run, "--user", user, "--json"),
+        kgrec("explain", run, "--user", user, "--item", item),
+        kgrec("explain", run, "--user", user, "--item", item, "--json"),
+        kgrec("explain", run, "--liked", item, "--item", "n0"),
+        kgrec("recommend", run, "--user", "u00" + HOSTILE),  # the message names the nearest
+    ]
+    assert [code for code, _, _ in results] == [0] * 9 + [2]
+    for _, out, err in results:
+        assert not {"\x1b", "\x9b"} & set(out + err)
+    assert r"\x1b" in results[-1][2]
+    assert any(r"Director\x1b[31m" in out for _, out, _ in results)
+
+
+def test_rich_markup_in_titles_is_text(kgrec, word_encoder, tmp_path):
+    config = write_project(tmp_path)
+    table = tmp_path / "items.csv"
+    table.write_text(table.read_text().replace("Title 19", "[bold]Title[/red] [link=x]19"))
+    run = tmp_path / "run"
+    kgrec("train", config, "model.training.max_epochs=2", "--out", run)
+    code, out, _ = kgrec("recommend", run, "--user", "u00", "-k", 19)
+    assert code == 0
+    assert "[bold]Title[/red] [link=x]19" in out
+    code, out, _ = kgrec("explain", run, "--user", "u00", "--item", "n0")
+    assert "[bold]Title[/red] [link=x]19" in out
+
+
+def test_the_installed_command(tmp_path):
+    """As a process of its own: a reader of the output that leaves early is no error."""
+    graph = tmp_path / "graph.nt"
+    graph.write_text("".join(f"<e:{n}> <e:p{n % 50}> <e:{n + 1}> .\n" for n in range(3000)))
+    command = [sys.executable, "-m", "kgrec.cli", "inspect", str(graph)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.read(1)
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["triples"] == 3000
+    assert done.stderr == ""
