@@ -79,7 +79,9 @@ def write_project(folder: Path) -> Path:
         for _ in range(count):
             for item, of, _entity in items()[: sum(SIZES)]:
                 if of == block or rng.random() < 0.2:
-                    ratings.append((f"u{user:02}", item, 5 if of == block else 2, 1000 + len(ratings)))
+                    ratings.append(
+                        (f"u{user:02}", item, 5 if of == block else 2, 1000 + len(ratings))
+                    )
             user += 1
     _write(folder / "ratings.csv", ("user_id", "item_id", "rating", "timestamp"), ratings)
     linked = [(item, EX + entity) for item, _, entity in items() if entity]

@@ -316,7 +316,14 @@ def test_a_full_disk_while_a_checkpoint_is_written(run_folder, project, tmp_path
     before = (copy / "checkpoint.safetensors").read_bytes()
     assert len(before) > 31_000
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(FULL_DISK), os.path.dirname(__file__), project, copy],
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(FULL_DISK),
+            os.path.dirname(__file__),
+            project,
+            copy,
+        ],
         capture_output=True,
         text=True,
     )

@@ -11,7 +11,10 @@ from kgrec.graph.node_names import NodeNames
 from kgrec.graph.views import to_networkx
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import link
+from kgrec.models.ease import AttributeEASE, AttributeEASEConfig
+from kgrec.pipeline import Recommender
 from kgrec.text.verbalise import verbalise
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 SHOP = kg_data.path("shop")
 BASE = "https://kgrec.example/shop/"
@@ -129,3 +132,29 @@ def test_the_mixer_has_one_path_only(graph, names):
         "1 —liked→ Hiking boots —price level→ medium price ←price level— Stand mixer"
     ]
     assert sum(path.score for path in backpack.paths) > sum(path.score for path in mixer.paths)
+
+
+def recommended(kg, items, log, model):
+    links = link(log.items, kg, SHOP / "links.csv")
+    recommender = Recommender(kg, links, model=model, items=items, text=None).fit(log)
+    return recommender, [found.item for found in recommender.recommend("1")]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_link_predictor_puts_the_backpack_on_top(kg, items, log, seed):
+    """Nobody chose 2 or 4: only what propagates through the graph tells them apart."""
+    config = LinkPredictionConfig(
+        new_items="propagate",
+        model={"relation_weight": 1.0},
+        training={"max_epochs": 30, "seed": seed},
+    )
+    recommender, ranking = recommended(kg, items, log, LinkPrediction(config))
+    assert ranking == ["4", "2"]
+    why = recommender.explain("1", ranking[0])
+    assert why.sentence.startswith("Trekking backpack is recommended because you liked ")
+    assert "Outdoor" in why.sentence
+    assert len(why.paths) == 3
+
+
+def test_so_does_regression_on_its_attributes(kg, items, log):
+    assert recommended(kg, items, log, AttributeEASE(AttributeEASEConfig(l2=1.0)))[1][0] == "4"

@@ -114,8 +114,9 @@ def test_the_blocks_of_the_features():
 def test_idf_weighs_rare_attributes_more():
     graph = planted().data.graph
     # Item 0 also stands on the shelf of the smallest block.
-    index = torch.cat([graph["item", "shelf", "item_shelf"].edge_index,
-                       torch.tensor([[0], [2]])], dim=1)
+    index = torch.cat(
+        [graph["item", "shelf", "item_shelf"].edge_index, torch.tensor([[0], [2]])], dim=1
+    )
     graph["item", "shelf", "item_shelf"].edge_index = index
     row = ItemContent.of(graph).attributes[0, 22:].toarray().ravel()
     common, rare = np.log(22 / 9), np.log(22 / 7)

@@ -100,9 +100,7 @@ def test_feature_dropout_keeps_the_mean_and_needs_a_generator():
     draws = torch.stack([fusion.project(x, generator) for _ in range(4000)])
     assert draws.std(0).min() > 0.05
     torch.testing.assert_close(draws.mean(0), x @ fusion.projection, atol=0.06, rtol=0)
-    first, second = (
-        fusion.project(x, torch.Generator().manual_seed(seed)) for seed in (5, 5)
-    )
+    first, second = (fusion.project(x, torch.Generator().manual_seed(seed)) for seed in (5, 5))
     assert torch.equal(first, second)
 
 

@@ -66,8 +66,9 @@ def test_with_all_ids_dropped_an_item_is_what_a_new_item_is(encoder, fusion):
     with torch.no_grad():
         model.fusion["item"].embedding.add_(5.0)
     after = model(graph, features, trained, generator()).item_layers
-    torch.testing.assert_close(after[0]["item"] if isinstance(after[0], dict) else after[0],
-                               dropped.item_layers[0])
+    torch.testing.assert_close(
+        after[0]["item"] if isinstance(after[0], dict) else after[0], dropped.item_layers[0]
+    )
 
 
 @pytest.mark.parametrize("encoder", ["lightgcn", "rgcn"])
@@ -90,8 +91,13 @@ def test_users_are_folded_in_one_by_one_as_together(encoder):
         row, item = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([1, 4, 9, 10, 20])
         together = model.fold_in(graph, layers, row, item, 3)
         first = model.fold_in(graph, layers, torch.tensor([0, 0]), torch.tensor([4, 1]), 1)
-        nobody = model.fold_in(graph, layers, torch.tensor([], dtype=torch.int64),
-                               torch.tensor([], dtype=torch.int64), 2)
+        nobody = model.fold_in(
+            graph,
+            layers,
+            torch.tensor([], dtype=torch.int64),
+            torch.tensor([], dtype=torch.int64),
+            2,
+        )
     assert together.shape == (3, 6)
     torch.testing.assert_close(together[:1], first)
     assert torch.equal(together[1], nobody[0])

@@ -54,7 +54,13 @@ def test_rare_words_and_short_texts_count_more():
 
 
 def test_words_are_folded():
-    assert fold_words("Crème BRÛLÉES, Andre’s 2nd class") == ["creme", "brulee", "andre", "2nd", "class"]
+    assert fold_words("Crème BRÛLÉES, Andre’s 2nd class") == [
+        "creme",
+        "brulee",
+        "andre",
+        "2nd",
+        "class",
+    ]
     assert fold_words("gas bus") == ["gas", "bus"]  # too short to lose an s
     assert fold_words("日本 Straße") == ["日本", "strasse"]
     assert fold_words(" .,!? ") == []

@@ -149,7 +149,8 @@ def test_unseen_users_get_their_block(case, encoder, head):
     assert case.block_of_item[best].tolist() == [0, 1, 2, 2]
     # How often a user's items are stored, and with which weight, says nothing of what they like.
     np.testing.assert_array_equal(
-        model.score_histories(csr_matrix(3 * histories)), model.score_histories(csr_matrix(histories))
+        model.score_histories(csr_matrix(3 * histories)),
+        model.score_histories(csr_matrix(histories)),
     )
 
 

@@ -31,9 +31,7 @@ def trainer(values=None, checkpoint=None, model=None, train=None, **settings):
     propagation = Propagation(data.graph)
     features = node_features(data.graph)
     config = LinkPredictorConfig(**{"dim": 5, **(model or {})})
-    predictor = LinkPredictor(
-        config, propagation, {"item": 7}, torch.Generator().manual_seed(0)
-    )
+    predictor = LinkPredictor(config, propagation, {"item": 7}, torch.Generator().manual_seed(0))
     validate = None if values is None else Validation(values)
     if validate is not None:
         validate.model = predictor
@@ -167,9 +165,7 @@ def stop_at(number):
 
 
 @pytest.mark.parametrize("where", ["callback", "validation", "step"])
-def test_going_on_after_an_interruption_is_as_if_there_had_been_none(
-    tmp_path, monkeypatch, where
-):
+def test_going_on_after_an_interruption_is_as_if_there_had_been_none(tmp_path, monkeypatch, where):
     path = tmp_path / "checkpoint.safetensors"
     first = trainer(VALUES, path, max_epochs=12, patience=9)
     callback = None

@@ -98,7 +98,9 @@ def test_a_large_sample_is_the_full_softmax_nearly():
     full = losses.full_softmax(
         user, item, row, column, temperature=0.7, allowed=torch.ones(9, dtype=torch.bool)
     )
-    assert float(sampled(user, item, row, column, negatives)) == pytest.approx(float(full), abs=0.01)
+    assert float(sampled(user, item, row, column, negatives)) == pytest.approx(
+        float(full), abs=0.01
+    )
 
 
 def test_a_user_whose_positives_fill_the_sample_has_no_loss_and_no_nan():
