@@ -111,12 +111,17 @@ def recommend(
     k: K = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recommend items to a known user, or to someone new who likes the given items."""
+    """Recommend items to a known user, to someone new who likes the given items, or both."""
     from kgrec.report import print_items
     from kgrec.runs import load_run
 
-    recommender, _, _ = load_run(run)
-    print_items(recommender.recommend(user, k, liked=liked or ()), as_json)
+    recommender, _, split = load_run(run)
+    # The test part was kept from the model, not from the user.
+    has = []
+    if user is not None and user in split.test.users:
+        rows = split.test.item[split.test.user == split.test.users.row(user)]
+        has = split.test.items.take(rows)
+    print_items(recommender.recommend(user, k, liked=liked or (), exclude=has), as_json)
 
 
 @app.command()

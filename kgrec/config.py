@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.build import GraphConfig
@@ -68,6 +68,19 @@ class DataConfig(_Section):
     )
     valid: float = Field(default=0.1, ge=0, lt=1, description="Share of the validation part.")
     test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
+
+    @model_validator(mode="after")
+    def _no_key_without_effect(self) -> DataConfig:
+        if self.format == "recbole":
+            allowed = {"root", "format", "recbole"}
+            idle = sorted(self.model_fields_set - allowed)
+            if idle:
+                raise ValueError(f"format 'recbole' does not read {', '.join(idle)}")
+        elif self.recbole is not None:
+            raise ValueError("recbole names files, but format is not 'recbole'")
+        if self.links is not None and self.graph is None:
+            raise ValueError("links are given without a graph that they lead to")
+        return self
 
 
 class TextConfig(_Section):
@@ -137,7 +150,16 @@ class Config(_Section):
     text: TextConfig | None = TextConfig()
     graph: GraphConfig = GraphConfig()
     model: ModelChoice = LinkPredictionChoice()
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _one_seed(self) -> Config:
+        if isinstance(self.model, LinkPredictionChoice) and self.model.training.seed not in (
+            0,
+            self.seed,
+        ):
+            raise ValueError("the run has one seed: set `seed`, not `model.training.seed`")
+        return self
 
     def seeded_model(self) -> ModelChoice:
         """Return the model's settings with the run's seed in them."""
@@ -229,10 +251,13 @@ def _override(tree: dict[str, Any], override: str) -> None:
 
 
 def _explain(error: Any) -> str:
-    location = [str(part) for part in error["loc"] if part not in _MODEL_NAMES]
+    whole = [str(part) for part in error["loc"]]
+    # pydantic names the chosen model after the key `model`; the file does not.
+    named = len(whole) > 1 and whole[0] == "model" and whole[1] in _MODEL_NAMES
+    location = ["model", *whole[2:]] if named else whole
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        known = _keys([str(part) for part in error["loc"][:-1]])
+        known = _keys(whole[:-1])
         return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], known)
     if error["type"] == "missing":
         return f"the key {key!r} is missing"

@@ -111,7 +111,16 @@ def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
 
 def _split(config: DataConfig, root: Path, log: Interactions | None, seed: int) -> Split:
     if config.splits is not None:
-        return Split.read(root / config.splits / config.split, config.split)
+        return Split.read(
+            root / config.splits / config.split,
+            config.split,
+            user=config.user,
+            item=config.item,
+            rating=config.rating,
+            timestamp=config.timestamp,
+            positive=config.positive,
+            duplicates=config.duplicates,
+        )
     if log is None:
         raise ConfigError(
             "The config names neither data.interactions nor data.splits: there is nothing to "

@@ -52,7 +52,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     " Did you mean 'rating'?"
     """
     candidates = list(known)
-    match = nearest(name, candidates)
+    alike = candidates
+    if len(candidates) > 5_000:  # comparing with each would take seconds
+        alike = [one for one in candidates if one[:3] == name[:3]][:5_000]
+    match = nearest(name, alike)
     if match is not None:
         return f" Did you mean '{printable(match)}'?"
     shown = ", ".join(printable(candidate) for candidate in candidates[:8])

@@ -33,6 +33,8 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
         raise RunError(f"{out} is a file; the run folder needs another name.")
     reporter = Reporter()
     started = time.perf_counter()
+    if (out / "weights.safetensors").exists() and not resume:
+        reporter.say(f"The run in {out} will be replaced.")
     dataset = load_dataset(config.data, config.seed)
     for note in dataset.notes:
         reporter.say(note)

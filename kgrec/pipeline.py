@@ -86,6 +86,8 @@ class Recommender:
             raise DataError("A knowledge graph and its links belong together: give both or none.")
         self.kg, self.links, self.items, self.users = kg, links, items, users
         self.model: Model = model or LinkPrediction()
+        if cache is None and text is not None and text.cache is not None:
+            cache = EmbeddingCache(text.cache)
         self.text_config, self.cache, self.progress = text, cache, progress
         if encoder is None and text is not None:
             encoder = TextEncoder(text.model)
@@ -162,14 +164,19 @@ class Recommender:
         *,
         liked: Sequence[str] = (),
         candidates: Iterable[str] | None = None,
+        exclude: Sequence[str] = (),
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
+
+        What the user has is what `fit` was given; a test part, or a rating too low to be positive,
+        is not known here. `exclude` leaves out more.
 
         Args:
             user: A known user's id; None: someone new, who is given by `liked`.
             k: How many; None: ten, or the whole catalogue where that is smaller.
             liked: Items that a new user likes, or that a known user likes besides.
             candidates: The items to choose from; None: the whole catalogue.
+            exclude: Items to leave out besides those that the user has.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
@@ -183,7 +190,8 @@ class Recommender:
         else:
             scores = self.model.score(np.array([self.user_vocabulary.row(user)]))
         rows = None if candidates is None else self.item_vocabulary.rows(candidates)
-        return self._listed(scores, k, history, rows)
+        excluded = history if not exclude else self._history(user, [*liked, *exclude])
+        return self._listed(scores, k, excluded, rows)
 
     def similar_items(self, item: str, k: int | None = None) -> list[Recommendation]:
         """Return the k items most like an item, best first; k as for `recommend`.
@@ -215,6 +223,12 @@ class Recommender:
         if self._words is None:
             self._words = WordIndex(self._texts()["item"])
         vector, words = self.encoder.encode([query]), self._words.score(query)
+        dim = self.graph["item"].text.shape[1]
+        if vector.shape[1] != dim:
+            raise DataError(
+                f"The items' text vectors have {dim} numbers, the encoder's {vector.shape[1]}: "
+                "the recommender was made with another encoder."
+            )
         scores = semantic_scores(vector, self.graph["item"].text.numpy(), words, self.model)
         return self._listed(scores, k, None)
 
@@ -336,7 +350,7 @@ class Recommender:
     def _history(self, user: str | None, liked: Sequence[str]) -> csr_matrix:
         if user is None and not liked:
             raise DataError("Give a user, or the items that a new user likes (`liked`).")
-        rows = self.item_vocabulary.rows(liked)
+        rows = self.item_vocabulary.rows([str(item) for item in liked])
         if user is not None:
             known = self._liked[self.user_vocabulary.row(user)].indices.astype(np.int64)
             rows = np.concatenate([rows, known])

@@ -35,7 +35,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.splits import PARTS, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets import Dataset
-from kgrec.errors import RunError
+from kgrec.errors import ConfigError, RunError
 from kgrec.evaluation.files import write_atomically
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import LinkReport, Links
@@ -70,6 +70,8 @@ def make_model(config: Config, folder: Path | None = None, *, resume: bool = Fal
         resume: Whether training goes on from the checkpoint there.
     """
     choice = config.seeded_model()
+    if resume and choice.name != "link_prediction":
+        raise ConfigError(f"The model {choice.name} has no checkpoints; --resume is not for it.")
     settings = choice.model_dump(exclude={"name"})
     if choice.name == "link_prediction":
         checkpoint = None if folder is None else folder / "checkpoint.safetensors"
@@ -93,9 +95,8 @@ def make_recommender(config: Config, dataset: Dataset, model: Model, **options: 
         model: The model.
         options: Further arguments of `Recommender`, such as `progress`.
     """
-    cache = options.pop("cache", None)
     if config.text is not None and config.text.cache is not None:
-        cache = EmbeddingCache(config.text.cache)
+        options["cache"] = EmbeddingCache(config.text.cache)
     return Recommender(
         dataset.kg,
         dataset.links,
@@ -103,7 +104,6 @@ def make_recommender(config: Config, dataset: Dataset, model: Model, **options: 
         items=dataset.items,
         users=dataset.users,
         text=config.text,
-        cache=cache,
         graph=config.graph,
         **options,
     )
@@ -247,6 +247,7 @@ def save(recommender: Recommender, folder: str | Path) -> None:
     config = make_config(
         {
             "data": {},
+            "seed": getattr(getattr(model.config, "training", None), "seed", 0),
             "text": recommender.text_config,
             "graph": recommender.graph_config,
             "model": {"name": model.name, **model.config.model_dump()},
@@ -255,7 +256,9 @@ def save(recommender: Recommender, folder: str | Path) -> None:
     train = recommender.known[0]
     none = train.select(np.zeros(0, dtype=np.int64))
     valid = recommender.known[1] if len(recommender.known) > 1 else none
-    save_run(Path(folder), recommender, config, Split(train, valid, none), metrics={})
+    cold = len(valid) > 0 and not len(np.intersect1d(valid.item, train.item))
+    split = Split(train, valid, none, "cold_items" if cold else "random")
+    save_run(Path(folder), recommender, config, split, metrics={})
 
 
 def load(folder: str | Path) -> Recommender:
@@ -334,7 +337,7 @@ def _load_tables(folder: Path, config: Config) -> Dataset:
     kind = str(frame["kind"].iloc[0]) if len(frame) else "random"
     kg, links = None, None
     data = config.data
-    if data.graph is not None or data.recbole is not None or (folder / "graph").exists():
+    if data.graph is not None or data.format == "recbole" or (folder / "graph").exists():
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
         found = _frame(folder / "links.parquet", columns)

@@ -66,7 +66,7 @@ def write_project(folder: Path) -> Path:
         lines.append(f'ex:director{block} a ex:Person ; rdfs:label "Director of {theme}"@en .')
         lines.append(f'ex:theme{block} a ex:Theme ; rdfs:label "{theme}"@en .')
     for number, (_, block, entity) in enumerate(items()):
-        if entity and entity != "film1" or number == 0:
+        if (entity and entity != "film1") or number == 0:
             lines.append(
                 f'ex:{entity} a ex:Film ; rdfs:label "Film {number} of {THEMES[block]}"@en ; '
                 f"ex:director ex:director{block} ; ex:theme ex:theme{block} ; "

@@ -67,8 +67,15 @@ def test_train_then_everything_else(kgrec, ok, project, word_encoder, tmp_path, 
 
 
 def test_recommend(ok, run_folder):
-    recommender = load_run(run_folder)[0]
-    expected = [entry.to_dict() for entry in recommender.recommend("u15", 4)]
+    recommender, _, split = load_run(run_folder)
+    # The test part was kept from the model; the user has those items all the same.
+    test = split.test
+    kept = test.items.take(test.item[test.user == test.users.row("u15")])
+    assert kept
+    assert set(kept) & {entry.item for entry in recommender.recommend("u15", 4)}
+    found = recommender.recommend("u15", 4, exclude=kept)
+    assert not set(kept) & {entry.item for entry in found}
+    expected = [entry.to_dict() for entry in found]
     assert json.loads(ok("recommend", run_folder, "--user", "u15", "-k", 4, "--json")) == expected
     table = ok("recommend", run_folder, "--user", "u15", "-k", 4)
     for place, entry in enumerate(expected, 1):

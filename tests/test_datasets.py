@@ -68,9 +68,9 @@ def test_the_notes_say_what_became_of_the_input(dataset, project):
 
 def test_tables(dataset):
     assert list(dataset.items.categories) == ["tags", "nothing"]
-    assert dataset.items.words(dataset.items.ids.row("i09"))["tags"] == ["pirates", "all"]
+    assert dataset.items.words()[dataset.items.ids.row("i09")]["tags"] == ["pirates", "all"]
     assert np.isnan(dataset.items.numbers["price"][dataset.items.ids.row("i04")])
-    assert dataset.users.words(dataset.users.ids.row("u01")) == {"job": ["cook"]}
+    assert dataset.users.words()[dataset.users.ids.row("u01")] == {"job": ["cook"]}
 
 
 def test_a_seed_gives_the_same_split(project, dataset):

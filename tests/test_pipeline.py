@@ -105,7 +105,7 @@ def test_a_known_user_may_like_something_else_besides(fitted):
 def test_new_items_reach_their_audience(fitted, block):
     user = USERS[block][0]
     found = fitted.recommend(user, k=3, candidates=["n0", "n1", "n2"])
-    assert [entry.item for entry in found][0] == f"n{block}"
+    assert found[0].item == f"n{block}"
     assert len(found) == 3
 
 

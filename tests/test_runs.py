@@ -201,8 +201,7 @@ def test_any_flipped_byte_is_harmless_or_an_error_of_ours(copy):
         try:
             load_run(copy)
             outcomes["loaded"] += 1
-        except KgrecError as error:
-            assert str(error)
+        except KgrecError:
             outcomes["refused"] += 1
         finally:
             path.write_bytes(content)

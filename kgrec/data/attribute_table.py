@@ -137,12 +137,16 @@ class AttributeTable:
             self.not_numbers,
         )
 
-    def words(self, row: int) -> dict[str, list[str]]:
-        """Return the categories of a row in words, by column."""
-        return {
-            column: category.values.take(category.value[category.row == row])
-            for column, category in self.categories.items()
-        }
+    def words(self) -> list[dict[str, list[str]]]:
+        """Return the categories of each row in words, by column."""
+        found: list[dict[str, list[str]]] = [
+            {column: [] for column in self.categories} for _ in range(len(self.ids))
+        ]
+        for column, category in self.categories.items():
+            values = category.values.take(category.value)
+            for row, value in zip(category.row.tolist(), values, strict=True):
+                found[row][column].append(value)
+        return found
 
 
 def _category(column: pd.Series[Any], separator: str, name: str) -> Category:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,8 +90,13 @@ class Split:
         )
 
     @classmethod
-    def read(cls, folder: str | Path, kind: str = "random") -> Split:
+    def read(cls, folder: str | Path, kind: str = "random", **options: Any) -> Split:
         """Read `train.csv`, `valid.csv` and `test.csv` of a folder.
+
+        Args:
+            folder: The folder.
+            kind: How the split was made.
+            options: As for `Interactions.read`, such as the names of columns.
 
         Raises:
             DataError: A file is missing or wrong, or two of them share an interaction.
@@ -101,7 +107,9 @@ class Split:
             raise DataError(
                 f"The split folder {folder} does not exist." + did_you_mean(folder.name, beside)
             )
-        train, valid, test = (Interactions.read(folder / f"{name}.csv") for name in PARTS)
+        train, valid, test = (
+            Interactions.read(folder / f"{name}.csv", **options) for name in PARTS
+        )
         return cls.of(train, valid, test, kind)
 
 

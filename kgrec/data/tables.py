@@ -43,6 +43,11 @@ def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
         raise DataError(f"{where} has the column {printable(column)!r} more than once.")
     if column not in frame.columns:
         known = [str(name) for name in frame.columns]
+        if len(known) == 1 and ";" in known[0]:
+            raise DataError(
+                f"{where} has no column {printable(column)!r}: its header is "
+                f"{printable(known[0])!r}. Columns must be separated by commas, not semicolons."
+            )
         raise DataError(
             f"{where} has no column {printable(column)!r}." + did_you_mean(column, known)
         )

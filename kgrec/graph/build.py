@@ -14,7 +14,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean
-from kgrec.graph.names import short_names
+from kgrec.graph.names import is_reserved, short_names
 from kgrec.graph.numeric import literal_numbers, standardised
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
@@ -167,11 +167,10 @@ def build_graph(
 
 def _add_categories(draft: _Draft, ids: dict[str, Any], kind: str, table: AttributeTable) -> None:
     for column, category in table.categories.items():
-        node = f"{kind}_{column}"
+        node = f"{kind}_{column}".replace(".", "_")  # PyTorch's module names have no dots
         draft.sizes[node] = len(category.values)
         ids[node] = category.values.ids
-        # `rev_` marks the inverses that are made of every edge type.
-        name = f"column_{column}" if column.startswith("rev_") else column
+        name = f"column_{column}" if is_reserved(column) else column
         draft.add((kind, name, node), category.row, category.value, "")
 
 

@@ -32,7 +32,7 @@ def literal_numbers(
 
     A property becomes a feature where at least `min_share` of the linked items have a number or
     date for it; of several values of one item the mean counts. A date counts in years, such as
-    1995.5 for the middle of 1995. What the datatype does not allow is missing.
+    1995.5 for the middle of 1995. What cannot be read as a number or date is missing.
 
     Args:
         kg: The graph.
@@ -85,5 +85,6 @@ def _as_numbers(texts: list[Any], datatypes: list[str]) -> FloatArray:
     # Years outside of pandas' calendar are dates too: the parts are read one by one.
     parts = text.where(is_date, "").str.extract(r"^(-?\d{4,})(?:-(\d\d))?(?:-(\d\d))?")
     year, month, day = (pd.to_numeric(parts[column], errors="coerce") for column in parts)
-    dates = year + (month.fillna(7) - 1) / 12 + (day.fillna(1) - 1) / 365
+    real = month.fillna(1).between(1, 12) & day.fillna(1).between(1, 31)
+    dates = year.where(real) + (month.fillna(7) - 1) / 12 + (day.fillna(1) - 1) / 365
     return np.where(is_date, dates.to_numpy(np.float64), numbers.to_numpy(np.float64))

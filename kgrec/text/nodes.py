@@ -59,19 +59,19 @@ def _item_texts(
     parts: list[list[str]] = [[] for _ in range(int(data["item"].num_nodes))]
     if items is not None:
         place = {id: row for row, id in enumerate(data["item"].node_id)}
-        for row, id in enumerate(items.ids):
-            parts[place[id]].append(_table_text(items, row))
+        words = items.words()
+        for row, id in enumerate(items.ids.ids):
+            title = items.titles[row] if items.titles else ""
+            parts[place[id]].append(_table_text(title, words[row]))
     if kg is not None and links is not None and len(links):
         entities = np.unique(links.entity)
-        words = dict(zip(entities, verbalise(kg, entities, languages=languages), strict=True))
+        told = dict(zip(entities, verbalise(kg, entities, languages=languages), strict=True))
         for item, entity in zip(links.item, links.entity, strict=True):
-            parts[item].append(words[entity])
+            parts[item].append(told[entity])
     return [" ".join(part for part in found if part) for found in parts]
 
 
-def _table_text(items: AttributeTable, row: int) -> str:
-    title = items.titles[row] if items.titles else ""
-    words = [
-        f"{column}: {', '.join(values)}" for column, values in items.words(row).items() if values
-    ]
-    return " ".join(f"{part}." for part in (title, *words) if part)
+def _table_text(title: str, words: dict[str, list[str]]) -> str:
+    told = (f"{column}: {', '.join(values)}" for column, values in words.items() if values)
+    parts = (title, *told)
+    return " ".join(f"{part}." for part in parts if part)

@@ -103,6 +103,7 @@ class LinkPrediction(Model):
             trainer.resume()
         self.progress = trainer.run(callback)
         self._finish()
+        self._regression = None  # its inverse is as large as items squared
         return self
 
     def score(self, users: IntArray) -> FloatArray:
@@ -111,12 +112,11 @@ class LinkPrediction(Model):
         A user without training interactions gets what is known of users in general.
         """
         users = check_rows(users, len(self.user_vectors), "user")
-        return np.asarray(self.user_vectors[users] @ self.item_vectors.T)
+        return self._scores(self.user_vectors[users])
 
     def score_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the scores of all items for unseen users; see `Model.score_histories`."""
-        vectors = self.vectors_of_histories(histories)
-        return np.asarray(vectors @ self.item_vectors.T)
+        return self._scores(self.vectors_of_histories(histories))
 
     def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the vectors of unseen users, float32 of shape (b, dim), after the head."""
@@ -132,7 +132,8 @@ class LinkPrediction(Model):
             layers = self._encoded.item_layers
             user = predictor.fold_in(self._graph, layers, row, item, liked.shape[0])
             vectors = np.array(predictor.head.user(user).numpy())
-        vectors[np.diff(found.indptr) == 0] = self._average_user()
+        # Who likes nothing, or only what nothing is known of, is taken for the average user.
+        vectors[~vectors.any(axis=1)] = self._average_user()
         return vectors
 
     def similar(self, items: IntArray) -> FloatArray:
@@ -249,6 +250,14 @@ class LinkPrediction(Model):
             self.item_vectors: FloatArray = predictor.head.item(encoded.item).numpy()
             if self.content_map is not None and self.config.new_items == "regress":
                 self.item_vectors[self._is_guessed()] *= self.content_map.reliability
+
+    def _scores(self, users: FloatArray) -> FloatArray:
+        scores = np.asarray(users @ self.item_vectors.T)
+        unknown = ~self.item_vectors.any(axis=1)
+        if unknown.any() and not unknown.all():
+            # Without interactions and content there is no reason to put an item before another.
+            scores[:, unknown] = scores[:, ~unknown].min(axis=1, keepdims=True)
+        return scores
 
     def _average_user(self) -> FloatArray:
         known = self._trained["user"].numpy().ravel() > 0

@@ -33,14 +33,21 @@ class TrainingConfig(ModelConfig):
     learning_rate: float = Field(default=0.03, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
     batch_users: int = Field(
-        default=2048, ge=1, description="Users in a step, with all of their interactions."
+        default=2048,
+        ge=1,
+        description="Users in a step, with all of their interactions; fewer where their scores "
+        "for all items would take more than a quarter of a GiB.",
     )
     max_epochs: int = Field(default=400, ge=1)
     eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
     patience: int = Field(
         default=12, ge=1, description="Validations without a better one before training stops."
     )
-    metric: str = Field(default="ndcg@10", description="What chooses the best epoch.")
+    metric: str = Field(
+        default="ndcg@10",
+        pattern=r"^(ndcg|recall|precision|mrr|map|hit)@[1-9][0-9]{0,6}$",
+        description="What chooses the best epoch: a metric at a cut-off, such as ndcg@10.",
+    )
     weight_average: float = Field(
         default=0.9,
         ge=0,
@@ -57,8 +64,11 @@ class TrainingConfig(ModelConfig):
         description="Threads of PyTorch while training. None: one for a small problem, whose "
         "steps are over before a second thread is awake, and as many as PyTorch has for others.",
     )
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
+
+MAX_SCORES = 1 << 26
+"""Scores of users for items in a step of training, at most: the loss holds them five times."""
 
 SMALL_STEP = 2_000_000_000
 """Multiplications in a step of training below which one thread does."""
@@ -157,7 +167,8 @@ class Trainer:
             self.progress.epoch += 1
             self._update_average()
             self.progress.seconds = time.perf_counter() - started
-            if self.progress.epoch % self.config.eval_every == 0:
+            last = self.progress.epoch == self.config.max_epochs
+            if last or self.progress.epoch % self.config.eval_every == 0:
                 self._validate(loss, callback)
                 self.progress.seconds = time.perf_counter() - started
             self._remember()
@@ -180,7 +191,8 @@ class Trainer:
 
     def _epoch(self) -> float:
         total, pairs = 0.0, 0
-        for batch in self.sampler.batches(self.config.batch_users):
+        batch_users = min(self.config.batch_users, MAX_SCORES // self.task.train.num_items + 1)
+        for batch in self.sampler.batches(batch_users):
             self.optimizer.zero_grad(set_to_none=True)
             loss = self._loss(batch)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -281,10 +293,18 @@ class Trainer:
         """Return what must be alike for one training to go on from another."""
         matrix = self.task.train.matrix()
         digest = hashlib.sha256(matrix.indptr.tobytes() + matrix.indices.tobytes())
+        inputs = hashlib.sha256()
+        for kind, features in sorted(self.task.features.items()):
+            inputs.update(kind.encode() + features.numpy().tobytes())
+        for edge_type, operator in self.task.graph.items():
+            inputs.update(repr((edge_type, operator.num_entries)).encode())
         return {
             "config": self.config.model_dump(mode="json"),
             "model": self.model.config.model_dump(mode="json"),
-            "data": {"interactions": digest.hexdigest()[:16]},
+            "data": {
+                "interactions": digest.hexdigest()[:16],
+                "features and edges": inputs.hexdigest()[:16],
+            },
         }
 
     def resume(self) -> None:

@@ -29,7 +29,7 @@ def test_planted_table(table):
     assert table.titles == ("Yojimbo, 4K", "Ran", "Heat", "")
     genres = table.categories["genres"]
     assert genres.values.ids == ["Crime", "Drama", "War"]
-    words = [table.words(row)["genres"] for row in range(4)]
+    words = [table.words()[row]["genres"] for row in range(4)]
     assert words == [["Drama"], ["War", "Drama"], ["Crime"], []]
     np.testing.assert_array_equal(table.numbers["year"], [1961, 1985, np.nan, np.nan])
     assert table.not_numbers == {"year": 1}  # what is missing is not wrong
@@ -39,7 +39,7 @@ def test_over_a_wider_catalogue(table):
     catalogue = Vocabulary(["0", "1", "10", "2", "22", "a"], "item")
     wide = table.over(catalogue)
     assert wide.titles == ("", "Yojimbo, 4K", "Ran", "Heat", "", "")
-    assert [wide.words(row)["genres"] for row in range(6)] == [
+    assert [wide.words()[row]["genres"] for row in range(6)] == [
         [], ["Drama"], ["War", "Drama"], ["Crime"], [], [],
     ]  # fmt: skip
     expected = [np.nan, 1961, 1985, np.nan, np.nan, np.nan]
@@ -65,7 +65,7 @@ def test_over_a_wider_catalogue(table):
 def test_any_column_becomes_words(column, words):
     frame = pd.DataFrame({"item_id": ["a", "b"], "c": column})
     table = AttributeTable.read(frame, categories=["c"], separator=";")
-    assert [table.words(row)["c"] for row in range(2)] == words
+    assert [table.words()[row]["c"] for row in range(2)] == words
 
 
 def test_numbers_are_finite_or_missing():

@@ -18,7 +18,7 @@ ROWS = "user_id,note\n007,NA\n8,\n"
         ("a.csv", ROWS.encode()),
         ("a.CSV", ROWS.encode()),
         ("with.dots.csv", ROWS.encode("utf-8-sig")),
-        ("a.csv.gz", gzip.compress(ROWS.encode())),
+        ("a.csv.gz", gzip.compress(ROWS.encode(), mtime=0)),
         ("a.tsv", ROWS.replace(",", "\t").encode()),
         ("a.csv", ROWS.replace("\n", "\r\n").encode()),
     ],
@@ -38,7 +38,9 @@ def test_parquet(tmp_path):
     assert read_table(path, columns=["x"])["x"].tolist() == [1, 2]
 
 
-DAMAGED_GZIP = bytearray(gzip.compress("".join(f"{i},{i}\n" for i in range(9999)).encode()))
+DAMAGED_GZIP = bytearray(
+    gzip.compress("".join(f"{i},{i}\n" for i in range(9999)).encode(), mtime=0)
+)
 DAMAGED_GZIP[500:600] = b"\xff" * 100
 
 
@@ -51,7 +53,7 @@ DAMAGED_GZIP[500:600] = b"\xff" * 100
         ("a.csv", b'u,v\n"1,2\n', "EOF inside string"),
         ("a.csv", "u\nä\n".encode("latin-1"), "utf-8"),
         ("a.csv.gz", b"u\n1\n", "gzip"),
-        ("a.csv.gz", gzip.compress(b"u,v\n1,2\n")[:15], "end-of-stream"),
+        ("a.csv.gz", gzip.compress(b"u,v\n1,2\n", mtime=0)[:15], "end-of-stream"),
         ("a.csv.gz", bytes(DAMAGED_GZIP), "cannot be read as the ratings table"),
         ("a.parquet", b"PAR1 no", "cannot be read as the ratings table"),
         ("a.xlsx", b"", r"found \.xlsx"),
@@ -105,3 +107,10 @@ def test_as_numbers_names_the_row(wrong):
     assert "\x1b" not in str(error.value)
     np.testing.assert_array_equal(as_numbers(frame[:3], "rating", "t"), [4, 2.5, np.nan])
     np.testing.assert_array_equal(numbers_or_missing(frame["rating"]), [4, 2.5, np.nan, np.nan])
+
+
+def test_semicolons_are_named(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("user_id;item_id\nu;i\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"log.csv has no column 'user_id'.*not semicolons"):
+        read_table(path, columns=["user_id"])

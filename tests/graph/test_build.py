@@ -243,3 +243,15 @@ def test_a_column_may_be_called_like_an_inverse(log):
     )
     graph = build_graph(log, items=table)
     assert ("item", "column_rev_kind", "item_rev_kind") in list(forward_types(graph))
+
+
+@pytest.mark.parametrize("name", ["interacts", "rev_by"])
+def test_a_relation_may_be_called_like_what_the_graph_adds(log, name):
+    """Ids that are no IRIs, as in RecBole's files, have no longer form to fall back to."""
+    frame = pd.DataFrame({"head": ["a", "a"], "relation": [name, "by"], "tail": ["b", "c"]})
+    kg = KnowledgeGraph.from_pandas(frame)
+    table = pd.DataFrame({"item_id": ["i1"], "iri": ["a"]})
+    graph = build_graph(log, kg, link(log.items, kg, table), config=EVERYTHING)
+    assert {kind[1] for kind in forward_types(graph)} == {"interacts", "by", f"relation_{name}"}
+    assert graph["entity", "rev_by", "item"].edge_index.shape[1] == 1
+    assert graph["item", f"relation_{name}", "entity"].edge_index.shape[1] == 1

@@ -30,6 +30,7 @@ def planted():
             literal("c", "minutes", "120.5", "decimal"),
             literal("a", "released", "1995-07-01", "date"),
             literal("b", "released", "-0044", "gYear"),
+            literal("b", "released", "1995-99-99", "date"),
             literal("c", "released", "12000-01", "gYearMonth"),
             literal("a", "label", "1995", "string"),
         ],

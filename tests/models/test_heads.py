@@ -39,7 +39,8 @@ def test_distmult(vectors):
     torch.testing.assert_close(scores(head, user, item), user @ item.T)  # it begins as dot
     with torch.no_grad():
         head.relation.copy_(torch.tensor([2.0, -1.0, 0.5]))
-    naive = [[sum(u[d] * head.relation[d] * i[d] for d in range(3)) for i in item] for u in user]
+    r = head.relation.tolist()
+    naive = [[sum(u[d] * r[d] * i[d] for d in range(3)) for i in item] for u in user]
     torch.testing.assert_close(scores(head, user, item), torch.tensor(naive))
     (head.user(user) @ head.item(item).T).sum().backward()
     assert head.relation.grad.abs().min() > 0

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from planted import COLD, NUM_USERS, found, log_of, planted
+from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
-from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.errors import DataError, RunError
 from kgrec.models.base import TrainingData
 from kgrec.models.popular import MostPopular
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig, node_features
@@ -210,13 +211,10 @@ def test_only_candidates_are_ranked_in_validation(case):
 
 
 @pytest.mark.parametrize("metric", ["ndgc@10", "ndcg", "ndcg@0", "ndcg@x", "coverage@10"])
-def test_a_metric_that_there_is_not(case, metric):
-    data = replace(case.data, valid=case.held_out)
-    with pytest.raises(ConfigError, match="metric must be one of") as caught:
-        LinkPrediction(config(training={"metric": metric})).fit(data)
+def test_a_metric_that_there_is_not(metric):
+    with pytest.raises(ValidationError, match="metric") as caught:
+        config(training={"metric": metric})
     assert metric in str(caught.value)
-    if metric == "ndgc@10":
-        assert "Did you mean 'ndcg'?" in str(caught.value)
 
 
 def test_needs_a_graph(case):

@@ -69,8 +69,9 @@ def test_the_first_of_equal_values_is_kept():
 def test_max_epochs_ends_it():
     made = trainer(np.arange(9) / 10, max_epochs=7)
     progress = made.run()
-    assert (progress.epoch, progress.best_epoch) == (7, 6)
-    assert same(made.model.state_dict(), made.task.validate.seen[2])
+    assert (progress.epoch, progress.best_epoch) == (7, 7)
+    assert [entry["epoch"] for entry in progress.curve] == [2, 4, 6, 7]  # the last one counts too
+    assert same(made.model.state_dict(), made.task.validate.seen[3])
 
 
 def test_without_validation_the_last_weights_stay():
@@ -79,7 +80,7 @@ def test_without_validation_the_last_weights_stay():
     figures = []
     progress = made.run(lambda found: figures.append(dict(found)))
     assert (progress.epoch, progress.best_epoch) == (5, 0)
-    assert [entry["epoch"] for entry in figures] == [2, 4]
+    assert [entry["epoch"] for entry in figures] == [2, 4, 5]
     assert "ndcg@10" not in figures[0]
     assert not same(start, made.model.state_dict())
     assert figures[1]["loss"] < figures[0]["loss"]
@@ -299,8 +300,8 @@ def test_a_full_disk_while_training_is_an_error_that_keeps_the_last_checkpoint(
 def test_an_empty_log_and_a_loss_that_is_no_number():
     with pytest.raises(DataError, match="no interactions"):
         trainer(None, train=log_of([], 32, 22)).run()
+    made = trainer(None)
+    with torch.no_grad():
+        made.model.fusion["user"].embedding.fill_(float("nan"))
     with pytest.raises(DataError, match="not a number"):
-        made = trainer(None)
-        with torch.no_grad():
-            made.model.fusion["user"].embedding.fill_(float("nan"))
         made.run()

@@ -1,22 +1,17 @@
 """The contract of every model, for the link predictor."""
 
-import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from contract import FindsBlocks, ModelContract, planted
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
-
-from contract import FindsBlocks, ModelContract, planted  # noqa: E402
-
-from kgrec.data.attribute_table import AttributeTable  # noqa: E402
-from kgrec.graph.build import build_graph  # noqa: E402
-from kgrec.models.base import TrainingData  # noqa: E402
-from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig  # noqa: E402
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.graph.build import build_graph
+from kgrec.models.base import TrainingData
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 
 @cache
