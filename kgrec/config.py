@@ -73,7 +73,12 @@ class DataConfig(_Section):
     def _no_key_without_effect(self) -> DataConfig:
         if self.format == "recbole":
             allowed = {"root", "format", "recbole"}
-            idle = sorted(self.model_fields_set - allowed)
+            # The config of a run folder writes every default out; those say nothing.
+            idle = [
+                name
+                for name, field in type(self).model_fields.items()
+                if name not in allowed and getattr(self, name) != field.default
+            ]
             if idle:
                 raise ValueError(f"format 'recbole' does not read {', '.join(idle)}")
         elif self.recbole is not None:

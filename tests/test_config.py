@@ -187,3 +187,20 @@ def test_whatever_a_file_holds_it_is_a_config_or_an_error_of_ours(tree):
     except ConfigError as error:
         message = str(error)
     assert message or make_config(yaml.safe_load(dump_config(made))) == made
+
+
+def test_a_config_survives_being_written_with_all_defaults():
+    recbole = {"data": {"format": "recbole", "recbole": "lastfm"}, "text": None}
+    for tree in (recbole, {"data": {"interactions": "log.csv"}}):
+        config = make_config(tree)
+        assert make_config(yaml.safe_load(dump_config(config))) == config
+
+
+def test_keys_that_would_have_no_effect_are_errors():
+    recbole = {"format": "recbole", "recbole": "lastfm"}
+    with pytest.raises(ConfigError, match="'recbole' does not read positive"):
+        make_config({"data": {**recbole, "positive": "rating >= 4"}})
+    with pytest.raises(ConfigError, match="links are given without a graph"):
+        make_config({"data": {"interactions": "log.csv", "links": "links.csv"}})
+    with pytest.raises(ConfigError, match=r"set `seed`, not `model.training.seed`"):
+        make_config({"data": {}, "model": {"training": {"seed": 3}}})
