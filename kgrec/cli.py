@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -69,13 +70,14 @@ def train(
     from kgrec.config import load_config
     from kgrec.experiment import train_run
 
+    started = time.time()
     try:
         train_run(load_config(config, overrides or ()), out, resume=resume)
     except KeyboardInterrupt:
         saved = out / "checkpoint.safetensors"
-        hint = (
-            f" The checkpoint is saved; --resume goes on from it: {saved}" if saved.exists() else ""
-        )
+        # One that lay there before is of another training.
+        ours = saved.exists() and saved.stat().st_mtime >= started
+        hint = f" The checkpoint is saved; --resume goes on from it: {saved}" if ours else ""
         _fail("Interrupted." + hint, 130)
 
 

@@ -16,6 +16,9 @@ from kgrec.errors import ConfigError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links, link
 
+_READING = {"user", "item", "rating", "timestamp", "positive", "duplicates"}
+"""Settings of the data config that are arguments of `Interactions.read`."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -71,15 +74,7 @@ def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
     notes = []
     log = None
     if config.interactions is not None:
-        log = Interactions.read(
-            root / config.interactions,
-            user=config.user,
-            item=config.item,
-            rating=config.rating,
-            timestamp=config.timestamp,
-            positive=config.positive,
-            duplicates=config.duplicates,
-        )
+        log = Interactions.read(root / config.interactions, **config.model_dump(include=_READING))
         notes.append(f"Interactions: {log.report}.")
     split = _split(config, root, log, seed)
     items = _table(config.items, root, "item", notes)
@@ -114,12 +109,7 @@ def _split(config: DataConfig, root: Path, log: Interactions | None, seed: int) 
         return Split.read(
             root / config.splits / config.split,
             config.split,
-            user=config.user,
-            item=config.item,
-            rating=config.rating,
-            timestamp=config.timestamp,
-            positive=config.positive,
-            duplicates=config.duplicates,
+            **config.model_dump(include=_READING),
         )
     if log is None:
         raise ConfigError(

@@ -111,8 +111,8 @@ def build_graph(
     rows in `kg.entities` (int64). Each edge type has `edge_index` (int64 of shape (2, E), source
     and destination rows) and `iri`. Numeric columns of the item table and numbers and dates of
     the linked entities become `data["item"].numeric` (float32 of shape (num_items, f),
-    standardised, 0 where missing) with `numeric_names`. `data.report` (a dict) counts what was
-    left out.
+    standardised, 0 where missing) with `numeric_names`. `data.report` (a dict) counts the
+    nodes that were left out.
 
     Args:
         train: The interactions that may be seen; their vocabularies fix the user and item rows.

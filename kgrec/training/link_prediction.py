@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import ConfigError, DataError, did_you_mean
+from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
@@ -88,7 +88,6 @@ class LinkPrediction(Model):
 
         Raises:
             DataError: There is no graph, or no training interaction.
-            ConfigError: The metric to choose by is unknown.
         """
         self._prepare(data)
         if len(self._anchors):
@@ -298,15 +297,7 @@ class _Validation:
         self.model, self.data = model, data
         assert data.valid is not None
         self.valid: Interactions = data.valid
-        metric = model.config.training.metric
-        name, _, k = metric.partition("@")
-        known = ("ndcg", "recall", "precision", "mrr", "map", "hit")
-        if name not in known or not k.isdigit() or int(k) < 1:
-            raise ConfigError(
-                f"metric must be one of {', '.join(known)} with a cut-off, such as 'ndcg@10', "
-                f"found {metric!r}." + did_you_mean(name, known)
-            )
-        self.k = int(k)
+        self.k = int(model.config.training.metric.partition("@")[2])
 
     def __call__(self) -> Mapping[str, float]:
         self.model._finish()
