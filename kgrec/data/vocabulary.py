@@ -19,7 +19,8 @@ class Vocabulary:
     """An immutable bijection between ids and the rows 0 … n-1, sorted by id (UTF-8 byte order).
 
     Ids are kept as one Arrow string array, so that a vocabulary of millions can be memory-mapped.
-    An unknown id is an error or -1, never row 0.
+    An unknown id is an error or -1, never row 0. Ids that `extended` has appended stand behind the
+    sorted ones, so that old rows stay what they were.
 
     Args:
         ids: The ids, in any order. Each may stand once only; `Vocabulary.of` removes repetitions.
@@ -33,7 +34,7 @@ class Vocabulary:
     ([2, 0], 'b', 3, False)
     """
 
-    __slots__ = ("_array", "_index", "name")
+    __slots__ = ("_array", "_index", "name", "num_sorted")
 
     def __init__(self, ids: Iterable[str] | pa.Array, name: str = "id") -> None:
         array = _as_strings(ids, name)
@@ -46,6 +47,7 @@ class Vocabulary:
         self._array = array
         self._index: dict[str, int] | None = None
         self.name = name
+        self.num_sorted = len(array)
 
     @classmethod
     def of(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
@@ -53,13 +55,45 @@ class Vocabulary:
         return cls(pc.unique(_as_strings(ids, name)), name)
 
     @classmethod
-    def from_sorted(cls, array: pa.Array, name: str = "id") -> Vocabulary:
-        """Wrap an array that is known to be sorted and distinct, without copying it."""
+    def from_sorted(
+        cls, array: pa.Array, name: str = "id", *, num_sorted: int | None = None
+    ) -> Vocabulary:
+        """Wrap an array that is known to be sorted and distinct, without copying it.
+
+        Args:
+            array: The ids, Arrow strings of shape (n,).
+            name: What the ids stand for.
+            num_sorted: How many of the first ids are sorted; the others were appended, and only
+                known to be distinct. None: all of them.
+        """
         made = cls.__new__(cls)
         made._array = array.cast(pa.large_string()) if array.type != pa.large_string() else array
         made._index = None
         made.name = name
+        made.num_sorted = len(array) if num_sorted is None else num_sorted
         return made
+
+    def extended(self, ids: Iterable[str] | pa.Array) -> Vocabulary:
+        """Return the vocabulary with further ids behind these, whose rows all stay.
+
+        `num_sorted` of what is returned says how many rows, from the first, are sorted by id; the
+        rows of each call's new ids are sorted among themselves.
+
+        Args:
+            ids: Ids, in any order and any number of times; those that are known are passed over.
+
+        >>> Vocabulary(["b", "d"]).extended(["c", "b", "a"]).ids
+        ['b', 'd', 'a', 'c']
+        """
+        given = pc.unique(_as_strings(ids, self.name))
+        new = given.filter(pa.array(self.rows(given, missing="-1") < 0))
+        if not len(new):
+            return self
+        new = new.take(pc.sort_indices(new))
+        if not len(self):
+            return Vocabulary.from_sorted(new, self.name)
+        both = pa.concat_arrays([self._array, new])
+        return Vocabulary.from_sorted(both, self.name, num_sorted=self.num_sorted)
 
     @property
     def array(self) -> pa.Array:
@@ -133,7 +167,7 @@ class Vocabulary:
         return rows
 
     def union(self, other: Vocabulary) -> Vocabulary:
-        """Return the vocabulary of the ids of both."""
+        """Return the vocabulary of the ids of both, all sorted."""
         both = pa.concat_arrays([self._array, other._array])
         return Vocabulary(pc.unique(both), self.name)
 

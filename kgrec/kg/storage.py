@@ -95,7 +95,7 @@ def load(folder: PathLike) -> Stored:
     manifest = _read_manifest(target / MANIFEST)
     tables = {name: _read_table(target / f"{name}.parquet", name, manifest) for name in _TABLES}
     entities, relations = (
-        _vocabulary(tables[name], kind, target / f"{name}.parquet")
+        _vocabulary(tables[name], kind, target / f"{name}.parquet", manifest)
         for name, kind in (("entities", "entity"), ("relations", "relation"))
     )
     sizes = {"subject": len(entities), "relation": len(relations), "object": len(entities)}
@@ -147,6 +147,7 @@ def _write(kg: KnowledgeGraph, folder: Path) -> None:
         "format": "kgrec.KnowledgeGraph",
         "format_version": FORMAT_VERSION,
         "rows": {name: len(arrays[0]) for name, arrays in columns.items()},
+        "sorted": {"entities": kg.entities.num_sorted, "relations": kg.relations.num_sorted},
         "report": kg.report.to_dict(),
     }
     path = folder / MANIFEST
@@ -207,11 +208,27 @@ def _column(table: Any, name: str) -> Any:
     return column.combine_chunks()
 
 
-def _vocabulary(table: Any, name: str, path: Path) -> Vocabulary:
+def _vocabulary(table: Any, kind: str, path: Path, manifest: dict[str, Any]) -> Vocabulary:
     ids = _column(table, "id")
-    if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
+    num_sorted = _num_sorted(manifest, path.stem, len(ids), path)
+    first = ids[:num_sorted]
+    if len(first) > 1 and not pc.all(pc.less(first[:-1], first[1:])).as_py():
         raise RunError(f"{_shown(path)}: the ids are not sorted; the file is damaged.")
-    return Vocabulary.from_sorted(ids, name)
+    if num_sorted < len(ids) and pc.count_distinct(ids).as_py() < len(ids):
+        raise RunError(f"{_shown(path)}: an id stands twice; the file is damaged.")
+    return Vocabulary.from_sorted(ids, kind, num_sorted=num_sorted)
+
+
+def _num_sorted(manifest: dict[str, Any], name: str, count: int, path: Path) -> int:
+    """Return how many ids are sorted, from the first: an update appends the others."""
+    stated = manifest.get("sorted", {})
+    found = stated.get(name, count) if isinstance(stated, dict) else None
+    if type(found) is not int or not 0 <= found <= count:
+        raise RunError(
+            f"{_shown(path.with_name(MANIFEST))}: how many of the {name} are sorted is damaged: "
+            f"expected 0 … {count}, found {printable(repr(found), 60)}."
+        )
+    return found
 
 
 def _rows(table: Any, sizes: dict[str, int], path: Path) -> npt.NDArray[np.int32]:

@@ -29,6 +29,32 @@ def test_union(one, two):
     assert set(Vocabulary(one).union(Vocabulary(two))) == set(one) | set(two)
 
 
+@given(ids, st.lists(st.sampled_from("abcdefgé☃"), max_size=6), ids)
+def test_extended_keeps_old_rows(names, second, third):
+    old = Vocabulary(names)
+    vocabulary = old.extended(second).extended(third)
+    new = [sorted(set(second) - set(names), key=str.encode)]
+    new.append(sorted(set(third) - set(names) - set(second), key=str.encode))
+    assert vocabulary.ids == old.ids + new[0] + new[1]
+    assert vocabulary.rows(vocabulary.ids).tolist() == list(range(len(vocabulary)))
+    assert [vocabulary.row(id) for id in old.ids] == list(range(len(old)))
+    ordered = vocabulary.ids[: vocabulary.num_sorted]
+    assert ordered == sorted(ordered, key=str.encode)
+    assert vocabulary.num_sorted >= len(old)
+    assert set(vocabulary.union(old).ids) == set(vocabulary.ids)
+    assert vocabulary.union(old) == Vocabulary(vocabulary.ids)
+
+
+def test_extended_by_nothing_new_is_the_same():
+    vocabulary = Vocabulary(["b", "a"], "item")
+    assert vocabulary.extended(["a", "b", "a"]) is vocabulary
+    assert vocabulary.extended([]) is vocabulary
+    assert vocabulary.extended(["0"]) != vocabulary  # the same ids, other rows
+    assert Vocabulary([], "item").extended(["b", "a"]) == vocabulary
+    with pytest.raises(DataError, match="item ids must be strings"):
+        vocabulary.extended([7])
+
+
 def test_unknown_ids_are_errors_or_minus_one():
     vocabulary = Vocabulary(["heat", "ran"], name="item")
     assert vocabulary.rows(["ran", "raan", "heat"], missing="-1").tolist() == [1, -1, 0]

@@ -131,6 +131,25 @@ def test_files_that_do_not_fit_together(folder, name, columns, message):
         KnowledgeGraph.load(folder)
 
 
+def test_appended_ids_need_not_be_sorted_but_distinct(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sorted"]["entities"] = 3
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _replace(folder, "entities.parquet", id=["_:x", "b", "c", "a"])
+    loaded = KnowledgeGraph.load(folder)
+    assert loaded.entities.ids == ["_:x", "b", "c", "a"]
+    assert loaded.entities.num_sorted == 3
+    loaded.save(folder.parent / "again")
+    assert KnowledgeGraph.load(folder.parent / "again").entities.num_sorted == 3
+    for ids, message in (
+        (["_:x", "b", "c", "b"], "an id stands twice"),
+        (["_:x", "c", "b", "a"], "not sorted"),
+    ):
+        _replace(folder, "entities.parquet", id=ids)
+        with pytest.raises(RunError, match=message):
+            KnowledgeGraph.load(folder)
+
+
 def test_other_versions_and_counts(folder):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -140,6 +159,9 @@ def test_other_versions_and_counts(folder):
         ({"rows": manifest["rows"] | {"triples": 4}}, "3 rows, where manifest.json says 4"),
         ({"report": {}}, "report is damaged"),
         ({"rows": None}, "row counts are missing"),
+        ({"sorted": {"entities": 5}}, "entities are sorted is damaged: expected 0 … 4, found 5"),
+        ({"sorted": {"relations": True}}, "relations are sorted is damaged"),
+        ({"sorted": "all"}, "entities are sorted is damaged"),
     ):
         path.write_text(json.dumps(manifest | change))
         with pytest.raises(RunError, match=message):
