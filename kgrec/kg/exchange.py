@@ -1,10 +1,10 @@
-"""Graphs to and from pandas, rdflib and networkx."""
+"""Graphs to and from pandas and rdflib."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from kgrec.kg.ntriples import BlankNodes
 from kgrec.kg.statements import string_array
 
 if TYPE_CHECKING:
-    import networkx
     import pandas as pd
     import rdflib
 
     from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.literals import Literals
 
 Edges = tuple[Any, Any, Any]
 Values = tuple[Any, Any, Any, Any, Any]
@@ -141,44 +141,56 @@ def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:
     import rdflib
 
     graph = rdflib.Graph()
-    entities = [
-        rdflib.BNode(id[len(_BLANK) :]) if id.startswith(_BLANK) else rdflib.URIRef(id)
-        for id in kg.entities.ids
-    ]
-    relations = [rdflib.URIRef(id) for id in kg.relations.ids]
-    for subject, relation, object in kg.triples.tolist():
-        graph.add((entities[subject], relations[relation], entities[object]))
     table = kg.literals
     if RDF_DIR_LANG_STRING in table.datatype.dictionary.to_pylist():
         raise DataError(
             "The graph holds literals with a base direction (RDF 1.2), which rdflib does not know."
         )
     with _quiet_rdflib():
-        for subject, relation, value, datatype, language in zip(
-            table.subject.tolist(),
-            table.relation.tolist(),
-            table.value.to_pylist(),
-            table.datatype.to_pylist(),
-            table.language.to_pylist(),
-            strict=True,
+        entities = [
+            rdflib.BNode(id[len(_BLANK) :]) if id.startswith(_BLANK) else rdflib.URIRef(id)
+            for id in kg.entities.ids
+        ]
+        relations = [rdflib.URIRef(id) for id in kg.relations.ids]
+        for subject, relation, object in kg.triples.tolist():
+            graph.add((entities[subject], relations[relation], entities[object]))
+        for subject, relation, literal in zip(
+            table.subject.tolist(), table.relation.tolist(), _rdflib_literals(table), strict=True
         ):
-            plain = datatype in (XSD_STRING, RDF_LANG_STRING)
-            literal = rdflib.Literal(
+            graph.add((entities[subject], relations[relation], literal))
+    return graph
+
+
+def _rdflib_literals(table: Literals) -> Iterator[rdflib.Literal]:
+    import rdflib
+
+    for value, datatype, language in zip(
+        table.value.to_pylist(),
+        table.datatype.to_pylist(),
+        table.language.to_pylist(),
+        strict=True,
+    ):
+        plain = datatype in (XSD_STRING, RDF_LANG_STRING)
+        try:
+            yield rdflib.Literal(
                 value,
                 lang=language or None,
                 datatype=None if plain else rdflib.URIRef(datatype),
                 normalize=False,  # "01"^^xsd:integer stays "01"
             )
-            graph.add((entities[subject], relations[relation], literal))
-    return graph
+        except ValueError as error:
+            raise DataError(
+                f"rdflib does not take the literal {printable(value)!r}: "
+                f"{printable(language)!r} is no language tag (BCP 47)."
+            ) from error
 
 
 @contextmanager
 def _quiet_rdflib() -> Iterator[None]:
-    """Keep rdflib from complaining about every literal that its datatype does not allow.
+    """Keep rdflib from complaining about every id that is no IRI and every ill-typed literal.
 
-    It logs a traceback for each. `KnowledgeGraph.statistics` reports them; here they only pass
-    through.
+    It logs a traceback for each, with the text as it is. `KnowledgeGraph.statistics` reports
+    them; here they only pass through.
     """
     logger = logging.getLogger("rdflib.term")
 
@@ -191,62 +203,3 @@ def _quiet_rdflib() -> Iterator[None]:
             yield
     finally:
         logger.removeFilter(drop)
-
-
-def to_networkx(
-    kg: KnowledgeGraph,
-    entities: Iterable[str | int] | None,
-    hops: int,
-    max_nodes: int | None,
-) -> networkx.MultiDiGraph[str]:
-    """Return `kg` or a neighbourhood in it; see `KnowledgeGraph.to_networkx`."""
-    import networkx as nx
-
-    hop = _hops(kg, entities, hops)
-    reached = np.flatnonzero(hop >= 0)
-    nearest = reached[np.argsort(hop[reached], kind="stable")]
-    kept = nearest if max_nodes is None else nearest[:max_nodes]
-    inside = np.zeros(kg.num_entities, dtype=bool)
-    inside[kept] = True
-    graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(left_out=len(reached) - len(kept))
-    ids = dict(zip(kept.tolist(), kg.entities.take(kept), strict=True))
-    for (row, id), label in zip(ids.items(), kg.labels(kept), strict=True):
-        distance = None if entities is None else int(hop[row])
-        graph.add_node(id, label=label, row=row, hop=distance, literals=[])
-    names = kg.relation_labels()
-    edges = kg.triples[inside[kg.triples[:, 0]] & inside[kg.triples[:, 2]]]
-    for subject, relation, object in edges.tolist():
-        key = kg.relations.id(relation)
-        graph.add_edge(ids[subject], ids[object], key=key, label=names[relation])
-    literals = kg.literals.take(np.flatnonzero(inside[kg.literals.subject]))
-    for subject, relation, *texts in zip(
-        literals.subject.tolist(),
-        kg.relations.take(literals.relation),
-        literals.value.to_pylist(),
-        literals.datatype.to_pylist(),
-        literals.language.to_pylist(),
-        strict=True,
-    ):
-        graph.nodes[ids[subject]]["literals"].append((relation, *texts))
-    return graph
-
-
-def _hops(
-    kg: KnowledgeGraph, entities: Iterable[str | int] | None, hops: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the distance of each entity from the nearest of `entities`, -1 beyond `hops`."""
-    if entities is None:
-        return np.zeros(kg.num_entities, dtype=np.int64)
-    if isinstance(entities, str):
-        entities = [entities]
-    distance = np.full(kg.num_entities, -1, dtype=np.int64)
-    for entity in entities:
-        row = kg.entities.row(entity) if isinstance(entity, str) else int(entity)
-        kg.entities.id(row)  # an error for a row that is not there
-        distance[row] = 0
-    subject, object = kg.triples[:, 0], kg.triples[:, 2]
-    for step in range(1, hops + 1):
-        frontier = distance == step - 1
-        touched = np.concatenate([object[frontier[subject]], subject[frontier[object]]])
-        distance[touched[distance[touched] < 0]] = step
-    return distance

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, UnknownIdError
-from kgrec.kg import exchange, names, reading, storage
+from kgrec.kg import exchange, names, networks, reading, storage, writing
 from kgrec.kg.literals import Literals
 from kgrec.kg.namespaces import RDF_TYPE
 from kgrec.kg.reading import FileReport, PathLike, ReadReport
@@ -124,10 +124,7 @@ class KnowledgeGraph:
             DataError: An id is missing or empty, something is not a string, or there is no
                 statement.
         """
-        edges = _columns(triples, 3, "triples")
-        values = _columns(literals, 5, "literals")
-        batch = statements((edges[0], edges[1], edges[2]), tuple(values))
-        return cls._assembled([batch], [FileReport("from_triples", "memory", len(batch))])
+        return cls._collected(triples, literals, "from_triples")
 
     @classmethod
     def from_pandas(
@@ -159,6 +156,24 @@ class KnowledgeGraph:
         edges, values, num_blank = exchange.rdflib_columns(graph)
         batch = statements(edges, values)
         return cls._assembled([batch], [FileReport("from_rdflib", "rdflib", len(batch), num_blank)])
+
+    @classmethod
+    def from_networkx(cls, graph: networkx.MultiDiGraph[Any]) -> Self:
+        """Return the graph of what `to_networkx` gives: edge keys are relations.
+
+        A node without edges and without the attribute `literals` states nothing, and is no entity.
+
+        Raises:
+            DataError: The graph is empty, undirected or without keys, or its parts are no text.
+        """
+        triples, literals = networks.networkx_statements(graph)
+        return cls._collected(triples, literals, "from_networkx")
+
+    @classmethod
+    def _collected(cls, triples: Iterable[Any], literals: Iterable[Any], name: str) -> Self:
+        edges, values = _columns(triples, 3, "triples"), _columns(literals, 5, "literals")
+        batch = statements((edges[0], edges[1], edges[2]), tuple(values))
+        return cls._assembled([batch], [FileReport(name, "memory", len(batch))])
 
     @classmethod
     def _assembled(
@@ -233,7 +248,19 @@ class KnowledgeGraph:
         Raises:
             UnknownIdError: An entity is not in the graph.
         """
-        return exchange.to_networkx(self, entities, hops, max_nodes)
+        return networks.to_networkx(self, entities, hops, max_nodes)
+
+    def write(self, path: PathLike) -> None:
+        """Write the graph as canonical N-Triples to a file that ends in `.nt` or `.nt.gz`.
+
+        The same graph always gives the same bytes: statements are ordered by subject, relation
+        and object, entities before literals. The file appears when it is whole.
+
+        Raises:
+            DataError: The name ends otherwise, or an id is no IRI and cannot be written.
+            RunError: The file cannot be written.
+        """
+        writing.write(self, path)
 
     def save(self, folder: PathLike) -> None:
         """Write the graph to a folder of Parquet files and a JSON manifest, replacing it whole.
