@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from kgrec.data.vocabulary import Vocabulary
     from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import GraphConfig, build_graph
+    from kgrec.kg.combine import merge_graphs
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.linking import Links, link
+    from kgrec.kg.mapping import TableMapping, map_table
+    from kgrec.kg.suggestion import suggest_mapping
     from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
     from kgrec.models.popular import MostPopular
@@ -53,6 +56,7 @@ _HOME = {
     "Recommendation": "kgrec.pipeline",
     "Recommender": "kgrec.pipeline",
     "Split": "kgrec.data.splits",
+    "TableMapping": "kgrec.kg.mapping",
     "TextConfig": "kgrec.config",
     "TextEncoder": "kgrec.text.encoder",
     "Vocabulary": "kgrec.data.vocabulary",
@@ -60,7 +64,10 @@ _HOME = {
     "evaluate": "kgrec.pipeline",
     "link": "kgrec.kg.linking",
     "load": "kgrec.runs",
+    "map_table": "kgrec.kg.mapping",
+    "merge_graphs": "kgrec.kg.combine",
     "save": "kgrec.runs",
+    "suggest_mapping": "kgrec.kg.suggestion",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

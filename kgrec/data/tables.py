@@ -1,4 +1,4 @@
-"""Reading tables: CSV, TSV and Parquet files as pandas frames, with errors that say where."""
+"""Reading tables: CSV, TSV, Parquet and JSON Lines as pandas frames, with errors that say where."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kgrec.data.jsonlines import read_json_lines
 from kgrec.errors import DataError, did_you_mean, printable
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t", ".kg": "\t", ".link": "\t"}
+_ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
+_SEPARATORS = {".csv": ",", ".tsv": "\t"} | dict.fromkeys(_ATOMIC, "\t")
 
 
 def read_table(
@@ -20,7 +22,8 @@ def read_table(
     """Return a table as a frame; ids stay text (`007` is not 7).
 
     Args:
-        source: A CSV, TSV (plain or gzip) or Parquet file, or a frame, which is returned as it is.
+        source: A CSV, TSV or JSON Lines file (plain or gzip), a Parquet file, or a frame, which is
+            returned as it is.
         columns: Columns that must be there.
         what: What the table is, for error messages.
 
@@ -64,9 +67,11 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
     try:
         if kind in (".parquet", ".pq"):
             return pd.read_parquet(path)
+        if kind in (".jsonl", ".ndjson"):
+            return read_json_lines(path)
         if kind not in _SEPARATORS:
             raise DataError(
-                f"{path}: the {what} table is read from .csv, .tsv or .parquet, "
+                f"{path}: the {what} table is read from .csv, .tsv, .parquet or .jsonl, "
                 f"found {kind or 'no ending'}."
             )
         return _read_separated(path, _SEPARATORS[kind])

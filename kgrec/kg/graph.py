@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import rdflib
 
+    from kgrec.kg.mapping import TableMapping
     from kgrec.kg.statistics import GraphStatistics
 
 IntArray = npt.NDArray[np.int64]
@@ -145,6 +147,32 @@ class KnowledgeGraph:
         edges, values = exchange.frame_columns(frame, head, relation, tail)
         batch = statements(edges, values)
         return cls._assembled([batch], [FileReport("from_pandas", "table", len(batch))])
+
+    @classmethod
+    def from_table(
+        cls,
+        table: str | Path | pd.DataFrame | pa.Table,
+        mapping: TableMapping | Mapping[str, Any] | str | Path | None = None,
+    ) -> Self:
+        """Return the graph of a table with an entity per row, by a mapping of its columns.
+
+        Args:
+            table: A CSV, TSV, Parquet or JSON Lines file, a frame, or an Arrow table.
+            mapping: Which column is the id, and which become relations or literals; an object,
+                plain values, or a YAML file. None: chosen by `kgrec.suggest_mapping`. What was
+                chosen, and what became of each column, stands in `report.notes`.
+
+        Raises:
+            DataError: The table cannot be read, or lacks a column or an id.
+            ConfigError: The mapping is wrong.
+        """
+        from kgrec.kg.mapping import map_table
+
+        mapped = map_table(table, mapping)
+        name = str(table) if isinstance(table, (str, Path)) else "from_table"
+        files = [FileReport(name, "table", len(mapped.statements))]
+        made = cls._assembled([mapped.statements], files)
+        return replace(made, report=replace(made.report, notes=mapped.notes))
 
     @classmethod
     def from_rdflib(cls, graph: rdflib.Graph) -> Self:

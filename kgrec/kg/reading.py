@@ -63,6 +63,7 @@ class ReadReport:
         literals: Number of distinct statements with a literal.
         duplicates: Number of statements that were stated before.
         skipped: Files of the folders read that have no known extension, and were not read.
+        notes: What else became of the input, in sentences.
     """
 
     files: tuple[FileReport, ...] = ()
@@ -71,19 +72,22 @@ class ReadReport:
     literals: int = 0
     duplicates: int = 0
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""
         return asdict(self) | {
             "files": [asdict(file) for file in self.files],
             "skipped": list(self.skipped),
+            "notes": list(self.notes),
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ReadReport:
         """Return the report that `to_dict` gave."""
         files = tuple(FileReport(**file) for file in data["files"])
-        return cls(**(data | {"files": files, "skipped": tuple(data["skipped"])}))
+        texts = {name: tuple(data.get(name, ())) for name in ("skipped", "notes")}
+        return cls(**(data | {"files": files} | texts))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""IRI templates: text with `{column}` in it, after RFC 6570, levels 1 and 2.
+
+https://www.rfc-editor.org/rfc/rfc6570
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.errors import ConfigError, did_you_mean, printable
+
+_EXPRESSION: Final = re.compile(r"\{(\+?)([^{}]+)\}")
+_RESERVED: Final = ":/?#[]@!$&'()*+,;=%"
+# What no IRI can hold: https://www.rfc-editor.org/rfc/rfc3987, with the control characters.
+_FORBIDDEN: Final = r'[\x00-\x20\x7f<>"{}|\\^`]'
+
+
+def variables(template: str) -> list[str]:
+    """Return the names in the braces of a template, in order.
+
+    >>> variables("http://shop.example/{country}/{+sku}")
+    ['country', 'sku']
+    """
+    return [name for _, name in _EXPRESSION.findall(template)]
+
+
+def check_template(template: str) -> str:
+    """Return the template itself, if it is one.
+
+    Raises:
+        ValueError: There is no `{name}` in it, a brace stands alone, or it holds what no IRI can.
+    """
+    rest = _EXPRESSION.sub("", template)
+    if rest == template or "{" in rest or "}" in rest:
+        raise ValueError("an IRI template needs {name} in it, such as http://shop.example/{sku}")
+    if re.search(_FORBIDDEN, rest):
+        raise ValueError('an IRI holds no blanks, controls or any of < > " | \\ ^ `')
+    return template
+
+
+def expand(template: str, values: Mapping[str, Any]) -> Any:
+    """Return the IRIs that a template gives, Arrow `large_string` of shape (n,).
+
+    `{name}` percent-encodes all but unreserved characters, so that different values give different
+    IRIs. `{+name}` is for values that are IRIs or parts of them: reserved characters and letters
+    of any script stay as they are.
+
+    Args:
+        template: The template.
+        values: Arrow `large_string` arrays of shape (n,), without nulls, by name.
+
+    Raises:
+        ConfigError: The template names something that `values` does not have.
+
+    >>> expand("http://e.org/{name}", {"name": pa.array(["a/b c"], pa.large_string())}).to_pylist()
+    ['http://e.org/a%2Fb%20c']
+    """
+    parts: list[Any] = []
+    end = 0
+    for found in _EXPRESSION.finditer(template):
+        reserved, name = found.groups()
+        if name not in values:
+            raise ConfigError(
+                f"The template {printable(template)!r} names {printable(name)!r}, which is not "
+                f"there.{did_you_mean(name, values)}"
+            )
+        parts.append(template[end : found.start()])
+        parts.append(_encoded(values[name], reserved=bool(reserved)))
+        end = found.end()
+    parts.append(template[end:])
+    scalars = [pa.scalar(p, pa.large_string()) if isinstance(p, str) else p for p in parts]
+    return pc.binary_join_element_wise(*scalars, pa.scalar("", pa.large_string()))
+
+
+def _encoded(values: Any, *, reserved: bool) -> Any:
+    """Return the values percent-encoded; Python looks at the distinct ones that need it only."""
+    needs = pc.match_substring_regex(values, _FORBIDDEN if reserved else r"[^A-Za-z0-9._~-]")
+    if not pc.any(needs).as_py():
+        return values
+    rare = values.filter(needs).dictionary_encode()
+    encode = _iri_part if reserved else lambda text: quote(text, safe="")
+    encoded = pa.array([encode(t) for t in rare.dictionary.to_pylist()], pa.large_string())
+    return pc.replace_with_mask(values, needs, encoded.take(rare.indices))
+
+
+def _iri_part(text: str) -> str:
+    return re.sub(_FORBIDDEN, lambda found: quote(found.group(), safe=_RESERVED), text)
