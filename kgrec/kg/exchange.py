@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,47 @@ def frame_columns(frame: pd.DataFrame, head: str, relation: str, tail: str) -> t
     edges = [column.take(pa.array(np.flatnonzero(~is_literal))) for column in columns]
     values = [column.take(there) for column in (*columns, *optional)]
     return (edges[0], edges[1], edges[2]), (values[0], values[1], values[2], values[3], values[4])
+
+
+def tuple_columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
+    """Return tuples of strings as `width` columns.
+
+    Raises:
+        DataError: A row has another length, or holds something that is no string.
+    """
+    listed = list(rows)
+    for position, row in enumerate(listed):
+        if not _is_row(row) or len(row) != width:
+            raise DataError(f"{name}[{position}] {_shown(row)}; expected {width} strings.")
+    columns = list(zip(*listed, strict=True)) or [()] * width
+    return [string_array(column) for column in columns]
+
+
+def split_statements(
+    rows: Iterable[Sequence[str | None]], name: str
+) -> tuple[list[Any], list[Any]]:
+    """Return the statements of three strings, and those of five, which hold a literal.
+
+    Raises:
+        DataError: A row has another length.
+    """
+    listed = list(rows)
+    for position, row in enumerate(listed):
+        if not _is_row(row) or len(row) not in (3, 5):
+            raise DataError(
+                f"{name}[{position}] {_shown(row)}; expected 3 strings, or 5 for a literal "
+                "(subject, predicate, value, datatype, language)."
+            )
+    return [row for row in listed if len(row) == 3], [row for row in listed if len(row) == 5]
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, Sequence) and not isinstance(row, str)
+
+
+def _shown(row: Any) -> str:
+    found = printable(repr(row), 120)
+    return f"has {len(row)} parts ({found})" if _is_row(row) else f"is {found}"
 
 
 def _frame_ids(frame: pd.DataFrame, name: str) -> Any:

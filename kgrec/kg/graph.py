@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, UnknownIdError
-from kgrec.kg import exchange, names, networks, reading, storage, writing
+from kgrec.kg import changes, exchange, names, networks, reading, storage, writing
 from kgrec.kg.literals import Literals
 from kgrec.kg.namespaces import RDF_TYPE
 from kgrec.kg.reading import FileReport, PathLike, ReadReport
-from kgrec.kg.statements import LiteralTable, Statements, assemble, statements, string_array
+from kgrec.kg.statements import LiteralTable, Statements, assemble, statements
 
 if TYPE_CHECKING:
     import networkx
@@ -199,7 +199,8 @@ class KnowledgeGraph:
 
     @classmethod
     def _collected(cls, triples: Iterable[Any], literals: Iterable[Any], name: str) -> Self:
-        edges, values = _columns(triples, 3, "triples"), _columns(literals, 5, "literals")
+        edges = exchange.tuple_columns(triples, 3, "triples")
+        values = exchange.tuple_columns(literals, 5, "literals")
         batch = statements((edges[0], edges[1], edges[2]), tuple(values))
         return cls._assembled([batch], [FileReport(name, "memory", len(batch))])
 
@@ -231,6 +232,62 @@ class KnowledgeGraph:
             table.language,
         )
         return cls(parts.entities, parts.relations, parts.triples, literals, report)
+
+    # ------------------------------------------------------------------ changed
+
+    def update(
+        self,
+        added: KnowledgeGraph | Iterable[Triple | LiteralStatement] = (),
+        removed: KnowledgeGraph | Iterable[Triple | LiteralStatement] = (),
+        *,
+        missing: changes.Missing = "ignore",
+    ) -> Self:
+        """Return this graph without the statements `removed`, and with those `added`.
+
+        Rows of entities and relations stay: new ones come behind, and an entity of which no
+        statement is left keeps its row. So links to the old graph hold in the new one, which
+        shares all columns that do not change. `report.updates[-1]` counts what changed.
+
+        Args:
+            added: A graph, whose blank nodes are new ones (they get another name where this graph
+                has it too), or statements as `from_triples` takes them: three strings, or five
+                for a literal. Blank nodes in these are this graph's own.
+            removed: Likewise, but blank nodes always are this graph's own. A statement that is
+                to be added as well stays.
+            missing: What becomes of a statement to remove that is not there: "ignore" counts it.
+
+        Raises:
+            DataError: A statement is malformed, or one to remove is not there and `missing` is
+                "raise".
+            ConfigError: `missing` is something else.
+
+        >>> kg = KnowledgeGraph.from_triples([("ex:Heat", "ex:director", "ex:Mann")])
+        >>> new = kg.update(added=[("ex:Ali", "ex:director", "ex:Mann")])
+        >>> new.entities.ids, new.report.updates[-1].added
+        (['ex:Heat', 'ex:Mann', 'ex:Ali'], 1)
+        """
+        given = [
+            part if isinstance(part, KnowledgeGraph) else self._stated(part, name)
+            for part, name in ((added, "added"), (removed, "removed"))
+        ]
+        own = not isinstance(added, KnowledgeGraph)
+        parts = changes.updated(self, given[0], given[1], missing=missing, own_blank_nodes=own)
+        report = replace(self.report, updates=(*self.report.updates, parts.report))
+        return replace(
+            self,
+            entities=parts.entities,
+            relations=parts.relations,
+            triples=parts.triples,
+            literals=parts.literals,
+            report=report,
+        )
+
+    @classmethod
+    def _stated(
+        cls, statements: Iterable[Triple | LiteralStatement], name: str
+    ) -> KnowledgeGraph | None:
+        triples, literals = exchange.split_statements(statements, name)
+        return cls.from_triples(triples, literals) if triples or literals else None
 
     # ------------------------------------------------------------------ out
 
@@ -311,20 +368,8 @@ class KnowledgeGraph:
         )
 
     def equals(self, other: KnowledgeGraph) -> bool:
-        """Return whether both graphs hold the same statements, however they were read."""
-        mine, theirs = self.literals, other.literals
-        return (
-            self.entities == other.entities
-            and self.relations == other.relations
-            and np.array_equal(self.triples, other.triples)
-            and np.array_equal(mine.subject, theirs.subject)
-            and np.array_equal(mine.relation, theirs.relation)
-            and mine.value.equals(theirs.value)
-            and all(
-                a.cast(pa.large_string()).equals(b.cast(pa.large_string()))
-                for a, b in ((mine.datatype, theirs.datatype), (mine.language, theirs.language))
-            )
-        )
+        """Return whether both graphs hold the same statements, whatever their terms' rows are."""
+        return changes.same_statements(self, other)
 
     # ------------------------------------------------------------------ views
 
@@ -438,14 +483,3 @@ def _taken(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
     if rows is not None:
         texts = texts.take(pa.array(np.asarray(rows, dtype=np.int64)))
     return list(texts.to_pylist())
-
-
-def _columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
-    listed = list(rows)
-    for position, row in enumerate(listed):
-        if len(row) != width or isinstance(row, str):
-            raise DataError(
-                f"{name}[{position}] has {len(row)} parts; expected {width}: {row!r:.200}"
-            )
-    columns = list(zip(*listed, strict=True)) or [()] * width
-    return [string_array(column) for column in columns]

@@ -31,7 +31,7 @@ class LinkReport:
         unlinked: Ids of the items without one.
         shared_entities: IRI → ids of its items, for the entities of more than one item.
         ambiguous_items: Item id → IRIs, for the items that were linked to more than one entity;
-            the first of them in IRI order is the one that `Links.entity_of` gives.
+            the first of them, in the order of their rows, is the one that `Links.entity_of` gives.
         unknown_entities: (item id, IRI) of the links whose entity is not in the graph.
         unknown_items: (item id, IRI) of the links whose item is not in the catalogue.
         duplicates: Number of links that were given before.

@@ -18,6 +18,7 @@ from typing import Any, Final
 import pyoxigraph
 
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.kg.changes import UpdateReport
 from kgrec.kg.layout import Layout, lay_out, lay_out_if_canonical
 from kgrec.kg.ntriples import BlankNodes, UnusualTermError, columns
 from kgrec.kg.statements import Statements
@@ -64,6 +65,8 @@ class ReadReport:
         duplicates: Number of statements that were stated before.
         skipped: Files of the folders read that have no known extension, and were not read.
         notes: What else became of the input, in sentences.
+        updates: What each `KnowledgeGraph.update` has changed since; the figures above are those
+            of the reading.
     """
 
     files: tuple[FileReport, ...] = ()
@@ -73,6 +76,7 @@ class ReadReport:
     duplicates: int = 0
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    updates: tuple[UpdateReport, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""
@@ -80,14 +84,16 @@ class ReadReport:
             "files": [asdict(file) for file in self.files],
             "skipped": list(self.skipped),
             "notes": list(self.notes),
+            "updates": [update.to_dict() for update in self.updates],
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ReadReport:
         """Return the report that `to_dict` gave."""
         files = tuple(FileReport(**file) for file in data["files"])
+        updates = tuple(UpdateReport(**update) for update in data.get("updates", ()))
         texts = {name: tuple(data.get(name, ())) for name in ("skipped", "notes")}
-        return cls(**(data | {"files": files} | texts))
+        return cls(**(data | {"files": files, "updates": updates} | texts))
 
 
 @dataclass(frozen=True)

@@ -268,9 +268,7 @@ def _problems(kg: KnowledgeGraph) -> tuple[Problem, ...]:
             "only_objects",
             "entities about which nothing is said: they only ever stand as an object",
             kg,
-            np.setdiff1d(
-                np.arange(kg.num_entities), np.union1d(kg.triples[:, 0], kg.literals.subject)
-            ),
+            np.setdiff1d(kg.triples[:, 2], np.union1d(kg.triples[:, 0], kg.literals.subject)),
         ),
         _of_entities(
             "large_hubs",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
@@ -177,7 +178,8 @@ def _relation_rows(kg: KnowledgeGraph, relations: Sequence[str] | None) -> RowAr
     """Return the relations to put in words, in order."""
     if relations is None:
         own = kg.relations.rows([RDF_TYPE, *LABEL_RELATIONS, *DESCRIPTION_RELATIONS], missing="-1")
-        return np.setdiff1d(np.arange(kg.num_relations), own)
+        by_iri = np.asarray(pc.sort_indices(kg.relations.array), dtype=np.int64)
+        return by_iri[~np.isin(by_iri, own)]
     rows = kg.relations.rows(relations, missing="-1")
     for relation, row in zip(relations, rows, strict=True):
         if row < 0:

@@ -197,7 +197,7 @@ def test_bad_tables_get_a_message(frame, message):
     ("triples", "literals", "message"),
     [
         ([], [], "graph is empty"),
-        ([("a", "b")], [], r"triples\[0\] has 2 parts; expected 3"),
+        ([("a", "b")], [], r"triples\[0\] has 2 parts .*; expected 3 strings"),
         (["abc"], [], r"triples\[0\]"),
         ([("a", "b", 3)], [], "Statement 0 holds 3 of type int"),
         ([("a", "b", "c"), ("a", "", "c")], [], "predicate of statement 1"),
