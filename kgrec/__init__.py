@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.linking import Links, link
     from kgrec.kg.mapping import TableMapping, map_table
+    from kgrec.kg.sparql.config import SparqlConfig
+    from kgrec.kg.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.kg.suggestion import suggest_mapping
     from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
@@ -55,12 +57,15 @@ _HOME = {
     "MostPopular": "kgrec.models.popular",
     "Recommendation": "kgrec.pipeline",
     "Recommender": "kgrec.pipeline",
+    "SparqlConfig": "kgrec.kg.sparql.config",
+    "SparqlGraph": "kgrec.kg.sparql.fetch",
     "Split": "kgrec.data.splits",
     "TableMapping": "kgrec.kg.mapping",
     "TextConfig": "kgrec.config",
     "TextEncoder": "kgrec.text.encoder",
     "Vocabulary": "kgrec.data.vocabulary",
     "build_graph": "kgrec.graph.build",
+    "fetch_graph": "kgrec.kg.sparql.fetch",
     "evaluate": "kgrec.pipeline",
     "link": "kgrec.kg.linking",
     "load": "kgrec.runs",

@@ -31,6 +31,10 @@ class RunError(KgrecError, OSError):
     """A run folder or checkpoint is missing, damaged, or cannot be written."""
 
 
+class EndpointError(KgrecError, OSError):
+    """A SPARQL endpoint cannot be reached, refuses, or does not answer as it should."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the entry of `known` that `name` is probably a misspelling of, or None.
 

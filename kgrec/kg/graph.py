@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import rdflib
 
     from kgrec.kg.mapping import TableMapping
+    from kgrec.kg.sparql.config import SparqlConfig
     from kgrec.kg.statistics import GraphStatistics
 
 IntArray = npt.NDArray[np.int64]
@@ -184,6 +185,26 @@ class KnowledgeGraph:
         edges, values, num_blank = exchange.rdflib_columns(graph)
         batch = statements(edges, values)
         return cls._assembled([batch], [FileReport("from_rdflib", "rdflib", len(batch), num_blank)])
+
+    @staticmethod
+    def from_sparql(
+        endpoint: str | SparqlConfig,
+        ids: Iterable[str],
+        *,
+        property: str | Sequence[str] | None = None,
+        hops: int = 1,
+        relations: Sequence[str] | None = None,
+        **options: Any,
+    ) -> KnowledgeGraph:
+        """Fetch the graph around items from a SPARQL endpoint, such as Wikidata's.
+
+        `kgrec.fetch_graph` takes the same, is documented in full, and also returns which id is
+        which entity and a report. Here, what was left out is a warning.
+        """
+        from kgrec.kg.sparql.fetch import fetch_with_warning
+
+        options |= {"property": property, "hops": hops, "relations": relations}
+        return fetch_with_warning(endpoint, ids, **options).kg
 
     @classmethod
     def from_networkx(cls, graph: networkx.MultiDiGraph[Any]) -> Self:

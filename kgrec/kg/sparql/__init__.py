@@ -1,0 +1,1 @@
+"""Graphs from SPARQL endpoints, fetched around one's own items."""

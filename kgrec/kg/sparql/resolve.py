@@ -1,0 +1,161 @@
+"""Which entities one's own ids are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from kgrec.errors import DataError
+from kgrec.kg.namespaces import XSD_STRING
+from kgrec.kg.sparql import queries
+from kgrec.kg.sparql.client import Binding
+from kgrec.kg.sparql.complete import Source, text_of
+from kgrec.kg.sparql.config import SparqlConfig
+from kgrec.kg.sparql.identifiers import isbn_forms
+from kgrec.kg.sparql.terms import check_iri, literal_text
+
+_MOST_VALUES: Final = 2000  # per query
+LiteralStatement = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Ids and their entities.
+
+    Attributes:
+        entities: Id → IRIs, sorted, of the ids that are found.
+        invalid: Id → why it cannot be asked for.
+        statements: The identifiers of the entities, as the graph has them: subject, predicate,
+            value, datatype, "".
+        bad_iris: Number of entities whose IRI is not valid.
+    """
+
+    entities: dict[str, tuple[str, ...]]
+    invalid: dict[str, str] = field(default_factory=dict)
+    statements: tuple[LiteralStatement, ...] = ()
+    bad_iris: int = 0
+
+
+def by_iri(source: Source, ids: Sequence[str], progress: Callable[[int], None]) -> Resolved:
+    """Return which ids are IRIs that the graph says something of.
+
+    Args:
+        source: The endpoint.
+        ids: Distinct ids.
+        progress: Is told how many ids are looked up.
+    """
+    valid, invalid = _checked(ids, check_iri)
+    found: dict[str, tuple[str, ...]] = {}
+    for pattern in queries.ANYTHING[: 1 if source.config.direction == "out" else 2]:
+        missing = sorted(set(valid) - set(found))
+        for counts in source.counts(pattern, missing, progress):
+            found |= {iri: (iri,) for iri, count in counts.items() if count}
+    return Resolved(found, invalid)
+
+
+def by_identifier(
+    source: Source, ids: Sequence[str], properties: Sequence[str], progress: Callable[[int], None]
+) -> Resolved:
+    """Return the entities that have the ids as the value of a property.
+
+    Args:
+        source: The endpoint.
+        ids: Distinct ids.
+        properties: IRIs of the properties, all of which are looked at.
+        progress: Is told how many ids are looked up.
+    """
+    config = source.config
+    valid, invalid = _checked(ids, literal_text)
+    forms = {id: _forms(config, id) for id in valid}
+    batches = _batches(sorted(valid), forms, config.batch_size)
+    entities: dict[str, set[str]] = {}
+    statements: set[LiteralStatement] = set()
+    bad = done = 0
+    for batch in batches:
+        values = sorted({form for id in batch for form in forms[id]})
+        for property in properties:
+            found, wrong = _lookup(source, property, values)
+            bad += wrong
+            for id in batch:
+                for form in forms[id]:
+                    iris = found.get(form, ())
+                    entities.setdefault(id, set()).update(iris)
+                    datatype = config.identifier_datatype or XSD_STRING
+                    statements |= {(iri, property, form, datatype, "") for iri in iris}
+        done += len(batch)
+        progress(done)
+    return Resolved(
+        {id: tuple(sorted(iris)) for id, iris in entities.items() if iris},
+        invalid,
+        tuple(sorted(statements)),
+        bad,
+    )
+
+
+def _checked(
+    ids: Sequence[str], check: Callable[[str], object]
+) -> tuple[list[str], dict[str, str]]:
+    valid: list[str] = []
+    invalid: dict[str, str] = {}
+    for id in ids:
+        try:
+            check(id)
+        except DataError as error:
+            invalid[id] = str(error)
+        else:
+            valid.append(id)
+    return valid, invalid
+
+
+def _forms(config: SparqlConfig, id: str) -> list[str]:
+    return isbn_forms(id) if config.identifier_forms == "isbn" else [id]
+
+
+def _batches(ids: Sequence[str], forms: dict[str, list[str]], size: int) -> list[list[str]]:
+    """Return the ids in groups of at most `size`, fewer where they have many forms."""
+    batches: list[list[str]] = []
+    values = 0
+    for id in ids:
+        full = not batches or len(batches[-1]) == size
+        if full or values + len(forms[id]) > _MOST_VALUES:
+            batches.append([])
+            values = 0
+        batches[-1].append(id)
+        values += len(forms[id])
+    return batches
+
+
+def _lookup(
+    source: Source, property: str, values: Sequence[str]
+) -> tuple[dict[str, list[str]], int]:
+    """Return value → IRIs of the entities that have it, and how many IRIs are not valid."""
+    found: dict[str, list[str]] = {}
+    bad = 0
+    for _, rows in source.whole(
+        lambda keys: queries.identifier_query(source.config, property, keys),
+        values,
+        lambda keys, rows: _identified(rows).keys() == set(keys),
+    ):
+        for value, iris in _identified(rows).items():
+            found[value] = [iri for iri in iris if _is_iri(iri)]
+            bad += len(iris) - len(found[value])
+    return found, bad
+
+
+def _identified(rows: Sequence[Binding]) -> dict[str, list[str]]:
+    """Return value → IRIs; a row whose IRIs are not as many as it says does not count."""
+    found = {}
+    for row in rows:
+        iris = text_of(row, "iris").split()
+        if text_of(row, "n") == str(len(iris)):
+            found[text_of(row, "id")] = iris
+    return found
+
+
+def _is_iri(text: str) -> bool:
+    try:
+        check_iri(text)
+    except DataError:
+        return False
+    return True
