@@ -44,7 +44,16 @@ def test_version_and_help(ok):
 
     assert ok("--version") == f"kgrec {kgrec.__version__}\n"
     text = ok("--help")
-    for command in ("demo", "inspect", "train", "evaluate", "recommend", "search", "explain"):
+    for command in (
+        "demo",
+        "inspect",
+        "fetch",
+        "train",
+        "evaluate",
+        "recommend",
+        "search",
+        "explain",
+    ):
         assert command in text
 
 

@@ -239,16 +239,18 @@ def _redirected(url: str, location: str | None) -> str:
 
 
 def _transport_failure(error: exceptions.HTTPError, timeout: float) -> _FailureError:
-    if isinstance(error, exceptions.ConnectTimeoutError):
+    # NameResolutionError is a NewConnectionError, and this, by descent, a ConnectTimeoutError.
+    refused = isinstance(error, exceptions.NewConnectionError)
+    if isinstance(error, exceptions.ConnectTimeoutError) and not refused:
         return _FailureError("busy", "It cannot be reached: connecting took too long.")
-    if isinstance(error, exceptions.TimeoutError):
+    if isinstance(error, exceptions.TimeoutError) and not refused:
         return _FailureError("heavy", f"No answer within {timeout:g} s.")
     reason = printable(str(error).rpartition(": ")[2] or str(error))
     if isinstance(error, exceptions.SSLError):
         return _FailureError("fatal", f"Its certificate or encryption does not hold: {reason}.")
     if isinstance(error, (exceptions.NameResolutionError, exceptions.LocationValueError)):
         return _FailureError("fatal", f"There is no such host: {reason}.")
-    if isinstance(error, (exceptions.NewConnectionError, exceptions.ProxyError)):
+    if refused or isinstance(error, exceptions.ProxyError):
         return _FailureError("busy", f"It cannot be reached: {reason}.")
     return _FailureError("broken", f"The connection broke: {reason}.")
 
