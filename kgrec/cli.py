@@ -42,17 +42,27 @@ def demo(
 @app.command()
 def inspect(
     paths: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
+    items: Annotated[
+        Path | None, typer.Option(help="Item table; without --links, item ids are IRIs.")
+    ] = None,
+    links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
+    item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
+    iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a knowledge graph: counts, relations, literals, a sample, problems."""
+    """Show what is in a knowledge graph: counts, relations, literals, how items are connected,
+    a sample, and what looks suspicious.
+    """
     from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.report import print_json, show_statistics
+    from kgrec.report import print_json
+    from kgrec.report_graph import link_items, show_statistics
 
-    statistics = KnowledgeGraph.read(list(paths)).statistics()
+    kg = KnowledgeGraph.read(list(paths))
+    found = kg.statistics(link_items(kg, items, links, item_column, iri_column))
     if as_json:
-        print_json(statistics.to_dict())
+        print_json(found.to_dict())
     else:
-        show_statistics(statistics)
+        show_statistics(found)
 
 
 @app.command()

@@ -21,7 +21,6 @@ from kgrec.config import Config, LinkPredictionChoice
 from kgrec.errors import RunError, printable
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.explain.explanation import Explanation
-from kgrec.kg.statistics import GraphStatistics
 from kgrec.models.base import Callback
 
 SHOWN = ("ndcg", "recall", "precision", "mrr", "map", "hit", "coverage", "popularity", "gini")
@@ -125,7 +124,7 @@ def show_metrics(
 ) -> None:
     """Print results as a table, a column for each."""
     console = console or make_console()
-    names = [_safe(name) for name in results]
+    names = [safe(name) for name in results]
     table = make_table(console, "metric", *names, numbers=names)
     first = next(iter(results.values()))
     for kind in kinds:
@@ -147,7 +146,7 @@ def print_items(items: Sequence[Any], as_json: bool) -> None:
     console = make_console()
     table = make_table(console, "", "item", "title", "score", numbers=("", "score"))
     for place, item in enumerate(items, 1):
-        table.add_row(str(place), _safe(item.item), _safe(item.title), f"{item.score:.3f}")
+        table.add_row(str(place), safe(item.item), safe(item.title), f"{item.score:.3f}")
     console.print(table)
 
 
@@ -202,52 +201,6 @@ def draw_curve(curve: Sequence[Mapping[str, float]], config: Config, path: Path)
         raise RunError(f"{path} cannot be written: {error}") from error
 
 
-def show_statistics(statistics: GraphStatistics, console: Console | None = None) -> None:
-    """Print what is in a knowledge graph, as tables."""
-    console = console or make_console()
-    found = statistics
-    for path, count in found.files.items():
-        console.print(f"{_safe(path)}: {count:,} statements", soft_wrap=True)
-    console.print(
-        f"{found.entities:,} entities ({found.blank_nodes:,} blank nodes), {found.triples:,} "
-        f"triples between them, {found.literals:,} literals; {found.components:,} components, "
-        f"the largest of {found.largest_component:,} entities",
-        soft_wrap=True,
-    )
-    degrees = ", ".join(f"{value:,.0f} at {q}" for q, value in found.degree.items())
-    console.print(f"Degree, by quantile: {degrees}", soft_wrap=True)
-    counted = ("triples", "subjects", "objects", "values", "entities", "degree")
-    headings = ("relation", "IRI", "triples", "subjects", "objects", "example")
-    relations = make_table(console, *headings, numbers=counted)
-    for r in found.relations:
-        counts = (f"{n:,}" for n in (r.triples, r.subjects, r.objects))
-        relations.add_row(_safe(r.label), _safe(r.iri), *counts, _safe(" → ".join(r.example)))
-    console.print(relations)
-    headings = ("literal property", "IRI", "values", "subjects", "datatypes", "languages")
-    literals = make_table(console, *headings, numbers=counted)
-    for p in found.properties:
-        types = ", ".join(name.rpartition("#")[2] for name in p.datatypes)
-        counts = (f"{n:,}" for n in (p.literals, p.subjects))
-        languages = ", ".join(p.languages)
-        literals.add_row(_safe(p.label), _safe(p.iri), *counts, _safe(types), _safe(languages))
-    console.print(literals)
-    for heading, rows in (("type", found.types), ("hub", found.hubs)):
-        if not rows:
-            continue
-        count_of = "entities" if heading == "type" else "degree"
-        table = make_table(console, heading, "IRI", count_of, numbers=counted)
-        for label, iri, count in rows:
-            table.add_row(_safe(label), _safe(iri), f"{count:,}")
-        console.print(table)
-    console.print("A sample:")
-    for triple in found.sample:
-        console.print("  " + _safe(" — ".join(triple)), soft_wrap=True)
-    console.print("Possible problems:" if found.problems else "No problems found.")
-    for problem in found.problems:
-        examples = f", such as {', '.join(problem.examples[:3])}" if problem.examples else ""
-        console.print(f"  {problem.count:,} {_safe(problem.text + examples)}", soft_wrap=True)
-
-
-def _safe(text: str) -> str:
+def safe(text: str, limit: int = 200) -> str:
     """Return text from a file so that neither rich nor the terminal takes it for a command."""
-    return escape(printable(text))
+    return escape(printable(text, limit))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import rdflib
 
+    from kgrec.kg.linking import Links
     from kgrec.kg.mapping import TableMapping
     from kgrec.kg.sparql.config import SparqlConfig
     from kgrec.kg.statistics import GraphStatistics
@@ -476,11 +477,16 @@ class KnowledgeGraph:
         counts = [np.bincount(column, minlength=self.num_relations) for column in columns]
         return np.column_stack(counts).astype(np.int64)
 
-    def statistics(self) -> GraphStatistics:
-        """Return what `kgrec inspect` shows: counts, relations, literals, degree, problems."""
+    def statistics(self, links: Links | None = None) -> GraphStatistics:
+        """Return what `kgrec inspect` shows: counts, relations, literals, degree, problems.
+
+        Args:
+            links: Which entities are items; where given, how well the graph covers and connects
+                them is looked at too.
+        """
         from kgrec.kg.statistics import graph_statistics
 
-        return graph_statistics(self)
+        return graph_statistics(self, links)
 
     def cached(self, key: Any, make: Callable[[], T]) -> T:
         """Return `make()`, computed once per `key`: the graph never changes."""

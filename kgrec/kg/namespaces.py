@@ -17,6 +17,23 @@ RDF_LANG_STRING: Final = RDF + "langString"
 RDF_DIR_LANG_STRING: Final = RDF + "dirLangString"
 XSD_STRING: Final = XSD + "string"
 
+PREFIXES: Final = {
+    "rdf": RDF,
+    "rdfs": RDFS,
+    "xsd": XSD,
+    "owl": "http://www.w3.org/2002/07/owl#",
+    "skos": SKOS,
+    "dcterms": DCTERMS,
+    "foaf": FOAF,
+    "schema": "http://schema.org/",
+    "dbo": DBO,
+    "dbp": "http://dbpedia.org/property/",
+    "dbr": "http://dbpedia.org/resource/",
+    "wd": "http://www.wikidata.org/entity/",
+    "wdt": "http://www.wikidata.org/prop/direct/",
+}
+"""The usual prefixes of well-known namespaces, for a terminal where space is short."""
+
 LABEL_RELATIONS: Final = (
     RDFS + "label",
     SKOS + "prefLabel",

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyoxigraph
 
 from kgrec.errors import DataError, RunError, printable
+from kgrec.kg.connection import mentioned
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.kg.reading import PathLike
 
@@ -74,8 +75,7 @@ def lines(kg: KnowledgeGraph) -> Iterator[Any]:
     """
     subject = np.concatenate([kg.triples[:, 0], kg.literals.subject]).astype(np.int64)
     relation = np.concatenate([kg.triples[:, 1], kg.literals.relation]).astype(np.int64)
-    # Both parts are sorted already, so that a stable sort merges them.
-    order = np.argsort(subject * kg.num_relations + relation, kind="stable")
+    order = _order(kg, subject, relation)
     entities, relations = _terms(kg.entities.array), _terms(kg.relations.array)
     for begin in range(0, len(order), _BATCH):
         chosen = order[begin : begin + _BATCH]
@@ -87,6 +87,30 @@ def lines(kg: KnowledgeGraph) -> Iterator[Any]:
             _objects(kg, entities, chosen),
             " .\n",
         )
+
+
+def _order(kg: KnowledgeGraph, subject: IntArray, relation: IntArray) -> IntArray:
+    """Return the order of the statements by their ids, triples before literals."""
+    if _is_sorted(kg.entities.array) and _is_sorted(kg.relations.array):
+        # Both parts are in order already, so that a stable sort merges them.
+        return np.argsort(subject * kg.num_relations + relation, kind="stable")
+    # Rows stay when a graph is updated, and are in no order then.
+    entity, predicate = _ranks(kg.entities.array), _ranks(kg.relations.array)
+    last = np.concatenate(
+        # Literals of one subject and relation are in order, and come behind.
+        [entity[kg.triples[:, 2]], kg.num_entities + np.arange(len(kg.literals))]
+    )
+    return np.lexsort((last, predicate[relation], entity[subject]))
+
+
+def _is_sorted(ids: Any) -> bool:
+    return bool(pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py())
+
+
+def _ranks(ids: Any) -> IntArray:
+    ranks = np.empty(len(ids), dtype=np.int64)
+    ranks[np.asarray(pc.sort_indices(ids), dtype=np.int64)] = np.arange(len(ids))
+    return ranks
 
 
 def escaped(values: Any) -> Any:
@@ -153,8 +177,8 @@ def _check_terms(kg: KnowledgeGraph) -> None:
     literals = kg.literals
     used = pc.unique(literals.datatype).cast(pa.large_string())
     for name, iris, blank_allowed in (
-        ("entity", kg.entities.array, True),
-        ("relation", kg.relations.array, False),
+        ("entity", kg.entities.array.filter(pa.array(mentioned(kg))), True),
+        ("relation", kg.relations.array.filter(pa.array(kg.relation_counts().any(axis=1))), False),
         ("datatype", used, False),
     ):
         wrong = _unwritable(iris, blank_allowed)

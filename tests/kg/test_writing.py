@@ -110,6 +110,22 @@ def test_batches_do_not_change_the_file(tmp_path, monkeypatch):
     assert text.count(b"\n") == kg.num_triples + len(kg.literals)
 
 
+def test_an_updated_graph_is_written_as_one_that_was_read(tmp_path):
+    old = [(EX + "b", EX + "q", EX + "c"), ("no iri", "nor this", EX + "c")]
+    new = [
+        (EX + "a", EX + "p", EX + "c"),
+        (EX + "a", EX + "p", EX + "b"),
+        (EX + "b", EX + "p", "_:n"),
+    ]
+    literals = [(EX + "b", EX + "q", "2", "", ""), (EX + "b", EX + "q", "1", "", "")]
+    updated = KnowledgeGraph.from_triples(old).update(added=[*new, *literals], removed=old[1:])
+    assert updated.entities.ids != sorted(updated.entities.ids)
+    updated.write(tmp_path / "updated.nt")
+    fresh = KnowledgeGraph.from_triples(old[:1] + new, literals)
+    fresh.write(tmp_path / "fresh.nt")
+    assert (tmp_path / "updated.nt").read_bytes() == (tmp_path / "fresh.nt").read_bytes()
+
+
 def test_gzip_by_extension_and_always_the_same_bytes(tmp_path):
     kg = KnowledgeGraph.from_triples([(EX + "a", RDF_TYPE, EX + "b")] * 2)
     for name in ("a.nt.gz", "b.NT.GZ", "c.nt"):
