@@ -16,7 +16,7 @@ from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.popular import MostPopularConfig
 from kgrec.text.source import DEFAULT_MODEL
 from kgrec.training.link_prediction import LinkPredictionConfig
-from kgrec.training.loop import TrainingConfig
+from kgrec.training.settings import TrainingConfig
 
 
 class _Section(BaseModel):

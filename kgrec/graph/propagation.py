@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from kgrec.graph.joint import JointGraph
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -79,18 +82,30 @@ class Propagation:
         normalisation: `symmetric`: an edge weighs 1 / sqrt(out-degree · in-degree) within its
             type (He et al., LightGCN, SIGIR 2020); `mean`: 1 / in-degree (Schlichtkrull et al.,
             R-GCN, ESWC 2018).
+        interactions_only: Whether all but users, items and their interactions is left out.
 
     Attributes:
         sizes: Number of nodes of each type.
         relations: Names of the relations; an inverse is a relation of its own.
     """
 
-    def __init__(self, data: HeteroData, normalisation: Normalisation = "symmetric") -> None:
+    def __init__(
+        self,
+        data: HeteroData,
+        normalisation: Normalisation = "symmetric",
+        *,
+        interactions_only: bool = False,
+    ) -> None:
         self.normalisation = normalisation
-        self.sizes = {kind: int(data[kind].num_nodes) for kind in data.node_types}
+        kinds = ["user", "item"] if interactions_only else data.node_types
+        self.sizes = {kind: int(data[kind].num_nodes) for kind in kinds}
         self.operators: dict[EdgeType, SparseOperator] = {}
+        self._edges: dict[EdgeType, tuple[Tensor, Tensor]] = {}
         for kind in sorted(data.edge_types):
+            if interactions_only and kind[1] not in ("interacts", "rev_interacts"):
+                continue
             source, target = data[kind].edge_index
+            self._edges[kind] = source, target
             num_sources, num_targets = self.sizes[kind[0]], self.sizes[kind[2]]
             weight = _weights(source, target, num_sources, num_targets, normalisation)
             self.operators[kind] = SparseOperator(source, target, weight, num_sources, num_targets)
@@ -104,6 +119,11 @@ class Propagation:
     @staticmethod
     def _has_log(data: HeteroData) -> bool:
         return ("user", "interacts", "item") in data.edge_types
+
+    @cached_property
+    def joint(self) -> JointGraph:
+        """The same edges over all nodes in one numbering."""
+        return JointGraph.of(self.sizes, self._edges)
 
     def items(self) -> Iterator[tuple[EdgeType, SparseOperator]]:
         """Iterate over (edge type, operator) in a fixed order."""

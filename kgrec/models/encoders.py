@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Normalisation, Propagation
+from kgrec.models.knowledge import TripleScorer
 
 NodeVectors = dict[str, Tensor]
 INTERACTS = "interacts"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Vectors of all nodes.
+
+    Attributes:
+        user: float32 of shape (num_users, dim), before the head.
+        item: float32 of shape (num_items, dim), before the head.
+        user_layers: The users' vectors of each layer, the first of which is the input.
+        item_layers: The items' vectors of each layer, which `fold_in` needs.
+        nodes: The vectors of all nodes by type, where the head reads them.
+    """
+
+    user: Tensor
+    item: Tensor
+    user_layers: list[Tensor]
+    item_layers: list[Tensor]
+    nodes: NodeVectors
 
 
 class Encoder(nn.Module):
@@ -31,7 +52,11 @@ class Encoder(nn.Module):
         self.num_layers = num_layers
 
     def forward(
-        self, x: NodeVectors, graph: Propagation, keep_item: Tensor | None = None
+        self,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> list[NodeVectors]:
         """Return the vectors of layers 0 … num_layers, each by node type.
 
@@ -40,15 +65,26 @@ class Encoder(nn.Module):
             graph: The edges.
             keep_item: 0 for items that are to see no user, as a new item does, else 1; float32 of
                 shape (num_items, 1).
+            generator: Source of dropout and noise while training; None: there is none.
         """
-        layers = [x]
+        layers = [self.start(x, generator)]
         for layer in range(self.num_layers):
-            layers.append(self.step(layer, layers[-1], graph, keep_item))
+            layers.append(self.step(layer, layers[-1], graph, keep_item, generator))
         return layers
+
+    def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
+        """Return the vectors of layer 0."""
+        del generator
+        return x
 
     @abstractmethod
     def step(
-        self, layer: int, x: NodeVectors, graph: Propagation, keep_item: Tensor | None
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None,
     ) -> NodeVectors:
         """Return the vectors after one more layer."""
 
@@ -84,6 +120,63 @@ class Encoder(nn.Module):
             layers.append(self.step_user(layer, layers[-1], message, items[layer]))
         return self.combine(layers)
 
+    def width(self, dim: int) -> int:
+        """Return how wide the vectors are that `combine` makes of layers of width `dim`."""
+        return dim
+
+    def triple_vectors(self, x: NodeVectors) -> NodeVectors:
+        """Return the vectors that the graph's own links are learned with: the inputs."""
+        return x
+
+    def penalty(self) -> Tensor | None:
+        """Return a term that is added to the loss; None: there is none."""
+        return None
+
+    def refresh(self, x: NodeVectors, graph: Propagation, triples: TripleScorer | None) -> None:
+        """Compute what stays fixed for an epoch; called before each, without gradients."""
+        del x, graph, triples
+
+
+class Unpropagated(Encoder):
+    """No propagation: a vector is what fusion makes of it, as in matrix factorisation.
+
+    A user who was not in training is the mean of what they like.
+    """
+
+    normalisation: Normalisation = "mean"
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def step(
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> NodeVectors:
+        """Return the vectors as they are; there are no layers."""
+        del layer, graph, keep_item, generator
+        return x
+
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return the users as they are; there are no layers."""
+        del layer, message, item
+        return user
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the only layer."""
+        return layers[0]
+
+    def fold_in(
+        self, user: Tensor, items: Sequence[Tensor], message: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Return the mean of the liked items' vectors."""
+        return user + message(self.combine(items))
+
 
 class LightGCN(Encoder):
     """Propagation without transformations, over all relations with a learned weight for each.
@@ -115,10 +208,15 @@ class LightGCN(Encoder):
         return dict(zip(self._place, weights, strict=False))
 
     def step(
-        self, layer: int, x: NodeVectors, graph: Propagation, keep_item: Tensor | None
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None = None,
     ) -> NodeVectors:
         """Return the vectors after one more layer."""
-        del layer
+        del layer, generator
         weights = F.softplus(self.raw_weight)
         new: NodeVectors = {}
         for (source, name, target), operator in graph.items():
@@ -181,9 +279,15 @@ class RGCN(Encoder):
         self.self_loop = nn.Parameter(torch.eye(dim).repeat(num_layers, 1, 1))
 
     def step(
-        self, layer: int, x: NodeVectors, graph: Propagation, keep_item: Tensor | None
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None = None,
     ) -> NodeVectors:
         """Return the vectors after one more layer."""
+        del generator
         new = {kind: value @ self.self_loop[layer] for kind, value in x.items()}
         for (source, name, target), operator in graph.items():
             # The smaller side is multiplied by the matrix: it is linear, so both orders agree.

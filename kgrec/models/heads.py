@@ -1,17 +1,29 @@
 """Link-prediction heads: from a user's and an item's vector to a score.
 
-Each head is an inner product of transformed vectors, so that one index serves them all.
+All but one are an inner product of transformed vectors, so that one index serves them.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kgrec.graph.joint import segment_softmax
+from kgrec.graph.propagation import Propagation
+from kgrec.models.encoders import Encoded
+
 
 class DotHead(nn.Module):
-    """score(u, i) = ⟨u, i⟩."""
+    """score(u, i) = ⟨u, i⟩, and what all heads have.
+
+    Attributes:
+        is_inner_product: Whether scores are inner products of what `user` and `item` return.
+    """
+
+    is_inner_product: ClassVar[bool] = True
 
     def user(self, vectors: Tensor) -> Tensor:
         """Return the users' side of the product, float32 of shape (b, dim)."""
@@ -20,6 +32,34 @@ class DotHead(nn.Module):
     def item(self, vectors: Tensor) -> Tensor:
         """Return the items' side of the product, float32 of shape (n, dim)."""
         return vectors
+
+    def place(self, vectors: Tensor) -> Tensor:
+        """Return where items lie among each other, float32 of shape (n, dim)."""
+        return self.item(vectors)
+
+    def user_near(self, vectors: Tensor) -> Tensor:
+        """Return the users, before `user`, whom items at `vectors` fit; shape (b, dim)."""
+        return vectors
+
+    def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
+        """Return the scores of all items, float32 of shape (b, num_items).
+
+        Args:
+            user: What `user` returned, float32 of shape (b, dim).
+            encoded: The vectors of all nodes.
+        """
+        return user @ self.item(encoded.item).T
+
+    def pair_scores(self, user: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
+        """Return the scores of some items for each user, float32 of shape (p, n).
+
+        Args:
+            user: What `user` returned, float32 of shape (p, dim).
+            encoded: The vectors of all nodes.
+            items: Rows of items, int64 of shape (p, n).
+        """
+        chosen = self.item(F.embedding(items.reshape(-1), encoded.item))
+        return torch.einsum("pd,pnd->pn", user, chosen.reshape(*items.shape, -1))
 
 
 class CosineHead(DotHead):
@@ -51,3 +91,100 @@ class DistMultHead(DotHead):
     def user(self, vectors: Tensor) -> Tensor:
         """Return the users' vectors times r."""
         return vectors * self.relation
+
+    def user_near(self, vectors: Tensor) -> Tensor:
+        """Return the users whom items at `vectors` fit: items of the sign that r turns them to."""
+        return vectors * torch.sign(self.relation)
+
+
+class TranslationHead(DotHead):
+    """score(u, i) = -‖u + r - i‖², up to what is the same for all items of a user.
+
+    TransE for the edge “interacts” (Bordes et al., NeurIPS 2013), as CFKG recommends. Written as
+    an inner product: 2 ⟨u + r, i⟩ - ‖i‖² = ⟨[u + r, 1], [2 i, -‖i‖²]⟩.
+
+    Args:
+        dim: Width of the vectors.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.relation = nn.Parameter(torch.zeros(dim))
+
+    def user(self, vectors: Tensor) -> Tensor:
+        """Return [u + r, 1], float32 of shape (b, dim + 1)."""
+        moved = vectors + self.relation
+        return torch.cat([moved, torch.ones_like(moved[:, :1])], dim=1)
+
+    def item(self, vectors: Tensor) -> Tensor:
+        """Return [2 i, -‖i‖²], float32 of shape (n, dim + 1)."""
+        return torch.cat([2 * vectors, -(vectors**2).sum(1, keepdim=True)], dim=1)
+
+    def place(self, vectors: Tensor) -> Tensor:
+        """Return the items' vectors as they are."""
+        return vectors
+
+    def user_near(self, vectors: Tensor) -> Tensor:
+        """Return the users from whom r leads to `vectors`."""
+        return vectors - self.relation
+
+
+class RelationAttentionHead(DotHead):
+    """score(u, i) = ⟨u, tanh(W (i + Σ_e π_u(e) n_e) + b)⟩: each user weighs the item's relations.
+
+    π_u(e) = softmax over the edges e from i's neighbours n_e in the graph of ⟨u, r_e⟩, as in Wang
+    et al., Knowledge Graph Convolutional Networks for Recommender Systems, WWW 2019, with one
+    layer and the whole neighbourhood in place of a sample of it. It is no inner product: an item
+    has another vector for each user.
+
+    Args:
+        graph: The edges.
+        dim: Width of the vectors.
+        generator: Source of the initial values.
+    """
+
+    is_inner_product: ClassVar[bool] = False
+
+    def __init__(self, graph: Propagation, dim: int, generator: torch.Generator) -> None:
+        super().__init__()
+        joint = graph.joint
+        first = joint.start("item")
+        num_items = joint.sizes["item"]
+        inside = (joint.target >= first) & (joint.target < first + num_items)
+        part = joint.select(inside & ~joint.of_interactions())
+        order = torch.argsort(part.target, stable=True)
+        self._kinds = list(joint.sizes)
+        self._source, self._relation = part.source[order], part.relation[order]
+        self._count = torch.bincount(part.target - first, minlength=num_items)
+        self._start = torch.cumsum(self._count, 0) - self._count
+        scale = dim**-0.5
+        self.relation = nn.Parameter(
+            torch.randn(len(joint.relations), dim, generator=generator) * scale
+        )
+        self.weight = nn.Parameter(torch.randn(dim, dim, generator=generator) * scale)
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
+        """Return the scores of all items, float32 of shape (b, num_items); a user at a time."""
+        everything = torch.arange(len(self._count))[None]
+        rows = [self.pair_scores(one[None], encoded, everything) for one in user]
+        return torch.cat(rows) if rows else user.new_zeros((0, len(self._count)))
+
+    def pair_scores(self, user: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
+        """Return the scores of some items for each user, float32 of shape (p, n)."""
+        pairs = items.reshape(-1)
+        count = self._count[pairs]
+        pair = torch.repeat_interleave(count)
+        offset = torch.cumsum(count, 0) - count
+        edge = torch.arange(len(pair)) - offset[pair] + self._start[pairs][pair]
+        # ⟨u, r⟩ of all relations is far smaller than one row for each edge.
+        affinity = user @ self.relation.T
+        owner = torch.div(pair, items.shape[1], rounding_mode="floor")
+        attention = segment_softmax(affinity[owner, self._relation[edge]], pair, len(pairs))
+        nodes = torch.cat([encoded.nodes[kind] for kind in self._kinds])
+        around = F.embedding_bag(
+            self._source[edge], nodes, offset, mode="sum", per_sample_weights=attention
+        )
+        joined = (F.embedding(pairs, encoded.item) + around) @ self.weight + self.bias
+        made = torch.tanh(joined).reshape(*items.shape, -1)
+        return torch.einsum("pd,pnd->pn", user, made)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from kgrec.graph.propagation import Propagation
+from kgrec.graph.propagation import Normalisation, Propagation
 from kgrec.models.base import ModelConfig
-from kgrec.models.encoders import RGCN, Encoder, LightGCN, NodeVectors
+from kgrec.models.encoders import (
+    RGCN,
+    Encoded,
+    Encoder,
+    LightGCN,
+    NodeVectors,
+    Unpropagated,
+)
 from kgrec.models.fusion import Fusion, FusionMode
-from kgrec.models.heads import CosineHead, DistMultHead, DotHead
+from kgrec.models.heads import (
+    CosineHead,
+    DistMultHead,
+    DotHead,
+    RelationAttentionHead,
+    TranslationHead,
+)
+from kgrec.models.knowledge import KnowledgeConfig, TripleScorer
+from kgrec.models.published_encoders import CKE, KGAT, KGIN, LightKG, XSimGCL
+
+EncoderName = Literal["none", "lightgcn", "xsimgcl", "rgcn", "cke", "kgat", "kgin", "lightkg"]
+HeadName = Literal["dot", "cosine", "distmult", "translation", "relation_attention"]
 
 
 class LinkPredictorConfig(ModelConfig):
@@ -22,8 +39,11 @@ class LinkPredictorConfig(ModelConfig):
 
     dim: int = Field(default=64, ge=1, description="Width of all node vectors.")
     fusion: FusionMode = Field(default="add", description="How features join the id embedding.")
-    encoder: Literal["lightgcn", "rgcn"] = "lightgcn"
-    head: Literal["dot", "cosine", "distmult"] = "cosine"
+    encoder: EncoderName = "lightgcn"
+    head: HeadName = "cosine"
+    knowledge: KnowledgeConfig | None = Field(
+        default=None, description="Joint training of the graph's own links; None: they are not."
+    )
     num_layers: int = Field(default=2, ge=0, description="Layers of message passing.")
     relation_weight: float = Field(
         default=0.3,
@@ -32,6 +52,21 @@ class LinkPredictorConfig(ModelConfig):
         "knowledge graph out of the propagation.",
     )
     num_bases: int = Field(default=4, ge=1, description="R-GCN: bases of its matrices.")
+    dropout: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="KGAT, KGIN: share of the entries of each layer dropped while training; "
+        "LightKG: of the input.",
+    )
+    edge_dropout: float = Field(
+        default=0.5, ge=0, lt=1, description="KGIN: share of the graph's edges dropped in a step."
+    )
+    num_intents: int = Field(default=4, ge=1, description="KGIN: intents of users.")
+    independence: float = Field(
+        default=1e-4, ge=0, description="KGIN: weight of the penalty on intents that are alike."
+    )
+    noise: float = Field(default=0.2, ge=0, description="XSimGCL: length of the noise.")
     id_dropout: float = Field(
         default=0.1,
         ge=0,
@@ -47,20 +82,31 @@ class LinkPredictorConfig(ModelConfig):
     )
     init_scale: float = Field(default=0.1, gt=0, description="Scale of the initial embeddings.")
 
+    @property
+    def normalisation(self) -> Normalisation:
+        """How edges weigh for the encoder."""
+        mean = ("none", "cke", "rgcn", "kgat", "kgin")
+        return "mean" if self.encoder in mean else "symmetric"
 
-@dataclass(frozen=True)
-class Encoded:
-    """Vectors of all nodes.
+    @property
+    def reach(self) -> int:
+        """Steps from which a node's vector comes to count."""
+        layers = 0 if self.encoder in ("none", "cke") else self.num_layers
+        return layers + (self.head == "relation_attention")
 
-    Attributes:
-        user: float32 of shape (num_users, dim), before the head.
-        item: float32 of shape (num_items, dim), before the head.
-        item_layers: The items' vectors of each layer, which `fold_in` needs.
-    """
+    @property
+    def reads_knowledge(self) -> bool:
+        """Whether anything but the interactions is read of the graph's edges."""
+        own = self.encoder in ("lightgcn", "xsimgcl") and self.relation_weight == 0
+        without = own or self.encoder == "none"
+        return not without or self.knowledge is not None or self.head == "relation_attention"
 
-    user: Tensor
-    item: Tensor
-    item_layers: list[Tensor]
+    @model_validator(mode="after")
+    def _parts_fit(self) -> LinkPredictorConfig:
+        rotates = self.knowledge is not None and self.knowledge.scoring == "rotate"
+        if rotates and self.dim % 2:
+            raise ValueError(f"knowledge.scoring 'rotate' needs an even dim, found {self.dim}")
+        return self
 
 
 class LinkPredictor(nn.Module):
@@ -97,7 +143,17 @@ class LinkPredictor(nn.Module):
             }
         )
         self.encoder = _encoder(config, graph, generator)
-        self.head = _head(config)
+        self.width = self.encoder.width(config.dim)
+        self.head = _head(config, graph, self.width, generator)
+        self.triples: TripleScorer | None = None
+        if config.knowledge is not None:
+            self.triples = TripleScorer(
+                config.knowledge.scoring,
+                len(graph.joint.relations),
+                config.dim,
+                config.init_scale,
+                generator,
+            )
 
     def forward(
         self,
@@ -121,19 +177,35 @@ class LinkPredictor(nn.Module):
                 ("item", self.config.id_dropout),
                 ("user", self.config.user_dropout),
             ):
-                kept = torch.rand(keep[kind].shape, generator=generator) >= share
-                keep[kind] = keep[kind] * kept
-        x: NodeVectors = {
+                if share:
+                    kept = torch.rand(keep[kind].shape, generator=generator) >= share
+                    keep[kind] = keep[kind] * kept
+        x = self.inputs(features, keep, generator)
+        layers = self.encoder(x, graph, keep["item"], generator)
+        of_type = {kind: [layer[kind] for layer in layers] for kind in x}
+        read = of_type if not self.head.is_inner_product else ("user", "item")
+        nodes = {kind: self.encoder.combine(of_type[kind]) for kind in read}
+        return Encoded(nodes["user"], nodes["item"], of_type["user"], of_type["item"], nodes)
+
+    def inputs(
+        self,
+        features: Mapping[str, Tensor],
+        keep: Mapping[str, Tensor],
+        generator: torch.Generator | None = None,
+    ) -> NodeVectors:
+        """Return what the encoder gets, float32 of shape (num_nodes, dim) by node type."""
+        return {
             kind: fusion(features.get(kind), keep[kind], generator)
             for kind, fusion in self.fusion.items()
         }
-        layers = self.encoder(x, graph, keep["item"])
-        items = [layer["item"] for layer in layers]
-        return Encoded(
-            self.encoder.combine([layer["user"] for layer in layers]),
-            self.encoder.combine(items),
-            items,
-        )
+
+    def refresh(
+        self, graph: Propagation, features: Mapping[str, Tensor], trained: Mapping[str, Tensor]
+    ) -> None:
+        """Let the encoder compute what stays fixed for an epoch."""
+        if type(self.encoder).refresh is not Encoder.refresh:
+            with torch.no_grad():
+                self.encoder.refresh(self.inputs(features, trained), graph, self.triples)
 
     def fold_in(
         self, graph: Propagation, item_layers: list[Tensor], row: Tensor, item: Tensor, num: int
@@ -151,14 +223,22 @@ class LinkPredictor(nn.Module):
             float32 of shape (num, dim).
         """
         unknown = item_layers[0].new_zeros((num, self.config.dim))
-        return self.encoder.fold_in(unknown, item_layers, graph.of_histories(row, item, num))
+        made = self.encoder.fold_in(unknown, item_layers, graph.of_histories(row, item, num))
+        return self.head.user_near(made) if isinstance(self.encoder, Unpropagated) else made
 
 
-def trained_nodes(graph: Propagation, num_layers: int) -> dict[str, Tensor]:
+def trained_nodes(
+    graph: Propagation, num_layers: int, *, of_triples: bool = False
+) -> dict[str, Tensor]:
     """Return which nodes a training interaction can reach within `num_layers` steps.
 
     The id embedding of any other node gets no gradient and stays the noise that it began as; it
     must not be used.
+
+    Args:
+        graph: The edges.
+        num_layers: Steps.
+        of_triples: Whether the graph's own links are learned too, which reach all that has some.
 
     Returns:
         1.0 where reached, float32 of shape (num_nodes, 1), by node type.
@@ -175,6 +255,10 @@ def trained_nodes(graph: Propagation, num_layers: int) -> dict[str, Tensor]:
         for (source, _name, target), operator in graph.items():
             new[target] = ((new[target] + operator(seen[source])) > 0).float()
         seen = new
+    if of_triples:
+        linked = torch.zeros(graph.joint.num_nodes, 1)
+        linked[graph.joint.target] = 1.0
+        return graph.joint.split(linked)
     # An item or user without an interaction is new, however well its neighbours are known.
     return {**seen, "item": chosen["item"], "user": chosen["user"]}
 
@@ -182,12 +266,40 @@ def trained_nodes(graph: Propagation, num_layers: int) -> dict[str, Tensor]:
 def _encoder(
     config: LinkPredictorConfig, graph: Propagation, generator: torch.Generator
 ) -> Encoder:
-    if config.encoder == "rgcn":
-        return RGCN(graph.relations, config.num_layers, config.dim, config.num_bases, generator)
-    return LightGCN(graph.relations, config.num_layers, config.relation_weight)
+    num_layers, dim = config.num_layers, config.dim
+    make: dict[str, Callable[[], Encoder]] = {
+        "none": Unpropagated,
+        "lightgcn": lambda: LightGCN(graph.relations, num_layers, config.relation_weight),
+        "xsimgcl": lambda: XSimGCL(
+            graph.relations, num_layers, config.relation_weight, config.noise
+        ),
+        "rgcn": lambda: RGCN(graph.relations, num_layers, dim, config.num_bases, generator),
+        "cke": lambda: CKE(graph.sizes["item"], dim, config.init_scale, generator),
+        "kgat": lambda: KGAT(graph, num_layers, dim, config.dropout, generator),
+        "kgin": lambda: KGIN(
+            graph,
+            num_layers,
+            dim,
+            config.num_intents,
+            config.edge_dropout,
+            config.dropout,
+            config.independence,
+            config.init_scale,
+            generator,
+        ),
+        "lightkg": lambda: LightKG(graph, num_layers, config.dropout, generator),
+    }
+    return make[config.encoder]()
 
 
-def _head(config: LinkPredictorConfig) -> DotHead:
-    if config.head == "distmult":
-        return DistMultHead(config.dim)
-    return CosineHead() if config.head == "cosine" else DotHead()
+def _head(
+    config: LinkPredictorConfig, graph: Propagation, width: int, generator: torch.Generator
+) -> DotHead:
+    make: dict[str, Callable[[], DotHead]] = {
+        "dot": DotHead,
+        "cosine": CosineHead,
+        "distmult": lambda: DistMultHead(width),
+        "translation": lambda: TranslationHead(width),
+        "relation_attention": lambda: RelationAttentionHead(graph, width, generator),
+    }
+    return make[config.head]()

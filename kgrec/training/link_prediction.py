@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -32,8 +33,10 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
-from kgrec.models.link_predictor import Encoded, LinkPredictor, LinkPredictorConfig, trained_nodes
-from kgrec.training.loop import Progress, Task, Trainer, TrainingConfig
+from kgrec.models.encoders import Encoded
+from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.training.loop import Progress, Task, Trainer
+from kgrec.training.settings import TrainingConfig
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -177,13 +180,13 @@ class LinkPrediction(Model):
         """
         self._prepare(data)
         predictor = self._predictor()
-        dim = self.config.model.dim
+        width = predictor.width
         expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
             name: (np.float32, tuple(value.shape)) for name, value in predictor.state_dict().items()
         }
         if len(self._anchors):
-            expected["content_map.weight"] = np.float32, (self._content.num_features, dim)
-            expected["content_map.centre"] = np.float32, (dim,)
+            expected["content_map.weight"] = np.float32, (self._content.num_features, width)
+            expected["content_map.centre"] = np.float32, (width,)
             expected["content_map.reliability"] = np.float32, (1,)
         arrays = check_state(state, expected)
         tensors = {
@@ -204,18 +207,22 @@ class LinkPrediction(Model):
             raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
         config = self.config.model
         generator = torch.Generator().manual_seed(self.config.training.seed)
-        normalisation: Literal["mean", "symmetric"] = (
-            "mean" if config.encoder == "rgcn" else "symmetric"
+        self._graph = Propagation(
+            data.graph, config.normalisation, interactions_only=not config.reads_knowledge
         )
-        self._graph = Propagation(data.graph, normalisation)
-        self._features = node_features(data.graph)
-        self._trained = trained_nodes(self._graph, config.num_layers)
+        features = node_features(data.graph)
+        self._features = {kind: x for kind, x in features.items() if kind in self._graph.sizes}
+        self._trained = trained_nodes(
+            self._graph, config.reach, of_triples=config.knowledge is not None
+        )
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
         self.predictor = LinkPredictor(config, self._graph, dims, generator)
         self._content = ItemContent.of(data.graph)
         self.content_map = None
         known = self._trained["item"].numpy().ravel() > 0
-        self._anchors = np.flatnonzero(known & self._content.informed())
+        # The map serves new items and texts; where it serves neither, it is not fitted.
+        mapped = self.config.new_items == "regress" or self._content.text.shape[1] > 0
+        self._anchors = np.flatnonzero(known & self._content.informed() & mapped)
         self._features_of_items = self._content.matrix()
         self._regression = None
 
@@ -230,7 +237,7 @@ class LinkPrediction(Model):
         with torch.no_grad():
             predictor = self._predictor()
             encoded: Encoded = predictor(self._graph, self._features, self._trained)
-            targets = predictor.head.item(encoded.item).numpy()
+            targets = predictor.head.place(encoded.item).numpy()
         if self._regression is not None:
             self.content_map = self._regression.fit(targets[self._anchors])
         self._encode()
@@ -246,12 +253,17 @@ class LinkPrediction(Model):
             # A user of whom nothing is known is taken for the average of those who are.
             known = self._trained["user"].numpy().ravel() > 0
             self.user_vectors[~known] = self._average_user()
-            self.item_vectors: FloatArray = predictor.head.item(encoded.item).numpy()
+            self.item_vectors: FloatArray = predictor.head.place(encoded.item).numpy()
             if self.content_map is not None and self.config.new_items == "regress":
                 self.item_vectors[self._is_guessed()] *= self.content_map.reliability
 
     def _scores(self, users: FloatArray) -> FloatArray:
-        scores = np.asarray(users @ self.item_vectors.T)
+        head = self._predictor().head
+        if users.shape[1] == self.item_vectors.shape[1] and head.is_inner_product:
+            scores = np.asarray(users @ self.item_vectors.T)
+        else:
+            with torch.no_grad():
+                scores = head.scores(torch.from_numpy(users), self._encoded).numpy()
         unknown = ~self.item_vectors.any(axis=1)
         if unknown.any() and not unknown.all():
             # Without interactions and content there is no reason to put an item before another.
@@ -275,10 +287,13 @@ class LinkPrediction(Model):
         item[rows] = made
         layers = [layer.clone() for layer in encoded.item_layers]
         for layer in layers:
+            if layer.shape[1] != made.shape[1]:  # the result is wider than its layers
+                continue
             # A new item that an unseen user likes speaks with the length of the known ones.
             length = layer[self._trained["item"].squeeze(1) > 0].norm(dim=1).mean()
             layer[rows] = F.normalize(made, dim=1) * length
-        return Encoded(encoded.user, item, layers)
+        nodes = {**encoded.nodes, "item": item}
+        return replace(encoded, item=item, item_layers=layers, nodes=nodes)
 
     def _is_guessed(self) -> npt.NDArray[np.bool_]:
         """Return which items have no training interactions, but content, bool (num_items,)."""

@@ -4,68 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError
 from kgrec.graph.propagation import Propagation
-from kgrec.models.base import Callback, ModelConfig
+from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
-from kgrec.training import losses
 from kgrec.training.checkpoint import load_tensors, save_tensors
+from kgrec.training.objective import Objective
 from kgrec.training.sampling import Batch, Sampler
-
-
-class TrainingConfig(ModelConfig):
-    """How a link predictor is trained."""
-
-    loss: Literal["softmax", "sampled_softmax", "bpr"] = "softmax"
-    temperature: float = Field(default=0.25, gt=0, description="Of the softmax losses.")
-    num_negatives: int = Field(default=512, ge=1, description="Of the sampled softmax.")
-    learning_rate: float = Field(default=0.03, gt=0)
-    weight_decay: float = Field(default=1e-5, ge=0)
-    batch_users: int = Field(
-        default=2048,
-        ge=1,
-        description="Users in a step, with all of their interactions; fewer where their scores "
-        "for all items would take more than a quarter of a GiB.",
-    )
-    max_epochs: int = Field(default=400, ge=1)
-    eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
-    patience: int = Field(
-        default=12, ge=1, description="Validations without a better one before training stops."
-    )
-    metric: str = Field(
-        default="ndcg@10",
-        pattern=r"^(ndcg|recall|precision|mrr|map|hit)@[1-9][0-9]{0,6}$",
-        description="What chooses the best epoch: a metric at a cut-off, such as ndcg@10.",
-    )
-    weight_average: float = Field(
-        default=0.9,
-        ge=0,
-        lt=1,
-        description="Decay, per epoch, of the running mean of the weights, which is what is "
-        "validated and kept; 0: the weights as they are.",
-    )
-    checkpoint_every: float = Field(
-        default=30.0, ge=0, description="Seconds between two checkpoints."
-    )
-    threads: int | None = Field(
-        default=None,
-        ge=1,
-        description="Threads of PyTorch while training. None: one for a small problem, whose "
-        "steps are over before a second thread is awake, and as many as PyTorch has for others.",
-    )
-    seed: int = Field(default=0, ge=0, lt=2**63)
-
+from kgrec.training.settings import TrainingConfig
 
 MAX_SCORES = 1 << 26
 """Scores of users for items in a step of training, at most: the loss holds them five times."""
@@ -131,10 +87,14 @@ class Trainer:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
         self.generator = torch.Generator().manual_seed(config.seed)
         self.sampler = Sampler(task.train, self.generator)
-        self.allowed = torch.zeros(task.train.num_items, dtype=torch.bool)
-        self.allowed[self.sampler.known] = True
+        self.objective = Objective(
+            model, task.graph, task.features, task.trained, self.sampler, config
+        )
         self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         self.progress = Progress()
         self.best_state = _copy(model.state_dict())
@@ -191,10 +151,11 @@ class Trainer:
 
     def _epoch(self) -> float:
         total, pairs = 0.0, 0
-        batch_users = min(self.config.batch_users, MAX_SCORES // self.task.train.num_items + 1)
-        for batch in self.sampler.batches(batch_users):
+        task = self.task
+        self.model.refresh(task.graph, task.features, task.trained)
+        for batch in self._batches():
             self.optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(batch)
+            loss = self.objective(batch)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             total += float(loss.detach()) * len(batch.row)
@@ -207,24 +168,11 @@ class Trainer:
             )
         return mean
 
-    def _loss(self, batch: Batch) -> Tensor:
-        task, config = self.task, self.config
-        encoded = self.model(task.graph, task.features, task.trained, self.generator)
-        user = self.model.head.user(encoded.user[batch.users])
-        item = self.model.head.item(encoded.item)
-        pairs = (user, item, batch.row, batch.item)
-        if config.loss == "bpr":
-            return losses.bpr(*pairs, negative=self.sampler.unchosen(batch.users[batch.row]))
-        if config.loss == "sampled_softmax":
-            negatives = self.sampler.shared(config.num_negatives)
-            return losses.sampled_softmax(
-                *pairs,
-                temperature=config.temperature,
-                negatives=negatives,
-                num_items=len(self.sampler.known),
-                is_positive=self.sampler.are_positive(batch.users, negatives),
-            )
-        return losses.full_softmax(*pairs, temperature=config.temperature, allowed=self.allowed)
+    def _batches(self) -> Iterator[Batch]:
+        if self.config.batch_pairs is not None:
+            return self.sampler.pair_batches(self.config.batch_pairs)
+        most = MAX_SCORES // self.task.train.num_items + 1
+        return self.sampler.batches(min(self.config.batch_users, most))
 
     def _update_average(self) -> None:
         """Move the running mean of the weights on by one epoch.

@@ -1,7 +1,6 @@
-"""Losses over the edges user → item.
+"""Losses over scores of the edges user → item, over two views of nodes, and over triples.
 
-All take inner products of the head's vectors, divided by a temperature where they are softmaxes,
-and return the mean over the positive pairs.
+What is a softmax divides scores by a temperature. All return means.
 """
 
 from __future__ import annotations
@@ -14,70 +13,132 @@ from torch.nn import functional as F
 
 
 def full_softmax(
-    user: Tensor, item: Tensor, row: Tensor, column: Tensor, *, temperature: float, allowed: Tensor
+    scores: Tensor, row: Tensor, column: Tensor, *, temperature: float, allowed: Tensor
 ) -> Tensor:
     """Cross-entropy of each positive among all items that training knows.
 
     Args:
-        user: Vectors of the users of the batch, float32 of shape (b, dim).
-        item: Vectors of all items, float32 of shape (num_items, dim).
-        row: Row of `user` of each positive pair, int64 of shape (p,).
-        column: Row of `item` of each positive pair, int64 of shape (p,).
+        scores: Scores of all items for the users of the batch, float32 of shape (b, num_items).
+        row: Row of `scores` of each positive pair, int64 of shape (p,).
+        column: Item of each positive pair, int64 of shape (p,).
         temperature: What scores are divided by.
         allowed: Which items stand in the denominator, bool of shape (num_items,). Items without
             training interactions must not: they would be taught to be nobody's choice.
     """
-    logits = (user @ item.T) / temperature
-    logits = logits.masked_fill(~allowed, -math.inf)
+    logits = (scores / temperature).masked_fill(~allowed, -math.inf)
     normaliser = torch.logsumexp(logits, dim=1)
     return (normaliser[row] - logits[row, column]).mean()
 
 
 def sampled_softmax(
-    user: Tensor,
-    item: Tensor,
+    chosen: Tensor,
+    sampled: Tensor,
     row: Tensor,
-    column: Tensor,
     *,
     temperature: float,
-    negatives: Tensor,
-    num_items: int,
+    log_chance: Tensor,
     is_positive: Tensor,
 ) -> Tensor:
-    """Cross-entropy of each positive among itself and a shared uniform sample of items.
+    """Cross-entropy of each positive among itself and a sample of items that all users share.
 
-    The sample's part of the denominator is scaled up by num_items / |sample|, so that it estimates
-    that of the full softmax (Bengio and Senécal, 2003; with a uniform proposal all corrections are
-    alike).
+    Each sampled item stands for as many as its chance says, so that the sample's part of the
+    denominator estimates that of the full softmax (Bengio and Senécal, 2003).
 
     Args:
-        user: As in `full_softmax`.
-        item: As in `full_softmax`.
-        row: As in `full_softmax`.
-        column: As in `full_softmax`.
+        chosen: Scores of the positives, float32 of shape (p,).
+        sampled: Scores of the sampled items for the users of the batch, float32 of shape (b, s).
+        row: Row of `sampled` of each positive pair, int64 of shape (p,).
         temperature: What scores are divided by.
-        negatives: Rows of the sampled items, int64 of shape (s,).
-        num_items: Items that could have been sampled.
+        log_chance: Log of the chance of each sampled item in one draw, float32 of shape (s,).
         is_positive: Whether a sampled item is a positive of the user of the batch, bool of shape
             (b, s); such entries are left out of the sample.
     """
-    positive = (user[row] * item[column]).sum(1) / temperature
-    sampled = (user @ item[negatives].T) / temperature
-    sampled = sampled.masked_fill(is_positive, -math.inf)
-    others = torch.logsumexp(sampled, dim=1) + math.log(num_items / len(negatives))
+    positive = chosen / temperature
+    logits = sampled / temperature - log_chance - math.log(len(log_chance))
+    others = torch.logsumexp(logits.masked_fill(is_positive, -math.inf), dim=1)
     return (torch.logaddexp(positive, others[row]) - positive).mean()
 
 
-def bpr(user: Tensor, item: Tensor, row: Tensor, column: Tensor, *, negative: Tensor) -> Tensor:
+def bpr(chosen: Tensor, other: Tensor) -> Tensor:
     """Bayesian personalised ranking: -log σ(s(u, i) - s(u, j)) (Rendle et al., UAI 2009).
 
     Args:
-        user: As in `full_softmax`.
-        item: As in `full_softmax`.
-        row: As in `full_softmax`.
-        column: As in `full_softmax`.
-        negative: For each pair the row of an item that the user did not choose, int64 (p,).
+        chosen: Scores of the positives, float32 of shape (p,).
+        other: Scores of items that the users did not choose, float32 of shape (p, n).
     """
-    chosen = (user[row] * item[column]).sum(1)
-    other = (user[row] * item[negative]).sum(1)
-    return F.softplus(other - chosen).mean()
+    return F.softplus(other - chosen[:, None]).mean()
+
+
+def bsl(
+    chosen: Tensor, other: Tensor, row: Tensor, *, temperature: float, positive_temperature: float
+) -> Tensor:
+    """Bilateral softmax loss (Wu et al., BSL: Understanding and Improving Softmax Loss, ICDE 2024).
+
+    -τ₁ log E_i[exp(s(u, i) / τ₁)] + τ₂ log E_j[exp(s(u, j) / τ₂)] for each user u with the
+    positives i and the negatives j of the batch, the mean over users. With τ₁ → ∞ the first term
+    is the mean score, and the loss is the softmax loss times τ₂.
+
+    Args:
+        chosen: Scores of the positives, float32 of shape (p,).
+        other: Scores of their negatives, float32 of shape (p, n).
+        row: Which user each pair belongs to, int64 of shape (p,), from 0 on without gaps.
+        temperature: τ₂, of the negatives.
+        positive_temperature: τ₁, of the positives.
+    """
+    num = int(row.max()) + 1
+    good = positive_temperature * _log_mean_exp(chosen / positive_temperature, row, num)
+    negatives = row[:, None].expand_as(other).reshape(-1)
+    bad = temperature * _log_mean_exp(other.reshape(-1) / temperature, negatives, num)
+    return (bad - good).mean()
+
+
+def _log_mean_exp(values: Tensor, group: Tensor, num: int) -> Tensor:
+    """Return log mean exp of the values of each group, shape (num,)."""
+    highest = values.new_full((num,), -math.inf)
+    highest = highest.scatter_reduce(0, group, values.detach(), "amax")
+    total = values.new_zeros(num).index_add(0, group, torch.exp(values - highest[group]))
+    count = torch.bincount(group, minlength=num).to(values.dtype)
+    return torch.log(total / count) + highest
+
+
+def info_nce(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
+    """Contrast of two views: each row of one view must know its own row in the other.
+
+    -log exp(cos(x_i, y_i) / τ) / Σ_j exp(cos(x_i, y_j) / τ), the mean over rows (van den Oord et
+    al., Representation Learning with Contrastive Predictive Coding, 2018).
+
+    Args:
+        one: First view, float32 of shape (b, dim).
+        other: Second view of the same nodes, float32 of shape (b, dim).
+        temperature: τ.
+    """
+    logits = F.normalize(one, dim=1) @ F.normalize(other, dim=1).T / temperature
+    return (torch.logsumexp(logits, dim=1) - logits.diagonal()).mean()
+
+
+def knowledge_margin(chosen: Tensor, other: Tensor, *, margin: float) -> Tensor:
+    """Hinge of triples over corrupted ones: max(0, γ - s(h, r, t) + s(h, r, t')).
+
+    Bordes et al., Translating Embeddings for Modeling Multi-relational Data, NeurIPS 2013; the
+    mean over triples and corruptions.
+
+    Args:
+        chosen: Scores of the triples, float32 of shape (b,).
+        other: Scores of the corrupted ones, float32 of shape (b, n).
+        margin: γ.
+    """
+    return F.relu(margin - chosen[:, None] + other).mean()
+
+
+def knowledge_softmax(chosen: Tensor, other: Tensor) -> Tensor:
+    """Cross-entropy of each triple among itself and its corruptions, the mean over triples.
+
+    With one corruption it is -log σ(s(h, r, t) - s(h, r, t')), the pairwise ranking loss of CKE
+    and KGAT.
+
+    Args:
+        chosen: Scores of the triples, float32 of shape (b,).
+        other: Scores of the corrupted ones, float32 of shape (b, n).
+    """
+    everything = torch.cat([chosen[:, None], other], dim=1)
+    return (torch.logsumexp(everything, dim=1) - chosen).mean()

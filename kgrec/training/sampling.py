@@ -33,6 +33,10 @@ class Sampler:
     Args:
         log: The training interactions.
         generator: Source of all draws.
+
+    Attributes:
+        known: Rows of the items that have interactions, int64, ascending.
+        num_users: Number of users of each item, int64 of shape (num_items,).
     """
 
     def __init__(self, log: Interactions, generator: torch.Generator) -> None:
@@ -44,7 +48,9 @@ class Sampler:
         self._users = torch.from_numpy(np.flatnonzero(np.diff(matrix.indptr)).astype(np.int64))
         owner = np.repeat(np.arange(log.num_users, dtype=np.int64), np.diff(matrix.indptr))
         # Pairs in ascending order: membership is a binary search.
+        self._owner = torch.from_numpy(owner)
         self._pairs = torch.from_numpy(owner * log.num_items + matrix.indices)
+        self.num_users = torch.bincount(self._item, minlength=log.num_items)
         self.known = torch.from_numpy(np.unique(matrix.indices).astype(np.int64))
 
     def batches(self, batch_users: int) -> Iterator[Batch]:
@@ -57,6 +63,12 @@ class Sampler:
             place = torch.arange(len(row)) - first[row] + self._start[users][row]
             yield Batch(users, row, self._item[place])
 
+    def pair_batches(self, batch_pairs: int) -> Iterator[Batch]:
+        """Yield all interactions once, in random order, each as a row of its own user."""
+        order = torch.randperm(len(self._item), generator=self.generator)
+        for pairs in torch.split(order, batch_pairs):
+            yield Batch(self._owner[pairs], torch.arange(len(pairs)), self._item[pairs])
+
     def shared(self, num: int) -> Tensor:
         """Return `num` items, each known item with the same chance, int64 of shape (num,)."""
         draw = torch.randint(len(self.known), (num,), generator=self.generator)
@@ -65,6 +77,10 @@ class Sampler:
     def are_positive(self, users: Tensor, items: Tensor) -> Tensor:
         """Return whether each of `users` (b,) chose each of `items` (s,), bool of shape (b, s)."""
         return self._contains(users[:, None] * self.num_items + items[None, :])
+
+    def are_pairs(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return whether each of `users` (p,) chose the item beside it, bool of shape (p,)."""
+        return self._contains(users * self.num_items + items)
 
     def unchosen(self, users: Tensor, *, max_tries: int = 100) -> Tensor:
         """Return for each user an item that the user did not choose, int64 of shape (p,).

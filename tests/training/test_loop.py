@@ -11,7 +11,8 @@ from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trai
 from kgrec.training import losses
 from kgrec.training.checkpoint import load_tensors
 from kgrec.training.link_prediction import node_features
-from kgrec.training.loop import Task, Trainer, TrainingConfig
+from kgrec.training.loop import Task, Trainer
+from kgrec.training.settings import TrainingConfig
 
 
 class Validation:

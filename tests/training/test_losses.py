@@ -21,6 +21,15 @@ def score(user, item, u, i):
     return sum(float(a) * float(b) for a, b in zip(user[u], item[i], strict=True))
 
 
+def full(user, item, row, column, **settings):
+    return losses.full_softmax(user @ item.T, row, column, **settings)
+
+
+def bpr(user, item, row, column, negative):
+    chosen = (user[row] * item[column]).sum(1)
+    return losses.bpr(chosen, torch.einsum("pd,pnd->pn", user[row], item[negative]))
+
+
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 3.0])
 def test_full_softmax(temperature):
     user, item, row, column = problem()
@@ -31,7 +40,7 @@ def test_full_softmax(temperature):
             math.exp(score(user, item, u, j) / temperature) for j in range(9) if allowed[j]
         )
         total -= math.log(math.exp(score(user, item, u, i) / temperature) / denominator)
-    found = losses.full_softmax(user, item, row, column, temperature=temperature, allowed=allowed)
+    found = full(user, item, row, column, temperature=temperature, allowed=allowed)
     assert float(found) == pytest.approx(total / len(row), rel=1e-10)
 
 
@@ -40,7 +49,7 @@ def test_full_softmax_teaches_nothing_of_items_that_are_not_allowed():
     item.requires_grad_()
     allowed = torch.ones(9, dtype=torch.bool)
     allowed[[3, 6]] = False
-    losses.full_softmax(user, item, row, column, temperature=0.5, allowed=allowed).backward()
+    full(user, item, row, column, temperature=0.5, allowed=allowed).backward()
     assert torch.isfinite(item.grad).all()
     assert item.grad[[3, 6]].abs().max() == 0
     assert item.grad[[0, 1, 2, 4, 5, 7, 8]].abs().amin(0).min() > 0
@@ -52,13 +61,11 @@ def sampled(user, item, row, column, negatives, num_items=9, temperature=0.7):
         [[(u, j) in chosen for j in negatives.tolist()] for u in range(len(user))]
     )
     return losses.sampled_softmax(
-        user,
-        item,
+        (user[row] * item[column]).sum(1),
+        user @ item[negatives].T,
         row,
-        column,
         temperature=temperature,
-        negatives=negatives,
-        num_items=num_items,
+        log_chance=torch.full((len(negatives),), -math.log(num_items), dtype=torch.float64),
         is_positive=is_positive,
     )
 
@@ -85,21 +92,17 @@ def test_a_sample_of_every_item_once_is_the_full_softmax():
     user, item, *_ = problem()
     row, column = torch.arange(5), torch.tensor([1, 0, 4, 8, 3])
     everything = sampled(user, item, row, column, torch.randperm(9))
-    full = losses.full_softmax(
-        user, item, row, column, temperature=0.7, allowed=torch.ones(9, dtype=torch.bool)
-    )
-    assert float(everything) == pytest.approx(float(full), rel=1e-10)
+    exact = full(user, item, row, column, temperature=0.7, allowed=torch.ones(9, dtype=torch.bool))
+    assert float(everything) == pytest.approx(float(exact), rel=1e-10)
 
 
 def test_a_large_sample_is_the_full_softmax_nearly():
     user, item, *_ = problem(1)
     row, column = torch.arange(5), torch.tensor([1, 0, 4, 8, 3])
     negatives = torch.randint(9, (200_000,), generator=torch.Generator().manual_seed(0))
-    full = losses.full_softmax(
-        user, item, row, column, temperature=0.7, allowed=torch.ones(9, dtype=torch.bool)
-    )
+    exact = full(user, item, row, column, temperature=0.7, allowed=torch.ones(9, dtype=torch.bool))
     assert float(sampled(user, item, row, column, negatives)) == pytest.approx(
-        float(full), abs=0.01
+        float(exact), abs=0.01
     )
 
 
@@ -115,24 +118,99 @@ def test_a_user_whose_positives_fill_the_sample_has_no_loss_and_no_nan():
 
 def test_bpr():
     user, item, row, column = problem()
-    negative = torch.tensor([3, 3, 4, 7, 0, 0, 1, 2])
+    negative = torch.tensor([[3, 5], [3, 4], [4, 0], [7, 2], [0, 1], [0, 8], [1, 1], [2, 5]])
     total = 0.0
-    for u, i, j in zip(row.tolist(), column.tolist(), negative.tolist(), strict=True):
-        margin = score(user, item, u, i) - score(user, item, u, j)
-        total -= math.log(1 / (1 + math.exp(-margin)))
-    found = losses.bpr(user, item, row, column, negative=negative)
-    assert float(found) == pytest.approx(total / len(row), rel=1e-10)
+    for u, i, others in zip(row.tolist(), column.tolist(), negative.tolist(), strict=True):
+        for j in others:
+            margin = score(user, item, u, i) - score(user, item, u, j)
+            total -= math.log(1 / (1 + math.exp(-margin)))
+    found = bpr(user, item, row, column, negative)
+    assert float(found) == pytest.approx(total / (2 * len(row)), rel=1e-10)
+
+
+def test_a_popular_sample_estimates_the_full_softmax_too():
+    user, item, *_ = problem(1)
+    row, column = torch.arange(5), torch.tensor([1, 0, 4, 8, 3])
+    chance = torch.arange(1.0, 10.0, dtype=torch.float64) / 45
+    negatives = torch.multinomial(
+        chance, 300_000, replacement=True, generator=torch.Generator().manual_seed(0)
+    )
+    found = losses.sampled_softmax(
+        (user[row] * item[column]).sum(1),
+        user @ item[negatives].T,
+        row,
+        temperature=0.7,
+        log_chance=torch.log(chance)[negatives],
+        is_positive=negatives[None] == column[:, None],
+    )
+    exact = full(user, item, row, column, temperature=0.7, allowed=torch.ones(9) > 0)
+    assert float(found) == pytest.approx(float(exact), abs=0.01)
+
+
+@pytest.mark.parametrize("positive_temperature", [0.3, 1.0, 1e6])
+def test_bsl(positive_temperature):
+    user, item, row, column = problem()
+    negative = torch.tensor([[3, 5], [3, 4], [4, 0], [7, 2], [0, 1], [0, 8], [1, 1], [2, 5]])
+    total = 0.0
+    for u in range(5):
+        mine = [p for p in range(8) if int(row[p]) == u]
+        good = [math.exp(score(user, item, u, int(column[p])) / positive_temperature) for p in mine]
+        bad = [math.exp(score(user, item, u, j) / 0.4) for p in mine for j in negative[p].tolist()]
+        total -= positive_temperature * math.log(sum(good) / len(good))
+        total += 0.4 * math.log(sum(bad) / len(bad))
+    found = losses.bsl(
+        (user[row] * item[column]).sum(1),
+        torch.einsum("pd,pnd->pn", user[row], item[negative]),
+        row,
+        temperature=0.4,
+        positive_temperature=positive_temperature,
+    )
+    assert float(found) == pytest.approx(total / 5, rel=1e-8)
+
+
+def test_info_nce():
+    one, other, *_ = problem(num_users=4, num_items=4)
+
+    def cosine(x, y):
+        return float(x @ y / (x.norm() * y.norm()))
+
+    total = 0.0
+    for i in range(4):
+        grown = [math.exp(cosine(one[i], other[j]) / 0.3) for j in range(4)]
+        total -= math.log(grown[i] / sum(grown))
+    found = losses.info_nce(one, other, temperature=0.3)
+    assert float(found) == pytest.approx(total / 4, rel=1e-10)
+    # Views that agree are better than views that are mixed up.
+    mixed = one[[1, 2, 3, 0]]
+    assert losses.info_nce(one, one, temperature=0.3) < losses.info_nce(one, mixed, temperature=0.3)
+
+
+def test_losses_of_triples():
+    chosen, other = torch.tensor([1.0, -2.0]).double(), torch.tensor([[0.5, 2.0], [-4.0, 0.0]])
+    margin = sum(
+        max(0.0, 1.5 - float(chosen[b]) + float(other[b, n])) for b in (0, 1) for n in (0, 1)
+    )
+    found = losses.knowledge_margin(chosen, other.double(), margin=1.5)
+    assert float(found) == pytest.approx(margin / 4)
+    entropy = 0.0
+    for b in (0, 1):
+        grown = [math.exp(float(chosen[b])), *(math.exp(float(x)) for x in other[b])]
+        entropy -= math.log(grown[0] / sum(grown)) / 2
+    assert float(losses.knowledge_softmax(chosen, other.double())) == pytest.approx(entropy)
+    one = losses.knowledge_softmax(chosen, other.double()[:, :1])
+    pairwise = -torch.nn.functional.logsigmoid(chosen - other.double()[:, 0]).mean()
+    assert float(one) == pytest.approx(float(pairwise))
 
 
 def test_every_loss_falls_along_its_gradient():
     user, item, row, column = problem()
     item.requires_grad_()
     everything = {
-        "full": lambda: losses.full_softmax(
+        "full": lambda: full(
             user, item, row, column, temperature=0.5, allowed=torch.ones(9, dtype=torch.bool)
         ),
         "sampled": lambda: sampled(user, item, row, column, torch.arange(9)),
-        "bpr": lambda: losses.bpr(user, item, row, column, negative=(column + 1) % 9),
+        "bpr": lambda: bpr(user, item, row, column, (column + 1)[:, None] % 9),
     }
     for name, loss in everything.items():
         before = loss()
@@ -146,10 +224,8 @@ def test_large_scores_stay_finite():
     user, item, row, column = problem()
     user, item = user.float() * 1e4, item.float()
     for loss in (
-        losses.full_softmax(
-            user, item, row, column, temperature=0.1, allowed=torch.ones(9, dtype=torch.bool)
-        ),
+        full(user, item, row, column, temperature=0.1, allowed=torch.ones(9, dtype=torch.bool)),
         sampled(user, item, row, column, torch.arange(9), temperature=0.1),
-        losses.bpr(user, item, row, column, negative=(column + 1) % 9),
+        bpr(user, item, row, column, (column + 1)[:, None] % 9),
     ):
         assert torch.isfinite(loss)

@@ -1,0 +1,385 @@
+"""Encoders of published models: XSimGCL, CKE, KGAT, KGIN and LightKG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kgrec.graph.joint import (
+    JointGraph,
+    RelationalOperator,
+    WeightedOperator,
+    segment_softmax,
+)
+from kgrec.graph.propagation import Normalisation, Propagation
+from kgrec.models.encoders import Encoder, LightGCN, NodeVectors, Unpropagated
+from kgrec.models.knowledge import TripleScorer
+
+
+class XSimGCL(LightGCN):
+    """LightGCN whose layers are shaken while training.
+
+    Each layer's vector x gets noise of length ε that points into its own orthant:
+    x + ε · sign(x) ⊙ δ / ‖δ‖, δ uniform in [0, 1). The result is the mean of the layers after the
+    input, after Yu et al., XSimGCL, TKDE 2023. The contrast of a layer with the result is a loss,
+    `kgrec.training.losses.info_nce`.
+
+    Args:
+        relations: Names of all relations, inverses included.
+        num_layers: Layers, at least 1.
+        relation_weight: As for `LightGCN`.
+        noise: ε.
+    """
+
+    def __init__(
+        self, relations: Sequence[str], num_layers: int, relation_weight: float, noise: float
+    ) -> None:
+        super().__init__(relations, num_layers, relation_weight)
+        self.noise = noise
+
+    def step(
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None = None,
+    ) -> NodeVectors:
+        """Return the vectors after one more layer."""
+        new = super().step(layer, x, graph, keep_item)
+        if generator is None:
+            return new
+        return {kind: self._shaken(value, generator) for kind, value in new.items()}
+
+    def _shaken(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        direction = F.normalize(torch.rand(x.shape, generator=generator), dim=1)
+        return x + self.noise * torch.sign(x.detach()) * direction
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the mean over the layers after the input; the input where there is no other."""
+        return torch.stack(list(layers[1:] or layers)).mean(0)
+
+
+class CKE(Unpropagated):
+    """An item is the sum of a vector that interactions teach and one that its triples teach.
+
+    v = η + e, with e trained by the graph's links, after the structural part of Zhang et al.,
+    Collaborative Knowledge Base Embedding for Recommender Systems, KDD 2016.
+
+    Args:
+        num_items: Items.
+        dim: Width of the vectors.
+        scale: Standard deviation of the initial e.
+        generator: Source of the initial values.
+    """
+
+    def __init__(self, num_items: int, dim: int, scale: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.structure = nn.Parameter(torch.randn(num_items, dim, generator=generator) * scale)
+
+    def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
+        """Return the vectors with the items' structural part added."""
+        del generator
+        return {**x, "item": x["item"] + self.structure}
+
+    def triple_vectors(self, x: NodeVectors) -> NodeVectors:
+        """Return the structural vectors of items beside the others' own."""
+        return {**x, "item": self.structure}
+
+
+class KGAT(Encoder):
+    """Attention over the edges of users, items and entities alike.
+
+    π(h, r, t) = (W_r t)ᵀ tanh(W_r h + r), softmax over the edges into h, with W_r and r from the
+    TransR that is trained beside the ranking; a node and its attended neighbourhood n are joined
+    as LeakyReLU(W_1 (x + n)) + LeakyReLU(W_2 (x ⊙ n)), and the layers, at length one, stand side
+    by side. Wang et al., KGAT, KDD 2019. As there, attention is computed once an epoch and is a
+    constant in between. Without TransR all neighbours count alike.
+
+    A user who was not in training gives all of their items the same attention.
+
+    Args:
+        graph: The edges.
+        num_layers: Layers.
+        dim: Width of the vectors.
+        dropout: Share of the entries of each layer that is dropped while training.
+        generator: Source of the initial values.
+    """
+
+    normalisation: Normalisation = "mean"
+    attention: Tensor
+
+    def __init__(
+        self,
+        graph: Propagation,
+        num_layers: int,
+        dim: int,
+        dropout: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(num_layers)
+        self.dropout = dropout
+        shape = (num_layers, 2, dim, dim)
+        self.weight = nn.Parameter(torch.randn(shape, generator=generator) * dim**-0.5)
+        self.bias = nn.Parameter(torch.zeros(num_layers, 2, dim))
+        joint = graph.joint
+        self._operator = _operator(joint)
+        degree = torch.bincount(joint.target, minlength=joint.num_nodes)
+        # What is learned of edges; a part of the state, because it is a step behind the weights.
+        self.register_buffer("attention", 1.0 / degree[joint.target].clamp(min=1).float())
+
+    def refresh(self, x: NodeVectors, graph: Propagation, triples: TripleScorer | None) -> None:
+        """Compute the attention of all edges from the vectors and TransR as they are."""
+        if triples is None:
+            return
+        joint = graph.joint
+        nodes = joint.join(x)
+        score = torch.empty(len(joint.source))
+        for row in range(len(joint.relations)):
+            edges = (joint.relation == row).nonzero().squeeze(1)
+            vector, mapped = triples.relation[row], nodes
+            if triples.scoring == "transr":
+                used, place = torch.unique(
+                    torch.cat([joint.target[edges], joint.source[edges]]), return_inverse=True
+                )
+                mapped = nodes[used] @ triples.matrix[row]
+                head, tail = place.split(len(edges))
+            else:
+                head, tail = joint.target[edges], joint.source[edges]
+            score[edges] = (mapped[tail] * torch.tanh(mapped[head] + vector)).sum(1)
+        self.attention.copy_(segment_softmax(score, joint.target, joint.num_nodes))
+
+    def step(
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> NodeVectors:
+        """Return the vectors after one more layer, before they are brought to length one."""
+        joint = graph.joint
+        nodes = joint.join(x)
+        around = self._operator(nodes, self.attention * joint.of_kept_items(keep_item))
+        made = self._joined(layer, nodes, around)
+        return joint.split(_dropped(made, self.dropout, generator))
+
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return unseen users' vectors after one more layer."""
+        return self._joined(layer, user, message(item))
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the layers side by side, those after the input at length one."""
+        return torch.cat([layers[0], *(F.normalize(layer, dim=1) for layer in layers[1:])], dim=1)
+
+    def width(self, dim: int) -> int:
+        """Return the width of all layers together."""
+        return dim * (self.num_layers + 1)
+
+    def _joined(self, layer: int, x: Tensor, around: Tensor) -> Tensor:
+        added = (x + around) @ self.weight[layer, 0] + self.bias[layer, 0]
+        product = (x * around) @ self.weight[layer, 1] + self.bias[layer, 1]
+        return F.leaky_relu(added) + F.leaky_relu(product)
+
+
+class KGIN(Encoder):
+    """Relational paths for items, intents for users.
+
+    An entity or item is the mean over its edges of e_r ⊙ x_t; a user is the mean of their items
+    times 1 + Σ_p β_p d_p, where the intents d_p are mixtures of relation vectors and β is the
+    softmax of the user's vector over the intents' own. Each layer is brought to length one, and
+    the result is the sum of all. Wang et al., Learning Intents behind Interactions with Knowledge
+    Graph for Recommendation, WWW 2021. Items see no users, as there.
+
+    Args:
+        graph: The edges.
+        num_layers: Layers.
+        dim: Width of the vectors.
+        num_intents: Intents.
+        edge_dropout: Share of the graph's edges that is dropped in each step of training.
+        dropout: Share of the entries of each layer that is dropped while training.
+        independence: Weight of the penalty on intents that are alike, Σ cos².
+        scale: Standard deviation of the initial vectors.
+        generator: Source of the initial values.
+    """
+
+    normalisation: Normalisation = "mean"
+
+    def __init__(
+        self,
+        graph: Propagation,
+        num_layers: int,
+        dim: int,
+        num_intents: int,
+        edge_dropout: float,
+        dropout: float,
+        independence: float,
+        scale: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(num_layers)
+        self.edge_dropout, self.dropout, self.independence = edge_dropout, dropout, independence
+        self._knowledge = graph.joint.select(~graph.joint.of_interactions())
+        self._operator = RelationalOperator(self._knowledge)
+        num_relations = len(graph.joint.relations)
+        self.relation = nn.Parameter(
+            torch.randn(num_relations, dim, generator=generator) * num_relations**-0.5
+        )
+        self.mixture = nn.Parameter(
+            torch.randn(num_intents, num_relations, generator=generator) * 0.2
+        )
+        self.intent = nn.Parameter(torch.randn(num_intents, dim, generator=generator) * scale)
+
+    def forward(
+        self,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> list[NodeVectors]:
+        """Return the vectors of all layers; the dropped edges are the same in each."""
+        self._weight = self._edge_weights(generator)
+        return super().forward(x, graph, keep_item, generator)
+
+    def step(
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> NodeVectors:
+        """Return the vectors after one more layer."""
+        del layer, keep_item  # items see no users anyway
+        made = self._knowledge.split(
+            self._operator(self._knowledge.join(x), self.relation, self._weight)
+        )
+        message = graph.operators["item", "rev_interacts", "user"]
+        made["user"] = self._intended(x["user"], message(x["item"]))
+        return {
+            kind: F.normalize(_dropped(value, self.dropout, generator), dim=1)
+            for kind, value in made.items()
+        }
+
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return unseen users' vectors after one more layer."""
+        del layer
+        return F.normalize(self._intended(user, message(item)), dim=1)
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the sum of all layers."""
+        return torch.stack(list(layers)).sum(0)
+
+    def penalty(self) -> Tensor | None:
+        """Return how alike the intents are, times its weight."""
+        unit = F.normalize(self.mixture, dim=1)
+        return self.independence * torch.triu((unit @ unit.T) ** 2, diagonal=1).sum()
+
+    def _intended(self, user: Tensor, around: Tensor) -> Tensor:
+        intents = torch.softmax(self.mixture, dim=1) @ self.relation
+        share = torch.softmax(user @ self.intent.T, dim=1)
+        return around * (1 + share @ intents)
+
+    def _edge_weights(self, generator: torch.Generator | None) -> Tensor:
+        """Return 1 / in-degree of each kept edge of the graph, 0 for others."""
+        graph = self._knowledge
+        kept = torch.ones(len(graph.source))
+        if generator is not None and self.edge_dropout:
+            kept = (torch.rand(kept.shape, generator=generator) >= self.edge_dropout).float()
+        degree = torch.zeros(graph.num_nodes).index_add(0, graph.target, kept)
+        return kept / degree[graph.target].clamp(min=1)
+
+
+class LightKG(Encoder):
+    """LightGCN over all edges with a number for each relation and direction.
+
+    x_v^{l+1} = Σ_r w_r Σ_{u ∈ N_r(v)} x_u^l / sqrt(d_u d_v), with d the number of neighbours by
+    whatever relation and w_r of any sign; the result is the mean over the layers. Li et al.,
+    LightKG: Efficient Knowledge-Aware Recommendations with Simplified GNN Architecture, KDD 2025.
+    Its contrastive layer is a loss, `kgrec.training.contrast`.
+
+    Args:
+        graph: The edges.
+        num_layers: Layers.
+        dropout: Share of the entries of the input that is dropped while training.
+        generator: Source of the initial values.
+    """
+
+    normalisation: Normalisation = "symmetric"
+
+    def __init__(
+        self, graph: Propagation, num_layers: int, dropout: float, generator: torch.Generator
+    ) -> None:
+        super().__init__(num_layers)
+        self.dropout = dropout
+        joint = graph.joint
+        self._operator = _operator(joint)
+        degree = num_neighbours(joint)
+        self._norm = (degree[joint.source] * degree[joint.target]).rsqrt()
+        first = joint.start("item")
+        ratio = graph.item_degree.clamp(min=1) / degree[first : first + joint.sizes["item"]].clamp(
+            1
+        )
+        self._of_new_users = ratio.sqrt()[:, None]
+        bound = (6 / (len(joint.relations) + 1)) ** 0.5  # Glorot's, of a table with one column
+        start = torch.rand(len(joint.relations), generator=generator)
+        self.relation = nn.Parameter((2 * start - 1) * bound)
+        self._names = joint.relations
+
+    def relation_weights(self) -> dict[str, float]:
+        """Return the learned weight of each relation and direction."""
+        return dict(zip(self._names, self.relation.tolist(), strict=True))
+
+    def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
+        """Return the input with some of its entries dropped."""
+        return {kind: _dropped(value, self.dropout, generator) for kind, value in x.items()}
+
+    def step(
+        self,
+        layer: int,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> NodeVectors:
+        """Return the vectors after one more layer."""
+        del layer, generator
+        joint = graph.joint
+        weight = self.relation[joint.relation] * self._norm * joint.of_kept_items(keep_item)
+        return joint.split(self._operator(joint.join(x), weight))
+
+    def step_user(
+        self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
+    ) -> Tensor:
+        """Return unseen users' vectors after one more layer."""
+        del layer, user
+        weight = self.relation[self._names.index("rev_interacts")]
+        return message(item * self._of_new_users) * weight
+
+    def combine(self, layers: Sequence[Tensor]) -> Tensor:
+        """Return the mean over the layers."""
+        return torch.stack(list(layers)).mean(0)
+
+
+def num_neighbours(joint: JointGraph) -> Tensor:
+    """Return how many distinct nodes have an edge into each node, float32 of shape (num_nodes,)."""
+    pairs = torch.unique(joint.target * joint.num_nodes + joint.source)
+    return torch.bincount(pairs // joint.num_nodes, minlength=joint.num_nodes).float()
+
+
+def _operator(joint: JointGraph) -> WeightedOperator:
+    return WeightedOperator(joint.source, joint.target, joint.num_nodes, joint.num_nodes)
+
+
+def _dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    if generator is None or not share:
+        return x
+    kept = torch.rand(x.shape, generator=generator) >= share
+    return x * kept / (1 - share)

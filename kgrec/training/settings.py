@@ -1,0 +1,87 @@
+"""The settings of training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kgrec.models.base import ModelConfig
+from kgrec.training.contrast import ContrastConfig
+from kgrec.training.negatives import NegativeMode
+
+
+class TrainingConfig(ModelConfig):
+    """How a link predictor is trained."""
+
+    loss: Literal["softmax", "sampled_softmax", "bpr", "bsl"] = "softmax"
+    temperature: float = Field(default=0.25, gt=0, description="Of the softmax losses and BSL.")
+    positive_temperature: float = Field(default=1.0, gt=0, description="BSL: of the positives.")
+    negatives: NegativeMode = Field(
+        default="uniform",
+        description="How the negatives of all losses but `softmax` are drawn: `uniform`, "
+        "`popularity`, `in_batch`, or `graph`: items that share a node with the positive.",
+    )
+    popularity_power: float = Field(
+        default=0.75, ge=0, description="`popularity`: exponent of an item's number of users."
+    )
+    num_negatives: int = Field(default=512, ge=1, description="Of the sampled softmax.")
+    negatives_per_positive: int = Field(default=1, ge=1, description="Of BPR and BSL.")
+    ego_l2: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of half the squared length of a pair's and its negatives' inputs.",
+    )
+    contrast: ContrastConfig | None = Field(
+        default=None, description="A contrastive term; None: there is none."
+    )
+    learning_rate: float = Field(default=0.03, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+    batch_users: int = Field(
+        default=2048,
+        ge=1,
+        description="Users in a step, with all of their interactions; fewer where their scores "
+        "for all items would take more than a quarter of a GiB.",
+    )
+    batch_pairs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Interactions in a step, drawn one by one, in place of users with all of "
+        "theirs; None: batch_users counts.",
+    )
+    max_epochs: int = Field(default=400, ge=1)
+    eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
+    patience: int = Field(
+        default=12, ge=1, description="Validations without a better one before training stops."
+    )
+    metric: str = Field(
+        default="ndcg@10",
+        pattern=r"^(ndcg|recall|precision|mrr|map|hit)@[1-9][0-9]{0,6}$",
+        description="What chooses the best epoch: a metric at a cut-off, such as ndcg@10.",
+    )
+    weight_average: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="Decay, per epoch, of the running mean of the weights, which is what is "
+        "validated and kept; 0: the weights as they are.",
+    )
+    checkpoint_every: float = Field(
+        default=30.0, ge=0, description="Seconds between two checkpoints."
+    )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads of PyTorch while training. None: one for a small problem, whose "
+        "steps are over before a second thread is awake, and as many as PyTorch has for others.",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _negatives_fit(self) -> TrainingConfig:
+        if self.loss == "sampled_softmax" and self.negatives == "graph":
+            raise ValueError(
+                "negatives 'graph' belong to one positive each; loss 'sampled_softmax' shares "
+                "them: use loss 'bpr' or 'bsl', or other negatives"
+            )
+        return self
