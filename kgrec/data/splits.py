@@ -78,6 +78,18 @@ class Split:
         train, valid, test = (self.part(name).over(users, items) for name in PARTS)
         return Split(train, valid, test, self.kind)
 
+    def with_validation(self, share: float, seed: int = 0) -> Split:
+        """Return the split with a validation part drawn from training, where it has none.
+
+        Args:
+            share: Share of each user's training interactions; one at least stays in training.
+            seed: Seed of the draw.
+        """
+        if len(self.valid) or not share:
+            return self
+        part = _random_parts(self.train, share, 0.0, seed)
+        return Split(self.train.select(part == 0), self.train.select(part == 1), self.test, self.kind)
+
     @classmethod
     def of(
         cls, train: Interactions, valid: Interactions, test: Interactions, kind: str = "random"
