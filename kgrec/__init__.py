@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kgrec.data.interactions import Interactions
     from kgrec.data.splits import Split
     from kgrec.data.vocabulary import Vocabulary
+    from kgrec.datasets import Dataset, read_dataset
     from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import GraphConfig, build_graph
     from kgrec.kg.combine import merge_graphs
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 _HOME = {
+    "Dataset": "kgrec.datasets",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
     "AttributeEASE": "kgrec.models.ease",
@@ -71,6 +73,7 @@ _HOME = {
     "load": "kgrec.runs",
     "map_table": "kgrec.kg.mapping",
     "merge_graphs": "kgrec.kg.combine",
+    "read_dataset": "kgrec.datasets",
     "save": "kgrec.runs",
     "suggest_mapping": "kgrec.kg.suggestion",
 }

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.build import GraphConfig
+from kgrec.kg.mapping import TableMapping
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
 from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.popular import MostPopularConfig
@@ -26,12 +27,43 @@ class _Section(BaseModel):
 class TableConfig(_Section):
     """A table of items or of users."""
 
-    path: str = Field(description="CSV, TSV or Parquet file, relative to data.root.")
+    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
     id: str | None = Field(default=None, description="Id column; item_id or user_id by default.")
     title: str | None = Field(default=None, description="Title column; `title` where there is one.")
     categories: tuple[str, ...] = Field(default=(), description="Columns that become nodes.")
     numbers: tuple[str, ...] = Field(default=(), description="Columns that become features.")
     separator: str = Field(default="|", description="Between several values of a category.")
+
+
+class GraphTableConfig(_Section):
+    """A table that becomes part of the graph. A path alone has the defaults."""
+
+    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
+    items: bool | None = Field(
+        default=None,
+        description="Whether its ids are ids of items, which are then linked to its entities; "
+        "None: if it is the first table and no other one is.",
+    )
+    mapping: TableMapping | None = Field(
+        default=None, description="What its columns mean; None: chosen, and told when it is read."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+_SPLITTING = ("positive", "duplicates", "split", "valid", "test")
+_KNOWN_FORMATS = {
+    "recbole": (
+        "recbole", "folder", "parts", "user", "item", "rating", "timestamp", *_SPLITTING,
+    ),
+    "kgat": ("folder", "valid"),
+    "kgcn": ("folder", "ratings", "separator", *_SPLITTING),
+}  # fmt: skip
+"""The settings that the readers of known formats use, by format."""
+_ONLY_KNOWN = ("folder", "parts", "ratings", "separator")
 
 
 class DataConfig(_Section):
@@ -40,15 +72,36 @@ class DataConfig(_Section):
     root: str = Field(
         default=".", description="Folder of all paths below, relative to the current folder."
     )
-    format: Literal["files", "recbole"] = Field(
+    format: Literal["files", "recbole", "kgat", "kgcn"] = Field(
         default="files",
-        description="`files`: graph, tables and links as named below; `recbole`: atomic files "
-        "<recbole>.{train,valid,test}.inter, .kg and .link.",
+        description="`files`: graph, tables and links as named below; the others: the files of a "
+        "published data set in `folder`.",
     )
-    recbole: str | None = Field(default=None, description="Path of the atomic files, less suffix.")
-    graph: tuple[str, ...] | str | None = Field(default=None, description="RDF file or files.")
+    folder: str | None = Field(
+        default=None,
+        description="Folder of a data set of RecBole, KGAT or KGCN (also RippleNet and MKR); for "
+        "RecBole also the path of its files less their suffixes.",
+    )
+    recbole: str | None = Field(default=None, description="The same as folder, for RecBole.")
+    parts: tuple[str, ...] | None = Field(
+        default=None,
+        description="RecBole: names of the training, validation and test part in the names of "
+        ".inter files; None: found by their names.",
+    )
+    ratings: str | None = Field(default=None, description="KGCN: name of the file of ratings.")
+    separator: str | None = Field(
+        default=None, description="KGCN: what stands between the fields of the ratings."
+    )
+    graph: tuple[str, ...] | str | None = Field(
+        default=None, description="RDF file or files, or a folder that `KnowledgeGraph.save` wrote."
+    )
+    tables: tuple[GraphTableConfig, ...] = Field(
+        default=(), description="Tables that become parts of the graph, each with a mapping."
+    )
     links: str | None = Field(
-        default=None, description="Table of item_id and iri; None: item ids are IRIs."
+        default=None,
+        description="Table of item_id and iri; None: by the table of items among `tables`, or "
+        "item ids are IRIs.",
     )
     interactions: str | None = Field(default=None, description="Table of interactions.")
     user: str = Field(default="user_id", description="User column of the interactions.")
@@ -71,20 +124,26 @@ class DataConfig(_Section):
 
     @model_validator(mode="after")
     def _no_key_without_effect(self) -> DataConfig:
-        if self.format == "recbole":
-            allowed = {"root", "format", "recbole"}
-            # The config of a run folder writes every default out; those say nothing.
-            idle = [
-                name
-                for name, field in type(self).model_fields.items()
-                if name not in allowed and getattr(self, name) != field.default
-            ]
-            if idle:
-                raise ValueError(f"format 'recbole' does not read {', '.join(idle)}")
-        elif self.recbole is not None:
+        if self.format != "recbole" and self.recbole is not None:
             raise ValueError("recbole names files, but format is not 'recbole'")
-        if self.links is not None and self.graph is None:
+        # The config of a run folder writes every default out; those say nothing.
+        given = [
+            name
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name) != field.default
+        ]
+        known = _KNOWN_FORMATS.get(self.format)
+        idle = (
+            [name for name in given if name in _ONLY_KNOWN]
+            if known is None
+            else [name for name in given if name not in {"root", "format", *known}]
+        )
+        if idle:
+            raise ValueError(f"format {self.format!r} does not read {', '.join(idle)}")
+        if self.links is not None and self.graph is None and not self.tables:
             raise ValueError("links are given without a graph that they lead to")
+        if sum(table.items is True for table in self.tables) > 1:
+            raise ValueError("more than one of the tables is said to be that of the items")
         return self
 
 
@@ -291,6 +350,8 @@ def _keys(location: Sequence[str]) -> list[str]:
         if part in _CHOICES:  # pydantic names the chosen model after the key `model`
             sections = [_CHOICES[part]]
             continue
+        if not any(part in section.model_fields for section in sections):
+            continue  # the place in a list, or a key that the user chose, such as a column
         for section in sections:
             if part in section.model_fields:
                 inner += _sections(section.model_fields[part].annotation)

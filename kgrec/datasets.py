@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from kgrec.config import DataConfig, TableConfig
+import pandas as pd
+
+from kgrec.config import DataConfig, TableConfig, make_config
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.dataset_files import DatasetFiles
 from kgrec.data.interactions import Interactions
+from kgrec.data.kgat import read_kgat
+from kgrec.data.kgcn import RATINGS, read_kgcn
 from kgrec.data.recbole import read_atomic_files
 from kgrec.data.splits import Split
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, DataError
+from kgrec.kg.combine import merge_graphs
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links, link
+from kgrec.kg.mapping import IDS, MappedTable, map_table
+from kgrec.kg.storage import MANIFEST
 
 _READING = {"user", "item", "rating", "timestamp", "positive", "duplicates"}
 """Settings of the data config that are arguments of `Interactions.read`."""
@@ -41,6 +52,49 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
+def read_dataset(
+    path: str | Path, format: str | None = None, *, seed: int = 0, **settings: Any
+) -> Dataset:
+    """Read a published data set with one call.
+
+    Args:
+        path: The folder; for RecBole also the path of its files less their suffixes.
+        format: `recbole`, `kgat` or `kgcn` (also RippleNet's and MKR's files); None: found by the
+            files that are there.
+        seed: Seed of what the files do not split.
+        settings: Further keys of `DataConfig`, such as `positive`, `valid` or `parts`.
+
+    Raises:
+        DataError: A file is missing or wrong, or no format fits.
+        ConfigError: A setting is unknown or not read by that format.
+    """
+    path = Path(path)
+    data = {"root": str(path.parent), "folder": path.name, **settings}
+    data["format"] = detect_format(path) if format is None else format
+    return load_dataset(make_config({"data": data}, "read_dataset").data, seed)
+
+
+def detect_format(path: str | Path) -> Literal["recbole", "kgat", "kgcn"]:
+    """Return the format of a data set by the names of its files.
+
+    Raises:
+        DataError: No format fits.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    if any(folder.glob("*.inter" if path.is_dir() else f"{glob.escape(path.name)}*.inter")):
+        return "recbole"
+    if path.is_dir():
+        if (path / "train.txt").exists() and (path / "test.txt").exists():
+            return "kgat"
+        if any((path / name).exists() for name in RATINGS):
+            return "kgcn"
+    raise DataError(
+        f"{path} holds no data set of a known format: RecBole's has .inter files, KGAT's train.txt "
+        f"and test.txt, KGCN's one of {', '.join(RATINGS)}."
+    )
+
+
 def load_dataset(config: DataConfig, seed: int = 0) -> Dataset:
     """Read everything that `config` names.
 
@@ -52,22 +106,69 @@ def load_dataset(config: DataConfig, seed: int = 0) -> Dataset:
         ConfigError: The config does not say where the interactions are.
     """
     root = Path(config.root).expanduser()
-    return _recbole(config, root) if config.format == "recbole" else _files(config, root, seed)
+    if config.format == "files":
+        return _files(config, root, seed)
+    return _published(_read_published(config, root), config, seed)
 
 
-def _recbole(config: DataConfig, root: Path) -> Dataset:
-    if config.recbole is None:
-        raise ConfigError("data.format is 'recbole', but data.recbole does not name the files.")
-    files = read_atomic_files(root / config.recbole)
-    kg = KnowledgeGraph.from_pandas(
-        files.triples, head="head_id", relation="relation_id", tail="tail_id"
-    )
-    catalogue = files.split.train.items.union(
-        Vocabulary.of(files.links["item_id"].tolist(), "item")
-    )
-    split = files.split.over(files.split.train.users, catalogue)
-    links = link(catalogue, kg, files.links, iri="entity_id", interactions=split.whole())
-    return Dataset(split, kg, links, notes=(f"Links: {links.report}",))
+def _read_published(config: DataConfig, root: Path) -> DatasetFiles:
+    folder = config.folder or config.recbole
+    if folder is None:
+        also = " or data.recbole" if config.format == "recbole" else ""
+        raise ConfigError(
+            f"data.format is {config.format!r}, but data.folder{also} does not name the files."
+        )
+    path = root / folder
+    if config.format == "kgat":
+        return read_kgat(path)
+    if config.format == "kgcn":
+        return read_kgcn(
+            path,
+            ratings=config.ratings,
+            separator=config.separator,
+            positive=config.positive,
+            duplicates=config.duplicates,
+        )
+    return read_atomic_files(path, parts=config.parts, **config.model_dump(include=_READING))
+
+
+def _published(files: DatasetFiles, config: DataConfig, seed: int) -> Dataset:
+    notes = list(files.notes)
+    split = files.split
+    if split is None:
+        assert files.log is not None
+        split = files.log.split(config.split, valid=config.valid, test=config.test, seed=seed)
+    elif not len(split.valid):
+        split = split.with_validation(config.valid, seed)
+        notes.append(
+            f"The data has no validation part; {len(split.valid):,} training interactions were "
+            f"drawn for it (data.valid is {config.valid})."
+        )
+    users, catalogue = split.train.users, split.train.items
+    if files.log is not None:
+        users, catalogue = users.union(files.log.users), catalogue.union(files.log.items)
+    if files.links is not None:
+        catalogue = catalogue.union(Vocabulary.of(files.links["item_id"].tolist(), "item"))
+    if files.items is not None:
+        catalogue = catalogue.union(files.items.ids)
+    if files.users is not None:
+        users = users.union(files.users.ids)
+    split = split.over(users, catalogue)
+    kg, links = None, None
+    if files.triples is not None:
+        kg = KnowledgeGraph.from_pandas(files.triples)
+        links = link(catalogue, kg, files.links, iri="entity_id", interactions=split.whole())
+        notes += _graph_notes(kg, links)
+    return Dataset(split, kg, links, files.items, files.users, tuple(notes))
+
+
+def _graph_notes(kg: KnowledgeGraph, links: Links) -> list[str]:
+    repeated = f", {kg.report.duplicates:,} repeated" if kg.report.duplicates else ""
+    return [
+        *kg.report.notes,
+        f"Graph: {kg.num_triples:,} triples, {len(kg.literals):,} literals{repeated}.",
+        f"Links: {links.report}",
+    ]
 
 
 def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
@@ -79,29 +180,50 @@ def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
     split = _split(config, root, log, seed)
     items = _table(config.items, root, "item", notes)
     users = _table(config.users, root, "user", notes)
+    ids = (config.item, *IDS)
+    mapped = [map_table(root / table.path, table.mapping, ids=ids) for table in config.tables]
+    linked = _linked_ids(config, mapped)
     user_ids, catalogue = split.train.users, split.train.items
     if log is not None:
         user_ids, catalogue = user_ids.union(log.users), catalogue.union(log.items)
     if items is not None:
         catalogue = catalogue.union(items.ids)
+    if linked is not None:
+        catalogue = catalogue.union(Vocabulary.of(linked["item_id"].tolist(), "item"))
     if users is not None:
         user_ids = user_ids.union(users.ids)
     split = split.over(user_ids, catalogue)
-    kg, links = None, None
-    if config.graph is not None:
-        paths = (config.graph,) if isinstance(config.graph, str) else config.graph
-        kg = KnowledgeGraph.read([root / path for path in paths])
-        table = None
+    kg, links = _graph(config, root, mapped), None
+    if kg is not None:
+        table, columns = linked, {"item": "item_id", "iri": "iri"}
         if config.links is not None:
+            columns = {"item": config.item, "iri": config.iri}
             table = read_table(root / config.links, columns=[config.item, config.iri], what="links")
-        links = link(
-            catalogue, kg, table, item=config.item, iri=config.iri, interactions=split.whole()
-        )
-        notes += [
-            f"Graph: {kg.num_triples:,} triples, {len(kg.literals):,} literals.",
-            f"Links: {links.report}",
-        ]
+        links = link(catalogue, kg, table, interactions=split.whole(), **columns)
+        notes += _graph_notes(kg, links)
     return Dataset(split, kg, links, items, users, tuple(notes))
+
+
+def _graph(config: DataConfig, root: Path, mapped: Sequence[MappedTable]) -> KnowledgeGraph | None:
+    """Return the graph of all RDF files, saved graphs and tables together."""
+    graphs = []
+    paths = (config.graph,) if isinstance(config.graph, str) else config.graph or ()
+    saved = [root / path for path in paths if (root / path / MANIFEST).is_file()]
+    rdf = [root / path for path in paths if root / path not in saved]
+    if rdf:
+        graphs.append(KnowledgeGraph.read(rdf))
+    graphs += [KnowledgeGraph.load(folder) for folder in saved]
+    graphs += [KnowledgeGraph.from_table(table) for table in mapped]
+    return merge_graphs(graphs) if graphs else None
+
+
+def _linked_ids(config: DataConfig, mapped: Sequence[MappedTable]) -> pd.DataFrame | None:
+    """Return the ids of the table of items with their entities, as links; None without one."""
+    said = [place for place, table in enumerate(config.tables) if table.items]
+    place = said[0] if said else 0
+    if not mapped or (not said and config.tables[0].items is False):
+        return None
+    return mapped[place].ids.rename(columns={"id": "item_id"})
 
 
 def _split(config: DataConfig, root: Path, log: Interactions | None, seed: int) -> Split:

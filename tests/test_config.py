@@ -191,15 +191,29 @@ def test_whatever_a_file_holds_it_is_a_config_or_an_error_of_ours(tree):
 
 def test_a_config_survives_being_written_with_all_defaults():
     recbole = {"data": {"format": "recbole", "recbole": "lastfm"}, "text": None}
-    for tree in (recbole, {"data": {"interactions": "log.csv"}}):
+    mapping = {
+        "id": "sku",
+        "relations": ["brand"],
+        "literals": {"price": {"datatype": "xsd:double"}},
+    }
+    tables = ["a.csv", {"path": "b.csv", "items": True, "mapping": mapping}]
+    for tree in (recbole, {"data": {"interactions": "log.csv"}}, {"data": {"tables": tables}}):
         config = make_config(tree)
         assert make_config(yaml.safe_load(dump_config(config))) == config
 
 
 def test_keys_that_would_have_no_effect_are_errors():
     recbole = {"format": "recbole", "recbole": "lastfm"}
-    with pytest.raises(ConfigError, match="'recbole' does not read positive"):
-        make_config({"data": {**recbole, "positive": "rating >= 4"}})
+    for key, value in (("links", "l.csv"), ("ratings", "r.txt"), ("tables", ["t.csv"])):
+        with pytest.raises(ConfigError, match=f"'recbole' does not read {key}"):
+            make_config({"data": {**recbole, key: value}})
+    with pytest.raises(ConfigError, match="'kgat' does not read positive, split"):
+        make_config({"data": {"format": "kgat", "positive": "x > 1", "split": "temporal"}})
+    with pytest.raises(ConfigError, match="'files' does not read folder"):
+        make_config({"data": {"folder": "ml-100k"}})
+    two = [{"path": "a.csv", "items": True}, {"path": "b.csv", "items": True}]
+    with pytest.raises(ConfigError, match="more than one of the tables"):
+        make_config({"data": {"tables": two}})
     with pytest.raises(ConfigError, match="links are given without a graph"):
         make_config({"data": {"interactions": "log.csv", "links": "links.csv"}})
     with pytest.raises(ConfigError, match=r"set `seed`, not `model.training.seed`"):

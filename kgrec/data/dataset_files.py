@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
@@ -51,4 +52,6 @@ def reading(path: Path) -> Iterator[None]:
 
 def split_of(train: Interactions, valid: Interactions | None, test: Interactions) -> Split:
     """Return a published split; without validation data that part is empty."""
-    return Split.of(train, train.select([]) if valid is None else valid, test)
+    return Split.of(
+        train, train.select(np.zeros(len(train), dtype=bool)) if valid is None else valid, test
+    )

@@ -22,7 +22,7 @@ from kgrec.data.dataset_files import DatasetFiles, reading, split_of
 from kgrec.data.interactions import Interactions
 from kgrec.data.lines import IntArray, Lines, fields, numbers, read_lines, texts
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError
+from kgrec.errors import DataError, printable
 
 _REMAP = "remap_id"
 
@@ -129,7 +129,8 @@ def _names(path: Path, notes: list[str]) -> _Names:
         header = ["org_id", _REMAP]
     if header.index(_REMAP) != 1:
         raise DataError(
-            f"{path}, line 1: expected the header 'org_id remap_id', found {' '.join(header)[:80]!r}."
+            f"{path}, line 1: expected the header 'org_id remap_id', found "
+            f"{printable(' '.join(header), 80)!r}."
         )
     if not len(lines):
         raise DataError(f"{path} has a header and nothing else.")

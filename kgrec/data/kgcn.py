@@ -50,7 +50,7 @@ RATINGS: Final = {
     "user_artists.dat": RatingFile("\t"),
     FINAL: RatingFile("\t", "rating >= 1"),
 }
-"""The rating files of the papers by name. `ratings_final.txt` has drawn negatives in it, rated 0."""
+"""The papers' files of ratings by name. `ratings_final.txt` has drawn negatives in it, rated 0."""
 
 _GRAPHS: Final = (
     ("kg.txt",),
@@ -146,7 +146,8 @@ def _ratings(lines: Lines, separator: str, timed: bool, notes: list[str]) -> pd.
 
 
 def _as_numbers(column: pa.Array) -> npt.NDArray[np.float64]:
-    return numbers_or_missing(pd.Series(column.to_pylist(), dtype=object)).to_numpy(np.float64)
+    values = numbers_or_missing(pd.Series(column.to_pylist(), dtype=object))
+    return np.asarray(values, dtype=np.float64)
 
 
 def _graph_names(folder: Path, *, final: bool) -> tuple[str, ...] | None:

@@ -66,10 +66,12 @@ def read_atomic_files(
             None if name is None else _interactions(_beside(stem, f"{name}.inter"), notes, options)
             for name in names
         ]
-        assert logs[0] is not None  # noqa: S101
-        assert logs[2] is not None  # noqa: S101
+        assert logs[0] is not None
+        assert logs[2] is not None
         split = split_of(logs[0], logs[1], logs[2])
-    triples = _optional(stem, "kg", {"head_id": "head", "relation_id": "relation", "tail_id": "tail"})
+    triples = _optional(
+        stem, "kg", {"head_id": "head", "relation_id": "relation", "tail_id": "tail"}
+    )
     links = _optional(stem, "link", {item: "item_id", "entity_id": "entity_id"})
     if links is not None and triples is None:
         raise DataError(f"{_beside(stem, 'kg')} does not exist, but {_beside(stem, 'link')} does.")
@@ -119,7 +121,9 @@ def _part_names(stem: Path, parts: Sequence[str] | None) -> list[str | None] | N
         for entry in beside
         if entry.name.startswith(prefix) and entry.name.endswith(".inter")
     }
-    named = [next((name for name in names if name in found), None) for names in _PARTS]
+    named: list[str | None] = [
+        next((name for name in names if name in found), None) for names in _PARTS
+    ]
     for place in (0, 2):
         if named[place] is None:
             hint = f" Other parts are there: {', '.join(sorted(found))}; name them as parts."

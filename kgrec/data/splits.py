@@ -88,7 +88,9 @@ class Split:
         if len(self.valid) or not share:
             return self
         part = _random_parts(self.train, share, 0.0, seed)
-        return Split(self.train.select(part == 0), self.train.select(part == 1), self.test, self.kind)
+        return Split(
+            self.train.select(part == 0), self.train.select(part == 1), self.test, self.kind
+        )
 
     @classmethod
     def of(

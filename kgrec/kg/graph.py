@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import rdflib
 
     from kgrec.kg.linking import Links
-    from kgrec.kg.mapping import TableMapping
+    from kgrec.kg.mapping import MappedTable, TableMapping
     from kgrec.kg.sparql.config import SparqlConfig
     from kgrec.kg.statistics import GraphStatistics
 
@@ -153,13 +153,14 @@ class KnowledgeGraph:
     @classmethod
     def from_table(
         cls,
-        table: str | Path | pd.DataFrame | pa.Table,
+        table: str | Path | pd.DataFrame | pa.Table | MappedTable,
         mapping: TableMapping | Mapping[str, Any] | str | Path | None = None,
     ) -> Self:
         """Return the graph of a table with an entity per row, by a mapping of its columns.
 
         Args:
-            table: A CSV, TSV, Parquet or JSON Lines file, a frame, or an Arrow table.
+            table: A CSV, TSV, Parquet or JSON Lines file, a frame, an Arrow table, or what
+                `kgrec.map_table` made of one.
             mapping: Which column is the id, and which become relations or literals; an object,
                 plain values, or a YAML file. None: chosen by `kgrec.suggest_mapping`. What was
                 chosen, and what became of each column, stands in `report.notes`.
@@ -168,11 +169,10 @@ class KnowledgeGraph:
             DataError: The table cannot be read, or lacks a column or an id.
             ConfigError: The mapping is wrong.
         """
-        from kgrec.kg.mapping import map_table
+        from kgrec.kg.mapping import MappedTable, map_table
 
-        mapped = map_table(table, mapping)
-        name = str(table) if isinstance(table, (str, Path)) else "from_table"
-        files = [FileReport(name, "table", len(mapped.statements))]
+        mapped = table if isinstance(table, MappedTable) else map_table(table, mapping)
+        files = [FileReport(mapped.name, "table", len(mapped.statements))]
         made = cls._assembled([mapped.statements], files)
         return replace(made, report=replace(made.report, notes=mapped.notes))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -33,6 +33,9 @@ from kgrec.kg.templates import check_template, expand, variables
 
 NAMESPACE: Final = "http://example.org/"
 """Where names are put that no setting gives a place: a domain that is nobody's."""
+
+IDS: Final = ("item_id", "id")
+"""Columns that are taken for the id where no mapping says otherwise, the first that is there."""
 
 _LABEL: Final = RDFS + "label"
 _VALUE: Final = "value"
@@ -192,19 +195,21 @@ class MappedTable:
         statements: The statements, with repetitions.
         ids: Columns `id` and `iri`: which id is which entity, each pair once.
         notes: What became of the columns and rows, in sentences.
+        name: The file, or "table".
     """
 
     mapping: TableMapping
     statements: Statements
     ids: pd.DataFrame
     notes: tuple[str, ...]
+    name: str = "table"
 
 
 def map_table(
     table: str | Path | pd.DataFrame | pa.Table,
     mapping: TableMapping | Mapping[str, Any] | str | Path | None = None,
     *,
-    id: str | None = None,
+    ids: Sequence[str] = IDS,
 ) -> MappedTable:
     """Return the statements that a table holds by a mapping.
 
@@ -212,7 +217,8 @@ def map_table(
         table: A CSV, TSV, Parquet or JSON Lines file, a frame, or an Arrow table.
         mapping: The mapping, as an object, as plain values or as a YAML file; None: the one that
             `kgrec.kg.suggestion.suggest_mapping` chooses, which the notes then tell.
-        id: The id column, where no mapping is given.
+        ids: Names of columns that are taken for the id where no mapping is given, the first that
+            is there.
 
     Raises:
         DataError: The table cannot be read, a column or an id is missing.
@@ -227,13 +233,14 @@ def map_table(
         raise DataError(f"{where} has no rows.")
     notes: list[str] = []
     if mapping is None:
-        mapping, chosen = suggest_mapping(frame, id=id, where=where)
+        mapping, chosen = suggest_mapping(frame, ids=ids, where=where)
         notes += chosen
     elif isinstance(mapping, (str, Path)):
         mapping = TableMapping.read(mapping)
     else:
         mapping = TableMapping.of(mapping)
-    return _Mapper(frame, mapping, Path(where).name if named else where, notes).mapped()
+    mapped = _Mapper(frame, mapping, Path(where).name if named else where, notes).mapped()
+    return replace(mapped, name=where) if named else mapped
 
 
 class _Mapper:

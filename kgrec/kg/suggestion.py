@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,10 +11,9 @@ import pyarrow.compute as pc
 
 from kgrec.errors import DataError, printable
 from kgrec.kg.cells import Cells, column_cells
-from kgrec.kg.mapping import LiteralColumn, RelationColumn, TableMapping
+from kgrec.kg.mapping import IDS, LiteralColumn, RelationColumn, TableMapping
 from kgrec.kg.namespaces import XSD, XSD_STRING
 
-_IDS: Final = ("item_id", "id")
 _TITLES: Final = ("title", "name", "label", "item_title", "product_name", "movie_title")
 _SEPARATORS: Final = ("|", ";")
 _SHORT: Final = 60
@@ -23,18 +23,18 @@ _SPLIT: Final = 0.1
 
 
 def suggest_mapping(
-    frame: pd.DataFrame, *, id: str | None = None, where: str = "the table"
+    frame: pd.DataFrame, *, ids: Sequence[str] = IDS, where: str = "the table"
 ) -> tuple[TableMapping, tuple[str, ...]]:
     """Choose what each column of a table means.
 
-    The id is the column `item_id` or `id`, else the first whose values are all there and
+    The id is one of the columns `ids`, else the first column whose values are all there and
     different. A title becomes the label. Text becomes a relation where its values are short and
     stand at least twice on average; lists and text with `|` or `;` in it are several values.
     Numbers, dates, truth values and other text become literals.
 
     Args:
         frame: The table.
-        id: The id column, where it is known.
+        ids: Names of columns that are taken for the id, the first that is there.
         where: What the table is, for errors.
 
     Returns:
@@ -43,7 +43,7 @@ def suggest_mapping(
     Raises:
         DataError: No column can be the id.
     """
-    id = _id_column(frame, where) if id is None else id
+    id = _id_column(frame, ids, where)
     notes = [f"No mapping was given. Chosen: {printable(id)} is the id."]
     folded = {str(name).casefold(): str(name) for name in reversed(frame.columns)}
     label = next((folded[t] for t in _TITLES if t in folded and folded[t] != id), None)
@@ -73,8 +73,8 @@ def suggest_mapping(
     return mapping, tuple(notes)
 
 
-def _id_column(frame: pd.DataFrame, where: str) -> str:
-    for name in _IDS:
+def _id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
+    for name in ids:
         if name in frame.columns:
             return name
     for column in map(str, frame.columns):
@@ -82,8 +82,8 @@ def _id_column(frame: pd.DataFrame, where: str) -> str:
         if values.notna().all() and _distinct(values) == len(values):
             return column
     raise DataError(
-        f"{printable(where)}: no column is called item_id or id, and none has a different value "
-        "in each row. Say which one is the id."
+        f"{printable(where)}: no column is called {printable(' or '.join(ids))}, and none has a "
+        "different value in each row. Say which one is the id."
     )
 
 
