@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
-from kgrec.kg.ntriples import BlankNodes
 from kgrec.kg.statements import string_array
 
 if TYPE_CHECKING:
@@ -134,47 +133,6 @@ def to_pandas(kg: KnowledgeGraph, literals: bool) -> pd.DataFrame:
         columns["datatype"] = [None] * kg.num_triples + table.datatype.to_pylist()
         columns["language"] = [None] * kg.num_triples + table.language.to_pylist()
     return pd.DataFrame(columns)
-
-
-def rdflib_columns(graph: rdflib.Graph) -> tuple[Edges, Values, int]:
-    """Return the statements of an rdflib graph as columns, and its number of blank nodes.
-
-    Raises:
-        DataError: A term is none that RDF 1.1 allows in its place.
-    """
-    import rdflib
-
-    nodes = BlankNodes(0)
-
-    def id(term: Any) -> str:
-        if isinstance(term, rdflib.URIRef):
-            return str(term)
-        if isinstance(term, rdflib.BNode):
-            return nodes.name(str(term))
-        raise DataError(
-            f"The rdflib graph holds the {type(term).__name__} {printable(str(term))!r} where "
-            "only an IRI or a blank node can stand."
-        )
-
-    edges: list[tuple[str, ...]] = []
-    values: list[tuple[str, ...]] = []
-    # A set has no order; numbering blank nodes needs one.
-    for subject, predicate, object in sorted(graph.triples((None, None, None)), key=_text_key):
-        if isinstance(object, rdflib.Literal):
-            datatype = str(object.datatype or "")
-            value = (str(object), datatype, object.language or "")
-            values.append((id(subject), id(predicate), *value))
-        else:
-            edges.append((id(subject), id(predicate), id(object)))
-    edge_columns = [string_array(column) for column in zip(*edges, strict=True)]
-    value_columns = [string_array(column) for column in zip(*values, strict=True)]
-    edge_columns = edge_columns or [string_array([])] * 3
-    value_columns = value_columns or [string_array([])] * 5
-    return tuple(edge_columns), tuple(value_columns), len(nodes)
-
-
-def _text_key(triple: tuple[Any, ...]) -> tuple[str, ...]:
-    return tuple(str(term) for term in triple)
 
 
 def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,17 @@ import pyarrow as pa
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg import changes, exchange, names, networks, reading, storage, writing
+from kgrec.kg.jsonld import Loader
 from kgrec.kg.literals import Literals
 from kgrec.kg.namespaces import RDF_TYPE
+from kgrec.kg.read_config import ReadConfig, ReadSettings, make_read_config
 from kgrec.kg.reading import FileReport, PathLike, ReadReport
 from kgrec.kg.statements import LiteralTable, Statements, assemble, statements
 
 if TYPE_CHECKING:
     import networkx
     import pandas as pd
+    import pyoxigraph
     import rdflib
 
     from kgrec.kg.linking import Links
@@ -86,31 +89,42 @@ class KnowledgeGraph:
     @classmethod
     def read(
         cls,
-        path: PathLike | Sequence[PathLike],
+        source: Any,
         *,
-        format: str | None = None,
-        base_iri: str | None = None,
+        config: ReadConfig | None = None,
+        loader: Loader | None = None,
+        **settings: Unpack[ReadSettings],
     ) -> Self:
-        """Read RDF files into one graph.
+        """Read RDF into one graph: N-Triples, N-Quads, Turtle, TriG, RDF/XML and JSON-LD.
+
+        Blank nodes of different files are different nodes. Nothing is loaded from a network, and
+        nothing in a file names another that is read.
 
         Args:
-            path: A file (`.nt` N-Triples, `.ttl` Turtle, each also with `.gz`), a folder of such
-                files, or a list of both.
-            format: "nt" or "ttl", whatever the extension says.
-            base_iri: What relative IRIs in Turtle are relative to.
+            source: A file (`.nt .nq .ttl .trig .rdf .owl .xml .jsonld .json`, each also with `.gz`,
+                `.bz2` or `.zst`), a folder of such files, a pattern such as `dump/*.nt.gz`, a
+                binary or text file object, an `rdflib.Graph` or `Dataset`, a `pyoxigraph.Store` or
+                `Dataset`, or a list of them.
+            config: Settings.
+            loader: Returns the document of a remote context's IRI, for JSON-LD; without it, remote
+                contexts are refused.
+            **settings: Single settings in place of those of `config`, such as `format="ttl"`,
+                `base_iri=…`, `graphs=[…]` or `on_error="skip"`; see `ReadConfig`.
+
+        Returns:
+            The graph. That of valid files without a statement is empty, and its report says so.
 
         Raises:
-            DataError: A file is missing, damaged or not valid (the message names file, line,
-                column and reason), its extension is unknown, or there is no statement at all.
+            DataError: A file is missing, damaged, too large or not valid (the message names file,
+                line, column and reason), or its format is unknown.
+            ConfigError: A setting is unknown, or has a value that it cannot have.
         """
-        sources, skipped = reading.find_sources(path, format)
-        batches: list[Statements] = []
-        files: list[FileReport] = []
-        for number, source in enumerate(sources):
-            read, report = reading.read_statements(source, number, base_iri)
-            batches += read
-            files.append(report)
-        return cls._assembled(batches, files, skipped)
+        read = reading.read_all(source, make_read_config(config, settings), loader)
+        made = cls._assembled(read.batches, read.files, read.skipped, may_be_empty=True)
+        report = replace(
+            made.report, rejected=read.rejected, rejects=read.rejects, notes=read.notes
+        )
+        return replace(made, report=report)
 
     @classmethod
     def from_triples(
@@ -177,15 +191,34 @@ class KnowledgeGraph:
         return replace(made, report=replace(made.report, notes=mapped.notes))
 
     @classmethod
-    def from_rdflib(cls, graph: rdflib.Graph) -> Self:
-        """Return the graph that an `rdflib.Graph` holds, literals in their lexical form.
+    def from_rdflib(cls, graph: rdflib.Graph, graphs: Sequence[str] | None = None) -> Self:
+        """Return the graph that an `rdflib.Graph` or `Dataset` holds, literals as they are written.
+
+        Args:
+            graph: The graph.
+            graphs: IRIs of the named graphs to take, "" for the default graph; None is all.
 
         Raises:
-            DataError: The graph is empty, or holds terms that RDF does not allow.
+            DataError: The graph holds terms that RDF does not allow.
         """
-        edges, values, num_blank = exchange.rdflib_columns(graph)
-        batch = statements(edges, values)
-        return cls._assembled([batch], [FileReport("from_rdflib", "rdflib", len(batch), num_blank)])
+        return cls.read(graph, graphs=None if graphs is None else list(graphs))
+
+    @classmethod
+    def from_store(
+        cls,
+        store: pyoxigraph.Store | pyoxigraph.Dataset,
+        graphs: Sequence[str] | None = None,
+    ) -> Self:
+        """Return the graph that a `pyoxigraph.Store` or `Dataset` holds.
+
+        Args:
+            store: The store.
+            graphs: IRIs of the named graphs to take, "" for the default graph; None is all.
+
+        Raises:
+            DataError: The store holds triple terms (RDF 1.2).
+        """
+        return cls.read(store, graphs=None if graphs is None else list(graphs))
 
     @staticmethod
     def from_sparql(
@@ -232,8 +265,10 @@ class KnowledgeGraph:
         batches: Sequence[Statements],
         files: Sequence[FileReport],
         skipped: Sequence[str] = (),
+        *,
+        may_be_empty: bool = False,
     ) -> Self:
-        if not any(len(batch) for batch in batches):
+        if not may_be_empty and not any(len(batch) for batch in batches):
             shown = ", ".join(file.path for file in files[:3])
             raise DataError(f"The graph is empty: no statement was found in {shown}.")
         parts = assemble(batches)
@@ -477,12 +512,20 @@ class KnowledgeGraph:
         counts = [np.bincount(column, minlength=self.num_relations) for column in columns]
         return np.column_stack(counts).astype(np.int64)
 
+    def check_not_empty(self) -> None:
+        """Raise a DataError if there is no statement, for what needs some."""
+        if not self.num_triples and not len(self.literals):
+            raise DataError(" ".join(self.report.notes) or "The graph is empty.")
+
     def statistics(self, links: Links | None = None) -> GraphStatistics:
         """Return what `kgrec inspect` shows: counts, relations, literals, degree, problems.
 
         Args:
             links: Which entities are items; where given, how well the graph covers and connects
                 them is looked at too.
+
+        Raises:
+            DataError: The graph is empty, or the links are of another one.
         """
         from kgrec.kg.statistics import graph_statistics
 

@@ -161,8 +161,9 @@ def link(
 
     Raises:
         DataError: The file cannot be read, a column or value is missing, a confidence is not
-            between 0 and 1, or not a single link holds.
+            between 0 and 1, the graph is empty, or not a single link holds.
     """
+    kg.check_not_empty()
     if isinstance(items, AttributeTable):
         items = items.ids
     catalogue = items if isinstance(items, Vocabulary) else _catalogue(items, item)

@@ -98,8 +98,9 @@ def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphSta
         links: Which entities are items; with it, relations say how many of them they touch.
 
     Raises:
-        DataError: The links are of another graph, or there are none.
+        DataError: The graph is empty, or the links are of another one, or there are none.
     """
+    kg.check_not_empty()
     linked = None
     if links is not None:
         linked = np.zeros(kg.num_entities, dtype=bool)

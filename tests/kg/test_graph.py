@@ -259,8 +259,9 @@ def test_from_rdflib_keeps_lexical_forms():
     assert kg.entities.ids == ["_:file0_b0", EX + "a"]
     assert kg.literals.value.to_pylist() == ["007", "Zürich"]
     assert kg.literals.language.to_pylist() == ["", "de-ch"]
-    with pytest.raises(DataError, match="graph is empty"):
-        KnowledgeGraph.from_rdflib(rdflib.Graph())
+    empty = KnowledgeGraph.from_rdflib(rdflib.Graph())
+    assert empty.num_entities == 0
+    assert "graph is empty" in empty.report.notes[0]
 
 
 def test_ill_typed_literals_go_to_rdflib_quietly(caplog):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgrec.errors import DataError
-from kgrec.kg import reading
+from kgrec.kg import parsing
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.namespaces import RDF_LANG_STRING, XSD, XSD_STRING
 
@@ -116,7 +116,7 @@ def test_reads_what_the_parser_reads(tmp_path_factory, triples, escape, batch):
         text = ascii_escaped(text.replace("é", "\\u00E9"))
     path = write(tmp_path_factory.mktemp("read") / "g.nt", text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "_BATCH", batch)  # many batches must merge into the same graph
+        patch.setattr(parsing, "_BATCH", batch)  # many batches must merge into the same graph
         kg = KnowledgeGraph.read(path)
     assert statements_of(kg) == oracle(ox.parse(text, format=ox.RdfFormat.N_TRIPLES))
     assert kg.report.statements == len(triples)
@@ -251,10 +251,6 @@ def test_accepts_and_rejects_what_the_parser_does(tmp_path_factory, lines, ended
         with pytest.raises(DataError, match=rf"g\.nt, line {error.lineno}, column {error.offset}"):
             KnowledgeGraph.read(path)
         return
-    if not quads:
-        with pytest.raises(DataError, match="graph is empty"):
-            KnowledgeGraph.read(path)
-        return
     names: dict[str, str] = {}
     expected = set()
     for quad in quads:
@@ -283,10 +279,10 @@ def test_canonical_lines_take_the_short_way(tmp_path, monkeypatch):
     canonical = '_:x <a:p> "q \\" q"@en .\n<a:s> <a:p> _:x .\n<a:s> <a:p> "1"^^<a:t> .\n'
     path = write(tmp_path / "g.nt", canonical)
     long_way = KnowledgeGraph.read(write(tmp_path / "h.nt", "# \n" + canonical))
-    monkeypatch.setattr(reading, "_read_any", None)
+    monkeypatch.setattr(parsing.Parsing, "_parsed", None)
     short_way = KnowledgeGraph.read(path)
     assert short_way.equals(long_way)
-    monkeypatch.setattr(reading, "_PIECE", 1)
+    monkeypatch.setattr(parsing, "_PIECE", 1)
     assert KnowledgeGraph.read(path).equals(long_way)
 
 
@@ -302,7 +298,7 @@ def test_gzip_is_read_as_plain(tmp_path):
 def test_large_files_are_streamed_to_the_same_graph(tmp_path, monkeypatch, at_once):
     path = write(tmp_path / "g.ttl.gz", gzip.compress(TURTLE.encode()))
     whole = KnowledgeGraph.read(path)
-    monkeypatch.setattr(reading, "_AT_ONCE", at_once)
+    monkeypatch.setattr(parsing, "_AT_ONCE", at_once)
     assert KnowledgeGraph.read(path).equals(whole)
 
 
@@ -339,7 +335,7 @@ def test_relative_iris_need_a_base(tmp_path):
 def test_format_can_be_given(tmp_path):
     path = write(tmp_path / "g.data", "@prefix e: <http://e/> . e:a e:b e:c .")
     assert KnowledgeGraph.read(path, format="ttl").num_triples == 1
-    with pytest.raises(DataError, match=r"\.nt, \.nt\.gz, \.ttl, \.ttl\.gz"):
+    with pytest.raises(DataError, match=r"\.nt, \.nq, \.ttl, .*\.gz, \.bz2, \.zst"):
         KnowledgeGraph.read(path)
     with pytest.raises(DataError, match="Did you mean 'ttl'"):
         KnowledgeGraph.read(path, format="tt")
@@ -358,11 +354,9 @@ BAD = [
     ("g.nt", GOOD + '<http://e/a> <http://e/p> "x" ', r"line 2, .*dot"),
     ("g.nt", b'<http://e/a> <http://e/p> "\xff" .\n', r"g\.nt, line 1, .*UTF-8"),
     ("g.nt", GOOD + "<http://e/a> <http://e/p> <<( <a:a> <a:b> <a:c> )>> .\n", r"triple term"),
-    ("g.nt", "", "graph is empty"),
-    ("g.ttl", "# nothing\n", "graph is empty"),
     ("g.nt.gz", b"no gzip", "gzip file is damaged"),
-    ("g.nt.gz", gzip.compress((GOOD * 99).encode(), mtime=0)[:-20], "gzip file is damaged"),
-    ("g.nt.gz", gzip.compress(GOOD.encode(), mtime=0) + b"more", "gzip file is damaged"),
+    ("g.nt.gz", gzip.compress((GOOD * 99).encode(), mtime=0)[:-20], "file is damaged or cut off"),
+    ("g.nt.gz", gzip.compress(GOOD.encode(), mtime=0) + b"more", "file is damaged or cut off"),
     ("g.nt.gz", gzip.compress((GOOD + "x").encode(), mtime=0), r"g\.nt\.gz, line 2, column 1"),
     ("g.nt", "<http://e/a> <http://e/\x1b[2J> <http://e/b> .\n", r"\\x1b"),
 ]

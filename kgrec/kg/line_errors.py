@@ -1,0 +1,113 @@
+"""Reading N-Triples and N-Quads on behind a mistake: the next statement is on the next line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyoxigraph
+
+from kgrec.errors import DataError
+from kgrec.kg.formats import Format
+from kgrec.kg.nesting import check_triple_terms
+from kgrec.kg.rejects import Rejects
+
+
+def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """Cut pieces behind line ends, so that each holds whole lines.
+
+    Args:
+        pieces: The text, cut anywhere.
+        limit: Most bytes that a line may have.
+
+    Raises:
+        DataError: A line is longer.
+    """
+    begun: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*begun, piece[:end]])
+            begun, length = [], 0
+        begun.append(piece[end:])
+        length += len(begun[-1])
+        if length > limit:
+            raise DataError(
+                f"a line has more than {limit:,} bytes, so that its literal would be larger than "
+                "the limit max_literal allows. If it is meant to be, give a larger one."
+            )
+    if length:
+        yield b"".join(begun)
+
+
+def valid_lines(
+    pieces: Iterator[bytes], format: Format, name: str, rejects: Rejects
+) -> Iterator[bytes]:
+    """Leave out the lines that are not valid.
+
+    Args:
+        pieces: Whole lines.
+        format: N-Triples or N-Quads.
+        name: The file, for the list of rejects.
+        rejects: Gets each line that is left out.
+    """
+    number = 1
+    for piece in pieces:
+        if _mistake(piece, format) is None:
+            number += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+            yield piece
+            continue
+        lines = piece.splitlines(keepends=True)
+        kept = []
+        for begin, end, error in _parts(lines, 0, len(lines), format):
+            if error is None:
+                kept += lines[begin:end]
+            else:
+                rejects.add(
+                    name,
+                    number + begin,
+                    error.offset,
+                    reason_of(error),
+                    lines[begin].rstrip(b"\r\n"),
+                )
+        number += len(lines)
+        yield b"".join(kept)
+
+
+def reason_of(error: SyntaxError) -> str:
+    """Return what a parser says is wrong, without the place, which it says apart from that."""
+    text = str(error.msg)
+    if text.startswith("Parser error"):
+        text = text.partition(": ")[2] or text
+    head, _, tail = text.rpartition(" (line ")
+    return head if head and tail.rstrip(")").isdigit() else text
+
+
+def _parts(
+    lines: Sequence[bytes], begin: int, end: int, format: Format
+) -> Iterator[tuple[int, int, SyntaxError | None]]:
+    """Divide lines into runs that are valid and single ones that are not."""
+    error = _mistake(b"".join(lines[begin:end]), format)
+    if error is None or end - begin == 1:
+        yield begin, end, error
+        return
+    middle = (begin + end) // 2
+    yield from _parts(lines, begin, middle, format)
+    yield from _parts(lines, middle, end, format)
+
+
+def _mistake(text: bytes, format: Format) -> SyntaxError | None:
+    """Return the first mistake in some lines, or None."""
+    try:
+        check_triple_terms(text)
+        quads = pyoxigraph.parse(text, format=format.parser)
+        if b"<<" not in text:
+            for _ in quads:
+                pass
+        elif any(isinstance(quad.object, pyoxigraph.Triple) for quad in quads):
+            return SyntaxError("a triple term (RDF 1.2), for which a graph has no place")
+    except SyntaxError as error:
+        return error
+    except DataError as error:
+        return SyntaxError(str(error))
+    return None

@@ -1,0 +1,55 @@
+"""How deeply a document is nested: what a parser that calls itself may not survive."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+
+from kgrec.errors import DataError
+
+MAX_DEPTH: Final = 256
+"""Levels that a document may have; data is hardly ever nested ten levels deep."""
+
+_JSON_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_TRIPLE_TERM: Final = b"<<("
+# What a triple term cannot begin in: strings, long or short, IRIs, and comments.
+_TURTLE_TEXT: Final = re.compile(
+    rb"\\."  # an escape in a local name
+    rb'|"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""'
+    rb"|'''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+'''"
+    rb'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
+    rb"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'"
+    rb"|<[^<>\s\"]*+>|\#[^\n]*+",
+    re.DOTALL,
+)
+
+
+def check_json(text: bytes) -> None:
+    """Refuse JSON that is nested too deeply.
+
+    Raises:
+        DataError: It has more than `MAX_DEPTH` levels.
+    """
+    plain = np.frombuffer(_JSON_STRING.sub(b"", text), dtype=np.uint8)
+    opens = (plain == ord("[")) | (plain == ord("{"))
+    closes = (plain == ord("]")) | (plain == ord("}"))
+    steps = opens.astype(np.int8) - closes.astype(np.int8)
+    if int(np.cumsum(steps, dtype=np.int64).max(initial=0)) > MAX_DEPTH:
+        raise DataError(f"the JSON is nested more than {MAX_DEPTH} levels deep.")
+
+
+def check_triple_terms(text: bytes) -> None:
+    """Refuse text of the Turtle family in which triple terms (RDF 1.2) are nested too deeply.
+
+    Raises:
+        DataError: It has more than `MAX_DEPTH` levels of them.
+    """
+    if text.count(_TRIPLE_TERM) <= MAX_DEPTH:
+        return
+    if _TURTLE_TEXT.sub(b"", text).count(_TRIPLE_TERM) > MAX_DEPTH:
+        raise DataError(
+            f"the text has more than {MAX_DEPTH} triple terms (RDF 1.2), for which a graph has no "
+            "place."
+        )

@@ -1,0 +1,218 @@
+"""From the bytes of one file to statements as columns, by way of pyoxigraph."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow.compute as pc
+import pyoxigraph
+
+from kgrec.errors import DataError, printable
+from kgrec.kg import jsonld
+from kgrec.kg.formats import Format
+from kgrec.kg.layout import Layout, lay_out, lay_out_if_canonical
+from kgrec.kg.line_errors import valid_lines, whole_lines
+from kgrec.kg.nesting import check_triple_terms
+from kgrec.kg.ntriples import BlankNodes, UnusualTermError, columns
+from kgrec.kg.opening import PieceReader
+from kgrec.kg.rdfxml import SafeXml
+from kgrec.kg.read_config import ReadConfig
+from kgrec.kg.rejects import Rejects
+from kgrec.kg.statements import Statements
+
+_BATCH: Final = 1 << 15  # statements
+_PIECE: Final = 1 << 22  # bytes
+_AT_ONCE: Final = 1 << 26  # bytes
+_LINE_ROOM: Final = 1 << 16  # bytes that a line may have beside its literal
+
+
+@dataclass
+class Parsing:
+    """The reading of one file.
+
+    Attributes:
+        name: The file.
+        format: Its syntax.
+        config: Settings.
+        nodes: Names its blank nodes.
+        rejects: Gets what is left out as not valid.
+        loader: Gives remote contexts of JSON-LD.
+        graphs: Names of the graphs met, if `config` chooses among them.
+        other_graphs: Number of statements left out as of other graphs.
+        line: The line where the parser is, where it does not say so itself.
+    """
+
+    name: str
+    format: Format
+    config: ReadConfig
+    nodes: BlankNodes
+    rejects: Rejects
+    loader: jsonld.Loader | None = None
+    graphs: set[str] = field(default_factory=set)
+    other_graphs: int = 0
+    line: Callable[[], int | None] = lambda: None
+
+    def statements(self, pieces: Iterator[bytes]) -> list[Statements]:
+        """Return the statements in batches.
+
+        Args:
+            pieces: The text, decompressed.
+
+        Raises:
+            SyntaxError: It is not valid.
+            DataError: It is not what a graph can hold, or goes beyond a limit.
+        """
+        if self.format.name in ("nt", "nq"):
+            found = self._lines(pieces)
+        elif self.format.name == "rdf":
+            found = self._xml(pieces)
+        elif self.format.name == "jsonld":
+            found = self._json(pieces)
+        else:
+            found = self._parsed(_at_once(self._without_deep_terms(pieces)))
+        for batch in found:
+            self._check_literals(batch)
+        return found
+
+    def _lines(self, pieces: Iterator[bytes]) -> list[Statements]:
+        lines = whole_lines(pieces, self.config.max_literal + _LINE_ROOM)
+        if self.config.on_error == "skip":
+            lines = valid_lines(lines, self.format, self.name, self.rejects)
+        content = _at_once(_checked(lines))
+        found = None
+        if self.format.name == "nt" and self._wants(""):
+            found = _canonical(content, self.nodes)
+        return self._parsed(content) if found is None else found
+
+    def _xml(self, pieces: Iterator[bytes]) -> list[Statements]:
+        document = SafeXml(pieces)
+        self.line = lambda: document.line
+        return self._parsed(PieceReader(document.lines()))
+
+    def _json(self, pieces: Iterator[bytes]) -> list[Statements]:
+        base = self.config.base_iri
+        text = jsonld.prepared(b"".join(pieces), base, self.loader)
+        found = self._parsed(text, base or jsonld.RELATIVE_BASE)
+        if base is None:
+            _refuse_relative(found)
+        return found
+
+    def _parsed(self, content: Any, base_iri: str | None = None) -> list[Statements]:
+        """Read any syntax by way of canonical N-Triples."""
+        base = None if self.format.name in ("nt", "nq") else base_iri or self.config.base_iri
+        parser = pyoxigraph.parse(content, format=self.format.parser, base_iri=base)
+        return self.batches(parser)
+
+    def batches(self, quads: Iterable[pyoxigraph.Quad]) -> list[Statements]:
+        """Return quads in batches, without those of graphs that are not asked for."""
+        found: list[Statements] = []
+        given = iter(quads)
+        while some := list(itertools.islice(given, _BATCH)):
+            chosen: Iterable[pyoxigraph.Quad] = some
+            if self.config.graphs is not None:
+                chosen = [quad for quad in some if self._wants(graph_name(quad))]
+                self.other_graphs += len(some) - len(chosen)
+            text = pyoxigraph.serialize(
+                (quad.triple for quad in chosen), format=pyoxigraph.RdfFormat.N_TRIPLES
+            )
+            if text:
+                found.append(columns(lay_out(text), self.nodes))
+        return found
+
+    def _wants(self, graph: str) -> bool:
+        if self.config.graphs is None:
+            return True
+        self.graphs.add(graph)
+        return graph in self.config.graphs
+
+    def _without_deep_terms(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        begun = b""
+        for piece in pieces:
+            # What stands at the seam of two pieces is looked at with both.
+            check_triple_terms(begun + piece)
+            begun = (begun + piece)[-_PIECE:]
+            yield piece
+
+    def _check_literals(self, batch: Statements) -> None:
+        longest = pc.max(pc.binary_length(batch.literals.value)).as_py() or 0
+        if longest > self.config.max_literal:
+            raise DataError(
+                f"a literal has {longest:,} bytes, and {self.config.max_literal:,} is the limit "
+                "max_literal. If it is meant to be that long, give a larger one."
+            )
+
+
+def graph_name(quad: pyoxigraph.Quad) -> str:
+    """Return the name of a quad's graph: an IRI, "_:" and a label, or "" for the default graph."""
+    graph = quad.graph_name
+    if isinstance(graph, pyoxigraph.DefaultGraph):
+        return ""
+    return graph.value if isinstance(graph, pyoxigraph.NamedNode) else str(graph)
+
+
+def _canonical(content: Any, nodes: BlankNodes) -> list[Statements] | None:
+    """Read N-Triples that are laid out as canonical ones already; None if they are not.
+
+    Most are, since programs write them. Then parsing only has to find out whether they are valid.
+    """
+    if not isinstance(content, bytes):
+        return None
+    layouts: list[Layout] = []
+    for text in _cut(content):
+        layout = lay_out_if_canonical(text)
+        if layout is None:
+            return None
+        layouts.append(layout)
+    parser = pyoxigraph.parse(content, format=pyoxigraph.RdfFormat.N_TRIPLES)
+    if sum(1 for _ in parser) != sum(map(len, layouts)):
+        return None
+    try:
+        return [columns(layout, nodes) for layout in layouts]
+    except UnusualTermError:
+        return None
+
+
+def _cut(content: bytes) -> Iterator[bytes]:
+    """Cut text behind newlines into pieces that fit into the processor's cache."""
+    begin = 0
+    while begin < len(content):
+        newline = content.find(b"\n", begin + _PIECE)
+        end = newline + 1 if newline >= 0 else len(content)
+        yield content[begin:end]
+        begin = end
+
+
+def _checked(lines: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in lines:
+        check_triple_terms(piece)
+        yield piece
+
+
+def _at_once(pieces: Iterator[bytes]) -> Any:
+    """Return the whole text if it is small, else a file to read it from.
+
+    The parser is faster on bytes than on a file, which keeps the memory of large ones low.
+    """
+    begun: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        begun.append(piece)
+        length += len(piece)
+        if length >= _AT_ONCE:
+            return PieceReader(itertools.chain(begun, pieces))
+    return b"".join(begun)
+
+
+def _refuse_relative(batches: Collection[Statements]) -> None:
+    for batch in batches:
+        for column in (batch.terms, batch.predicates, batch.literals.datatype.dictionary):
+            relative = column.filter(pc.starts_with(column, jsonld.RELATIVE_BASE[:-11]))
+            if len(relative):
+                shown = relative[0].as_py().removeprefix(jsonld.RELATIVE_BASE)
+                raise DataError(
+                    f"the relative IRI {printable(shown)!r} has nothing to be relative to: give "
+                    "base_iri=."
+                )

@@ -1,0 +1,89 @@
+"""Settings of reading RDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kgrec.errors import ConfigError, did_you_mean, printable
+
+
+class ReadConfig(BaseModel):
+    """How RDF is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: str | None = Field(
+        default=None,
+        description="nt, nq, ttl, trig, rdf or jsonld, or a media type such as text/turtle; "
+        "None: by the extension.",
+    )
+    base_iri: str | None = Field(
+        default=None,
+        description="What relative IRIs are relative to; None: a relative IRI is an error.",
+    )
+    graphs: tuple[str, ...] | None = Field(
+        default=None,
+        description="IRIs of the named graphs to read, '' for the default graph; None: all.",
+    )
+    on_error: Literal["raise", "skip"] = Field(
+        default="raise",
+        description="skip: leave out statements that are not valid, and count them. Only N-Triples "
+        "and N-Quads can be read on behind a mistake; in other syntaxes it is an error still.",
+    )
+    rejects: Path | None = Field(
+        default=None,
+        description="File to write what was left out to, as JSON Lines with file, line, column, "
+        "reason and text.",
+    )
+    max_bytes: int = Field(
+        default=64 << 30, gt=0, description="Most bytes that a file may have, decompressed."
+    )
+    max_ratio: int = Field(
+        default=250,
+        gt=0,
+        description="How many times as large a file of more than 64 MiB may be, decompressed, as "
+        "it is compressed. RDF of real data stays below 50.",
+    )
+    max_literal: int = Field(
+        default=64 << 20, gt=0, description="Most bytes that a literal may have, in UTF-8."
+    )
+
+
+class ReadSettings(TypedDict, total=False):
+    """The fields of `ReadConfig` as keyword arguments."""
+
+    format: str | None
+    base_iri: str | None
+    graphs: tuple[str, ...] | list[str] | None
+    on_error: Literal["raise", "skip"]
+    rejects: str | Path | None
+    max_bytes: int
+    max_ratio: int
+    max_literal: int
+
+
+def make_read_config(config: ReadConfig | None, settings: ReadSettings) -> ReadConfig:
+    """Return `config`, or the defaults, with single settings replaced.
+
+    Raises:
+        ConfigError: A setting is unknown or has a value that it cannot have.
+    """
+    given = (config or ReadConfig()).model_dump() | settings
+    if isinstance(given["graphs"], str):
+        raise ConfigError("graphs must be a list of IRIs, found a string.")
+    try:
+        return ReadConfig.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError("Reading: " + "; ".join(map(_explained, error.errors()))) from error
+
+
+def _explained(error: object) -> str:
+    assert isinstance(error, dict)
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        hint = did_you_mean(key, ReadConfig.model_fields)
+        return f"there is no setting {printable(key)!r}.{hint}"
+    return f"{printable(key)}: {error['msg']}, found {printable(repr(error.get('input')), 60)}"
