@@ -25,7 +25,7 @@ _BY_SUFFIX: Final = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
 _FREE_OF_RATIO: Final = 1 << 26  # bytes that any file may grow to
 _BOM: Final = b"\xef\xbb\xbf"
 
-UNREADABLE: Final[tuple[type[Exception], ...]] = (
+UNREADABLE: Final[tuple[Any, ...]] = (
     EOFError,
     zlib.error,
     igzip_lib.IsalError,
