@@ -37,8 +37,10 @@ class Server:
     address: str = ""
 
 
-def answer(server, query):
-    solutions = json.loads(server.store.query(query).serialize(format=ox.QueryResultsFormat.JSON))
+def answer(server, query, graphs=()):
+    default_graph = [ox.NamedNode(graph) for graph in graphs] or None
+    found = server.store.query(query, default_graph=default_graph)
+    solutions = json.loads(found.serialize(format=ox.QueryResultsFormat.JSON))
     rows = solutions["results"]["bindings"]
     if server.row_limit is not None:
         del rows[server.row_limit :]
@@ -56,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server.state
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         query = parse_qs(body)["query"][0]
+        self.graphs = parse_qs(body).get("default-graph-uri", ())
         server.queries.append(query)
         server.headers.append(dict(self.headers))
         server.times.append(time.monotonic())
@@ -67,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def respond(self, server, query, fault):
         if fault is None:
-            return self.send(200, answer(server, query))
+            return self.send(200, answer(server, query, self.graphs))
         if isinstance(fault, int):
             return self.send(fault, b"no", "text/plain")
         kind, *rest = fault if isinstance(fault, tuple) else (fault,)
@@ -75,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send(rest[0], b"not\x1b[31m now", "text/plain", rest[1])
         if kind == "body":  # ("body", bytes, content type)
             return self.send(200, rest[0], *rest[1:])
-        whole = answer(server, query)
+        whole = answer(server, query, self.graphs)
         if kind == "cut":  # the connection breaks in the middle of the body
             self.send_response(200)
             self.send_header("Content-Type", JSON)

@@ -151,7 +151,8 @@ class Client:
         self._sleep(seconds)
 
     def _try(self, query: str) -> list[Binding]:
-        body = urlencode({"query": query}).encode()
+        graphs = [("default-graph-uri", iri) for iri in self.config.default_graph]
+        body = urlencode([("query", query), *graphs]).encode()
         url = self.config.endpoint
         for _ in range(_MOST_REDIRECTS + 1):
             response = self._send(url, body)

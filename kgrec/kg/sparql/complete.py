@@ -30,6 +30,8 @@ class Source:
     def __init__(self, client: Client, cache: AnswerCache) -> None:
         self.config = client.config
         self._client = client
+        # Part of what an answer is an answer to.
+        self._where = " ".join([client.config.endpoint, *client.config.default_graph])
         self._cache = cache
         self._rows = client.config.rows  # less where the endpoint turns out to give no more
         self._last_cut = -1
@@ -67,8 +69,7 @@ class Source:
         self, query: str, is_whole: Callable[[list[Binding]], bool], divisible: bool
     ) -> list[Binding] | None:
         """Return the rows; None if they are not all there, or have to be asked for in parts."""
-        address = self.config.endpoint
-        stored = self._cache.get(address, query)
+        stored = self._cache.get(self._where, query)
         if stored is None or (stored.bindings is not None and not is_whole(stored.bindings)):
             try:
                 rows = self._client.ask(query, divisible=divisible)
@@ -78,7 +79,7 @@ class Source:
                     raise
                 stored = Stored(None)
             if stored.bindings is not None or divisible:
-                self._cache.put(address, query, stored)
+                self._cache.put(self._where, query, stored)
         if stored.bindings is None:
             self._learn(stored.rows)
         return stored.bindings
@@ -159,8 +160,7 @@ class Source:
     def _pages(self, pattern: Pattern, entity: str, count: int) -> list[Binding]:
         wanted = min(count, self.config.max_edges)
         whole = queries.page_query(pattern, entity, wanted, 0)
-        address = self.config.endpoint
-        stored = self._cache.get(address, whole)
+        stored = self._cache.get(self._where, whole)
         if stored is not None and stored.bindings is not None:
             return stored.bindings
         found: list[Binding] = []
@@ -181,7 +181,7 @@ class Source:
                 self._check_changed(pattern, entity, len(found), wanted)
                 break
             found += page
-        self._cache.put(address, whole, Stored(found))
+        self._cache.put(self._where, whole, Stored(found))
         return found
 
     def _check_changed(self, pattern: Pattern, entity: str, found: int, wanted: int) -> None:

@@ -25,6 +25,9 @@ class SparqlConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     endpoint: str = Field(description="http or https address that takes queries by POST.")
+    default_graph: tuple[str, ...] = Field(
+        default=(), description="IRIs of the graphs to look at; empty: what the endpoint offers."
+    )
     prefixes: dict[str, str] = Field(
         default={"rdf": RDF, "rdfs": RDFS, "skos": SKOS},
         description="Prefix → namespace, for short names of properties.",
@@ -53,6 +56,11 @@ class SparqlConfig(BaseModel):
         default=None,
         description="IRI of the relation from the entity that describes a property to the "
         "property; None: the property is described itself.",
+    )
+    id_template: str = Field(
+        default="{}",
+        description="How an id is written there, with {} for the id: `tt{}` for MovieLens' numbers "
+        "of IMDb, or `http://dbpedia.org/resource/{}`.",
     )
     identifier_forms: Literal["exact", "isbn"] = Field(
         default="exact",
@@ -124,6 +132,20 @@ class SparqlConfig(BaseModel):
             raise ValueError("expected printable ASCII characters")
         return value
 
+    @field_validator("id_template")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        if value.count("{}") != 1:
+            raise ValueError("expected a text with {} once, in the place of the id")
+        return value
+
+    @field_validator("default_graph")
+    @classmethod
+    def _graphs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for iri in value:
+            pyoxigraph.NamedNode(iri)  # a ValueError says what is wrong with it
+        return value
+
     @field_validator("languages")
     @classmethod
     def _tags(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -131,6 +153,14 @@ class SparqlConfig(BaseModel):
             if not _LANGUAGE.fullmatch(tag):
                 raise ValueError(f"{printable(repr(tag))} is no language tag such as 'en'")
         return value
+
+    def written(self, id: str) -> str:
+        """Return an id as the endpoint has it.
+
+        >>> SparqlConfig(endpoint="http://ex.org/", id_template="tt{}").written("0113277")
+        'tt0113277'
+        """
+        return self.id_template.replace("{}", id)
 
     def property_iri(self, name: str) -> str:
         """Return the IRI that the name of a property stands for.
@@ -183,6 +213,7 @@ Useful identifiers: P345 IMDb, P4947 TMDB film, P212 ISBN-13, P957 ISBN-10, P434
 
 DBPEDIA: Final = SparqlConfig(
     endpoint="https://dbpedia.org/sparql",
+    default_graph=("http://dbpedia.org",),
     prefixes={
         "dbr": "http://dbpedia.org/resource/",
         "dbo": DBO,

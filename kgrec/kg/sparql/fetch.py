@@ -111,32 +111,16 @@ def fetch_graph(
     answers = AnswerCache(cache, config.max_bytes)
     source = Source(client, answers)
     tell = progress or _ignore
-
-    def looked_up(done: int) -> None:
-        tell("Looking up ids", done, len(distinct))
-
-    if properties:
-        iris = _iris(config, properties, "property")
-        resolved = by_identifier(source, distinct, iris, looked_up)
-    else:
-        resolved = by_iri(source, distinct, looked_up)
+    resolved = _resolve(source, distinct, properties, tell)
     _check_found(config, distinct, resolved, properties)
     found = _Found(values=list(resolved.statements))
     found.relations.update(statement[1] for statement in resolved.statements)
     if resolved.bad_iris:
         found.bad_terms["an identifier's entity whose IRI is not valid"] = resolved.bad_iris
     frontiers = _walk(source, found, resolved, hops, (wanted, unwanted), tell)
-    report = SparqlReport(
-        endpoint=config.endpoint,
-        ids=len(distinct),
-        not_found=_not_found(distinct, resolved),
-        invalid=resolved.invalid,
-        ambiguous={id: iris for id, iris in resolved.entities.items() if len(iris) > 1},
+    report = replace(
+        _report(config, distinct, resolved, found),
         entities=frontiers,
-        statements=len(found.edges) + len(found.values),
-        beyond=tuple(found.beyond),
-        blank_nodes=found.blank_nodes,
-        bad_terms=dict(found.bad_terms),
         requests=client.traffic.requests,
         repeated=client.traffic.repeated,
         cached=answers.hits,
@@ -153,6 +137,17 @@ def fetch_with_warning(
     if problems:
         warnings.warn("; ".join(problems), stacklevel=3)
     return fetched
+
+
+def _resolve(
+    source: Source, ids: Sequence[str], properties: Sequence[str], progress: Progress
+) -> Resolved:
+    def looked_up(done: int) -> None:
+        progress("Looking up ids", done, len(ids))
+
+    if not properties:
+        return by_iri(source, ids, looked_up)
+    return by_identifier(source, ids, _iris(source.config, properties, "property"), looked_up)
 
 
 def _walk(
@@ -297,13 +292,26 @@ def _check_found(
     how = f"as a value of {', '.join(properties)}" if properties else "as an IRI"
     raise DataError(
         f"{printable(config.endpoint)} has none of {len(ids)} ids {printable(how)}; the first is "
-        f"{printable(ids[0])!r}.{' ' + reason if reason else ''}"
+        f"{printable(config.written(ids[0]))!r}.{' ' + reason if reason else ''}"
         + ("" if properties else " Name the property whose value an id is, if ids are no IRIs.")
     )
 
 
-def _not_found(ids: Sequence[str], resolved: Resolved) -> tuple[str, ...]:
-    return tuple(id for id in ids if id not in resolved.entities and id not in resolved.invalid)
+def _report(
+    config: SparqlConfig, ids: Sequence[str], resolved: Resolved, found: _Found
+) -> SparqlReport:
+    missing = [id for id in ids if id not in resolved.entities and id not in resolved.invalid]
+    return SparqlReport(
+        endpoint=config.endpoint,
+        ids=len(ids),
+        not_found=tuple(missing),
+        invalid=resolved.invalid,
+        ambiguous={id: iris for id, iris in resolved.entities.items() if len(iris) > 1},
+        statements=len(found.edges) + len(found.values),
+        beyond=tuple(found.beyond),
+        blank_nodes=found.blank_nodes,
+        bad_terms=dict(found.bad_terms),
+    )
 
 
 def _links(ids: Sequence[str], resolved: Resolved) -> pd.DataFrame:

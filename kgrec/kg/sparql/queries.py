@@ -1,8 +1,9 @@
 """The queries. Every one can be checked for completeness by the number of its rows.
 
 Servers cut answers off without a word (Virtuoso at 10,000 rows, others by time). So entities are
-counted first, each giving exactly one row through OPTIONAL, and then what the counts promise is
-asked for.
+counted first, each giving exactly one row, and then what the counts promise is asked for. That row
+comes from a UNION with the entities alone: OPTIONAL behind VALUES says the same, and not every
+engine understands it.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ ANYTHING: Final = (Pattern("s", "?s ?p ?o ."), Pattern("o", "?s ?p ?o ."))
 
 def count_query(pattern: Pattern, entities: Sequence[str]) -> str:
     """Return the query of ?key and ?n, one row per entity, of no statements too."""
-    key = f"?{pattern.key}"
+    values = f"VALUES ?{pattern.key} {{ {_iris(entities)} }}"
     return (
-        f"SELECT {key} (COUNT(?p) AS ?n) WHERE {{ VALUES {key} {{ {_iris(entities)} }} "
-        f"OPTIONAL {{ {pattern.body} }} }} GROUP BY {key}"
+        f"SELECT ?{pattern.key} (COUNT(?p) AS ?n) WHERE {{ {{ {values} {pattern.body} }} "
+        f"UNION {{ {values} }} }} GROUP BY ?{pattern.key}"
     )
 
 
@@ -97,9 +98,11 @@ def rows_query(pattern: Pattern, entities: Sequence[str]) -> str:
 
 def page_query(pattern: Pattern, entity: str, limit: int, offset: int) -> str:
     """Return the query of some of the statements of one entity, in the server's order of terms."""
-    end = "?o" if pattern.key == "s" else "?s"
-    # SPARQL leaves the order of "a"@en and "a"@de open; pages need one.
-    order = f"?p {end} STR({end}) LANG({end}) STR(DATATYPE({end}))"
+    order = "?p ?s"
+    if pattern.key == "s":
+        # SPARQL leaves the order of "a"@en and "a"@de, of 1 and 1.0 open; pages need one.
+        parts = ("STR(?o)", "LANG(?o)", "STR(DATATYPE(?o))")
+        order = " ".join(["?p ?o", *(f'COALESCE({part}, "")' for part in parts)])
     page = f" ORDER BY {order} LIMIT {limit} OFFSET {offset}"
     return rows_query(pattern, [entity]) + page
 
@@ -110,10 +113,11 @@ def identifier_query(config: SparqlConfig, property: str, values: Sequence[str])
     One row per value, of those that no entity has too. The IRIs are separated by blanks.
     """
     texts = " ".join(literal_text(value, config.identifier_datatype) for value in values)
+    values = f"VALUES ?id {{ {texts} }}"
     return (
-        f'SELECT ?id (COUNT(?s) AS ?n) (GROUP_CONCAT(STR(?s); SEPARATOR=" ") AS ?iris) WHERE {{ '
-        f"VALUES ?id {{ {texts} }} "
-        f"OPTIONAL {{ ?s {iri_text(property)} ?id . FILTER(isIRI(?s)) }} }} GROUP BY ?id"
+        'SELECT ?id (COUNT(?s) AS ?n) (GROUP_CONCAT(?iri; SEPARATOR=" ") AS ?iris) WHERE { '
+        f"{{ {values} ?s {iri_text(property)} ?id . FILTER(isIRI(?s)) BIND(STR(?s) AS ?iri) }} "
+        f'UNION {{ {values} BIND("" AS ?iri) }} }} GROUP BY ?id'
     )
 
 

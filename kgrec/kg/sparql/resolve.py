@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,8 +31,8 @@ class Resolved:
         bad_iris: Number of entities whose IRI is not valid.
     """
 
-    entities: dict[str, tuple[str, ...]]
-    invalid: dict[str, str] = field(default_factory=dict)
+    entities: Mapping[str, tuple[str, ...]]
+    invalid: Mapping[str, str] = field(default_factory=dict)
     statements: tuple[LiteralStatement, ...] = ()
     bad_iris: int = 0
 
@@ -45,12 +45,14 @@ def by_iri(source: Source, ids: Sequence[str], progress: Callable[[int], None]) 
         ids: Distinct ids.
         progress: Is told how many ids are looked up.
     """
-    valid, invalid = _checked(ids, check_iri)
-    found: dict[str, tuple[str, ...]] = {}
-    for pattern in queries.ANYTHING[: 1 if source.config.direction == "out" else 2]:
-        missing = sorted(set(valid) - set(found))
+    config = source.config
+    valid, invalid = _checked(config, ids, check_iri)
+    there: set[str] = set()
+    for pattern in queries.ANYTHING[: 1 if config.direction == "out" else 2]:
+        missing = sorted({config.written(id) for id in valid} - there)
         for counts in source.counts(pattern, missing, progress):
-            found |= {iri: (iri,) for iri, count in counts.items() if count}
+            there |= {iri for iri, count in counts.items() if count}
+    found = {id: (config.written(id),) for id in valid if config.written(id) in there}
     return Resolved(found, invalid)
 
 
@@ -66,7 +68,7 @@ def by_identifier(
         progress: Is told how many ids are looked up.
     """
     config = source.config
-    valid, invalid = _checked(ids, literal_text)
+    valid, invalid = _checked(config, ids, literal_text)
     forms = {id: _forms(config, id) for id in valid}
     batches = _batches(sorted(valid), forms, config.batch_size)
     entities: dict[str, set[str]] = {}
@@ -94,13 +96,13 @@ def by_identifier(
 
 
 def _checked(
-    ids: Sequence[str], check: Callable[[str], object]
+    config: SparqlConfig, ids: Sequence[str], check: Callable[[str], object]
 ) -> tuple[list[str], dict[str, str]]:
     valid: list[str] = []
     invalid: dict[str, str] = {}
     for id in ids:
         try:
-            check(id)
+            check(config.written(id))
         except DataError as error:
             invalid[id] = str(error)
         else:
@@ -109,7 +111,8 @@ def _checked(
 
 
 def _forms(config: SparqlConfig, id: str) -> list[str]:
-    return isbn_forms(id) if config.identifier_forms == "isbn" else [id]
+    written = config.written(id)
+    return isbn_forms(written) if config.identifier_forms == "isbn" else [written]
 
 
 def _batches(ids: Sequence[str], forms: dict[str, list[str]], size: int) -> list[list[str]]:

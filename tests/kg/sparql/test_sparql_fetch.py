@@ -175,6 +175,31 @@ def test_books_by_isbn_however_it_is_written(fetch, server):
     assert fetched.report.not_found == ("9780306406158",)  # a wrong check digit is no other book
 
 
+def test_ids_that_are_written_differently_there(fetch):
+    numbers = [id.removeprefix("tt") for id in SOME]
+    fetched = fetch([*numbers, "1"], id_template="tt{}")
+    assert fetched.kg.equals(fetch(SOME).kg)
+    assert fetched.links["item_id"].tolist() == numbers
+    assert fetched.report.not_found == ("1",)
+    by_iri = fetch([*STARTS, "x y"], property=None, id_template=EX + "{}")
+    assert by_iri.kg.equals(fetched.kg)
+    assert by_iri.links[["item_id", "iri"]].values.tolist() == [[one, EX + one] for one in STARTS]
+    assert set(by_iri.report.invalid) == {"x y"}
+    with pytest.raises(ConfigError, match="once, in the place of the id"):
+        fetch(id_template="tt")
+
+
+def test_named_graphs(fetch, server, tmp_path):
+    graph = node("graph")
+    server.store.add(ox.Quad(node("film03"), node("in"), node("there"), graph))
+    server.store.add(ox.Quad(node("film03"), node(IMDB), ox.Literal("tt0000003"), graph))
+    default = fetch(["tt0000003"], cache=tmp_path)
+    named = fetch(["tt0000003"], cache=tmp_path, default_graph=[EX + "graph"])
+    assert EX + "there" not in default.kg.entities
+    assert named.kg.num_triples == 1
+    assert EX + "there" in named.kg.entities
+
+
 def test_a_datatype_of_identifiers(fetch, server):
     number = ox.Literal("7", datatype=node(XSD + "integer"))
     server.store.add(ox.Quad(node("film03"), node("number"), number))
