@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ def print_json(value: Any) -> None:
 def _escaped(match: re.Match[str]) -> str:
     char = match.group()
     return char if char.isprintable() else json.dumps(char)[1:-1]
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print plain lines on stdout, control characters escaped."""
+    for line in lines:
+        sys.stdout.write(printable(line, 2000) + "\n")
 
 
 def make_console(*, stderr: bool = False) -> Console:

@@ -44,6 +44,15 @@ LABEL_RELATIONS: Final = (
 )
 """Where a name is looked for, the first of them that an entity has."""
 
+ALTERNATIVE_LABEL_RELATIONS: Final = (
+    SKOS + "altLabel",
+    "http://schema.org/alternateName",
+    "https://schema.org/alternateName",
+    DCTERMS + "alternative",
+    DBO + "originalTitle",
+)
+"""Where further names are looked for, to find an entity by one."""
+
 DESCRIPTION_RELATIONS: Final = (
     DBO + "abstract",
     "http://schema.org/description",

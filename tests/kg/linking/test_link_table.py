@@ -13,7 +13,7 @@ from kgrec.errors import DataError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import link
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "movielens-dbpedia"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "movielens-dbpedia"
 KG = KnowledgeGraph.from_triples(
     [("ex:heat", "ex:by", "ex:mann"), ("ex:alien", "ex:by", "ex:scott"), ("ex:up", "ex:by", "ex:d")]
 )

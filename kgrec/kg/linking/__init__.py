@@ -1,0 +1,16 @@
+"""Links from catalogue items to graph entities: stated, or found with a confidence."""
+
+from kgrec.kg.linking.config import LinkConfig
+from kgrec.kg.linking.linker import link
+from kgrec.kg.linking.links import LinkReport, Links
+from kgrec.kg.linking.review import Candidate, write_links, write_review
+
+__all__ = [
+    "Candidate",
+    "LinkConfig",
+    "LinkReport",
+    "Links",
+    "link",
+    "write_links",
+    "write_review",
+]

@@ -1,0 +1,244 @@
+"""Titles as keys: two titles that differ in spelling conventions alone have the same key.
+
+Everything works on whole Arrow columns, so that a million labels take seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_LONGEST = 400  # characters of a title that are looked at; a longer one is no title
+_YEAR = r"(?:1[5-9]\d\d|20\d\d)"
+_ARTICLES = (
+    "the|a|an|le|la|les|l'|un|une|des|der|die|das|ein|eine|el|los|las|una|il|lo|gli|i|uno|o|os|as|"
+    "um|uma|de|het|een|den|det|en|et|ett"
+)
+_MOVED = rf"(?i)^(.+?),\s+({_ARTICLES})$"
+_LEADING = r"^(?P<article>the|a|an|le|la|les|un|une|der|die|das|el|los|las|il|lo|gli) (?P<rest>.+)$"
+_LETTERS = {
+    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i",
+}  # fmt: skip
+_UNITS = [
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_ROMAN = [
+    "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv",
+    "xvi", "xvii", "xviii", "xix", "xx",
+]  # fmt: skip
+_ORDINALS = [
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
+    "eighteenth", "nineteenth", "twentieth",
+]  # fmt: skip
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+_SHORT = {
+    "blvd": "boulevard", "dr": "doctor", "mr": "mister", "mt": "mount", "pt": "part",
+    "st": "saint", "vol": "volume", "vs": "versus",
+}  # fmt: skip
+_WORDS = {
+    **{word: str(place) for place, word in enumerate(_UNITS, 1)},
+    **{word: str(10 * place) for place, word in enumerate(_TENS, 2)},
+    **{word: str(place) for place, word in enumerate(_ROMAN, 2)},
+    **{word: f"{place}{_ENDINGS.get(place, 'th')}" for place, word in enumerate(_ORDINALS, 1)},
+    **_SHORT,
+}
+_KNOWN = re.compile(
+    rf"\b(?:({'|'.join(_TENS)}) ({'|'.join(_UNITS[:9])})|({'|'.join(_WORDS)})|(i))\b"
+)
+_SOME_KNOWN = rf"\b(?:i|{'|'.join(_WORDS)})\b"
+_BEFORE_ONE = ("part ", "pt ", "episode ", "chapter ", "volume ", "vol ")
+
+
+def clean(texts: Any) -> Any:
+    """Return titles in lower case, without accents, punctuation and doubled blanks.
+
+    Args:
+        texts: Arrow string array of shape (n,).
+
+    Returns:
+        Arrow `large_string` of shape (n,).
+
+    >>> clean(pa.array(["Amélie & Co.: L'Été", "E.T. the Extra-Terrestrial"])).to_pylist()
+    ['amelie and co lete', 'et the extra terrestrial']
+    """
+    texts = pc.utf8_slice_codeunits(texts.cast(pa.large_string()), 0, _LONGEST)
+    texts = _where(texts, pc.invert(pc.string_is_ascii(texts)), _plain_letters)
+    texts = pc.utf8_lower(texts)
+    texts = pc.replace_substring(texts, "&", " and ")
+    texts = pc.replace_substring_regex(texts, r"['’‘`´ʼ]", "")
+    texts = pc.replace_substring_regex(texts, r"\b(\pL)[.*]", r"\1")
+    texts = pc.replace_substring_regex(texts, r"[^\pL\pN\pM]+", " ")
+    return pc.utf8_trim_whitespace(texts)
+
+
+def loosen(cleaned: Any) -> Any:
+    """Return cleaned titles without leading article and blanks, with all numerals as digits.
+
+    >>> loosen(pa.array(["the twelve monkeys", "rocky iv", "thirty two films"])).to_pylist()
+    ['12monkeys', 'rocky4', '32films']
+    """
+    texts = pc.replace_substring_regex(digits(cleaned), _LEADING, r"\2")
+    return pc.replace_substring(texts, " ", "")
+
+
+def article_of(cleaned: Any) -> Any:
+    """Return the article in front of cleaned titles, null where there is none."""
+    return pc.struct_field(pc.extract_regex(cleaned.cast(pa.large_string()), _LEADING), 0)
+
+
+def digits(cleaned: Any) -> Any:
+    """Return cleaned titles with numerals, Roman ones and words, as digits, short words in full.
+
+    Single letters count as Roman numerals but for "i", which does behind "part" and the like.
+
+    >>> digits(pa.array(["the godfather part i", "i robot", "malcolm x"])).to_pylist()
+    ['the godfather part 1', 'i robot', 'malcolm 10']
+    """
+    cleaned = cleaned.cast(pa.large_string())
+    return _where(
+        cleaned,
+        pc.match_substring_regex(cleaned, _SOME_KNOWN),
+        lambda part: pa.array(
+            [_KNOWN.sub(_as_digits, text) for text in part.to_pylist()], type=pa.large_string()
+        ),
+    )
+
+
+def years_in(texts: Any) -> Any:
+    """Return the first year from 1500 to 2099 in each text, Arrow int64 of shape (n,), or null.
+
+    >>> years_in(pa.array(["Heat (1995 film)", "the 1990s", "no. 19955"])).to_pylist()
+    [1995, None, None]
+    """
+    texts = texts.cast(pa.large_string())
+    found = pc.struct_field(
+        pc.extract_regex(texts, rf"(?:^|[^\pL\pN])(?P<y>{_YEAR})(?:[^\pL\pN]|$)"), 0
+    )
+    return found.cast(pa.int64())
+
+
+def title_keys(texts: Any, *, common: int = 2) -> pd.DataFrame:
+    """Return all keys under which titles can be found.
+
+    A title is cut into what stands before brackets at its end ("main"), what stands in them
+    ("alternative", unless it begins with a small letter, holds a year or stands behind `common`
+    titles or more: then it tells namesakes apart), and the parts around a colon or dash ("part").
+    An article at the end moves to the front.
+
+    Args:
+        texts: Arrow string array of shape (n,).
+        common: How often a bracket has to occur to be no title.
+
+    Returns:
+        The columns row (int64), kind (main, alternative or part), clean and key (text); no key is
+        empty, and no row has a key twice.
+    """
+    texts = pc.utf8_slice_codeunits(texts.cast(pa.large_string()), 0, _LONGEST)
+    texts = pc.utf8_trim_whitespace(texts)
+    rows = np.arange(len(texts))
+    main, brackets = _peel(texts, rows)
+    whole = np.unique(brackets["row"])
+    parts = [
+        _kind("main", rows, main),
+        _kind("main", whole, texts.take(pa.array(whole))),
+        _kind("alternative", *_alternatives(brackets, common)),
+        *(_kind("part", *found) for found in _around_colon(main, rows)),
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table = table[table["key"] != ""]
+    # "main" stands before the others, and the first of equals stays.
+    return table.drop_duplicates(["row", "key"]).sort_values("row", kind="stable")
+
+
+def arrow_text(column: pd.Series[Any]) -> Any:
+    """Return a column of text as one Arrow `large_string` array."""
+    array = pa.array(column, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array.cast(pa.large_string())
+
+
+def _peel(texts: Any, rows: Any) -> tuple[Any, pd.DataFrame]:
+    """Return texts without up to three brackets at their end, and these (row, text)."""
+    found = []
+    main = texts
+    for _ in range(3):
+        parts = pc.extract_regex(main, r"^(?P<main>.*\S)\s*[\(\[](?P<inside>[^()\[\]]*)[\)\]]$")
+        has = np.asarray(pc.is_valid(parts))
+        if not has.any():
+            break
+        chosen = parts.filter(pa.array(has))
+        before, inside = pc.struct_field(chosen, 0), pc.struct_field(chosen, 1)
+        found.append(pd.DataFrame({"row": rows[has], "text": inside.to_pylist()}, dtype=object))
+        main = pc.replace_with_mask(main, pa.array(has), before.cast(main.type))
+    columns = pd.DataFrame({"row": [], "text": []}, dtype=object)
+    brackets = pd.concat([columns, *found], ignore_index=True)
+    return main, brackets.astype({"row": np.int64})
+
+
+def _alternatives(brackets: pd.DataFrame, common: int) -> tuple[Any, Any]:
+    text = brackets["text"].astype(str)
+    text = text.str.replace(r"(?i)^(?:a\.?\s?k\.?\s?a\.?|also known as|or)[\s:]+", "", regex=True)
+    keep = ~text.str.contains(rf"\b{_YEAR}\b", regex=True).to_numpy(bool)
+    keep &= (text.str.len() >= 3).to_numpy() & ~text.str[:1].str.islower().to_numpy(bool)
+    keep &= text.groupby(text).transform("size").to_numpy(np.int64) < common
+    return brackets["row"].to_numpy(np.int64)[keep], pa.array(
+        text[keep].tolist(), type=pa.large_string()
+    )
+
+
+def _around_colon(main: Any, rows: Any) -> list[tuple[Any, Any]]:
+    moved = pc.replace_substring_regex(main, _MOVED, r"\2 \1")
+    parts = pc.extract_regex(moved, r"^(?P<a>.{3,}?)(?:\s*:\s+|\s+[-–—]\s+)(?P<b>.{4,})$")
+    has = np.asarray(pc.is_valid(parts))
+    chosen = parts.filter(pa.array(has))
+    return [(rows[has], pc.struct_field(chosen, side)) for side in (0, 1)]
+
+
+def _kind(kind: str, rows: Any, texts: Any) -> pd.DataFrame:
+    moved = pc.replace_substring_regex(texts, _MOVED, r"\2 \1")
+    moved = pc.replace_substring_regex(moved, r"(?i)^l' ", "l'")
+    cleaned = clean(moved)
+    return pd.DataFrame(
+        {
+            "row": np.asarray(rows, dtype=np.int64),
+            "kind": kind,
+            "clean": cleaned.to_pandas(),
+            "key": loosen(cleaned).to_pandas(),
+        }
+    )
+
+
+def _as_digits(match: re.Match[str]) -> str:
+    tens, unit, word, _ = match.groups()
+    if tens:
+        return str(int(_WORDS[tens]) + int(_WORDS[unit]))
+    if word:
+        return _WORDS[word]
+    return "1" if match.string[: match.start()].endswith(_BEFORE_ONE) else "i"
+
+
+def _plain_letters(texts: Any) -> Any:
+    # Twice: some capitals only come apart when they are small.
+    for _ in range(2):
+        texts = pc.utf8_lower(pc.utf8_normalize(texts, form="NFKD"))
+    texts = pc.replace_substring_regex(texts, r"[\x{0300}-\x{036f}]", "")
+    for letter, plain in _LETTERS.items():
+        texts = pc.replace_substring(texts, letter, plain)
+    return texts
+
+
+def _where(texts: Any, mask: Any, function: Callable[[Any], Any]) -> Any:
+    """Return texts with `function` applied to those of `mask`: it may be slow, and few need it."""
+    if not pc.any(mask).as_py():
+        return texts
+    return pc.replace_with_mask(texts, mask, function(texts.filter(mask)).cast(texts.type))
