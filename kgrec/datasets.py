@@ -195,7 +195,8 @@ def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
     split = split.over(user_ids, catalogue)
     kg, links = _graph(config, root, mapped), None
     if kg is not None:
-        table, columns = linked, {"item": "item_id", "iri": "iri"}
+        columns: dict[str, Any] = {"item": "item_id", "iri": "iri"}
+        table = linked
         if config.links is not None:
             columns = {"item": config.item, "iri": config.iri}
             table = read_table(root / config.links, columns=[config.item, config.iri], what="links")
