@@ -48,21 +48,36 @@ def inspect(
     links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
     item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
+    shapes: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of SHACL shapes to validate the graph against; may be repeated."),
+    ] = None,
+    shapes_limit: Annotated[
+        float, typer.Option(help="Seconds after which the validation is given up.")
+    ] = 600,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a knowledge graph: counts, relations, literals, how items are connected,
-    a sample, and what looks suspicious.
+    """Show what is in a graph, how items are connected, and what looks suspicious.
+
+    With --shapes, the exit code is 1 if the graph does not conform.
     """
     from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.shapes import validate
     from kgrec.report import print_json
     from kgrec.report_graph import link_items, show_statistics
+    from kgrec.report_shapes import show_shapes
 
     kg = KnowledgeGraph.read(list(paths))
     found = kg.statistics(link_items(kg, items, links, item_column, iri_column))
+    valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))
     else:
         show_statistics(found)
+        if valid:
+            show_shapes(valid)
+    if valid and not valid.conforms:
+        raise typer.Exit(1)
 
 
 @app.command()

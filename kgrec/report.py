@@ -210,3 +210,12 @@ def draw_curve(curve: Sequence[Mapping[str, float]], config: Config, path: Path)
 def safe(text: str, limit: int = 200) -> str:
     """Return text from a file so that neither rich nor the terminal takes it for a command."""
     return escape(printable(text, limit))
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "property", "properties"), counted(2000, "item")
+    ('1 property', '2,000 items')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"

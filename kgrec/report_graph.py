@@ -20,7 +20,7 @@ from kgrec.kg.linking import Links, link
 from kgrec.kg.namespaces import PREFIXES
 from kgrec.kg.relation_statistics import PropertyStatistics
 from kgrec.kg.statistics import GraphStatistics
-from kgrec.report import make_console, make_table, safe
+from kgrec.report import counted, make_console, make_table, safe
 
 _ROWS: Final = 25
 """Rows of a table on a terminal; the rest is counted. Elsewhere, all are printed."""
@@ -86,8 +86,8 @@ def _show_size(found: GraphStatistics, console: Console) -> None:
     _say(
         console,
         f"{found.entities:,} entities{blank}, {found.triples:,} triples between them with "
-        f"{_counted(len(found.relations), 'relation')}, {found.literals:,} literals with "
-        f"{_counted(len(found.properties), 'property', 'properties')}.",
+        f"{counted(len(found.relations), 'relation')}, {found.literals:,} literals with "
+        f"{counted(len(found.properties), 'property', 'properties')}.",
     )
     sizes = ", ".join(f"{size:,}" for size in found.component_sizes[1:4])
     if found.components == 1:
@@ -154,11 +154,11 @@ def _show_types(found: GraphStatistics, console: Console) -> None:
          "have one", found.types),
         ("hub", "degree", "Entities with the most triples", found.hubs),
     )  # fmt: skip
-    for name, counted, heading, rows in headings:
+    for name, measure, heading, rows in headings:
         if not rows:
             continue
         _heading(console, heading)
-        table = _table(console, name, [counted], ["IRI"])
+        table = _table(console, name, [measure], ["IRI"])
         for label, iri, count in rows[: _limit(console)]:
             _row(table, console, label, [f"{count:,}"], iri)
         _print(console, table, len(rows), f"{name}s")
@@ -177,11 +177,11 @@ def item_sentences(items: ItemStatistics) -> list[str]:
     """Return how well a graph covers and connects the items of a catalogue, in sentences."""
     low, median, high = items.triples
     near = [
-        f"within {_counted(hops, 'hop')} of {_share(part)}" for hops, part in items.within.items()
+        f"within {counted(hops, 'hop')} of {_share(part)}" for hops, part in items.within.items()
     ]
     said = [
         f"{items.linked:,} of {items.num_items:,} items ({_share(items.linked / items.num_items)}) "
-        f"are linked, to {_counted(items.entities, 'entity', 'entities')}.",
+        f"are linked, to {counted(items.entities, 'entity', 'entities')}.",
         f"Types aside, the median of their triples is {median:,.0f} ({low:,} to {high:,}).",
         f"Another item is {', '.join(near)} (2 hops: a neighbour in common).",
     ]
@@ -287,7 +287,3 @@ def _share(share: float) -> str:
 
 def _of_items(found: GraphStatistics) -> str:
     return ", and of the linked items" if found.items else ""
-
-
-def _counted(number: int, one: str, several: str = "") -> str:
-    return f"{number:,} {one if number == 1 else several or one + 's'}"

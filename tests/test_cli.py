@@ -175,6 +175,42 @@ def test_inspect(ok, project, tmp_path):
     assert both["triples"] == 67
 
 
+def test_inspect_with_items_and_links(ok, kgrec, project, tmp_path):
+    folder = project.parent
+    arguments = ("inspect", folder / "graph.ttl", "--links", folder / "links.csv")
+    text = ok(*arguments, "--items", folder / "items.csv")
+    assert "21 of 23 items (91.3%) are linked" in text
+    found = json.loads(ok(*arguments, "--json"))["items"]
+    assert found["linked"] == found["num_items"]
+    code, _, err = kgrec(*arguments, "--iri-column", "irri")
+    assert code == 2
+    assert "Did you mean 'iri'?" in err
+
+
+def test_inspect_with_shapes(ok, kgrec, project, tmp_path):
+    graph, shapes = project.parent / "graph.ttl", tmp_path / "shapes.ttl"
+    head = f"@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix e: <{EX}> .\n"
+    shape = "e:S sh:targetSubjectsOf e:director ; sh:property e:D ."
+    shapes.write_text(head + shape + "e:D sh:path e:director ; sh:minCount 1 .")
+    assert "The graph conforms to the shapes (1 shape with" in ok(
+        "inspect", graph, "--shapes", shapes
+    )
+    shapes.write_text(
+        head + shape + 'e:D sh:path e:director ; sh:minCount 9 ; sh:message "\x1b[31m[bold]few" .'
+    )
+    code, out, _ = kgrec("inspect", graph, "--shapes", shapes)
+    assert code == 1
+    assert "The graph does not conform" in out
+    assert f"Violation: {EX}director: minCount 9 ({EX}D)" in out
+    assert r"\x1b[31m[bold]few" in out
+    assert "\x1b" not in out
+    code, out, _ = kgrec("inspect", graph, "--shapes", shapes, "--json")
+    assert code == 1
+    report = json.loads(out)["shapes"]
+    assert not report["conforms"]
+    assert report["results"][0]["count"] == report["focus_nodes"] > 9
+
+
 def commands(run, item="x0"):
     return [
         ("recommend", run, "--user", "u00", "-k", 23),

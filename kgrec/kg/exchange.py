@@ -145,7 +145,7 @@ def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:
         raise DataError(
             "The graph holds literals with a base direction (RDF 1.2), which rdflib does not know."
         )
-    with _quiet_rdflib():
+    with quiet_rdflib():
         entities = [
             rdflib.BNode(id[len(_BLANK) :]) if id.startswith(_BLANK) else rdflib.URIRef(id)
             for id in kg.entities.ids
@@ -185,7 +185,7 @@ def _rdflib_literals(table: Literals) -> Iterator[rdflib.Literal]:
 
 
 @contextmanager
-def _quiet_rdflib() -> Iterator[None]:
+def quiet_rdflib() -> Iterator[None]:
     """Keep rdflib from complaining about every id that is no IRI and every ill-typed literal.
 
     It logs a traceback for each, with the text as it is. `KnowledgeGraph.statistics` reports
