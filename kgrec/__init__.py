@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from kgrec.data.vocabulary import Vocabulary
     from kgrec.datasets import Dataset, read_dataset
     from kgrec.evaluation.evaluate import Evaluation
-    from kgrec.graph.build import GraphConfig, build_graph
+    from kgrec.graph.build import build_graph
+    from kgrec.graph.choices import GraphConfig
     from kgrec.kg.combine import merge_graphs
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.linking import Links, link
@@ -48,7 +49,7 @@ _HOME = {
     "AttributeTable": "kgrec.data.attribute_table",
     "EmbeddingCache": "kgrec.text.cache",
     "Evaluation": "kgrec.evaluation.evaluate",
-    "GraphConfig": "kgrec.graph.build",
+    "GraphConfig": "kgrec.graph.choices",
     "Interactions": "kgrec.data.interactions",
     "ItemKNN": "kgrec.models.item_knn",
     "ItemKNNConfig": "kgrec.models.item_knn",

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.graph.build import GraphConfig
+from kgrec.graph.choices import GraphConfig
 from kgrec.kg.mapping import TableMapping
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
 from kgrec.models.item_knn import ItemKNNConfig

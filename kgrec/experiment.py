@@ -14,6 +14,7 @@ from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, RunError, did_you_mean
 from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
 from kgrec.evaluation.trec import write_trec
+from kgrec.graph.build import forward_types
 from kgrec.report import Reporter, draw_curve
 from kgrec.runs import load_run, make_model, make_recommender, save_run, write_json
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
@@ -88,7 +89,7 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
 def describe(graph: Any) -> str:
     """Return the size of a graph in words, with what was left out of it."""
     nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
-    edges = sum(graph[kind].edge_index.shape[1] for kind in graph.edge_types) // 2
+    edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
     left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
     return f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
 

@@ -18,8 +18,10 @@ from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.evaluate import evaluate as evaluate_model
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
-from kgrec.graph.build import GraphConfig, build_graph
+from kgrec.graph.build import build_graph
+from kgrec.graph.choices import GraphConfig, choose
 from kgrec.graph.node_names import NodeNames
+from kgrec.graph.numeric import NumberScales
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
 from kgrec.models.base import Callback, FloatArray, IntArray, Model, TrainingData
@@ -126,6 +128,7 @@ class Recommender:
         *,
         candidates: IntArray | None = None,
         features: dict[str, FloatArray] | None = None,
+        scales: NumberScales | None = None,
     ) -> None:
         """Do all that `fit` does before training.
 
@@ -134,6 +137,7 @@ class Recommender:
             valid: As for `fit`.
             candidates: As for `fit`.
             features: Text vectors by node type, when they are known already.
+            scales: How numbers are normalised, when that is known already.
         """
         catalogue = self._catalogue(train, valid)
         users = train.users if self.users is None else train.users.union(self.users.ids)
@@ -143,7 +147,13 @@ class Recommender:
         valid = None if valid is None else valid.over(users, catalogue)
         self.links = None if self.links is None else self.links.over(catalogue)
         self.graph = build_graph(
-            train, self.kg, self.links, items=self.items, users=self.users, config=self.graph_config
+            train,
+            self.kg,
+            self.links,
+            items=self.items,
+            users=self.users,
+            config=self.graph_config,
+            scales=scales,
         )
         self._attach_text(features)
         self.known = (train,) if valid is None else (train, valid)
@@ -288,8 +298,14 @@ class Recommender:
         """Labels of all nodes of the graph, safe to print."""
         if self._names is None:
             languages = ("en", "") if self.text_config is None else self.text_config.languages
+            kg, links = self._chosen()
             self._names = NodeNames.of(
-                self.graph, kg=self.kg, links=self.links, items=self.items, languages=languages
+                self.graph,
+                kg=kg,
+                links=links,
+                items=self.items,
+                languages=languages,
+                label_relations=self.graph_config.label_relations,
             )
         return self._names
 
@@ -326,14 +342,24 @@ class Recommender:
 
     def _texts(self) -> dict[str, list[str]]:
         assert self.text_config is not None
+        kg, links = self._chosen()
         return node_texts(
             self.graph,
-            self.kg,
-            self.links,
+            kg,
+            links,
             self.items,
             languages=self.text_config.languages,
             entities=self.text_config.entities,
+            label_relations=self.graph_config.label_relations,
+            description_relations=self.graph_config.description_relations,
         )
+
+    def _chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
+        """Return what of the knowledge graph is used, and the links to it."""
+        if self.kg is None or self.links is None:
+            return None, None
+        chosen = choose(self.kg, self.links, self.graph_config)
+        return chosen.kg, chosen.links
 
     def _encoded(self, texts: dict[str, list[str]]) -> dict[str, FloatArray]:
         assert self.encoder is not None

@@ -7,6 +7,7 @@ log.txt              what was read, linked and trained
 curve.json, curve.png the validation curve
 weights.safetensors  what was learned
 features.safetensors text vectors by node type
+numbers.json         how numbers, dates and durations were normalised
 data/                interactions, catalogue, tables, links (Parquet), graph (Parquet + JSON)
 checkpoint.safetensors where training stands, for --resume
 """
@@ -35,8 +36,9 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.splits import PARTS, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets import Dataset
-from kgrec.errors import ConfigError, RunError
+from kgrec.errors import ConfigError, DataError, RunError, printable
 from kgrec.evaluation.files import write_atomically
+from kgrec.graph.numeric import NumberScales
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import LinkReport, Links
 from kgrec.models.base import Model
@@ -164,6 +166,7 @@ def save_run(
         if "text" in recommender.graph[kind]
     }
     save_tensors(folder / "features.safetensors", features, {})
+    write_json(folder / "numbers.json", recommender.graph.scales.to_list())
     write_atomically(folder / "config.yaml", [dump_config(config)])
     write_json(folder / "about.json", about(config.seed))
     write_json(folder / "metrics.json", metrics)
@@ -225,12 +228,22 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
             split.train,
             split.valid if len(split.valid) else None,
             features={kind: value.numpy() for kind, value in features.items()},
+            scales=_load_scales(folder / "numbers.json"),
         )
         arrays = {name: value.numpy() for name, value in state.items()}
         recommender.model.load_state(arrays, recommender.data)
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     return recommender, config, split
+
+
+def _load_scales(path: Path) -> NumberScales:
+    try:
+        return NumberScales.from_list(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
+    except (OSError, ValueError, RecursionError, DataError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
 def save(recommender: Recommender, folder: str | Path) -> None:

@@ -247,7 +247,8 @@ def test_an_unknown_part(fails, run_folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["config.yaml", "weights.safetensors", "features.safetensors", "data/interactions.parquet",
+    ["config.yaml", "weights.safetensors", "features.safetensors", "numbers.json",
+     "data/interactions.parquet",
      "data/items.parquet", "data/item_table.parquet", "data/links.parquet",
      "data/graph/triples.parquet", "data/graph/manifest.json"],
 )  # fmt: skip

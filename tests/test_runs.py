@@ -24,6 +24,7 @@ NEEDED = [
     "config.yaml",
     "weights.safetensors",
     "features.safetensors",
+    "numbers.json",
     "data/interactions.parquet",
     "data/users.parquet",
     "data/items.parquet",

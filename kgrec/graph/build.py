@@ -8,38 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError, did_you_mean
+from kgrec.errors import DataError
+from kgrec.graph.choices import GraphConfig as GraphConfig
+from kgrec.graph.choices import choose, type_of
 from kgrec.graph.names import is_reserved, short_names
-from kgrec.graph.numeric import literal_numbers, standardised
+from kgrec.graph.numeric import (
+    GRAPH,
+    TABLE,
+    Key,
+    NumberScales,
+    literal_columns,
+    table_columns,
+)
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
+from kgrec.kg.namespaces import RDF_TYPE
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 IntArray = npt.NDArray[np.int64]
 INTERACTS = ("user", "interacts", "item")
-
-
-class GraphConfig(BaseModel):
-    """What of the knowledge graph becomes nodes and edges."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min_degree: int = Field(
-        default=2,
-        ge=1,
-        description="Entities and attribute values that touch fewer distinct nodes are left out, "
-        "once: with one neighbour they connect nothing. How many stands in the graph's report.",
-    )
-    drop_relations: tuple[str, ...] = Field(
-        default=(), description="IRIs of relations that do not become edges."
-    )
 
 
 @dataclass
@@ -57,6 +49,10 @@ class _Draft:
 
     sizes: dict[str, int]
     edges: dict[tuple[str, str, str], _Edges] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
+    kg_row: dict[str, IntArray] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def add(self, kind: tuple[str, str, str], source: IntArray, target: IntArray, iri: str) -> None:
         if len(source):
@@ -99,20 +95,23 @@ def build_graph(
     items: AttributeTable | None = None,
     users: AttributeTable | None = None,
     config: GraphConfig | None = None,
+    scales: NumberScales | None = None,
 ) -> HeteroData:
     """Build the user–item–attribute graph from the training interactions alone.
 
-    Node types are `user`, `item`, `entity` and one for each categorical column, `item_<column>`
-    or `user_<column>`. A linked item takes over the edges of its entity, and two items on one
-    entity each do; entities without an item stay `entity` nodes. Every relation is one edge type
-    for each pair of node types that it joins, with its inverse beside it as `rev_<relation>`.
+    Node types are `user`, `item`, `entity`, `entity_<type>` where entities are split by type, and
+    one for each categorical column, `item_<column>` or `user_<column>`. A linked item takes over
+    the edges of its entity, and two items on one entity each do; entities without an item stay
+    nodes. Every relation is one edge type for each pair of node types that it joins, with its
+    inverse beside it as `rev_<relation>`.
 
-    Each node type has `num_nodes` and `node_id` (list of ids); `entity` also has `kg_row`, the
-    rows in `kg.entities` (int64). Each edge type has `edge_index` (int64 of shape (2, E), source
-    and destination rows) and `iri`. Numeric columns of the item table and numbers and dates of
-    the linked entities become `data["item"].numeric` (float32 of shape (num_items, f),
-    standardised, 0 where missing) with `numeric_names`. `data.report` (a dict) counts the
-    nodes that were left out.
+    Each node type has `num_nodes` and `node_id` (list of ids); those of entities also have
+    `kg_row`, the rows in `kg.entities` (int64). Each edge type has `edge_index` (int64 of shape
+    (2, E), source and destination rows) and `iri`. Numeric columns of the item table and
+    literals of the linked entities that measure something become `data["item"].numeric` (float32
+    of shape (num_items, f)) with `numeric_names`. `data.scales` (`NumberScales`) is how they were
+    normalised, `data.report` (a dict by node type) counts the nodes that were left out, and
+    `data.choices` (a dict by setting) what the settings left out or merged.
 
     Args:
         train: The interactions that may be seen; their vocabularies fix the user and item rows.
@@ -121,121 +120,159 @@ def build_graph(
         items: The item table, over any vocabulary whose ids `train.items` holds.
         users: The user table, likewise.
         config: Settings.
+        scales: How numbers are normalised; None: learnt here, from the items of `train`.
 
     Raises:
         DataError: `kg` is given without `links`, or the links are over another vocabulary.
-        ConfigError: `drop_relations` names a relation that the graph does not have.
+        ConfigError: A setting names a relation or type that the graph does not have.
     """
     config = config or GraphConfig()
     draft = _Draft({"user": train.num_users, "item": train.num_items})
     draft.add(INTERACTS, train.user, train.item, "")
-    ids: dict[str, Any] = {"user": train.users.ids, "item": train.items.ids}
-    report: dict[str, Any] = {}
+    draft.ids |= {"user": train.users.ids, "item": train.items.ids}
     for kind, table, vocabulary in (("item", items, train.items), ("user", users, train.users)):
         if table is not None:
-            _add_categories(draft, ids, kind, table.over(vocabulary))
-    kg_row = np.zeros(0, dtype=np.int64)
+            _add_categories(draft, kind, table.over(vocabulary))
     if kg is not None:
         if links is None:
             raise DataError("A knowledge graph was given without links from items to entities.")
         if links.items != train.items:
             raise DataError("links and train must share the item vocabulary; relink over it.")
+        chosen = choose(kg, links, config)
+        kg, links = chosen.kg, chosen.links
+        draft.choices = dict(chosen.report)
         _add_relations(draft, kg, links, config)
-        kg_row = np.arange(len(kg.entities), dtype=np.int64)
+    linked = np.zeros(0, dtype=np.int64) if links is None else links.entity
     for kind in list(draft.sizes):
-        if kind in ("user", "item"):
-            continue
-        keep = draft.num_neighbours(kind) >= config.min_degree
-        taken = links.entity if kind == "entity" and links is not None else np.zeros(0, int)
-        report[kind] = {
-            "kept": int(keep.sum()),
-            "left_out_below_min_degree": int((~keep).sum()) - len(np.unique(taken)),
-            "taken_over_by_items": len(np.unique(taken)),
-        }
-        draft.restrict(kind, keep)
-        if kind == "entity":
-            kg_row = kg_row[keep]
-        else:
-            ids[kind] = [value for value, stays in zip(ids[kind], keep, strict=True) if stays]
+        if kind not in ("user", "item"):
+            _leave_out(draft, kind, config.min_degree, linked)
     if kg is not None:
-        ids["entity"] = kg.entities.take(kg_row)
-    numbers = dict(items.over(train.items).numbers) if items is not None else {}
-    if kg is not None and links is not None:
-        numbers |= literal_numbers(kg, links)
-    return _assemble(draft, ids, kg_row, report, numbers)
+        draft.ids |= {kind: kg.entities.take(row) for kind, row in draft.kg_row.items()}
+    columns = table_columns(items.over(train.items).numbers) if items is not None else {}
+    if kg is not None and links is not None and config.numbers:
+        found, unread = literal_columns(kg, links)
+        draft.choices["numbers"] = {"unreadable_literals": unread}
+        columns |= found
+    if scales is None:
+        scales = _learnt(columns, train, links, config)
+    return _assemble(draft, scales, scales.features(columns, train.num_items), config)
 
 
-def _add_categories(draft: _Draft, ids: dict[str, Any], kind: str, table: AttributeTable) -> None:
+def _learnt(
+    columns: Mapping[Key, npt.NDArray[np.float64]],
+    train: Interactions,
+    links: Links | None,
+    config: GraphConfig,
+) -> NumberScales:
+    trained, linked = (np.zeros(train.num_items, dtype=bool) for _ in range(2))
+    trained[train.item] = True
+    linked[[] if links is None else links.item] = True
+    described = {TABLE: np.ones(train.num_items, dtype=bool), GRAPH: linked}
+    return NumberScales.learn(columns, trained, described, config.min_number_share)
+
+
+def _leave_out(draft: _Draft, kind: str, min_degree: int, linked: IntArray) -> None:
+    """Leave out the nodes of a type that touch too few others; of an item's entity, none is one."""
+    keep = draft.num_neighbours(kind) >= min_degree
+    row = draft.kg_row.get(kind)
+    taken = 0 if row is None else int(np.isin(row, linked).sum())
+    draft.report[kind] = {
+        "kept": int(keep.sum()),
+        "left_out_below_min_degree": int((~keep).sum()) - taken,
+        "taken_over_by_items": taken,
+    }
+    draft.restrict(kind, keep)
+    if row is None:
+        ids = draft.ids[kind]
+        draft.ids[kind] = [ids[place] for place in np.flatnonzero(keep).tolist()]
+    else:
+        draft.kg_row[kind] = row[keep]
+
+
+def _add_categories(draft: _Draft, kind: str, table: AttributeTable) -> None:
     for column, category in table.categories.items():
         node = f"{kind}_{column}".replace(".", "_")  # PyTorch's module names have no dots
         draft.sizes[node] = len(category.values)
-        ids[node] = category.values.ids
+        draft.ids[node] = category.values.ids
         name = f"column_{column}" if is_reserved(column) else column
         draft.add((kind, name, node), category.row, category.value, "")
 
 
 def _add_relations(draft: _Draft, kg: KnowledgeGraph, links: Links, config: GraphConfig) -> None:
-    relations: Vocabulary = kg.relations
-    for iri in config.drop_relations:
-        if iri not in relations:
-            raise ConfigError(
-                f"drop_relations names {iri!r}, which is no relation of the graph."
-                + did_you_mean(iri, relations)
-            )
-    dropped = relations.rows(config.drop_relations)
-    draft.sizes["entity"] = len(kg.entities)
-    places = _Places(links, len(kg.entities))
+    places = _Places(kg, links, config)
+    for kind, rows in places.rows.items():
+        draft.sizes[kind], draft.kg_row[kind] = len(rows), rows
+    relations = kg.relations
+    typing = -1 if config.types == "edges" else int(relations.rows([RDF_TYPE], missing="-1")[0])
     names = short_names(relations.ids)
     triples = np.asarray(kg.triples)
     order = np.argsort(triples[:, 1], kind="stable")
     bounds = np.searchsorted(triples[order, 1], np.arange(len(relations) + 1))
     for relation in range(len(relations)):
-        rows = triples[order[bounds[relation] : bounds[relation + 1]]]
-        if not len(rows) or relation in dropped:
+        stated = triples[order[bounds[relation] : bounds[relation + 1]]]
+        if not len(stated) or relation == typing:
             continue
-        for kind, source, target in places.edges(rows[:, 0], rows[:, 2]):
-            draft.add((kind[0], names[relation], kind[1]), source, target, relations.id(relation))
+        iri = relations.id(relation)
+        for ends, source, target in places.edges(stated[:, 0], stated[:, 2]):
+            draft.add((ends[0], names[relation], ends[1]), source, target, iri)
 
 
 class _Places:
-    """Where each entity stands in the graph: as itself, or as one or several items."""
+    """Where each entity stands in the graph: as a node of its type, or as one or several items.
 
-    def __init__(self, links: Links, num_entities: int) -> None:
+    Attributes:
+        rows: Entity rows of the nodes of each type, sorted.
+    """
+
+    def __init__(self, kg: KnowledgeGraph, links: Links, config: GraphConfig) -> None:
         order = np.argsort(links.entity, kind="stable")
         self.item = np.asarray(links.item)[order]
-        self.start = np.searchsorted(np.asarray(links.entity)[order], np.arange(num_entities + 1))
+        self.start = np.searchsorted(
+            np.asarray(links.entity)[order], np.arange(kg.num_entities + 1)
+        )
+        names = {-1: "entity"}
+        kind = np.full(kg.num_entities, -1, dtype=np.int64)
+        if config.types == "nodes":
+            kind, named = type_of(kg, config.min_type_size)
+            names |= named
+        self.names = ["item"]
+        self.kind = np.empty(kg.num_entities, dtype=np.int64)
+        self.place = np.empty(kg.num_entities, dtype=np.int64)
+        self.rows: dict[str, IntArray] = {}
+        for number in sorted(names):
+            rows = np.flatnonzero(kind == number)
+            self.kind[rows], self.place[rows] = len(self.names), np.arange(len(rows))
+            self.rows[names[number]] = rows
+            self.names.append(names[number])
 
     def edges(
         self, subject: npt.NDArray[Any], object_: npt.NDArray[Any]
     ) -> Iterator[tuple[tuple[str, str], IntArray, IntArray]]:
         """Yield ((source type, target type), source rows, target rows) for entity edges."""
-        index, source_item, source = self._expand(subject.astype(np.int64))
-        second, target_item, target = self._expand(object_.astype(np.int64)[index])
-        source_item, source = source_item[second], source[second]
-        for from_item in (True, False):
-            for to_item in (True, False):
-                chosen = (source_item == from_item) & (target_item == to_item)
-                kinds = ("item" if from_item else "entity", "item" if to_item else "entity")
-                yield kinds, source[chosen], target[chosen]
+        index, source_kind, source = self._expand(subject.astype(np.int64))
+        second, target_kind, target = self._expand(object_.astype(np.int64)[index])
+        source_kind, source = source_kind[second], source[second]
+        pair = source_kind * len(self.names) + target_kind
+        for code in np.unique(pair).tolist():
+            chosen = pair == code
+            first, last = divmod(code, len(self.names))
+            yield (self.names[first], self.names[last]), source[chosen], target[chosen]
 
-    def _expand(self, entity: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_], IntArray]:
-        """Repeat each entity once per item on it: (index, whether an item, row of that type)."""
+    def _expand(self, entity: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Repeat each entity once per item on it: (index, number of its type, row of that type)."""
         count = self.start[entity + 1] - self.start[entity]
         repeats = np.maximum(count, 1)
         index = np.repeat(np.arange(len(entity)), repeats)
         within = np.arange(len(index)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
         is_item = np.repeat(count > 0, repeats)
-        row = entity[index].copy()
+        kind = np.where(is_item, 0, self.kind[entity[index]])
+        row = self.place[entity[index]]
         row[is_item] = self.item[(self.start[entity][index] + within)[is_item]]
-        return index, is_item, row
+        return index, kind, row
 
 
 def _assemble(
-    draft: _Draft,
-    ids: dict[str, Any],
-    kg_row: IntArray,
-    report: dict[str, Any],
-    numbers: Mapping[str, npt.NDArray[np.float64]],
+    draft: _Draft, scales: NumberScales, numeric: npt.NDArray[Any], config: GraphConfig
 ) -> HeteroData:
     import torch
     from torch_geometric.data import HeteroData
@@ -243,22 +280,22 @@ def _assemble(
     data = HeteroData()
     for kind, size in draft.sizes.items():
         data[kind].num_nodes = size
-        data[kind].node_id = ids[kind]
-    if "entity" in draft.sizes:
-        data["entity"].kg_row = torch.from_numpy(kg_row)
+        data[kind].node_id = draft.ids[kind]
+        if kind in draft.kg_row:
+            data[kind].kg_row = torch.from_numpy(draft.kg_row[kind])
     for (source, name, target), edges in sorted(draft.edges.items()):
         index = torch.from_numpy(np.stack([edges.source, edges.target]))
-        for edge_type, edge_index in (
-            ((source, name, target), index),
-            ((target, f"rev_{name}", source), index.flip(0).contiguous()),
-        ):
-            data[edge_type].edge_index = edge_index
-            data[edge_type].iri = edges.iri
-    if numbers:
-        columns = [standardised(values) for values in numbers.values()]
-        data["item"].numeric = torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
-        data["item"].numeric_names = list(numbers)
-    data.report = report
+        data[source, name, target].edge_index = index
+        data[source, name, target].iri = edges.iri
+        if config.inverse_relations or (source, name, target) == INTERACTS:
+            data[target, f"rev_{name}", source].edge_index = index.flip(0).contiguous()
+            data[target, f"rev_{name}", source].iri = edges.iri
+    if scales.scales:
+        data["item"].numeric = torch.from_numpy(numeric)
+        data["item"].numeric_names = scales.names()
+    data.scales = scales
+    data.report = draft.report
+    data.choices = draft.choices
     return data
 
 

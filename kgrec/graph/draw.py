@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -242,7 +243,7 @@ def _colours(graph: Any) -> dict[Any, tuple[str, str]]:
             found[key] = ("#F7C66B", "other users") if kind == "users" else _TYPES[kind]
         else:
             colour = _OTHERS[min(len(others), len(_OTHERS) - 1)]
-            words = kind.removeprefix("item_").removeprefix("user_").replace("_", " ")
+            words = re.sub("^(item|user|entity)_", "", kind).replace("_", " ")
             found[key] = others.setdefault(kind, (colour, words))
     return found
 

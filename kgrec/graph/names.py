@@ -16,13 +16,22 @@ def short_names(iris: Sequence[str]) -> list[str]:
     >>> short_names(["http://a/director", "http://a#label", "http://b/label"])
     ['director', 'http://a#label', 'http://b/label']
     """
-    last = [re.split(r"[/#:]", iri.rstrip("/#"))[-1] or iri for iri in iris]
+    last = [local_name(iri) for iri in iris]
     count = Counter(last)
     names = [
         name if count[name] == 1 and not is_reserved(name) else iri
         for name, iri in zip(last, iris, strict=True)
     ]
     return [f"relation_{name}" if is_reserved(name) else name for name in names]
+
+
+def local_name(iri: str) -> str:
+    """Return the last part of an IRI: what stands behind the last slash, hash or colon.
+
+    >>> local_name("http://a/director"), local_name("urn:isbn:1"), local_name("soup")
+    ('director', '1', 'soup')
+    """
+    return re.split(r"[/#:]", iri.rstrip("/#"))[-1] or iri
 
 
 def is_reserved(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from kgrec.errors import DataError, printable
+from kgrec.kg.namespaces import LABEL_RELATIONS
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -46,6 +47,7 @@ class NodeNames:
         links: Links | None = None,
         items: AttributeTable | None = None,
         languages: Sequence[str] = _ENGLISH,
+        label_relations: Sequence[str] = LABEL_RELATIONS,
     ) -> NodeNames:
         """Return names for a graph that `build_graph` made.
 
@@ -59,6 +61,7 @@ class NodeNames:
             links: The links that it was made with.
             items: The item table, over any items.
             languages: Languages of the labels, best first; "" is a label without one.
+            label_relations: IRIs of the properties that give names, best first.
 
         Raises:
             DataError: `graph` was made of another knowledge graph, or over another catalogue than
@@ -72,7 +75,7 @@ class NodeNames:
         of_item = [titles.get(id, "") for id in ids.get("item", ())]
         relations: dict[str, str] = {}
         if kg is not None:
-            labels = kg.labels(languages=languages)
+            labels = kg.labels(languages=languages, relations=label_relations)
             for kind in graph.node_types:
                 if "kg_row" in graph[kind]:
                     rows = kg.entities.rows(graph[kind].node_id, missing="-1")
@@ -81,7 +84,7 @@ class NodeNames:
                     nodes[kind] = [labels[row] for row in rows.tolist()]
             if links is not None:
                 of_item = _with_entity_labels(of_item, links, labels)
-            words = kg.relation_labels(languages)
+            words = kg.relation_labels(languages, label_relations)
             relations = dict(zip(kg.relations.ids, words, strict=True))
         nodes["item"] = of_item
         return cls(nodes, ids, relations)

@@ -1,90 +1,266 @@
-"""Numbers and dates of a knowledge graph as numeric features of items."""
+"""Numbers, dates, truth values and durations of a knowledge graph as features of items."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kgrec.errors import DataError, printable
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
-from kgrec.kg.namespaces import XSD
+from kgrec.kg.quantities import BOOLEAN, DURATION, NUMBER, TIME, literal_kinds, quantities
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Key = tuple[str, str, str]
 
-_NUMBERS = {
-    XSD + name
-    for name in (
-        *("integer", "decimal", "double", "float", "long", "int", "short", "byte"),
-        *("nonNegativeInteger", "positiveInteger", "nonPositiveInteger", "negativeInteger"),
-        *("unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte"),
-    )
-}
-_DATES = {XSD + name for name in ("date", "dateTime", "gYear", "gYearMonth")}
+GRAPH: Final = "graph"
+TABLE: Final = "table"
+_FEWEST: Final = 10  # items that something is learnt from, where there are as many
+_MOST: Final = 5.0  # standard deviations; what lies further out counts as that
+_FAR_OUT: Final = 3.0  # interquartile ranges beyond the quartiles (Tukey, 1977)
+_INFORMATIVE: Final = 0.1  # share of items with, and without, a value
 
 
-def literal_numbers(
-    kg: KnowledgeGraph, links: Links, *, min_share: float = 0.1
-) -> dict[str, FloatArray]:
-    """Return the numeric and date properties of linked items, by the property's IRI.
+@dataclass(frozen=True)
+class NumberScale:
+    """How a property becomes a feature.
 
-    A property becomes a feature where at least `min_share` of the linked items have a number or
-    date for it; of several values of one item the mean counts. A date counts in years, such as
-    1995.5 for the middle of 1995. What cannot be read as a number or date is missing.
+    Attributes:
+        source: "graph" for a property of the linked entities, "table" for an item table's column.
+        property: IRI or column.
+        kind: What it measures: see `kgrec.kg.quantities.kind_of`.
+        name: What the feature is called: the property, and what it measures where it has several.
+        log: Whether the logarithm of the value is taken.
+        centre: What is subtracted then.
+        scale: What the difference is divided by, above 0.
+        indicator: Whether a second feature says that there is no value.
+    """
+
+    source: str
+    property: str
+    kind: str
+    name: str
+    log: bool
+    centre: float
+    scale: float
+    indicator: bool
+
+    def key(self) -> Key:
+        """Return which column it is for."""
+        return self.source, self.property, self.kind
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return the features of values, float64 of shape (n,), at most 5 either way.
+
+        A missing value (NaN) gives 0; so does a value without a logarithm where one is taken.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shown = np.log(values) if self.log else values
+            standard = (shown - self.centre) / self.scale
+        return np.clip(np.where(np.isnan(shown) | np.isneginf(shown), 0.0, standard), -_MOST, _MOST)
+
+
+@dataclass(frozen=True)
+class NumberScales:
+    """The scales of all numeric features, in order: what has been learnt of the numbers.
+
+    Attributes:
+        scales: One for each property and what it measures.
+    """
+
+    scales: tuple[NumberScale, ...] = ()
+
+    @classmethod
+    def learn(
+        cls,
+        columns: Mapping[Key, FloatArray],
+        trained: BoolArray,
+        described: Mapping[str, BoolArray],
+        min_share: float,
+    ) -> Self:
+        """Learn how values are spread.
+
+        From the items with training interactions where at least ten of them have a value,
+        otherwise from all. Values whose logarithms are spread much more evenly, all above 0, are
+        taken as logarithms. Those more than three interquartile ranges outside of the quartiles
+        have no say in mean and standard deviation (Tukey, Exploratory Data Analysis, 1977). That
+        there is no value is a feature too where 10 % of these items, and ten of them, have one, and
+        as many have none.
+
+        Args:
+            columns: Values by property, as `literal_columns` gives them, float64 (num_items,).
+            trained: Which items have training interactions, bool of shape (num_items,).
+            described: By source, which items can have values: for the graph the linked ones, bool
+                of shape (num_items,).
+            min_share: Share of these items that must have a value for a property of the graph to
+                be a feature.
+        """
+        kept: list[tuple[Key, FloatArray, int]] = []
+        for key, values in columns.items():
+            known, of = np.isfinite(values), described[key[0]]
+            if (known & of & trained).sum() >= _FEWEST:
+                of = of & trained
+            seen = values[known & of]
+            size = int(of.sum())
+            if len(seen) and (key[0] == TABLE or len(seen) >= min_share * size):
+                kept.append((key, seen, size - len(seen)))
+        count = Counter(key[:2] for key, _, _ in kept)
+        return cls(
+            tuple(
+                _scale(key, seen, missing, shared=count[key[:2]] > 1) for key, seen, missing in kept
+            )
+        )
+
+    def names(self) -> list[str]:
+        """Return the names of the features, in order."""
+        found = []
+        for scale in self.scales:
+            found += [scale.name, f"{scale.name} missing"] if scale.indicator else [scale.name]
+        return found
+
+    def features(self, columns: Mapping[Key, FloatArray], num_items: int) -> npt.NDArray[Any]:
+        """Return the features, float32 of shape (num_items, len(names())).
+
+        A column that is not there is missing everywhere.
+        """
+        none = np.full(num_items, np.nan)
+        found = []
+        for scale in self.scales:
+            values = columns.get(scale.key(), none)
+            found.append(scale(values))
+            if scale.indicator:
+                found.append(np.isnan(values).astype(np.float64))
+        return np.stack(found, axis=1).astype(np.float32) if found else np.zeros((num_items, 0))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the scales as what JSON can hold."""
+        return [asdict(scale) for scale in self.scales]
+
+    @classmethod
+    def from_list(cls, entries: Any) -> Self:
+        """Return the scales that `to_list` gave.
+
+        Raises:
+            DataError: An entry is not what `to_list` gives.
+        """
+        if not isinstance(entries, list):
+            raise DataError("expected a list of scales of numbers.")
+        return cls(tuple(_checked(entry) for entry in entries))
+
+
+def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, FloatArray], int]:
+    """Return what the literals of linked items measure, by property and kind.
+
+    Of several values of one item the mean counts. A property whose literals are of several kinds
+    or units is a column for each.
 
     Args:
         kg: The graph.
         links: Which item is which entity.
-        min_share: Share of the linked items.
 
     Returns:
-        float64 of shape (num_items,) for each property, NaN where an item has none.
+        float64 of shape (num_items,) for each column, NaN where an item has no value; and how
+        many literals of these datatypes could not be read.
     """
-    datatype = kg.literals.datatype
-    names = datatype.dictionary.to_pylist()
-    wanted = np.array([name in _NUMBERS or name in _DATES for name in names], dtype=bool)
-    entities = np.unique(links.entity)
-    codes = np.asarray(datatype.indices)
-    rows = np.flatnonzero(wanted[codes] & np.isin(kg.literals.subject, entities))
-    if not len(rows):
-        return {}
+    kinds = literal_kinds(kg.literals.datatype)
+    codes = np.asarray(kg.literals.datatype.indices)
+    linked = np.zeros(kg.num_entities, dtype=bool)
+    linked[links.entity] = True
+    wanted = np.array([kind is not None for kind in kinds], dtype=bool)
+    rows = np.flatnonzero(wanted[codes] & linked[kg.literals.subject]) if len(codes) else codes
     found = kg.literals.take(rows)
-    value = _as_numbers(found.value.to_pylist(), [names[code] for code in codes[rows]])
-    frame = pd.DataFrame({"entity": found.subject, "relation": found.relation, "value": value})
-    frame = frame[np.isfinite(frame["value"])]
-    means = frame.groupby(["relation", "entity"])["value"].mean()
-    result = {}
-    for relation in sorted(set(means.index.get_level_values(0))):
-        of_entity = means.loc[relation].reindex(links.entity).to_numpy(np.float64)
-        known = np.isfinite(of_entity)
-        if known.sum() < min_share * len(links):
-            continue
-        total = np.bincount(links.item[known], of_entity[known], minlength=len(links.items))
-        count = np.bincount(links.item[known], minlength=len(links.items))
+    kind = [str(kinds[code]) for code in codes[rows]]
+    value = quantities(found.value.to_pylist(), kind)
+    frame = pd.DataFrame(
+        {"entity": found.subject, "relation": found.relation, "kind": kind, "value": value}
+    )
+    missing = frame["value"].isna()
+    # Of another vocabulary's datatypes, those are units whose texts all are numbers.
+    unit = ~frame["kind"].isin(_OWN_KINDS)
+    no_unit = missing.groupby([frame["relation"], frame["kind"]]).transform("any") & unit
+    unread = int((missing & ~unit).sum())
+    read = frame[~missing & ~no_unit]
+    pairs = pd.DataFrame({"entity": links.entity, "item": links.item})
+    columns: dict[Key, FloatArray] = {}
+    for (relation, of), group in read.groupby(["relation", "kind"]):
+        means = group.groupby("entity")["value"].mean().rename("value")
+        of_items = pairs.join(means, on="entity", how="inner").groupby("item")["value"].mean()
         column = np.full(len(links.items), np.nan)
-        column[count > 0] = total[count > 0] / count[count > 0]
-        result[kg.relations.id(int(relation))] = column
-    return result
+        column[of_items.index.to_numpy(np.int64)] = of_items.to_numpy(np.float64)
+        columns[GRAPH, kg.relations.id(int(str(relation))), str(of)] = column
+    return dict(sorted(columns.items())), unread
 
 
-def standardised(values: FloatArray) -> FloatArray:
-    """Return values with mean 0 and standard deviation 1, and 0 where they are missing (NaN)."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.zeros_like(values)
-    scale = known.std() or 1.0
-    return np.where(np.isnan(values), 0.0, (values - known.mean()) / scale)
+def table_columns(numbers: Mapping[str, FloatArray]) -> dict[Key, FloatArray]:
+    """Return the numeric columns of an item table in the same form."""
+    return {(TABLE, column, NUMBER): values for column, values in numbers.items()}
 
 
-def _as_numbers(texts: list[Any], datatypes: list[str]) -> FloatArray:
-    text = pd.Series(texts, dtype="object").astype(str).str.strip()
-    is_date = np.array([name in _DATES for name in datatypes], dtype=bool)
-    numbers = pd.to_numeric(text.where(~is_date), errors="coerce")
-    # Years outside of pandas' calendar are dates too: the parts are read one by one.
-    parts = text.where(is_date, "").str.extract(r"^(-?\d{4,})(?:-(\d\d))?(?:-(\d\d))?")
-    year, month, day = (pd.to_numeric(parts[column], errors="coerce") for column in parts)
-    real = month.fillna(1).between(1, 12) & day.fillna(1).between(1, 31)
-    dates = year.where(real) + (month.fillna(7) - 1) / 12 + (day.fillna(1) - 1) / 365
-    return np.where(is_date, dates.to_numpy(np.float64), numbers.to_numpy(np.float64))
+_OWN_KINDS: Final = (NUMBER, BOOLEAN, TIME, DURATION)
+
+
+def _scale(key: Key, seen: FloatArray, missing: int, *, shared: bool) -> NumberScale:
+    source, name, kind = key
+    log = kind not in (BOOLEAN, TIME) and _is_heavy_tailed(seen)
+    values = np.log(seen) if log else seen
+    if kind != BOOLEAN:
+        low, high = np.quantile(values, [0.25, 0.75])
+        reach = _FAR_OUT * (high - low)
+        inside = (values >= low - reach) & (values <= high + reach)
+        # Half of the values or more are equal: nothing can be said of the others.
+        values = values[inside] if reach > 0 else values
+    spread = float(values.std())
+    exists = math.isfinite(spread) and spread > 1e-12 * max(1.0, float(np.abs(values).max()))
+    rarer = min(missing, len(seen))
+    return NumberScale(
+        source=source,
+        property=name,
+        kind=kind,
+        name=f"{name} ({kind})" if shared else name,
+        log=log,
+        centre=float(values.mean()),
+        scale=spread if exists else 1.0,
+        indicator=rarer >= max(_FEWEST, _INFORMATIVE * (missing + len(seen))),
+    )
+
+
+def _is_heavy_tailed(values: FloatArray) -> bool:
+    """Return whether positive values lean far to the right, and their logarithms do not."""
+    if len(values) < _FEWEST or values.min() <= 0:
+        return False
+    skewness = _skewness(values)
+    return skewness > 1.0 and abs(_skewness(np.log(values))) < skewness / 2
+
+
+def _skewness(values: FloatArray) -> float:
+    away = (values - values.mean()) / (float(values.std()) or 1.0)
+    return float((away**3).mean())
+
+
+def _checked(entry: Any) -> NumberScale:
+    types: dict[str, type] = {
+        **dict.fromkeys(("source", "property", "kind", "name"), str),
+        **dict.fromkeys(("log", "indicator"), bool),
+        **dict.fromkeys(("centre", "scale"), float),
+    }
+    if not isinstance(entry, dict) or set(entry) != set(types):
+        raise DataError(f"expected the keys {', '.join(types)}, found {_shown(entry)}.")
+    for name, kind in types.items():
+        value = entry[name]
+        if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
+            raise DataError(f"{name}: expected a {kind.__name__}, found {_shown(value)}.")
+    if entry["scale"] <= 0 or entry["source"] not in (GRAPH, TABLE):
+        raise DataError(f"expected a scale above 0 and a known source, found {_shown(entry)}.")
+    return NumberScale(**entry)
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value), 120)

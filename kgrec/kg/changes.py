@@ -253,6 +253,11 @@ def _changed_literals(
     return _replaced(old, start, end, kept), there, found, removed
 
 
+def distinct_literals(literals: Literals) -> Literals:
+    """Return each statement once, in their order."""
+    return literals.take(_distinct(literals)[0])
+
+
 def _distinct(literals: Literals) -> tuple[IntArray, IntArray]:
     """Return a row of each distinct statement, in their order, and each row's place there."""
     columns: list[npt.NDArray[Any]] = [

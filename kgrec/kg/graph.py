@@ -16,7 +16,7 @@ from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg import changes, exchange, names, networks, reading, storage, writing
 from kgrec.kg.jsonld import Loader
 from kgrec.kg.literals import Literals
-from kgrec.kg.namespaces import RDF_TYPE
+from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 from kgrec.kg.read_config import ReadConfig, ReadSettings, make_read_config
 from kgrec.kg.reading import FileReport, PathLike, ReadReport
 from kgrec.kg.statements import LiteralTable, Statements, assemble, statements
@@ -431,42 +431,49 @@ class KnowledgeGraph:
     # ------------------------------------------------------------------ views
 
     def labels(
-        self, rows: npt.ArrayLike | None = None, languages: Sequence[str] = ("en", "")
+        self,
+        rows: npt.ArrayLike | None = None,
+        languages: Sequence[str] = ("en", ""),
+        relations: Sequence[str] = LABEL_RELATIONS,
     ) -> list[str]:
         """Return a name for each entity.
 
-        The first property of `namespaces.LABEL_RELATIONS` that the entity has, there the first of
-        `languages` (a regional variant counts just behind its language), then any language. An
-        entity without a label gets the last part of its IRI, percent-decoded, with blanks for
-        underscores.
+        The first of `relations` that the entity has, there the first of `languages` (a regional
+        variant counts just behind its language), then any language. An entity without a label gets
+        the last part of its IRI, percent-decoded, with blanks for underscores.
 
         Args:
             rows: Entity rows, int array of shape (k,); None is all.
             languages: Language tags, best first; "" is a literal without one.
+            relations: IRIs of the properties that give names, best first.
         """
-        found = self.cached(
-            ("labels", tuple(languages)), lambda: names.entity_labels(self, languages)
+        key = ("labels", tuple(languages), tuple(relations))
+        return _taken(
+            self.cached(key, lambda: names.entity_labels(self, languages, relations)), rows
         )
-        return _taken(found, rows)
 
     def descriptions(
-        self, rows: npt.ArrayLike | None = None, languages: Sequence[str] = ("en", "")
+        self,
+        rows: npt.ArrayLike | None = None,
+        languages: Sequence[str] = ("en", ""),
+        relations: Sequence[str] = DESCRIPTION_RELATIONS,
     ) -> list[str]:
-        """Return a description for each entity, "" where it has none.
-
-        From the properties of `namespaces.DESCRIPTION_RELATIONS`; otherwise as `labels`.
-        """
-        found = self.cached(
-            ("descriptions", tuple(languages)), lambda: names.entity_descriptions(self, languages)
+        """Return a description for each entity, "" where it has none; otherwise as `labels`."""
+        key = ("descriptions", tuple(languages), tuple(relations))
+        return _taken(
+            self.cached(key, lambda: names.entity_descriptions(self, languages, relations)), rows
         )
-        return _taken(found, rows)
 
-    def relation_labels(self, languages: Sequence[str] = ("en", "")) -> list[str]:
+    def relation_labels(
+        self,
+        languages: Sequence[str] = ("en", ""),
+        relations: Sequence[str] = LABEL_RELATIONS,
+    ) -> list[str]:
         """Return a name for each relation: its label in the graph, or from its IRI in words."""
-        found = self.cached(
-            ("relations", tuple(languages)), lambda: names.relation_labels(self, languages)
+        key = ("relations", tuple(languages), tuple(relations))
+        return _taken(
+            self.cached(key, lambda: names.relation_labels(self, languages, relations)), None
         )
-        return _taken(found, None)
 
     def types(self) -> tuple[IntArray, IntArray]:
         """Return entity rows and type rows (entities too) of every `rdf:type` statement."""

@@ -17,27 +17,35 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
 
-def entity_labels(kg: KnowledgeGraph, languages: Sequence[str]) -> Any:
+def entity_labels(
+    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
+) -> Any:
     """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
-    rows, texts = _best_texts(kg, LABEL_RELATIONS, languages)
+    rows, texts = _best_texts(kg, relations, languages)
     return _fill(name_from_iri(kg.entities.array), rows, texts)
 
 
-def entity_descriptions(kg: KnowledgeGraph, languages: Sequence[str]) -> Any:
+def entity_descriptions(
+    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = DESCRIPTION_RELATIONS
+) -> Any:
     """Return a description for each entity or "", Arrow `large_string` of (num_entities,)."""
-    rows, texts = _best_texts(kg, DESCRIPTION_RELATIONS, languages)
+    rows, texts = _best_texts(kg, relations, languages)
     empty = pa.array([""] * kg.num_entities, type=pa.large_string())
     return _fill(empty, rows, texts)
 
 
-def labelled(kg: KnowledgeGraph) -> npt.NDArray[np.bool_]:
+def labelled(
+    kg: KnowledgeGraph, relations: Sequence[str] = LABEL_RELATIONS
+) -> npt.NDArray[np.bool_]:
     """Return which entities have a label of their own, bool of shape (num_entities,)."""
     has = np.zeros(kg.num_entities, dtype=bool)
-    has[_best_texts(kg, LABEL_RELATIONS, ())[0]] = True
+    has[_best_texts(kg, relations, ())[0]] = True
     return has
 
 
-def relation_labels(kg: KnowledgeGraph, languages: Sequence[str]) -> Any:
+def relation_labels(
+    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
+) -> Any:
     """Return a name for each relation, Arrow `large_string` of shape (num_relations,).
 
     A relation that the graph describes has its label; others get the last part of their IRI with
@@ -46,12 +54,11 @@ def relation_labels(kg: KnowledgeGraph, languages: Sequence[str]) -> Any:
     spaced = pc.replace_substring_regex(
         name_from_iri(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
     )
-    has = labelled(kg)
+    has = labelled(kg, relations)
     entity = kg.entities.rows(kg.relations.array, missing="-1")
     known = np.flatnonzero((entity >= 0) & has[entity])
-    return _fill(
-        pc.utf8_lower(spaced), known, entity_labels(kg, languages).take(pa.array(entity[known]))
-    )
+    labels = entity_labels(kg, languages, relations).take(pa.array(entity[known]))
+    return _fill(pc.utf8_lower(spaced), known, labels)
 
 
 def name_from_iri(iris: Any) -> Any:
@@ -93,7 +100,7 @@ def _best_texts(
     texts = literals.value.take(indices)
     tags = literals.language.take(indices)
     preference = np.array(
-        [_preference(tag, languages) for tag in tags.dictionary.to_pylist()], dtype=np.int64
+        [language_rank(tag, languages) for tag in tags.dictionary.to_pylist()], dtype=np.int64
     )[np.asarray(tags.indices)]
     written = np.asarray(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
     subject = literals.subject[candidates].astype(np.int64)
@@ -105,8 +112,16 @@ def _best_texts(
     return subject[best], texts.take(pa.array(best))
 
 
-def _preference(tag: str, languages: Sequence[str]) -> int:
-    """Return how good a language is: lower is better, a regional variant just behind its base."""
+def language_rank(tag: str, languages: Sequence[str]) -> int:
+    """Return how good a language is: lower is better, a regional variant just behind its base.
+
+    Args:
+        tag: A language tag, in lower case; "" is none.
+        languages: Language tags, best first.
+
+    Returns:
+        0 … 2 · len(languages) - 1, and 2 · len(languages) for a language that is not wanted.
+    """
     for place, wanted in enumerate(languages):
         wanted = wanted.lower()
         if tag == wanted:

@@ -12,6 +12,7 @@ DCTERMS: Final = "http://purl.org/dc/terms/"
 FOAF: Final = "http://xmlns.com/foaf/0.1/"
 DBO: Final = "http://dbpedia.org/ontology/"
 
+OWL_SAME_AS: Final = "http://www.w3.org/2002/07/owl#sameAs"
 RDF_TYPE: Final = RDF + "type"
 RDF_LANG_STRING: Final = RDF + "langString"
 RDF_DIR_LANG_STRING: Final = RDF + "dirLangString"

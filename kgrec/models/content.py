@@ -182,11 +182,12 @@ def item_attributes(data: HeteroData) -> sparse.csr_matrix:
     num_items = sizes["item"]
     blocks = []
     for kind in kinds:
-        pairs = [
-            data[edge].edge_index.numpy()
-            for edge in data.edge_types
-            if edge[0] == "item" and edge[2] == kind
-        ]
+        pairs = []
+        for edge in data.edge_types:  # an edge need not have an inverse
+            if edge[0] == "item" and edge[2] == kind:
+                pairs.append(data[edge].edge_index.numpy())
+            if edge[2] == "item" and edge[0] == kind:
+                pairs.append(data[edge].edge_index.numpy()[::-1])
         both = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), dtype=np.int64)
         ones = np.ones(both.shape[1], dtype=np.float32)
         block = sparse.csr_matrix((ones, (both[0], both[1])), shape=(num_items, sizes[kind]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
+from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
 from kgrec.text.verbalise import verbalise
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ def node_texts(
     *,
     languages: Sequence[str] = ("en", ""),
     entities: bool = True,
+    label_relations: Sequence[str] = LABEL_RELATIONS,
+    description_relations: Sequence[str] = DESCRIPTION_RELATIONS,
 ) -> dict[str, list[str]]:
     """Return texts by node type, in the order of the nodes; "" where nothing is known.
 
@@ -37,24 +41,39 @@ def node_texts(
         items: The item table, over any vocabulary whose ids `data` holds.
         languages: Preferred languages of labels and descriptions.
         entities: Whether entities and attribute values get texts too.
+        label_relations: IRIs of the properties that give names, best first.
+        description_relations: IRIs of the properties that give descriptions, best first.
     """
-    texts = {"item": _item_texts(data, kg, links, items, languages)}
+
+    def told(rows: npt.NDArray[Any], description: bool = True) -> list[str]:
+        return (
+            verbalise(
+                kg,
+                rows,
+                languages=languages,
+                description=description,
+                label_relations=label_relations,
+                description_relations=description_relations,
+            )
+            if kg is not None
+            else []
+        )
+
+    texts = {"item": _item_texts(data, links if kg is not None else None, items, told)}
     if entities:
         for kind in data.node_types:
-            if kind == "entity" and kg is not None:
-                rows = data["entity"].kg_row.numpy()
-                texts[kind] = verbalise(kg, rows, languages=languages, description=False)
-            elif kind not in ("user", "item", "entity"):
+            if "kg_row" in data[kind]:
+                texts[kind] = told(data[kind].kg_row.numpy(), description=False)
+            elif kind not in ("user", "item"):
                 texts[kind] = list(data[kind].node_id)
     return {kind: values for kind, values in texts.items() if any(values)}
 
 
 def _item_texts(
     data: HeteroData,
-    kg: KnowledgeGraph | None,
     links: Links | None,
     items: AttributeTable | None,
-    languages: Sequence[str],
+    told: Callable[[npt.NDArray[Any]], list[str]],
 ) -> list[str]:
     parts: list[list[str]] = [[] for _ in range(int(data["item"].num_nodes))]
     if items is not None:
@@ -63,11 +82,11 @@ def _item_texts(
         for row, id in enumerate(items.ids.ids):
             title = items.titles[row] if items.titles else ""
             parts[place[id]].append(_table_text(title, words[row]))
-    if kg is not None and links is not None and len(links):
+    if links is not None and len(links):
         entities = np.unique(links.entity)
-        told = dict(zip(entities, verbalise(kg, entities, languages=languages), strict=True))
+        of_entity = dict(zip(entities, told(entities), strict=True))
         for item, entity in zip(links.item, links.entity, strict=True):
-            parts[item].append(told[entity])
+            parts[item].append(of_entity[entity])
     return [" ".join(part for part in found if part) for found in parts]
 
 

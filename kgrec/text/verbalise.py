@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
+from kgrec.kg.names import language_rank
 from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.literals import Literals
 
 RowArray = npt.NDArray[np.int64]
 
@@ -34,6 +37,8 @@ def verbalise(
     relations: Sequence[str] | None = None,
     max_values: int = 8,
     description: bool = True,
+    label_relations: Sequence[str] = LABEL_RELATIONS,
+    description_relations: Sequence[str] = DESCRIPTION_RELATIONS,
 ) -> list[str]:
     """Write entities as text: "Heat (Film). A crime drama. Director: Michael Mann. Year: 1995."
 
@@ -45,13 +50,17 @@ def verbalise(
     Args:
         kg: The graph.
         rows: Entity rows, int array of shape (k,); None is all.
-        languages: Language tags, best first; "" is a literal without one. A literal in another
-            language is left out, unless it is the only label or description.
+        languages: Language tags, best first; "" is a literal without one. Of a relation's texts
+            in several languages, those in the best one are taken besides those without a tag.
+            Texts in other languages are left out, but a label or description in another one is
+            better than none.
         relations: IRIs of the relations to put in words. None takes all of them but labels,
             descriptions and `rdf:type`, which have a place of their own.
         max_values: Values of one relation at most; further ones are left out, since a language
             model reads only the beginning.
         description: Whether the description is part of the text.
+        label_relations: IRIs of the properties that give names, best first.
+        description_relations: IRIs of the properties that give descriptions, best first.
 
     Returns:
         k texts, none of them empty.
@@ -72,18 +81,18 @@ def verbalise(
         raise ConfigError(f"max_values: expected 0 or more, found {max_values}.")
     wanted = np.arange(kg.num_entities) if rows is None else np.asarray(rows, dtype=np.int64)
     chosen, place = np.unique(wanted, return_inverse=True)
-    labels = _clean_all(kg.labels(chosen, languages))
+    names = _Names(kg, tuple(languages), tuple(label_relations), tuple(description_relations))
     texts = [
         _head(label, kind)
-        for label, kind in zip(labels, _type_words(kg, chosen, languages), strict=True)
+        for label, kind in zip(names.labels(chosen), _type_words(names, chosen), strict=True)
     ]
     if description:
-        for number, found in enumerate(_clean_all(kg.descriptions(chosen, languages))):
+        for number, found in enumerate(names.descriptions(chosen)):
             if found:
                 texts[number] += f" {_sentence(found)}"
-    order = _relation_rows(kg, relations)
-    statements = _statements(kg, chosen, order, languages) if max_values else _NO_STATEMENTS
-    _append_attributes(texts, statements, _relation_names(kg, languages), max_values)
+    order = _relation_rows(names, relations)
+    statements = _statements(names, chosen, order) if max_values else _NO_STATEMENTS
+    _append_attributes(texts, statements, names.relations(), max_values)
     return [texts[number] for number in place.tolist()]
 
 
@@ -170,16 +179,33 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _relation_names(kg: KnowledgeGraph, languages: Sequence[str]) -> list[str]:
-    return [_capital(clean(label)) for label in kg.relation_labels(languages)]
+@dataclass(frozen=True, eq=False)
+class _Names:
+    """What a graph calls things, by the settings of one call."""
+
+    kg: KnowledgeGraph
+    languages: tuple[str, ...]
+    label_relations: tuple[str, ...]
+    description_relations: tuple[str, ...]
+
+    def labels(self, rows: npt.NDArray[Any]) -> list[str]:
+        return _clean_all(self.kg.labels(rows, self.languages, self.label_relations))
+
+    def descriptions(self, rows: npt.NDArray[Any]) -> list[str]:
+        return _clean_all(self.kg.descriptions(rows, self.languages, self.description_relations))
+
+    def relations(self) -> list[str]:
+        labels = self.kg.relation_labels(self.languages, self.label_relations)
+        return [_capital(clean(label)) for label in labels]
 
 
-def _relation_rows(kg: KnowledgeGraph, relations: Sequence[str] | None) -> RowArray:
+def _relation_rows(names: _Names, relations: Sequence[str] | None) -> RowArray:
     """Return the relations to put in words, in order."""
+    kg = names.kg
     if relations is None:
-        own = kg.relations.rows([RDF_TYPE, *LABEL_RELATIONS, *DESCRIPTION_RELATIONS], missing="-1")
+        own = [RDF_TYPE, *names.label_relations, *names.description_relations]
         by_iri = np.asarray(pc.sort_indices(kg.relations.array), dtype=np.int64)
-        return by_iri[~np.isin(by_iri, own)]
+        return by_iri[~np.isin(by_iri, kg.relations.rows(own, missing="-1"))]
     rows = kg.relations.rows(relations, missing="-1")
     for relation, row in zip(relations, rows, strict=True):
         if row < 0:
@@ -190,20 +216,20 @@ def _relation_rows(kg: KnowledgeGraph, relations: Sequence[str] | None) -> RowAr
     return rows
 
 
-def _type_words(kg: KnowledgeGraph, chosen: RowArray, languages: Sequence[str]) -> list[str]:
+def _type_words(names: _Names, chosen: RowArray) -> list[str]:
     """Return the types of each chosen entity in words, "" for none."""
-    subject, kind = kg.types()
-    number = _places(kg, chosen)[subject]
+    subject, kind = names.kg.types()
+    number = _places(names.kg, chosen)[subject]
     number, kind = number[number >= 0], kind[number >= 0]
-    names: list[set[str]] = [set() for _ in range(len(chosen))]
+    of_entity: list[set[str]] = [set() for _ in range(len(chosen))]
     kinds, place = np.unique(kind, return_inverse=True)
     words = [
         words_of(text) if text.isascii() and " " not in text else text
-        for text in _clean_all(kg.labels(kinds, languages))
+        for text in names.labels(kinds)
     ]
     for entity, which in zip(number.tolist(), place.tolist(), strict=True):
-        names[entity].add(_capital(words[which]))
-    return [", ".join(sorted(found)) for found in names]
+        of_entity[entity].add(_capital(words[which]))
+    return [", ".join(sorted(found)) for found in of_entity]
 
 
 _Statements = tuple[RowArray, RowArray, RowArray, list[str]]
@@ -215,26 +241,22 @@ _NO_STATEMENTS: _Statements = (
 )
 
 
-def _statements(
-    kg: KnowledgeGraph, chosen: RowArray, order: RowArray, languages: Sequence[str]
-) -> _Statements:
+def _statements(names: _Names, chosen: RowArray, order: RowArray) -> _Statements:
     """Return number of the entity, rank and row of the relation, and value, of each statement."""
+    kg = names.kg
     rank = np.full(kg.num_relations, -1, dtype=np.int64)
     rank[order] = np.arange(len(order))
     places = _places(kg, chosen)
     triples = kg.triples[(places[kg.triples[:, 0]] >= 0) & (rank[kg.triples[:, 1]] >= 0)]
     objects, which = np.unique(triples[:, 2], return_inverse=True)
-    names = np.array([*_clean_all(kg.labels(objects, languages)), ""], dtype=object)[which]
+    labels = np.array([*names.labels(objects), ""], dtype=object)[which]
     literals = kg.literals
-    kept = np.flatnonzero(
-        (places[literals.subject] >= 0)
-        & (rank[literals.relation] >= 0)
-        & _spoken(literals.language, languages)
-    )
+    kept = np.flatnonzero((places[literals.subject] >= 0) & (rank[literals.relation] >= 0))
+    kept = kept[_spoken(literals, kept, names.languages)]
     values = literals.value.take(pa.array(kept)).to_pylist()
     entity = np.concatenate([places[triples[:, 0]], places[literals.subject[kept]]])
     relation = np.concatenate([triples[:, 1], literals.relation[kept]]).astype(np.int64)
-    return entity, rank[relation], relation, [*names, *(clean(v[:_MAX_CHARS]) for v in values)]
+    return entity, rank[relation], relation, [*labels, *(clean(v[:_MAX_CHARS]) for v in values)]
 
 
 def _append_attributes(
@@ -267,14 +289,22 @@ def _places(kg: KnowledgeGraph, chosen: RowArray) -> RowArray:
     return places
 
 
-def _spoken(tags: Any, languages: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which language tags are wanted; a literal without a tag always is."""
-    wanted = {language.lower() for language in languages}
-    good = [
-        tag == "" or tag in wanted or tag.split("-")[0] in wanted
-        for tag in tags.dictionary.to_pylist()
-    ]
-    spoken: npt.NDArray[np.bool_] = np.array([*good, False], dtype=bool)[np.asarray(tags.indices)]
+def _spoken(literals: Literals, rows: RowArray, languages: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which of the literals at `rows` are in words, bool of shape (len(rows),).
+
+    A literal without a tag always is; of the others, those in the best language that the subject
+    has for the relation.
+    """
+    tags = literals.language.dictionary.to_pylist()
+    last = 2 * len(languages)
+    place = np.array([*(language_rank(tag, languages) if tag else -1 for tag in tags), last])
+    of_row = place[np.asarray(literals.language.indices)[rows]]
+    pair = literals.subject[rows].astype(np.int64) << 32 | literals.relation[rows]
+    which = np.unique(pair, return_inverse=True)[1]
+    best = np.full(len(rows), last)
+    tagged = of_row >= 0
+    np.minimum.at(best, which[tagged], of_row[tagged])
+    spoken: npt.NDArray[np.bool_] = ~tagged | ((of_row == best[which]) & (of_row < last))
     return spoken
 
 

@@ -1,0 +1,94 @@
+"""What literals measure, by hand."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgrec.kg.namespaces import RDF, XSD
+from kgrec.kg.quantities import (
+    BOOLEAN,
+    DURATION,
+    NUMBER,
+    SECONDS_OF_MONTH,
+    TIME,
+    kind_of,
+    quantities,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (NUMBER, " +12 ", 12.0),
+        (NUMBER, "-.5e1", -5.0),
+        (NUMBER, "7.", 7.0),
+        (NUMBER, "INF", None),
+        (NUMBER, "NaN", None),
+        (NUMBER, "1_000", None),
+        (NUMBER, "1e999", None),
+        (NUMBER, "9" * 101, None),
+        (NUMBER, "9" * 500, None),
+        (NUMBER, "٣", None),
+        (NUMBER, "0x10", None),
+        (NUMBER, "", None),
+        (BOOLEAN, "true", 1.0),
+        (BOOLEAN, "0", 0.0),
+        (BOOLEAN, "TRUE", None),
+        (TIME, "1995", 1995.5),
+        (TIME, "-0044", -43.5),
+        (TIME, "12000-01", 12000.0),
+        (TIME, "1995-07-01", 1995.5),
+        (TIME, "1995-07-01Z", 1995.5),
+        (TIME, "1995-01-01T12:00:00", 1995 + 0.5 / 365),
+        (TIME, "1995-01-02T06:00:00.0+01:00", 1995 + 1.25 / 365),
+        (TIME, "1995-13-01", None),
+        (TIME, "1995-01-32", None),
+        (TIME, "1995-07-01x", None),
+        (TIME, "95", None),
+        (DURATION, "PT2H49M", 10140.0),
+        (DURATION, "-P1DT1.5S", -86401.5),
+        (DURATION, "P1Y", 365.2425 * 86400),
+        (DURATION, "P1Y2M", 14 * SECONDS_OF_MONTH),
+        (DURATION, "P", None),
+        (DURATION, "P1DT", None),
+        (DURATION, "PT1M1H", None),
+        (DURATION, "170", None),
+        ("http://dbpedia.org/datatype/euro", "1.5E6", 1.5e6),
+        ("http://example.org/wkt", "POINT(1 2)", None),
+    ],
+)
+def test_by_hand(kind, text, expected):
+    (value,) = quantities([text], [kind])
+    if expected is None:
+        assert math.isnan(value)
+    else:
+        assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_kinds():
+    assert kind_of(XSD + "unsignedByte") == NUMBER
+    assert kind_of(XSD + "dateTime") == TIME
+    assert kind_of(XSD + "yearMonthDuration") == DURATION
+    assert kind_of(XSD + "boolean") == BOOLEAN
+    assert kind_of("http://dbpedia.org/datatype/euro") == "http://dbpedia.org/datatype/euro"
+    for name in (XSD + "string", XSD + "anyURI", RDF + "langString", XSD + "time"):
+        assert kind_of(name) is None
+
+
+@given(
+    st.integers(0, 99), st.integers(0, 99), st.integers(0, 9999), st.integers(0, 99),
+    st.integers(0, 99), st.integers(0, 99),
+)  # fmt: skip
+def test_durations_add_up(years, months, days, hours, minutes, seconds):
+    text = f"P{years}Y{months}M{days}DT{hours}H{minutes}M{seconds}S"
+    total = (years * 12 + months) * SECONDS_OF_MONTH
+    total += ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    assert quantities([text, "-" + text], [DURATION] * 2).tolist() == pytest.approx([total, -total])
+
+
+@given(st.text(max_size=30), st.sampled_from([NUMBER, BOOLEAN, TIME, DURATION, "x:unit"]))
+def test_any_text_is_a_finite_number_or_missing(text, kind):
+    (value,) = quantities([text], [kind])
+    assert math.isnan(value) or abs(value) <= 1e100
