@@ -1,0 +1,144 @@
+"""Bytes at addresses: loading, searching, hashing and comparing eight at a time.
+
+Compiled by numba, when a function is first called; the code is kept on disk for later processes.
+Compiled functions call each other with addresses and not with arrays, since numba counts
+references at each call, which would cost more than the work. Addresses are int64, and whoever
+passes one keeps the array alive. Words are little-endian, and may begin anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+PADDING: Final = 32
+"""Bytes that must follow a text, for the words that begin in it."""
+
+FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
+LOW32 = np.uint64(0xFFFFFFFF)
+U0, U1, U7, U32, U56, U64 = (np.uint64(n) for n in (0, 1, 7, 32, 56, 64))
+HIGH = np.uint64(0x8080808080808080)
+_ONES = np.uint64(0x0101010101010101)
+_PLACES = np.uint64(0x0001020304050607)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+compiled = nb.njit(nogil=True, cache=True)
+
+
+def _loader(bits: int, result: Any) -> Any:
+    """Return a function that loads what stands at an address."""
+
+    def load(_context: Any, _address: Any) -> Any:
+        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            place = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
+            return builder.load(place, align=1)
+
+        return result(types.int64), code
+
+    return intrinsic(load)
+
+
+load8: Any = _loader(8, types.uint8)
+load64: Any = _loader(64, types.uint64)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store8(_context: Any, _address: Any, _value: Any) -> Any:
+    """Store a byte at an address."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        octet = builder.trunc(arguments[1], ir.IntType(8))
+        place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        builder.store(octet, place, align=1)
+        return _target.get_dummy_value()
+
+    return types.void(types.int64, types.int64), code
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy(_context: Any, _to: Any, _source: Any, _size: Any) -> Any:
+    """Copy bytes from one address to another; they may not overlap."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        octets = ir.IntType(8).as_pointer()
+        to, source = (builder.inttoptr(place, octets) for place in arguments[:2])
+        cgutils.raw_memcpy(builder, to, source, arguments[2], 1)
+        return _target.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), code
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(_context: Any, _address: Any) -> Any:
+    """Have the processor fetch what stands at an address, without waiting for it."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        octets, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [octets, flag, flag, flag])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        place = builder.inttoptr(arguments[0], octets)
+        builder.call(function, [place, flag(0), flag(3), flag(1)])
+        return _target.get_dummy_value()
+
+    return types.void(types.int64), code
+
+
+def repeated(octet: int) -> Any:
+    """Return the word that has the same byte eight times."""
+    return np.uint64(octet * 0x0101010101010101)
+
+
+@compiled
+def zero_bytes(x: Any) -> Any:
+    """Return a word with the high bit of the first byte of `x` that is 0 set; 0 if there is none.
+
+    Bits above that byte mean nothing (Warren, Hacker's Delight, section 6-1).
+    """
+    return (x - _ONES) & ~x & HIGH
+
+
+@compiled
+def first_byte(found: Any) -> Any:
+    """Return the place, 0 to 7, of the lowest high bit that is set."""
+    lowest = (found & (~found + U1)) >> U7
+    return np.int64((lowest * _PLACES) >> U56)
+
+
+@compiled
+def hash_of(begin: Any, size: Any) -> Any:
+    """Return a hash of a string, uint64."""
+    h = np.uint64(size)
+    at = begin
+    rest = size
+    while rest >= 8:
+        h = (h ^ load64(at)) * _MIX
+        h ^= h >> U32
+        at += 8
+        rest -= 8
+    if rest > 0:
+        h = (h ^ (load64(at) & (FREE >> (U64 - np.uint64(rest << 3))))) * _MIX
+        h ^= h >> U32
+    return h
+
+
+@compiled
+def are_same(a: Any, b: Any, size: Any) -> Any:
+    """Return whether two strings of one size are the same."""
+    rest = size
+    at = a
+    other = b
+    while rest >= 8:
+        if load64(at) != load64(other):
+            return False
+        at += 8
+        other += 8
+        rest -= 8
+    if rest == 0:
+        return True
+    keep = FREE >> (U64 - np.uint64(rest << 3))
+    return ((load64(at) ^ load64(other)) & keep) == U0
