@@ -34,10 +34,10 @@ NEEDED = [
     "data/user_table.parquet",
     "data/user_table_categories.parquet",
     "data/graph/manifest.json",
-    "data/graph/entities.parquet",
-    "data/graph/relations.parquet",
-    "data/graph/triples.parquet",
-    "data/graph/literals.parquet",
+    "data/graph/entities.arrow",
+    "data/graph/relations.arrow",
+    "data/graph/triples.arrow",
+    "data/graph/literals.arrow",
 ]
 OTHERS = [
     "about.json", "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
@@ -247,7 +247,7 @@ def test_an_empty_category_and_parts_with_different_columns(word_encoder, tmp_pa
 def test_nothing_in_a_run_folder_executes(run_folder):
     for path in run_folder.rglob("*"):
         if path.is_file():
-            assert path.suffix in {".yaml", ".json", ".txt", ".png", ".parquet", ".safetensors"}
+            assert path.suffix in {".yaml", ".json", ".txt", ".png", ".parquet", ".arrow", ".safetensors"}
             assert path.read_bytes()[:2] != b"\x80\x04"  # a pickle
 
 

@@ -95,6 +95,12 @@ class Vocabulary:
         both = pa.concat_arrays([self._array, new])
         return Vocabulary.from_sorted(both, self.name, num_sorted=self.num_sorted)
 
+    def restricted(self, rows: npt.NDArray[np.integer[Any]]) -> Vocabulary:
+        """Return the vocabulary of some rows, which must be distinct and in ascending order."""
+        array = self._array.take(pa.array(rows))
+        num_sorted = int(np.searchsorted(rows, self.num_sorted))
+        return Vocabulary.from_sorted(array, self.name, num_sorted=num_sorted)
+
     @property
     def array(self) -> pa.Array:
         """The ids as an Arrow `large_string` array of shape (n,), in row order."""

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, printable
 from kgrec.kg.literals import Literals
+from kgrec.kg.named_graphs import NamedGraphs
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -104,6 +105,12 @@ def updated(
         DataError: `missing` is "raise", and a statement to remove is not there.
         ConfigError: `missing` is something else.
     """
+    if any(graph is not None and graph.graphs is not None for graph in (kg, added, removed)):
+        raise DataError(
+            "A graph with named graphs cannot be updated, since it is not said in which of them "
+            "statements come and go. Choose some with select_graphs() and leave their names out "
+            "with without_graphs()."
+        )
     if missing not in ("ignore", "raise"):
         raise ConfigError(f"missing: expected 'ignore' or 'raise', found {printable(missing)!r}.")
     entities, relations = kg.entities, kg.relations
@@ -138,20 +145,25 @@ def same_statements(one: KnowledgeGraph, other: KnowledgeGraph) -> bool:
     """Return whether two graphs hold the same statements, whatever their rows are."""
     if one.num_triples != other.num_triples or len(one.literals) != len(other.literals):
         return False
+    if (one.graphs is None) != (other.graphs is None):
+        return False
     triples: npt.NDArray[Any] = other.triples
     literals = other.literals
     subject: npt.NDArray[Any] = literals.subject
     relation: npt.NDArray[Any] = literals.relation
     order = np.arange(len(literals))
+    triple_order = np.arange(len(triples))
     if one.entities != other.entities or one.relations != other.relations:
         part = _part(other, None, one.entities, one.relations)
-        triples = part.triples[np.lexsort(part.triples.T[::-1])]
+        triple_order = np.lexsort(part.triples.T[::-1])
+        triples = part.triples[triple_order]
         subject, relation = part.subject, part.relation
         # Literals of one subject and relation stand in the same order in both.
         order = np.lexsort((relation, subject))
     mine, theirs = one.literals, literals.take(order)
     return (
         np.array_equal(one.triples, triples)
+        and _same_graphs(one.graphs, other.graphs, triple_order, order)
         and np.array_equal(mine.subject, subject[order])
         and np.array_equal(mine.relation, relation[order])
         and all(
@@ -163,6 +175,32 @@ def same_statements(one: KnowledgeGraph, other: KnowledgeGraph) -> bool:
             )
         )
     )
+
+
+def _same_graphs(
+    one: NamedGraphs | None, other: NamedGraphs | None, triples: IntArray, literals: IntArray
+) -> bool:
+    """Return whether the same graphs hold the same statements.
+
+    Args:
+        one: Named graphs.
+        other: Others.
+        triples: The triple of `other` at each row of `one`.
+        literals: The literal of `other` at each row of `one`.
+    """
+    if one is None or other is None:
+        return one is other
+    names = one.names.rows(other.names.array, missing="-1")
+    for mine, theirs, order in (
+        (one.triple, other.triple, triples),
+        (one.literal, other.literal, literals),
+    ):
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        pairs = np.column_stack([place[theirs[:, 0]], names[theirs[:, 1]]])
+        if not np.array_equal(mine, pairs[np.lexsort(pairs.T[::-1])]):
+            return False
+    return True
 
 
 def _apart(kg: KnowledgeGraph, added: KnowledgeGraph) -> Any:

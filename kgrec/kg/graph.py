@@ -16,6 +16,7 @@ from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg import changes, exchange, names, networks, reading, storage, writing
 from kgrec.kg.jsonld import Loader
 from kgrec.kg.literals import Literals
+from kgrec.kg.named_graphs import Mask, NamedGraphs
 from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 from kgrec.kg.read_config import ReadConfig, ReadSettings, make_read_config
 from kgrec.kg.reading import FileReport, PathLike, ReadReport
@@ -51,6 +52,7 @@ class KnowledgeGraph:
             and object rows, sorted by these columns.
         literals: Distinct statements whose object is a literal.
         report: What was read, and what was left out.
+        graphs: Which named graphs hold which statements; None: all are in the default graph.
 
     >>> kg = KnowledgeGraph.from_triples(
     ...     [("ex:Heat", "ex:director", "ex:Mann")],
@@ -67,6 +69,7 @@ class KnowledgeGraph:
     triples: RowArray
     literals: Literals
     report: ReadReport = field(default_factory=ReadReport)
+    graphs: NamedGraphs | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -288,7 +291,7 @@ class KnowledgeGraph:
             table.datatype,
             table.language,
         )
-        return cls(parts.entities, parts.relations, parts.triples, literals, report)
+        return cls(parts.entities, parts.relations, parts.triples, literals, report, parts.graphs)
 
     # ------------------------------------------------------------------ changed
 
@@ -345,6 +348,54 @@ class KnowledgeGraph:
     ) -> KnowledgeGraph | None:
         triples, literals = exchange.split_statements(statements, name)
         return cls.from_triples(triples, literals) if triples or literals else None
+
+    # ------------------------------------------------------------------ part
+
+    def select_graphs(self, names: str | Iterable[str]) -> Self:
+        """Return the graph of the statements that stand in some of the named graphs.
+
+        Args:
+            names: IRIs of graphs, "" for the default graph.
+
+        Raises:
+            UnknownIdError: There is no graph of a name.
+        """
+        wanted = [names] if isinstance(names, str) else list(names)
+        if self.graphs is None:
+            if wanted == [""]:
+                return self
+            raise UnknownIdError(
+                "The graph has no named graphs: all of its statements are in the default graph, "
+                "whose name is ''."
+            )
+        masks = self.graphs.statements_in(wanted, self.num_triples, len(self.literals))
+        return self._restricted(*masks)
+
+    def without_graphs(self) -> Self:
+        """Return the same statements without the names of graphs, as of one default graph."""
+        return replace(self, graphs=None)
+
+    def _restricted(self, triples: Mask, literals: Mask) -> Self:
+        """Return the graph of some of the statements, and of the terms in them."""
+        edges, values = self.triples[triples], self.literals.take(np.flatnonzero(literals))
+        used = np.union1d(edges[:, [0, 2]].ravel(), values.subject)
+        relations = np.union1d(edges[:, 1], values.relation)
+        entity = np.zeros(self.num_entities, dtype=np.int32)
+        entity[used] = np.arange(len(used))
+        relation = np.zeros(self.num_relations, dtype=np.int32)
+        relation[relations] = np.arange(len(relations))
+        # Rows keep their order, so that sorted triples and literals stay sorted.
+        rows = np.column_stack([entity[edges[:, 0]], relation[edges[:, 1]], entity[edges[:, 2]]])
+        return replace(
+            self,
+            entities=self.entities.restricted(used),
+            relations=self.relations.restricted(relations),
+            triples=rows,
+            literals=replace(
+                values, subject=entity[values.subject], relation=relation[values.relation]
+            ),
+            graphs=None if self.graphs is None else self.graphs.restricted(triples, literals),
+        )
 
     # ------------------------------------------------------------------ out
 
@@ -405,7 +456,7 @@ class KnowledgeGraph:
         writing.write(self, path)
 
     def save(self, folder: PathLike) -> None:
-        """Write the graph to a folder of Parquet files and a JSON manifest, replacing it whole.
+        """Write the graph to a folder of Arrow files and a JSON manifest, replacing it whole.
 
         Raises:
             RunError: The folder cannot be written.
@@ -414,14 +465,19 @@ class KnowledgeGraph:
 
     @classmethod
     def load(cls, folder: PathLike) -> Self:
-        """Load what `save` wrote.
+        """Load what `save` wrote: its files are mapped into memory, not read.
 
         Raises:
             RunError: A file is missing, damaged or of another format version.
         """
         parts = storage.load(folder)
         return cls(
-            parts.entities, parts.relations, parts.triples, Literals(*parts.literals), parts.report
+            parts.entities,
+            parts.relations,
+            parts.triples,
+            Literals(*parts.literals),
+            parts.report,
+            parts.graphs,
         )
 
     def equals(self, other: KnowledgeGraph) -> bool:

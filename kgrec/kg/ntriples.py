@@ -75,11 +75,10 @@ def columns(layout: Layout, nodes: BlankNodes) -> Statements:
     terms = pa.concat_arrays([subjects, objects]).dictionary_encode()
     term_codes = np.asarray(terms.indices, dtype=np.int64)
     predicates = _slices(data, *layout.predicate).dictionary_encode()
-    statements = np.empty((len(head), 3), dtype=np.int64)
+    statements = np.full((len(head), 3), -1, dtype=np.int64)
     statements[:, 0] = term_codes[: len(head)]
     statements[:, 1] = predicates.indices
     statements[to_entity, 2] = term_codes[len(head) :]
-    statements[to_literal, 2] = np.arange(len(to_literal))
     # Blank nodes are named in the order of the text: each subject before its object.
     place = np.concatenate([2 * np.arange(len(head)), 2 * to_entity + 1])
     return Statements(
@@ -87,7 +86,7 @@ def columns(layout: Layout, nodes: BlankNodes) -> Statements:
         predicates=_ids(predicates.dictionary, nodes),
         edges=statements[to_entity],
         literals=_literals(data, begin[to_literal], layout.close[to_literal], end[to_literal]),
-        values=statements[to_literal],
+        values=statements[to_literal, :2],
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
+from kgrec.kg.named_graphs import NamedGraphs
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 
 IntArray = npt.NDArray[np.int64]
@@ -45,8 +46,12 @@ class Statements:
         terms: Distinct IRIs and blank nodes, Arrow `large_string` of shape (t,), in any order.
         predicates: Distinct predicate IRIs, Arrow `large_string` of shape (p,), in any order.
         edges: int64 of shape (n, 3): codes of subject (term), predicate and object (term).
-        literals: The literals that `values` points to.
-        values: int64 of shape (m, 3): codes of subject (term), predicate and object (literal).
+        literals: The literals of `values`, one for each row, in its order.
+        values: int64 of shape (m, 2): codes of subject (term) and predicate.
+        graphs: Distinct names of graphs, "" for the default graph, Arrow `large_string` of shape
+            (g,), in any order; None: all statements are in the default graph.
+        edge_graph: Code of the graph of each row of `edges`, int64 of shape (n,).
+        value_graph: The same of `values`, int64 of shape (m,).
     """
 
     terms: pa.Array
@@ -54,6 +59,9 @@ class Statements:
     edges: IntArray
     literals: LiteralTable
     values: IntArray
+    graphs: pa.Array | None = None
+    edge_graph: IntArray | None = None
+    value_graph: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.edges) + len(self.values)
@@ -70,7 +78,8 @@ class Assembled:
         literal_subject: int32 of shape (m,): entity rows.
         literal_relation: int32 of shape (m,): relation rows.
         literals: The literal of each of the m rows.
-        duplicates: Number of statements that were stated before.
+        graphs: Which graphs hold which of these; None: the default graph holds all.
+        duplicates: Number of statements that were stated before in the same graph.
     """
 
     entities: Vocabulary
@@ -79,6 +88,7 @@ class Assembled:
     literal_subject: RowArray
     literal_relation: RowArray
     literals: LiteralTable
+    graphs: NamedGraphs | None
     duplicates: int
 
 
@@ -86,26 +96,70 @@ def assemble(batches: Sequence[Statements]) -> Assembled:
     """Number the terms of all batches together, and sort and deduplicate the statements."""
     entities, entity_rows = _number([batch.terms for batch in batches], "entity")
     relations, relation_rows = _number([batch.predicates for batch in batches], "relation")
-    literals, literal_rows = _merge_literals([batch.literals for batch in batches])
-    edges, values = [], []
-    for batch, entity, relation, literal in zip(
-        batches, entity_rows, relation_rows, literal_rows, strict=True
-    ):
-        edges.append(_translate(batch.edges, entity, relation, entity))
-        values.append(_translate(batch.values, entity, relation, literal))
-    triples = _distinct_rows(edges, (len(entities), len(relations), len(entities)))
-    rows = _distinct_rows(values, (len(entities), len(relations), len(literals)))
-    rows = _order_by_literal(rows, literals)
-    stated = sum(len(batch) for batch in batches)
+    edges = [np.concatenate(parts) for parts in _columns(batches, entity_rows, relation_rows)]
+    sizes = (len(entities), len(relations), len(entities))
+    with_graphs = any(batch.graphs is not None for batch in batches)
+    triples, triple_of = _distinct_rows(edges, sizes, with_graphs)
+    values = zip(batches, entity_rows, relation_rows, strict=True)
+    keys = [
+        entity[b.values[:, 0]] * len(relations) + row[b.values[:, 1]] for b, entity, row in values
+    ]
+    key = np.concatenate(keys)
+    chosen, literal_of = _distinct_literals(key, _joined([batch.literals for batch in batches]))
+    subject, relation = np.divmod(chosen.key, max(len(relations), 1))
+    stated = len(edges[0]) + len(key)
+    graphs = None
+    distinct = len(triples) + len(chosen.key)
+    if with_graphs:
+        graphs = _graphs(batches, triple_of, literal_of)
+        distinct = len(graphs)
     return Assembled(
         entities=entities,
         relations=relations,
         triples=triples,
-        literal_subject=np.ascontiguousarray(rows[:, 0]),
-        literal_relation=np.ascontiguousarray(rows[:, 1]),
-        literals=_take(literals, rows[:, 2]),
-        duplicates=stated - len(triples) - len(rows),
+        literal_subject=subject.astype(np.int32),
+        literal_relation=relation.astype(np.int32),
+        literals=chosen.table,
+        graphs=graphs,
+        duplicates=stated - distinct,
     )
+
+
+def _columns(
+    batches: Sequence[Statements], entity: Sequence[IntArray], relation: Sequence[IntArray]
+) -> list[list[IntArray]]:
+    """Return subjects, predicates and objects of the statements between entities, as rows."""
+    meanings = zip(batches, entity, relation, strict=True)
+    columns = [
+        (terms[b.edges[:, 0]], predicates[b.edges[:, 1]], terms[b.edges[:, 2]])
+        for b, terms, predicates in meanings
+    ]
+    return [list(column) for column in zip(*columns, strict=True)]
+
+
+def _graphs(
+    batches: Sequence[Statements], triple_of: IntArray, literal_of: IntArray
+) -> NamedGraphs:
+    """Return which graph holds which row.
+
+    Args:
+        batches: What was read.
+        triple_of: The row that became of each statement between entities.
+        literal_of: The row that became of each statement with a literal.
+    """
+    default = pa.array([""], type=pa.large_string())
+    names, rows = _number([default if b.graphs is None else b.graphs for b in batches], "graph")
+    pairs = []
+    for row_of, part in ((triple_of, "edge"), (literal_of, "value")):
+        codes = []
+        for batch, meaning in zip(batches, rows, strict=True):
+            found = getattr(batch, f"{part}_graph")
+            size = len(batch.edges if part == "edge" else batch.values)
+            codes.append(meaning[np.zeros(size, dtype=np.int64) if found is None else found])
+        graph = np.concatenate(codes)
+        key = np.unique(row_of * len(names) + graph)
+        pairs.append(np.column_stack(np.divmod(key, len(names))).astype(np.int32))
+    return NamedGraphs(names, pairs[0], pairs[1])
 
 
 def statements(
@@ -135,13 +189,12 @@ def statements(
     n = len(edges[0])
     predicates = pa.concat_arrays([edges[1], literals[1]]).dictionary_encode()
     predicate_codes = np.asarray(predicates.indices, dtype=np.int64)
-    num_literals = len(literals[0])
     return Statements(
         terms=terms.dictionary,
         predicates=predicates.dictionary,
         edges=np.column_stack([codes[:n], predicate_codes[:n], codes[n : 2 * n]]),
         literals=_complete_literals(*literals[2:]),
-        values=np.column_stack([codes[2 * n :], predicate_codes[n:], np.arange(num_literals)]),
+        values=np.column_stack([codes[2 * n :], predicate_codes[n:]]),
     )
 
 
@@ -198,31 +251,39 @@ def _complete_literals(value: Any, datatype: Any, language: Any) -> LiteralTable
     return LiteralTable(value, datatype.dictionary_encode(), language.dictionary_encode())
 
 
-def _distinct_literals(table: LiteralTable) -> tuple[LiteralTable, IntArray]:
-    """Return the distinct literals, in any order, and each row's code."""
-    values = table.value.dictionary_encode()
-    keys = np.asarray(values.indices, dtype=np.int64)
-    for column in (table.datatype, table.language):
-        keys = keys * max(len(column.dictionary), 1) + np.asarray(column.indices)
-    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
-    if len(first) == len(keys):
-        return table, np.arange(len(keys))
-    return _take(table, first), codes.astype(np.int64, copy=False)
+@dataclass(frozen=True)
+class _Literals:
+    """Distinct statements with a literal, in order: key of subject and relation, and literal."""
+
+    key: IntArray
+    table: LiteralTable
 
 
-def _order_by_literal(rows: RowArray, literals: LiteralTable) -> RowArray:
-    """Order rows that are sorted by subject and relation by their literals within these."""
-    same = (rows[1:, :2] == rows[:-1, :2]).all(axis=1)
-    # Sorting every text would cost more than all the rest, and most stand alone.
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    if not len(tied):
-        return rows
-    chosen = _take(literals, rows[tied, 2])
-    ranks = [_ranks(column) for column in (chosen.language, chosen.datatype, chosen.value)]
-    order = np.lexsort((*ranks, rows[tied, 1], rows[tied, 0]))
-    ordered = rows.copy()
-    ordered[tied] = rows[tied[order]]
-    return ordered
+def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, IntArray]:
+    """Return the distinct statements with a literal, and the row that becomes of each statement.
+
+    Texts are compared only among statements of one subject and relation: sorting all of them
+    would cost more than all the rest.
+
+    Args:
+        key: subject row * number of relations + relation row, int64 of shape (m,).
+        table: Their literals.
+    """
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    same = ordered[1:] == ordered[:-1]
+    is_first = np.ones(len(key), dtype=bool)
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(key) else order
+    if len(tied):
+        chosen = _take(table, order[tied])
+        ranks = [_ranks(column) for column in (chosen.value, chosen.datatype, chosen.language)]
+        by_text = np.lexsort((*ranks[::-1], ordered[tied]))
+        is_first[tied] = _is_first([ordered[tied][by_text], *(rank[by_text] for rank in ranks)])
+        order[tied] = order[tied[by_text]]
+    row_of = np.empty(len(key), dtype=np.int64)
+    row_of[order] = np.cumsum(is_first) - 1
+    order = order[is_first]
+    return _Literals(key[order], _take(table, order)), row_of
 
 
 def _ranks(column: Any) -> IntArray:
@@ -234,20 +295,18 @@ def _ranks(column: Any) -> IntArray:
     return place[np.asarray(encoded.indices, dtype=np.int64)]
 
 
-def _merge_literals(tables: Sequence[LiteralTable]) -> tuple[LiteralTable, list[IntArray]]:
-    """Return the distinct literals of all tables, and each table's codes into them."""
-    whole = LiteralTable(
+def _joined(tables: Sequence[LiteralTable]) -> LiteralTable:
+    """Return the literals of all tables, one behind the other."""
+    if len(tables) == 1:
+        return tables[0]
+    return LiteralTable(
         pa.concat_arrays([table.value for table in tables]),
         _concat_dictionaries([table.datatype for table in tables]),
         _concat_dictionaries([table.language for table in tables]),
     )
-    distinct, codes = _distinct_literals(whole)
-    return distinct, np.split(codes, _bounds(tables))
 
 
 def _concat_dictionaries(arrays: Sequence[Any]) -> Any:
-    if len(arrays) == 1:
-        return arrays[0]
     return pa.chunked_array(arrays).unify_dictionaries().combine_chunks()
 
 
@@ -260,42 +319,44 @@ def _take(table: LiteralTable, rows: npt.NDArray[Any]) -> LiteralTable:
 
 def _number(arrays: Sequence[Any], name: str) -> tuple[Vocabulary, list[IntArray]]:
     """Return the vocabulary of all arrays, and the rows of each array's ids in it."""
-    whole = pa.concat_arrays(arrays)
-    vocabulary = Vocabulary.of(whole, name)
-    rows = np.asarray(pc.index_in(whole, value_set=vocabulary.array), dtype=np.int64)
-    return vocabulary, np.split(rows, _bounds(arrays))
-
-
-def _bounds(parts: Sequence[Any]) -> IntArray:
-    """Return where each part but the first begins when all stand one behind the other."""
-    return np.cumsum([len(part) for part in parts])[:-1]
-
-
-def _translate(
-    codes: IntArray, subject: IntArray, predicate: IntArray, object: IntArray
-) -> tuple[IntArray, IntArray, IntArray]:
-    return subject[codes[:, 0]], predicate[codes[:, 1]], object[codes[:, 2]]
+    if len(arrays) == 1:  # distinct already
+        order = pc.sort_indices(arrays[0])
+        rows = np.empty(len(order), dtype=np.int64)
+        rows[np.asarray(order)] = np.arange(len(order))
+        return Vocabulary.from_sorted(arrays[0].take(order), name), [rows]
+    encoded = pa.concat_arrays(arrays).dictionary_encode()
+    vocabulary, meaning = _number([encoded.dictionary], name)
+    rows = meaning[0][np.asarray(encoded.indices)]
+    return vocabulary, np.split(rows, np.cumsum([len(part) for part in arrays])[:-1])
 
 
 def _distinct_rows(
-    parts: Sequence[tuple[IntArray, IntArray, IntArray]], sizes: tuple[int, int, int]
-) -> RowArray:
-    """Return the distinct rows of all parts, sorted, as int32 of shape (n, 3)."""
+    columns: Sequence[IntArray], sizes: tuple[int, int, int], with_places: bool
+) -> tuple[RowArray, IntArray]:
+    """Return the distinct rows, sorted, as int32 of shape (n, 3), and where each row went.
+
+    Args:
+        columns: Subject, predicate and object rows, each int64 of shape (m,).
+        sizes: How many of them there are.
+        with_places: Whether to say where each row went; if not, the second array is empty.
+    """
     if max(sizes) > np.iinfo(np.int32).max:
         raise DataError(f"The graph has {max(sizes)} terms; at most 2**31 - 1 can be numbered.")
-    columns = [np.concatenate([part[place] for part in parts]) for place in range(3)]
-    if sizes[0] * sizes[1] * sizes[2] < np.iinfo(np.int64).max:
-        # One integer per row sorts several times faster than three columns.
-        keys = np.sort((columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2])
-        keys = keys[_is_first([keys])]
-        front, last = np.divmod(keys, max(sizes[2], 1))
-        columns = [*np.divmod(front, max(sizes[1], 1)), last]
-    else:
+    if with_places or sizes[0] * sizes[1] * sizes[2] >= np.iinfo(np.int64).max:
         order = np.lexsort(columns[::-1])
-        columns = [column[order] for column in columns]
-        first = _is_first(columns)
-        columns = [column[first] for column in columns]
-    return np.column_stack(columns).astype(np.int32)
+        ordered = [column[order] for column in columns]
+        first = _is_first(ordered)
+        places = np.empty(len(order), dtype=np.int64)
+        places[order] = np.cumsum(first) - 1
+        return np.column_stack([column[first] for column in ordered]).astype(np.int32), places
+    # One integer per row sorts several times faster than three columns.
+    keys = np.sort((columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2])
+    keys = keys[_is_first([keys])]
+    front, last = np.divmod(keys, max(sizes[2], 1))
+    rows = np.empty((len(keys), 3), dtype=np.int32)
+    rows[:, 0], rows[:, 1] = np.divmod(front, max(sizes[1], 1))
+    rows[:, 2] = last
+    return rows, np.empty(0, dtype=np.int64)
 
 
 def _is_first(columns: Sequence[IntArray]) -> npt.NDArray[np.bool_]:

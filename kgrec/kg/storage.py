@@ -1,4 +1,9 @@
-"""A graph as a folder of Parquet files and a JSON manifest."""
+"""A graph as a folder of Arrow files and a JSON manifest.
+
+Arrow's file format holds columns as they lie in memory, so that a graph is there as soon as its
+files are mapped; pages that nobody looks at can leave memory again. A checksum finds damage, and
+everything that a column could point outside of itself with is looked at before it is used.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,20 +20,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from isal import isal_zlib
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
+from kgrec.kg.named_graphs import NamedGraphs
 from kgrec.kg.reading import PathLike, ReadReport
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
-_TABLES: Final = ("entities", "relations", "triples", "literals")
+_TABLES: Final = ("entities", "relations", "triples", "literals", "graphs", "memberships")
 _TERMS = pa.schema([("id", pa.large_string())])
-_TRIPLES = pa.schema([("subject", pa.int32()), ("relation", pa.int32()), ("object", pa.int32())])
+_TRIPLES = pa.schema([("triple", pa.list_(pa.field("row", pa.int32(), nullable=False), 3))])
 _TEXT_CODES = pa.dictionary(pa.int32(), pa.large_string())
 _LITERALS = pa.schema(
     [
@@ -38,7 +45,11 @@ _LITERALS = pa.schema(
         ("language", _TEXT_CODES),
     ]
 )
-_SCHEMAS: Final = dict(zip(_TABLES, (_TERMS, _TERMS, _TRIPLES, _LITERALS), strict=True))
+_MEMBERSHIPS = pa.schema([("statement", pa.int32()), ("graph", pa.int32())])
+_SCHEMAS: Final = dict(
+    zip(_TABLES, (_TERMS, _TERMS, _TRIPLES, _LITERALS, _TERMS, _MEMBERSHIPS), strict=True)
+)
+_PIECE: Final = 1 << 24  # bytes
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Stored:
     triples: npt.NDArray[np.int32]
     literals: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Any, Any, Any]
     report: ReadReport
+    graphs: NamedGraphs | None
 
 
 def save(kg: KnowledgeGraph, folder: PathLike) -> None:
@@ -86,22 +98,34 @@ def save(kg: KnowledgeGraph, folder: PathLike) -> None:
 
 
 def load(folder: PathLike) -> Stored:
-    """Return the parts of the graph that `save` wrote.
+    """Return the parts of the graph that `save` wrote, mapped into memory.
 
     Raises:
         RunError: A file is missing, damaged, of another version, or does not fit the others.
     """
     target = Path(folder)
     manifest = _read_manifest(target / MANIFEST)
-    tables = {name: _read_table(target / f"{name}.parquet", name, manifest) for name in _TABLES}
+    names = [name for name in _TABLES if name in manifest["files"]]
+    # Looking at a file takes longer than mapping it, and two can be looked at at a time.
+    with ThreadPoolExecutor() as pool:
+        read = pool.map(lambda name: _read_table(target / f"{name}.arrow", name, manifest), names)
+        tables = dict(zip(names, read, strict=True))
+    for name in _TABLES[:4]:
+        if name not in tables:
+            raise RunError(f"{_shown(target / MANIFEST)}: the file {name}.arrow is not listed.")
     entities, relations = (
-        _vocabulary(tables[name], kind, target / f"{name}.parquet", manifest)
+        _vocabulary(tables[name], kind, target / f"{name}.arrow", manifest)
         for name, kind in (("entities", "entity"), ("relations", "relation"))
     )
+    triples = np.asarray(tables["triples"].column(0).flatten()).reshape(-1, 3)
     sizes = {"subject": len(entities), "relation": len(relations), "object": len(entities)}
-    triples = _rows(tables["triples"], sizes, target / "triples.parquet")
-    subject_relation = _rows(tables["literals"], sizes, target / "literals.parquet")
-    texts = [_column(tables["literals"], name) for name in ("value", "datatype", "language")]
+    for name, column in zip(sizes, triples.T, strict=True):
+        _check_rows(column, sizes[name], name, target / "triples.arrow")
+    literals = tables["literals"]
+    rows = [np.asarray(literals.column(name)) for name in ("subject", "relation")]
+    for name, column in zip(("subject", "relation"), rows, strict=True):
+        _check_rows(column, sizes[name], name, target / "literals.arrow")
+    texts = [literals.column(name) for name in ("value", "datatype", "language")]
     try:
         report = ReadReport.from_dict(manifest["report"])
     except (KeyError, TypeError) as error:
@@ -110,15 +134,28 @@ def load(folder: PathLike) -> Stored:
         entities=entities,
         relations=relations,
         triples=triples,
-        literals=(
-            np.ascontiguousarray(subject_relation[:, 0]),
-            np.ascontiguousarray(subject_relation[:, 1]),
-            texts[0],
-            texts[1],
-            texts[2],
-        ),
+        literals=(rows[0], rows[1], texts[0], texts[1], texts[2]),
         report=report,
+        graphs=_graphs(tables, target, manifest, len(triples), len(literals)),
     )
+
+
+def _graphs(
+    tables: dict[str, Any], target: Path, manifest: dict[str, Any], triples: int, literals: int
+) -> NamedGraphs | None:
+    if "graphs" not in tables or "memberships" not in tables:
+        return None
+    names = _vocabulary(tables["graphs"], "graph", target / "graphs.arrow", manifest)
+    path = target / "memberships.arrow"
+    table = tables["memberships"]
+    pairs = np.column_stack([np.asarray(table.column(k)) for k in ("statement", "graph")])
+    split = manifest.get("triple_memberships")
+    if type(split) is not int or not 0 <= split <= len(pairs):
+        raise RunError(f"{_shown(target / MANIFEST)}: triple_memberships is damaged.")
+    for rows, size in ((pairs[:split], triples), (pairs[split:], literals)):
+        _check_rows(rows[:, 0], size, "statement", path)
+        _check_rows(rows[:, 1], len(names), "graph", path)
+    return NamedGraphs(names, pairs[:split], pairs[split:])
 
 
 def _replaceable(target: Path) -> bool:
@@ -126,10 +163,11 @@ def _replaceable(target: Path) -> bool:
 
 
 def _write(kg: KnowledgeGraph, folder: Path) -> None:
-    columns = {
+    triples = pa.array(np.ascontiguousarray(kg.triples).ravel())
+    columns: dict[str, list[Any]] = {
         "entities": [kg.entities.array],
         "relations": [kg.relations.array],
-        "triples": [pa.array(np.ascontiguousarray(column)) for column in kg.triples.T],
+        "triples": [pa.FixedSizeListArray.from_arrays(triples, type=_TRIPLES.field(0).type)],
         "literals": [
             pa.array(kg.literals.subject),
             pa.array(kg.literals.relation),
@@ -138,21 +176,36 @@ def _write(kg: KnowledgeGraph, folder: Path) -> None:
             kg.literals.language.cast(_TEXT_CODES),
         ],
     }
-    for name, arrays in columns.items():
-        table = pa.Table.from_arrays(arrays, schema=_SCHEMAS[name])
-        path = folder / f"{name}.parquet"
-        pq.write_table(table, path, write_page_checksum=True)
-        _flush(path)
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": "kgrec.KnowledgeGraph",
         "format_version": FORMAT_VERSION,
-        "rows": {name: len(arrays[0]) for name, arrays in columns.items()},
+        "files": {},
         "sorted": {"entities": kg.entities.num_sorted, "relations": kg.relations.num_sorted},
         "report": kg.report.to_dict(),
     }
+    if kg.graphs is not None:
+        pairs = np.concatenate([kg.graphs.triple, kg.graphs.literal])
+        columns["graphs"] = [kg.graphs.names.array]
+        columns["memberships"] = [pa.array(pairs[:, 0]), pa.array(pairs[:, 1])]
+        manifest["triple_memberships"] = len(kg.graphs.triple)
+    for name, arrays in columns.items():
+        path = folder / f"{name}.arrow"
+        batch = pa.RecordBatch.from_arrays(arrays, schema=_SCHEMAS[name])
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+        _flush(path)
+        manifest["files"][name] = {"rows": batch.num_rows, "crc32": _checksum(path)}
     path = folder / MANIFEST
     path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _flush(path)
+
+
+def _checksum(path: Path) -> int:
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            found = isal_zlib.crc32(piece, found)
+    return found
 
 
 def _flush(path: Path) -> None:
@@ -175,41 +228,42 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             f"{_shown(path)}: format version {printable(repr(manifest.get('format_version')))}; "
             f"this kgrec reads version {FORMAT_VERSION}."
         )
-    if not isinstance(manifest.get("rows"), dict):
-        raise RunError(f"{_shown(path)}: the row counts are missing.")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(isinstance(about, dict) for about in files.values()):
+        raise RunError(f"{_shown(path)}: the list of files is missing.")
     return manifest
 
 
 def _read_table(path: Path, name: str, manifest: dict[str, Any]) -> Any:
+    """Return the one record batch of a file, looked through."""
+    about = manifest["files"][name]
     try:
-        table = pq.read_table(
-            path, memory_map=True, page_checksum_verification=True, schema=_SCHEMAS[name]
-        )
-        table.validate(full=True)
+        if _checksum(path) != about.get("crc32"):
+            raise RunError(f"{_shown(path)}: the checksum is not that of {MANIFEST}: damaged.")
+        with pa.memory_map(str(path)) as source:
+            reader = pa.ipc.open_file(source)
+            if reader.schema != _SCHEMAS[name] or reader.num_record_batches > 1:
+                raise RunError(f"{_shown(path)}: this is not the table {name} of a saved graph.")
+            batch = reader.get_batch(0)
+        batch.validate(full=True)
     except FileNotFoundError as error:
         raise RunError(f"{_shown(path)}: the file is missing.") from error
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, RunError):
+            raise
         raise RunError(f"{_shown(path)}: the file is damaged: {printable(str(error))}") from error
-    expected = manifest["rows"].get(name)
-    if len(table) != expected:
+    if len(batch) != about.get("rows"):
         raise RunError(
-            f"{_shown(path)}: {len(table)} rows, where {MANIFEST} says {expected}; the folder is "
-            "damaged."
+            f"{_shown(path)}: {len(batch)} rows, where {MANIFEST} says {about.get('rows')}; the "
+            "folder is damaged."
         )
-    if any(column.null_count for column in table.columns):
+    if any(column.null_count for column in batch.columns):
         raise RunError(f"{_shown(path)}: values are missing; the file is damaged.")
-    return table
-
-
-def _column(table: Any, name: str) -> Any:
-    column = table[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-    return column.combine_chunks()
+    return batch
 
 
 def _vocabulary(table: Any, kind: str, path: Path, manifest: dict[str, Any]) -> Vocabulary:
-    ids = _column(table, "id")
+    ids = table.column("id")
     num_sorted = _num_sorted(manifest, path.stem, len(ids), path)
     first = ids[:num_sorted]
     if len(first) > 1 and not pc.all(pc.less(first[:-1], first[1:])).as_py():
@@ -231,16 +285,11 @@ def _num_sorted(manifest: dict[str, Any], name: str, count: int, path: Path) -> 
     return found
 
 
-def _rows(table: Any, sizes: dict[str, int], path: Path) -> npt.NDArray[np.int32]:
-    names = [name for name in table.column_names if name in sizes]
-    columns = [np.asarray(_column(table, name)) for name in names]
-    for name, column in zip(names, columns, strict=True):
-        if len(column) and not (0 <= column.min() and column.max() < sizes[name]):
-            raise RunError(
-                f"{_shown(path)}: column {name} points outside of 0 … {sizes[name] - 1}; the file "
-                "is damaged."
-            )
-    return np.column_stack(columns)
+def _check_rows(column: npt.NDArray[np.int32], size: int, name: str, path: Path) -> None:
+    if len(column) and not (0 <= column.min() and column.max() < size):
+        raise RunError(
+            f"{_shown(path)}: column {name} points outside of 0 … {size - 1}; the file is damaged."
+        )
 
 
 def _shown(path: Path) -> str:

@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
+import zlib
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from kgrec.errors import RunError
@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_the_old_graph(folder, monkeypatch, moment):
     assert os.listdir(folder.parent) == ["kg"]
 
 
-NAMES = ("entities.parquet", "relations.parquet", "triples.parquet", "literals.parquet")
+NAMES = ("entities.arrow", "relations.arrow", "triples.arrow", "literals.arrow")
 
 
 @pytest.mark.parametrize("name", [*NAMES, "manifest.json"])
@@ -92,37 +92,58 @@ def test_damage_names_the_file(folder, name, damage):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_flipped_bit_in_the_data_is_found(folder, name):
+def test_a_flipped_bit_is_found_wherever_it_is(folder, name):
     path = folder / name
     content = path.read_bytes()
-    group = pq.ParquetFile(path).metadata.row_group(0)
-    for column in map(group.column, range(group.num_columns)):
-        start = column.dictionary_page_offset or column.data_page_offset
+    for place in range(0, len(content), 97):
         changed = bytearray(content)
-        changed[start + column.total_compressed_size - 1] ^= 0x10
+        changed[place] ^= 0x10
         path.write_bytes(bytes(changed))
-        with pytest.raises(RunError, match=name):
+        with pytest.raises(RunError, match=f"{name}: the checksum"):
             KnowledgeGraph.load(folder)
 
 
 def _replace(folder, name, **columns):
-    table = pq.read_table(folder / name)
+    """Put other values into a file, with a checksum that fits: what somebody malicious would do."""
+    with pa.OSFile(str(folder / name), "rb") as file:
+        table = pa.ipc.open_file(file).read_all()
     for column, values in columns.items():
         place = table.column_names.index(column)
         field = table.schema.field(column)
         table = table.set_column(place, field, pa.array(values, type=field.type))
-    pq.write_table(table, folder / name)
+    _write(folder, name, table)
+
+
+def _write(folder, name, table):
+    with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    _recount(folder, name, len(table))
+
+
+def _recount(folder, name, rows):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    about = {"rows": rows, "crc32": zlib.crc32((folder / name).read_bytes())}
+    manifest["files"][name.partition(".")[0]] = about
+    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize(
     ("name", "columns", "message"),
     [
-        ("triples.parquet", {"object": [0, 1, 99]}, "object points outside of 0 … 3"),
-        ("triples.parquet", {"relation": [0, -1, 0]}, "relation points outside of 0 … 3"),
-        ("literals.parquet", {"subject": [4, 0]}, "subject points outside"),
-        ("entities.parquet", {"id": ["b", "a", "c", "d"]}, "not sorted"),
-        ("entities.parquet", {"id": ["a", "a", "c", "d"]}, "not sorted"),
-        ("literals.parquet", {"value": ["x", None]}, "values are missing"),
+        (
+            "triples.arrow",
+            {"triple": [[0, 0, 0], [0, 0, 1], [0, 0, 99]]},
+            "object points outside of 0 … 3",
+        ),
+        (
+            "triples.arrow",
+            {"triple": [[0, 0, 0], [0, -1, 1], [0, 0, 1]]},
+            "relation points outside of 0 … 3",
+        ),
+        ("literals.arrow", {"subject": [4, 0]}, "subject points outside"),
+        ("entities.arrow", {"id": ["b", "a", "c", "d"]}, "not sorted"),
+        ("entities.arrow", {"id": ["a", "a", "c", "d"]}, "not sorted"),
+        ("literals.arrow", {"value": ["x", None]}, "values are missing"),
     ],
 )
 def test_files_that_do_not_fit_together(folder, name, columns, message):
@@ -135,7 +156,7 @@ def test_appended_ids_need_not_be_sorted_but_distinct(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sorted"]["entities"] = 3
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    _replace(folder, "entities.parquet", id=["_:x", "b", "c", "a"])
+    _replace(folder, "entities.arrow", id=["_:x", "b", "c", "a"])
     loaded = KnowledgeGraph.load(folder)
     assert loaded.entities.ids == ["_:x", "b", "c", "a"]
     assert loaded.entities.num_sorted == 3
@@ -145,7 +166,7 @@ def test_appended_ids_need_not_be_sorted_but_distinct(folder):
         (["_:x", "b", "c", "b"], "an id stands twice"),
         (["_:x", "c", "b", "a"], "not sorted"),
     ):
-        _replace(folder, "entities.parquet", id=ids)
+        _replace(folder, "entities.arrow", id=ids)
         with pytest.raises(RunError, match=message):
             KnowledgeGraph.load(folder)
 
@@ -156,7 +177,12 @@ def test_other_versions_and_counts(folder):
     for change, message in (
         ({"format_version": 99}, "format version 99"),
         ({"format": "x"}, "not the manifest"),
-        ({"rows": manifest["rows"] | {"triples": 4}}, "3 rows, where manifest.json says 4"),
+        (
+            {"files": manifest["files"] | {"triples": manifest["files"]["triples"] | {"rows": 4}}},
+            "3 rows, where manifest.json says 4",
+        ),
+        ({"files": {}}, "entities.arrow is not listed"),
+        ({"files": []}, "list of files is missing"),
         ({"report": {}}, "report is damaged"),
         ({"rows": None}, "row counts are missing"),
         ({"sorted": {"entities": 5}}, "entities are sorted is damaged: expected 0 … 4, found 5"),
@@ -169,3 +195,29 @@ def test_other_versions_and_counts(folder):
     shutil.rmtree(folder)
     with pytest.raises(RunError, match="holds no saved graph"):
         KnowledgeGraph.load(folder)
+
+
+def test_texts_that_point_outside_of_their_file_are_found(folder):
+    path = folder / "entities.arrow"
+    with pa.OSFile(str(path), "rb") as file:
+        ids = pa.ipc.open_file(file).read_all()["id"].combine_chunks()
+    content = path.read_bytes()
+    offsets = np.frombuffer(ids.buffers()[1], dtype=np.int64)[: len(ids) + 1]
+    at = content.index(offsets.tobytes())
+    for place, value in ((1, 1 << 40), (1, -5), (len(ids), 1 << 30)):
+        changed = offsets.copy()
+        changed[place] = value
+        path.write_bytes(content.replace(offsets.tobytes(), changed.tobytes(), 1))
+        assert path.read_bytes()[at : at + 8] == content[at : at + 8]
+        _recount(folder, "entities.arrow", len(ids))
+        with pytest.raises(RunError, match=r"entities\.arrow: the file is damaged"):
+            KnowledgeGraph.load(folder)
+
+
+def test_a_loaded_graph_is_mapped_and_cannot_be_changed(folder):
+    loaded = KnowledgeGraph.load(folder)
+    with pytest.raises(ValueError, match="read-only"):
+        loaded.triples[0, 0] = 1
+    # The files can be replaced while a graph lies on them.
+    OTHER.save(folder)
+    assert loaded.equals(KG)

@@ -8,7 +8,8 @@ passes one keeps the array alive. Words are little-endian, and may begin anywher
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import numba as nb
 import numpy as np
@@ -19,6 +20,8 @@ from numba.extending import intrinsic
 PADDING: Final = 32
 """Bytes that must follow a text, for the words that begin in it."""
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW32 = np.uint64(0xFFFFFFFF)
 U0, U1, U7, U32, U56, U64 = (np.uint64(n) for n in (0, 1, 7, 32, 56, 64))
@@ -27,7 +30,7 @@ _ONES = np.uint64(0x0101010101010101)
 _PLACES = np.uint64(0x0001020304050607)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
-compiled = nb.njit(nogil=True, cache=True)
+compiled: Callable[[F], F] = nb.njit(nogil=True, cache=True)
 
 
 def _loader(bits: int, result: Any) -> Any:
@@ -47,8 +50,7 @@ load8: Any = _loader(8, types.uint8)
 load64: Any = _loader(64, types.uint64)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def store8(_context: Any, _address: Any, _value: Any) -> Any:
+def _store8(_context: Any, _address: Any, _value: Any) -> Any:
     """Store a byte at an address."""
 
     def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -60,8 +62,7 @@ def store8(_context: Any, _address: Any, _value: Any) -> Any:
     return types.void(types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def copy(_context: Any, _to: Any, _source: Any, _size: Any) -> Any:
+def _copy(_context: Any, _to: Any, _source: Any, _size: Any) -> Any:
     """Copy bytes from one address to another; they may not overlap."""
 
     def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -73,8 +74,7 @@ def copy(_context: Any, _to: Any, _source: Any, _size: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch(_context: Any, _address: Any) -> Any:
+def _prefetch(_context: Any, _address: Any) -> Any:
     """Have the processor fetch what stands at an address, without waiting for it."""
 
     def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -86,6 +86,11 @@ def prefetch(_context: Any, _address: Any) -> Any:
         return _target.get_dummy_value()
 
     return types.void(types.int64), code
+
+
+store8: Any = intrinsic(_store8)
+copy: Any = intrinsic(_copy)
+prefetch: Any = intrinsic(_prefetch)
 
 
 def repeated(octet: int) -> Any:

@@ -16,7 +16,6 @@ import numpy as np
 from kgrec.kg.native.memory import (
     FREE,
     LOW32,
-    PADDING,
     U0,
     U32,
     compiled,

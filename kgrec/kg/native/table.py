@@ -97,7 +97,9 @@ class Table:
         """
         numbers = np.empty(len(begins) - 1, dtype=np.int64)
         self.make_room(len(numbers), int(begins[-1] - begins[0]))
-        _add(self.slots, self.arena.address, self.offsets, self.count, text.address, begins, numbers)
+        _add(
+            self.slots, self.arena.address, self.offsets, self.count, text.address, begins, numbers
+        )
         return numbers
 
 

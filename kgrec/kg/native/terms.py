@@ -135,7 +135,7 @@ def is_surely_iri(begin: Any, end: Any) -> Any:
 
 @compiled
 def is_surely_datatype(begin: Any, end: Any) -> Any:
-    """Return whether text is surely an IRI, and none of RDF's own, some of which need a language."""
+    """Return whether text is surely an IRI, and none of RDF's own: some need a language."""
     if not is_surely_iri(begin, end):
         return False
     if end - begin < len(_RDF):

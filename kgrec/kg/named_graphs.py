@@ -1,0 +1,77 @@
+"""Named graphs: which graph of a data set holds which statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.data.vocabulary import Vocabulary
+
+RowArray = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class NamedGraphs:
+    """Which graph holds which statement (https://www.w3.org/TR/rdf11-concepts/#section-dataset).
+
+    A statement that stands in several graphs is one statement of the `KnowledgeGraph`, and several
+    rows here.
+
+    Attributes:
+        names: IRIs and blank nodes, and "" for the default graph.
+        triple: Distinct pairs of triple row and graph row, int32 of shape (q, 2), sorted.
+        literal: Distinct pairs of literal row and graph row, int32 of shape (r, 2), sorted.
+    """
+
+    names: Vocabulary
+    triple: RowArray
+    literal: RowArray
+
+    def __len__(self) -> int:
+        """Return the number of statements, those in several graphs counted for each."""
+        return len(self.triple) + len(self.literal)
+
+    def counts(self) -> dict[str, int]:
+        """Return name → number of statements, most first."""
+        rows = np.concatenate([self.triple[:, 1], self.literal[:, 1]])
+        counts = np.bincount(rows, minlength=len(self.names)).tolist()
+        pairs = zip(self.names.ids, counts, strict=True)
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+    def statements_in(
+        self, names: Iterable[str], num_triples: int, num_literals: int
+    ) -> tuple[Mask, Mask]:
+        """Return which triples and which literals stand in one of the graphs of these names.
+
+        Args:
+            names: IRIs, and "" for the default graph.
+            num_triples: How many triples the graph has.
+            num_literals: How many literals.
+
+        Returns:
+            bool of shape (num_triples,) and of shape (num_literals,).
+
+        Raises:
+            UnknownIdError: There is no graph of a name; the message says which are there.
+        """
+        wanted = np.zeros(len(self.names), dtype=bool)
+        wanted[[self.names.row(name) for name in names]] = True
+        masks = []
+        for pairs, size in ((self.triple, num_triples), (self.literal, num_literals)):
+            mask = np.zeros(size, dtype=bool)
+            mask[pairs[wanted[pairs[:, 1]], 0]] = True
+            masks.append(mask)
+        return masks[0], masks[1]
+
+    def restricted(self, triples: Mask, literals: Mask) -> NamedGraphs:
+        """Return what is left for the statements that the masks keep, in their new rows."""
+        kept = []
+        for pairs, mask in ((self.triple, triples), (self.literal, literals)):
+            place = np.cumsum(mask) - 1
+            stays = pairs[mask[pairs[:, 0]]]
+            kept.append(np.column_stack([place[stays[:, 0]], stays[:, 1]]).astype(np.int32))
+        return NamedGraphs(self.names, kept[0], kept[1])
