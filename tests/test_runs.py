@@ -247,7 +247,15 @@ def test_an_empty_category_and_parts_with_different_columns(word_encoder, tmp_pa
 def test_nothing_in_a_run_folder_executes(run_folder):
     for path in run_folder.rglob("*"):
         if path.is_file():
-            assert path.suffix in {".yaml", ".json", ".txt", ".png", ".parquet", ".arrow", ".safetensors"}
+            assert path.suffix in {
+                ".yaml",
+                ".json",
+                ".txt",
+                ".png",
+                ".parquet",
+                ".arrow",
+                ".safetensors",
+            }
             assert path.read_bytes()[:2] != b"\x80\x04"  # a pickle
 
 

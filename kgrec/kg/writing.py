@@ -61,9 +61,7 @@ def write(kg: KnowledgeGraph, path: PathLike) -> None:
         from isal import igzip
 
         # Neither time nor name: the same graph gives the same file.
-        made = igzip.IGzipFile(
-            filename="", mode="wb", fileobj=file, mtime=0
-        )
+        made = igzip.IGzipFile(filename="", mode="wb", fileobj=file, mtime=0)
         with made as packed:
             _write_lines(kg, packed)
 
