@@ -184,7 +184,6 @@ def test_other_versions_and_counts(folder):
         ({"files": {}}, "entities.arrow is not listed"),
         ({"files": []}, "list of files is missing"),
         ({"report": {}}, "report is damaged"),
-        ({"rows": None}, "row counts are missing"),
         ({"sorted": {"entities": 5}}, "entities are sorted is damaged: expected 0 … 4, found 5"),
         ({"sorted": {"relations": True}}, "relations are sorted is damaged"),
         ({"sorted": "all"}, "entities are sorted is damaged"),
