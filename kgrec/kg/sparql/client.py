@@ -26,6 +26,9 @@ _PIECE: Final = 1 << 16  # bytes
 _MEDIA_TYPES: Final = ("application/sparql-results+json", "application/json")
 _REDIRECTS: Final = (301, 302, 307, 308)
 _MOST_REDIRECTS: Final = 5
+# Above 511 are those of a cache in front of the endpoint.
+_BUSY: Final = (408, 425, 429, 502, 503, 520, 521, 522, 523)
+_OUT_OF_TIME: Final = (500, 504, 524)
 _HINTS: Final = {
     401: "It wants a password, which kgrec does not give.",
     403: "It may refuse this user agent: give a contact, such as an e-mail address.",
@@ -262,9 +265,9 @@ def _status_failure(
     status = response.status
     reason = f"It answers with HTTP status {status}"
     reason += f": {excerpt}" if excerpt else "."
-    if status in (429, 502, 503):
+    if status in _BUSY:
         return _FailureError("busy", reason, _retry_after(response, now))
-    if status in (500, 504):
+    if status in _OUT_OF_TIME:
         return _FailureError("heavy", reason, _retry_after(response, now))
     if status in (206, 413, 414):  # 206 is Virtuoso's word for what it got done in time
         return _FailureError("too much", reason)

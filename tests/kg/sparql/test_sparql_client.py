@@ -76,7 +76,7 @@ def test_what_is_sent(ask, server):
 
 
 def test_the_wait_doubles(ask, server, clock):
-    server.faults = [503, 429, 502, 503]
+    server.faults = [503, 429, 502, 521]
     assert len(ask(backoff=0.5)) == 3
     assert waits(clock) == [0.5, 1, 2, 4]
     server.always = 503
@@ -187,7 +187,7 @@ def test_slow_answers_end_in_time(server):
         started = time.monotonic()
         with pytest.raises(TooHeavyError, match=r"within 0.2 s"):
             client.ask(QUERY)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 1.8
 
 
 def test_nobody_there(clock):
