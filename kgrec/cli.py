@@ -212,6 +212,57 @@ def link(
 
 
 @app.command()
+def convert(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Files of RecBole, KGAT or KGCN (also RippleNet and MKR): the folder."),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings of `data`, as key=value, such as 'positive=rating >= 4'."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("converted"),
+    format: Annotated[
+        str | None, typer.Option(help="`recbole`, `kgat` or `kgcn`; found by the files.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what the files do not split.")] = 0,
+) -> None:
+    """Write a published data set as files that kgrec reads, with a config to train on."""
+    from kgrec.config import parse_settings
+    from kgrec.conversion import convert as convert_files
+    from kgrec.report import Reporter
+
+    dataset, config = convert_files(folder, out, format, parse_settings(settings or ()), seed)
+    reporter = Reporter()
+    for note in dataset.notes:
+        reporter.say(note)
+    reporter.say(f"Config: {config}")
+
+
+@app.command(name="map")
+def map_table(
+    table: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet or JSON Lines table.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML mapping of its columns; chosen if there is none.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Id column, where there is no mapping.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the graph there: `.nt` or `.nt.gz`, else a folder."),
+    ] = None,
+) -> None:
+    """Make a graph of a table; the mapping is printed, to be changed and given again."""
+    from kgrec.conversion import table_to_graph
+    from kgrec.report import Reporter
+
+    found, notes = table_to_graph(table, mapping, id, out)
+    reporter = Reporter()
+    for note in notes:
+        reporter.say(note)
+    typer.echo(found.to_yaml(), nl=False)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="YAML file.")],
     overrides: Annotated[

@@ -259,6 +259,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return make_config(tree, str(path))
 
 
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the tree that `key=value` texts stand for, with values read as YAML.
+
+    Raises:
+        ConfigError: A text is none of these.
+
+    >>> parse_settings(["valid=0.2", "positive=rating >= 4"])
+    {'valid': 0.2, 'positive': 'rating >= 4'}
+    """
+    tree: dict[str, Any] = {}
+    for setting in settings:
+        _override(tree, setting)
+    return tree
+
+
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
     """Return the config of a mapping.
 

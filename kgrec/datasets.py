@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -68,10 +68,18 @@ def read_dataset(
         DataError: A file is missing or wrong, or no format fits.
         ConfigError: A setting is unknown or not read by that format.
     """
+    return load_dataset(published_config(path, format, settings), seed)
+
+
+def published_config(
+    path: str | Path, format: str | None = None, settings: Mapping[str, Any] | None = None
+) -> DataConfig:
+    """Return the data config of a published data set; see `read_dataset`."""
     path = Path(path)
-    data = {"root": str(path.parent), "folder": path.name, **settings}
-    data["format"] = detect_format(path) if format is None else format
-    return load_dataset(make_config({"data": data}, "read_dataset").data, seed)
+    data = {"root": str(path.parent), "folder": path.name, **(settings or {})}
+    if "format" not in data:
+        data["format"] = detect_format(path) if format is None else format
+    return make_config({"data": data}, str(path)).data
 
 
 def detect_format(path: str | Path) -> Literal["recbole", "kgat", "kgcn"]:

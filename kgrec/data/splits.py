@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kgrec.data.interactions import Interactions
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean
 
@@ -107,6 +108,8 @@ class Split:
     def read(cls, folder: str | Path, kind: str = "random", **options: Any) -> Split:
         """Read `train.csv`, `valid.csv` and `test.csv` of a folder.
 
+        The latter two may have a header and nothing else.
+
         Args:
             folder: The folder.
             kind: How the split was made.
@@ -121,10 +124,14 @@ class Split:
             raise DataError(
                 f"The split folder {folder} does not exist." + did_you_mean(folder.name, beside)
             )
-        train, valid, test = (
-            Interactions.read(folder / f"{name}.csv", **options) for name in PARTS
-        )
-        return cls.of(train, valid, test, kind)
+        train = Interactions.read(folder / "train.csv", **options)
+        held_out = []
+        for name in PARTS[1:]:
+            path = folder / f"{name}.csv"
+            empty = read_table(path, what="interactions").empty
+            nothing = np.zeros(len(train), dtype=bool)
+            held_out.append(train.select(nothing) if empty else Interactions.read(path, **options))
+        return cls.of(train, held_out[0], held_out[1], kind)
 
 
 def split_interactions(
