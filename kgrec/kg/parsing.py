@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pyarrow.compute as pc
@@ -15,13 +15,14 @@ from kgrec.kg import jsonld
 from kgrec.kg.formats import Format
 from kgrec.kg.layout import Layout, lay_out, lay_out_if_canonical
 from kgrec.kg.line_errors import valid_lines, whole_lines
+from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.kg.nesting import check_triple_terms
 from kgrec.kg.ntriples import BlankNodes, UnusualTermError, columns
 from kgrec.kg.opening import PieceReader
 from kgrec.kg.rdfxml import SafeXml
 from kgrec.kg.read_config import ReadConfig
 from kgrec.kg.rejects import Rejects
-from kgrec.kg.statements import Statements
+from kgrec.kg.statements import LiteralTable, Statements, string_array
 
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
@@ -42,6 +43,7 @@ class Parsing:
         loader: Gives remote contexts of JSON-LD.
         graphs: Names of the graphs met, if `config` chooses among them.
         other_graphs: Number of statements left out as of other graphs.
+        without_direction: Number of literals of JSON-LD whose base direction was left out.
         line: The line where the parser is, where it does not say so itself.
     """
 
@@ -53,6 +55,7 @@ class Parsing:
     loader: jsonld.Loader | None = None
     graphs: set[str] = field(default_factory=set)
     other_graphs: int = 0
+    without_direction: int = 0
     line: Callable[[], int | None] = lambda: None
 
     def statements(self, pieces: Iterator[bytes]) -> list[Statements]:
@@ -88,9 +91,22 @@ class Parsing:
         return self._parsed(content) if found is None else found
 
     def _xml(self, pieces: Iterator[bytes]) -> list[Statements]:
+        begun = list(_first(pieces, _AT_ONCE))
+        rest = next(pieces, None)
+        if rest is not None:
+            return self._xml_by_line(itertools.chain(begun, [rest], pieces))
+        try:
+            return self._parsed(b"".join(SafeXml(iter(begun)).texts()))
+        except SyntaxError as error:
+            if error.lineno is not None:
+                raise
+        # The parser does not say where: let it read line by line, and see how far it comes.
+        return self._xml_by_line(iter(begun))
+
+    def _xml_by_line(self, pieces: Iterator[bytes]) -> list[Statements]:
         document = SafeXml(pieces)
         self.line = lambda: document.line
-        return self._parsed(PieceReader(document.lines()))
+        return self._parsed(PieceReader(document.texts(by_line=True)))
 
     def _json(self, pieces: Iterator[bytes]) -> list[Statements]:
         base = self.config.base_iri
@@ -98,7 +114,28 @@ class Parsing:
         found = self._parsed(text, base or jsonld.RELATIVE_BASE)
         if base is None:
             _refuse_relative(found)
-        return found
+        return [self._without_direction(batch) for batch in found]
+
+    def _without_direction(self, batch: Statements) -> Statements:
+        """Leave out the base direction of text, for which RDF 1.1 has no place.
+
+        https://www.w3.org/TR/json-ld11-api/#object-to-rdf-conversion does so unless told otherwise.
+        """
+        table = batch.literals
+        if RDF_DIR_LANG_STRING not in table.datatype.dictionary.to_pylist():
+            return batch
+        datatypes, languages = table.datatype.to_pylist(), table.language.to_pylist()
+        for row, datatype in enumerate(datatypes):
+            if datatype == RDF_DIR_LANG_STRING:
+                languages[row] = languages[row].partition("--")[0]
+                datatypes[row] = RDF_LANG_STRING if languages[row] else XSD_STRING
+                self.without_direction += 1
+        literals = LiteralTable(
+            table.value,
+            string_array(datatypes).dictionary_encode(),
+            string_array(languages).dictionary_encode(),
+        )
+        return replace(batch, literals=literals)
 
     def _parsed(self, content: Any, base_iri: str | None = None) -> list[Statements]:
         """Read any syntax by way of canonical N-Triples."""
@@ -110,15 +147,16 @@ class Parsing:
         """Return quads in batches, without those of graphs that are not asked for."""
         found: list[Statements] = []
         given = iter(quads)
+        if not self.format.has_graphs and self.config.graphs is None:
+            while text := _ntriples(itertools.islice(given, _BATCH)):
+                found.append(columns(lay_out(text), self.nodes))
+            return found
         while some := list(itertools.islice(given, _BATCH)):
             chosen: Iterable[pyoxigraph.Quad] = some
             if self.config.graphs is not None:
                 chosen = [quad for quad in some if self._wants(graph_name(quad))]
                 self.other_graphs += len(some) - len(chosen)
-            text = pyoxigraph.serialize(
-                (quad.triple for quad in chosen), format=pyoxigraph.RdfFormat.N_TRIPLES
-            )
-            if text:
+            if text := _ntriples(quad.triple for quad in chosen):
                 found.append(columns(lay_out(text), self.nodes))
         return found
 
@@ -143,6 +181,10 @@ class Parsing:
                 f"a literal has {longest:,} bytes, and {self.config.max_literal:,} is the limit "
                 "max_literal. If it is meant to be that long, give a larger one."
             )
+
+
+def _ntriples(statements: Iterable[pyoxigraph.Quad] | Iterable[pyoxigraph.Triple]) -> bytes:
+    return pyoxigraph.serialize(statements, format=pyoxigraph.RdfFormat.N_TRIPLES) or b""
 
 
 def graph_name(quad: pyoxigraph.Quad) -> str:
@@ -191,19 +233,25 @@ def _checked(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
+def _first(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Give pieces until they have `size` bytes together."""
+    for piece in pieces:
+        yield piece
+        size -= len(piece)
+        if size <= 0:
+            return
+
+
 def _at_once(pieces: Iterator[bytes]) -> Any:
     """Return the whole text if it is small, else a file to read it from.
 
     The parser is faster on bytes than on a file, which keeps the memory of large ones low.
     """
-    begun: list[bytes] = []
-    length = 0
-    for piece in pieces:
-        begun.append(piece)
-        length += len(piece)
-        if length >= _AT_ONCE:
-            return PieceReader(itertools.chain(begun, pieces))
-    return b"".join(begun)
+    begun = list(_first(pieces, _AT_ONCE))
+    rest = next(pieces, None)
+    if rest is None:
+        return b"".join(begun)
+    return PieceReader(itertools.chain(begun, [rest], pieces))
 
 
 def _refuse_relative(batches: Collection[Statements]) -> None:

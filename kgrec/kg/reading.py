@@ -67,35 +67,39 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Re
     batches: list[Statements] = []
     files: list[FileReport] = []
     graphs: set[str] = set()
+    notes: list[str] = []
     with rejects.writing():
         for number, source in enumerate(sources):
-            read, report, met = _read(source, number, config, rejects, loader)
+            read, report, parsing = _read(source, number, config, rejects, loader)
             batches += read
             files.append(report)
-            graphs |= met
+            graphs |= parsing.graphs
+            if parsing.without_direction:
+                left_out = f"text whose base direction was left out: {parsing.without_direction}"
+                notes.append(f"{printable(source.name)}: {left_out}.")
     if config.graphs is not None:
         _check_graphs(config.graphs, graphs)
     path = None if config.rejects is None else str(config.rejects)
-    if any(map(len, batches)):
-        return Reading(batches, files, skipped, rejects.count, path)
-    none = statements((string_array([]),) * 3, (string_array([]),) * 5)
-    shown = ", ".join(printable(file.path) for file in files[:3])
-    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    note = f"The graph is empty: no statement was read from {shown}{more}."
-    return Reading([none], files, skipped, rejects.count, path, (note,))
+    if not any(map(len, batches)):
+        batches = [statements((string_array([]),) * 3, (string_array([]),) * 5)]
+        shown = ", ".join(printable(file.path) for file in files[:3])
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        notes.append(f"The graph is empty: no statement was read from {shown}{more}.")
+    return Reading(batches, files, skipped, rejects.count, path, tuple(notes))
 
 
 def _read(
     source: Source, number: int, config: ReadConfig, rejects: Rejects, loader: Loader | None
-) -> tuple[list[Statements], FileReport, set[str]]:
+) -> tuple[list[Statements], FileReport, Parsing]:
     before = rejects.count
     nodes = BlankNodes(number)
     format = source.format
-    if format is None and not is_store(source.content):
-        return _read_rdflib(source, nodes, config)
-    quads = Format("store", "quads", pyoxigraph.RdfFormat.N_QUADS, (), (), has_graphs=True)
+    kind = "store" if is_store(source.content) else "rdflib"
+    quads = Format(kind, "quads", pyoxigraph.RdfFormat.N_QUADS, (), (), has_graphs=True)
     parsing = Parsing(source.name, format or quads, config, nodes, rejects, loader)
-    if is_store(source.content):
+    if format is None and not is_store(source.content):
+        batches = [_rdflib_statements(source, parsing)]
+    elif is_store(source.content):
         # A store has no order; numbering blank nodes needs one.
         with _explained(source, parsing):
             batches = parsing.batches(sorted(source.content, key=str))
@@ -109,22 +113,18 @@ def _read(
         path=source.name,
         format=parsing.format.name,
         statements=sum(map(len, batches)),
-        blank_nodes=len(nodes),
+        blank_nodes=len(parsing.nodes),
         rejected=rejects.count - before,
         other_graphs=parsing.other_graphs,
     )
-    return batches, report, parsing.graphs
+    return batches, report, parsing
 
 
-def _read_rdflib(
-    source: Source, nodes: BlankNodes, config: ReadConfig
-) -> tuple[list[Statements], FileReport, set[str]]:
-    found = rdflib_columns(source.content, nodes, config.graphs)
-    batch = statements(found.edges, found.values)
-    report = FileReport(
-        source.name, "rdflib", len(batch), len(nodes), other_graphs=found.other_graphs
-    )
-    return [batch], report, set(found.graphs)
+def _rdflib_statements(source: Source, parsing: Parsing) -> Statements:
+    found = rdflib_columns(source.content, parsing.nodes, parsing.config.graphs)
+    parsing.graphs.update(found.graphs)
+    parsing.other_graphs = found.other_graphs
+    return statements(found.edges, found.values)
 
 
 def _check_graphs(wanted: Collection[str], met: Collection[str]) -> None:
