@@ -185,6 +185,8 @@ def _leave_out(draft: _Draft, kind: str, min_degree: int, linked: IntArray) -> N
     if row is None:
         ids = draft.ids[kind]
         draft.ids[kind] = [ids[place] for place in np.flatnonzero(keep).tolist()]
+    elif kind != "entity" and not keep.any():
+        del draft.sizes[kind], draft.kg_row[kind]  # such as a type that only items have
     else:
         draft.kg_row[kind] = row[keep]
 
