@@ -76,7 +76,8 @@ class SparqlConfig(BaseModel):
     max_edges: int = Field(
         default=2000,
         ge=1,
-        description="Statements per entity and direction; what is beyond is left out and counted.",
+        description="Statements per entity and direction; what is beyond is left out and counted. "
+        "Virtuoso, DBpedia's server, sorts no more than 10,000.",
     )
     max_entities: int = Field(
         default=500_000,

@@ -69,6 +69,14 @@ def test_the_example_for_the_documentation(here):
     assert here.headers[0]["User-Agent"].endswith("me@example.org")
 
 
+def test_the_graph_itself_can_be_linked(here):
+    """The identifiers stand in the graph, so that the links need not be kept."""
+    kg = kgrec.KnowledgeGraph.from_sparql("wikidata", IMDB, property="P345", relations=["P57"])
+    items = pd.DataFrame({"item_id": ["a", "b"], "imdb": IMDB[::-1]})
+    links = kgrec.link(items, kg, column="imdb", property=DIRECT + "P345")
+    assert kg.labels(links.entity_of()) == ["Ronin", "Heat"]
+
+
 def test_the_command_for_the_documentation(here, monkeypatch, capsys):
     Path("movies.csv").write_text("movieId,imdbId\n6,0113277\n8228,0122690\n")
     command = (
