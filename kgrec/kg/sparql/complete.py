@@ -13,6 +13,7 @@ from kgrec.kg.sparql.queries import Pattern
 
 Check = Callable[[Sequence[str], list[Binding]], bool]
 
+_FEW = 3  # keys without an answer that are put up with in any case
 _SMALLEST_PAGE = 50  # rows; an endpoint that cannot give that many cannot be used
 
 
@@ -21,6 +22,10 @@ class Source:
 
     What is asked depends on the settings and on earlier answers only, so that a repeated run finds
     every answer in the cache. That a query has to be divided is kept there too.
+
+    Attributes:
+        config: The endpoint's settings.
+        unanswered: What it gives no whole answer about even alone, as if there were nothing.
 
     Args:
         client: Asks the endpoint.
@@ -35,6 +40,8 @@ class Source:
         self._cache = cache
         self._rows = client.config.rows  # less where the endpoint turns out to give no more
         self._last_cut = -1
+        self._asked = 0
+        self.unanswered: list[str] = []
 
     def whole(
         self, make: Callable[[Sequence[str]], str], keys: Sequence[str], is_whole: Check
@@ -47,11 +54,12 @@ class Source:
             is_whole: Returns whether an answer about some keys is whole.
 
         Yields:
-            Some of the keys, and the rows about them.
+            Some of the keys, and the rows about them; none about a key in `unanswered`.
 
         Raises:
-            EndpointError: The endpoint fails, or cannot answer about a single key.
+            EndpointError: The endpoint fails, or gives no whole answer about many keys.
         """
+        self._asked += len(keys)
         bindings = self._ask(make(keys), lambda rows: is_whole(keys, rows), len(keys) > 1)
         if bindings is not None:
             yield keys, bindings
@@ -60,9 +68,17 @@ class Source:
             yield from self.whole(make, keys[:middle], is_whole)
             yield from self.whole(make, keys[middle:], is_whole)
         else:
+            self._give_up(keys[0])
+            yield keys, []
+
+    def _give_up(self, key: str) -> None:
+        """Note a key that has no whole answer: an IRI, perhaps, that the endpoint writes anew."""
+        self.unanswered.append(key)
+        if len(self.unanswered) > max(_FEW, self._asked // 100):
             raise EndpointError(
                 f"{printable(self.config.endpoint)} does not answer as SPARQL 1.1 wants it: asked "
-                f"about {printable(keys[0])} alone, it gives no whole answer."
+                f"about {printable(key)} alone, it gives no whole answer, nor about "
+                f"{len(self.unanswered) - 1} others."
             )
 
     def _ask(
@@ -113,7 +129,7 @@ class Source:
                 lambda keys, rows: _counted(rows, pattern.key).keys() == set(keys),
             ):
                 found |= _counted(rows, pattern.key)
-            yield {entity: found[entity] for entity in batch}
+            yield {entity: found.get(entity, 0) for entity in batch}
             done(start + len(batch))
 
     def rows(self, pattern: Pattern, counts: dict[str, int]) -> Iterator[list[Binding]]:

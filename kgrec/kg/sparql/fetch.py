@@ -121,6 +121,7 @@ def fetch_graph(
     report = replace(
         _report(config, distinct, resolved, found),
         entities=frontiers,
+        unanswered=tuple(dict.fromkeys(source.unanswered)),
         requests=client.traffic.requests,
         repeated=client.traffic.repeated,
         cached=answers.hits,

@@ -22,6 +22,7 @@ class SparqlReport:
         entities: For each hop, the number of entities whose statements were fetched.
         statements: Number of statements, with repetitions.
         beyond: (entity, direction, number) of the statements beyond `max_edges`, left out.
+        unanswered: Entities or identifiers that the endpoint gives no whole answer about.
         blank_nodes: Number of statements left out because they begin or end at a blank node,
             which cannot be asked about again.
         bad_terms: Reason → number of the statements left out because a term is not valid RDF 1.1.
@@ -38,6 +39,7 @@ class SparqlReport:
     entities: tuple[int, ...] = ()
     statements: int = 0
     beyond: tuple[tuple[str, str, int], ...] = ()
+    unanswered: tuple[str, ...] = ()
     blank_nodes: int = 0
     bad_terms: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
@@ -57,6 +59,7 @@ class SparqlReport:
             "invalid": dict(self.invalid),
             "ambiguous": {id: list(iris) for id, iris in self.ambiguous.items()},
             "entities": list(self.entities),
+            "unanswered": list(self.unanswered),
             "beyond": [list(entry) for entry in self.beyond],
             "bad_terms": dict(self.bad_terms),
         }
@@ -75,6 +78,7 @@ class SparqlReport:
                 [f"{entity} ({number} {way})" for entity, way, number in self.beyond],
                 f"entities cut at max_edges, {beyond} statements left out",
             ),
+            _line(self.unanswered, "entities without an answer, their statements left out"),
         ]
         if self.blank_nodes:
             lines.append(f"{self.blank_nodes} statements with a blank node left out")

@@ -5,7 +5,7 @@ import warnings
 import pyoxigraph as ox
 import pytest
 from sparql_films import EX, IMDB, LABEL, NUM_FILMS, NUM_PEOPLE, films, neighbourhood, node, rows
-from sparql_server import JSON
+from sparql_server import JSON, answer
 
 import kgrec
 from kgrec.errors import ConfigError, DataError, EndpointError, RunError
@@ -279,6 +279,27 @@ def test_a_server_that_gives_less_than_it_counts_is_found_out(fetch, server):
         fetch()
 
 
+def test_an_iri_that_the_server_writes_anew_is_left_out_and_named(fetch, server):
+    def rewrite(query):
+        if "COUNT" not in query:
+            return None
+        return ("body", answer(server, query).replace(b"/person3", b"/person%33"), JSON)
+
+    server.always = rewrite
+    fetched = fetch(hops=2)
+    assert fetched.report.unanswered == (EX + "person3",)
+    assert "1 entities without an answer" in str(fetched.report)
+    lost = {row for row in neighbourhood(server.store, STARTS, 2) if row[0] == EX + "person3"}
+    assert set(rows(fetched.kg)) == set(neighbourhood(server.store, STARTS, 2)) - lost
+    server.always = lambda query: (
+        ("body", answer(server, query).replace(b"/person", b"/Person"), JSON)
+        if "COUNT" in query
+        else None
+    )
+    with pytest.raises(EndpointError, match="no whole answer, nor about 3 others"):
+        fetch(hops=2)
+
+
 def test_a_graph_that_shrinks_meanwhile(fetch, server, tmp_path):
     """The counts of a broken run are old when it goes on."""
     server.faults = [None, None, 404]
@@ -310,8 +331,6 @@ def test_hostile_terms_of_an_answer(fetch, server):
     def poison(query):
         if "SELECT ?s ?p ?o" not in query or "film03" not in query:
             return None
-        from sparql_server import answer
-
         return ("body", answer(server, query).replace(b"http://ex.org/person3", evil), JSON)
 
     server.always = poison
