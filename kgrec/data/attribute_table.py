@@ -64,7 +64,7 @@ class AttributeTable:
         """Read a table of items or users.
 
         Args:
-            source: A CSV, TSV or Parquet file, or a frame.
+            source: A CSV, TSV, Parquet or JSON Lines file, or a frame.
             id: Column of the id; each may stand once.
             title: Column of the title; None: the column `title` where there is one.
             categories: Columns whose values become attribute nodes.

@@ -96,7 +96,7 @@ class Interactions:
         positive: str | None = None,
         duplicates: Duplicates = "last",
     ) -> Interactions:
-        """Read a log from a CSV, TSV or Parquet file, or a frame.
+        """Read a log from a CSV, TSV, Parquet or JSON Lines file, or a frame.
 
         Args:
             source: The table.

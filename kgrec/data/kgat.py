@@ -138,7 +138,7 @@ def _names(path: Path, notes: list[str]) -> _Names:
     parts = pc.utf8_split_whitespace(
         pc.utf8_trim_whitespace(lines.text), max_splits=len(header) - 1, reverse=True
     )
-    wrong = np.asarray(pc.list_value_length(parts)) != len(header)
+    wrong = np.asarray(pc.list_value_length(parts)) < 2  # the entity of an item may be unknown
     if wrong.any():
         raise lines.error(int(wrong.argmax()), f"{' '.join(header)!r}")
     number = numbers(lines, pc.list_element(parts, 1), _REMAP)

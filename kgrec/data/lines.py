@@ -67,7 +67,7 @@ def read_lines(path: Path, encoding: str = "utf-8-sig") -> Lines:
         name = encoding.removesuffix("-sig")
         raise DataError(f"{path}, line {line}: this is no {name} text: {error.reason}.") from error
     lines = pa.array(text.split("\n"), pa.large_string())
-    lines = pc.utf8_trim_whitespace(lines) if "\r" not in text else pc.utf8_rtrim(lines, "\r")
+    lines = pc.utf8_rtrim(lines, "\r")
     written = pc.not_equal(pc.utf8_trim_whitespace(lines), "")
     number = np.flatnonzero(np.asarray(written)) + 1
     if not len(number):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from kgrec.data.jsonlines import read_json_lines
 from kgrec.errors import DataError, did_you_mean, printable
 
 _ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
+_QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
 _SEPARATORS = {".csv": ",", ".tsv": "\t"} | dict.fromkeys(_ATOMIC, "\t")
 
 
@@ -66,7 +70,8 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
     kind = suffixes[-1].lower() if suffixes else ""
     try:
         if kind in (".parquet", ".pq"):
-            return pd.read_parquet(path)
+            # Whole numbers beside missing ones stay whole: a float loses digits.
+            return pq.read_table(path).to_pandas(integer_object_nulls=True)  # type: ignore[no-any-return]
         if kind in (".jsonl", ".ndjson"):
             return read_json_lines(path)
         if kind not in _SEPARATORS:
@@ -74,7 +79,7 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
                 f"{path}: the {what} table is read from .csv, .tsv, .parquet or .jsonl, "
                 f"found {kind or 'no ending'}."
             )
-        return _read_separated(path, _SEPARATORS[kind])
+        return _read_atomic(path) if kind in _ATOMIC else _read_separated(path, _SEPARATORS[kind])
     except DataError:
         raise
     except pd.errors.EmptyDataError as error:
@@ -84,8 +89,31 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as the {what} table: {reason}") from error
 
 
-def _read_separated(path: Path, separator: str) -> pd.DataFrame:
-    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
+def _read_atomic(path: Path) -> pd.DataFrame:
+    """Read a tab-separated file whose fields may begin with a quotation mark and mean it.
+
+    `"Crocodile" Dundee` stays as it is; a field that is quoted as a whole, with the quotation
+    marks in it doubled, is taken out of its quotes.
+    """
+    frame = _read_separated(path, "\t", quoting=csv.QUOTE_NONE)
+    frame.columns = pd.Index([_QUOTED.sub(_unquoted, str(name)) for name in frame.columns])
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        quoted = column.str.match(_QUOTED, na=False)
+        if quoted.any():
+            bare = column[quoted].str.replace(_QUOTED, _unquoted, regex=True)
+            column = column.copy()
+            column[quoted] = bare.where(bare != "", None)
+            frame.isetitem(place, column.to_numpy())
+    return frame
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    return found.group(1).replace('""', '"')
+
+
+def _read_separated(path: Path, separator: str, **options: Any) -> pd.DataFrame:
+    options |= {"dtype": str, "keep_default_na": False, "na_values": [""]}
     frame: pd.DataFrame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", **options)
     if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first field for row names
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from kgrec.kg.cells import Cells, column_cells, matches
 from kgrec.kg.datatypes import LEXICAL
 from kgrec.kg.namespaces import RDF_LANG_STRING, RDF_TYPE, RDFS, XSD, XSD_STRING
 from kgrec.kg.statements import Statements, statements
-from kgrec.kg.templates import check_template, expand, variables
+from kgrec.kg.templates import check_iri, check_template, expand, variables
 
 NAMESPACE: Final = "http://example.org/"
 """Where names are put that no setting gives a place: a domain that is nobody's."""
@@ -57,7 +58,15 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def _language(tag: str) -> str:
+    if not re.fullmatch(r"(?:[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)?", tag):
+        raise ValueError("a language tag looks like en or de-AT")
+    return tag
+
+
 Template = Annotated[str, AfterValidator(check_template)]
+Iri = Annotated[str, Field(min_length=1), AfterValidator(check_iri)]
+Language = Annotated[str, AfterValidator(_language)]
 
 
 class _Part(BaseModel):
@@ -67,8 +76,8 @@ class _Part(BaseModel):
 class RelationColumn(_Part):
     """A column whose values become entities that the row's entity points to."""
 
-    predicate: str | None = Field(
-        default=None, min_length=1, description="IRI of the relation; None: namespace + column."
+    predicate: Iri | None = Field(
+        default=None, description="IRI of the relation; None: namespace + column."
     )
     iri: Template | None = Field(
         default=None,
@@ -83,7 +92,7 @@ class RelationColumn(_Part):
         description="Whether the value becomes the rdfs:label of its entity; None: unless the "
         "value itself is the IRI.",
     )
-    language: str = Field(default="", description="Language tag of that label.")
+    language: Language = Field(default="", description="Language tag of that label.")
 
     @model_validator(mode="after")
     def _of_the_value(self) -> RelationColumn:
@@ -95,15 +104,15 @@ class RelationColumn(_Part):
 class LiteralColumn(_Part):
     """A column whose values become literals of the row's entity."""
 
-    predicate: str | None = Field(
-        default=None, min_length=1, description="IRI of the property; None: namespace + column."
+    predicate: Iri | None = Field(
+        default=None, description="IRI of the property; None: namespace + column."
     )
-    datatype: str | None = Field(
+    datatype: Iri | None = Field(
         default=None,
         description="Datatype IRI, or xsd:integer and so on; None: what all values look like. "
         "Values that it does not allow stay plain strings, and are counted.",
     )
-    language: str = Field(default="", description="Language tag of the values.")
+    language: Language = Field(default="", description="Language tag of the values.")
     separator: str | None = Field(
         default=None, min_length=1, description="What stands between several values of one cell."
     )
@@ -136,10 +145,10 @@ class TableMapping(_Part):
 
     id: str
     iri: Template | None = None
-    namespace: str = NAMESPACE
-    type: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    namespace: Iri = NAMESPACE
+    type: Annotated[tuple[Iri, ...], BeforeValidator(_listed)] = ()
     label: str | None = None
-    language: str = ""
+    language: Language = ""
     relations: Annotated[dict[str, RelationColumn], BeforeValidator(_named)] = {}
     literals: Annotated[dict[str, LiteralColumn], BeforeValidator(_named)] = {}
 
@@ -228,7 +237,11 @@ def map_table(
 
     named = isinstance(table, (str, Path))
     where = str(table) if named else "the table"
-    frame = table.to_pandas() if isinstance(table, pa.Table) else read_table(table)
+    frame = (
+        table.to_pandas(integer_object_nulls=True)
+        if isinstance(table, pa.Table)
+        else read_table(table)
+    )
     if frame.empty:
         raise DataError(f"{where} has no rows.")
     notes: list[str] = []

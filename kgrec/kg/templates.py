@@ -39,9 +39,19 @@ def check_template(template: str) -> str:
     rest = _EXPRESSION.sub("", template)
     if rest == template or "{" in rest or "}" in rest:
         raise ValueError("an IRI template needs {name} in it, such as http://shop.example/{sku}")
-    if re.search(_FORBIDDEN, rest):
-        raise ValueError('an IRI holds no blanks, controls or any of < > " | \\ ^ `')
+    check_iri(rest)
     return template
+
+
+def check_iri(text: str) -> str:
+    """Return an IRI, or a part of one, itself.
+
+    Raises:
+        ValueError: It holds what no IRI can.
+    """
+    if re.search(_FORBIDDEN, text):
+        raise ValueError('an IRI holds no blanks, controls or any of < > " { } | \\ ^ `')
+    return text
 
 
 def expand(template: str, values: Mapping[str, Any]) -> Any:

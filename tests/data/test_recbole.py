@@ -166,6 +166,18 @@ def test_item_and_user_files(stem):
     assert "1 values of price are no numbers" in notes
 
 
+def test_quotation_marks(stem):
+    stem.with_name("tiny.item").write_text(
+        '"item_id:token"\ttitle:token_seq\tkind:token\n'
+        '10\t"Crocodile" Dundee\t"\n'
+        '20\t"He said ""no"""\t""\n'
+        '30\tA 12" single\t"x"\n'
+    )
+    items = read_atomic_files(stem).items
+    assert items.titles == ('"Crocodile" Dundee', 'He said "no"', 'A 12" single')
+    assert [words["kind"] for words in items.words()] == [['"'], [], ["x"]]
+
+
 @pytest.mark.parametrize(
     ("suffix", "content", "message"),
     [

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -143,6 +144,15 @@ def test_values_that_are_iris_stay_as_they_are():
     assert not len(kg.literals)  # an IRI is no name
 
 
+def test_whole_numbers_keep_every_digit(tmp_path):
+    big = 12345678901234567
+    table = pa.table({"id": ["a", "b"], "n": pa.array([big, None])})
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    for source in (table, tmp_path / "t.parquet"):
+        kg = KnowledgeGraph.from_table(source, {"id": "id", "literals": ["n"]})
+        assert [value[2:4] for value in literals(kg)] == [(str(big), XSD + "integer")]
+
+
 def test_several_rows_of_one_id():
     frame = pd.DataFrame({"id": ["a", "a", "b"], "by": ["x", "y", "x"]})
     kg = KnowledgeGraph.from_table(frame, {"id": "id", "relations": ["by"]})
@@ -176,6 +186,10 @@ def test_a_misspelt_column_is_named(products, change, message):
         ({"literals": {"price": {"language": "en", "datatype": "xsd:date"}}}, "not both"),
         ({"relations": {"genres": {"separator": ""}}}, "relations.genres.separator"),
         ({"relations": 3}, "relations"),
+        ({"namespace": "http://e.org/ x"}, "namespace: Value error, an IRI holds no blanks"),
+        ({"type": ["http://e.org/<x>"]}, "type.0: Value error, an IRI holds no"),
+        ({"literals": {"price": {"predicate": ""}}}, "literals.price.predicate"),
+        ({"language": "english please"}, "a language tag looks like en"),
     ],
 )
 def test_a_wrong_mapping_is_explained(products, change, message):
