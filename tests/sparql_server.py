@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -116,12 +117,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request, client_address):
+        # A client that has had enough hangs up; that is no news. Anything else is.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def serve(store):
     """Yield a `Server` that answers on a free port of 127.0.0.1."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    http.daemon_threads = True
-    http.block_on_close = False
+    http = _Http(("127.0.0.1", 0), _Handler)
     http.state = Server(store, address=f"http://127.0.0.1:{http.server_port}/sparql")
     thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
     thread.start()
