@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.linking import Links, link
     from kgrec.kg.mapping import TableMapping, map_table
+    from kgrec.kg.read_config import ReadConfig
     from kgrec.kg.sparql.config import SparqlConfig
     from kgrec.kg.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.kg.suggestion import suggest_mapping
@@ -58,6 +59,7 @@ _HOME = {
     "LinkPredictionConfig": "kgrec.training.link_prediction",
     "Links": "kgrec.kg.linking",
     "MostPopular": "kgrec.models.popular",
+    "ReadConfig": "kgrec.kg.read_config",
     "Recommendation": "kgrec.pipeline",
     "Recommender": "kgrec.pipeline",
     "SparqlConfig": "kgrec.kg.sparql.config",

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,6 +55,22 @@ def inspect(
     shapes_limit: Annotated[
         float, typer.Option(help="Seconds after which the validation is given up.")
     ] = 600,
+    format: Annotated[
+        str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")
+    ] = None,
+    base_iri: Annotated[
+        str | None, typer.Option(help="What relative IRIs are relative to.")
+    ] = None,
+    on_error: Annotated[
+        str, typer.Option(help="`raise`, or `skip` to leave out statements that are not valid.")
+    ] = "raise",
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write what is left out there, as JSON Lines.")
+    ] = None,
+    graph: Annotated[
+        list[str] | None,
+        typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is in a graph, how items are connected, and what looks suspicious.
@@ -67,7 +83,8 @@ def inspect(
     from kgrec.report_graph import link_items, show_statistics
     from kgrec.report_shapes import show_shapes
 
-    kg = KnowledgeGraph.read(list(paths))
+    reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
+    kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(link_items(kg, items, links, item_column, iri_column))
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:

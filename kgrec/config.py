@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.choices import GraphConfig
 from kgrec.kg.mapping import TableMapping
+from kgrec.kg.read_config import ReadConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
 from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.popular import MostPopularConfig
@@ -94,6 +95,9 @@ class DataConfig(_Section):
     )
     graph: tuple[str, ...] | str | None = Field(
         default=None, description="RDF file or files, or a folder that `KnowledgeGraph.save` wrote."
+    )
+    reading: ReadConfig = Field(
+        default=ReadConfig(), description="How the RDF files are read; see kgrec.ReadConfig."
     )
     tables: tuple[GraphTableConfig, ...] = Field(
         default=(), description="Tables that become parts of the graph, each with a mapping."

@@ -173,7 +173,7 @@ def _published(files: DatasetFiles, config: DataConfig, seed: int) -> Dataset:
 def _graph_notes(kg: KnowledgeGraph, links: Links) -> list[str]:
     repeated = f", {kg.report.duplicates:,} repeated" if kg.report.duplicates else ""
     return [
-        *kg.report.notes,
+        *kg.report.remarks(),
         f"Graph: {kg.num_triples:,} triples, {len(kg.literals):,} literals{repeated}.",
         f"Links: {links.report}",
     ]
@@ -220,7 +220,9 @@ def _graph(config: DataConfig, root: Path, mapped: Sequence[MappedTable]) -> Kno
     saved = [root / path for path in paths if (root / path / MANIFEST).is_file()]
     rdf = [root / path for path in paths if root / path not in saved]
     if rdf:
-        graphs.append(KnowledgeGraph.read(rdf))
+        rejects = config.reading.rejects
+        reading = {"rejects": None if rejects is None else root / rejects}
+        graphs.append(KnowledgeGraph.read(rdf, config=config.reading.model_copy(update=reading)))
     graphs += [KnowledgeGraph.load(folder) for folder in saved]
     graphs += [KnowledgeGraph.from_table(table) for table in mapped]
     return merge_graphs(graphs) if graphs else None

@@ -82,6 +82,8 @@ def _say(console: Console, text: str) -> None:
 def _show_size(found: GraphStatistics, console: Console) -> None:
     for path, count in found.files.items():
         _say(console, f"{safe(path)}: {count:,} statements")
+    for remark in found.reading:
+        _say(console, safe(remark))
     blank = f" ({found.blank_nodes:,} of them blank nodes)" if found.blank_nodes else ""
     _say(
         console,

@@ -327,3 +327,37 @@ model: {{training: {{max_epochs: 20}}}}
     assert best[0]["title"] == titles[7]
     user = kept.user_id.iloc[0]
     assert len(json.loads(ok("recommend", run, "--user", user, "-k", 5, "--json"))) == 5
+
+
+def test_inspect_reads_as_it_is_told(ok, kgrec, tmp_path):
+    quads = "<a:s> <a:p> <a:o> .\n<a:s> <a:p> <a:x> <a:g> .\nbad \x1b[2J\n"
+    path = tmp_path / "graph.data"
+    path.write_text(quads)
+    rejects = tmp_path / "rejects.jsonl"
+    out = ok("inspect", path, "--format", "nq", "--on-error", "skip", "--rejects", rejects)
+    assert "1 statements are not valid and were left out" in out
+    assert json.loads(rejects.read_text())["text"] == "bad \x1b[2J"
+    options = ("--format", "application/n-quads", "--on-error", "skip", "--json")
+    found = json.loads(ok("inspect", path, *options, "--graph", "a:g"))
+    assert found["triples"] == 1
+    assert found["reading"] == [
+        "1 statements are not valid and were left out.",
+        "1 statements are in graphs that were not asked for.",
+    ]
+    turtle = tmp_path / "g.ttl"
+    turtle.write_text("<s> <p> <o> .")
+    assert json.loads(ok("inspect", turtle, "--base-iri", "http://e/", "--json"))["triples"] == 1
+    for arguments, message in (
+        ([path], "no RDF format is known by this extension"),
+        ([path, "--format", "nq"], "line 3, column 1: not valid N-Quads"),
+        ([turtle], "give base_iri="),
+        ([turtle, "--on-error", "ignore"], "on_error"),
+    ):
+        code, out, err = kgrec("inspect", *arguments)
+        assert (code, out) == (2, "")
+        assert message in err
+        assert "\x1b" not in err
+    turtle.write_text("# nothing")
+    code, out, err = kgrec("inspect", turtle)
+    assert (code, out) == (2, "")
+    assert "The graph is empty: no statement was read from" in err

@@ -178,3 +178,28 @@ def test_without_graph_and_tables(project):
     assert dataset.kg is None
     assert dataset.links is None
     assert dataset.split.train.num_items == 19  # the items of no positive rating are among them
+
+
+def test_the_config_says_how_rdf_is_read(tmp_path):
+    (tmp_path / "ratings.csv").write_text("user_id,item_id\nu,http://e.org/a\nv,http://e.org/b\n")
+    (tmp_path / "kg.data").write_text(
+        '<http://e.org/a> <http://e.org/p> "1" .\nbad\n<http://e.org/b> <http://e.org/p> "2" .\n'
+    )
+    reading = {"format": "nt", "on_error": "skip", "rejects": "rejects.jsonl"}
+    tree = {
+        "root": str(tmp_path),
+        "graph": "kg.data",
+        "interactions": "ratings.csv",
+        "rating": None,
+        "timestamp": None,
+        "reading": reading,
+    }
+    found = load_dataset(DataConfig.model_validate(tree), 0)
+    assert len(found.kg.literals) == 2
+    assert any("1 statements are not valid and were left out" in note for note in found.notes)
+    assert (tmp_path / "rejects.jsonl").read_text().count("\n") == 1
+    with pytest.raises(DataError, match="no RDF format is known"):
+        load_dataset(DataConfig.model_validate(tree | {"reading": {}}), 0)
+    (tmp_path / "kg.data").write_text("# nothing\n")
+    with pytest.raises(DataError, match="The graph is empty: no statement was read from"):
+        load_dataset(DataConfig.model_validate(tree), 0)

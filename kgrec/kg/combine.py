@@ -45,6 +45,8 @@ def merge_graphs(graphs: Sequence[KnowledgeGraph]) -> KnowledgeGraph:
         made.report,
         statements=sum(graph.report.statements for graph in graphs),
         duplicates=repeated + sum(graph.report.duplicates for graph in graphs),
+        rejected=sum(graph.report.rejected for graph in graphs),
+        rejects=next((g.report.rejects for g in graphs if g.report.rejects), None),
         skipped=tuple(name for graph in graphs for name in graph.report.skipped),
         notes=tuple(note for graph in graphs for note in graph.report.notes),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
 import pyarrow.compute as pc
 import pyoxigraph
 
@@ -152,13 +153,29 @@ class Parsing:
                 found.append(columns(lay_out(text), self.nodes))
             return found
         while some := list(itertools.islice(given, _BATCH)):
-            chosen: Iterable[pyoxigraph.Quad] = some
+            chosen = some
             if self.config.graphs is not None:
                 chosen = [quad for quad in some if self._wants(graph_name(quad))]
                 self.other_graphs += len(some) - len(chosen)
             if text := _ntriples(quad.triple for quad in chosen):
-                found.append(columns(lay_out(text), self.nodes))
+                found.append(self._with_graphs(columns(lay_out(text), self.nodes), chosen))
         return found
+
+    def _with_graphs(self, batch: Statements, quads: Sequence[pyoxigraph.Quad]) -> Statements:
+        """Return the batch of some quads with the names of their graphs."""
+        names = [graph_name(quad) for quad in quads]
+        if not any(names):
+            return batch
+        named = [self.nodes.name(name) if name.startswith("_:") else name for name in names]
+        graphs = string_array(named).dictionary_encode()
+        codes = np.asarray(graphs.indices, dtype=np.int64)
+        is_literal = np.array([isinstance(quad.object, pyoxigraph.Literal) for quad in quads])
+        return replace(
+            batch,
+            graphs=graphs.dictionary,
+            edge_graph=codes[~is_literal],
+            value_graph=codes[is_literal],
+        )
 
     def _wants(self, graph: str) -> bool:
         if self.config.graphs is None:

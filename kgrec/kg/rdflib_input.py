@@ -25,12 +25,16 @@ class RdflibColumns:
     Attributes:
         edges: Subjects, predicates and objects of the statements between entities.
         values: Subjects, predicates, values, datatypes and languages of those with a literal.
+        edge_graphs: The name of the graph of each of `edges`, "" for the default graph.
+        value_graphs: The same of `values`.
         graphs: The named graphs met, "" for the default graph.
         other_graphs: Number of statements left out as of other graphs.
     """
 
     edges: Edges
     values: Values
+    edge_graphs: list[str]
+    value_graphs: list[str]
     graphs: tuple[str, ...]
     other_graphs: int
 
@@ -62,6 +66,8 @@ def rdflib_columns(
 
     edges: list[tuple[str, ...]] = []
     values: list[tuple[str, ...]] = []
+    edge_graphs: list[str] = []
+    value_graphs: list[str] = []
     met: set[str] = set()
     other = 0
     # A set has no order; numbering blank nodes needs one.
@@ -75,13 +81,22 @@ def rdflib_columns(
             datatype = str(object.datatype or "")
             value = (str(object), datatype, object.language or "")
             values.append((id(subject), id(predicate), *value))
+            value_graphs.append(nodes.name(name[2:]) if name.startswith("_:") else name)
         else:
             edges.append((id(subject), id(predicate), id(object)))
+            edge_graphs.append(nodes.name(name[2:]) if name.startswith("_:") else name)
     edge_columns = [string_array(column) for column in zip(*edges, strict=True)]
     value_columns = [string_array(column) for column in zip(*values, strict=True)]
     edge_columns = edge_columns or [string_array([])] * 3
     value_columns = value_columns or [string_array([])] * 5
-    return RdflibColumns(tuple(edge_columns), tuple(value_columns), tuple(sorted(met)), other)
+    return RdflibColumns(
+        edges=tuple(edge_columns),
+        values=tuple(value_columns),
+        edge_graphs=edge_graphs,
+        value_graphs=value_graphs,
+        graphs=tuple(sorted(met)),
+        other_graphs=other,
+    )
 
 
 def _rdflib_quads(graph: rdflib.Graph) -> Iterator[tuple[Any, Any, Any, str]]:
@@ -97,7 +112,9 @@ def _rdflib_quads(graph: rdflib.Graph) -> Iterator[tuple[Any, Any, Any, str]]:
         default.add(graph.default_context.identifier)
     for subject, predicate, object, context in graph.quads((None, None, None, None)):
         name = getattr(context, "identifier", context)
-        yield subject, predicate, object, "" if name in default else str(name)
+        shown = "" if name in default else str(name)
+        is_blank = isinstance(name, rdflib.BNode) and shown
+        yield subject, predicate, object, f"_:{shown}" if is_blank else shown
 
 
 def _text_key(triple: tuple[Any, ...]) -> tuple[str, ...]:

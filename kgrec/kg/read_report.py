@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kgrec.errors import printable
 from kgrec.kg.changes import UpdateReport
 
 
@@ -57,6 +58,21 @@ class ReadReport:
     rejects: str | None = None
     notes: tuple[str, ...] = ()
     updates: tuple[UpdateReport, ...] = ()
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what was left out and what else is worth knowing, in sentences."""
+        found = list(self.notes)
+        if self.rejected:
+            where = f"; {printable(self.rejects)} lists them" if self.rejects else ""
+            found.insert(0, f"{self.rejected:,} statements are not valid and were left out{where}.")
+        other = sum(file.other_graphs for file in self.files)
+        if other:
+            found.append(f"{other:,} statements are in graphs that were not asked for.")
+        if self.skipped:
+            shown = ", ".join(map(printable, self.skipped[:3]))
+            more = ", …" if len(self.skipped) > 3 else ""
+            found.append(f"Files that are no RDF by their extension: {shown}{more}.")
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""

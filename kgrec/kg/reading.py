@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyoxigraph
 
 from kgrec.errors import DataError, did_you_mean, printable
@@ -124,7 +125,13 @@ def _rdflib_statements(source: Source, parsing: Parsing) -> Statements:
     found = rdflib_columns(source.content, parsing.nodes, parsing.config.graphs)
     parsing.graphs.update(found.graphs)
     parsing.other_graphs = found.other_graphs
-    return statements(found.edges, found.values)
+    batch = statements(found.edges, found.values)
+    if not any(found.edge_graphs) and not any(found.value_graphs):
+        return batch
+    names = string_array(found.edge_graphs + found.value_graphs).dictionary_encode()
+    codes = np.asarray(names.indices, dtype=np.int64)
+    edge_graph, value_graph = np.split(codes, [len(found.edge_graphs)])
+    return replace(batch, graphs=names.dictionary, edge_graph=edge_graph, value_graph=value_graph)
 
 
 def _check_graphs(wanted: Collection[str], met: Collection[str]) -> None:

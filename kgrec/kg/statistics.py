@@ -60,6 +60,7 @@ class GraphStatistics:
         items: How the items' entities hang together; None if no links were given.
         sample: Statements as (subject, relation, object), by label; literals in quotes.
         problems: What may be a mistake.
+        reading: What was left out while reading, and what else became of the input, in sentences.
     """
 
     files: dict[str, int]
@@ -84,6 +85,7 @@ class GraphStatistics:
     items: ItemStatistics | None
     sample: tuple[tuple[str, str, str], ...]
     problems: tuple[Problem, ...]
+    reading: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the statistics as what JSON can hold."""
@@ -133,6 +135,7 @@ def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphSta
         items=None if links is None else item_statistics(kg, links),
         sample=_sample(kg),
         problems=find_problems(kg),
+        reading=kg.report.remarks(),
     )
 
 

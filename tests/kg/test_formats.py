@@ -343,6 +343,35 @@ def test_named_graphs_can_be_chosen(kind, graphs, objects, values):
     assert sorted(ids[o] for o in kg.triples[:, 2]) == [E + name for name in objects]
     assert sorted(kg.literals.value.to_pylist()) == values
     assert kg.report.files[0].other_graphs == 4 - len(objects) - len(values)
+    wanted = ["", E + "g", E + "h"] if graphs is None else graphs
+    if wanted == [""]:
+        assert kg.graphs is None
+    else:
+        sizes = {"": 1, E + "g": 2, E + "h": 1}
+        assert kg.graphs.counts() == {name: sizes[name] for name in wanted}
+        alone = KnowledgeGraph.read(named(kind), format=format, graphs=wanted[:1])
+        selected = kg.select_graphs(wanted[:1])
+        assert selected.without_graphs().equals(alone.without_graphs())
+
+
+@pytest.mark.parametrize("kind", ["nq", "trig", "store", "rdflib"])
+def test_graphs_named_by_blank_nodes(kind, monkeypatch):
+    text = f'_:g <{E}p> "1" _:g .\n<{E}a> <{E}p> <{E}b> _:h .\n'
+    monkeypatch.setitem(globals(), "NAMED", text)
+    kg = KnowledgeGraph.read(named(kind), format=kind if kind in FORMATS else None)
+    (subject,) = kg.entities.take(kg.literals.subject)
+    assert subject in kg.graphs.names
+    assert sorted(kg.graphs.names.ids) == ["_:file0_b0", "_:file0_b1"]
+    assert kg.select_graphs(subject).num_triples == 0
+    assert len(kg.select_graphs(subject).literals) == 1
+
+
+def test_one_statement_in_several_graphs_is_one_statement():
+    text = f"<{E}a> <{E}p> <{E}b> .\n<{E}a> <{E}p> <{E}b> <{E}g> .\n" * 2
+    kg = KnowledgeGraph.read(io.StringIO(text), format="nq")
+    assert kg.num_triples == 1
+    assert kg.graphs.counts() == {"": 1, E + "g": 1}
+    assert (kg.report.statements, kg.report.duplicates) == (4, 2)
 
 
 def test_a_graph_that_is_nowhere_is_an_error():
