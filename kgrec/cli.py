@@ -55,6 +55,9 @@ def inspect(
     shapes_limit: Annotated[
         float, typer.Option(help="Seconds after which the validation is given up.")
     ] = 600,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the figures there, as .png or .svg.")
+    ] = None,
     format: Annotated[
         str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")
     ] = None,
@@ -86,6 +89,10 @@ def inspect(
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(link_items(kg, items, links, item_column, iri_column))
+    if picture is not None:
+        from kgrec.graph.statistics_picture import draw_statistics
+
+        draw_statistics(found, picture)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:
         print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))

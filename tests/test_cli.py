@@ -187,6 +187,15 @@ def test_inspect_with_items_and_links(ok, kgrec, project, tmp_path):
     assert "Did you mean 'iri'?" in err
 
 
+def test_inspect_with_a_picture(ok, kgrec, project, tmp_path):
+    graph, picture = project.parent / "graph.ttl", tmp_path / "graph.png"
+    ok("inspect", graph, "--picture", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    code, _, err = kgrec("inspect", graph, "--picture", tmp_path / "graph.jpg")
+    assert code == 2
+    assert ".png or .svg" in err
+
+
 def test_inspect_with_shapes(ok, kgrec, project, tmp_path):
     graph, shapes = project.parent / "graph.ttl", tmp_path / "shapes.ttl"
     head = f"@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix e: <{EX}> .\n"
