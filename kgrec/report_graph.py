@@ -81,9 +81,9 @@ def _say(console: Console, text: str) -> None:
 
 def _show_size(found: GraphStatistics, console: Console) -> None:
     for path, count in found.files.items():
-        _say(console, f"{safe(path)}: {count:,} statements")
+        _say(console, f"{safe(path)}: {counted(count, 'statement')}")
     for remark in found.reading:
-        _say(console, safe(remark))
+        _say(console, safe(remark, 1000))
     blank = f" ({found.blank_nodes:,} of them blank nodes)" if found.blank_nodes else ""
     _say(
         console,
@@ -92,6 +92,13 @@ def _show_size(found: GraphStatistics, console: Console) -> None:
         f"{counted(len(found.properties), 'property', 'properties')}.",
     )
     sizes = ", ".join(f"{size:,}" for size in found.component_sizes[1:4])
+    if found.graphs is not None:
+        shown = [f"{name or 'the default graph'} {n:,}" for name, n in found.graphs.items()]
+        more = ", …" if len(shown) > _LANGUAGES else ""
+        _say(
+            console,
+            f"{counted(len(shown), 'graph')}: {safe(', '.join(shown[:_LANGUAGES]), 1000)}{more}.",
+        )
     if found.components == 1:
         _say(console, "All entities hang together: there is one component.")
     else:

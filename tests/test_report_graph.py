@@ -115,3 +115,10 @@ def test_links_of_the_command(tmp_path):
     assert by_iri.items.take(by_iri.item) == [DBO + "up"]
     with pytest.raises(DataError, match=r"links\.csv.* no column 'iri'"):
         link_items(FILMS, None, links, "id", "iri")
+
+
+def test_named_graphs_are_told():
+    frame = FILMS.to_pandas().assign(graph=["", "e:g", "e:g", "e:[h]"])
+    kg = KnowledgeGraph.from_pandas(frame)
+    assert "3 graphs: e:g 2, the default graph 1, e:[h] 1." in shown(kg)
+    assert kg.statistics().to_dict()["graphs"] == {"e:g": 2, "": 1, "e:[h]": 1}

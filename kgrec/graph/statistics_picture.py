@@ -28,8 +28,10 @@ def draw_statistics(statistics: GraphStatistics, path: str | os.PathLike[str]) -
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(12.5, 8.2), facecolor="white", layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
+    figure = Figure(figsize=(12.5, 8.2), facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
     _relations(axes[0, 0], statistics)
@@ -41,7 +43,6 @@ def draw_statistics(statistics: GraphStatistics, path: str | os.PathLike[str]) -
         ax.spines[["top", "right"]].set_visible(False)
         for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts):
             _plain(text, families)
-    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.15)
     return canvas.save(figure, path)
 
 

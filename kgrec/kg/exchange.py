@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
-from kgrec.kg.statements import string_array
+from kgrec.kg.statements import Statements, statements, string_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,10 +25,44 @@ if TYPE_CHECKING:
 
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.literals import Literals
+    from kgrec.kg.named_graphs import NamedGraphs
 
 Edges = tuple[Any, Any, Any]
 Values = tuple[Any, Any, Any, Any, Any]
 _BLANK = "_:"
+
+
+def frame_statements(frame: pd.DataFrame, head: str, relation: str, tail: str) -> Statements:
+    """Return a table's statements; its column `graph`, if there is one, names their graphs.
+
+    Raises:
+        DataError: A column is missing, or an id is missing or a fraction.
+    """
+    edges, values = frame_columns(frame, head, relation, tail)
+    batch = statements(edges, values)
+    if "graph" not in frame.columns:
+        return batch
+    graph = _frame_texts(frame, "graph")
+    is_literal = _is_literal(frame)
+    return in_graphs(batch, graph.filter(pa.array(~is_literal)), graph.filter(pa.array(is_literal)))
+
+
+def in_graphs(batch: Statements, edges: Any, values: Any) -> Statements:
+    """Return statements in named graphs.
+
+    Args:
+        batch: The statements.
+        edges: Name of the graph of each edge, Arrow string array; null or "" is the default graph.
+        values: The same of the statements with literals.
+    """
+    names = pc.fill_null(pa.concat_arrays([edges, values]), "").dictionary_encode()
+    codes = np.asarray(names.indices, dtype=np.int64)
+    return replace(
+        batch,
+        graphs=names.dictionary,
+        edge_graph=codes[: len(edges)],
+        value_graph=codes[len(edges) :],
+    )
 
 
 def frame_columns(frame: pd.DataFrame, head: str, relation: str, tail: str) -> tuple[Edges, Values]:
@@ -42,13 +80,20 @@ def frame_columns(frame: pd.DataFrame, head: str, relation: str, tail: str) -> t
             )
     columns = [_frame_ids(frame, name) for name in wanted]
     optional = [_frame_texts(frame, name) for name in ("datatype", "language")]
-    is_literal = np.zeros(len(frame), dtype=bool)
-    for column in optional:
-        is_literal |= np.array([bool(text) for text in column.to_pylist()], dtype=bool)
+    is_literal = _is_literal(frame)
     there = pa.array(np.flatnonzero(is_literal))
     edges = [column.take(pa.array(np.flatnonzero(~is_literal))) for column in columns]
     values = [column.take(there) for column in (*columns, *optional)]
     return (edges[0], edges[1], edges[2]), (values[0], values[1], values[2], values[3], values[4])
+
+
+def _is_literal(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which rows of a table hold a literal: those with a datatype or a language."""
+    is_literal = np.zeros(len(frame), dtype=bool)
+    for name in ("datatype", "language"):
+        column = _frame_texts(frame, name)
+        is_literal |= np.array([bool(text) for text in column.to_pylist()], dtype=bool)
+    return is_literal
 
 
 def tuple_columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
@@ -120,18 +165,24 @@ def to_pandas(kg: KnowledgeGraph, literals: bool) -> pd.DataFrame:
     """Return `kg` as a table of text; see `KnowledgeGraph.to_pandas`."""
     import pandas as pd
 
+    edges, table = kg.triples, kg.literals
+    graphs = kg.graphs
+    if graphs is not None:  # a row for each graph that a statement stands in
+        edges, table = edges[graphs.triple[:, 0]], table.take(graphs.literal[:, 0])
     columns = {
-        "head": kg.entities.take(kg.triples[:, 0]),
-        "relation": kg.relations.take(kg.triples[:, 1]),
-        "tail": kg.entities.take(kg.triples[:, 2]),
+        "head": kg.entities.take(edges[:, 0]),
+        "relation": kg.relations.take(edges[:, 1]),
+        "tail": kg.entities.take(edges[:, 2]),
     }
     if literals:
-        table = kg.literals
         columns["head"] += kg.entities.take(table.subject)
         columns["relation"] += kg.relations.take(table.relation)
         columns["tail"] += table.value.to_pylist()
-        columns["datatype"] = [None] * kg.num_triples + table.datatype.to_pylist()
-        columns["language"] = [None] * kg.num_triples + table.language.to_pylist()
+        columns["datatype"] = [None] * len(edges) + table.datatype.to_pylist()
+        columns["language"] = [None] * len(edges) + table.language.to_pylist()
+    if graphs is not None:
+        columns["graph"] = graphs.names.take(graphs.triple[:, 1])
+        columns["graph"] += graphs.names.take(graphs.literal[:, 1]) if literals else []
     return pd.DataFrame(columns)
 
 
@@ -139,7 +190,6 @@ def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:
     """Return `kg` as an rdflib graph; see `KnowledgeGraph.to_rdflib`."""
     import rdflib
 
-    graph = rdflib.Graph()
     table = kg.literals
     if RDF_DIR_LANG_STRING in table.datatype.dictionary.to_pylist():
         raise DataError(
@@ -151,13 +201,41 @@ def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:
             for id in kg.entities.ids
         ]
         relations = [rdflib.URIRef(id) for id in kg.relations.ids]
-        for subject, relation, object in kg.triples.tolist():
-            graph.add((entities[subject], relations[relation], entities[object]))
-        for subject, relation, literal in zip(
-            table.subject.tolist(), table.relation.tolist(), _rdflib_literals(table), strict=True
-        ):
-            graph.add((entities[subject], relations[relation], literal))
+        edges = [
+            (entities[subject], relations[relation], entities[object])
+            for subject, relation, object in kg.triples.tolist()
+        ]
+        values = [
+            (entities[subject], relations[relation], literal)
+            for subject, relation, literal in zip(
+                table.subject.tolist(),
+                table.relation.tolist(),
+                _rdflib_literals(table),
+                strict=True,
+            )
+        ]
+        if kg.graphs is not None:
+            return _rdflib_dataset(kg.graphs, edges, values)
+    graph = rdflib.Graph()
+    for triple in itertools.chain(edges, values):
+        graph.add(triple)
     return graph
+
+
+def _rdflib_dataset(graphs: NamedGraphs, edges: list[Any], values: list[Any]) -> rdflib.Dataset:
+    import rdflib
+
+    dataset = rdflib.Dataset()
+    named = [
+        dataset.graph(rdflib.BNode(name[len(_BLANK) :]) if name.startswith(_BLANK)
+                      else rdflib.URIRef(name)) if name else None
+        for name in graphs.names.ids
+    ]  # fmt: skip
+    for stated, pairs in ((edges, graphs.triple), (values, graphs.literal)):
+        for row, graph in pairs.tolist():
+            to = named[graph]
+            (dataset if to is None else to).add(stated[row])
+    return dataset
 
 
 def _rdflib_literals(table: Literals) -> Iterator[rdflib.Literal]:

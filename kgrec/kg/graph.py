@@ -155,7 +155,8 @@ class KnowledgeGraph:
 
         Args:
             frame: The table. If it has the columns `datatype` and `language`, a row with either of
-                them holds a literal.
+                them holds a literal. The column `graph`, if there is one, names the graph of a
+                row; missing or "" is the default graph.
             head: Name of the column of subjects.
             relation: Name of the column of predicates.
             tail: Name of the column of objects.
@@ -163,8 +164,7 @@ class KnowledgeGraph:
         Raises:
             DataError: A column is missing, a value is missing, or there is no row.
         """
-        edges, values = exchange.frame_columns(frame, head, relation, tail)
-        batch = statements(edges, values)
+        batch = exchange.frame_statements(frame, head, relation, tail)
         return cls._assembled([batch], [FileReport("from_pandas", "table", len(batch))])
 
     @classmethod
@@ -252,8 +252,8 @@ class KnowledgeGraph:
         Raises:
             DataError: The graph is empty, undirected or without keys, or its parts are no text.
         """
-        triples, literals = networks.networkx_statements(graph)
-        return cls._collected(triples, literals, "from_networkx")
+        batch = networks.networkx_statements(graph)
+        return cls._assembled([batch], [FileReport("from_networkx", "memory", len(batch))])
 
     @classmethod
     def _collected(cls, triples: Iterable[Any], literals: Iterable[Any], name: str) -> Self:
@@ -402,6 +402,8 @@ class KnowledgeGraph:
     def to_rdflib(self) -> rdflib.Graph:
         """Return the graph as an `rdflib.Graph`, literals exactly in their lexical form.
 
+        A graph with named graphs becomes an `rdflib.Dataset`.
+
         Raises:
             DataError: A literal has a base direction (RDF 1.2), which rdflib does not know.
         """
@@ -415,7 +417,8 @@ class KnowledgeGraph:
                 and `language`, which are missing for entities. `from_pandas` takes both back.
 
         Returns:
-            A table with the columns head, relation, tail.
+            A table with the columns head, relation, tail, and graph if there are named graphs:
+            a statement has a row for each graph that it stands in.
         """
         return exchange.to_pandas(self, literals)
 
@@ -444,13 +447,17 @@ class KnowledgeGraph:
         return networks.to_networkx(self, entities, hops, max_nodes)
 
     def write(self, path: PathLike) -> None:
-        """Write the graph as canonical N-Triples to a file that ends in `.nt` or `.nt.gz`.
+        """Write the graph as canonical N-Triples or N-Quads, by the extension.
+
+        The file ends in `.nt`, or in `.nq`, which has a place for named graphs; behind either,
+        `.gz` compresses it.
 
         The same graph always gives the same bytes: statements are ordered by subject, relation
         and object, entities before literals. The file appears when it is whole.
 
         Raises:
-            DataError: The name ends otherwise, or an id is no IRI and cannot be written.
+            DataError: The name ends otherwise, an id is no IRI and cannot be written, or the graph
+                has named graphs and the file is to be N-Triples.
             RunError: The file cannot be written.
         """
         writing.write(self, path)

@@ -75,3 +75,11 @@ class NamedGraphs:
             stays = pairs[mask[pairs[:, 0]]]
             kept.append(np.column_stack([place[stays[:, 0]], stays[:, 1]]).astype(np.int32))
         return NamedGraphs(self.names, kept[0], kept[1])
+
+    def names_of(self, pairs: RowArray, size: int) -> list[tuple[str, ...]]:
+        """Return the names of the graphs of each statement, by `triple` or by `literal`."""
+        names = self.names.ids
+        found: list[list[str]] = [[] for _ in range(size)]
+        for row, graph in pairs.tolist():
+            found[row].append(names[graph])
+        return [tuple(of_row) for of_row in found]

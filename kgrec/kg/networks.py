@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgrec.errors import DataError, printable
+from kgrec.kg.exchange import in_graphs, tuple_columns
+from kgrec.kg.statements import Statements, statements, string_array
 
 if TYPE_CHECKING:
     import networkx
@@ -17,10 +19,8 @@ if TYPE_CHECKING:
 Texts = tuple[str, ...]
 
 
-def networkx_statements(
-    graph: networkx.MultiDiGraph[Any],
-) -> tuple[list[tuple[str, str, str]], list[Texts]]:
-    """Return the triples and the literals of a networkx graph as `from_triples` takes them.
+def networkx_statements(graph: networkx.MultiDiGraph[Any]) -> Statements:
+    """Return the statements of a networkx graph that is made as `to_networkx` makes it.
 
     Raises:
         DataError: The edges have no direction or no keys, a node or key is no string, or the
@@ -31,16 +31,45 @@ def networkx_statements(
             f"Expected a networkx.MultiDiGraph whose edges are keyed by relation id, found "
             f"{type(graph).__name__}."
         )
-    triples = [
-        (_id(head, "node"), _id(relation, "edge key"), _id(tail, "node"))
-        for head, tail, relation in graph.edges(keys=True)
-    ]
-    literals = [
-        (_id(node, "node"), *literal)
-        for node, found in graph.nodes(data="literals", default=())
-        for literal in _literals(node, found)
-    ]
-    return triples, literals
+    edges: list[Texts] = []
+    values: list[Texts] = []
+    in_graph: tuple[list[str], list[str]] = ([], [])
+    named = False
+    for head, tail, relation, about in graph.edges(keys=True, data=True):
+        triple = (_id(head, "node"), _id(relation, "edge key"), _id(tail, "node"))
+        named |= "graphs" in about
+        for name in _names(about.get("graphs", ("",)), triple):
+            edges.append(triple)
+            in_graph[0].append(name)
+    for node, about in graph.nodes(data=True):
+        literals = list(_literals(node, about.get("literals")))
+        graphs = about.get("literal_graphs", [("",)] * len(literals))
+        if len(graphs) != len(literals):
+            raise DataError(
+                f"The node {printable(repr(node))} has {len(literals)} literals and "
+                f"{len(graphs)} entries in literal_graphs; expected one for each."
+            )
+        named |= "literal_graphs" in about
+        for literal, names in zip(literals, graphs, strict=True):
+            for name in _names(names, literal):
+                values.append((_id(node, "node"), *literal))
+                in_graph[1].append(name)
+    columns = tuple_columns(edges, 3, "triples"), tuple_columns(values, 5, "literals")
+    batch = statements(tuple(columns[0]), tuple(columns[1]))
+    if not named:
+        return batch
+    return in_graphs(batch, *(string_array(names) for names in in_graph))
+
+
+def _names(names: Any, statement: Texts) -> tuple[str, ...]:
+    """Return the names of a statement's graphs, which must be text, and one at least."""
+    listed = tuple(names) if isinstance(names, tuple | list) else ()
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise DataError(
+            f"The statement {printable(repr(statement))} is in the graphs "
+            f'{printable(repr(names))}; expected a list of names, "" for the default graph.'
+        )
+    return listed
 
 
 def _id(value: Any, place: str) -> str:
@@ -85,12 +114,17 @@ def to_networkx(
         distance = None if entities is None else int(hop[row])
         graph.add_node(id, label=label, row=row, hop=distance, literals=[])
     names = kg.relation_labels()
-    edges = kg.triples[inside[kg.triples[:, 0]] & inside[kg.triples[:, 2]]]
-    for subject, relation, object in edges.tolist():
+    chosen = np.flatnonzero(inside[kg.triples[:, 0]] & inside[kg.triples[:, 2]])
+    edges = kg.triples[chosen]
+    graphs = _graph_names(kg)
+    for place, (subject, relation, object) in zip(chosen.tolist(), edges.tolist(), strict=True):
+        about = {} if graphs is None else {"graphs": graphs[0][place]}
         key = kg.relations.id(relation)
-        graph.add_edge(ids[subject], ids[object], key=key, label=names[relation])
-    literals = kg.literals.take(np.flatnonzero(inside[kg.literals.subject]))
-    for subject, relation, *texts in zip(
+        graph.add_edge(ids[subject], ids[object], key=key, label=names[relation], **about)
+    places = np.flatnonzero(inside[kg.literals.subject])
+    literals = kg.literals.take(places)
+    for place, subject, relation, *texts in zip(
+        places.tolist(),
         literals.subject.tolist(),
         kg.relations.take(literals.relation),
         literals.value.to_pylist(),
@@ -98,8 +132,23 @@ def to_networkx(
         literals.language.to_pylist(),
         strict=True,
     ):
-        graph.nodes[ids[subject]]["literals"].append((relation, *texts))
+        node = graph.nodes[ids[subject]]
+        node["literals"].append((relation, *texts))
+        if graphs is not None:
+            node.setdefault("literal_graphs", []).append(graphs[1][place])
     return graph
+
+
+def _graph_names(
+    kg: KnowledgeGraph,
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]] | None:
+    """Return the names of the graphs of each triple and of each literal; None if there are none."""
+    if kg.graphs is None:
+        return None
+    return (
+        kg.graphs.names_of(kg.graphs.triple, kg.num_triples),
+        kg.graphs.names_of(kg.graphs.literal, len(kg.literals)),
+    )
 
 
 def _hops(

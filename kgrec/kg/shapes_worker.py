@@ -32,8 +32,8 @@ def main(folder: Path) -> None:
     import pyshacl
     from pyshacl.errors import ReportableRuntimeError, ValidationFailure
 
-    data = KnowledgeGraph.load(folder / "data").to_rdflib()
-    shapes = KnowledgeGraph.load(folder / "shapes").to_rdflib()
+    data = KnowledgeGraph.load(folder / "data").without_graphs().to_rdflib()
+    shapes = KnowledgeGraph.load(folder / "shapes").without_graphs().to_rdflib()
     stated = list(shapes)  # pySHACL adds to it
     found: dict[str, Any]
     try:

@@ -40,6 +40,8 @@ class GraphStatistics:
     Attributes:
         files: Path → number of statements.
         statements: Statements as they were read, with repetitions.
+        graphs: Named graph ("" is the default graph) → number of statements, most first; None if
+            there are no named graphs.
         entities: Number of entities that stand in a statement.
         blank_nodes: Number of those that are blank nodes.
         subjects: Number of entities about which something is said.
@@ -65,6 +67,7 @@ class GraphStatistics:
 
     files: dict[str, int]
     statements: int
+    graphs: dict[str, int] | None
     entities: int
     blank_nodes: int
     subjects: int
@@ -115,6 +118,7 @@ def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphSta
     return GraphStatistics(
         files={file.path: file.statements for file in kg.report.files},
         statements=kg.report.statements,
+        graphs=None if kg.graphs is None else kg.graphs.counts(),
         entities=int(used.sum()),
         blank_nodes=int((used & is_blank(kg)).sum()),
         subjects=int(mentioned(kg, as_subject=True).sum()),

@@ -1,4 +1,4 @@
-r"""Writing a graph as canonical N-Triples, without a Python object per term.
+r"""Writing a graph as canonical N-Triples or N-Quads, without a Python object per term.
 
 The form is that of RDF 1.2 (https://www.w3.org/TR/rdf12-n-triples/#canonical-ntriples): one
 statement per line, single spaces, no comments, `xsd:string` left away, and only those characters
@@ -27,10 +27,11 @@ from kgrec.kg.reading import PathLike
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.named_graphs import NamedGraphs
 
 IntArray = npt.NDArray[np.int64]
 
-_EXTENSIONS: Final = (".nt", ".nt.gz")
+_EXTENSIONS: Final = (".nt", ".nq", ".nt.gz", ".nq.gz")
 _BATCH: Final = 1 << 16  # statements
 _BLANK: Final = "_:"
 
@@ -52,7 +53,14 @@ _ESCAPED_BY_CODE: Final = r"[\x00-\x1F\x7F\x{FFFE}\x{FFFF}]"
 def write(kg: KnowledgeGraph, path: PathLike) -> None:
     """Write `kg` as canonical N-Triples; see `KnowledgeGraph.write`."""
     target = Path(path)
-    compressed = _checked_extension(target).endswith(".gz")
+    extension = _checked_extension(target)
+    compressed = extension.endswith(".gz")
+    if kg.graphs is not None and extension.startswith(".nt"):
+        raise DataError(
+            f"{printable(str(target))}: the graph has named graphs, for which N-Triples have no "
+            "place. Write a file that ends in .nq or .nq.gz, or leave the names out with "
+            "without_graphs()."
+        )
     _check_terms(kg)
     with _replacing(target) as file:
         if not compressed:
@@ -74,6 +82,10 @@ def lines(kg: KnowledgeGraph) -> Iterator[Any]:
     subject = np.concatenate([kg.triples[:, 0], kg.literals.subject]).astype(np.int64)
     relation = np.concatenate([kg.triples[:, 1], kg.literals.relation]).astype(np.int64)
     order = _order(kg, subject, relation)
+    graph, ends = np.zeros(len(order), dtype=np.int64), _texts([""])
+    if kg.graphs is not None:
+        order, graph = _with_graphs(kg.graphs, order, kg.num_triples)
+        ends = _texts([_graph_term(name) for name in kg.graphs.names.ids])
     entities, relations = _terms(kg.entities.array), _terms(kg.relations.array)
     for begin in range(0, len(order), _BATCH):
         chosen = order[begin : begin + _BATCH]
@@ -83,6 +95,7 @@ def lines(kg: KnowledgeGraph) -> Iterator[Any]:
             relations.take(pa.array(relation[chosen])),
             " ",
             _objects(kg, entities, chosen),
+            ends.take(pa.array(graph[begin : begin + _BATCH])),
             " .\n",
         )
 
@@ -99,6 +112,24 @@ def _order(kg: KnowledgeGraph, subject: IntArray, relation: IntArray) -> IntArra
         [entity[kg.triples[:, 2]], kg.num_entities + np.arange(len(kg.literals))]
     )
     return np.lexsort((last, predicate[relation], entity[subject]))
+
+
+def _with_graphs(
+    graphs: NamedGraphs, order: IntArray, num_triples: int
+) -> tuple[IntArray, IntArray]:
+    """Return the order of the statements, one in several graphs repeated, and their graphs."""
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    row = np.concatenate([graphs.triple[:, 0], num_triples + graphs.literal[:, 0].astype(np.int64)])
+    graph = np.concatenate([graphs.triple[:, 1], graphs.literal[:, 1]]).astype(np.int64)
+    sorted_ = np.lexsort((_ranks(graphs.names.array)[graph], place[row]))
+    return row[sorted_], graph[sorted_]
+
+
+def _graph_term(name: str) -> str:
+    if not name:
+        return ""
+    return f" {name}" if name.startswith(_BLANK) else f" <{name}>"
 
 
 def _is_sorted(ids: Any) -> bool:
@@ -178,6 +209,7 @@ def _check_terms(kg: KnowledgeGraph) -> None:
         ("entity", kg.entities.array.filter(pa.array(mentioned(kg))), True),
         ("relation", kg.relations.array.filter(pa.array(kg.relation_counts().any(axis=1))), False),
         ("datatype", used, False),
+        ("graph", _texts([]) if kg.graphs is None else _texts(_named(kg.graphs)), True),
     ):
         wrong = _unwritable(iris, blank_allowed)
         if wrong:
@@ -194,6 +226,10 @@ def _check_terms(kg: KnowledgeGraph) -> None:
                 f"The graph cannot be written as N-Triples: {printable(tag)!r} is no language tag "
                 "(BCP 47)."
             )
+
+
+def _named(graphs: NamedGraphs) -> list[str]:
+    return [name for name in graphs.names.ids if name]
 
 
 def _unwritable(ids: Any, blank_allowed: bool) -> list[str]:
@@ -237,7 +273,7 @@ def _checked_extension(target: Path) -> str:
             return extension
     raise DataError(
         f"{printable(str(target))}: a graph is written to a file that ends in "
-        f"{' or '.join(_EXTENSIONS)}."
+        f"{', '.join(_EXTENSIONS[:-1])} or {_EXTENSIONS[-1]}."
     )
 
 

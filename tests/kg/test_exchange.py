@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgrec.errors import DataError
+from kgrec.kg.exchange import in_graphs, tuple_columns
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.namespaces import RDF, RDF_LANG_STRING, XSD, XSD_STRING
+from kgrec.kg.reading import FileReport
+from kgrec.kg.statements import statements, string_array
 
 EX = "http://e/"
 # The odd ones are no IRIs; a graph holds them nevertheless.
@@ -95,6 +98,75 @@ def test_language_tags_that_rdflib_refuses():
     kg = KnowledgeGraph.from_triples([], [("a", "p", "x", "", "e\x1bn")])
     with pytest.raises(DataError, match=r"'e\\\\x1bn' is no language tag"):
         kg.to_rdflib()
+
+
+NAMES = st.sampled_from(["", EX + "g", EX + "ü", "urn:x"])
+QUADS = st.lists(st.tuples(st.sampled_from("ab"), IRIS, st.sampled_from("bc"), NAMES), max_size=6)
+VALUES = st.lists(
+    st.tuples(st.sampled_from("ab"), IRIS, TEXT, st.just(""), st.sampled_from(["", "en"]), NAMES),
+    min_size=1,
+    max_size=6,
+)
+
+
+def with_graphs(quads, values):
+    edge_columns = tuple_columns([quad[:3] for quad in quads], 3, "triples")
+    value_columns = tuple_columns([value[:5] for value in values], 5, "literals")
+    batch = in_graphs(
+        statements(tuple(edge_columns), tuple(value_columns)),
+        string_array([quad[3] for quad in quads]),
+        string_array([value[5] for value in values]),
+    )
+    return KnowledgeGraph._assembled([batch], [FileReport("planted", "memory", len(batch))])
+
+
+@pytest.mark.filterwarnings("ignore:Dataset.default_context")  # rdflib's own
+@settings(max_examples=80, deadline=None)
+@given(QUADS, VALUES)
+def test_round_trips_with_named_graphs(quads, values):
+    kg = with_graphs(quads, values)
+    assert len(kg.graphs) == len({*quads, *values})
+    frame = kg.to_pandas(literals=True)
+    assert len(frame) == len(kg.graphs)
+    assert KnowledgeGraph.from_pandas(frame).equals(kg)
+    assert KnowledgeGraph.from_networkx(kg.to_networkx()).equals(kg)
+    dataset = kg.to_rdflib()
+    default = dataset.default_graph.identifier
+    found = [
+        (str(s), str(p), str(o), "" if g in (None, default) else str(g))
+        for s, p, o, g in dataset.quads()
+    ]
+    rows = frame[["head", "relation", "tail", "graph"]].itertuples(index=False, name=None)
+    assert sorted(found) == sorted(rows)
+    again = KnowledgeGraph.from_rdflib(dataset)
+    assert again.without_graphs().equals(kg.without_graphs())
+
+
+@pytest.mark.filterwarnings("ignore:Dataset.default_context")  # rdflib's own
+def test_named_graphs_by_hand():
+    kg = with_graphs(
+        [("a", "p", "b", ""), ("a", "p", "b", "g"), ("b", "p", "c", "_:x")],
+        [("a", "n", "1", "", "", "g")],
+    )
+    frame = kg.to_pandas()
+    assert frame.columns.tolist() == ["head", "relation", "tail", "graph"]
+    assert sorted(zip(frame["head"], frame["graph"], strict=True)) == [
+        ("a", ""), ("a", "g"), ("b", "_:x"),
+    ]  # fmt: skip
+    dataset = kg.to_rdflib()
+    assert isinstance(dataset, rdflib.Dataset)
+    assert len(list(dataset.quads())) == 4
+    graph = kg.to_networkx()
+    assert graph.edges["a", "b", "p"]["graphs"] == ("", "g")
+    assert graph.nodes["a"]["literal_graphs"] == [("g",)]
+    for wrong in ((), "g", (1,)):
+        graph.edges["a", "b", "p"]["graphs"] = wrong
+        with pytest.raises(DataError, match="expected a list of names"):
+            KnowledgeGraph.from_networkx(graph)
+    graph.nodes["b"]["literal_graphs"] = [("g",)]
+    graph.edges["a", "b", "p"]["graphs"] = ("g",)
+    with pytest.raises(DataError, match="0 literals and 1 entries in literal_graphs"):
+        KnowledgeGraph.from_networkx(graph)
 
 
 def test_a_neighbourhood_comes_back_as_a_graph():

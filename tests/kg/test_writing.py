@@ -3,6 +3,7 @@
 import gzip
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyoxigraph
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from kgrec.errors import DataError, RunError
 from kgrec.kg import writing
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.namespaces import RDF_TYPE, XSD
+from kgrec.kg.namespaces import RDF_TYPE, XSD, XSD_STRING
 
 EX = "http://e/"
 IRIS = st.sampled_from(
@@ -163,9 +164,47 @@ def test_the_quick_look_at_iris_lets_nothing_pass_that_a_parser_refuses(text):
     assert wrong == (not writing._is_written(text, False))
 
 
+def test_named_graphs_are_written_as_quads(tmp_path):
+    frame = pd.DataFrame(
+        [
+            (EX + "a", EX + "p", EX + "b", None, None, EX + "z"),
+            (EX + "a", EX + "p", EX + "b", None, None, None),
+            (EX + "a", EX + "p", EX + "b", None, None, "_:g"),
+            (EX + "a", EX + "p", "x", None, "en", EX + "g"),
+            (EX + "a", EX + "n", "x", XSD_STRING, None, ""),
+        ],
+        columns=["head", "relation", "tail", "datatype", "language", "graph"],
+    )
+    kg = KnowledgeGraph.from_pandas(frame)
+    kg.write(tmp_path / "out.nq")
+    text = (tmp_path / "out.nq").read_bytes()
+    assert text.decode().splitlines() == [
+        f'<{EX}a> <{EX}n> "x" .',
+        f"<{EX}a> <{EX}p> <{EX}b> .",
+        f"<{EX}a> <{EX}p> <{EX}b> _:g .",
+        f"<{EX}a> <{EX}p> <{EX}b> <{EX}z> .",
+        f'<{EX}a> <{EX}p> "x"@en <{EX}g> .',
+    ]
+    parsed = pyoxigraph.parse(text, format=pyoxigraph.RdfFormat.N_QUADS)
+    assert pyoxigraph.serialize(parsed, format=pyoxigraph.RdfFormat.N_QUADS) == text
+    kg.write(tmp_path / "out.nq.gz")
+    assert gzip.decompress((tmp_path / "out.nq.gz").read_bytes()) == text
+    again = KnowledgeGraph.read(tmp_path / "out.nq.gz")
+    assert again.without_graphs().equals(kg.without_graphs())
+    with pytest.raises(DataError, match="named graphs, for which N-Triples have no place"):
+        kg.write(tmp_path / "out.nt")
+    kg.without_graphs().write(tmp_path / "out.nt")
+    assert (tmp_path / "out.nt").read_text().count("\n") == 3
+    kg.without_graphs().write(tmp_path / "plain.nq")
+    assert (tmp_path / "plain.nq").read_bytes() == (tmp_path / "out.nt").read_bytes()
+    odd = KnowledgeGraph.from_pandas(frame.assign(graph="no iri"))
+    with pytest.raises(DataError, match=r"1 of 1 graph ids .the first is 'no iri'"):
+        odd.write(tmp_path / "odd.nq")
+
+
 def test_where_a_file_cannot_be_written(tmp_path):
     kg = KnowledgeGraph.from_triples([(EX + "a", EX + "p", EX + "b")])
-    with pytest.raises(DataError, match=r"ends in \.nt or \.nt\.gz"):
+    with pytest.raises(DataError, match=r"ends in \.nt, \.nq, \.nt\.gz or \.nq\.gz"):
         kg.write(tmp_path / "graph.ttl")
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
