@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.choices import GraphConfig
+from kgrec.kg.linking.config import LinkConfig
 from kgrec.kg.mapping import TableMapping
 from kgrec.kg.read_config import ReadConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
@@ -107,6 +108,11 @@ class DataConfig(_Section):
         description="Table of item_id and iri; None: by the table of items among `tables`, or "
         "item ids are IRIs.",
     )
+    link: LinkConfig | None = Field(
+        default=None,
+        description="How items that no table links are looked for in the graph, by columns of the "
+        "item table; None: they are not.",
+    )
     interactions: str | None = Field(default=None, description="Table of interactions.")
     user: str = Field(default="user_id", description="User column of the interactions.")
     item: str = Field(default="item_id", description="Item column, also of the links.")
@@ -146,6 +152,12 @@ class DataConfig(_Section):
             raise ValueError(f"format {self.format!r} does not read {', '.join(idle)}")
         if self.links is not None and self.graph is None and not self.tables:
             raise ValueError("links are given without a graph that they lead to")
+        if self.link is not None:
+            if self.graph is None and not self.tables:
+                raise ValueError("link is given without a graph to look for items in")
+            columns = self.link.title or self.link.column
+            if columns is not None and self.items is None:
+                raise ValueError(f"link names the column {columns!r}, but there is no item table")
         if sum(table.items is True for table in self.tables) > 1:
             raise ValueError("more than one of the tables is said to be that of the items")
         return self

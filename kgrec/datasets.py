@@ -18,12 +18,12 @@ from kgrec.data.kgat import read_kgat
 from kgrec.data.kgcn import RATINGS, read_kgcn
 from kgrec.data.recbole import read_atomic_files
 from kgrec.data.splits import Split
-from kgrec.data.tables import read_table
+from kgrec.data.tables import as_ids, read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.kg.combine import merge_graphs
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import Links, link
+from kgrec.kg.linking import Encoder, Links, link
 from kgrec.kg.mapping import IDS, MappedTable, map_table
 from kgrec.kg.storage import MANIFEST
 
@@ -103,11 +103,16 @@ def detect_format(path: str | Path) -> Literal["recbole", "kgat", "kgcn"]:
     )
 
 
-def load_dataset(config: DataConfig, seed: int = 0) -> Dataset:
+def load_dataset(config: DataConfig, seed: int = 0, *, encoder: Encoder | None = None) -> Dataset:
     """Read everything that `config` names.
 
     The catalogue is all items of the interactions (those of no positive rating too), of the item
     table and of the split; nothing is dropped, and `notes` say what was found.
+
+    Args:
+        config: What is read.
+        seed: Seed of the split, where it is drawn here.
+        encoder: Turns texts into vectors, to link items by meaning where `config.link` says so.
 
     Raises:
         DataError: A file is missing or wrong.
@@ -115,7 +120,7 @@ def load_dataset(config: DataConfig, seed: int = 0) -> Dataset:
     """
     root = Path(config.root).expanduser()
     if config.format == "files":
-        return _files(config, root, seed)
+        return _files(config, root, seed, encoder)
     return _published(_read_published(config, root), config, seed)
 
 
@@ -179,7 +184,7 @@ def _graph_notes(kg: KnowledgeGraph, links: Links) -> list[str]:
     ]
 
 
-def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
+def _files(config: DataConfig, root: Path, seed: int, encoder: Encoder | None) -> Dataset:
     notes = []
     log = None
     if config.interactions is not None:
@@ -208,7 +213,15 @@ def _files(config: DataConfig, root: Path, seed: int) -> Dataset:
         if config.links is not None:
             columns = {"item": config.item, "iri": config.iri}
             table = read_table(root / config.links, columns=[config.item, config.iri], what="links")
-        links = link(catalogue, kg, table, interactions=split.whole(), **columns)
+        links = link(
+            _linked_items(config, root, catalogue),
+            kg,
+            table,
+            config.link,
+            interactions=split.whole(),
+            encoder=encoder,
+            **columns,
+        )
         notes += _graph_notes(kg, links)
     return Dataset(split, kg, links, items, users, tuple(notes))
 
@@ -235,6 +248,20 @@ def _linked_ids(config: DataConfig, mapped: Sequence[MappedTable]) -> pd.DataFra
     if not mapped or (not said and config.tables[0].items is False):
         return None
     return mapped[place].ids.rename(columns={"id": "item_id"})
+
+
+def _linked_items(
+    config: DataConfig, root: Path, catalogue: Vocabulary
+) -> Vocabulary | pd.DataFrame:
+    """Return the catalogue with the columns of the item table, where linking needs them."""
+    if config.link is None or config.items is None:
+        return catalogue
+    id = config.items.id or "item_id"
+    where = str(root / config.items.path)
+    frame = read_table(root / config.items.path, columns=[id], what="item table")
+    frame = frame.assign(**{id: as_ids(frame, id, where)}).set_index(id)
+    frame = frame.reindex(catalogue.ids).drop(columns=config.item, errors="ignore")
+    return frame.rename_axis(config.item).reset_index()
 
 
 def _split(config: DataConfig, root: Path, log: Interactions | None, seed: int) -> Split:

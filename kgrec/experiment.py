@@ -18,6 +18,7 @@ from kgrec.graph.build import forward_types
 from kgrec.report import Reporter, draw_curve
 from kgrec.runs import load_run, make_model, make_recommender, save_run, write_json
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.text.encoder import TextEncoder
 
 
 def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
     started = time.perf_counter()
     if (out / "weights.safetensors").exists() and not resume:
         reporter.say(f"The run in {out} will be replaced.")
-    dataset = load_dataset(config.data, config.seed)
+    dataset = load_dataset(config.data, config.seed, encoder=_link_encoder(config))
     for note in dataset.notes:
         reporter.say(note)
     split = dataset.split
@@ -84,6 +85,14 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
         reporter.show({f"{out.name} (validation)": found})
     reporter.say(f"Run folder: {out}")
     return metrics
+
+
+def _link_encoder(config: Config) -> TextEncoder | None:
+    """Return what links items by meaning; None where that could not make a link anyway."""
+    link = config.data.link
+    if link is None or not link.uses("meaning") or link.meaning_limit <= link.threshold:
+        return None
+    return TextEncoder() if config.text is None else TextEncoder(config.text.model)
 
 
 def describe(graph: Any) -> str:

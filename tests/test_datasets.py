@@ -8,9 +8,10 @@ import pytest
 from project import items as project_items
 from project import write_project
 
-from kgrec.config import DataConfig, load_config
+from kgrec.config import DataConfig, load_config, make_config
 from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, DataError
+from kgrec.kg.linking import LinkConfig
 from kgrec.models.popular import MostPopular
 from kgrec.pipeline import Recommender
 
@@ -203,3 +204,51 @@ def test_the_config_says_how_rdf_is_read(tmp_path):
     (tmp_path / "kg.data").write_text("# nothing\n")
     with pytest.raises(DataError, match="The graph is empty: no statement was read from"):
         load_dataset(DataConfig.model_validate(tree), 0)
+
+
+def test_items_can_be_linked_by_title_without_a_table_of_links(tmp_path):
+    config = load_config(write_project(tmp_path)).data
+    names = "\n".join(
+        f'<http://ex.org/film{n}> <http://www.w3.org/2004/02/skos/core#altLabel> "Title {n - 1}" .'
+        for n in (3, 4, 20)
+    )
+    (tmp_path / "graph.ttl").write_text((tmp_path / "graph.ttl").read_text() + names)
+    link = LinkConfig(title="title")
+    dataset = load_dataset(config.model_copy(update={"links": None, "link": link}))
+    entity = dataset.links.entity_of()
+    found = {
+        item: dataset.kg.entities.id(row)
+        for item, row in zip(dataset.links.items.ids, entity.tolist(), strict=True)
+        if row >= 0
+    }
+    assert found == {
+        "i03": "http://ex.org/film3",
+        "i04": "http://ex.org/film4",
+        "n0": "http://ex.org/film20",
+    }
+    assert dataset.links.items == dataset.split.train.items
+    assert any("3 by title" in note for note in dataset.notes)
+
+
+def test_linking_goes_on_where_a_table_of_links_ends(tmp_path):
+    config = load_config(write_project(tmp_path)).data
+    with (tmp_path / "graph.ttl").open("a") as file:
+        file.write('ex:extra a ex:Film ; rdfs:label "Title 7"@en .\n')
+    dataset = load_dataset(config.model_copy(update={"link": LinkConfig(title="title")}))
+    assert dataset.links.report.methods == {"file": 21, "title": 1}
+    row = dataset.links.entity_of()[dataset.links.items.row("i08")]
+    assert dataset.kg.entities.id(int(row)) == "http://ex.org/extra"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"link": {"title": "title"}}, "link is given without a graph"),
+        ({"graph": "g.nt", "link": {"title": "title"}}, "no item table"),
+        ({"graph": "g.nt", "link": {"titel": "title"}}, "unknown key 'data.link.titel'.*'title'"),
+        ({"graph": "g.nt", "link": {"threshold": 2}}, "data.link.threshold"),
+    ],
+)
+def test_mistakes_in_the_config_of_linking_are_told(data, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config({"data": data})

@@ -69,7 +69,9 @@ def learnt(kg: KnowledgeGraph, sure: IntArray) -> npt.NDArray[np.int8]:
     owned = np.concatenate(
         [kg.triples[:, :2], np.column_stack([kg.literals.subject, kg.literals.relation])]
     ).astype(np.int64)
-    owned = np.unique(owned[owned[:, 1] != type_row], axis=0)
+    owned = owned[owned[:, 1] != type_row]
+    one = np.unique(owned[:, 0] * kg.num_relations + owned[:, 1])  # quicker than rows of two
+    owned = np.column_stack(np.divmod(one, kg.num_relations))
     num_subjects = len(np.unique(np.concatenate([kg.triples[:, 0], kg.literals.subject])))
     chosen = _telling(owned, sure, _RELATION_SHARE, num_subjects)
     if len(chosen):

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.kg.linking.titles import arrow_text, title_keys
+from kgrec.kg.linking.titles import title_keys
 from kgrec.kg.names import labelled, name_from_iri
 from kgrec.kg.namespaces import ALTERNATIVE_LABEL_RELATIONS, LABEL_RELATIONS
 
@@ -33,8 +33,7 @@ def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
         The columns entity (row), kind, clean and key, an entity's key once, its best kind.
     """
     entity, texts, other = label_texts(kg)
-    table = title_keys(texts)
-    table = table[np.asarray(pc.is_in(arrow_text(table["key"]), wanted))]
+    table = title_keys(texts, wanted=wanted)
     row = table["row"].to_numpy(np.int64)
     kind = table["kind"].where(~((table["kind"] == "main") & other[row]), "alternative")
     table = table.assign(entity=entity[row], kind=kind)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.kg.linking.labels import label_texts
-from kgrec.kg.linking.titles import arrow_text, digits, title_keys
+from kgrec.kg.linking.titles import arrow_text, digits, main_titles, title_keys
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -38,26 +38,32 @@ def near_pairs(
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cpdist
 
+    mine = title_keys(titles)
+    mine = mine[mine["kind"] != "part"]
+    item, form = mine["row"].to_numpy(np.int64), digits(arrow_text(mine["clean"]))
+    own_place, own_block = _blocks(form)
     entity, texts, _ = label_texts(kg)
     mask = allowed[entity]
-    entity, texts = entity[mask], texts.filter(pa.array(mask))
-    mine, theirs = _forms(titles), _forms(texts)
-    theirs = theirs.assign(entity=entity[theirs["row"].to_numpy(np.int64)])
-    blocks = _blocks(theirs)
-    size = blocks.groupby("block")["form"].transform("size")
-    pairs = _blocks(mine).merge(blocks[size <= _RARE], on="block", suffixes=("", "_entity"))
-    pairs = pairs.drop_duplicates(["form", "form_entity"])
-    a = mine["text"].to_numpy()[pairs["form"].to_numpy(np.int64)]
-    b = theirs["text"].to_numpy()[pairs["form_entity"].to_numpy(np.int64)]
-    alike = cpdist(a, b, scorer=Indel.normalized_similarity, score_cutoff=least, dtype=np.float32)
-    figures = [_figures(forms) for forms in (a, b)]
-    keep = (alike >= least) & (figures[0] == figures[1])
+    entity, texts = entity[mask], digits(main_titles(texts.filter(pa.array(mask))))
+    place, block = _blocks(texts, pc.unique(own_block))
+    theirs = pd.DataFrame({"place": place, "block": block.to_pandas()})
+    size = theirs.groupby("block")["place"].transform("size")
+    pairs = pd.DataFrame({"form": own_place, "block": own_block.to_pandas()})
+    pairs = pairs.merge(theirs[size <= _RARE], on="block").drop_duplicates(["form", "place"])
+    form = form.take(pa.array(pairs["form"].to_numpy(np.int64)))
+    text = texts.take(pa.array(pairs["place"].to_numpy(np.int64)))
+    alike = cpdist(
+        form.to_pylist(),
+        text.to_pylist(),
+        scorer=Indel.normalized_similarity,
+        score_cutoff=least,
+        dtype=np.float32,
+    )
+    keep = (alike >= least) & np.asarray(pc.equal(_figures(form), _figures(text)), dtype=bool)
     found = pd.DataFrame(
         {
-            "item": mine["row"].to_numpy(np.int64)[pairs["form"].to_numpy(np.int64)][keep],
-            "entity": theirs["entity"].to_numpy(np.int64)[pairs["form_entity"].to_numpy(np.int64)][
-                keep
-            ],
+            "item": item[pairs["form"].to_numpy(np.int64)][keep],
+            "entity": entity[pairs["place"].to_numpy(np.int64)][keep],
             "similarity": alike[keep],
         }
     )
@@ -65,27 +71,23 @@ def near_pairs(
     return found.drop_duplicates(["item", "entity"]).reset_index(drop=True)
 
 
-def _forms(texts: Any) -> pd.DataFrame:
-    """Return the titles that are compared: the columns row and text."""
-    table = title_keys(texts)
-    table = table[table["kind"] != "part"]
-    form = digits(arrow_text(table["clean"])).to_pandas()
-    table = pd.DataFrame({"row": table["row"].to_numpy(), "text": form.to_numpy()})
-    return table[table["text"].str.len() >= _SHORTEST].reset_index(drop=True)
+def _blocks(forms: Any, wanted: Any = None) -> tuple[npt.NDArray[np.int64], Any]:
+    """Return places of forms and blocks: forms that share a word or a beginning are compared."""
+    places = np.flatnonzero(np.asarray(pc.greater_equal(pc.utf8_length(forms), _SHORTEST)))
+    forms = forms.take(pa.array(places))
+    lists = pc.split_pattern(forms, " ")
+    word = pc.list_flatten(lists)
+    of_word = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
+    start = pc.utf8_slice_codeunits(pc.replace_substring(forms, " ", ""), 0, _START)
+    # A blank in front tells beginnings from words.
+    start = pc.replace_substring_regex(start, "^", " ")
+    block = pa.concat_arrays([word.cast(pa.large_string()), start.cast(pa.large_string())])
+    place = np.concatenate([places[of_word], places])
+    keep = pc.greater_equal(pc.utf8_length(block), 3)
+    if wanted is not None:
+        keep = pc.and_(keep, pc.is_in(block, wanted))
+    return place[np.asarray(keep, dtype=bool)], block.filter(keep)
 
 
-def _blocks(forms: pd.DataFrame) -> pd.DataFrame:
-    """Return (form, block): a form is compared with those that share a word or a beginning."""
-    words = forms["text"].str.split().explode()
-    words = words[words.str.len() >= 3]
-    start = " " + forms["text"].str.replace(" ", "").str.slice(0, _START)
-    both = pd.concat([words, start])
-    return pd.DataFrame({"form": both.index.to_numpy(np.int64), "block": both.to_numpy()})
-
-
-def _figures(texts: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    figures = pc.replace_substring_regex(
-        pa.array(texts, pa.large_string()), r"[^\pN ]|\b\pL+\b", ""
-    )
-    trimmed: npt.NDArray[np.object_] = pc.utf8_trim_whitespace(figures).to_pandas().to_numpy()
-    return trimmed
+def _figures(texts: Any) -> Any:
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[^\pN]+", " "))

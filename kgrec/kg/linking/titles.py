@@ -126,7 +126,16 @@ def years_in(texts: Any) -> Any:
     return found.cast(pa.int64())
 
 
-def title_keys(texts: Any, *, common: int = 2) -> pd.DataFrame:
+def main_titles(texts: Any) -> Any:
+    """Return cleaned titles without brackets at their end, the article in front.
+
+    >>> main_titles(pa.array(["Net, The (1995 film)"])).to_pylist()
+    ['the net']
+    """
+    return clean(_moved(_peel(_short(texts), np.arange(len(texts)))[0]))
+
+
+def title_keys(texts: Any, *, common: int = 2, wanted: Any = None) -> pd.DataFrame:
     """Return all keys under which titles can be found.
 
     A title is cut into what stands before brackets at its end ("main"), what stands in them
@@ -137,24 +146,23 @@ def title_keys(texts: Any, *, common: int = 2) -> pd.DataFrame:
     Args:
         texts: Arrow string array of shape (n,).
         common: How often a bracket has to occur to be no title.
+        wanted: Keys that are asked for, Arrow string array; None: all.
 
     Returns:
         The columns row (int64), kind (main, alternative or part), clean and key (text); no key is
         empty, and no row has a key twice.
     """
-    texts = pc.utf8_slice_codeunits(texts.cast(pa.large_string()), 0, _LONGEST)
-    texts = pc.utf8_trim_whitespace(texts)
+    texts = _short(texts)
     rows = np.arange(len(texts))
     main, brackets = _peel(texts, rows)
     whole = np.unique(brackets["row"])
     parts = [
-        _kind("main", rows, main),
-        _kind("main", whole, texts.take(pa.array(whole))),
-        _kind("alternative", *_alternatives(brackets, common)),
-        *(_kind("part", *found) for found in _around_colon(main, rows)),
+        ("main", rows, main),
+        ("main", whole, texts.take(pa.array(whole))),
+        ("alternative", *_alternatives(brackets, common)),
+        *(("part", *found) for found in _around_colon(main, rows)),
     ]
-    table = pd.concat(parts, ignore_index=True)
-    table = table[table["key"] != ""]
+    table = pd.concat([_keyed(*part, wanted) for part in parts], ignore_index=True)
     # "main" stands before the others, and the first of equals stays.
     return table.drop_duplicates(["row", "key"]).sort_values("row", kind="stable")
 
@@ -172,14 +180,19 @@ def _peel(texts: Any, rows: Any) -> tuple[Any, pd.DataFrame]:
     found = []
     main = texts
     for _ in range(3):
-        parts = pc.extract_regex(main, r"^(?P<main>.*\S)\s*[\(\[](?P<inside>[^()\[\]]*)[\)\]]$")
-        has = np.asarray(pc.is_valid(parts))
+        ends = pc.or_(pc.ends_with(main, ")"), pc.ends_with(main, "]"))
+        closed = np.flatnonzero(np.asarray(ends, dtype=bool))
+        pattern = r"^(?P<main>.*\S)\s*[\(\[](?P<inside>[^()\[\]]*)[\)\]]$"
+        parts = pc.extract_regex(main.take(pa.array(closed)), pattern)
+        has = np.asarray(pc.is_valid(parts), dtype=bool)
         if not has.any():
             break
-        chosen = parts.filter(pa.array(has))
+        chosen, closed = parts.filter(pa.array(has)), closed[has]
         before, inside = pc.struct_field(chosen, 0), pc.struct_field(chosen, 1)
-        found.append(pd.DataFrame({"row": rows[has], "text": inside.to_pylist()}, dtype=object))
-        main = pc.replace_with_mask(main, pa.array(has), before.cast(main.type))
+        found.append(pd.DataFrame({"row": rows[closed], "text": inside.to_pylist()}, dtype=object))
+        mask = np.zeros(len(main), dtype=bool)
+        mask[closed] = True
+        main = pc.replace_with_mask(main, pa.array(mask), before.cast(main.type))
     columns = pd.DataFrame({"row": [], "text": []}, dtype=object)
     brackets = pd.concat([columns, *found], ignore_index=True)
     return main, brackets.astype({"row": np.int64})
@@ -197,24 +210,43 @@ def _alternatives(brackets: pd.DataFrame, common: int) -> tuple[Any, Any]:
 
 
 def _around_colon(main: Any, rows: Any) -> list[tuple[Any, Any]]:
-    moved = pc.replace_substring_regex(main, _MOVED, r"\2 \1")
+    rows = rows[np.asarray(pc.match_substring_regex(main, r"[:–—-]\s"), dtype=bool)]
+    moved = _moved(main.take(pa.array(rows)))
     parts = pc.extract_regex(moved, r"^(?P<a>.{3,}?)(?:\s*:\s+|\s+[-–—]\s+)(?P<b>.{4,})$")
     has = np.asarray(pc.is_valid(parts))
     chosen = parts.filter(pa.array(has))
     return [(rows[has], pc.struct_field(chosen, side)) for side in (0, 1)]
 
 
-def _kind(kind: str, rows: Any, texts: Any) -> pd.DataFrame:
-    moved = pc.replace_substring_regex(texts, _MOVED, r"\2 \1")
-    moved = pc.replace_substring_regex(moved, r"(?i)^l' ", "l'")
-    cleaned = clean(moved)
+def _keyed(kind: str, rows: Any, texts: Any, wanted: Any) -> pd.DataFrame:
+    """Return the keys that are wanted and not empty; only these become Python's strings."""
+    cleaned = clean(_moved(texts))
+    key = loosen(cleaned)
+    keep = pc.not_equal(key, "") if wanted is None else pc.is_in(key, wanted)
     return pd.DataFrame(
         {
-            "row": np.asarray(rows, dtype=np.int64),
+            "row": np.asarray(rows, dtype=np.int64)[np.asarray(keep, dtype=bool)],
             "kind": kind,
-            "clean": cleaned.to_pandas(),
-            "key": loosen(cleaned).to_pandas(),
+            "clean": cleaned.filter(keep).to_pandas(),
+            "key": key.filter(keep).to_pandas(),
         }
+    )
+
+
+def _short(texts: Any) -> Any:
+    texts = pc.utf8_slice_codeunits(texts.cast(pa.large_string()), 0, _LONGEST)
+    return pc.utf8_trim_whitespace(texts)
+
+
+def _moved(texts: Any) -> Any:
+    """Return titles with an article at their end in front: "L'Enfer" for "Enfer, L'"."""
+    has = pc.match_substring(texts, ",")
+    return _where(
+        texts,
+        has,
+        lambda part: pc.replace_substring_regex(
+            pc.replace_substring_regex(part, _MOVED, r"\2 \1"), r"(?i)^l' ", "l'"
+        ),
     )
 
 
