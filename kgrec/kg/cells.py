@@ -47,6 +47,11 @@ class Cells:
     def __len__(self) -> int:
         return len(self.row)
 
+    @property
+    def num_rows(self) -> int:
+        """Number of rows that have a value."""
+        return int(np.count_nonzero(np.diff(self.row))) + 1 if len(self) else 0
+
 
 def column_cells(column: pd.Series[Any], separator: str | None = None) -> Cells:
     """Return the values of a column; missing and blank ones are left out.

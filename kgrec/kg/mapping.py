@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -281,8 +280,8 @@ class _Mapper:
             self._relation(column, relation)
         for column, literal in mapping.literals.items():
             self._literal(column, literal)
-        ids = pd.DataFrame({"id": self.ids.to_pylist(), "iri": self.subjects.to_pylist()})
-        distinct = ids.drop_duplicates()
+        ids = pa.table({"id": self.ids, "iri": self.subjects}).to_pandas()
+        distinct = ids.drop_duplicates(ignore_index=True)
         self._count(len(pc.unique(self.subjects)))
         edges = [_joined(parts) for parts in zip(*self.edges, strict=True)] or [_none()] * 3
         values = [_joined(parts) for parts in zip(*self.values, strict=True)] or [_none()] * 5
@@ -342,7 +341,7 @@ class _Mapper:
         return f"{printable(self.where)}: {printable(column)}"
 
     def _without(self, cells: Cells) -> str:
-        missing = len(self.frame) - len(np.unique(cells.row))
+        missing = len(self.frame) - cells.num_rows
         return f", {missing:,} rows have none" if missing else ""
 
     def _count(self, entities: int) -> None:

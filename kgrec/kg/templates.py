@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from kgrec.errors import ConfigError, did_you_mean, printable
 
 _EXPRESSION: Final = re.compile(r"\{(\+?)([^{}]+)\}")
-_RESERVED: Final = ":/?#[]@!$&'()*+,;=%"
 # What no IRI can hold: https://www.rfc-editor.org/rfc/rfc3987, with the control characters.
 _FORBIDDEN: Final = r'[\x00-\x20\x7f<>"{}|\\^`]'
+_ENCODED: Final = r"[^A-Za-z0-9._~-]"
+_FEW: Final = 32  # characters; more of them are encoded value by value
 
 
 def variables(template: str) -> list[str]:
@@ -89,15 +90,31 @@ def expand(template: str, values: Mapping[str, Any]) -> Any:
 
 
 def _encoded(values: Any, *, reserved: bool) -> Any:
-    """Return the values percent-encoded; Python looks at the distinct ones that need it only."""
-    needs = pc.match_substring_regex(values, _FORBIDDEN if reserved else r"[^A-Za-z0-9._~-]")
+    """Return the values percent-encoded; only those are touched that need it."""
+    needs = pc.match_substring_regex(values, _FORBIDDEN if reserved else _ENCODED)
     if not pc.any(needs).as_py():
         return values
-    rare = values.filter(needs).dictionary_encode()
-    encode = _iri_part if reserved else lambda text: quote(text, safe="")
-    encoded = pa.array([encode(t) for t in rare.dictionary.to_pylist()], pa.large_string())
-    return pc.replace_with_mask(values, needs, encoded.take(rare.indices))
+    rare = values.filter(needs)
+    found = re.findall(_FORBIDDEN if reserved else _ENCODED, _characters(rare))
+    if len(found) <= _FEW:
+        # Character by character, the per cent sign before those that bring one.
+        for char in sorted(found, key="%".__ne__):
+            rare = pc.replace_substring(rare, char, quote(char, safe=""))
+    else:
+        coded = rare.dictionary_encode()
+        encode = _iri_part if reserved else lambda text: quote(text, safe="")
+        texts = [encode(text) for text in coded.dictionary.to_pylist()]
+        rare = pa.array(texts, pa.large_string()).take(coded.indices)
+    return pc.replace_with_mask(values, needs, rare)
+
+
+def _characters(values: Any) -> str:
+    """Return the distinct characters of all values."""
+    found: set[str] = set()
+    for begin in range(0, len(values), 1 << 16):
+        found.update("".join(values[begin : begin + (1 << 16)].to_pylist()))
+    return "".join(sorted(found))
 
 
 def _iri_part(text: str) -> str:
-    return re.sub(_FORBIDDEN, lambda found: quote(found.group(), safe=_RESERVED), text)
+    return re.sub(_FORBIDDEN, lambda char: quote(char.group(), safe=""), text)

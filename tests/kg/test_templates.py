@@ -1,5 +1,7 @@
 """IRI templates."""
 
+from urllib.parse import quote
+
 import pyarrow as pa
 import pyoxigraph as ox
 import pytest
@@ -45,6 +47,13 @@ def test_an_unknown_name_gets_the_nearest():
 
 def test_variables():
     assert variables("x/{a}/{+b c}/{a}") == ["a", "b c", "a"]
+
+
+@pytest.mark.parametrize("chars", ["% /é", "".join(map(chr, range(33, 400)))])
+def test_few_and_many_characters_are_encoded_alike(chars):
+    texts = [*chars, chars, "plain", "%25", "plain"]
+    found = expand("{x}", {"x": pa.array(texts, pa.large_string())}).to_pylist()
+    assert found == [quote(text, safe="") for text in texts]
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, unique=True))
