@@ -114,8 +114,11 @@ def merge_same_as(kg: KnowledgeGraph, links: Links | None = None) -> Merged:
 def with_statements(
     kg: KnowledgeGraph, triples: npt.NDArray[np.int32], literals: Literals
 ) -> KnowledgeGraph:
-    """Return a graph of the same entities and relations with other statements."""
-    return replace(kg, triples=triples, literals=literals)
+    """Return a graph of the same entities and relations with other statements.
+
+    Which named graphs hold them is not said any more.
+    """
+    return replace(kg, triples=triples, literals=literals, graphs=None)
 
 
 def _canonical(

@@ -55,6 +55,32 @@ def test_extended_by_nothing_new_is_the_same():
         vocabulary.extended([7])
 
 
+def test_few_ids_are_searched_for_and_many_hashed():
+    """Both ways find the same, also what is appended, before all and behind all."""
+    ids = [f"é{n:04}" for n in range(0, 4000, 2)] + ["\U0001f600", "z", "\uffff"]
+    vocabulary = Vocabulary(ids).extended(["a", "é0001", "\U0001f601"])
+    wanted = [
+        "é0000",
+        "é3998",
+        "é0001",
+        "é0003",
+        "a",
+        "",
+        "\U0001f600",
+        "\U0001f601",
+        "\uffff",
+        "z",
+    ]
+    expected = [vocabulary.ids.index(id) if id in vocabulary.ids else -1 for id in wanted]
+    for few in (wanted[:5], wanted[5:], wanted[:1]):
+        assert vocabulary.rows(few, missing="-1").tolist() == [
+            expected[wanted.index(id)] for id in few
+        ]
+    assert vocabulary.rows(wanted * 200, missing="-1").tolist() == expected * 200
+    with pytest.raises(UnknownIdError, match="1 of 2 id ids are unknown"):
+        vocabulary.rows(["é0000", "é0003"])
+
+
 def test_unknown_ids_are_errors_or_minus_one():
     vocabulary = Vocabulary(["heat", "ran"], name="item")
     assert vocabulary.rows(["ran", "raan", "heat"], missing="-1").tolist() == [1, -1, 0]

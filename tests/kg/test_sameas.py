@@ -87,6 +87,19 @@ def test_links_follow_and_a_linked_entity_stays():
     assert len(links) == 4
 
 
+def test_named_graphs_are_left_behind(tmp_path):
+    (tmp_path / "a.nq").write_text(
+        f"<x:b> <{OWL_SAME_AS}> <x:a> <x:g> .\n<x:b> <x:p> <x:c> <x:h> .\n<x:a> <x:p> <x:c> .\n"
+    )
+    kg = KnowledgeGraph.read(tmp_path / "a.nq")
+    assert kg.graphs is not None
+    merged = merge_same_as(kg)
+    assert merged.kg.graphs is None
+    assert merged.kg.to_pandas().to_numpy().tolist() == [["x:a", "x:p", "x:c"]]
+    merged.kg.save(tmp_path / "kg")
+    assert KnowledgeGraph.load(tmp_path / "kg").equals(merged.kg)
+
+
 pairs = st.lists(st.tuples(st.sampled_from("abcdefg"), st.sampled_from("abcdefg")), max_size=9)
 
 
