@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.choices import GraphConfig
 from kgrec.kg.linking.config import LinkConfig
 from kgrec.kg.mapping import TableMapping
 from kgrec.kg.read_config import ReadConfig
-from kgrec.models.ease import AttributeEASEConfig, EASEConfig
-from kgrec.models.item_knn import ItemKNNConfig
-from kgrec.models.popular import MostPopularConfig
 from kgrec.text.source import DEFAULT_MODEL
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.settings import TrainingConfig
@@ -179,42 +177,6 @@ class TextConfig(_Section):
     )
 
 
-class MostPopularChoice(MostPopularConfig):
-    """Most popular items."""
-
-    name: Literal["most_popular"]
-
-
-class ItemKNNChoice(ItemKNNConfig):
-    """Item k-nearest-neighbours."""
-
-    name: Literal["item_knn"]
-
-
-class EASEChoice(EASEConfig):
-    """EASE."""
-
-    name: Literal["ease"]
-
-
-class AttributeEASEChoice(AttributeEASEConfig):
-    """EASE with the graph's attributes as extra rows."""
-
-    name: Literal["attribute_ease"]
-
-
-class LinkPredictionChoice(LinkPredictionConfig):
-    """kgrec's link predictor."""
-
-    name: Literal["link_prediction"] = "link_prediction"
-
-
-ModelChoice = Annotated[
-    LinkPredictionChoice | EASEChoice | AttributeEASEChoice | ItemKNNChoice | MostPopularChoice,
-    Field(discriminator="name"),
-]
-
-
 class Config(_Section):
     """One training run.
 
@@ -234,7 +196,7 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _one_seed(self) -> Config:
-        if isinstance(self.model, LinkPredictionChoice) and self.model.training.seed not in (
+        if isinstance(self.model, LinkPredictionConfig) and self.model.training.seed not in (
             0,
             self.seed,
         ):
@@ -243,7 +205,7 @@ class Config(_Section):
 
     def seeded_model(self) -> ModelChoice:
         """Return the model's settings with the run's seed in them."""
-        if not isinstance(self.model, LinkPredictionChoice):
+        if not isinstance(self.model, LinkPredictionConfig):
             return self.model
         training: TrainingConfig = self.model.training.model_copy(update={"seed": self.seed})
         return self.model.model_copy(update={"training": training})
@@ -363,14 +325,7 @@ def _explain(error: Any) -> str:
     return f"{key}: {error['msg']}, found {found}"
 
 
-_CHOICES: dict[str, type[BaseModel]] = {
-    "link_prediction": LinkPredictionChoice,
-    "ease": EASEChoice,
-    "attribute_ease": AttributeEASEChoice,
-    "item_knn": ItemKNNChoice,
-    "most_popular": MostPopularChoice,
-}
-_MODEL_NAMES = tuple(_CHOICES)
+_MODEL_NAMES = tuple(CHOICES)
 
 
 def _keys(location: Sequence[str]) -> list[str]:
@@ -378,8 +333,8 @@ def _keys(location: Sequence[str]) -> list[str]:
     sections: list[type[BaseModel]] = [Config]
     for part in location:
         inner: list[type[BaseModel]] = []
-        if part in _CHOICES:  # pydantic names the chosen model after the key `model`
-            sections = [_CHOICES[part]]
+        if part in CHOICES:  # pydantic names the chosen model after the key `model`
+            sections = [CHOICES[part]]
             continue
         if not any(part in section.model_fields for section in sections):
             continue  # the place in a list, or a key that the user chose, such as a column

@@ -17,11 +17,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from kgrec.config import Config, LinkPredictionChoice
+from kgrec.config import Config
 from kgrec.errors import RunError, printable
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.explain.explanation import Explanation
 from kgrec.models.base import Callback
+from kgrec.training.link_prediction import LinkPredictionConfig
 
 SHOWN = ("ndcg", "recall", "precision", "mrr", "map", "hit", "coverage", "popularity", "gini")
 
@@ -91,7 +92,7 @@ class Reporter:
     def training(self, config: Config) -> Iterator[Callback]:
         """Show the progress of a training: a bar with loss, metric and time left, or lines."""
         settings = config.seeded_model()
-        total = settings.training.max_epochs if isinstance(settings, LinkPredictionChoice) else 1
+        total = settings.training.max_epochs if isinstance(settings, LinkPredictionConfig) else 1
         bar = Progress(
             TextColumn("Training"),
             BarColumn(),
@@ -176,7 +177,7 @@ def draw_curve(curve: Sequence[Mapping[str, float]], config: Config, path: Path)
     from matplotlib.figure import Figure
 
     settings = config.seeded_model()
-    assert isinstance(settings, LinkPredictionChoice)
+    assert isinstance(settings, LinkPredictionConfig)
     metric = settings.training.metric
     epochs = [entry["epoch"] for entry in curve]
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
+from kgrec.choices import make_untrained
 from kgrec.config import Config, dump_config, make_config
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import Interactions
@@ -42,9 +43,6 @@ from kgrec.graph.numeric import NumberScales
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import LinkReport, Links
 from kgrec.models.base import Model
-from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
-from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
-from kgrec.models.popular import MostPopular
 from kgrec.pipeline import Recommender
 from kgrec.text.cache import EmbeddingCache
 from kgrec.training.checkpoint import load_tensors, save_tensors
@@ -72,20 +70,13 @@ def make_model(config: Config, folder: Path | None = None, *, resume: bool = Fal
         resume: Whether training goes on from the checkpoint there.
     """
     choice = config.seeded_model()
-    if resume and choice.name != "link_prediction":
-        raise ConfigError(f"The model {choice.name} has no checkpoints; --resume is not for it.")
-    settings = choice.model_dump(exclude={"name"})
-    if choice.name == "link_prediction":
+    if isinstance(choice, LinkPredictionConfig):
         checkpoint = None if folder is None else folder / "checkpoint.safetensors"
-        made = LinkPredictionConfig(**settings)
-        return LinkPrediction(made, checkpoint=checkpoint, resume=resume)
-    if choice.name == "ease":
-        return EASE(EASEConfig(**settings))
-    if choice.name == "attribute_ease":
-        return AttributeEASE(AttributeEASEConfig(**settings))
-    if choice.name == "item_knn":
-        return ItemKNN(ItemKNNConfig(**settings))
-    return MostPopular()
+        settings = LinkPredictionConfig(**choice.model_dump(exclude={"name"}))
+        return LinkPrediction(settings, checkpoint=checkpoint, resume=resume)
+    if resume:
+        raise ConfigError(f"The model {choice.name} has no checkpoints; --resume is not for it.")
+    return make_untrained(choice)
 
 
 def make_recommender(config: Config, dataset: Dataset, model: Model, **options: Any) -> Recommender:

@@ -140,7 +140,7 @@ class Encoder(nn.Module):
 class Unpropagated(Encoder):
     """No propagation: a vector is what fusion makes of it, as in matrix factorisation.
 
-    A user who was not in training is the mean of what they like.
+    A user who was not in training is the mean of what they like, which the head makes a user of.
     """
 
     normalisation: Normalisation = "mean"
@@ -170,12 +170,6 @@ class Unpropagated(Encoder):
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the only layer."""
         return layers[0]
-
-    def fold_in(
-        self, user: Tensor, items: Sequence[Tensor], message: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """Return the mean of the liked items' vectors."""
-        return user + message(self.combine(items))
 
 
 class LightGCN(Encoder):

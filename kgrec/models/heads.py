@@ -33,12 +33,12 @@ class DotHead(nn.Module):
         """Return the items' side of the product, float32 of shape (n, dim)."""
         return vectors
 
-    def place(self, vectors: Tensor) -> Tensor:
-        """Return where items lie among each other, float32 of shape (n, dim)."""
-        return self.item(vectors)
+    def place(self, encoded: Encoded) -> Tensor:
+        """Return where items lie among each other, float32 of shape (num_items, dim)."""
+        return self.item(encoded.item)
 
     def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users, before `user`, whom items at `vectors` fit; shape (b, dim)."""
+        """Return the users, before `user`, whom items placed at `vectors` fit; shape (b, dim)."""
         return vectors
 
     def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
@@ -120,9 +120,9 @@ class TranslationHead(DotHead):
         """Return [2 i, -‖i‖²], float32 of shape (n, dim + 1)."""
         return torch.cat([2 * vectors, -(vectors**2).sum(1, keepdim=True)], dim=1)
 
-    def place(self, vectors: Tensor) -> Tensor:
+    def place(self, encoded: Encoded) -> Tensor:
         """Return the items' vectors as they are."""
-        return vectors
+        return encoded.item
 
     def user_near(self, vectors: Tensor) -> Tensor:
         """Return the users from whom r leads to `vectors`."""
@@ -164,6 +164,12 @@ class RelationAttentionHead(DotHead):
         self.weight = nn.Parameter(torch.randn(dim, dim, generator=generator) * scale)
         self.bias = nn.Parameter(torch.zeros(dim))
 
+    def place(self, encoded: Encoded) -> Tensor:
+        """Return what items are to a user who weighs all of their relations alike."""
+        everything = torch.arange(len(self._count))
+        nobody = encoded.item.new_zeros((1, self.weight.shape[0]))
+        return self._vectors(nobody @ self.relation.T, encoded, everything[None])
+
     def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
         """Return the scores of all items, float32 of shape (b, num_items); a user at a time."""
         everything = torch.arange(len(self._count))[None]
@@ -172,13 +178,17 @@ class RelationAttentionHead(DotHead):
 
     def pair_scores(self, user: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
         """Return the scores of some items for each user, float32 of shape (p, n)."""
+        # ⟨u, r⟩ of all relations is far smaller than one row for each edge.
+        made = self._vectors(user @ self.relation.T, encoded, items)
+        return torch.einsum("pd,pnd->pn", user, made.reshape(*items.shape, -1))
+
+    def _vectors(self, affinity: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
+        """Return the vectors of items (p, n) for users of given ⟨u, r⟩, shape (p · n, dim)."""
         pairs = items.reshape(-1)
         count = self._count[pairs]
         pair = torch.repeat_interleave(count)
         offset = torch.cumsum(count, 0) - count
         edge = torch.arange(len(pair)) - offset[pair] + self._start[pairs][pair]
-        # ⟨u, r⟩ of all relations is far smaller than one row for each edge.
-        affinity = user @ self.relation.T
         owner = torch.div(pair, items.shape[1], rounding_mode="floor")
         attention = segment_softmax(affinity[owner, self._relation[edge]], pair, len(pairs))
         nodes = torch.cat([encoded.nodes[kind] for kind in self._kinds])
@@ -186,5 +196,4 @@ class RelationAttentionHead(DotHead):
             self._source[edge], nodes, offset, mode="sum", per_sample_weights=attention
         )
         joined = (F.embedding(pairs, encoded.item) + around) @ self.weight + self.bias
-        made = torch.tanh(joined).reshape(*items.shape, -1)
-        return torch.einsum("pd,pnd->pn", user, made)
+        return torch.tanh(joined)

@@ -208,13 +208,13 @@ class LinkPredictor(nn.Module):
                 self.encoder.refresh(self.inputs(features, trained), graph, self.triples)
 
     def fold_in(
-        self, graph: Propagation, item_layers: list[Tensor], row: Tensor, item: Tensor, num: int
+        self, graph: Propagation, encoded: Encoded, row: Tensor, item: Tensor, num: int
     ) -> Tensor:
         """Return the vectors of users who were not in training, before the head.
 
         Args:
             graph: The edges of training.
-            item_layers: From `Encoded`.
+            encoded: The vectors of all nodes.
             row: Row of the new user of each liked item, int64 of shape (E,).
             item: Row of the liked item, int64 of shape (E,).
             num: Number of new users.
@@ -222,9 +222,11 @@ class LinkPredictor(nn.Module):
         Returns:
             float32 of shape (num, dim).
         """
-        unknown = item_layers[0].new_zeros((num, self.config.dim))
-        made = self.encoder.fold_in(unknown, item_layers, graph.of_histories(row, item, num))
-        return self.head.user_near(made) if isinstance(self.encoder, Unpropagated) else made
+        message = graph.of_histories(row, item, num)
+        if isinstance(self.encoder, Unpropagated):
+            return self.head.user_near(message(self.head.place(encoded)))
+        unknown = encoded.item.new_zeros((num, self.config.dim))
+        return self.encoder.fold_in(unknown, encoded.item_layers, message)
 
 
 def trained_nodes(

@@ -131,8 +131,7 @@ class LinkPrediction(Model):
         item = torch.from_numpy(liked.col.astype(np.int64))
         predictor = self._predictor()
         with torch.no_grad():
-            layers = self._encoded.item_layers
-            user = predictor.fold_in(self._graph, layers, row, item, liked.shape[0])
+            user = predictor.fold_in(self._graph, self._encoded, row, item, liked.shape[0])
             vectors = np.array(predictor.head.user(user).numpy())
         # Who likes nothing, or only what nothing is known of, is taken for the average user.
         vectors[~vectors.any(axis=1)] = self._average_user()
@@ -237,7 +236,7 @@ class LinkPrediction(Model):
         with torch.no_grad():
             predictor = self._predictor()
             encoded: Encoded = predictor(self._graph, self._features, self._trained)
-            targets = predictor.head.place(encoded.item).numpy()
+            targets = predictor.head.place(encoded).numpy()
         if self._regression is not None:
             self.content_map = self._regression.fit(targets[self._anchors])
         self._encode()
@@ -253,7 +252,7 @@ class LinkPrediction(Model):
             # A user of whom nothing is known is taken for the average of those who are.
             known = self._trained["user"].numpy().ravel() > 0
             self.user_vectors[~known] = self._average_user()
-            self.item_vectors: FloatArray = predictor.head.place(encoded.item).numpy()
+            self.item_vectors: FloatArray = predictor.head.place(encoded).numpy()
             if self.content_map is not None and self.config.new_items == "regress":
                 self.item_vectors[self._is_guessed()] *= self.content_map.reliability
 
@@ -277,8 +276,8 @@ class LinkPrediction(Model):
     def _completed(self, encoded: Encoded, content_map: ContentMap) -> Encoded:
         """Give items without interactions the vectors that their content stands for."""
         new = self._is_guessed()
-        if not new.any():
-            return encoded
+        if not new.any() or not self._predictor().head.is_inner_product:
+            return encoded  # a head that reads an item's neighbours knows new items by them
         rows = torch.from_numpy(np.flatnonzero(new))
         made = torch.from_numpy(content_map(self._features_of_items[new]))
         known = encoded.item[self._trained["item"].squeeze(1) > 0]

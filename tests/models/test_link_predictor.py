@@ -81,11 +81,11 @@ def test_embeddings_that_training_does_not_reach_count_for_nothing(encoder, fusi
     torch.testing.assert_close(after.user, before.user)
 
 
-@pytest.mark.parametrize("encoder", ["lightgcn", "rgcn"])
+@pytest.mark.parametrize("encoder", ["lightgcn", "rgcn", "none", "kgat", "kgin", "lightkg"])
 def test_users_are_folded_in_one_by_one_as_together(encoder):
     model, graph, features, trained = parts(encoder)
     with torch.no_grad():
-        layers = model(graph, features, trained).item_layers
+        layers = model(graph, features, trained)
         row, item = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([1, 4, 9, 10, 20])
         together = model.fold_in(graph, layers, row, item, 3)
         first = model.fold_in(graph, layers, torch.tensor([0, 0]), torch.tensor([4, 1]), 1)
@@ -96,7 +96,7 @@ def test_users_are_folded_in_one_by_one_as_together(encoder):
             torch.tensor([], dtype=torch.int64),
             2,
         )
-    assert together.shape == (3, 6)
+    assert together.shape == (3, model.width)
     torch.testing.assert_close(together[:1], first)
     assert torch.equal(together[1], nobody[0])
     assert not torch.allclose(together[0], together[2])

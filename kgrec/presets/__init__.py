@@ -1,0 +1,1 @@
+"""Published recommenders as parts of the link predictor, one file beside each paper."""

@@ -1,0 +1,73 @@
+"""What a preset is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgrec.training.link_prediction import LinkPredictionConfig
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What somebody reported for the model.
+
+    Attributes:
+        dataset: On what.
+        figures: Metric by name, such as `"recall@10"`.
+        source: Where the figures stand.
+    """
+
+    dataset: str
+    figures: Mapping[str, float]
+    source: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published model as a choice of parts.
+
+    Attributes:
+        name: Its name in configs.
+        paper: The citation.
+        settings: The parts and how they are trained.
+        reported: Figures that others published.
+        differs: How this differs from what the paper describes; empty: in nothing known.
+    """
+
+    name: str
+    paper: str
+    settings: LinkPredictionConfig
+    reported: tuple[Reported, ...] = ()
+    differs: tuple[str, ...] = field(default=())
+
+
+LASTFM = "lastfm, split of LightKG, full ranking"
+"""HetRec 2011 Last.FM with a Freebase graph."""
+
+ADAKG = "Park et al., AdaKG, CIKM 2026, table of results; mean of 5 seeds"
+"""Ran all models in one framework on one split."""
+
+
+def on_lastfm(recall: float, mrr: float) -> Reported:
+    """Return figures of the table in the AdaKG paper: Recall@10 and MRR@10 on Last.FM."""
+    return Reported(LASTFM, {"recall@10": recall, "mrr@10": mrr}, ADAKG)
+
+
+def bare(model: Mapping[str, Any], training: Mapping[str, Any]) -> LinkPredictionConfig:
+    """Return settings without what kgrec adds of its own: ids alone, plain Adam, last weights.
+
+    Args:
+        model: Settings of the parts.
+        training: Settings of the training; given here or there, all others are as published.
+    """
+    off = {"fusion": "none", "id_dropout": 0.0, "user_dropout": 0.0, "feature_dropout": 0.0}
+    plain = {"weight_average": 0.0, "weight_decay": 0.0, "loss": "bpr", "batch_pairs": 2048}
+    return LinkPredictionConfig.model_validate(
+        {
+            "model": {**off, **model},
+            "training": {**plain, **training},
+            "new_items": "propagate",
+        }
+    )

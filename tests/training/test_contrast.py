@@ -1,0 +1,74 @@
+"""The contrast of LightKG against loops over pairs."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from planted import planted
+
+from kgrec.graph.propagation import Propagation
+from kgrec.models.encoders import Encoded
+from kgrec.training.contrast import Contrast, ContrastConfig
+from kgrec.training.sampling import Batch
+
+
+def encoded(graph, layers=3):
+    draw = torch.Generator().manual_seed(0)
+    user = [torch.randn(graph.sizes["user"], 4, generator=draw) for _ in range(layers)]
+    item = [torch.randn(graph.sizes["item"], 4, generator=draw) for _ in range(layers)]
+    return Encoded(sum(user), sum(item), user, item, {})
+
+
+def shared(graph):
+    """Return S and d d' of all users and items, from one dense matrix."""
+    joint = graph.joint
+    whole = np.zeros((joint.num_nodes, joint.num_nodes))
+    for s, t in zip(joint.source.tolist(), joint.target.tolist(), strict=True):
+        whole[t, s] += 1
+    degree = (whole > 0).sum(1)
+    d = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0)
+    first, second = joint.start("user"), joint.start("item")
+    counted = [*range(first, first + 32), *range(second, second + 22)]
+    part = whole[np.ix_(counted, counted)]
+    scale = np.outer(d[counted], d[counted])
+    return (part @ part + part) * scale, scale
+
+
+def test_apart():
+    graph = Propagation(planted().data.graph)
+    vectors, config = encoded(graph), ContrastConfig(
+        kind="apart", user_weight=0.3, item_weight=0.7, temperature=0.6
+    )  # fmt: skip
+    batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))
+    negative = torch.tensor([[12, 16], [18, 12], [0, 5]])
+    overlap, scale = shared(graph)
+
+    def mean(x, one, other, offset):
+        total = 0.0
+        for i in one:
+            for j in other:
+                cosine = float(x[i] @ x[j] / (x[i].norm() * x[j].norm()))
+                a, b = i + offset, j + offset
+                total += (1 - scale[a, b]) * math.exp(cosine * (1 - overlap[a, b]) / 0.6)
+        return total / (len(one) * len(other))
+
+    users = mean(vectors.user_layers[0], [3, 3, 20], [3, 3, 20], 0)
+    items = mean(vectors.item_layers[0], [1, 2, 11], [12, 16, 18, 12, 0, 5], 32)
+    found = Contrast(config, graph)(vectors, batch, negative)
+    assert float(found) == pytest.approx(0.3 * users + 0.7 * items, rel=1e-5)
+
+
+def test_layer():
+    from kgrec.training import losses
+
+    graph = Propagation(planted().data.graph)
+    vectors = encoded(graph)
+    config = ContrastConfig(kind="layer", user_weight=0.3, item_weight=0.7, layer=1)
+    batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))
+    found = Contrast(config, graph)(vectors, batch, None)
+    users, items = torch.tensor([3, 20]), torch.tensor([1, 2, 11])
+    expected = 0.3 * losses.info_nce(
+        vectors.user[users], vectors.user_layers[1][users], temperature=0.2
+    ) + 0.7 * losses.info_nce(vectors.item[items], vectors.item_layers[1][items], temperature=0.2)
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
