@@ -20,7 +20,7 @@ from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.kg.nesting import check_triple_terms
 from kgrec.kg.ntriples import BlankNodes, UnusualTermError, columns
 from kgrec.kg.opening import PieceReader
-from kgrec.kg.rdfxml import SafeXml
+from kgrec.kg.rdfxml import NO_LANGUAGE, SafeXml
 from kgrec.kg.read_config import ReadConfig
 from kgrec.kg.rejects import Rejects
 from kgrec.kg.statements import LiteralTable, Statements, string_array
@@ -72,7 +72,7 @@ class Parsing:
         if self.format.name in ("nt", "nq"):
             found = self._lines(pieces)
         elif self.format.name == "rdf":
-            found = self._xml(pieces)
+            found = [_without_no_language(batch) for batch in self._xml(pieces)]
         elif self.format.name == "jsonld":
             found = self._json(pieces)
         else:
@@ -125,18 +125,12 @@ class Parsing:
         table = batch.literals
         if RDF_DIR_LANG_STRING not in table.datatype.dictionary.to_pylist():
             return batch
-        datatypes, languages = table.datatype.to_pylist(), table.language.to_pylist()
-        for row, datatype in enumerate(datatypes):
+        languages = table.language.to_pylist()
+        for row, datatype in enumerate(table.datatype.to_pylist()):
             if datatype == RDF_DIR_LANG_STRING:
                 languages[row] = languages[row].partition("--")[0]
-                datatypes[row] = RDF_LANG_STRING if languages[row] else XSD_STRING
                 self.without_direction += 1
-        literals = LiteralTable(
-            table.value,
-            string_array(datatypes).dictionary_encode(),
-            string_array(languages).dictionary_encode(),
-        )
-        return replace(batch, literals=literals)
+        return _with_languages(batch, languages)
 
     def _parsed(self, content: Any, base_iri: str | None = None) -> list[Statements]:
         """Read any syntax by way of canonical N-Triples."""
@@ -269,6 +263,28 @@ def _at_once(pieces: Iterator[bytes]) -> Any:
     if rest is None:
         return b"".join(begun)
     return PieceReader(itertools.chain(begun, [rest], pieces))
+
+
+def _without_no_language(batch: Statements) -> Statements:
+    if NO_LANGUAGE not in batch.literals.language.dictionary.to_pylist():
+        return batch
+    languages = batch.literals.language.to_pylist()
+    return _with_languages(batch, ["" if tag == NO_LANGUAGE else tag for tag in languages])
+
+
+def _with_languages(batch: Statements, languages: list[str]) -> Statements:
+    """Return a batch with other languages of those literals that have one."""
+    table = batch.literals
+    datatypes = table.datatype.to_pylist()
+    for row, language in enumerate(languages):
+        if datatypes[row] in (RDF_LANG_STRING, RDF_DIR_LANG_STRING):
+            datatypes[row] = RDF_LANG_STRING if language else XSD_STRING
+    literals = LiteralTable(
+        table.value,
+        string_array(datatypes).dictionary_encode(),
+        string_array(languages).dictionary_encode(),
+    )
+    return replace(batch, literals=literals)
 
 
 def _refuse_relative(batches: Collection[Statements]) -> None:

@@ -24,7 +24,11 @@ _REFERENCE: Final = re.compile(r"&([^;#]+);")
 _RETURN: Final = {"\r": "&#13;"}
 _BREAKS: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _OTHER_PARSE_TYPES: Final = ("Resource", "Collection", "Triple")
+_OLD_TERMS: Final = ("aboutEach", "aboutEachPrefix", "bagID")
 _WRAPPER: Final = "kgrec-literal"
+
+NO_LANGUAGE: Final = "x-kgrec-nolang"
+"""Stands for `xml:lang=""`, text of no language within text of one, which the parser refuses."""
 
 
 class SafeXml:
@@ -98,6 +102,11 @@ class SafeXml:
         pairs = dict(zip(attributes[::2], attributes[1::2], strict=True))
         if self._literal is None:
             self._namespaces.append(_declared(self._namespaces[-1], pairs))
+            if pairs.get("xml:lang") == "":
+                pairs["xml:lang"] = NO_LANGUAGE
+            old = _old_term(pairs, self._namespaces[-1])
+            if old is not None:
+                self._refuse(f"{old} is no attribute of RDF/XML any more")
             prefix = _literal_prefix(pairs, self._namespaces[-1])
             if prefix is not None:
                 del pairs[f"{prefix}:parseType"]
@@ -180,6 +189,15 @@ def _declared(namespaces: dict[str, str], attributes: dict[str, str]) -> dict[st
     """Return the namespaces of an element within which some are declared already."""
     new = {key: value for key, value in attributes.items() if key.startswith("xmlns")}
     return namespaces | new if new else namespaces
+
+
+def _old_term(attributes: dict[str, str], namespaces: dict[str, str]) -> str | None:
+    """Return an attribute that https://www.w3.org/TR/rdf-syntax-grammar/#oldTerms withdrew."""
+    for key in attributes:
+        prefix, _, local = key.partition(":")
+        if local in _OLD_TERMS and namespaces.get(f"xmlns:{prefix}") == RDF:
+            return key
+    return None
 
 
 def _literal_prefix(attributes: dict[str, str], namespaces: dict[str, str]) -> str | None:
