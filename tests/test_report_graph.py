@@ -1,6 +1,7 @@
 """What inspect prints: right sentences and tables, and no text of a graph as it is."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from kgrec.kg.namespaces import DBO, RDF_TYPE, RDFS, XSD
 from kgrec.report_graph import link_items, show_statistics
 
 LABEL = RDFS + "label"
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "movielens-dbpedia"
 
 
 def shown(kg, links=None, *, terminal=False, width=1000):
@@ -122,3 +124,15 @@ def test_named_graphs_are_told():
     kg = KnowledgeGraph.from_pandas(frame)
     assert "3 graphs: e:g 2, the default graph 1, e:[h] 1." in shown(kg)
     assert kg.statistics().to_dict()["graphs"] == {"e:g": 2, "": 1, "e:[h]": 1}
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the real data is not here")
+def test_films_of_dbpedia(tmp_path):
+    kg = KnowledgeGraph.read(SHARED / "kg.nt.gz")
+    text = shown(kg, link_items(kg, SHARED / "items.csv", SHARED / "links.csv", "item_id", "iri"))
+    assert "12,014 entities, 37,776 triples between them with 8 relations" in text
+    assert "1,411 of 1,682 items (83.9%) are linked, to 1,394 entities." in text
+    assert "within 1 hop of 0%, within 2 hops of 100%" in text
+    kg.write(tmp_path / "again.nt.gz")
+    assert KnowledgeGraph.read(tmp_path / "again.nt.gz").equals(kg)

@@ -211,12 +211,16 @@ class _Pairs:
         """Return per relation the share of `items` in its pairs, or in those of `other`."""
         if items is None:
             return [None] * len(self.number)
-        relation, entity = self.relation, self.entity
-        if other is not None:
-            keys = [p.relation * self.num_entities + p.entity for p in (self, other)]
-            relation, entity = np.divmod(np.unique(np.concatenate(keys)), self.num_entities)
-        found = np.bincount(relation[items[entity]], minlength=len(self.number))
+        keys = [self._keys_of(items)] + ([] if other is None else [other._keys_of(items)])
+        # Asked for the index, numpy sorts; its hashing is slower for this many.
+        distinct = np.unique(np.concatenate(keys), return_index=True)[0]
+        found = np.bincount(distinct // self.num_entities, minlength=len(self.number))
         return list((found / max(int(items.sum()), 1)).tolist())
+
+    def _keys_of(self, items: Bools) -> IntArray:
+        """Return the pairs of some entities as one number each."""
+        chosen = items[self.entity]
+        return self.relation[chosen] * self.num_entities + self.entity[chosen]
 
 
 def _num_subjects(kg: KnowledgeGraph) -> int:

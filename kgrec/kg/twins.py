@@ -74,7 +74,9 @@ def find_twins(ids: Any) -> tuple[Twins, ...]:
 
 def _group(name: str, text: str, ids: Any, changed: IntArray, keys: Any) -> Twins:
     """Return the groups of ids with the same key; those that are not in `changed` are their own."""
-    others = np.setdiff1d(np.arange(len(ids)), changed, assume_unique=True)
+    is_other = np.ones(len(ids), dtype=bool)
+    is_other[changed] = False
+    others = np.flatnonzero(is_other)
     as_bytes = ids.cast(pa.large_binary())
     distinct = pc.unique(keys)
     unchanged = as_bytes.take(pa.array(others))
