@@ -100,7 +100,14 @@ def describe(graph: Any) -> str:
     nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
     edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
     left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
-    return f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
+    size = f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
+    chosen = [
+        f"{setting}: "
+        + ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
+        for setting, counts in graph.choices.items()
+        if any(counts.values())
+    ]
+    return "; ".join([size, *chosen])
 
 
 def evaluate_run(

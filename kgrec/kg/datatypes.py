@@ -27,6 +27,12 @@ _NATURALS: Final = (
     "unsignedShort",
     "unsignedByte",
 )
+_MONTHS: Final = r"[0-9]+Y(?:[0-9]+M)?|[0-9]+M"
+_CLOCK: Final = (
+    r"T(?:[0-9]+H(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?|[0-9]+M(?:[0-9]+(?:\.[0-9]+)?S)?"
+    r"|[0-9]+(?:\.[0-9]+)?S)"
+)
+_DAYS: Final = rf"[0-9]+D(?:{_CLOCK})?|{_CLOCK}"
 
 LEXICAL: Final[dict[str, str]] = {
     **{XSD + name: _DIGITS for name in _INTEGERS},
@@ -41,6 +47,9 @@ LEXICAL: Final[dict[str, str]] = {
     XSD + "date": f"{_YEAR}-{_MONTH}-{_DAY}{_ZONE}",
     XSD + "dateTime": f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE}",
     XSD + "time": f"{_TIME}{_ZONE}",
+    XSD + "duration": rf"-?P(?:(?:{_MONTHS})(?:{_DAYS})?|{_DAYS})",
+    XSD + "dayTimeDuration": rf"-?P(?:{_DAYS})",
+    XSD + "yearMonthDuration": rf"-?P(?:{_MONTHS})",
     XSD + "gYear": f"{_YEAR}{_ZONE}",
     XSD + "gYearMonth": f"{_YEAR}-{_MONTH}{_ZONE}",
     XSD + "gMonth": f"--{_MONTH}{_ZONE}",

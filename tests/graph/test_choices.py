@@ -14,6 +14,7 @@ from kgrec.config import dump_config, load_config, make_config
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, RunError
+from kgrec.experiment import describe
 from kgrec.graph.build import INTERACTS, build_graph, forward_types
 from kgrec.graph.choices import GraphConfig, choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
@@ -363,6 +364,15 @@ def test_a_saved_model_has_the_same_graph_and_numbers(kg, links, log, tmp_path):
     path.write_text(json.dumps(stored))
     with pytest.raises(RunError, match=r"numbers.json is damaged: .*above 0"):
         kgrec.load(tmp_path / "run")
+
+
+def test_the_log_says_what_was_left_out(build):
+    words = describe(build(same_as=True, drop_relations=("genre",)))
+    assert "; same_as: 1 classes, 1 merged entities, 2 merged triples, " in words
+    assert words.endswith(
+        "; relations: 1 left out relations, 2 left out triples, 0 left out literals"
+    )
+    assert describe(build()).endswith("left out")  # nothing but the minimum degree
 
 
 CHOICES = [

@@ -2,10 +2,12 @@
 
 import math
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kgrec.kg.datatypes import ill_typed
 from kgrec.kg.namespaces import RDF, XSD
 from kgrec.kg.quantities import (
     BOOLEAN,
@@ -92,3 +94,24 @@ def test_durations_add_up(years, months, days, hours, minutes, seconds):
 def test_any_text_is_a_finite_number_or_missing(text, kind):
     (value,) = quantities([text], [kind])
     assert math.isnan(value) or abs(value) <= 1e100
+
+
+DURATIONS = {
+    "P1Y": "ym", "P1Y2M": "ym", "-P14M": "ym", "P1D": "d", "PT1H": "d", "P1DT1H2M3.5S": "d",
+    "PT0.5S": "d", "P1Y2M3DT4H5M6S": "", "P1YT1M": "", "P1M1D": "", "P": None, "PT": None,
+    "P1DT": None, "1D": None, "P1S": None, "P2M1Y": None, "PT1M1H": None, "P-1D": None,
+    "PT1.S": None, "+P1D": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DURATIONS)
+def test_which_durations_are_well_formed(text):
+    """What may be written and what can be read agree, also for the two narrower datatypes."""
+    kinds = DURATIONS[text]
+    names = ["duration", "yearMonthDuration", "dayTimeDuration"]
+    types = pa.array([XSD + name for name in names]).dictionary_encode()
+    wrong = ill_typed(pa.array([text] * 3), types).tolist()
+    allowed = {None: [], "": [0], "ym": [0, 1], "d": [0, 2]}[kinds]
+    assert wrong == [place for place in range(3) if place not in allowed]
+    (value,) = quantities([text], [DURATION])
+    assert math.isnan(value) == (kinds is None)
