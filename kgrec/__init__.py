@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kgrec.kg.linking import Links, link
     from kgrec.kg.mapping import TableMapping, map_table
     from kgrec.kg.read_config import ReadConfig
+    from kgrec.kg.sameas import merge_same_as
     from kgrec.kg.sparql.config import SparqlConfig
     from kgrec.kg.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.kg.suggestion import suggest_mapping
@@ -76,6 +77,7 @@ _HOME = {
     "load": "kgrec.runs",
     "map_table": "kgrec.kg.mapping",
     "merge_graphs": "kgrec.kg.combine",
+    "merge_same_as": "kgrec.kg.sameas",
     "read_dataset": "kgrec.datasets",
     "save": "kgrec.runs",
     "suggest_mapping": "kgrec.kg.suggestion",
