@@ -49,8 +49,11 @@ def year_agreement(
 
 
 def spelling_odds(similarity: FloatArray) -> FloatArray:
-    """Return the odds of titles that are not equal: 1 at 0.92 alike, 20 times that at 0.97."""
-    return np.minimum(20 ** ((similarity - 0.92) / 0.05), 30)
+    """Return the odds of titles that are not equal: 1 at 0.92 alike, and 4 at most.
+
+    At most: without a year that agrees, another spelling is for the review.
+    """
+    return np.minimum(20 ** ((similarity - 0.92) / 0.05), 4)
 
 
 def weigh(candidates: pd.DataFrame) -> pd.DataFrame:

@@ -50,8 +50,8 @@ def learnt(kg: KnowledgeGraph, sure: IntArray) -> npt.NDArray[np.int8]:
 
     An entity with types fits if it has one that at least a twentieth of the sure ones have. One
     without types fits if it has at least half of the relations that most sure ones have, and is of
-    another kind if it has none of them. Types and relations that nearly every subject of the graph
-    has tell nothing apart.
+    another kind if it has none of them, where they are two or more. Types and relations that
+    nearly every subject of the graph has tell nothing apart.
 
     Args:
         kg: The graph.
@@ -77,7 +77,8 @@ def learnt(kg: KnowledgeGraph, sure: IntArray) -> npt.NDArray[np.int8]:
     if len(chosen):
         has = np.bincount(owned[np.isin(owned[:, 1], chosen), 0], minlength=kg.num_entities)
         fits[has >= len(chosen) / 2] = FITS
-        fits[has == 0] = OTHER
+        if len(chosen) > 1:  # the lack of a single relation may be a gap in the data
+            fits[has == 0] = OTHER
     entity, kind = kg.types()
     pairs = np.column_stack([entity, kind])
     chosen = _telling(pairs, sure, _TYPE_SHARE, num_subjects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,23 +85,11 @@ def link(
     config = make_link_config(config, settings)
     catalogue, frame = read_items(items, item)
     titles, notes = read_titles(frame, config)
-    pairs = _no_pairs() if links is None else read_link_table(links, item, iri, confidence)
-    if links is not None and pairs.empty:
-        raise_nothing_linked(catalogue, kg, links)
-    stated = len(pairs)
-    pairs = pairs.sort_values("confidence", ascending=False, kind="stable")
-    pairs = pairs.drop_duplicates(["item", "iri"])
-    item_row = catalogue.rows(pairs["item"].tolist(), missing="-1")
-    entity_row = kg.entities.rows(pairs["iri"].tolist(), missing="-1")
-    holds = (item_row >= 0) & (entity_row >= 0)
-    if links is not None and not holds.any():
-        raise_nothing_linked(catalogue, kg, links, pairs)
-    found = pd.DataFrame({"item": item_row, "entity": entity_row})
-    found = found.assign(confidence=pairs["confidence"].to_numpy(np.float64), method="file")[holds]
+    stated = _stated(catalogue, kg, links, item, iri, confidence)
+    progress = Progress.start(stated.found)
     searched = links is None or config.title is not None or config.property is not None
-    progress = Progress.start(found)
     if searched:
-        progress = run_methods(catalogue, frame, titles, kg, config, found, encoder)
+        progress = run_methods(catalogue, frame, titles, kg, config, stated.found, encoder)
     review = uncertain(progress, catalogue, titles, kg, config)
     if progress.found.empty and not review:
         raise_nothing_linked(catalogue, kg, config=config)
@@ -113,9 +102,9 @@ def link(
         unlinked=tuple(catalogue.take(np.setdiff1d(np.arange(len(catalogue)), linked))),
         shared_entities=_repeated(kg.entities, entity, catalogue, linked),
         ambiguous_items=_repeated(catalogue, linked, kg.entities, entity),
-        unknown_entities=_listed(pairs, (entity_row < 0) & (item_row >= 0)),
-        unknown_items=_listed(pairs, item_row < 0),
-        duplicates=stated - len(pairs),
+        unknown_entities=stated.unknown_entities,
+        unknown_items=stated.unknown_items,
+        duplicates=stated.duplicates,
         linked_without_interactions=_without_interactions(catalogue, linked, interactions),
         methods={method: counts[method] for method in ("file", *METHODS) if method in counts},
         uncertain=len({candidate.item_id for candidate in review}),
@@ -124,6 +113,48 @@ def link(
     )
     sure = table["confidence"].to_numpy(dtype=np.float32)
     return Links(catalogue, linked, entity, sure, tuple(table["method"]), report, review)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stated:
+    """The links of a table: those that hold, as in `Progress.found`, and what does not."""
+
+    found: pd.DataFrame
+    unknown_entities: tuple[tuple[str, str], ...] = ()
+    unknown_items: tuple[tuple[str, str], ...] = ()
+    duplicates: int = 0
+
+
+def _stated(
+    catalogue: Vocabulary,
+    kg: KnowledgeGraph,
+    links: PathLike | pd.DataFrame | None,
+    item: str,
+    iri: str,
+    confidence: str,
+) -> _Stated:
+    if links is None:
+        types = {"item": np.int64, "entity": np.int64, "confidence": np.float32, "method": object}
+        return _Stated(pd.DataFrame({name: np.empty(0, kind) for name, kind in types.items()}))
+    pairs = read_link_table(links, item, iri, confidence)
+    if pairs.empty:
+        raise_nothing_linked(catalogue, kg, links)
+    stated = len(pairs)
+    pairs = pairs.sort_values("confidence", ascending=False, kind="stable")
+    pairs = pairs.drop_duplicates(["item", "iri"])
+    item_row = catalogue.rows(pairs["item"].tolist(), missing="-1")
+    entity_row = kg.entities.rows(pairs["iri"].tolist(), missing="-1")
+    holds = (item_row >= 0) & (entity_row >= 0)
+    if not holds.any():
+        raise_nothing_linked(catalogue, kg, links, pairs)
+    found = pd.DataFrame({"item": item_row, "entity": entity_row})
+    found = found.assign(confidence=pairs["confidence"].to_numpy(np.float32), method="file")
+    return _Stated(
+        found[holds],
+        unknown_entities=_listed(pairs, (entity_row < 0) & (item_row >= 0)),
+        unknown_items=_listed(pairs, item_row < 0),
+        duplicates=stated - len(pairs),
+    )
 
 
 def _repeated(
@@ -149,8 +180,3 @@ def _without_interactions(
         return None
     used = items.rows(interactions.items.take(np.unique(interactions.item)), missing="-1")
     return tuple(items.take(np.setdiff1d(linked, used)))
-
-
-def _no_pairs() -> pd.DataFrame:
-    columns: dict[str, list[Any]] = {"item": [], "iri": [], "confidence": []}
-    return pd.DataFrame(columns).astype({"item": object, "iri": object, "confidence": np.float32})

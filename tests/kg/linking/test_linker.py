@@ -188,6 +188,31 @@ def test_spelling_is_tried_after_titles():
     assert "g" not in found(without, kg)
 
 
+def test_another_spelling_needs_a_year_that_agrees():
+    labels, types, years, rows = films()
+    kg = graph(
+        {**labels, "ex:a": "Innocence Lost"}, types={**types, "ex:a": "ex:Film"}, years=years
+    )
+    links = link(catalogue([*rows, ("1", "Innocense Lost", 1990)]), kg, title="title", year="year")
+    assert "1" not in found(links, kg)
+    assert [(c.item_id, c.iri) for c in links.review] == [("1", "ex:a")]
+    assert "the spelling differs" in links.review[0].reason
+
+
+def test_an_item_whose_entity_is_not_in_the_graph_gets_no_other_one():
+    kg = KnowledgeGraph.read(kg_data.path("films") / "films.ttl")
+    items = pd.read_csv(kg_data.path("films") / "items.csv", dtype=str)
+    stated = pd.read_csv(kg_data.path("films") / "links.csv", dtype=str)
+    gone = set(stated["iri"].sample(frac=0.5, random_state=0))
+    frame = kg.to_pandas(literals=True)
+    half = KnowledgeGraph.from_pandas(frame[~frame["head"].isin(gone)])
+    left = {
+        item: iri for item, iri in zip(stated["item_id"], stated["iri"], strict=True)
+        if iri not in gone
+    }  # fmt: skip
+    assert found(link(items, half, title="title", year="year"), half) == left
+
+
 def test_thresholds():
     kg = graph({"ex:a": "Heat"})
     items = catalogue([("1", "Heat", 1995)])
