@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 # The stamp is renewed when what is to be installed changes.
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
 
-.PHONY: demo test lint format bench clean help
+.PHONY: demo test lint format bench fuzz clean help
 
 help:
 	@echo "make demo    install, then train and show recommendations on the embedded films"
 	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
 	@echo "make format  format the code"
+	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/fuzz_readers.py"
 	@echo "make bench   measure again what the README's tables say"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -38,6 +40,9 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
 	$(BIN)/python experiments/run_all.py
+
+fuzz: $(STAMP)
+	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)
 
 clean:
 	rm -rf $(VENV) demo-out runs build dist
