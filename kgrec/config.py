@@ -134,6 +134,8 @@ class DataConfig(_Section):
     def _no_key_without_effect(self) -> DataConfig:
         if self.format != "recbole" and self.recbole is not None:
             raise ValueError("recbole names files, but format is not 'recbole'")
+        if self.recbole is not None and self.folder is not None:
+            raise ValueError("folder and recbole are the same: give one of them")
         # The config of a run folder writes every default out; those say nothing.
         given = [
             name

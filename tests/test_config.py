@@ -209,6 +209,8 @@ def test_keys_that_would_have_no_effect_are_errors():
             make_config({"data": {**recbole, key: value}})
     with pytest.raises(ConfigError, match="'kgat' does not read positive, split"):
         make_config({"data": {"format": "kgat", "positive": "x > 1", "split": "temporal"}})
+    with pytest.raises(ConfigError, match="folder and recbole are the same"):
+        make_config({"data": {**recbole, "folder": "lastfm"}})
     with pytest.raises(ConfigError, match="'files' does not read folder"):
         make_config({"data": {"folder": "ml-100k"}})
     two = [{"path": "a.csv", "items": True}, {"path": "b.csv", "items": True}]

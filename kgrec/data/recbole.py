@@ -197,7 +197,7 @@ def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTa
             numbers += list(vectors.columns)
         else:
             if kind == "token_seq":
-                frame[column] = frame[column].str.split().str.join(_SEPARATOR)
+                frame[column] = frame[column].astype("string").str.split().str.join(_SEPARATOR)
             categories.append(column)
     table = AttributeTable.read(
         frame, id=id, title=title, categories=categories, numbers=numbers, separator=_SEPARATOR,

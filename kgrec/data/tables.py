@@ -98,7 +98,7 @@ def _read_atomic(path: Path) -> pd.DataFrame:
     frame = _read_separated(path, "\t", quoting=csv.QUOTE_NONE)
     frame.columns = pd.Index([_QUOTED.sub(_unquoted, str(name)) for name in frame.columns])
     for place in range(frame.shape[1]):
-        column = frame.iloc[:, place]
+        column = frame.iloc[:, place].astype("string")  # also where nothing stands in it
         quoted = column.str.match(_QUOTED, na=False)
         if quoted.any():
             bare = column[quoted].str.replace(_QUOTED, _unquoted, regex=True)

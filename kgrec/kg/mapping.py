@@ -189,9 +189,9 @@ class TableMapping(_Part):
         tree = self.model_dump(mode="json", exclude_defaults=True)
         return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
-    def template(self) -> str:
-        """Return the IRI template of the rows' entities."""
-        return self.iri or f"{self.namespace}{quote(self.id, safe='')}/{{{self.id}}}"
+    def place(self, column: str) -> str:
+        """Return the IRI that a column has where no setting gives it another."""
+        return self.namespace + quote(column, safe="")
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,10 +264,13 @@ class _Mapper:
         self.frame, self.mapping, self.where, self.notes = frame, mapping, where, notes
         self.edges: list[tuple[Any, Any, Any]] = []
         self.values: list[tuple[Any, Any, Any, Any, Any]] = []
-        columns = dict.fromkeys([mapping.id, *variables(mapping.template())])
-        known = {name: _strings(as_ids(frame, name, where)) for name in columns}
-        self.subjects = expand(mapping.template(), known)
-        self.ids = known[mapping.id]
+        self.ids = _strings(as_ids(frame, mapping.id, where))
+        if mapping.iri is None:
+            self.subjects = expand(f"{mapping.place(mapping.id)}/{{id}}", {"id": self.ids})
+        else:
+            columns = dict.fromkeys(variables(mapping.iri))
+            known = {name: _strings(as_ids(frame, name, where)) for name in columns}
+            self.subjects = expand(mapping.iri, known)
 
     def mapped(self) -> MappedTable:
         mapping = self.mapping
@@ -292,10 +295,10 @@ class _Mapper:
         cells = self._cells(column, given.separator)
         # As entities, " Drama" and "Drama" are one.
         coded = pc.utf8_trim_whitespace(cells.text).dictionary_encode()
-        template = given.iri or f"{self.mapping.namespace}{quote(column, safe='')}/{{value}}"
+        template = given.iri or f"{self.mapping.place(column)}/{{value}}"
         iris = expand(template, {_VALUE: coded.dictionary})
         subjects = self.subjects.take(pa.array(cells.row))
-        predicate = given.predicate or self._name(column)
+        predicate = given.predicate or self.mapping.place(column)
         self.edges.append(
             (subjects, *self._repeated(len(subjects), predicate), iris.take(coded.indices))
         )
@@ -311,7 +314,7 @@ class _Mapper:
     def _literal(self, column: str, given: LiteralColumn) -> None:
         cells = self._cells(column, given.separator)
         count = len(cells)
-        predicate = given.predicate or self._name(column)
+        predicate = given.predicate or self.mapping.place(column)
         datatype = given.datatype or ("" if given.language else cells.datatype)
         if datatype.startswith("xsd:"):
             datatype = XSD + datatype.removeprefix("xsd:")
@@ -334,9 +337,6 @@ class _Mapper:
         require_column(self.frame, column, self.where)
         return column_cells(self.frame[column], separator)
 
-    def _name(self, column: str) -> str:
-        return self.mapping.namespace + quote(column, safe="")
-
     def _shown(self, column: str) -> str:
         return f"{printable(self.where)}: {printable(column)}"
 
@@ -347,13 +347,14 @@ class _Mapper:
     def _count(self, entities: int) -> None:
         rows, mapping = len(self.frame), self.mapping
         repeated = f" ({rows - entities:,} rows repeat one)" if entities < rows else ""
+        template = mapping.iri or f"{mapping.place(mapping.id)}/{{{mapping.id}}}"
         self.notes.insert(
             0,
             f"{printable(self.where)}: {rows:,} rows, {entities:,} entities "
-            f"{printable(mapping.template())}{repeated}.",
+            f"{printable(template)}{repeated}.",
         )
         used = {mapping.id, mapping.label, *mapping.relations, *mapping.literals}
-        used |= set(variables(mapping.template()))
+        used |= set(variables(mapping.iri or ""))
         unused = [str(name) for name in self.frame.columns if name not in used]
         if unused:
             shown = ", ".join(printable(name) for name in unused[:20])

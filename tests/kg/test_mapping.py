@@ -135,6 +135,13 @@ def test_without_settings_everything_has_a_place():
     assert (f"{base}my%20id/2", base + "n", "2", XSD + "integer", "") in literals(kg)
 
 
+def test_columns_with_braces_in_their_names():
+    frame = pd.DataFrame({"{}id": ["a"], "{x": ["y"], "label": ["1"]})
+    kg = KnowledgeGraph.from_table(frame, {"id": "{}id", "relations": ["{x"]})
+    base = "http://example.org/"
+    assert triples(kg) == {(f"{base}%7B%7Did/a", f"{base}%7Bx", f"{base}%7Bx/y")}
+
+
 def test_values_that_are_iris_stay_as_they_are():
     iri = "http://dbpedia.org/resource/Amélie_(film)"
     frame = pd.DataFrame({"id": ["1"], "same": [iri]})
