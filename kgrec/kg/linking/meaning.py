@@ -91,20 +91,11 @@ def meaning_candidates(
         )
     if not len(rows):
         return empty, ""
-    step = max(1, len(linked) // _MOST)
-    sample = linked.sort_values("item").iloc[::step]
-    vectors = _unit(encoder.encode(_entity_texts(kg, pool.entity)))
-    place = pd.Series(np.arange(len(pool.entity)), index=pool.entity)
-    own = place[sample["entity"]].to_numpy(np.int64)
-    known = sample["item"].to_numpy(np.int64)
-    known_vectors = _unit(encoder.encode(_item_texts(catalogue, known)))
-    right = (known_vectors * vectors[own]).sum(1)
-    _, wrong = _most_similar(
-        known_vectors, catalogue.years[known], vectors, pool.years, tolerance, 1, own
-    )
     free = ~np.isin(pool.entity, linked["entity"])
     if not free.any():
         return empty, "by meaning: every entity of the catalogue's kind is linked already"
+    vectors = _unit(encoder.encode(_entity_texts(kg, pool.entity)))
+    right, wrong = _known_similarities(catalogue, linked, pool, vectors, encoder, tolerance)
     queries = _unit(encoder.encode(_item_texts(catalogue, rows)))
     found, similarity = _most_similar(
         queries, catalogue.years[rows], vectors[free], pool.years[free], tolerance, _KEPT, None
@@ -117,14 +108,34 @@ def meaning_candidates(
             "entity": pool.entity[free][found.ravel()],
             "similarity": flat,
             "level": "meaning",
-            "odds": _limited(
-                _PRIOR_ODDS * _share(right, flat) / _share(wrong.ravel(), flat), limit
-            ),
+            "odds": _limited(_PRIOR_ODDS * _share(right, flat) / _share(wrong, flat), limit),
         }
     )
     least = _limited(np.array(_LEAST_RATIO * _PRIOR_ODDS), limit)
     telling = np.isfinite(flat) & (table["odds"].to_numpy() >= least)
     return table[telling].reset_index(drop=True), ""
+
+
+def _known_similarities(
+    catalogue: Catalogue,
+    linked: pd.DataFrame,
+    pool: Pool,
+    vectors: FloatArray,
+    encoder: Encoder,
+    tolerance: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return how similar linked items are to their entity, and to the best of the others."""
+    step = max(1, len(linked) // _MOST)
+    sample = linked.sort_values(["item", "entity"]).iloc[::step]
+    place = pd.Series(np.arange(len(pool.entity)), index=pool.entity)
+    own = place[sample["entity"]].to_numpy(np.int64)
+    known = sample["item"].to_numpy(np.int64)
+    queries = _unit(encoder.encode(_item_texts(catalogue, known)))
+    right: FloatArray = (queries * vectors[own]).sum(1)
+    _, wrong = _most_similar(
+        queries, catalogue.years[known], vectors, pool.years, tolerance, 1, own
+    )
+    return right, wrong.ravel()
 
 
 def _most_similar(
