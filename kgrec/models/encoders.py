@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.graph.propagation import Normalisation, Propagation
+from kgrec.graph.propagation import Normalisation, Propagation, mean_of_layers
 from kgrec.models.knowledge import TripleScorer
 
 NodeVectors = dict[str, Tensor]
@@ -71,6 +72,19 @@ class Encoder(nn.Module):
         for layer in range(self.num_layers):
             layers.append(self.step(layer, layers[-1], graph, keep_item, generator))
         return layers
+
+    def encode(
+        self,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        *,
+        kinds: Sequence[str] = ("user", "item"),
+    ) -> tuple[list[NodeVectors], NodeVectors]:
+        """Return the layers of `forward`, and what `combine` makes of them for the `kinds`."""
+        layers = self(x, graph, keep_item, generator)
+        return layers, {kind: self.combine([layer[kind] for layer in layers]) for kind in kinds}
 
     def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
         """Return the vectors of layer 0."""
@@ -184,9 +198,13 @@ class LightGCN(Encoder):
         relations: Names of all relations, inverses included.
         num_layers: Layers.
         relation_weight: Where the weights begin; 0: only interactions are used.
+
+    Attributes:
+        is_linear: Whether nothing but sums is done while training.
     """
 
     normalisation: Normalisation = "symmetric"
+    is_linear: ClassVar[bool] = True
 
     def __init__(self, relations: Sequence[str], num_layers: int, relation_weight: float) -> None:
         super().__init__(num_layers)
@@ -195,6 +213,32 @@ class LightGCN(Encoder):
         self._knowledge = relation_weight > 0 and bool(names)
         start = torch.tensor(max(relation_weight, 1e-6))
         self.raw_weight = nn.Parameter(torch.log(torch.expm1(start)).repeat(len(names)))
+
+    def encode(
+        self,
+        x: NodeVectors,
+        graph: Propagation,
+        keep_item: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        *,
+        kinds: Sequence[str] = ("user", "item"),
+    ) -> tuple[list[NodeVectors], NodeVectors]:
+        """Return all layers and their mean.
+
+        Where only interactions are propagated and gradients are wanted, the mean is computed
+        without the layers, and the input is the only one returned.
+        """
+        alone = graph.interactions_only and not self._knowledge and keep_item is None
+        if not (alone and self.is_linear and torch.is_grad_enabled()):
+            return super().encode(x, graph, keep_item, generator, kinds=kinds)
+        user, item = mean_of_layers(
+            x["user"],
+            x["item"],
+            graph.operators["item", "rev_interacts", "user"],
+            graph.operators["user", INTERACTS, "item"],
+            self.num_layers,
+        )
+        return [x], {"user": user, "item": item}
 
     def relation_weights(self) -> dict[str, float]:
         """Return the learned weight of each relation."""
@@ -234,7 +278,7 @@ class LightGCN(Encoder):
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the mean over the layers."""
-        return torch.stack(list(layers)).mean(0)
+        return layer_sum(layers) / len(layers)
 
 
 class RGCN(Encoder):
@@ -311,6 +355,14 @@ class RGCN(Encoder):
 
     def _activate(self, layer: int, x: Tensor) -> Tensor:
         return torch.tanh(x) if layer + 1 < self.num_layers else x
+
+
+def layer_sum(layers: Sequence[Tensor]) -> Tensor:
+    """Return the sum of tensors of one shape, one by one: a stack of them would be copied twice."""
+    total = layers[0]
+    for layer in layers[1:]:
+        total = total + layer
+    return total
 
 
 def _base(relation: str) -> str:

@@ -180,12 +180,16 @@ class LinkPredictor(nn.Module):
                 if share:
                     kept = torch.rand(keep[kind].shape, generator=generator) >= share
                     keep[kind] = keep[kind] * kept
-        x = self.inputs(features, keep, generator)
-        layers = self.encoder(x, graph, keep["item"], generator)
-        of_type = {kind: [layer[kind] for layer in layers] for kind in x}
-        read = of_type if not self.head.is_inner_product else ("user", "item")
-        nodes = {kind: self.encoder.combine(of_type[kind]) for kind in read}
-        return Encoded(nodes["user"], nodes["item"], of_type["user"], of_type["item"], nodes)
+        # Among interactions alone, what training does not reach has no edge: with nothing dropped
+        # there is nothing to mask while training.
+        drops = self.config.id_dropout or self.config.user_dropout
+        whole = generator is not None and graph.interactions_only and not drops
+        sees = None if whole else keep["item"]
+        x = self.inputs(features, {} if whole else keep, generator)
+        read = ("user", "item") if self.head.is_inner_product else tuple(x)
+        layers, results = self.encoder.encode(x, graph, sees, generator, kinds=read)
+        of_type = {kind: [layer[kind] for layer in layers] for kind in ("user", "item")}
+        return Encoded(results["user"], results["item"], of_type["user"], of_type["item"], results)
 
     def inputs(
         self,
@@ -195,7 +199,7 @@ class LinkPredictor(nn.Module):
     ) -> NodeVectors:
         """Return what the encoder gets, float32 of shape (num_nodes, dim) by node type."""
         return {
-            kind: fusion(features.get(kind), keep[kind], generator)
+            kind: fusion(features.get(kind), keep.get(kind), generator)
             for kind, fusion in self.fusion.items()
         }
 

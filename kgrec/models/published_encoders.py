@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from kgrec.graph.joint import (
     segment_softmax,
 )
 from kgrec.graph.propagation import Normalisation, Propagation
-from kgrec.models.encoders import Encoder, LightGCN, NodeVectors, Unpropagated
+from kgrec.models.encoders import Encoder, LightGCN, NodeVectors, Unpropagated, layer_sum
 from kgrec.models.knowledge import TripleScorer
 
 
@@ -33,6 +34,8 @@ class XSimGCL(LightGCN):
         relation_weight: As for `LightGCN`.
         noise: ε.
     """
+
+    is_linear: ClassVar[bool] = False
 
     def __init__(
         self, relations: Sequence[str], num_layers: int, relation_weight: float, noise: float
@@ -60,7 +63,8 @@ class XSimGCL(LightGCN):
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the mean over the layers after the input; the input where there is no other."""
-        return torch.stack(list(layers[1:] or layers)).mean(0)
+        counted = layers[1:] or layers
+        return layer_sum(counted) / len(counted)
 
 
 class CKE(Unpropagated):
@@ -275,7 +279,7 @@ class KGIN(Encoder):
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the sum of all layers."""
-        return torch.stack(list(layers)).sum(0)
+        return layer_sum(layers)
 
     def penalty(self) -> Tensor | None:
         """Return how alike the intents are, times its weight."""
@@ -365,7 +369,7 @@ class LightKG(Encoder):
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the mean over the layers."""
-        return torch.stack(list(layers)).mean(0)
+        return layer_sum(layers) / len(layers)
 
 
 def num_neighbours(joint: JointGraph) -> Tensor:

@@ -59,12 +59,12 @@ class Negatives:
         positives = batch.item.repeat_interleave(num)
         draw = self._draw(batch)
         items = draw(positives)
+        wrong = self.sampler.are_pairs(users, items).nonzero().squeeze(1)
         for _ in range(self.max_tries):
-            wrong = self.sampler.are_pairs(users, items).nonzero().squeeze(1)
             if not len(wrong):
                 break
             items[wrong] = draw(positives[wrong])
-        wrong = self.sampler.are_pairs(users, items).nonzero().squeeze(1)
+            wrong = wrong[self.sampler.are_pairs(users[wrong], items[wrong])]
         if len(wrong):
             items[wrong] = self.sampler.unchosen(users[wrong])
         return items.reshape(len(batch.row), num)

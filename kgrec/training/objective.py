@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -131,11 +132,31 @@ class Objective:
 def _length(encoded: Encoded, batch: Batch, negative: Tensor | None) -> Tensor:
     """Return half the squared length of the inputs of a pair and its negatives, the mean."""
     user, item = encoded.user_layers[0], encoded.item_layers[0]
-    of_user, of_item = (user**2).sum(1), (item**2).sum(1)
-    total = of_user[batch.users][batch.row].sum() + of_item[batch.item].sum()
-    if negative is not None:
-        total = total + of_item[negative.reshape(-1)].sum()
+    items = batch.item if negative is None else torch.cat([batch.item, negative.reshape(-1)])
+    # How often each node stands there, times its length: no row is copied for it.
+    total = _counted(batch.users[batch.row], user) + _counted(items, item)
     return total / (2 * len(batch.row))
+
+
+def _counted(rows: Tensor, vectors: Tensor) -> Tensor:
+    times = torch.bincount(rows, minlength=len(vectors)).to(vectors.dtype)
+    total: Tensor = _WeightedSquares.apply(vectors, times)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _WeightedSquares(torch.autograd.Function):
+    """Σ_v n_v ‖x_v‖², whose gradient 2 n_v x_v falls off on the way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, times: Tensor) -> Tensor:
+        weighted = x * times[:, None]
+        ctx.save_for_backward(weighted)
+        return torch.dot(weighted.reshape(-1), x.detach().reshape(-1))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (weighted,) = ctx.saved_tensors
+        return weighted * (2 * gradient), None
 
 
 def _is_range(row: Tensor) -> bool:

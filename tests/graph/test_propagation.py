@@ -5,7 +5,7 @@ import pytest
 import torch
 from planted import planted
 
-from kgrec.graph.propagation import Propagation, SparseOperator
+from kgrec.graph.propagation import Propagation, SparseOperator, mean_of_layers
 
 
 def random_edges(seed, num_sources=7, num_targets=4, num_edges=15):
@@ -126,3 +126,30 @@ def test_edges_in_any_order_give_the_same_operators():
         assert kind == also
         x = torch.randn(a.num_sources, 3)
         assert torch.equal(a(x), b(x))
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 3])
+def test_the_mean_of_layers_and_its_gradients(num_layers):
+    """Against layers that are kept and added one by one."""
+    propagation = Propagation(planted().data.graph, interactions_only=True)
+    assert propagation.sizes == {"user": 32, "item": 22}
+    to_user = propagation.operators["item", "rev_interacts", "user"]
+    to_item = propagation.operators["user", "interacts", "item"]
+    generator = torch.Generator().manual_seed(0)
+    user = torch.randn(32, 5, generator=generator, requires_grad=True)
+    item = torch.randn(22, 5, generator=generator, requires_grad=True)
+    layers = [(user, item)]
+    for _ in range(num_layers):
+        layers.append((to_user(layers[-1][1]), to_item(layers[-1][0])))
+    expected = tuple(sum(side) / len(layers) for side in zip(*layers, strict=True))
+    found = mean_of_layers(user, item, to_user, to_item, num_layers)
+    weights = tuple(torch.randn(side.shape, generator=generator) for side in found)
+    gradients = [
+        torch.autograd.grad(
+            sum((side * weight).sum() for side, weight in zip(made, weights, strict=True)),
+            (user, item),
+        )
+        for made in (expected, found)
+    ]
+    for one, other in zip((*expected, *gradients[0]), (*found, *gradients[1]), strict=True):
+        torch.testing.assert_close(one, other)
