@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pyoxigraph
 
@@ -31,13 +32,45 @@ def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
             begun, length = [], 0
         begun.append(piece[end:])
         length += len(begun[-1])
-        if length > limit:
-            raise DataError(
-                f"a line has more than {limit:,} bytes, so that its literal would be larger than "
-                "the limit max_literal allows. If it is meant to be, give a larger one."
-            )
+        check_line_length(length, limit)
     if length:
         yield b"".join(begun)
+
+
+def check_line_length(length: int, limit: int) -> None:
+    """Raise a DataError if a line has more bytes than it may have."""
+    if length > limit:
+        raise DataError(
+            f"a line has more than {limit:,} bytes, so that its literal would be larger than "
+            "the limit max_literal allows. If it is meant to be, give a larger one."
+        )
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A line that is not valid.
+
+    Attributes:
+        line: Its number.
+        column: Where in it, from 1; None where the parser does not say.
+        reason: What is wrong.
+        text: The line.
+    """
+
+    line: int
+    column: int | None
+    reason: str
+    text: bytes
+
+    def moved(self, lines: int) -> Mistake:
+        """Return the same mistake with another number of its line: so much larger."""
+        return replace(self, line=self.line + lines)
+
+    def error(self) -> SyntaxError:
+        """Return the mistake as what a parser raises."""
+        error = SyntaxError(self.reason)
+        error.lineno, error.offset = self.line, self.column
+        return error
 
 
 def valid_lines(
@@ -59,17 +92,12 @@ def valid_lines(
             continue
         lines = piece.splitlines(keepends=True)
         kept = []
-        for begin, end, error in _parts(lines, 0, len(lines), format):
-            if error is None:
-                kept += lines[begin:end]
+        for run, mistake in mistakes(lines, format):
+            if mistake is None:
+                kept += lines[run]
             else:
-                rejects.add(
-                    name,
-                    number + begin,
-                    error.offset,
-                    reason_of(error),
-                    lines[begin].rstrip(b"\r\n"),
-                )
+                found = mistake.moved(number)
+                rejects.add(name, found.line, found.column, found.reason, found.text)
         number += len(lines)
         yield b"".join(kept)
 
@@ -83,17 +111,32 @@ def reason_of(error: SyntaxError) -> str:
     return head if head and tail.rstrip(")").isdigit() else text
 
 
+def mistakes(lines: Sequence[bytes], format: Format) -> Iterator[tuple[slice, Mistake | None]]:
+    """Divide lines into runs that are valid, and single ones that are not.
+
+    Args:
+        lines: Lines with their ends.
+        format: N-Triples or N-Quads.
+
+    Yields:
+        Which lines, and what is wrong with the first of them, whose number is its place in `lines`.
+    """
+    yield from _parts(lines, 0, len(lines), format)
+
+
 def _parts(
     lines: Sequence[bytes], begin: int, end: int, format: Format
-) -> Iterator[tuple[int, int, SyntaxError | None]]:
-    """Divide lines into runs that are valid and single ones that are not."""
+) -> Iterator[tuple[slice, Mistake | None]]:
     error = _mistake(b"".join(lines[begin:end]), format)
-    if error is None or end - begin == 1:
-        yield begin, end, error
-        return
-    middle = (begin + end) // 2
-    yield from _parts(lines, begin, middle, format)
-    yield from _parts(lines, middle, end, format)
+    if error is None:
+        yield slice(begin, end), None
+    elif end - begin == 1:
+        text = lines[begin].rstrip(b"\r\n")
+        yield slice(begin, end), Mistake(begin, error.offset, reason_of(error), text)
+    else:
+        middle = (begin + end) // 2
+        yield from _parts(lines, begin, middle, format)
+        yield from _parts(lines, middle, end, format)
 
 
 def _mistake(text: bytes, format: Format) -> SyntaxError | None:
@@ -110,4 +153,6 @@ def _mistake(text: bytes, format: Format) -> SyntaxError | None:
         return error
     except DataError as error:
         return SyntaxError(str(error))
+    except MemoryError:  # the parser's own limit
+        return SyntaxError("a line of more than 16 MiB")
     return None

@@ -49,6 +49,19 @@ class BlankNodes:
         """Return the name of the node that the file calls `label`."""
         return self._names.setdefault(label, f"{self._prefix}{len(self._names)}")
 
+    def named(self, terms: Any) -> Any:
+        """Return terms with the blank nodes among them named, in their order.
+
+        Args:
+            terms: IRIs and ``_:label``, Arrow `large_string`.
+        """
+        mask = pc.starts_with(terms, "_:")
+        labels = terms.filter(mask).to_pylist()
+        if not labels:
+            return terms
+        names = pa.array([self.name(label) for label in labels], type=pa.large_string())
+        return pc.replace_with_mask(terms, mask, names)
+
     def __len__(self) -> int:
         return len(self._names)
 
@@ -158,15 +171,16 @@ def _literals(data: Any, begin: Offsets, close: Offsets, end: Offsets) -> Litera
     """Return the literals data[begin[i]:end[i]], whose values end at close[i]."""
     tails = _slices(data, close + 1, end).dictionary_encode()
     _check_written(tails.dictionary, r"|@[A-Za-z0-9-]+|\^\^<[^<>\\]*>")
-    kinds = [_datatype_and_language(tail) for tail in tails.dictionary.to_pylist()]
+    kinds = [tail_meaning(tail) for tail in tails.dictionary.to_pylist()]
     return LiteralTable(
         _unescape(_slices(data, begin + 1, close)),
-        _recode(tails.indices, [datatype for datatype, _ in kinds]),
-        _recode(tails.indices, [language for _, language in kinds]),
+        recode(tails.indices, [datatype for datatype, _ in kinds]),
+        recode(tails.indices, [language for _, language in kinds]),
     )
 
 
-def _datatype_and_language(tail: str) -> tuple[str, str]:
+def tail_meaning(tail: str) -> tuple[str, str]:
+    """Return datatype and language of a literal by what is written behind its value."""
     if tail.startswith("^^<"):
         return tail[3:-1], ""
     if tail.startswith("@"):
@@ -174,7 +188,7 @@ def _datatype_and_language(tail: str) -> tuple[str, str]:
     return XSD_STRING, ""
 
 
-def _recode(indices: Any, meanings: list[str]) -> Any:
+def recode(indices: Any, meanings: list[str]) -> Any:
     """Return the dictionary array of meanings[indices]."""
     distinct = pa.array(meanings, type=pa.large_string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(distinct.indices.take(indices), distinct.dictionary)

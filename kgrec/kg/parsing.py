@@ -15,8 +15,9 @@ from kgrec.errors import DataError, printable
 from kgrec.kg import jsonld
 from kgrec.kg.formats import Format
 from kgrec.kg.layout import Layout, lay_out, lay_out_if_canonical
-from kgrec.kg.line_errors import valid_lines, whole_lines
+from kgrec.kg.line_errors import Mistake, valid_lines, whole_lines
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
+from kgrec.kg.native import native_is_there
 from kgrec.kg.nesting import check_triple_terms
 from kgrec.kg.ntriples import BlankNodes, UnusualTermError, columns
 from kgrec.kg.opening import PieceReader
@@ -28,6 +29,7 @@ from kgrec.kg.statements import LiteralTable, Statements, string_array
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
 _AT_ONCE: Final = 1 << 26  # bytes
+_LARGE: Final = 1 << 24  # bytes; loading the compiled loops takes as long as reading fewer
 _LINE_ROOM: Final = 1 << 16  # bytes that a line may have beside its literal
 
 
@@ -82,6 +84,11 @@ class Parsing:
         return found
 
     def _lines(self, pieces: Iterator[bytes]) -> list[Statements]:
+        begun = list(_first(pieces, _LARGE))
+        rest = next(pieces, None)
+        pieces = itertools.chain(begun, () if rest is None else (rest,), pieces)
+        if rest is not None and native_is_there():
+            return [self._large_lines(pieces)]
         lines = whole_lines(pieces, self.config.max_literal + _LINE_ROOM)
         if self.config.on_error == "skip":
             lines = valid_lines(lines, self.format, self.name, self.rejects)
@@ -90,6 +97,24 @@ class Parsing:
         if self.format.name == "nt" and self._wants(""):
             found = _canonical(content, self.nodes)
         return self._parsed(content) if found is None else found
+
+    def _large_lines(self, pieces: Iterator[bytes]) -> Statements:
+        from kgrec.kg.lines import LineReader, uncut_lines, with_graphs
+
+        def on_mistake(mistake: Mistake) -> None:
+            if self.config.on_error == "raise":
+                raise mistake.error()
+            place = (mistake.line, mistake.column, mistake.reason, mistake.text)
+            self.rejects.add(self.name, *place)
+
+        lines = uncut_lines(pieces, self.config.max_literal + _LINE_ROOM)
+        found = LineReader(self.format, self.nodes).read(lines, on_mistake)
+        if self.config.graphs is None:
+            return found
+        chosen, names = with_graphs(found, self.config.graphs)
+        self.graphs |= names
+        self.other_graphs += len(found) - len(chosen)
+        return chosen
 
     def _xml(self, pieces: Iterator[bytes]) -> list[Statements]:
         begun = list(_first(pieces, _AT_ONCE))

@@ -93,8 +93,8 @@ def _read(
     source: Source, number: int, config: ReadConfig, rejects: Rejects, loader: Loader | None
 ) -> tuple[list[Statements], FileReport, Parsing]:
     before = rejects.count
-    nodes = BlankNodes(number)
     format = source.format
+    nodes = BlankNodes(number)
     kind = "store" if is_store(source.content) else "rdflib"
     quads = Format(kind, "quads", pyoxigraph.RdfFormat.N_QUADS, (), (), has_graphs=True)
     parsing = Parsing(source.name, format or quads, config, nodes, rejects, loader)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,12 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
 from kgrec.kg.named_graphs import NamedGraphs
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
+from kgrec.kg.native import native_is_there
 
 IntArray = npt.NDArray[np.int64]
 RowArray = npt.NDArray[np.int32]
+_NATIVE: Final = 1 << 17  # statements; loading the compiled loops takes as long as sorting fewer
+_NO_TEXT: Final = np.zeros(1, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -99,13 +103,14 @@ def assemble(batches: Sequence[Statements]) -> Assembled:
     edges = [np.concatenate(parts) for parts in _columns(batches, entity_rows, relation_rows)]
     sizes = (len(entities), len(relations), len(entities))
     with_graphs = any(batch.graphs is not None for batch in batches)
-    triples, triple_of = _distinct_rows(edges, sizes, with_graphs)
     values = zip(batches, entity_rows, relation_rows, strict=True)
-    keys = [
-        entity[b.values[:, 0]] * len(relations) + row[b.values[:, 1]] for b, entity, row in values
-    ]
-    key = np.concatenate(keys)
-    chosen, literal_of = _distinct_literals(key, _joined([batch.literals for batch in batches]))
+    key = np.concatenate(
+        [entity[b.values[:, 0]] * len(relations) + row[b.values[:, 1]] for b, entity, row in values]
+    )
+    with ThreadPoolExecutor(1) as other:  # both spend their time where Python does not wait
+        sorting = other.submit(_distinct_rows, edges, sizes, with_graphs)
+        chosen, literal_of = _distinct_literals(key, _joined([b.literals for b in batches]))
+        triples, triple_of = sorting.result()
     subject, relation = np.divmod(chosen.key, max(len(relations), 1))
     stated = len(edges[0]) + len(key)
     graphs = None
@@ -269,21 +274,41 @@ def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, I
         key: subject row * number of relations + relation row, int64 of shape (m,).
         table: Their literals.
     """
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    same = ordered[1:] == ordered[:-1]
-    is_first = np.ones(len(key), dtype=bool)
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(key) else order
+    if len(key) >= _NATIVE and native_is_there():
+        order, is_first, tied = _ordered_natively(key, table)
+    else:
+        order = np.argsort(key, kind="stable")
+        is_first = np.ones(len(key), dtype=bool)
+        same = key[order][1:] == key[order][:-1]
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        tied = tied[: len(key)]
     if len(tied):
-        chosen = _take(table, order[tied])
+        ordered = key[order[tied]]
+        chosen = take_literals(table, order[tied])
         ranks = [_ranks(column) for column in (chosen.value, chosen.datatype, chosen.language)]
-        by_text = np.lexsort((*ranks[::-1], ordered[tied]))
-        is_first[tied] = _is_first([ordered[tied][by_text], *(rank[by_text] for rank in ranks)])
+        by_text = np.lexsort((*ranks[::-1], ordered))
+        is_first[tied] = _is_first([ordered[by_text], *(rank[by_text] for rank in ranks)])
         order[tied] = order[tied[by_text]]
     row_of = np.empty(len(key), dtype=np.int64)
     row_of[order] = np.cumsum(is_first) - 1
     order = order[is_first]
-    return _Literals(key[order], _take(table, order)), row_of
+    return _Literals(key[order], take_literals(table, order)), row_of
+
+
+def _ordered_natively(
+    key: IntArray, table: LiteralTable
+) -> tuple[IntArray, npt.NDArray[np.bool_], IntArray]:
+    """Return the order, which are the first of their like in it, and which are still in none."""
+    from kgrec.kg.native.order import argsort, sort_groups
+
+    order = argsort(key)
+    ranks = [_ranks(column) for column in (table.datatype, table.language)]
+    _, offsets, text = table.value.buffers()
+    begins = np.frombuffer(offsets, dtype=np.int64)[table.value.offset :][: len(key) + 1]
+    octets = np.frombuffer(text, dtype=np.uint8) if text is not None and text.size else _NO_TEXT
+    kinds = ranks[0] * max(len(table.language.dictionary), 1) + ranks[1]
+    found = sort_groups(key, order, octets, begins, kinds)
+    return order, ~found[:, 0], np.flatnonzero(found[:, 1])
 
 
 def _ranks(column: Any) -> IntArray:
@@ -310,7 +335,8 @@ def _concat_dictionaries(arrays: Sequence[Any]) -> Any:
     return pa.chunked_array(arrays).unify_dictionaries().combine_chunks()
 
 
-def _take(table: LiteralTable, rows: npt.NDArray[Any]) -> LiteralTable:
+def take_literals(table: LiteralTable, rows: npt.NDArray[Any]) -> LiteralTable:
+    """Return the literals at `rows`, an int array of shape (k,), in that order."""
     indices = pa.array(rows)
     return LiteralTable(
         table.value.take(indices), table.datatype.take(indices), table.language.take(indices)
@@ -350,7 +376,13 @@ def _distinct_rows(
         places[order] = np.cumsum(first) - 1
         return np.column_stack([column[first] for column in ordered]).astype(np.int32), places
     # One integer per row sorts several times faster than three columns.
-    keys = np.sort((columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2])
+    keys = (columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2]
+    if len(keys) >= _NATIVE and native_is_there():
+        from kgrec.kg.native.order import argsort
+
+        keys = keys[argsort(keys)]
+    else:
+        keys = np.sort(keys)
     keys = keys[_is_first([keys])]
     front, last = np.divmod(keys, max(sizes[2], 1))
     rows = np.empty((len(keys), 3), dtype=np.int32)

@@ -27,9 +27,10 @@ from kgrec.kg.native.memory import (
     repeated,
     zero_bytes,
 )
-from kgrec.kg.native.table import Table, Text, find, insert, place_in_arena
+from kgrec.kg.native.table import MOST, Table, Text, find, insert, place_in_arena
 from kgrec.kg.native.terms import (
     ALNUM,
+    ALPHA,
     CR,
     KINDS,
     LABEL,
@@ -48,8 +49,8 @@ _NO_VALUE: Final = -1
 _BLOCK: Final = 512  # lines; what is noted of them fits into the processor's second cache
 _AHEAD: Final = 6  # lines
 _TAB, _SPACE, _DOT, _COLON, _LESS, _AT = 9, 32, 46, 58, 60, 64
-_CARET, _UNDERSCORE, _HYPHEN = 94, 95, 45
-_LFS, _GREATERS = repeated(LF), repeated(62)
+_GREATER, _CARET, _UNDERSCORE, _HYPHEN = 62, 94, 95, 45
+_LFS, _GREATERS = repeated(LF), repeated(_GREATER)
 
 
 class Found:
@@ -57,9 +58,10 @@ class Found:
 
     Attributes:
         edges: Numbers of subject, predicate, object and graph (or NO_GRAPH) of the statements
-            between entities, int32 of shape (4, n).
-        values: Numbers of subject, predicate, tail and graph of the statements with a literal,
-            int32 of shape (4, m); the tail is what follows its value: ``@en``, ``^^<…>``, nothing.
+            between entities, and of their line from 0, int32 of shape (5, n).
+        values: Numbers of subject, predicate, tail, graph and line of the statements with a
+            literal, int32 of shape (5, m); the tail is what follows its value: ``@en``, ``^^<…>``
+            or nothing.
         text: The values of the literals, unescaped UTF-8, uint8.
         ends: Where each value begins and ends, int64 of shape (2, m), in order.
         unsure: Begin, end and number (from 0) of the lines that are left to a parser, int64 of
@@ -94,7 +96,7 @@ class Scanner:
         self._make_room(1 << 12, 1 << 19)
 
     def _make_room(self, lines: int, size: int) -> None:
-        self.edges, self.values = (np.empty((4, lines), dtype=np.int32) for _ in range(2))
+        self.edges, self.values = (np.empty((5, lines), dtype=np.int32) for _ in range(2))
         self.text = Text(size)
         self.ends = np.empty((2, lines), dtype=np.int64)
         self.unsure = np.empty((3, lines), dtype=np.int64)
@@ -132,41 +134,48 @@ def _count_lines(octets: Any, end: Any) -> Any:
 
 
 @compiled
-def _iri_end(begin: Any) -> Any:
-    """Return where the next ">" stands, or UNSURE if none is near."""
+def _iri_end(begin: Any, limit: Any) -> Any:
+    """Return where the next ">" of the line stands, or UNSURE if that is not before `limit`."""
     at = begin
-    while at < begin + LONGEST:
-        found = zero_bytes(load64(at) ^ _GREATERS)
+    while at < limit:
+        word = load64(at)
+        found = zero_bytes(word ^ _GREATERS) | zero_bytes(word ^ _LFS)
         if found != U0:
-            return at + first_byte(found)
+            at += first_byte(found)
+            return at if load8(at) == _GREATER else np.int64(UNSURE)
         at += 8
     return np.int64(UNSURE)
 
 
 @compiled
-def _label_end(begin: Any) -> Any:
+def _label_end(begin: Any, limit: Any, trusted: Any) -> Any:
     r"""Return where the blank node ``_:label`` at `begin` ends, or UNSURE."""
+    if trusted:  # its label may be any, and a space follows
+        at = begin
+        while at < limit and load8(at) != _SPACE:
+            at += 1
+        return at
     if load8(begin + 1) != _COLON or KINDS[load8(begin + 2)] & ALNUM == 0:
         return np.int64(UNSURE)
     at = begin + 3
-    while at < begin + LONGEST and KINDS[load8(at)] & LABEL != 0:
+    while at < limit and KINDS[load8(at)] & LABEL != 0:
         at += 1
     follows = load8(at)
     return at if follows == _SPACE or follows == _TAB else np.int64(UNSURE)
 
 
 @compiled
-def _tail_end(begin: Any) -> Any:
+def _tail_end(begin: Any, limit: Any) -> Any:
     """Return where what follows a literal's value ends, or UNSURE."""
     at = begin
     if load8(at) == _AT:
         at += 1
-        while at < begin + LONGEST and (KINDS[load8(at)] & ALNUM != 0 or load8(at) == _HYPHEN):
+        while at < limit and (KINDS[load8(at)] & ALNUM != 0 or load8(at) == _HYPHEN):
             at += 1
     elif load8(at) == _CARET:
         if load8(at + 1) != _CARET or load8(at + 2) != _LESS:
             return np.int64(UNSURE)
-        at = _iri_end(at + 3)
+        at = _iri_end(at + 3, limit)
         if at != UNSURE:
             at += 1
     return at
@@ -206,30 +215,35 @@ def _line_end(begin: Any, end: Any) -> Any:
 
 
 @compiled
-def _node(at: Any, end: Any) -> Any:
+def _node(at: Any, end: Any, trusted: Any) -> Any:
     """Return begin, length and end of the IRI or blank node at `at`; the last may be UNSURE.
 
     The length is that without brackets.
     """
+    limit = min(end, at + (MOST if trusted else LONGEST))
     if load8(at) == _LESS:
-        stop = _iri_end(at + 1)
+        # An IRI begins with a letter, and so is told from a blank node and from a tail.
+        stop = np.int64(UNSURE)
+        if KINDS[load8(at + 1)] & ALPHA != 0:
+            stop = _iri_end(at + 1, limit)
         if stop != UNSURE and stop < end:
             return at + 1, stop - at - 1, stop + 1
     elif load8(at) == _UNDERSCORE:
-        stop = _label_end(at)
+        stop = _label_end(at, limit, trusted)
         if stop != UNSURE and stop < end:
             return at, stop - at, stop
     return at, np.int64(0), np.int64(UNSURE)
 
 
 @compiled
-def _statement(at: Any, end: Any, quads: Any, to: Any, spans: Any) -> Any:
+def _statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any) -> Any:
     """Find the terms of the statement at `at`.
 
     Args:
         at: Where the line begins.
         end: Where the text ends.
         quads: Whether a graph may be named.
+        trusted: Whether a parser wrote the text.
         to: Where the value of a literal is copied.
         spans: Where begin and length of subject, predicate, object (or tail) and graph are
             written, a length of NO_GRAPH if there is none; int64 of shape (4, 2).
@@ -240,13 +254,13 @@ def _statement(at: Any, end: Any, quads: Any, to: Any, spans: Any) -> Any:
     """
     written = np.int64(_NO_VALUE)
     spans[3, 1] = NO_GRAPH
-    spans[0, 0], spans[0, 1], at = _node(_skip_blanks(at), end)
+    spans[0, 0], spans[0, 1], at = _node(_skip_blanks(at), end, trusted)
     if at == UNSURE:
         return at, written
     at = _skip_blanks(at)
     if load8(at) != _LESS:
         return np.int64(UNSURE), written
-    spans[1, 0], spans[1, 1], at = _node(at, end)
+    spans[1, 0], spans[1, 1], at = _node(at, end, trusted)
     if at == UNSURE:
         return at, written
     at = _skip_blanks(at)
@@ -255,18 +269,18 @@ def _statement(at: Any, end: Any, quads: Any, to: Any, spans: Any) -> Any:
         if at == UNSURE:
             return at, written
         at += 1
-        stop = _tail_end(at)
+        stop = _tail_end(at, min(end, at + (MOST if trusted else LONGEST)))
         if stop == UNSURE or stop >= end:
             return np.int64(UNSURE), written
         spans[2, 0], spans[2, 1] = at, stop - at
         at = stop
     else:
-        spans[2, 0], spans[2, 1], at = _node(at, end)
+        spans[2, 0], spans[2, 1], at = _node(at, end, trusted)
         if at == UNSURE:
             return at, written
     after = _next_line(at, end)
     if after == UNSURE and quads:
-        spans[3, 0], spans[3, 1], at = _node(_skip_blanks(at), end)
+        spans[3, 0], spans[3, 1], at = _node(_skip_blanks(at), end, trusted)
         if at != UNSURE:
             after = _next_line(at, end)
     return after, written
@@ -291,6 +305,7 @@ def _locate(
     begin: Any,
     end: Any,
     quads: Any,
+    trusted: Any,
     out: Any,
     first: Any,
     slots: Any,
@@ -305,6 +320,7 @@ def _locate(
         begin: Where the block begins.
         end: Where the text ends.
         quads: Whether a graph may be named.
+        trusted: Whether a parser wrote the text.
         out: Where the value of the next literal is copied.
         first: Number of the block's first line.
         slots: Address of the table's slots.
@@ -323,7 +339,7 @@ def _locate(
     num = 0
     at, to, line = begin, out, first
     while at < end and num < _BLOCK:
-        after, written = _statement(at, end, quads, to, spans)
+        after, written = _statement(at, end, quads, trusted, to, spans)
         if after == UNSURE:
             after = _line_end(at, end)
             if _skip_blanks(at) != after:  # an empty line holds nothing to decide
@@ -408,10 +424,12 @@ def _number(
         elif notes[k, 15] == _NO_VALUE:
             for j in range(4):
                 edges[j, numbers[4]] = numbers[j]
+            edges[4, numbers[4]] = notes[k, 12]
             numbers[4] += 1
         else:
             for j in range(4):
                 values[j, numbers[5]] = numbers[j]
+            values[4, numbers[5]] = notes[k, 12]
             ends[0, numbers[5]], ends[1, numbers[5]] = notes[k, 14], notes[k, 15]
             numbers[5] += 1
     return num_wrong
@@ -441,7 +459,7 @@ def _scan(
     line = num_unsure = np.int64(0)
     while at < end:
         num, at, line, to, num_unsure = _locate(
-            at, end, quads, to, line, address, len(slots) - 1, notes, unsure, num_unsure
+            at, end, quads, trusted, to, line, address, len(slots) - 1, notes, unsure, num_unsure
         )
         wrong = _number(
             num, notes, trusted, slots, arena, offsets, count, edges, values, ends, numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from kgrec.kg.native.memory import (
     load64,
 )
 
+MOST: Final = (1 << 24) - 1
+"""Bytes that a string may have."""
+
 _SIZE_BITS = np.uint64(24)
-_SIZES = np.uint64((1 << 24) - 1)
+_SIZES = np.uint64(MOST)
 
 
 class Text:
@@ -48,7 +51,7 @@ class Text:
 class Table:
     """The set, as a hash table with open addressing.
 
-    A string may have 2**24 - 1 bytes, and all of them together 2**40.
+    A string may have MOST bytes, and all of them together 2**40.
 
     Attributes:
         slots: uint64 of shape (a power of two, 2): for each string its number (low half) and half
