@@ -48,7 +48,10 @@ class ReadConfig(BaseModel):
         "it is compressed. RDF of real data stays below 50.",
     )
     max_literal: int = Field(
-        default=64 << 20, gt=0, description="Most bytes that a literal may have, in UTF-8."
+        default=64 << 20,
+        gt=0,
+        description="Most bytes that a literal may have, in UTF-8. The parser of most syntaxes "
+        "takes no term of more than 16 MiB, whatever is set here.",
     )
 
 

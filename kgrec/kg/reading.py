@@ -159,6 +159,11 @@ def _explained(source: Source, parsing: Parsing) -> Iterator[None]:
         ) from error
     except UnicodeError as error:
         raise DataError(f"{name}: the file is not UTF-8 text: {printable(str(error))}.") from error
+    except MemoryError as error:
+        # pyoxigraph's word for a term or line beyond what its buffer takes, whatever is free.
+        raise DataError(
+            f"{name}: a term is too long for the parser: {printable(str(error))}."
+        ) from error
     except OSError as error:
         reason = printable(error.strerror or str(error))
         raise DataError(f"{name}: the file cannot be read: {reason}.") from error
