@@ -128,9 +128,9 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if isinstance(self._stream, io.BufferedIOBase):
-            found = self._stream.readinto(buffer)
-            self.size += found
-            return found
+            size = int(self._stream.readinto(buffer))
+            self.size += size
+            return size
         if not self._rest:
             found = self._stream.read(max(1, len(buffer) // 4 if self.is_text else len(buffer)))
             if isinstance(found, str):
