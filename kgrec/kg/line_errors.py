@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pyoxigraph
 
@@ -37,8 +38,17 @@ def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
         yield b"".join(begun)
 
 
+LONGEST_LINE: Final = 1 << 24
+"""Bytes that the parser has room for."""
+
+
 def check_line_length(length: int, limit: int) -> None:
-    """Raise a DataError if a line has more bytes than it may have."""
+    """Raise a DataError if a line has more bytes than it may have, or than the parser takes."""
+    if length > LONGEST_LINE:
+        raise DataError(
+            f"a line has more than {LONGEST_LINE:,} bytes, which is too long for the parser, "
+            "whatever max_literal is."
+        )
     if length > limit:
         raise DataError(
             f"a line has more than {limit:,} bytes, so that its literal would be larger than "

@@ -28,7 +28,6 @@ from kgrec.kg.statements import LiteralTable, Statements, take_literals
 
 IntArray = Any
 _MOST_THREADS: Final = 8
-_LONGEST_LINE: Final = 1 << 24  # bytes; the parser takes no longer one
 
 
 @dataclass(frozen=True)
@@ -258,14 +257,14 @@ def uncut_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[bytes]]:
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
         if end:
-            check_line_length(length + piece.find(b"\n"), min(limit, _LONGEST_LINE))
+            check_line_length(length + piece.find(b"\n"), limit)
             begun.append(piece[:end] if end < len(piece) else piece)
             yield begun
             begun, length = [], 0
         if end < len(piece):
             begun.append(piece[end:])
             length += len(begun[-1])
-        check_line_length(length, min(limit, _LONGEST_LINE))
+        check_line_length(length, limit)
     if length:
         yield begun
 
