@@ -6,12 +6,16 @@ import importlib.util
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 import pyoxigraph
 import pytest
+from published import recbole
+from sparql_server import serve
+from sparql_wikidata import put_in_place, wikidata
 from typer.main import get_command
 
 import kg_data
@@ -40,6 +44,17 @@ def shop(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
+
+
+@pytest.fixture
+def elsewhere(shop, monkeypatch) -> Iterator[Path]:
+    """What the README's commands get from outside: a RecBole folder, IMDb ids, and Wikidata."""
+    (shop / "ml-tiny").mkdir()
+    recbole(shop / "ml-tiny")
+    (shop / "movies.csv").write_text("movieId,imdbId\n6,0113277\n8228,0122690\n")
+    with serve(wikidata()) as server:
+        put_in_place(monkeypatch, server.address)
+        yield shop
 
 
 @pytest.fixture
@@ -95,7 +110,7 @@ def test_the_example_in_python_explains_the_film_that_it_names(films, capsys):
     assert "'ndcg@10': " in out
 
 
-def test_own_data_by_command_and_from_python(shop, capsys):
+def test_own_data_by_command_and_from_python(shop, elsewhere, capsys):
     block = next(text for language, text in BLOCKS if language == "bash" and "inspect" in text)
     printed = {}
     for line in block.splitlines():
