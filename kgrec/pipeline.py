@@ -26,6 +26,7 @@ from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.linking import Links
 from kgrec.models.base import Callback, FloatArray, IntArray, Model, TrainingData
 from kgrec.models.content import item_attributes
+from kgrec.models.user_content import user_features
 from kgrec.retrieval.lexical import WordIndex
 from kgrec.retrieval.search import semantic_scores
 from kgrec.retrieval.topk import top_k
@@ -157,7 +158,14 @@ class Recommender:
         )
         self._attach_text(features)
         self.known = (train,) if valid is None else (train, valid)
-        self.data = TrainingData(train, valid, self.graph, item_attributes(self.graph), candidates)
+        self.data = TrainingData(
+            train,
+            valid,
+            self.graph,
+            item_attributes(self.graph),
+            candidates,
+            None if self.users is None else user_features(self.users.over(users)),
+        )
         self._liked = sum((log.matrix() for log in self.known[1:]), train.matrix()).tocsr()
         self._names: NodeNames | None = None
         self._paths: PathFinder | None = None

@@ -39,6 +39,9 @@ class TrainingData:
             (num_items, num_attributes), from the knowledge graph and the item table.
         candidates: Rows of the items that are ranked when `valid` is measured, int64 of shape
             (c,); None: all.
+        user_features: What the user table says of the users, see
+            `kgrec.models.user_content.user_features`: float32 of shape (num_users, num_features),
+            non-negative; None: nothing is known of them.
 
     Raises:
         DataError: The parts do not fit together.
@@ -50,6 +53,7 @@ class TrainingData:
     graph: Any = None
     attributes: csr_matrix | None = None
     candidates: IntArray | None = None
+    user_features: csr_matrix | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -61,6 +65,11 @@ class TrainingData:
             raise DataError(
                 f"attributes must have a row for each of the {self.train.num_items} items, found "
                 f"the shape {self.attributes.shape}."
+            )
+        if self.user_features is not None and (self.user_features.shape[0] != self.train.num_users):
+            raise DataError(
+                f"user_features must have a row for each of the {self.train.num_users} users, "
+                f"found the shape {self.user_features.shape}."
             )
         if self.candidates is not None:
             check_rows(self.candidates, self.train.num_items, "candidate item")

@@ -46,7 +46,7 @@ class ItemContent:
         columns = [np.log1p(np.asarray(attributes.sum(1)).ravel())]
         if "numeric" in data["item"]:
             columns += list(data["item"].numeric.numpy().T)
-        bumps = [_bumps(column) for column in columns]
+        bumps = [number_bumps(column) for column in columns]
         return cls(
             _unit_rows(centred),
             mean.astype(np.float32),
@@ -207,7 +207,7 @@ def _idf_weighted(attributes: Any) -> Any:
     return sparse.csr_matrix(sparse.diags(scale) @ weighted, dtype=np.float32)
 
 
-def _bumps(values: npt.NDArray[Any], width: float = 0.6) -> FloatArray:
+def number_bumps(values: npt.NDArray[Any], width: float = 0.6) -> FloatArray:
     """Spread numbers over Gaussian bumps, so that a linear map of them can be any smooth curve.
 
     The inner product of two rows is close to exp(-(x - y)² / (2 width²)), x and y in standard

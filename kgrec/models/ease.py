@@ -19,6 +19,7 @@ from kgrec.models.base import (
     TrainingData,
     check_state,
 )
+from kgrec.models.confidence import confidence
 from kgrec.models.item_item import ItemItemModel, training_matrix
 
 
@@ -27,9 +28,13 @@ class EASEConfig(ModelConfig):
 
     Attributes:
         l2: Weight of the ridge penalty (λ in the paper).
+        dropout: Share of each user's items that the weights must do without; 0: none.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
     """
 
     l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 class EASE(ItemItemModel):
@@ -39,6 +44,10 @@ class EASE(ItemItemModel):
     ‖X − XB‖² + l2 ‖B‖² with a diagonal of zeros. In closed form, P = (XᵀX + l2·I)⁻¹ and
     B_ij = −P_ij / P_jj. Solved in float64 over the n items that have interactions, in about 32 n²
     bytes; the others' weights are zero.
+
+    With `dropout` p, X is rebuilt from an X of which a random share p is missing, in expectation:
+    item i is penalised by p / (1 - p) · (XᵀX)_ii besides (Steck, Autoencoders that don't overfit
+    towards the Identity, NeurIPS 2020), so that popular items do not explain everything.
 
     Args:
         config: The settings; None: the defaults.
@@ -57,10 +66,13 @@ class EASE(ItemItemModel):
         Raises:
             DataError: There are no interactions, or too many items for the memory.
         """
-        train = training_matrix(data.train)
+        training_matrix(data.train)
+        train = confidence(data.train, self.config.rating_power)
         rows = self._rows(train, data)
+        share = self.config.dropout
+        count = np.asarray(train.multiply(train).sum(axis=0)).reshape(-1)
         try:
-            self._weights = ease_weights(rows, self.config.l2)
+            self._weights = ease_weights(rows, self.config.l2 + share / (1.0 - share) * count)
         except MemoryError as error:
             raise DataError(
                 f"{self.name} needs {32 * train.shape[1] ** 2 / 2**30:.1f} GiB for "
@@ -81,7 +93,7 @@ class EASE(ItemItemModel):
         """Take over what `state` returned; see `Model.load_state`."""
         shape = (data.train.num_items, data.train.num_items)
         self._weights = check_state(state, {"weights": (np.float32, shape)})["weights"]
-        self._train = data.train.matrix()
+        self._train = confidence(data.train, self.config.rating_power)
         return self
 
 
@@ -151,8 +163,12 @@ def attribute_rows(attributes: csr_matrix, min_items: int = 2) -> csr_matrix:
     return rows
 
 
-def ease_weights(rows: csr_matrix, l2: float) -> FloatArray:
+def ease_weights(rows: csr_matrix, l2: float | npt.NDArray[Any]) -> FloatArray:
     """Return EASE's weights for a matrix of shape (num_rows, num_items).
+
+    Args:
+        rows: What is to be rebuilt.
+        l2: Ridge penalty of all items, or of each, of shape (num_items,).
 
     Returns:
         float32 of shape (num_items, num_items), with zeros on the diagonal.
@@ -164,13 +180,15 @@ def ease_weights(rows: csr_matrix, l2: float) -> FloatArray:
     used = np.unique(rows.indices)
     part = csr_matrix(rows[:, used], dtype=np.float64)
     gram = (part.T @ part).toarray()
-    gram[np.diag_indices_from(gram)] += l2
+    gram[np.diag_indices_from(gram)] += l2 if np.ndim(l2) == 0 else np.asarray(l2)[used]
     try:
         # By LU, not by Cholesky: half as fast on an idle machine, but LAPACK's Cholesky inverse
         # (dpotrf, dpotri) was seen to take 40 times as long where other processes share the cores.
         inverse = np.linalg.inv(gram)
     except np.linalg.LinAlgError as error:
-        raise DataError(f"EASE's system is singular with l2={l2}; give a larger l2.") from error
+        raise DataError(
+            f"EASE's system is singular with l2={np.min(l2)}; give a larger l2."
+        ) from error
     inverse /= -np.diag(inverse).copy()
     np.fill_diagonal(inverse, 0.0)
     if len(used) == num_items:

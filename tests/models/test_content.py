@@ -9,7 +9,7 @@ from scipy import sparse
 from kgrec.models.content import (
     ContentRegression,
     ItemContent,
-    _bumps,
+    number_bumps,
     item_attributes,
 )
 
@@ -135,11 +135,11 @@ def test_informed_is_text_or_attributes():
 
 def test_bumps_make_a_gaussian_kernel():
     values = np.linspace(-2, 2, 9)
-    rows = _bumps(values, width=0.6)
+    rows = number_bumps(values, width=0.6)
     standard = (values - values.mean()) / values.std()
     gap = standard[:, None] - standard[None, :]
     np.testing.assert_allclose(rows @ rows.T, np.exp(-(gap**2) / (2 * 0.6**2)), atol=0.03)
-    assert np.isfinite(_bumps(np.full(5, 3.0))).all()  # a column that never varies
+    assert np.isfinite(number_bumps(np.full(5, 3.0))).all()  # a column that never varies
 
 
 def test_a_map_finds_the_block_of_new_items():

@@ -1,0 +1,53 @@
+"""How sure an interaction makes one: ratings and counts as weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import DataError
+
+
+def confidence(train: Interactions, power: float) -> csr_matrix:
+    """Return the training matrix with the weight of each interaction in place of ones.
+
+    An interaction weighs rating ** power, divided by the mean of the same user's, so that no user
+    counts more than another for having rated higher or listened longer. Hu, Koren and Volinsky,
+    Collaborative Filtering for Implicit Feedback Datasets, ICDM 2008, weigh counts likewise.
+
+    Args:
+        train: The training interactions.
+        power: Exponent of the rating; 0: all weigh 1. For stars about 1, for play counts, which
+            span orders of magnitude, about 0.2.
+
+    Returns:
+        float32 of shape (num_users, num_items), with an entry for each entry of `train.matrix()`.
+
+    Raises:
+        DataError: `power` is not 0, and there are no ratings, or some are not above 0.
+    """
+    matrix = train.matrix()
+    if power == 0:
+        return matrix
+    if train.rating is None:
+        raise DataError(
+            f"rating_power is {power}, but the training interactions have no ratings. Name their "
+            "column (data.rating), or set rating_power to 0."
+        )
+    rating = train.rating.astype(np.float64)
+    if not np.isfinite(rating).all() or rating.min() <= 0:
+        worst = rating[~np.isfinite(rating)] if not np.isfinite(rating).all() else rating.min()
+        raise DataError(
+            f"rating_power needs ratings above 0, found {np.ravel(worst)[0]}. Leave such "
+            "interactions out (data.positive), or set rating_power to 0."
+        )
+    weight = csr_matrix(
+        (rating**power, (train.user, train.item)), shape=(train.num_users, train.num_items)
+    )
+    weight.sort_indices()  # a pair that stands twice has the sum of both
+    count = np.diff(weight.indptr)
+    mean = np.bincount(np.repeat(np.arange(len(count)), count), weight.data, len(count))
+    mean /= np.maximum(count, 1)
+    matrix.data[:] = weight.data / np.repeat(mean, count)
+    return matrix

@@ -1,0 +1,88 @@
+"""EASE whose new items are placed by their content."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from kgrec.errors import DataError
+from kgrec.models.base import Callback, FloatArray, TrainingData
+from kgrec.models.content import ItemContent
+from kgrec.models.ease import EASE, EASEConfig
+from kgrec.models.item_item import training_matrix
+
+
+class ContentEASEConfig(EASEConfig):
+    """The settings of `ContentEASE`.
+
+    Attributes:
+        l2: As for `EASE`.
+        content_l2: Weight of the ridge penalty of the regression from content.
+        text: Weight of the text in the likeness of two items.
+        attributes: Weight of the graph's attributes.
+        numbers: Weight of the numeric columns and of how many attributes there are.
+    """
+
+    l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
+    content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
+    text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
+    attributes: float = Field(default=2.0, ge=0.0, allow_inf_nan=False)
+    numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+
+
+class ContentEASE(EASE):
+    """EASE (Steck, WWW 2019), and kernel ridge regression to its weights for items without users.
+
+    With K the likeness of two items by text, attributes and numbers, the column of weights of a
+    new item j is c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, t being the items that training
+    knows, B their columns and c the mean of these. The scores of a new item so become what a
+    regression from content to the scores of the known items predicts for it. Known items keep
+    their own weights.
+
+    Args:
+        config: The settings; None: the defaults.
+    """
+
+    name: ClassVar[str] = "content_ease"
+    config: ContentEASEConfig
+
+    def __init__(self, config: ContentEASEConfig | None = None) -> None:
+        super().__init__(config or ContentEASEConfig())
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
+        """Solve for the weights; see `Model.fit`.
+
+        Raises:
+            DataError: There is no graph, which holds the content, or there are no interactions.
+        """
+        if data.graph is None:
+            raise DataError("content_ease needs TrainingData.graph, and found None.")
+        count = np.asarray(training_matrix(data.train).sum(axis=0)).reshape(-1)
+        super().fit(data, callback=callback)
+        known, new = np.flatnonzero(count > 0), np.flatnonzero(count == 0)
+        if len(new):
+            assert isinstance(self._weights, np.ndarray)
+            self._weights[:, new] = self._predicted(ItemContent.of(data.graph), known, new)
+        return self
+
+    def _predicted(
+        self, content: ItemContent, known: npt.NDArray[np.int64], new: npt.NDArray[np.int64]
+    ) -> FloatArray:
+        """Return the columns of weights of the new items, float32 of shape (num_items, n)."""
+        assert isinstance(self._weights, np.ndarray)
+        gram = self._likeness(content, known, known).astype(np.float64)
+        gram[np.diag_indices_from(gram)] += self.config.content_l2
+        map_to = np.linalg.solve(gram, self._likeness(content, known, new))
+        columns = self._weights[:, known]
+        centre = columns.mean(axis=1, keepdims=True)
+        return np.asarray(centre + (columns - centre) @ map_to, dtype=np.float32)
+
+    def _likeness(self, content: ItemContent, rows: Any, columns: Any) -> FloatArray:
+        config = self.config
+        kernel = config.text * (content.text[rows] @ content.text[columns].T)
+        kernel += config.numbers * (content.numbers[rows] @ content.numbers[columns].T)
+        shared = content.attributes[rows] @ content.attributes[columns].T
+        return np.asarray(kernel + config.attributes * shared.toarray(), dtype=np.float32)

@@ -1,0 +1,264 @@
+"""Several recommenders as one, with weights fitted on validation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import ConfigError, RunError
+from kgrec.models.base import (
+    Callback,
+    FloatArray,
+    IntArray,
+    Model,
+    ModelConfig,
+    State,
+    TrainingData,
+    check_histories,
+    check_rows,
+    check_state,
+    not_fitted,
+)
+
+MAX_SCORES = 1 << 24
+"""Scores that are held for fitting weights, at most: users are drawn where there are more."""
+
+
+class EnsembleConfig(ModelConfig):
+    """The settings of `Ensemble`, apart from its members.
+
+    Attributes:
+        weights: A weight for each member; None: fitted on validation, or all alike where there
+            is no validation part.
+        l2: Weight of the ridge penalty of fitted weights, beside the mean log-likelihood.
+        seed: Draws the users that weights are fitted on where there are too many.
+    """
+
+    weights: tuple[float, ...] | None = None
+    l2: float = Field(default=0.001, ge=0.0, allow_inf_nan=False)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+
+class Ensemble(Model):
+    """The weighted sum of its members' scores, each standardised for each user.
+
+    A member's scores of all items for a user are brought to mean 0 and standard deviation 1, so
+    that members of any scale can be added. The weights, none below 0, maximise the likelihood of
+    the validation interactions under a conditional logit model (McFadden, 1974): an item's chance
+    to be the next is the softmax of the sums over the items that the user does not have. That
+    problem is convex, so that the weights are a function of the data alone. They are kept as
+    shares of their sum, which changes no ranking.
+
+    Members are fitted on the same data, each as it would be alone.
+
+    Args:
+        members: The models, fitted or not; `fit` fits all of them.
+        config: The settings; None: the defaults.
+
+    Raises:
+        ConfigError: There are no members, or not as many weights as members.
+    """
+
+    name: ClassVar[str] = "ensemble"
+    config: EnsembleConfig
+
+    def __init__(self, members: Sequence[Model], config: EnsembleConfig | None = None) -> None:
+        self.config = config or EnsembleConfig()
+        self.members = tuple(members)
+        if not self.members:
+            raise ConfigError("An ensemble needs members, and found none.")
+        given = self.config.weights
+        if given is not None and len(given) != len(self.members):
+            raise ConfigError(
+                f"An ensemble of {len(self.members)} members needs as many weights, found "
+                f"{len(given)}."
+            )
+        self.weights: FloatArray | None = None
+        self._num_items = 0
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
+        """Fit the members, one after another, then their weights; see `Model.fit`.
+
+        Raises:
+            DataError: A member lacks something that it needs.
+        """
+        self.weights = None
+        for member in self.members:
+            member.fit(data, callback=callback)
+        return self.fit_weights(data)
+
+    def fit_weights(self, data: TrainingData) -> Self:
+        """Fit the weights alone, of members that are fitted already.
+
+        Args:
+            data: What they were fitted on, with the validation part.
+
+        Raises:
+            RunError: A member was not fitted.
+        """
+        self._num_items = data.train.num_items
+        num = len(self.members)
+        if self.config.weights is not None:
+            weights = np.asarray(self.config.weights, dtype=np.float32)
+        elif num == 1 or data.valid is None or not len(data.valid):
+            weights = np.full(num, 1.0 / num, dtype=np.float32)
+        else:
+            weights = self._fitted_weights(data, data.valid)
+        self.weights = weights
+        return self
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; see `Model.score`."""
+        return self._sum(lambda member: member.score(users))
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users; see `Model.score_histories`."""
+        self._weights()
+        histories = check_histories(histories, self._num_items)
+        return self._sum(lambda member: member.score_histories(histories))
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the weighted sum of the members' likenesses; see `Model.similar`."""
+        self._weights()
+        items = check_rows(items, self._num_items, "item")
+        return self._sum(lambda member: member.similar(items))
+
+    def state(self) -> State:
+        """Return `weights`, and each member's arrays as `<number>.<name>`; see `Model.state`."""
+        state: State = {"weights": self._weights()}
+        for place, member in enumerate(self.members):
+            state |= {f"{place}.{name}": array for name, array in member.state().items()}
+        return state
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; see `Model.load_state`."""
+        own = {name: array for name, array in state.items() if "." not in name}
+        arrays = check_state(own, {"weights": (np.float32, (len(self.members),))})
+        parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]
+        for name, array in state.items():
+            place, dot, rest = name.partition(".")
+            if not dot:
+                continue
+            if not place.isdecimal() or int(place) >= len(parts):
+                raise RunError(
+                    f"The state of an ensemble of {len(parts)} members holds {name!r}, which is of "
+                    "none of them. It belongs to another model, or the file is damaged."
+                )
+            parts[int(place)][rest] = array
+        for number, (member, part) in enumerate(zip(self.members, parts, strict=True)):
+            try:
+                member.load_state(part, data)
+            except RunError as error:
+                # The member speaks of its own names; the file has them with its number.
+                message = re.sub(r"'([\w.]+)'", rf"'{number}.\1'", str(error))
+                raise RunError(f"Member {number} ({member.name}): {message}") from error
+        self.weights, self._num_items = arrays["weights"], data.train.num_items
+        return self
+
+    def _sum(self, ask: Callable[[Model], FloatArray]) -> FloatArray:
+        total: FloatArray | None = None
+        for weight, member in zip(self._weights(), self.members, strict=True):
+            part = weight * standardised(ask(member))
+            total = part if total is None else total + part
+        assert total is not None
+        return total
+
+    def _weights(self) -> FloatArray:
+        if self.weights is None:
+            raise not_fitted(self)
+        return self.weights
+
+    def _fitted_weights(self, data: TrainingData, valid: Interactions) -> FloatArray:
+        users = np.unique(valid.user).astype(np.int64)
+        most = max(1, MAX_SCORES // (len(self.members) * valid.num_items))
+        if len(users) > most:
+            rng = np.random.default_rng(self.config.seed)
+            users = np.sort(rng.choice(users, most, replace=False))
+        open_ = np.ones((len(users), valid.num_items), dtype=bool)
+        if data.candidates is not None:
+            open_[:] = False
+            open_[:, data.candidates] = True
+        open_[data.train.matrix()[users].nonzero()] = False
+        chosen = (valid.matrix()[users].toarray() > 0) & open_
+        scores = np.stack([standardised(member.score(users)) for member in self.members])
+        weights = logit_weights(scores, chosen, open_, self.config.l2)
+        total = weights.sum()
+        # Where no member tells the chosen from the others, none is better than another.
+        return weights / total if total > 0 else np.full_like(weights, 1.0 / len(weights))
+
+    def __getattr__(self, name: str) -> Any:
+        # Searching by text needs item vectors: those of the first member that has some.
+        if name in ("vectors_of_texts", "item_vectors", "progress"):
+            for member in self.members:
+                if getattr(member, name, None) is not None:
+                    return getattr(member, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+
+def standardised(scores: FloatArray) -> FloatArray:
+    """Return scores with mean 0 and standard deviation 1 in each row; a constant row is 0.
+
+    >>> standardised(np.array([[1.0, 3.0], [5.0, 5.0]], dtype=np.float32)).tolist()
+    [[-1.0, 1.0], [0.0, 0.0]]
+    """
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    deviation = centred.std(axis=1, keepdims=True)
+    tiny = 1e-6 * np.maximum(np.abs(scores).max(axis=1, keepdims=True, initial=0.0), 1e-30)
+    made = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > tiny)
+    return np.asarray(made, dtype=np.float32)
+
+
+def logit_weights(
+    scores: FloatArray,
+    chosen: npt.NDArray[np.bool_],
+    open_: npt.NDArray[np.bool_],
+    l2: float,
+) -> FloatArray:
+    """Return the weights, none below 0, under which the chosen items are likeliest.
+
+    Minimises, over users with something chosen, the mean of -log softmax(Σ_k w_k s_k) of their
+    chosen items, plus l2 Σ_k w_k². Each user counts with the root of how many items
+    they chose, between all users alike and all choices alike.
+
+    Args:
+        scores: float32 of shape (k, b, num_items).
+        chosen: Which items each user chose, shape (b, num_items).
+        open_: Which items stood to choose from, shape (b, num_items).
+        l2: Weight of the ridge penalty.
+
+    Returns:
+        float32 of shape (k,).
+    """
+    number = chosen.sum(axis=1).astype(np.float64)
+    kept = number > 0
+    scores, chosen, open_, number = scores[:, kept], chosen[kept], open_[kept], number[kept]
+    num = len(scores)
+    if not len(number):
+        return np.full(num, 1.0 / num, dtype=np.float32)
+    share = np.where(chosen, (number**-0.5)[:, None], 0.0).astype(np.float32)
+    share /= share.sum()
+    per_user = share.sum(axis=1)
+    target = np.einsum("kbm,bm->k", scores, share).astype(np.float64)
+
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        logits = np.einsum("k,kbm->bm", weights.astype(np.float32), scores)
+        logits[~open_] = -np.inf
+        highest = logits.max(axis=1, keepdims=True)
+        chance = np.exp(logits - highest)
+        total = chance.sum(axis=1, keepdims=True)
+        chance *= per_user[:, None] / total
+        value = float(per_user @ (np.log(total) + highest)[:, 0]) - weights @ target
+        gradient = np.einsum("kbm,bm->k", scores, chance) - target
+        return value + l2 * float(weights @ weights), gradient + 2 * l2 * weights
+
+    start = np.full(num, 1.0 / num)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * num, tol=1e-7)
+    return np.asarray(found.x, dtype=np.float32)

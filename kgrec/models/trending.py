@@ -1,0 +1,144 @@
+"""What is popular now, among users who are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy.sparse import csr_matrix, diags_array
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import DataError
+from kgrec.models.base import (
+    Callback,
+    FloatArray,
+    IntArray,
+    Model,
+    ModelConfig,
+    State,
+    TrainingData,
+    check_histories,
+    check_rows,
+    check_state,
+    not_fitted,
+)
+from kgrec.models.item_item import training_matrix
+
+SECONDS_A_DAY = 86_400.0
+
+
+class TrendingConfig(ModelConfig):
+    """The settings of `Trending`.
+
+    Attributes:
+        half_life: Days in which an interaction loses half of its weight; None: time does not
+            count.
+        activity_power: An interaction of a user who has n weighs n ** -activity_power, so that
+            the busiest do not speak for all.
+        prior: Weight of what is popular with all users, beside what is with those alike.
+    """
+
+    half_life: float | None = Field(default=21.0, gt=0.0, allow_inf_nan=False)
+    activity_power: float = Field(default=0.5, ge=0.0, allow_inf_nan=False)
+    prior: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+
+
+class Trending(Model):
+    """Popularity that fades with time, and that counts users alike more than others.
+
+    s(u, i) = Σ_v K(u, v) y_vi / Σ_v K(u, v) + prior · mean_v y_vi, a kernel estimate (Nadaraya,
+    1964; Watson, 1964) over users: y_vi = 2^(-age / half_life) · n_v^(-activity_power) for an
+    interaction whose age is counted from the last one of training, n_v the interactions of v, and
+    K(u, v) the likeness of two users by the user table, from `TrainingData.user_features`.
+    Without these, and for unseen users, it is what is popular with all. It needs no history, and
+    so it serves who comes new.
+
+    Args:
+        config: The settings; None: the defaults.
+    """
+
+    name: ClassVar[str] = "trending"
+    config: TrendingConfig
+
+    def __init__(self, config: TrendingConfig | None = None) -> None:
+        self.config = config or TrendingConfig()
+        self._popularity: FloatArray | None = None
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
+        """Weigh the interactions; see `Model.fit`.
+
+        Raises:
+            DataError: There are no interactions, or they have no timestamps and there is a
+                half-life.
+        """
+        training_matrix(data.train)
+        self._prepare(data)
+        mean = np.asarray(self._weighted.mean(axis=0), dtype=np.float32)
+        self._popularity = mean.reshape(-1)
+        return self
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; see `Model.score`."""
+        popularity = self._fitted()
+        users = check_rows(users, self._weighted.shape[0], "user")
+        scores = np.tile(self.config.prior * popularity, (len(users), 1))
+        if self._features is not None:
+            alike = (self._features[users] @ self._features.T).toarray()
+            total = alike.sum(axis=1, keepdims=True)
+            share = np.divide(alike, total, out=np.zeros_like(alike), where=total > 0)
+            scores += np.asarray(share @ self._weighted, dtype=np.float32)
+        return scores
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the popularity of all items for each history; see `Model.score_histories`."""
+        popularity = self._fitted()
+        return np.tile(popularity, (check_histories(histories, len(popularity)).shape[0], 1))
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the popularity of all items: this model knows no likeness. See `Model.similar`."""
+        popularity = self._fitted()
+        return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
+
+    def state(self) -> State:
+        """Return `popularity`, float32 of shape (num_items,); see `Model.state`."""
+        return {"popularity": self._fitted()}
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; see `Model.load_state`."""
+        arrays = check_state(state, {"popularity": (np.float32, (data.train.num_items,))})
+        self._prepare(data)
+        self._popularity = arrays["popularity"]
+        return self
+
+    def _prepare(self, data: TrainingData) -> None:
+        self._weighted = self._weights(data.train)
+        features = data.user_features
+        self._features = None if features is None or not features.nnz else features
+
+    def _weights(self, train: Interactions) -> csr_matrix:
+        """Return y, float32 of shape (num_users, num_items)."""
+        matrix = train.matrix()
+        if self.config.half_life is not None:
+            if train.timestamp is None:
+                raise DataError(
+                    "trending has a half_life, but the training interactions have no timestamps. "
+                    "Name their column (data.timestamp), or set half_life to null."
+                )
+            days = (train.timestamp.max() - train.timestamp) / SECONDS_A_DAY
+            recent = csr_matrix(
+                (0.5 ** (days / self.config.half_life), (train.user, train.item)),
+                shape=matrix.shape,
+            )
+            recent.sort_indices()
+            matrix.data[:] = recent.data
+        count = np.maximum(np.diff(matrix.indptr), 1).astype(np.float32)
+        weighted: csr_matrix = (diags_array(count**-self.config.activity_power) @ matrix).tocsr()
+        return weighted.astype(np.float32)
+
+    def _fitted(self) -> FloatArray:
+        if self._popularity is None:
+            raise not_fitted(self)
+        return self._popularity
