@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from kgrec.kg.sparql.config import SparqlConfig
     from kgrec.kg.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.kg.suggestion import suggest_mapping
+    from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
     from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
+    from kgrec.models.ensemble import Ensemble, EnsembleConfig
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
     from kgrec.models.popular import MostPopular
+    from kgrec.models.trending import Trending, TrendingConfig
+    from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.pipeline import Recommendation, Recommender, evaluate
     from kgrec.runs import load, save
     from kgrec.text.cache import EmbeddingCache
@@ -43,6 +47,14 @@ if TYPE_CHECKING:
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 _HOME = {
+    "ContentEASE": "kgrec.models.content_ease",
+    "ContentEASEConfig": "kgrec.models.content_ease",
+    "UserEASE": "kgrec.models.user_ease",
+    "UserEASEConfig": "kgrec.models.user_ease",
+    "Trending": "kgrec.models.trending",
+    "TrendingConfig": "kgrec.models.trending",
+    "Ensemble": "kgrec.models.ensemble",
+    "EnsembleConfig": "kgrec.models.ensemble",
     "Dataset": "kgrec.datasets",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",

@@ -8,11 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from kgrec.models.base import Model
+from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
+from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular, MostPopularConfig
+from kgrec.models.trending import Trending, TrendingConfig
+from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.presets.table import PRESETS
-from kgrec.training.link_prediction import LinkPredictionConfig
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 
 class MostPopularChoice(MostPopularConfig):
@@ -37,6 +41,24 @@ class AttributeEASEChoice(AttributeEASEConfig):
     """EASE with the graph's attributes as extra rows."""
 
     name: Literal["attribute_ease"]
+
+
+class UserEASEChoice(UserEASEConfig):
+    """EASE from user to user, with the user table as extra columns."""
+
+    name: Literal["user_ease"]
+
+
+class ContentEASEChoice(ContentEASEConfig):
+    """EASE whose new items are placed by their content."""
+
+    name: Literal["content_ease"]
+
+
+class TrendingChoice(TrendingConfig):
+    """What is popular now among users who are alike."""
+
+    name: Literal["trending"]
 
 
 class LinkPredictionChoice(LinkPredictionConfig):
@@ -73,39 +95,88 @@ class PresetChoice(LinkPredictionConfig):
         return _merged(PRESETS[name].settings.model_dump(), given)
 
 
-ModelChoice = Annotated[
+MemberChoice = Annotated[
     LinkPredictionChoice
     | PresetChoice
     | EASEChoice
     | AttributeEASEChoice
+    | ContentEASEChoice
+    | UserEASEChoice
     | ItemKNNChoice
+    | TrendingChoice
     | MostPopularChoice,
     Field(discriminator="name"),
 ]
+
+
+class EnsembleChoice(EnsembleConfig):
+    """Several models as one. A trained member's own seed is added to the seed of the run."""
+
+    name: Literal["ensemble"]
+    members: tuple[MemberChoice, ...] = Field(min_length=1, description="The models, by name.")
+
+
+ModelChoice = Annotated[MemberChoice | EnsembleChoice, Field(discriminator="name")]
 
 CHOICES: dict[str, type[BaseModel]] = {
     "link_prediction": LinkPredictionChoice,
     **dict.fromkeys(PRESETS, PresetChoice),
     "ease": EASEChoice,
     "attribute_ease": AttributeEASEChoice,
+    "content_ease": ContentEASEChoice,
+    "user_ease": UserEASEChoice,
     "item_knn": ItemKNNChoice,
+    "trending": TrendingChoice,
     "most_popular": MostPopularChoice,
+    "ensemble": EnsembleChoice,
 }
 """The choice of each name."""
 
 _CLOSED: dict[type[BaseModel], tuple[type[Any], type[BaseModel]]] = {
     EASEChoice: (EASE, EASEConfig),
     AttributeEASEChoice: (AttributeEASE, AttributeEASEConfig),
+    ContentEASEChoice: (ContentEASE, ContentEASEConfig),
+    UserEASEChoice: (UserEASE, UserEASEConfig),
     ItemKNNChoice: (ItemKNN, ItemKNNConfig),
+    TrendingChoice: (Trending, TrendingConfig),
     MostPopularChoice: (MostPopular, MostPopularConfig),
 }
 
 
 def make_untrained(choice: BaseModel) -> Model:
-    """Return the model that a choice names, for all but those that are trained in epochs."""
+    """Return the model that a choice names; one that is trained in epochs has no checkpoints."""
+    if isinstance(choice, LinkPredictionConfig):
+        return LinkPrediction(LinkPredictionConfig(**choice.model_dump(exclude={"name"})))
+    if isinstance(choice, EnsembleChoice):
+        settings = EnsembleConfig(**choice.model_dump(exclude={"name", "members"}))
+        return Ensemble([make_untrained(member) for member in choice.members], settings)
     model, config = _CLOSED[type(choice)]
     made: Model = model(config(**choice.model_dump(exclude={"name"})))
     return made
+
+
+def choice_of(model: Model) -> dict[str, Any]:
+    """Return the settings that `make_untrained` makes such a model of, with its name."""
+    settings = {"name": model.name, **model.config.model_dump()}
+    if isinstance(model, Ensemble):
+        settings["members"] = [choice_of(member) for member in model.members]
+    return settings
+
+
+def with_seed(choice: ModelChoice, seed: int) -> ModelChoice:
+    """Return a choice whose trained parts have the seed of a run."""
+    if isinstance(choice, EnsembleChoice):
+        members = tuple(
+            with_seed(member, seed + member.training.seed)
+            if isinstance(member, LinkPredictionConfig)
+            else member
+            for member in choice.members
+        )
+        return choice.model_copy(update={"members": members, "seed": seed + choice.seed})
+    if not isinstance(choice, LinkPredictionConfig):
+        return choice
+    training = choice.training.model_copy(update={"seed": seed})
+    return choice.model_copy(update={"training": training})
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice
+from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.choices import GraphConfig
 from kgrec.kg.linking.config import LinkConfig
@@ -17,7 +17,6 @@ from kgrec.kg.mapping import TableMapping
 from kgrec.kg.read_config import ReadConfig
 from kgrec.text.source import DEFAULT_MODEL
 from kgrec.training.link_prediction import LinkPredictionConfig
-from kgrec.training.settings import TrainingConfig
 
 
 class _Section(BaseModel):
@@ -207,10 +206,7 @@ class Config(_Section):
 
     def seeded_model(self) -> ModelChoice:
         """Return the model's settings with the run's seed in them."""
-        if not isinstance(self.model, LinkPredictionConfig):
-            return self.model
-        training: TrainingConfig = self.model.training.model_copy(update={"seed": self.seed})
-        return self.model.model_copy(update={"training": training})
+        return with_seed(self.model, self.seed)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -314,6 +310,8 @@ def _explain(error: Any) -> str:
     # pydantic names the chosen model after the key `model`; the file does not.
     named = len(whole) > 1 and whole[0] == "model" and whole[1] in _MODEL_NAMES
     location = ["model", *whole[2:]] if named else whole
+    if len(location) > 3 and location[:2] == ["model", "members"] and location[3] in _MODEL_NAMES:
+        location = [*location[:3], *location[4:]]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         known = _keys(whole[:-1])

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from kgrec.choices import EnsembleChoice
 from kgrec.config import Config
 from kgrec.errors import RunError, printable
 from kgrec.evaluation.evaluate import Evaluation
@@ -92,7 +93,10 @@ class Reporter:
     def training(self, config: Config) -> Iterator[Callback]:
         """Show the progress of a training: a bar with loss, metric and time left, or lines."""
         settings = config.seeded_model()
-        total = settings.training.max_epochs if isinstance(settings, LinkPredictionConfig) else 1
+        parts = settings.members if isinstance(settings, EnsembleChoice) else (settings,)
+        trained = [part for part in parts if isinstance(part, LinkPredictionConfig)]
+        total = max((part.training.max_epochs for part in trained), default=1)
+        metric = trained[0].training.metric if trained else ""
         bar = Progress(
             TextColumn("Training"),
             BarColumn(),
@@ -109,7 +113,6 @@ class Reporter:
 
             def callback(figures: Mapping[str, float]) -> None:
                 shown = [f"loss {figures['loss']:.4f}"]
-                metric = getattr(getattr(settings, "training", None), "metric", "")
                 if metric in figures:
                     shown.append(f"{metric} {figures[metric]:.4f}, best {figures['best']:.4f}")
                 line = f"epoch {figures['epoch']:.0f}: {', '.join(shown)}"

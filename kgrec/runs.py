@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
-from kgrec.choices import make_untrained
+from kgrec.choices import choice_of, make_untrained
 from kgrec.config import Config, dump_config, make_config
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import Interactions
@@ -254,7 +254,7 @@ def save(recommender: Recommender, folder: str | Path) -> None:
             "seed": getattr(getattr(model.config, "training", None), "seed", 0),
             "text": recommender.text_config,
             "graph": recommender.graph_config,
-            "model": {"name": model.name, **model.config.model_dump()},
+            "model": choice_of(model),
         }
     )
     train = recommender.known[0]

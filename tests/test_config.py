@@ -30,12 +30,48 @@ def test_defaults_and_round_trip():
     assert tree["model"]["training"]["loss"] == "softmax"  # defaults are written out
 
 
-@pytest.mark.parametrize("name", ["most_popular", "item_knn", "ease", "attribute_ease"])
+@pytest.mark.parametrize(
+    "name",
+    ["most_popular", "item_knn", "ease", "attribute_ease", "user_ease", "content_ease", "trending"],
+)
 def test_every_model_round_trips(name):
     config = make_config({**MINIMAL, "model": {"name": name}, "text": None, "seed": 4})
     assert config.model.name == name
     assert make_config(yaml.safe_load(dump_config(config))) == config
     assert config.seeded_model() == config.model
+
+
+def test_an_ensemble_round_trips_and_its_members_keep_their_seeds_apart():
+    members = [{"name": "ease", "l2": 7.0}, {"name": "lightgcn"}, {"name": "link_prediction"}]
+    members[2]["training"] = {"seed": 2}
+    tree = {**MINIMAL, "seed": 5, "model": {"name": "ensemble", "members": members}}
+    config = make_config(tree)
+    assert make_config(yaml.safe_load(dump_config(config))) == config
+    ease, first, second = config.seeded_model().members
+    assert ease.l2 == 7.0
+    assert (first.training.seed, second.training.seed) == (5, 7)
+    assert first.training.loss == "bpr"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([], "members"),
+        ([{"name": "eese"}], "ease"),
+        ([{"name": "ensemble", "members": [{"name": "ease"}]}], "unknown model 'ensemble'"),
+        ([{"name": "most_popular"}, {"name": "ease", "l22": 3}], "l2"),
+        ([{"name": "ease", "l2": -1}], r"model\.members\.0\.l2"),
+    ],
+)
+def test_what_is_wrong_with_a_member_is_said(members, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config({**MINIMAL, "model": {"name": "ensemble", "members": members}})
+
+
+def test_weights_of_positives_belong_to_the_full_softmax():
+    training = {"loss": "bpr", "rating_power": 1.0}
+    with pytest.raises(ConfigError, match="rating_power"):
+        make_config({**MINIMAL, "model": {"training": training}})
 
 
 def test_the_seed_of_a_run_reaches_the_training():

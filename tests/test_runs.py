@@ -116,6 +116,9 @@ def check_alike(before, after):
         {"name": "item_knn"},
         {"name": "ease", "l2": 3.0},
         {"name": "attribute_ease", "l2": 3.0},
+        {"name": "ensemble", "members": [
+            {"name": "content_ease", "l2": 3.0}, {"name": "user_ease", "l2": 3.0},
+            {"name": "link_prediction", "model": {"dim": 6}, "training": {"max_epochs": 2}}]},
         {"name": "link_prediction", "new_items": "propagate",
          "model": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
          "training": {"max_epochs": 2}},

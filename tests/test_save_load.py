@@ -8,6 +8,12 @@ import kgrec
 from kgrec.errors import RunError
 
 MODELS = [kgrec.EASE(kgrec.EASEConfig(l2=3.0)), kgrec.MostPopular(), kgrec.ItemKNN()]
+MODELS += [
+    kgrec.UserEASE(kgrec.UserEASEConfig(l2=3.0)),
+    kgrec.ContentEASE(kgrec.ContentEASEConfig(l2=3.0)),
+    kgrec.Trending(kgrec.TrendingConfig(half_life=None)),
+    kgrec.Ensemble([kgrec.EASE(kgrec.EASEConfig(l2=3.0)), kgrec.MostPopular()]),
+]
 
 
 @pytest.fixture
@@ -25,6 +31,9 @@ def test_scores_and_settings_come_back(model, log, tmp_path):
     users = np.arange(9)
     np.testing.assert_array_equal(back.score(users), made.score(users))
     assert back.model.config == made.model.config
+    if isinstance(model, kgrec.Ensemble):
+        assert back.model.members[0].config.l2 == 3.0
+        np.testing.assert_array_equal(back.model.weights, made.model.weights)
     assert [one.item for one in back.recommend("u3", k=2)] == [
         one.item for one in made.recommend("u3", k=2)
     ]

@@ -48,6 +48,6 @@ def confidence(train: Interactions, power: float) -> csr_matrix:
     weight.sort_indices()  # a pair that stands twice has the sum of both
     count = np.diff(weight.indptr)
     mean = np.bincount(np.repeat(np.arange(len(count)), count), weight.data, len(count))
-    mean /= np.maximum(count, 1)
-    matrix.data[:] = weight.data / np.repeat(mean, count)
+    of_row = np.repeat(mean / np.maximum(count, 1), count)
+    matrix.data[:] = weight.data / of_row
     return matrix

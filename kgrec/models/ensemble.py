@@ -196,9 +196,9 @@ class Ensemble(Model):
 
     def __getattr__(self, name: str) -> Any:
         # Searching by text needs item vectors: those of the first member that has some.
-        if name in ("vectors_of_texts", "item_vectors", "progress"):
+        if name in ("content_map", "vectors_of_texts", "item_vectors"):
             for member in self.members:
-                if getattr(member, name, None) is not None:
+                if getattr(member, "content_map", None) is not None:
                     return getattr(member, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 

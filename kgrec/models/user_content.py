@@ -25,8 +25,9 @@ def user_features(table: AttributeTable) -> sparse.csr_matrix:
     num = len(table.ids)
     blocks = []
     for category in table.categories.values():
-        pairs = np.ones(len(category.row)), (category.row, category.value)
-        block = sparse.csr_matrix(pairs, shape=(num, len(category.values)))
+        ones = np.ones(len(category.row))
+        shape = (num, max(len(category.values), 1))
+        block = sparse.csr_matrix((ones, (category.row, category.value)), shape=shape)
         length = np.sqrt(np.asarray(block.multiply(block).sum(1)).ravel())
         blocks.append(sparse.diags(1.0 / np.maximum(length, 1.0)) @ block)
     for values in table.numbers.values():
@@ -35,6 +36,6 @@ def user_features(table: AttributeTable) -> sparse.csr_matrix:
             bumps = number_bumps(np.where(known, values, values[known].mean()))
             blocks.append(sparse.csr_matrix(bumps * known[:, None]))
     if not blocks:
-        return sparse.csr_matrix((num, 0), dtype=np.float32)
+        return sparse.csr_matrix(np.zeros((num, 0), dtype=np.float32))
     joined = sparse.hstack(blocks, format="csr", dtype=np.float32) * np.float32(len(blocks) ** -0.5)
     return sparse.csr_matrix(joined, dtype=np.float32)

@@ -86,7 +86,7 @@ class Trainer:
     ) -> None:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.sampler = Sampler(task.train, self.generator)
+        self.sampler = Sampler(task.train, self.generator, config.rating_power)
         self.objective = Objective(
             model, task.graph, task.features, task.trained, self.sampler, config
         )

@@ -13,7 +13,13 @@ from torch.nn import functional as F
 
 
 def full_softmax(
-    scores: Tensor, row: Tensor, column: Tensor, *, temperature: float, allowed: Tensor
+    scores: Tensor,
+    row: Tensor,
+    column: Tensor,
+    *,
+    temperature: float,
+    allowed: Tensor,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of each positive among all items that training knows.
 
@@ -24,10 +30,12 @@ def full_softmax(
         temperature: What scores are divided by.
         allowed: Which items stand in the denominator, bool of shape (num_items,). Items without
             training interactions must not: they would be taught to be nobody's choice.
+        weight: How much each positive counts in the mean, float32 of shape (p,); None: all alike.
     """
     logits = (scores / temperature).masked_fill(~allowed, -math.inf)
     normaliser = torch.logsumexp(logits, dim=1)
-    return (normaliser[row] - logits[row, column]).mean()
+    surprise = normaliser[row] - logits[row, column]
+    return surprise.mean() if weight is None else (weight * surprise).sum() / weight.sum()
 
 
 def sampled_softmax(

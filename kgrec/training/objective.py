@@ -79,7 +79,12 @@ class Objective:
         if config.loss == "softmax":
             scores = head.scores(user, encoded)
             return losses.full_softmax(
-                scores, row, batch.item, temperature=config.temperature, allowed=self.allowed
+                scores,
+                row,
+                batch.item,
+                temperature=config.temperature,
+                allowed=self.allowed,
+                weight=batch.weight,
             )
         of_pair = user if len(user) == len(row) and _is_range(row) else user[row]
         if negative is None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kgrec.data.interactions import Interactions
+from kgrec.models.confidence import confidence
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Batch:
         users: Rows of the users, int64 of shape (b,).
         row: For each interaction the row within `users`, int64 of shape (p,).
         item: For each interaction the row of the item, int64 of shape (p,).
+        weight: How much each counts, float32 of shape (p,); None: all alike.
     """
 
     users: Tensor
     row: Tensor
     item: Tensor
+    weight: Tensor | None = None
 
 
 class Sampler:
@@ -33,14 +36,18 @@ class Sampler:
     Args:
         log: The training interactions.
         generator: Source of all draws.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
 
     Attributes:
         known: Rows of the items that have interactions, int64, ascending.
         num_users: Number of users of each item, int64 of shape (num_items,).
     """
 
-    def __init__(self, log: Interactions, generator: torch.Generator) -> None:
-        matrix = log.matrix()
+    def __init__(
+        self, log: Interactions, generator: torch.Generator, rating_power: float = 0.0
+    ) -> None:
+        matrix = confidence(log, rating_power)
+        self._weight = torch.from_numpy(matrix.data) if rating_power else None
         self.generator = generator
         self.num_items = log.num_items
         self._start = torch.from_numpy(matrix.indptr.astype(np.int64))
@@ -61,13 +68,15 @@ class Sampler:
             row = torch.repeat_interleave(count)
             first = torch.cumsum(count, 0) - count
             place = torch.arange(len(row)) - first[row] + self._start[users][row]
-            yield Batch(users, row, self._item[place])
+            weight = None if self._weight is None else self._weight[place]
+            yield Batch(users, row, self._item[place], weight)
 
     def pair_batches(self, batch_pairs: int) -> Iterator[Batch]:
         """Yield all interactions once, in random order, each as a row of its own user."""
         order = torch.randperm(len(self._item), generator=self.generator)
         for pairs in torch.split(order, batch_pairs):
-            yield Batch(self._owner[pairs], torch.arange(len(pairs)), self._item[pairs])
+            weight = None if self._weight is None else self._weight[pairs]
+            yield Batch(self._owner[pairs], torch.arange(len(pairs)), self._item[pairs], weight)
 
     def shared(self, num: int) -> Tensor:
         """Return `num` items, each known item with the same chance, int64 of shape (num,)."""

@@ -17,6 +17,12 @@ class TrainingConfig(ModelConfig):
     loss: Literal["softmax", "sampled_softmax", "bpr", "bsl"] = "softmax"
     temperature: float = Field(default=0.25, gt=0, description="Of the softmax losses and BSL.")
     positive_temperature: float = Field(default=1.0, gt=0, description="BSL: of the positives.")
+    rating_power: float = Field(
+        default=0.0,
+        ge=0,
+        description="Of the full softmax: how much a rating or count weighs a positive, as "
+        "rating ** power by the mean of the same user's; 0: all alike.",
+    )
     negatives: NegativeMode = Field(
         default="uniform",
         description="How the negatives of all losses but `softmax` are drawn: `uniform`, "
@@ -78,10 +84,15 @@ class TrainingConfig(ModelConfig):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
-    def _negatives_fit(self) -> TrainingConfig:
+    def _parts_fit(self) -> TrainingConfig:
         if self.loss == "sampled_softmax" and self.negatives == "graph":
             raise ValueError(
                 "negatives 'graph' belong to one positive each; loss 'sampled_softmax' shares "
                 "them: use loss 'bpr' or 'bsl', or other negatives"
+            )
+        if self.rating_power and self.loss != "softmax":
+            raise ValueError(
+                f"rating_power weighs the positives of loss 'softmax' only, and the loss is "
+                f"{self.loss!r}"
             )
         return self

@@ -9,8 +9,8 @@ from scipy import sparse
 from kgrec.models.content import (
     ContentRegression,
     ItemContent,
-    number_bumps,
     item_attributes,
+    number_bumps,
 )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import FindsBlocks, HistoryContract, ModelContract, log_of, planted
+from contract import FindsBlocks, ModelContract, log_of, planted
 from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
@@ -96,15 +96,17 @@ class TestUserEASEWithFeatures(TestUserEASE):
         np.testing.assert_allclose(plain, data.train.matrix().mean(0).A1, rtol=1e-5)
 
 
-class TestContentEASE(FindsBlocks, HistoryContract):
+class TestContentEASE(FindsBlocks, ModelContract):
     def make(self):
         return ContentEASE(ContentEASEConfig(l2=5.0, content_l2=0.5))
 
     def data(self):
         return with_sides()
 
-    def test_the_order_of_users_items_and_rows_does_not_matter(self):
-        pytest.skip("the graph of the planted data is not permuted there")
+    def test_a_history_scores_as_its_user_does(self):
+        model, train = self.fitted(), self.data().train
+        everyone = model.score(np.arange(train.num_users))
+        np.testing.assert_allclose(model.score_histories(train.matrix()), everyone, rtol=1e-5)
 
     def test_recommends_the_item_held_out_of_the_block(self):
         data, (_, held_out) = self.data(), planted()

@@ -44,6 +44,16 @@ def test_full_softmax(temperature):
     assert float(found) == pytest.approx(total / len(row), rel=1e-10)
 
 
+def test_positives_of_the_full_softmax_count_by_their_weight():
+    user, item, row, column = problem()
+    settings = {"temperature": 0.5, "allowed": torch.ones(9, dtype=torch.bool)}
+    weight = torch.tensor([3.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0], dtype=torch.float64)
+    found = full(user, item, row, column, weight=weight, **settings)
+    alone = [full(user, item, row[[i]], column[[i]], **settings) for i in (0, 2, 7)]
+    wanted = (3 * alone[0] + alone[1] + 2 * alone[2]) / 6
+    assert float(found) == pytest.approx(float(wanted), rel=1e-10)
+
+
 def test_full_softmax_teaches_nothing_of_items_that_are_not_allowed():
     user, item, row, column = problem()
     item.requires_grad_()

@@ -1,5 +1,7 @@
 """Batches and negatives: everyone once, and never a positive taken for a negative."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -30,6 +32,18 @@ def test_an_epoch_has_every_user_once_with_all_positives(chosen, batch_users, se
         seen += zip(batch.users[batch.row].tolist(), batch.item.tolist(), strict=True)
     assert sorted(seen) == sorted(set(chosen))
     assert sorted(users) == sorted({user for user, _ in chosen})
+
+
+def test_a_batch_has_the_weight_of_each_rating():
+    log = log_of([(0, 3), (0, 1), (2, 5)], NUM_USERS, NUM_ITEMS)
+    log = replace(log, rating=np.array([4.0, 1.0, 9.0], dtype=np.float32))
+    found = Sampler(log, torch.Generator().manual_seed(0), rating_power=0.5)
+    wanted = {(0, 3): 4 / 3, (0, 1): 2 / 3, (2, 5): 1.0}
+    for batch in (*found.batches(2), *found.pair_batches(2)):
+        users = batch.users[batch.row].tolist()
+        keys = list(zip(users, batch.item.tolist(), strict=True))
+        np.testing.assert_allclose(batch.weight, [wanted[key] for key in keys], rtol=1e-6)
+    assert next(sampler(log).batches(9)).weight is None
 
 
 @settings(max_examples=60, deadline=None)
