@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyoxigraph
 
+from kgrec.errors import DataError, printable
 from kgrec.kg.formats import Format
 from kgrec.kg.line_errors import Mistake, check_line_length, mistakes
 from kgrec.kg.native.scan import NO_GRAPH, Found, Scanner
@@ -119,8 +120,14 @@ class LineReader:
 
     def _trusted(self, number: int, text: bytes) -> _Piece:
         found = self._scan(number, [text], trusted=True)
-        # The parser's limit of a line is ours of a term, so that all of what it wrote is taken.
-        assert not found.unsure.shape[1]
+        if found.unsure.shape[1]:
+            # The parser's limit of a line is ours of a term, so that all else is taken.
+            begin, end, _ = found.unsure[:, 0]
+            shown = text[begin:end].decode(errors="replace")
+            raise DataError(
+                f"{found.unsure.shape[1]} statements or more have a triple term (RDF 1.2) as their "
+                f"object, for which a graph has no place; the first is {printable(shown)}."
+            )
         return _Piece(number, [found], found.num_lines, [])
 
     def _take_apart(self, number: int, parts: Sequence[bytes]) -> _Piece:

@@ -13,7 +13,7 @@ import pyoxigraph
 
 from kgrec.errors import DataError, printable
 from kgrec.kg import jsonld
-from kgrec.kg.formats import Format
+from kgrec.kg.formats import FORMATS, Format
 from kgrec.kg.layout import Layout, lay_out, lay_out_if_canonical
 from kgrec.kg.line_errors import Mistake, valid_lines, whole_lines
 from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
@@ -161,7 +161,20 @@ class Parsing:
         """Read any syntax by way of canonical N-Triples."""
         base = None if self.format.name in ("nt", "nq") else base_iri or self.config.base_iri
         parser = pyoxigraph.parse(content, format=self.format.parser, base_iri=base)
+        is_large = not isinstance(content, bytes) or len(content) >= _LARGE
+        if is_large and self.config.graphs is None and native_is_there():
+            return [self._large(parser)]
         return self.batches(parser)
+
+    def _large(self, quads: Iterator[pyoxigraph.Quad]) -> Statements:
+        """Return quads by way of compiled loops, which work while the parser does."""
+        from kgrec.kg.lines import LineReader
+
+        lines = FORMATS["nq" if self.format.has_graphs else "nt"]
+        texts = iter(
+            lambda: pyoxigraph.serialize(itertools.islice(quads, _BATCH), format=lines.parser), b""
+        )
+        return LineReader(lines, self.nodes, threads=1).read_parsed(filter(None, texts))
 
     def batches(self, quads: Iterable[pyoxigraph.Quad]) -> list[Statements]:
         """Return quads in batches, without those of graphs that are not asked for."""

@@ -1,5 +1,7 @@
 """The compiled reader against the parser: the same lines taken, the same terms found."""
 
+import io
+
 import numpy as np
 import pyoxigraph as ox
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kgrec.errors import DataError
+from kgrec.kg import parsing
 from kgrec.kg.formats import FORMATS
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.lines import LineReader, uncut_lines, with_graphs
@@ -270,3 +273,19 @@ def test_a_table_numbers_strings_in_the_order_in_which_they_come():
         numbers = table.add(text, begins)
         assert numbers.tolist() == [expected.setdefault(s, len(expected)) for s in strings]
     assert len(table) == len(expected)
+
+
+@pytest.mark.parametrize("format", ["ttl", "trig"])
+def test_large_texts_of_other_syntaxes_are_read_alike(format, monkeypatch):
+    text = VALID.decode() + "_:x <a:p> [ <a:q> _:y ], ( 1 2.0 true ) .\n"
+    if format == "trig":
+        text += "<a:g> { <a:a> <a:p> <a:b>, 'x'@en-latn . } _:g { <a:a> <a:p> _:x }\n"
+    small = KnowledgeGraph.read(io.BytesIO(text.encode()), format=format)
+    monkeypatch.setattr(parsing, "_LARGE", 1)
+    large = KnowledgeGraph.read(io.BytesIO(text.encode()), format=format)
+    assert large.num_triples == small.num_triples
+    assert large.entities.ids == small.entities.ids
+    assert large.equals(small)
+    term = b"<a:a> <a:p> <<( <a:b> <a:c> <a:d> )>> ."
+    with pytest.raises(DataError, match=r"triple term \(RDF 1.2\)"):
+        KnowledgeGraph.read(io.BytesIO(text.encode() + term), format=format)
