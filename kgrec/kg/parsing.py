@@ -219,8 +219,9 @@ class Parsing:
         begun = b""
         for piece in pieces:
             # What stands at the seam of two pieces is looked at with both.
-            check_triple_terms(begun + piece)
-            begun = (begun + piece)[-_PIECE:]
+            if b"<<(" in piece or b"<<(" in begun[-2:] + piece[:2]:
+                check_triple_terms(begun + piece)
+            begun = (begun + piece)[-_PIECE:] if len(piece) < _PIECE else piece
             yield piece
 
     def _check_literals(self, batch: Statements) -> None:
