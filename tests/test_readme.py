@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import sys
@@ -19,8 +20,11 @@ from sparql_wikidata import put_in_place, wikidata
 from typer.main import get_command
 
 import kg_data
+import kgrec
 from kgrec import cli
 from kgrec.config import DataConfig, TableConfig, load_config
+from kgrec.kg.mapping import TableMapping
+from kgrec.presets.table import PRESETS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,15 +36,8 @@ EXAMPLE_USER, EXAMPLE_ITEM = "u0016", "F0290"
 @pytest.fixture
 def shop(tmp_path, monkeypatch) -> Path:
     """A folder with the five files that the README has its reader write, entered."""
-    # Each file is named in the paragraph just before its block.
-    files = re.findall(
-        r"`(\w+\.(?:ttl|csv|yaml))`(?:.|\n(?!\n))*:\n\n```\w+\n((?:.*\n)*?)```\n",
-        README.partition("## Bring your own data")[2],
-    )
-    for name, text in files:
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    found = sorted(path.name for path in tmp_path.iterdir())
-    assert found == ["books.ttl", "books.yaml", "items.csv", "links.csv", "ratings.csv"]
+    found = write_files(section("### Turtle and CSV"), tmp_path)
+    assert sorted(found) == ["books.ttl", "books.yaml", "items.csv", "links.csv", "ratings.csv"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
@@ -78,8 +75,44 @@ def films(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def section(heading: str) -> str:
+    """Return the text from a heading to the next one of its level or above."""
+    _, there, after = README.partition(f"\n{heading}\n")
+    assert there, heading
+    level = len(heading.split()[0])
+    return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def write_files(text: str, folder: Path) -> list[str]:
+    """Write the files that a text shows: each is named in the paragraph just before its block."""
+    files = re.findall(
+        r"`(\w+\.(?:ttl|csv|yaml))`(?:.|\n(?!\n))*:\n\n```\w+\n((?:.*\n)*?)```\n", text
+    )
+    for name, content in files:
+        (folder / name).write_text(content, encoding="utf-8")
+    return [name for name, _ in files]
+
+
+def follow(text: str, capsys) -> str:
+    """Write the files of a text, run its commands and its Python in order; return what they say."""
+    write_files(text, Path())
+    said, names = "", {"__name__": "readme"}
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if language == "python":
+            exec(compile(block, str(ROOT / "README.md"), "exec"), names)
+            said += capsys.readouterr().out
+        elif language == "bash":
+            said += "".join(run(line, capsys) for line in block.splitlines())
+    return said
+
+
 def run(line: str, capsys) -> str:
     """Run a command as the shell would, and return what it prints on stdout."""
+    line, _, target = line.partition(" > ")
+    if target:
+        printed = run(line, capsys)
+        Path(target).write_text(printed, encoding="utf-8")
+        return printed
     program, *arguments = shlex.split(line, comments=True)
     assert program == "kgrec"
     with pytest.MonkeyPatch.context() as patch:
@@ -96,8 +129,7 @@ def execute(block: str) -> None:
 
 
 def table_commands() -> list[str]:
-    section = README.partition("## Commands")[2].partition("\n## ")[0]
-    return re.findall(r"^\| .* \| `(kgrec .*)` \|$", section, re.MULTILINE)
+    return re.findall(r"^\| .* \| `(kgrec .*)` \|$", section("## Commands"), re.MULTILINE)
 
 
 def test_the_example_in_python_explains_the_film_that_it_names(films, capsys):
@@ -111,7 +143,9 @@ def test_the_example_in_python_explains_the_film_that_it_names(films, capsys):
 
 
 def test_own_data_by_command_and_from_python(shop, elsewhere, capsys):
-    block = next(text for language, text in BLOCKS if language == "bash" and "inspect" in text)
+    block = next(
+        text for language, text in BLOCKS if language == "bash" and "kgrec inspect" in text
+    )
     printed = {}
     for line in block.splitlines():
         printed[line.split()[1]] = run(line, capsys)
@@ -124,21 +158,64 @@ def test_own_data_by_command_and_from_python(shop, elsewhere, capsys):
     assert "Ursula K. Le Guin" in reason
     assert (shop / "why.png").read_bytes().startswith(b"\x89PNG")
 
-    for block in PYTHON[1:]:
-        execute(block)
+    for heading in ("### The same from pandas and rdflib", "## What a run folder holds"):
+        for block in re.findall(r"^```python\n(.*?)^```$", section(heading), re.M | re.S):
+            execute(block)
     out = capsys.readouterr().out
     assert "9 of 9 items linked" in out
     assert "pie is recommended because you liked soup, which" in out
     assert "leek" in out
     listed = {entry.name for entry in (shop / "runs" / "books").iterdir()}
-    section = README.partition("## What a run folder holds")[2].partition("\n## ")[0]
-    named = {name.rstrip("/") for name in re.findall(r"`([\w.]+/?)`", section)}
+    table = section("## What a run folder holds")
+    named = {name.rstrip("/") for name in re.findall(r"`([\w.]+/?)`", table)}
     assert listed <= named, "a file of the run folder is not in the README"
 
     for line in table_commands():
         if not line.startswith("kgrec demo"):
             run(line, capsys)
     assert {"books.run"} <= {entry.name for entry in shop.iterdir()}
+
+
+def test_a_table_of_products_only(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    said = follow(section("### A table of products only"), capsys)
+    assert TableMapping.read("products.yaml").id == "sku"
+    assert "Clay mug is recommended because you liked Clay teapot, which shares the tags" in said
+    assert kgrec.KnowledgeGraph.read("products.nt.gz").num_triples == 18  # 6 makers, 12 tags
+
+
+def test_wikidata_and_files_of_recbole(elsewhere, capsys):
+    said = follow(section("### Wikidata, from IMDb ids"), capsys)
+    assert "2 of 2" in said
+    links = pd.read_csv("links.csv", dtype=str)
+    assert links["item_id"].tolist() == ["6", "8228"]
+    kg = kgrec.KnowledgeGraph.read("films.nt.gz")
+    assert kg.labels(kg.entities.rows(links["iri"].tolist())) == ["Heat", "Ronin"]
+
+    said = follow(section("### Files of RecBole, KGAT or KGCN"), capsys)
+    assert "'ndcg@10': " in said
+    assert (elsewhere / "runs" / "ml-tiny" / "metrics.json").exists()
+
+
+def test_graphs(shop, films, capsys):
+    said = follow(section("## Graphs"), capsys)
+    assert "1 {'urn:monday': 1, 'urn:tuesday': 1}" in said
+    assert len((shop / "rejects.jsonl").read_text().splitlines()) == 1
+    found = pd.read_csv("film_links.csv").set_index("item_id")["iri"]
+    given = pd.read_csv("kg_data/films/links.csv").set_index("item_id")["iri"]
+    assert found.sort_index().equals(given.sort_index())
+    assert (shop / "books.png").read_bytes().startswith(b"\x89PNG")
+    kg = kgrec.KnowledgeGraph.read("books.ttl")
+    assert kgrec.KnowledgeGraph.read("books.nt.gz").num_triples == kg.num_triples == 18
+    assert (shop / "runs" / "kgat" / "weights.safetensors").exists()
+    assert set(PRESETS) <= set(re.findall(r"`(\w+)`", section("### Published models")))
+
+
+def test_linking_figures_are_those_measured():
+    results = (ROOT / "experiments" / "results" / "link_titles.json").read_text(encoding="utf-8")
+    measured = json.loads(results)["movielens_dbpedia"]
+    assert measured["precision"] == 1.0
+    assert f"{measured['recall']:.2%}".replace("%", " %") in section("### Linking")
 
 
 def test_the_config_shows_defaults_where_it_says_so(shop):
