@@ -15,7 +15,7 @@ import pandas as pd
 import pyoxigraph
 import pytest
 from published import recbole
-from sparql_server import serve
+from sparql_server import Server, serve
 from sparql_wikidata import put_in_place, wikidata
 from typer.main import get_command
 
@@ -44,14 +44,14 @@ def shop(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def elsewhere(shop, monkeypatch) -> Iterator[Path]:
+def server(shop, monkeypatch) -> Iterator[Server]:
     """What the README's commands get from outside: a RecBole folder, IMDb ids, and Wikidata."""
     (shop / "ml-tiny").mkdir()
     recbole(shop / "ml-tiny")
     (shop / "movies.csv").write_text("movieId,imdbId\n6,0113277\n8228,0122690\n")
     with serve(wikidata()) as server:
         put_in_place(monkeypatch, server.address)
-        yield shop
+        yield server
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def follow(text: str, capsys) -> str:
     return said
 
 
-def run(line: str, capsys) -> str:
+def run(line: str, capsys, code: int = 0) -> str:
     """Run a command as the shell would, and return what it prints on stdout."""
     line, _, target = line.partition(" > ")
     if target:
@@ -120,7 +120,7 @@ def run(line: str, capsys) -> str:
         with pytest.raises(SystemExit) as ended:
             cli.main()
     printed = capsys.readouterr()
-    assert ended.value.code in (0, None), f"{line}: {printed.err}"
+    assert (ended.value.code or 0) == code, f"{line}: {printed.err}"
     return printed.out
 
 
@@ -142,7 +142,7 @@ def test_the_example_in_python_explains_the_film_that_it_names(films, capsys):
     assert "'ndcg@10': " in out
 
 
-def test_own_data_by_command_and_from_python(shop, elsewhere, capsys):
+def test_own_data_by_command_and_from_python(shop, server, capsys):
     block = next(
         text for language, text in BLOCKS if language == "bash" and "kgrec inspect" in text
     )
@@ -184,9 +184,12 @@ def test_a_table_of_products_only(tmp_path, monkeypatch, capsys):
     assert kgrec.KnowledgeGraph.read("products.nt.gz").num_triples == 18  # 6 makers, 12 tags
 
 
-def test_wikidata_and_files_of_recbole(elsewhere, capsys):
+def test_wikidata_and_files_of_recbole(shop, server, capsys):
     said = follow(section("### Wikidata, from IMDb ids"), capsys)
     assert "2 of 2" in said
+    asked = len(server.headers)
+    follow(section("### Wikidata, from IMDb ids"), capsys)
+    assert len(server.headers) == asked  # all answers were in the cache
     links = pd.read_csv("links.csv", dtype=str)
     assert links["item_id"].tolist() == ["6", "8228"]
     kg = kgrec.KnowledgeGraph.read("films.nt.gz")
@@ -194,7 +197,7 @@ def test_wikidata_and_files_of_recbole(elsewhere, capsys):
 
     said = follow(section("### Files of RecBole, KGAT or KGCN"), capsys)
     assert "'ndcg@10': " in said
-    assert (elsewhere / "runs" / "ml-tiny" / "metrics.json").exists()
+    assert (shop / "runs" / "ml-tiny" / "metrics.json").exists()
 
 
 def test_graphs(shop, films, capsys):
@@ -205,6 +208,9 @@ def test_graphs(shop, films, capsys):
     given = pd.read_csv("kg_data/films/links.csv").set_index("item_id")["iri"]
     assert found.sort_index().equals(given.sort_index())
     assert (shop / "books.png").read_bytes().startswith(b"\x89PNG")
+    shapes = (shop / "shapes.ttl").read_text(encoding="utf-8")
+    (shop / "strict.ttl").write_text(shapes.replace("minCount 1", "minCount 2"), encoding="utf-8")
+    run("kgrec inspect books.ttl --shapes strict.ttl", capsys, code=1)
     kg = kgrec.KnowledgeGraph.read("books.ttl")
     assert kgrec.KnowledgeGraph.read("books.nt.gz").num_triples == kg.num_triples == 18
     assert (shop / "runs" / "kgat" / "weights.safetensors").exists()
@@ -225,6 +231,7 @@ def test_the_config_shows_defaults_where_it_says_so(shop):
     assert data.items is not None
     assert (data.items.id, data.items.title) == ("item_id", "title")  # what None stands for
     assert TableConfig.model_fields["separator"].default == "|"
+    assert set(re.findall(r"`data\.(\w+)", README)) <= set(DataConfig.model_fields)
 
 
 def test_every_command_is_there_and_has_an_example():
