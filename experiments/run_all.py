@@ -22,7 +22,14 @@ def main() -> None:
     options = parser.parse_args()
     commands = [[name, "--data", options.data] for name in WITH_DATA]
     failed = []
-    for command in [*commands, ["bench_demo.py"], ["tables.py"], ["bench_tests.py"], ["tables.py"]]:
+    for command in [
+        *commands,
+        ["bench_growth.py"],
+        ["bench_demo.py"],
+        ["tables.py"],
+        ["bench_tests.py"],
+        ["tables.py"],
+    ]:
         print("==", *command, flush=True)
         if subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]]).returncode:
             failed.append(command[0])

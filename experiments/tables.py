@@ -70,6 +70,10 @@ def metric(name: str) -> Callable[[Any], float]:
     return lambda result: float(result["metrics"][name])
 
 
+def growth(name: str) -> Callable[[Any], float]:
+    return lambda result: float(result["ratios_at_one_million"][name])
+
+
 def encoding(key: str) -> Callable[[Any], float]:
     """Return what takes a figure of the default precision out of the encoder's results."""
 
@@ -123,7 +127,55 @@ BARS = (
         "{:.2f}",
     ),
     Bar(
-        "encoding its film abstracts, as a multiple of the speed of `SentenceTransformer.encode`",
+        "1 million N-Triples: seconds of iterating `pyoxigraph.parse` by seconds of reading",
+        "bench_growth",
+        growth("iterate_to_read"),
+        3.0,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "the same triples compressed by gzip: the same iteration by reading",
+        "bench_growth",
+        growth("iterate_to_read_gz"),
+        2.0,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "the same: `rdflib.Graph.parse` by reading",
+        "bench_growth",
+        growth("rdflib_to_read"),
+        40.0,
+        True,
+        "{:.0f}",
+    ),
+    Bar(
+        "the same as Turtle: reading by iterating `pyoxigraph.parse`",
+        "bench_growth",
+        growth("read_ttl_to_iterate_ttl"),
+        1.6,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "GiB of memory at the most, reading 10 million triples",
+        "bench_growth",
+        lambda result: float(result["sizes"]["10000000"]["read"]["peak_bytes"]) / 2**30,
+        3.0,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "seconds of loading a saved graph of 10 million triples",
+        "bench_growth",
+        lambda result: float(result["sizes"]["10000000"]["load"]["seconds"]),
+        1.0,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "encoding the film abstracts, as a multiple of the speed of `SentenceTransformer.encode`",
         "bench_encode",
         encoding("speedup_median"),
         2.0,
