@@ -250,7 +250,7 @@ def test_an_unknown_part(fails, run_folder):
     ["config.yaml", "weights.safetensors", "features.safetensors", "numbers.json",
      "data/interactions.parquet",
      "data/items.parquet", "data/item_table.parquet", "data/links.parquet",
-     "data/graph/triples.parquet", "data/graph/manifest.json"],
+     "data/graph/triples.arrow", "data/graph/manifest.json"],
 )  # fmt: skip
 @pytest.mark.parametrize("how", ["deleted", "cut off"])
 def test_a_damaged_run_folder(fails, run_folder, tmp_path, name, how):
