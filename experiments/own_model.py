@@ -122,7 +122,8 @@ def experiment(name: str, data: Path, seeds: int) -> dict[str, Any]:
     runs = [trained(name, data, seed, dataset) for seed in range(seeds)]
     ours = average(runs, metric)
     result: dict[str, Any] = {
-        "config": config.model_dump(mode="json"),
+        # Where the data lies is nobody's business but this machine's.
+        "config": config.model_dump(mode="json", exclude={"data": {"root"}}),
         "metric": metric,
         "test": {key: float(np.mean([r["test"].metrics[key] for r in runs])) for key in METRICS},
         "valid": {key: float(np.mean([r["valid"].metrics[key] for r in runs])) for key in METRICS},

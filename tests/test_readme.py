@@ -279,3 +279,18 @@ def load_tables() -> ModuleType:
     sys.modules[spec.name] = module  # its dataclass looks itself up there
     spec.loader.exec_module(module)
     return module
+
+
+def test_result_files_name_no_folder_of_the_machine_that_measured():
+    def texts(value):
+        if isinstance(value, dict):
+            value = [*value, *value.values()]
+        if isinstance(value, list):
+            return [text for one in value for text in texts(one)]
+        return [value] if isinstance(value, str) else []
+
+    files = sorted((ROOT / "experiments" / "results").glob("*.json"))
+    assert files
+    for path in files:
+        found = [text for text in texts(json.loads(path.read_text())) if text.startswith("/")]
+        assert not found, f"{path.name}: {found[:3]}"
