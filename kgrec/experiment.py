@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.config import Config
-from kgrec.data.splits import PARTS
+from kgrec.data.splits import PARTS, Split
 from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, RunError, did_you_mean
 from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
+from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.trec import write_trec
 from kgrec.graph.build import forward_types
+from kgrec.pipeline import Recommender
 from kgrec.report import Reporter, draw_curve
 from kgrec.runs import load_run, make_model, make_recommender, save_run, write_json
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
@@ -55,6 +57,7 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
     candidates = protocol_candidates(split, "valid") if valid is not None else None
     prepared = time.perf_counter()
     recommender.prepare(split.train, valid, candidates=candidates)
+    _check_split(recommender, split)
     reporter.say(f"Graph: {describe(recommender.graph)} ({time.perf_counter() - prepared:.1f} s)")
     fitted = time.perf_counter()
     with reporter.training(config) as callback:
@@ -85,6 +88,11 @@ def train_run(config: Config, out: Path, *, resume: bool = False) -> dict[str, A
         reporter.show({f"{out.name} (validation)": found})
     reporter.say(f"Run folder: {out}")
     return metrics
+
+
+def _check_split(recommender: Recommender, split: Split) -> None:
+    held_out = split.over(recommender.user_vocabulary, recommender.item_vocabulary)
+    check_no_leak(recommender.graph, held_out.train, [held_out.valid, held_out.test])
 
 
 def _link_encoder(config: Config) -> TextEncoder | None:
@@ -144,6 +152,7 @@ def evaluate_run(
             f"The {part} part of this run's split is empty. A random split takes a share of each "
             f"user's interactions and rounds it; a larger data.{part} leaves more."
         )
+    check_no_leak(recommender.graph, recommender.known[0], test)
     candidates = protocol_candidates(split, part)
     if not k:
         k = [cut for cut in (10, 20) if cut <= len(candidates)] or [len(candidates)]

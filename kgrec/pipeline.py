@@ -16,6 +16,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.evaluate import evaluate as evaluate_model
+from kgrec.evaluation.leaks import check_no_leak
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
@@ -280,10 +281,14 @@ class Recommender:
             k: Cut-offs.
             candidates: Rows of `test.items`; None: the whole catalogue.
             exclude: What is not ranked again; None: all that `fit` was given.
+
+        Raises:
+            DataError: The graph gives away what is to be found.
         """
         if candidates is not None:
             candidates = self.item_vocabulary.rows(test.items.take(candidates))
         test = test.over(self.user_vocabulary, self.item_vocabulary)
+        check_no_leak(self.graph, self.known[0], test)
         logs = (
             self.known
             if exclude is None
