@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
     from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
     from kgrec.models.ensemble import Ensemble, EnsembleConfig
+    from kgrec.models.ials import IALS, IALSConfig
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
     from kgrec.models.popular import MostPopular
+    from kgrec.models.slim import SLIM, SLIMConfig
     from kgrec.models.trending import Trending, TrendingConfig
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.pipeline import Recommendation, Recommender, evaluate
@@ -64,6 +66,8 @@ _HOME = {
     "EmbeddingCache": "kgrec.text.cache",
     "Evaluation": "kgrec.evaluation.evaluate",
     "GraphConfig": "kgrec.graph.choices",
+    "IALS": "kgrec.models.ials",
+    "IALSConfig": "kgrec.models.ials",
     "Interactions": "kgrec.data.interactions",
     "ItemKNN": "kgrec.models.item_knn",
     "ItemKNNConfig": "kgrec.models.item_knn",
@@ -75,6 +79,8 @@ _HOME = {
     "ReadConfig": "kgrec.kg.read_config",
     "Recommendation": "kgrec.pipeline",
     "Recommender": "kgrec.pipeline",
+    "SLIM": "kgrec.models.slim",
+    "SLIMConfig": "kgrec.models.slim",
     "SparqlConfig": "kgrec.kg.sparql.config",
     "SparqlGraph": "kgrec.kg.sparql.fetch",
     "Split": "kgrec.data.splits",

@@ -11,8 +11,10 @@ from kgrec.models.base import Model
 from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
 from kgrec.models.ensemble import Ensemble, EnsembleConfig
+from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular, MostPopularConfig
+from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.presets.table import PRESETS
@@ -29,6 +31,18 @@ class ItemKNNChoice(ItemKNNConfig):
     """Item k-nearest-neighbours."""
 
     name: Literal["item_knn"]
+
+
+class SLIMChoice(SLIMConfig):
+    """SLIM."""
+
+    name: Literal["slim"]
+
+
+class IALSChoice(IALSConfig):
+    """iALS. Its own seed is added to the seed of the run."""
+
+    name: Literal["ials"]
 
 
 class EASEChoice(EASEConfig):
@@ -102,6 +116,8 @@ MemberChoice = Annotated[
     | AttributeEASEChoice
     | ContentEASEChoice
     | UserEASEChoice
+    | SLIMChoice
+    | IALSChoice
     | ItemKNNChoice
     | TrendingChoice
     | MostPopularChoice,
@@ -125,6 +141,8 @@ CHOICES: dict[str, type[BaseModel]] = {
     "attribute_ease": AttributeEASEChoice,
     "content_ease": ContentEASEChoice,
     "user_ease": UserEASEChoice,
+    "slim": SLIMChoice,
+    "ials": IALSChoice,
     "item_knn": ItemKNNChoice,
     "trending": TrendingChoice,
     "most_popular": MostPopularChoice,
@@ -137,6 +155,8 @@ _CLOSED: dict[type[BaseModel], tuple[type[Any], type[BaseModel]]] = {
     AttributeEASEChoice: (AttributeEASE, AttributeEASEConfig),
     ContentEASEChoice: (ContentEASE, ContentEASEConfig),
     UserEASEChoice: (UserEASE, UserEASEConfig),
+    SLIMChoice: (SLIM, SLIMConfig),
+    IALSChoice: (IALS, IALSConfig),
     ItemKNNChoice: (ItemKNN, ItemKNNConfig),
     TrendingChoice: (Trending, TrendingConfig),
     MostPopularChoice: (MostPopular, MostPopularConfig),
@@ -169,10 +189,12 @@ def with_seed(choice: ModelChoice, seed: int) -> ModelChoice:
         members = tuple(
             with_seed(member, seed + member.training.seed)
             if isinstance(member, LinkPredictionConfig)
-            else member
+            else with_seed(member, seed)
             for member in choice.members
         )
         return choice.model_copy(update={"members": members, "seed": seed + choice.seed})
+    if isinstance(choice, IALSChoice):
+        return choice.model_copy(update={"seed": seed + choice.seed})
     if not isinstance(choice, LinkPredictionConfig):
         return choice
     training = choice.training.model_copy(update={"seed": seed})

@@ -32,13 +32,23 @@ def test_defaults_and_round_trip():
 
 @pytest.mark.parametrize(
     "name",
-    ["most_popular", "item_knn", "ease", "attribute_ease", "user_ease", "content_ease", "trending"],
-)
+    ["most_popular", "item_knn", "slim", "ease", "attribute_ease", "user_ease", "content_ease",
+     "trending"],
+)  # fmt: skip
 def test_every_model_round_trips(name):
     config = make_config({**MINIMAL, "model": {"name": name}, "text": None, "seed": 4})
     assert config.model.name == name
     assert make_config(yaml.safe_load(dump_config(config))) == config
     assert config.seeded_model() == config.model
+
+
+def test_the_seed_of_the_run_reaches_ials():
+    config = make_config({**MINIMAL, "model": {"name": "ials", "seed": 2}, "seed": 4})
+    assert make_config(yaml.safe_load(dump_config(config))) == config
+    assert config.seeded_model().seed == 6
+    members = [{"name": "ials", "seed": 1}, {"name": "ease"}]
+    config = make_config({**MINIMAL, "model": {"name": "ensemble", "members": members}, "seed": 4})
+    assert config.seeded_model().members[0].seed == 5
 
 
 def test_an_ensemble_round_trips_and_its_members_keep_their_seeds_apart():

@@ -13,8 +13,10 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig
+from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN
 from kgrec.models.popular import MostPopular
+from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.pipeline import Recommendation, Recommender
 from kgrec.text.cache import EmbeddingCache
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
@@ -169,6 +171,8 @@ def test_evaluation(fitted, dataset):
 MODELS = {
     "most_popular": MostPopular,
     "item_knn": ItemKNN,
+    "slim": lambda: SLIM(SLIMConfig(l1=0.1, l2=2.0)),
+    "ials": lambda: IALS(IALSConfig(dim=8, l2=1.0)),
     "ease": EASE,
     "attribute_ease": lambda: AttributeEASE(AttributeEASEConfig(l2=2.0)),
 }

@@ -114,6 +114,8 @@ def check_alike(before, after):
     [
         {"name": "most_popular"},
         {"name": "item_knn"},
+        {"name": "slim", "l2": 3.0, "l1": 0.5},
+        {"name": "ials", "dim": 6, "l2": 1.0},
         {"name": "ease", "l2": 3.0},
         {"name": "attribute_ease", "l2": 3.0},
         {"name": "ensemble", "members": [

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import DataError
+from kgrec.errors import DataError, RunError
 from kgrec.models.base import (
     FloatArray,
     IntArray,
     Model,
+    State,
     check_histories,
     check_rows,
+    check_state,
     not_fitted,
 )
 
@@ -70,6 +74,42 @@ def training_matrix(train: Interactions) -> csr_matrix:
     if len(train) == 0:
         raise DataError("train has no interactions; there is nothing to learn from.")
     return train.matrix()
+
+
+def sparse_state(weights: csr_matrix) -> State:
+    """Return sparse weights as arrays: `data` float32, `indices` and `indptr` int64."""
+    return {
+        "data": weights.data,
+        "indices": weights.indices.astype(np.int64),
+        "indptr": weights.indptr.astype(np.int64),
+    }
+
+
+def sparse_weights(state: Mapping[str, npt.NDArray[Any]], num_items: int, name: str) -> csr_matrix:
+    """Return the weights that `sparse_state` made arrays of, float32 of (num_items, num_items).
+
+    Args:
+        state: The arrays.
+        num_items: How many items there are.
+        name: The model's name, for messages.
+
+    Raises:
+        RunError: An array is missing or does not fit, or an index leads outside.
+    """
+    expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+        "data": (np.float32, (None,)),
+        "indices": (np.int64, (None,)),
+        "indptr": (np.int64, (num_items + 1,)),
+    }
+    arrays = check_state(state, expected)
+    try:
+        weights = csr_matrix(
+            (arrays["data"], arrays["indices"], arrays["indptr"]), shape=(num_items, num_items)
+        )
+        weights.check_format(full_check=True)
+    except ValueError as error:
+        raise RunError(f"The state of {name} is no sparse matrix: {error}.") from error
+    return weights
 
 
 def _dense(block: Any) -> FloatArray:

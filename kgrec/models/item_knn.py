@@ -10,9 +10,13 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from kgrec.errors import RunError
-from kgrec.models.base import Callback, ModelConfig, State, TrainingData, check_rows, check_state
-from kgrec.models.item_item import ItemItemModel, training_matrix
+from kgrec.models.base import Callback, ModelConfig, State, TrainingData, check_rows
+from kgrec.models.item_item import (
+    ItemItemModel,
+    sparse_state,
+    sparse_weights,
+    training_matrix,
+)
 
 _CHUNK_ITEMS = 512
 
@@ -73,30 +77,12 @@ class ItemKNN(ItemItemModel):
 
     def state(self) -> State:
         """Return the weights in CSR: `data` float32, `indices` and `indptr` int64."""
-        _, weights = self._fitted()
-        return {
-            "data": weights.data,
-            "indices": weights.indices.astype(np.int64),
-            "indptr": weights.indptr.astype(np.int64),
-        }
+        return sparse_state(self._fitted()[1])
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Take over what `state` returned; see `Model.load_state`."""
-        num = data.train.num_items
-        expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
-            "data": (np.float32, (None,)),
-            "indices": (np.int64, (None,)),
-            "indptr": (np.int64, (num + 1,)),
-        }
-        arrays = check_state(state, expected)
-        try:
-            weights = csr_matrix(
-                (arrays["data"], arrays["indices"], arrays["indptr"]), shape=(num, num)
-            )
-            weights.check_format(full_check=True)
-        except ValueError as error:
-            raise RunError(f"The state of {self.name} is no sparse matrix: {error}.") from error
-        self._train, self._weights = data.train.matrix(), weights
+        self._weights = sparse_weights(state, data.train.num_items, self.name)
+        self._train = data.train.matrix()
         return self
 
 

@@ -1,0 +1,189 @@
+"""iALS: matrix factorisation of what users did, with confidences, by alternating least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy.sparse import csr_matrix
+
+from kgrec.errors import ConfigError, DataError
+from kgrec.models.base import (
+    Callback,
+    FloatArray,
+    IntArray,
+    Model,
+    ModelConfig,
+    State,
+    TrainingData,
+    check_histories,
+    check_rows,
+    check_state,
+    not_fitted,
+)
+from kgrec.models.confidence import confidence
+from kgrec.models.item_item import training_matrix
+
+
+class IALSConfig(ModelConfig):
+    """The settings of `IALS`.
+
+    Attributes:
+        dim: Width of the factors (f in the paper).
+        l2: Weight of the ridge penalty (λ).
+        alpha: How much surer an interaction makes than none: its confidence is 1 + alpha · r.
+        iterations: How often users' and items' factors are solved for in turn.
+        rating_power: How r comes of a rating, see `kgrec.models.confidence.confidence`.
+        seed: Seeds the initial factors; added to the seed of the run.
+    """
+
+    dim: int = Field(default=64, ge=1)
+    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
+    alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+    iterations: int = Field(default=20, ge=1)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+
+class IALS(Model):
+    """Implicit alternating least squares (Hu, Koren and Volinsky, ICDM 2008).
+
+    The factors x_u and y_i minimise Σ_ui c_ui (p_ui - x_uᵀy_i)² + l2 (Σ ‖x_u‖² + Σ ‖y_i‖²), with
+    p_ui = 1 and c_ui = 1 + alpha · r_ui where u has i, and p_ui = 0 and c_ui = 1 elsewhere. The
+    library `implicit` fits the items' factors; conjugate gradients solve its steps (Takács,
+    Pilászy and Tikk, RecSys 2011). A user's factors are always solved for exactly from the items'
+    (the paper's equation 4), so that a user who comes new is scored as one of training with the
+    same history. Who has no history gets the share of users who have each item.
+
+    Only `fit` needs `implicit`. A fitted model is scored, saved and loaded without it.
+
+    Args:
+        config: The settings; None: the defaults.
+    """
+
+    name: ClassVar[str] = "ials"
+    config: IALSConfig
+
+    def __init__(self, config: IALSConfig | None = None) -> None:
+        self.config = config or IALSConfig()
+        self._factors: FloatArray | None = None
+        self._train: csr_matrix | None = None
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
+        """Fit the items' factors; see `Model.fit`. Nothing is validated meanwhile.
+
+        Raises:
+            DataError: There are no interactions, or the factors are not finite.
+            ConfigError: `implicit` is not installed.
+        """
+        if find_spec("implicit") is None:
+            raise ConfigError(
+                "The model ials needs the library implicit, which is not installed: "
+                "`pip install 'kgrec[baselines]'`."
+            )
+        from implicit.cpu.als import AlternatingLeastSquares
+        from implicit.recommender_base import ModelFitError
+        from threadpoolctl import threadpool_limits
+
+        config = self.config
+        training_matrix(data.train)
+        train = confidence(data.train, config.rating_power)
+        # Its own threads take whole rows; BLAS's beside them would only get in their way.
+        with threadpool_limits(1, "blas"):
+            model = AlternatingLeastSquares(
+                factors=config.dim,
+                regularization=config.l2,
+                iterations=config.iterations,
+                random_state=np.random.default_rng(config.seed),
+            )
+            try:
+                model.fit(self._confidences(train), show_progress=False)
+            except ModelFitError as error:
+                raise DataError(
+                    f"The factors of ials are not finite with l2={config.l2} and "
+                    f"alpha={config.alpha}; give a larger l2 or a smaller alpha."
+                ) from error
+        self._factors = np.ascontiguousarray(model.item_factors, dtype=np.float32)
+        self._train = train
+        return self
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; see `Model.score`."""
+        train, _ = self._fitted()
+        return self._scores(train[check_rows(users, train.shape[0], "user")])
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users; see `Model.score_histories`."""
+        train, _ = self._fitted()
+        return self._scores(check_histories(histories, train.shape[1]))
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the cosine of the items' factors; see `Model.similar`."""
+        train, factors = self._fitted()
+        items = check_rows(items, train.shape[1], "item")
+        lengths = np.linalg.norm(factors, axis=1, keepdims=True)
+        unit = factors / np.maximum(lengths, 1e-12)
+        return np.asarray(unit[items] @ unit.T)
+
+    def state(self) -> State:
+        """Return `factors` of the items, float32 of shape (num_items, dim)."""
+        return {"factors": self._fitted()[1]}
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; see `Model.load_state`."""
+        shape = (data.train.num_items, self.config.dim)
+        self._factors = check_state(state, {"factors": (np.float32, shape)})["factors"]
+        self._train = confidence(data.train, self.config.rating_power)
+        return self
+
+    def _confidences(self, histories: csr_matrix) -> csr_matrix:
+        """Return c_ui at the entries of `histories`; entries that are not above 0 are none."""
+        made = csr_matrix(histories, dtype=np.float32, copy=True)
+        made.data[made.data <= 0] = 0.0
+        made.eliminate_zeros()
+        made.data = 1.0 + np.float32(self.config.alpha) * made.data
+        return made
+
+    def _scores(self, histories: csr_matrix) -> FloatArray:
+        train, factors = self._fitted()
+        found = self._confidences(histories)
+        scores = np.asarray(folded_in(factors, found, self.config.l2) @ factors.T)
+        empty = np.diff(found.indptr) == 0
+        if empty.any():
+            scores[empty] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+        return scores
+
+    def _fitted(self) -> tuple[csr_matrix, FloatArray]:
+        if self._train is None or self._factors is None:
+            raise not_fitted(self)
+        return self._train, self._factors
+
+
+def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatArray:
+    """Return the factors of users given what they have, by equation 4 of the paper.
+
+    x_u = (YᵀY + Yᵀ(C_u - I)Y + l2 I)⁻¹ YᵀC_u p_u, solved in float64.
+
+    Args:
+        factors: Y, of shape (num_items, dim).
+        confidences: c_ui of shape (b, num_items), with an entry where u has i.
+        l2: The ridge penalty.
+
+    Returns:
+        float32 of shape (b, dim); zeros for a user who has nothing.
+    """
+    wide = factors.astype(np.float64)
+    base = wide.T @ wide
+    base[np.diag_indices_from(base)] += l2
+    made = np.zeros((confidences.shape[0], factors.shape[1]), dtype=np.float32)
+    for user in range(confidences.shape[0]):
+        entries = slice(confidences.indptr[user], confidences.indptr[user + 1])
+        own, sure = wide[confidences.indices[entries]], confidences.data[entries]
+        if len(sure):
+            system = base + own.T @ (own * (sure - 1.0)[:, None])
+            made[user] = np.linalg.solve(system, own.T @ sure)
+    return made
