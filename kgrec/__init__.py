@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kgrec.compare_runs import compare_runs
     from kgrec.config import TextConfig
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions
     from kgrec.data.splits import Split
     from kgrec.data.vocabulary import Vocabulary
     from kgrec.datasets import Dataset, read_dataset
+    from kgrec.evaluation.comparison import Comparison, compare_models
     from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import build_graph
     from kgrec.graph.choices import GraphConfig
@@ -57,6 +59,7 @@ _HOME = {
     "TrendingConfig": "kgrec.models.trending",
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
+    "Comparison": "kgrec.evaluation.comparison",
     "Dataset": "kgrec.datasets",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
@@ -88,6 +91,8 @@ _HOME = {
     "TextConfig": "kgrec.config",
     "TextEncoder": "kgrec.text.encoder",
     "Vocabulary": "kgrec.data.vocabulary",
+    "compare_models": "kgrec.evaluation.comparison",
+    "compare_runs": "kgrec.compare_runs",
     "build_graph": "kgrec.graph.build",
     "fetch_graph": "kgrec.kg.sparql.fetch",
     "evaluate": "kgrec.pipeline",

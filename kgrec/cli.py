@@ -337,6 +337,42 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders; the others are compared with the first.")
+    ],
+    split: Annotated[str, typer.Option(help="`valid` or `test`.")] = "test",
+    k: Annotated[
+        list[int] | None, typer.Option("-k", min=1, help="Cut-off; may be repeated.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric to test, as ndcg@10; may be repeated.")
+    ] = None,
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Take runs that differ in their seeds as one model.")
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the means there, as .png or .svg.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs on the same users: differences, paired tests, effect sizes."""
+    from kgrec.compare_runs import compare_runs
+    from kgrec.report import Reporter, print_json
+    from kgrec.report_comparison import show_comparison
+
+    found = compare_runs(runs, split, k=k, metrics=metric, seeds=seeds, say=Reporter().say)
+    if picture is not None:
+        from kgrec.report_plots import draw_comparison
+
+        draw_comparison(found, picture)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_comparison(found)
+
+
+@app.command()
 def recommend(
     run: Run,
     user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,

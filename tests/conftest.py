@@ -7,6 +7,7 @@ times as long.
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -59,3 +60,31 @@ def run_folder(project, word_encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     train_run(load_config(project), folder)
     return folder
+
+
+@pytest.fixture
+def kgrec(monkeypatch, capsys):
+    """Run the command in this process; return its exit code, stdout and stderr."""
+
+    from kgrec.cli import main
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kgrec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        captured = capsys.readouterr()
+        return done.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def ok(kgrec):
+    """Run the command, which must succeed; return its stdout."""
+
+    def run(*arguments):
+        code, out, err = kgrec(*arguments)
+        assert code == 0, err
+        return out
+
+    return run

@@ -9,34 +9,7 @@ import sys
 import pytest
 from project import EX, HOSTILE, write_project
 
-from kgrec.cli import main
 from kgrec.runs import load_run
-
-
-@pytest.fixture
-def kgrec(monkeypatch, capsys):
-    """Run the command in this process; return its exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kgrec", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        captured = capsys.readouterr()
-        return done.value.code or 0, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def ok(kgrec):
-    """Run the command, which must succeed; return its stdout."""
-
-    def run(*arguments):
-        code, out, err = kgrec(*arguments)
-        assert code == 0, err
-        return out
-
-    return run
 
 
 def test_version_and_help(ok):
@@ -50,6 +23,7 @@ def test_version_and_help(ok):
         "fetch",
         "train",
         "evaluate",
+        "compare",
         "recommend",
         "search",
         "explain",

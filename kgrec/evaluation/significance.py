@@ -100,6 +100,8 @@ def compare(
     reference: Evaluation,
     metric: str,
     config: SignificanceConfig | None = None,
+    *,
+    name: str = "the reference",
 ) -> dict[str, PairedTests]:
     """Compare models with one reference, user by user, with Holm's correction over the models.
 
@@ -108,6 +110,7 @@ def compare(
         reference: What the one reached that they are compared with.
         metric: A per-user metric that all have, such as `"ndcg@10"`.
         config: How it is tested.
+        name: What to call the reference in errors.
 
     Raises:
         ConfigError: There is no such metric, or there are no models.
@@ -116,7 +119,7 @@ def compare(
     if not models:
         raise ConfigError("There is nothing to compare: give one model or more.")
     names = list(models)
-    values = matched([reference, *models.values()], metric, ["the reference", *names])
+    values = matched([reference, *models.values()], metric, [name, *names])
     found = [paired_tests(ours, values[0], config) for ours in values[1:]]
     return dict(zip(names, with_holm(found), strict=True))
 

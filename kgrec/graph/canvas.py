@@ -110,6 +110,19 @@ def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
     )
 
 
+def one_line(content: str, points: float, columns: int) -> str:
+    """Return a text in one line, with control characters escaped and known letters only."""
+    return text(content, points, columns=columns, most_lines=1).lines[0]
+
+
+def plain(*texts: Any) -> None:
+    """Have matplotlib's texts drawn as they are: no letter of them is mathematics."""
+    families = list(fonts()[0])
+    for one in texts:
+        one.set_parse_math(False)
+        one.set_fontfamily(families)
+
+
 def figure(width: float, height: float) -> tuple[Any, Any]:
     """Return a figure and its axes, whose units are inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -38,11 +38,9 @@ def draw_statistics(statistics: GraphStatistics, path: str | os.PathLike[str]) -
     _degrees(axes[0, 1], statistics)
     _properties(axes[1, 0], statistics)
     _hops_or_types(axes[1, 1], statistics)
-    families = list(canvas.fonts()[0])
     for ax in axes.ravel():
         ax.spines[["top", "right"]].set_visible(False)
-        for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts):
-            _plain(text, families)
+        canvas.plain(ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts)
     return canvas.save(figure, path)
 
 
@@ -130,9 +128,7 @@ def _bars(
     else:
         ax.barh(places, values, color=colour, height=0.62)
     ax.set_yticks(places, [_label(label) for label, _ in rows], fontsize=_POINTS)
-    families = list(canvas.fonts()[0])
-    for text in ax.get_yticklabels():
-        _plain(text, families)
+    canvas.plain(*ax.get_yticklabels())
     ax.set_ylim(max(len(rows), 6) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     if log:
@@ -173,13 +169,7 @@ def _title(text: str, number: int) -> str:
 
 def _label(text: str) -> str:
     """Return a label in one line, with control characters escaped and known letters only."""
-    return canvas.text(text, _POINTS, columns=_LETTERS, most_lines=1).lines[0]
-
-
-def _plain(text: Any, families: list[str]) -> None:
-    """Have a text drawn as it is: no letter of it is mathematics."""
-    text.set_parse_math(False)
-    text.set_fontfamily(families)
+    return canvas.one_line(text, _POINTS, _LETTERS)
 
 
 def _plain_numbers(*axes: Any) -> None:

@@ -1,0 +1,163 @@
+"""Several models side by side: means, intervals, and paired tests against the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kgrec.errors import ConfigError, printable
+from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.significance import (
+    PairedTests,
+    SignificanceConfig,
+    bootstrap_interval,
+    compare,
+    mean_of_runs,
+)
+
+_USUAL: Final = ("ndcg", "recall", "mrr")
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """One of the models.
+
+    Attributes:
+        name: What it is called.
+        evaluation: What it reached: the mean of its runs for each user.
+        num_runs: How many runs that is the mean of.
+        intervals: By metric, the ends of the bootstrap interval of its mean over the users.
+        ranges: By metric, the lowest and the highest of the runs' means.
+    """
+
+    name: str
+    evaluation: Evaluation
+    num_runs: int
+    intervals: Mapping[str, tuple[float, float]]
+    ranges: Mapping[str, tuple[float, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings for JSON."""
+        return {
+            "num_runs": self.num_runs,
+            **self.evaluation.to_dict(),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "ranges": {name: list(ends) for name, ends in self.ranges.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models that were measured on the same users.
+
+    Attributes:
+        models: The models; the first is the reference, with which the others are compared.
+        metrics: The metrics that were tested.
+        tests: By metric and name of a model: the model against the reference.
+        config: How it was tested.
+    """
+
+    models: tuple[ComparedModel, ...]
+    metrics: tuple[str, ...]
+    tests: Mapping[str, Mapping[str, PairedTests]]
+    config: SignificanceConfig
+
+    @property
+    def reference(self) -> ComparedModel:
+        """What the others are compared with."""
+        return self.models[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings for JSON."""
+        return {
+            "reference": self.reference.name,
+            "models": {model.name: model.to_dict() for model in self.models},
+            "tests": {
+                metric: {name: found.to_dict() for name, found in tests.items()}
+                for metric, tests in self.tests.items()
+            },
+            "config": self.config.model_dump(),
+        }
+
+
+def compare_models(
+    models: Mapping[str, Evaluation | Sequence[Evaluation]],
+    metrics: Sequence[str] | None = None,
+    config: SignificanceConfig | None = None,
+) -> Comparison:
+    """Compare models with the first of them, user by user.
+
+    Holm's correction is over the models of one metric.
+
+    Args:
+        models: By name, what each model reached: one evaluation, or those of several runs, such
+            as seeds, which are averaged for each user. The first is the reference.
+        metrics: Per-user metrics to test; None: NDCG, recall and MRR at the first cut-off that
+            all have.
+        config: How it is tested.
+
+    Raises:
+        ConfigError: There are fewer than two models, or one lacks a metric.
+        DataError: They were not measured on the same users and protocol.
+    """
+    if len(models) < 2:
+        raise ConfigError(f"A comparison needs two models or more, found {len(models)}.")
+    config = config or SignificanceConfig()
+    runs = {
+        name: [given] if isinstance(given, Evaluation) else list(given)
+        for name, given in models.items()
+    }
+    evaluations = {name: mean_of_runs(found) for name, found in runs.items()}
+    chosen = tuple(dict.fromkeys(metrics or usual_metrics(evaluations)))
+    first, *others = models
+    tests = {
+        metric: compare(
+            {name: evaluations[name] for name in others},
+            evaluations[first],
+            metric,
+            config,
+            name=first,
+        )
+        for metric in chosen
+    }
+    return Comparison(
+        tuple(
+            ComparedModel(
+                name,
+                evaluations[name],
+                len(found),
+                {m: bootstrap_interval(evaluations[name].per_user[m], config) for m in chosen},
+                {m: _ends([float(run.per_user[m].mean()) for run in found]) for m in chosen},
+            )
+            for name, found in runs.items()
+        ),
+        chosen,
+        tests,
+        config,
+    )
+
+
+def usual_metrics(evaluations: Mapping[str, Evaluation]) -> list[str]:
+    """Return the metrics that are compared where none are named.
+
+    Raises:
+        ConfigError: The evaluations have none of them in common.
+    """
+    common = set.intersection(*(set(one.per_user) for one in evaluations.values()))
+    cuts = sorted(set.intersection(*(set(one.k) for one in evaluations.values())))
+    for cut in cuts:
+        found = [f"{kind}@{cut}" for kind in _USUAL if f"{kind}@{cut}" in common]
+        if found:
+            return found
+    if common:
+        return sorted(common)
+    name, other = list(evaluations.items())[-1]
+    raise ConfigError(
+        f"The models have no metric in common that knows users; {printable(name)} has "
+        f"{', '.join(map(printable, other.per_user)) or 'none'}."
+    )
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)

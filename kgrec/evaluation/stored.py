@@ -1,0 +1,70 @@
+"""Reading what `Evaluation.save_json` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgrec.errors import RunError, printable
+from kgrec.evaluation.evaluate import Evaluation
+
+
+def read_evaluation(path: str | Path) -> Evaluation:
+    """Read an evaluation, with the values of each user.
+
+    Raises:
+        RunError: The file is missing or damaged, or lacks the values of each user.
+    """
+    where = printable(str(path))
+    try:
+        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+        return _evaluation(tree)
+    except FileNotFoundError as error:
+        raise RunError(f"There is no evaluation {where}.") from error
+    except KeyError as error:
+        key = printable(repr(error.args[0]))
+        raise RunError(
+            f"{where} lacks the key {key}. `kgrec evaluate` writes a whole one."
+        ) from error
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{where} is damaged: {printable(str(error))}") from error
+
+
+def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
+    """Return the evaluation of a tree.
+
+    Raises:
+        KeyError: It lacks a key.
+        ValueError: Its parts do not fit together.
+        TypeError: Something is not of the right type.
+    """
+    users = tree["per_user"]["user_id"]
+    if not all(isinstance(user, str) for user in users) or len(set(users)) != len(users):
+        raise ValueError("user_id must be strings, each once")
+    per_user = {name: values for name, values in tree["per_user"].items() if name != "user_id"}
+    columns = {name: np.array(values, dtype=np.float64) for name, values in per_user.items()}
+    for name, column in columns.items():
+        if column.shape != (len(users),) or not np.isfinite(column).all():
+            raise ValueError(f"{name!r} needs a number for each of the {len(users)} users")
+    whole = {name: tree[name] for name in ("num_candidates", "num_judgements", "num_unreachable")}
+    if not all(isinstance(number, int) for number in (*whole.values(), *tree["k"])):
+        raise TypeError("k and what starts with num_ must be whole numbers")
+    known = {field.name for field in fields(Evaluation)}
+    further = {
+        name: tree[name]
+        for name in ("protocol", "sampled", "non_standard", "details")
+        if name in tree and name in known
+    }
+    return Evaluation(
+        metrics={str(name): float(value) for name, value in tree["metrics"].items()},
+        per_user=columns,
+        user_ids=tuple(users),
+        k=tuple(tree["k"]),
+        **whole,
+        **further,
+    )
