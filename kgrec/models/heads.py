@@ -173,9 +173,19 @@ class RelationAttentionHead(DotHead):
 
     def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
         """Return the scores of all items, float32 of shape (b, num_items); a user at a time."""
-        everything = torch.arange(len(self._count))[None]
-        rows = [self.pair_scores(one[None], encoded, everything) for one in user]
-        return torch.cat(rows) if rows else user.new_zeros((0, len(self._count)))
+        # W is applied once to all nodes: what is left for each user is one weighted sum.
+        nodes = self._nodes(encoded) @ self.weight
+        items = encoded.item @ self.weight + self.bias
+        owner = torch.repeat_interleave(self._count)
+        num = len(self._count)
+        made = []
+        for one, affinity in zip(user, user @ self.relation.T, strict=True):
+            attention = segment_softmax(affinity[self._relation], owner, num)
+            around = F.embedding_bag(
+                self._source, nodes, self._start, mode="sum", per_sample_weights=attention
+            )
+            made.append(torch.tanh(items + around) @ one)
+        return torch.stack(made) if made else user.new_zeros((0, num))
 
     def pair_scores(self, user: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
         """Return the scores of some items for each user, float32 of shape (p, n)."""
@@ -192,9 +202,15 @@ class RelationAttentionHead(DotHead):
         edge = torch.arange(len(pair)) - offset[pair] + self._start[pairs][pair]
         owner = torch.div(pair, items.shape[1], rounding_mode="floor")
         attention = segment_softmax(affinity[owner, self._relation[edge]], pair, len(pairs))
-        nodes = torch.cat([encoded.nodes[kind] for kind in self._kinds])
         around = F.embedding_bag(
-            self._source[edge], nodes, offset, mode="sum", per_sample_weights=attention
+            self._source[edge],
+            self._nodes(encoded),
+            offset,
+            mode="sum",
+            per_sample_weights=attention,
         )
         joined = (F.embedding(pairs, encoded.item) + around) @ self.weight + self.bias
         return torch.tanh(joined)
+
+    def _nodes(self, encoded: Encoded) -> Tensor:
+        return torch.cat([encoded.nodes[kind] for kind in self._kinds])

@@ -94,9 +94,9 @@ class TripleScorer(nn.Module):
         order = torch.argsort(relation, stable=True)
         counts = torch.bincount(relation, minlength=len(self.matrix)).tolist()
         pieces = torch.split(together[order], counts)
-        mapped = torch.cat(
-            [piece @ self.matrix[row] for row, piece in enumerate(pieces) if len(piece)]
-        )
+        # Unbound once: an index for each relation would cost a gradient of all matrices for each.
+        matrices = zip(pieces, self.matrix.unbind(), strict=True)
+        mapped = torch.cat([piece @ matrix for piece, matrix in matrices if len(piece)])
         back = torch.empty_like(order)
         back[order] = torch.arange(len(order))
         mapped = mapped[back]

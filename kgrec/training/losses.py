@@ -77,6 +77,19 @@ def bpr(chosen: Tensor, other: Tensor) -> Tensor:
     return F.softplus(other - chosen[:, None]).mean()
 
 
+def cross_entropy(chosen: Tensor, other: Tensor) -> Tensor:
+    """Cross-entropy of each score alone: positives are 1, all others 0.
+
+    The loss of KGCN (Wang et al., WWW 2019); the mean over positives and negatives.
+
+    Args:
+        chosen: Scores of the positives, float32 of shape (p,).
+        other: Scores of items that the users did not choose, float32 of shape (p, n).
+    """
+    total = F.softplus(-chosen).sum() + F.softplus(other).sum()
+    return total / (chosen.numel() + other.numel())
+
+
 def bsl(
     chosen: Tensor, other: Tensor, row: Tensor, *, temperature: float, positive_temperature: float
 ) -> Tensor:

@@ -61,7 +61,7 @@ class Objective:
         generator = self.sampler.generator
         encoded = self.model(self.graph, self.features, self.trained, generator)
         negative = None
-        if self.config.loss in ("bpr", "bsl"):
+        if self.config.loss in ("bpr", "bsl", "cross_entropy"):
             negative = self.negatives.of_pairs(batch, self.config.negatives_per_positive)
         total = self._ranking(encoded, batch, negative)
         if self.config.ego_l2:
@@ -103,6 +103,8 @@ class Objective:
         scores = head.pair_scores(of_pair, encoded, both)
         if config.loss == "bpr":
             return losses.bpr(scores[:, 0], scores[:, 1:])
+        if config.loss == "cross_entropy":
+            return losses.cross_entropy(scores[:, 0], scores[:, 1:])
         return losses.bsl(
             scores[:, 0],
             scores[:, 1:],

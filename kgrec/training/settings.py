@@ -14,7 +14,7 @@ from kgrec.training.negatives import NegativeMode
 class TrainingConfig(ModelConfig):
     """How a link predictor is trained."""
 
-    loss: Literal["softmax", "sampled_softmax", "bpr", "bsl"] = "softmax"
+    loss: Literal["softmax", "sampled_softmax", "bpr", "bsl", "cross_entropy"] = "softmax"
     temperature: float = Field(default=0.25, gt=0, description="Of the softmax losses and BSL.")
     positive_temperature: float = Field(default=1.0, gt=0, description="BSL: of the positives.")
     rating_power: float = Field(
@@ -32,7 +32,9 @@ class TrainingConfig(ModelConfig):
         default=0.75, ge=0, description="`popularity`: exponent of an item's number of users."
     )
     num_negatives: int = Field(default=512, ge=1, description="Of the sampled softmax.")
-    negatives_per_positive: int = Field(default=1, ge=1, description="Of BPR and BSL.")
+    negatives_per_positive: int = Field(
+        default=1, ge=1, description="Of BPR, BSL and cross-entropy."
+    )
     ego_l2: float = Field(
         default=0.0,
         ge=0,
@@ -88,7 +90,7 @@ class TrainingConfig(ModelConfig):
         if self.loss == "sampled_softmax" and self.negatives == "graph":
             raise ValueError(
                 "negatives 'graph' belong to one positive each; loss 'sampled_softmax' shares "
-                "them: use loss 'bpr' or 'bsl', or other negatives"
+                "them: use loss 'bpr', 'bsl' or 'cross_entropy', or other negatives"
             )
         if self.rating_power and self.loss != "softmax":
             raise ValueError(

@@ -138,6 +138,21 @@ def test_bpr():
     assert float(found) == pytest.approx(total / (2 * len(row)), rel=1e-10)
 
 
+def test_cross_entropy():
+    user, item, row, column = problem()
+    negative = torch.tensor([[3, 5], [3, 4], [4, 0], [7, 2], [0, 1], [0, 8], [1, 1], [2, 5]])
+    total = 0.0
+    for u, i, others in zip(row.tolist(), column.tolist(), negative.tolist(), strict=True):
+        total -= math.log(1 / (1 + math.exp(-score(user, item, u, i))))
+        for j in others:
+            total -= math.log(1 - 1 / (1 + math.exp(-score(user, item, u, j))))
+    chosen = (user[row] * item[column]).sum(1)
+    other = torch.einsum("pd,pnd->pn", user[row], item[negative])
+    found = losses.cross_entropy(chosen, other)
+    assert float(found) == pytest.approx(total / (3 * len(row)), rel=1e-10)
+    assert torch.isfinite(losses.cross_entropy(chosen.float() * -1e5, other.float() * 1e5))
+
+
 def test_a_popular_sample_estimates_the_full_softmax_too():
     user, item, *_ = problem(1)
     row, column = torch.arange(5), torch.tensor([1, 0, 4, 8, 3])

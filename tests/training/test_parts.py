@@ -45,7 +45,7 @@ def test_any_encoder_with_any_head(case, encoder, head):
 
 @pytest.mark.parametrize(
     ("loss", "negatives"),
-    [(loss, mode) for loss in ("bpr", "bsl", "sampled_softmax")
+    [(loss, mode) for loss in ("bpr", "bsl", "cross_entropy", "sampled_softmax")
      for mode in ("uniform", "popularity", "in_batch", "graph")
      if (loss, mode) != ("sampled_softmax", "graph")],
 )  # fmt: skip
