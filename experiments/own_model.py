@@ -6,7 +6,8 @@ For each of experiments/own_*.yaml, the model is trained with each seed and meas
 part. Values of the seeds are averaged for each user before they are compared with a baseline by
 paired tests. The baselines have the settings that validation chose in results/baselines.json.
 Ablations of the same model with the same seeds: no graph, and a graph whose items are shuffled
-among its entities. Writes experiments/results/own_model.json.
+among its entities. Gains are also told by the activity of users and the popularity of items, and
+the validation curves of the trained members are kept. Writes experiments/results/own_model.json.
 """
 
 from __future__ import annotations
@@ -15,17 +16,29 @@ import argparse
 import json
 import os
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
 from kgrec.datasets import Dataset, load_dataset
-from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
+from kgrec.evaluation.evaluate import Evaluation, protocol_candidates, rank
+from kgrec.evaluation.groups import (
+    gains_by_items,
+    gains_by_users,
+    quantile_groups,
+    recall_by_items,
+)
+from kgrec.evaluation.significance import (
+    PairedTests,
+    bootstrap_interval,
+    mean_of_runs,
+    paired_tests,
+    with_holm,
+)
 from kgrec.models.base import Model
 from kgrec.pipeline import Recommender
 from kgrec.runs import about, make_model, make_recommender, write_json
@@ -50,6 +63,15 @@ def fitted(config: Config, dataset: Dataset, model: Model) -> tuple[Recommender,
     return recommender, time.perf_counter() - start
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a model reaches on test: its evaluation, and recall by the popularity of the items."""
+
+    evaluation: Evaluation
+    by_items: np.ndarray
+    seconds: float
+
+
 def measured(recommender: Recommender, dataset: Dataset, part: str) -> Evaluation:
     """Measure by the protocol of the split."""
     split = dataset.split
@@ -58,21 +80,61 @@ def measured(recommender: Recommender, dataset: Dataset, part: str) -> Evaluatio
     return recommender.evaluate(split.part(part), exclude=exclude, candidates=candidates)
 
 
+def item_groups(dataset: Dataset) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the group of each item, and the popularity of the test items of each group.
+
+    The groups have about equally many test interactions each.
+    """
+    split = dataset.split
+    counts = np.bincount(split.train.item, minlength=split.train.num_items)
+    found = quantile_groups(counts[split.test.item])
+    group = np.zeros(split.train.num_items, dtype=np.int64)
+    group[split.test.item] = found
+    return group, [counts[split.test.item[found == one]] for one in range(found.max() + 1)]
+
+
+def on_test(recommender: Recommender, dataset: Dataset, seconds: float) -> Measured:
+    """Measure on the test part."""
+    split = dataset.split.over(recommender.user_vocabulary, recommender.item_vocabulary)
+    candidates = protocol_candidates(split, "test", dataset.split.kind)
+    ranking = rank(
+        recommender, split.test, exclude=[split.train, split.valid], depth=10, candidates=candidates
+    )
+    group, _ = item_groups(replace(dataset, split=split))
+    relevant = split.test.matrix()[ranking.users]
+    by_items = recall_by_items(ranking.items, relevant, group, 10)
+    return Measured(measured(recommender, dataset, "test"), by_items, seconds)
+
+
 def trained(name: str, data: Path, seed: int, dataset: Dataset | None) -> dict[str, Any]:
     """Train and measure one experiment with one seed."""
     config = load_config(HERE / f"{name}.yaml", [f"data.root={data}", f"seed={seed}"])
     dataset = dataset or load_dataset(config.data, seed)
     recommender, seconds = fitted(config, dataset, make_model(config))
+    progress = {
+        member.name: member.progress
+        for member in recommender.model.members
+        if getattr(member, "progress", None) is not None
+    }
     return {
         "valid": measured(recommender, dataset, "valid"),
-        "test": measured(recommender, dataset, "test"),
+        "test": on_test(recommender, dataset, seconds),
         "seconds": seconds,
         "weights": [float(weight) for weight in recommender.model.weights],
-        "seconds_to_best": sum(
-            member.progress.best_seconds
-            for member in recommender.model.members
-            if getattr(member, "progress", None) is not None
-        ),
+        "seconds_to_best": sum(one.best_seconds for one in progress.values()),
+        "curves": {
+            member: curve(one.curve, MAIN.get(name, "ndcg@10")) for member, one in progress.items()
+        },
+    }
+
+
+def curve(points: list[dict[str, float]], metric: str) -> dict[str, list[float]]:
+    """Return a validation curve as columns."""
+    digits = {"epoch": 0, "seconds": 2, "loss": 4, metric: 5}
+    return {
+        key: [round(point[key], places) if places else int(point[key]) for point in points]
+        for key, places in digits.items()
+        if all(key in point for point in points)
     }
 
 
@@ -83,7 +145,7 @@ def shuffled(dataset: Dataset) -> Dataset:
     return replace(dataset, links=replace(dataset.links, entity=entity))
 
 
-def baselines(name: str, config: Config, dataset: Dataset) -> dict[str, Evaluation]:
+def baselines(name: str, config: Config, dataset: Dataset) -> dict[str, Measured]:
     """Return what the baselines reach on test with the settings that validation chose."""
     kind = "published" if name == "own_lastfm" else dataset.split.kind
     folder = "lastfm" if name == "own_lastfm" else "movielens-dbpedia"
@@ -92,26 +154,44 @@ def baselines(name: str, config: Config, dataset: Dataset) -> dict[str, Evaluati
     found = {}
     for row in entry["models"]:
         tree = {"data": {}, "model": {"name": row["model"], **row["settings"]}}
-        recommender, _ = fitted(config, dataset, make_untrained(make_config(tree).model))
-        found[row["model"]] = measured(recommender, dataset, "test")
+        recommender, seconds = fitted(config, dataset, make_untrained(make_config(tree).model))
+        found[row["model"]] = on_test(recommender, dataset, seconds)
     return found
 
 
-def compared(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """Return paired tests of two values for each user."""
-    gain = ours - theirs
+def compared(found: PairedTests) -> dict[str, Any]:
+    """Return paired tests of the model against something, `mean` being that of the other."""
+    tests = found.to_dict()
+    del tests["reference"], tests["num_users"]
+    return {**tests, "mean": found.reference}
+
+
+def gains(ours: Measured, theirs: Measured, dataset: Dataset, metric: str) -> dict[str, Any]:
+    """Return the gain by activity of users, and the gain in recall by popularity of items."""
+    train = dataset.split.train
+    counts = np.bincount(train.user, minlength=train.num_users)
+    counts = counts[train.users.rows(list(ours.evaluation.user_ids))]
+    mine, others = (one.evaluation.per_user[metric] for one in (ours, theirs))
+    _, popularity = item_groups(dataset)
+    found = {
+        f"{metric} by interactions of the user": gains_by_users(mine, others, counts),
+        "recall@10 by interactions of the item": gains_by_items(
+            ours.by_items, theirs.by_items, popularity
+        ),
+    }
     return {
-        "mean": float(theirs.mean()),
-        "gain": float(gain.mean()),
-        "cohens_d": float(gain.mean() / gain.std(ddof=1)),
-        "t_test_p": float(stats.ttest_rel(ours, theirs).pvalue),
-        "wilcoxon_p": float(stats.wilcoxon(ours, theirs).pvalue) if gain.any() else 1.0,
+        kind: [one.to_dict() for one in groups] for kind, groups in found.items() if len(groups) > 1
     }
 
 
-def average(runs: list[dict[str, Any]], metric: str) -> np.ndarray:
+def average(runs: list[dict[str, Any]]) -> Measured:
     """Return the mean over seeds for each user."""
-    return np.mean([one["test"].per_user[metric] for one in runs], axis=0)
+    tests: list[Measured] = [one["test"] for one in runs]
+    return Measured(
+        mean_of_runs([one.evaluation for one in tests]),
+        np.mean([one.by_items for one in tests], axis=0),
+        float(np.mean([one.seconds for one in tests])),
+    )
 
 
 def experiment(name: str, data: Path, seeds: int) -> dict[str, Any]:
@@ -120,40 +200,62 @@ def experiment(name: str, data: Path, seeds: int) -> dict[str, Any]:
     config = load_config(HERE / f"{name}.yaml", [f"data.root={data}"])
     dataset = load_dataset(config.data, 0)
     runs = [trained(name, data, seed, dataset) for seed in range(seeds)]
-    ours = average(runs, metric)
+    mine = average(runs)
+    ours = mine.evaluation.per_user[metric]
     result: dict[str, Any] = {
         # Where the data lies is nobody's business but this machine's.
         "config": config.model_dump(mode="json", exclude={"data": {"root"}}),
         "metric": metric,
-        "test": {key: float(np.mean([r["test"].metrics[key] for r in runs])) for key in METRICS},
+        "num_users": len(ours),
+        "test": {key: mine.evaluation.metrics[key] for key in METRICS},
+        "interval": list(bootstrap_interval(ours)),
         "valid": {key: float(np.mean([r["valid"].metrics[key] for r in runs])) for key in METRICS},
         "runs": [
             {
-                "test": {key: one["test"].metrics[key] for key in METRICS},
-                **{key: one[key] for key in ("seconds", "seconds_to_best", "weights")},
+                "test": {key: one["test"].evaluation.metrics[key] for key in METRICS},
+                **{key: one[key] for key in ("seconds", "seconds_to_best", "weights", "curves")},
             }
             for one in runs
         ],
     }
     others = baselines(name, config, dataset)
-    result["baselines"] = {
-        other: compared(ours, found.per_user[metric]) for other, found in others.items()
+    result["baselines"] = against(ours, others, metric)
+    reference = "ease" if "ease" in others else "attribute_ease"
+    result["gains"] = {
+        "reference": reference,
+        **gains(mine, others[reference], dataset, metric),
     }
     if name == "own_random":
-        rows = dataset.split.train.users.rows(list(runs[0]["test"].user_ids))
-        counts = np.bincount(dataset.split.train.user, minlength=dataset.split.train.num_users)
-        few = counts[rows] <= np.quantile(counts[rows], 0.2)
-        result["sparsest_fifth"] = {
-            "num_users": int(few.sum()),
-            "ndcg@10": float(ours[few].mean()),
-            "ease": compared(ours[few], others["ease"].per_user[metric][few]),
-        }
+        result["sparsest_fifth"] = sparsest_fifth(result["gains"])
     if name in ABLATED:
         without = replace(dataset, kg=None, links=None)
-        for kind, other in (("no_graph", without), ("shuffled_graph", shuffled(dataset))):
-            ablated = [trained(name, data, seed, other) for seed in range(seeds)]
-            result[kind] = compared(ours, average(ablated, metric))
+        ablated = {
+            kind: average([trained(name, data, seed, other) for seed in range(seeds)])
+            for kind, other in (("no_graph", without), ("shuffled_graph", shuffled(dataset)))
+        }
+        result |= against(ours, ablated, metric)
     return result
+
+
+def against(ours: np.ndarray, others: dict[str, Measured], metric: str) -> dict[str, Any]:
+    """Return paired tests against each of the others, with Holm's correction over them."""
+    values = {other: one.evaluation.per_user[metric] for other, one in others.items()}
+    tests = with_holm([paired_tests(ours, theirs) for theirs in values.values()])
+    return {
+        other: {
+            **compared(found),
+            "interval": list(bootstrap_interval(values[other])),
+            "seconds": others[other].seconds,
+        }
+        for other, found in zip(others, tests, strict=True)
+    }
+
+
+def sparsest_fifth(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the gain among the users with the fewest interactions."""
+    group = found["ndcg@10 by interactions of the user"][0]
+    ease = {**group, "mean": group["reference"]}
+    return {"num_users": group["num_users"], "ndcg@10": group["mean"], "ease": ease}
 
 
 def main() -> None:
