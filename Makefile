@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The stamp is renewed when what is to be installed changes.
 STAMP := $(VENV)/.installed
+# RecBole, which kgrec is measured against, has an environment of its own.
+PEERS := experiments/peers/.venv
+PEERS_PYTHON ?= $(PYTHON)
 WORKERS ?= 2
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test lint format bench fuzz clean help
+.PHONY: demo test lint format bench peers fuzz clean help
 
 help:
 	@echo "make demo    install, then train and show recommendations on the embedded films"
@@ -16,6 +19,7 @@ help:
 	@echo "make format  format the code"
 	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/fuzz_readers.py"
 	@echo "make bench   measure again what the README's tables say"
+	@echo "make peers   install RecBole in $(PEERS), for experiments/bench_recbole.py"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("kgrec needs Python 3.11 or newer, found " + sys.version.split()[0] + "; call make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -41,8 +45,17 @@ bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
 	$(BIN)/python experiments/run_all.py
 
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: experiments/peers/constraints.txt
+	@$(PEERS_PYTHON) -c 'import sys; sys.exit("RecBole 1.2.1 needs Python 3.11 (its ray has no wheels for others), found " + sys.version.split()[0] + "; call make peers PEERS_PYTHON=python3.11" if sys.version_info[:2] != (3, 11) else 0)'
+	test -x $(PEERS)/bin/python || $(PEERS_PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c experiments/peers/constraints.txt recbole==1.2.1
+	$(PEERS)/bin/python experiments/peers/recbole_worker.py --versions
+	@touch $@
+
 fuzz: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)
 
 clean:
-	rm -rf $(VENV) demo-out runs build dist
+	rm -rf $(VENV) $(PEERS) demo-out runs build dist

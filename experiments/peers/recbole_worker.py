@@ -1,23 +1,50 @@
-"""Trains one RecBole model and prints what it took, as JSON; runs in RecBole's own environment.
+"""Trains one RecBole model; runs in RecBole's own environment, which `make peers` makes.
 
-    PYTHON recbole_worker.py --model LightGCN --data FOLDER --dataset NAME [--epochs 5] [--fit]
+    python recbole_worker.py --versions
+    python recbole_worker.py --model LightGCN --data FOLDER --dataset NAME --epochs
+    python recbole_worker.py --model KGCN --data FOLDER --dataset NAME --fit
 
-Without --fit: seconds of each of `epochs` training epochs, without validation. With --fit: trains
-as RecBole does, validating each epoch, and says when the best epoch was reached.
+Answers are lines of JSON behind the word ANSWER. With --epochs, the first tells that the data is
+loaded; then each line of the standard input asks for one epoch of training, without validation.
+With --fit, it trains as RecBole does, validating after each epoch, until RecBole's own patience or
+the budget is over, and measures the best epoch on the test part.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+from importlib import metadata
 from typing import Any
+
+PACKAGES = ("recbole", "torch", "numpy", "scipy", "pandas", "ray")
+
+
+def answer(found: dict[str, Any]) -> None:
+    print("ANSWER " + json.dumps(found), flush=True)
+
+
+def mend() -> None:
+    """Give RecBole 1.2.1 what has gone from scipy, and from torch, since its release.
+
+    scipy's dok_matrix lost `_update`, which RecBole's LightGCN fills its matrix with; torch.load
+    now refuses the checkpoints that RecBole has just written, unless it is told to trust them.
+    """
+    import torch
+    from scipy.sparse import dok_matrix
+
+    if not hasattr(dok_matrix, "_update"):
+        dok_matrix._update = lambda self, entries: self._dict.update(entries)
+    load = torch.load
+    torch.load = lambda *given, **options: load(*given, **{"weights_only": False, **options})
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Return RecBole's settings; a graph is read where the model needs one."""
+    """Return RecBole's settings: its defaults but for what is named here or with --settings."""
     load = {"inter": ["user_id", "item_id"]}
-    if options.model not in ("LightGCN", "BPR"):
+    if options.graph:
         load |= {"kg": ["head_id", "relation_id", "tail_id"], "link": ["item_id", "entity_id"]}
     return {
         "data_path": options.data,
@@ -26,105 +53,123 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
         "use_gpu": False,
         "show_progress": False,
         "state": "ERROR",
-        "epochs": options.epochs,
-        "stopping_step": options.patience,
-        "train_batch_size": options.batch,
-        "embedding_size": options.dim,
-        "valid_metric": options.metric,
-        "checkpoint_dir": options.checkpoints,
+        "checkpoint_dir": "saved",
         "seed": options.seed,
-        "reproducibility": True,
         "eval_args": {"mode": "full", "order": "RO", "group_by": "user"},
         **json.loads(options.settings),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--patience", type=int, default=10)
-    parser.add_argument("--batch", type=int, default=2048)
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--metric", default="NDCG@10")
-    parser.add_argument("--checkpoints", default="saved")
-    parser.add_argument("--settings", default="{}")
-    parser.add_argument("--budget", type=float, default=600.0, help="seconds of --fit, at most")
-    parser.add_argument("--fit", action="store_true")
-    options = parser.parse_args()
-
-    import numpy as np
+def prepared(options: argparse.Namespace) -> tuple[Any, tuple[Any, Any, Any]]:
+    """Return RecBole's trainer and its three data loaders."""
     import torch
-
-    # RecBole 1.2.1 is older than these names' removal.
-    for name, kind in (("float_", np.float64), ("complex_", np.complex128), ("long", np.int64)):
-        if not hasattr(np, name):
-            setattr(np, name, kind)
-    original = torch.load
-    torch.load = lambda *a, **k: original(*a, **{"weights_only": False, **k})
-    from scipy.sparse import dok_matrix
-
-    if not hasattr(dok_matrix, "_update"):
-        dok_matrix._update = lambda self, entries: self._dict.update(entries)
-    torch.set_num_threads(options.threads)
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
 
+    torch.set_num_threads(options.threads)
     config = Config(model=options.model, dataset=options.dataset, config_dict=settings(options))
     init_seed(config["seed"], config["reproducibility"])
-    dataset = create_dataset(config)
-    train, valid, test = data_preparation(config, dataset)
-    model = get_model(config["model"])(config, train._dataset)
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
-    found: dict[str, Any] = {
-        "model": options.model,
-        "num_interactions": int(train._dataset.inter_num),
-        "settings": {
-            k: v for k, v in settings(options).items() if "path" not in k and "dir" not in k
-        },
+    parts = data_preparation(config, create_dataset(config))
+    model = get_model(config["model"])(config, parts[0]._dataset)
+    return get_trainer(config["MODEL_TYPE"], config["model"])(config, model), parts
+
+
+def serve_epochs(trainer: Any, train: Any) -> None:
+    """Train one epoch for each line that is read; say what it took and what work it was."""
+    model = trainer.model
+    forward, step = model.forward, trainer.optimizer.step
+    calls = {"forward": 0, "steps": 0}
+
+    def counted(name: str, call: Any) -> Any:
+        def made(*given: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return call(*given, **options)
+
+        return made
+
+    model.forward, trainer.optimizer.step = counted("forward", forward), counted("steps", step)
+    for epoch, _ in enumerate(sys.stdin):
+        calls.update(forward=0, steps=0)
+        started, used = time.perf_counter(), time.process_time()
+        loss = trainer._train_epoch(train, epoch)
+        seconds, processor = time.perf_counter() - started, time.process_time() - used
+        answer({"seconds": seconds, "processor_seconds": processor, "loss": loss, **calls})
+
+
+class BudgetSpent(Exception):
+    """The time of a fit is over."""
+
+
+def fit(trainer: Any, parts: tuple[Any, Any, Any], budget: float) -> dict[str, Any]:
+    """Train with validation, and return what was reached, and when."""
+    curve: list[dict[str, float]] = []
+    started, used = time.perf_counter(), time.process_time()
+
+    def note(epoch: int, score: float) -> None:
+        seconds = time.perf_counter() - started
+        curve.append({"epoch": epoch + 1, "seconds": seconds, "score": float(score)})
+        if seconds > budget:
+            raise BudgetSpent
+
+    stopped_by = "its patience or number of epochs"
+    try:
+        trainer.fit(parts[0], parts[1], saved=True, show_progress=False, callback_fn=note)
+    except BudgetSpent:
+        stopped_by = "budget"
+    processor = time.process_time() - used
+    best = max(curve, key=lambda entry: entry["score"])
+    test = trainer.evaluate(parts[2], load_best_model=True, show_progress=False)
+    return {
+        "best_epoch": best["epoch"],
+        "seconds_to_best": best["seconds"],
+        "best_valid": best["score"],
+        "epochs": len(curve),
+        "seconds": curve[-1]["seconds"],
+        "processor_seconds": processor,
+        "stopped_by": stopped_by,
+        "test": {name: float(value) for name, value in test.items()},
+        "curve": curve,
     }
-    if options.fit:
-        curve: list[dict[str, float]] = []
-        started = time.perf_counter()
 
-        class BudgetSpent(Exception):
-            pass
 
-        def note(epoch: int, score: float) -> None:
-            curve.append(
-                {"epoch": epoch + 1, "seconds": time.perf_counter() - started, "score": score}
-            )
-            if curve[-1]["seconds"] > options.budget:
-                raise BudgetSpent
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--versions", action="store_true")
+    parser.add_argument("--model")
+    parser.add_argument("--data", help="folder of the data set's folder")
+    parser.add_argument("--dataset")
+    parser.add_argument("--graph", action="store_true", help="read the graph and the links too")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--settings", default="{}", help="further settings of RecBole, as JSON")
+    parser.add_argument("--budget", type=float, default=240.0, help="seconds of --fit, at most")
+    parser.add_argument("--epochs", action="store_true")
+    parser.add_argument("--fit", action="store_true")
+    options = parser.parse_args()
+    mend()
+    if options.versions:
+        import recbole.trainer  # noqa: F401  # what fails to import is to be told here
 
-        try:
-            trainer.fit(train, valid, saved=True, show_progress=False, callback_fn=note)
-        except BudgetSpent:
-            found["stopped_by_budget"] = True
-        best = max(curve, key=lambda entry: entry["score"])
-        test_metrics = trainer.evaluate(test, load_best_model=True, show_progress=False)
-        found |= {
-            "best_epoch": best["epoch"],
-            "seconds_to_best": best["seconds"],
-            "best_valid": best["score"],
-            "epochs": len(curve),
-            "seconds": curve[-1]["seconds"],
-            "test": {name: float(value) for name, value in test_metrics.items()},
-        }
-    else:
-        seconds, processor = [], []
-        for epoch in range(options.epochs):
-            started, used = time.perf_counter(), time.process_time()
-            trainer._train_epoch(train, epoch)
-            seconds.append(time.perf_counter() - started)
-            processor.append(time.process_time() - used)
-        found |= {"epoch_seconds": seconds, "epoch_processor_seconds": processor}
-    print("RESULT " + json.dumps(found))
+        answer({name: metadata.version(name) for name in PACKAGES})
+        return
+    trainer, parts = prepared(options)
+    train, config = parts[0], trainer.config
+    work = {
+        "num_users": int(train._dataset.user_num - 1),
+        "num_items": int(train._dataset.item_num - 1),
+        "num_interactions": int(train._dataset.inter_num),
+        "batch_size": int(config["train_batch_size"]),
+        "negatives_per_positive": int(config["train_neg_sample_args"]["sample_num"]),
+        "dim": int(config["embedding_size"]),
+        "num_layers": config["n_layers"],
+        "num_parameters": sum(value.numel() for value in trainer.model.parameters()),
+    }
+    if options.epochs:
+        answer(work)
+        serve_epochs(trainer, train)
+    elif options.fit:
+        answer({**work, **fit(trainer, parts, options.budget)})
 
 
 if __name__ == "__main__":
