@@ -16,7 +16,7 @@ from kgrec.models.slim_descent import descend
 
 class TestSLIM(FindsBlocks, HistoryContract):
     def make(self):
-        return SLIM(SLIMConfig(l1=0.1, l2=5.0))
+        return SLIM(SLIMConfig(l1=0.1, l2=5.0, tolerance=1e-7))
 
     def test_indices_that_lead_outside_are_refused(self):
         state = self.fitted().state()
