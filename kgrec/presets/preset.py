@@ -34,6 +34,8 @@ class Preset:
         settings: The parts and how they are trained.
         reported: Figures that others published.
         differs: How this differs from what the paper describes; empty: in nothing known.
+        checked: Against which sources the settings above were read, and what was not found there;
+            a repository is named by owner and name on GitHub.
     """
 
     name: str
@@ -41,18 +43,24 @@ class Preset:
     settings: LinkPredictionConfig
     reported: tuple[Reported, ...] = ()
     differs: tuple[str, ...] = field(default=())
+    checked: tuple[str, ...] = field(default=())
 
 
 LASTFM = "lastfm, split of LightKG, full ranking"
 """HetRec 2011 Last.FM with a Freebase graph."""
 
-ADAKG = "Park et al., AdaKG, CIKM 2026, table of results; mean of 5 seeds"
-"""Ran all models in one framework on one split."""
+ADAKG = "Park et al., AdaKG, CIKM 2026, table of results in ssu-dmlab/AdaKG; mean of 5 seeds"
+"""Ran all models in RecBole 1.1.1 on one split. Of the settings, only AdaKG's own are published."""
 
 
 def on_lastfm(recall: float, mrr: float) -> Reported:
     """Return figures of the table in the AdaKG paper: Recall@10 and MRR@10 on Last.FM."""
     return Reported(LASTFM, {"recall@10": recall, "mrr@10": mrr}, ADAKG)
+
+
+PATIENCE = 50
+"""Epochs without a better validation before training stops, as in Wang et al., Neural Graph
+Collaborative Filtering, SIGIR 2019, section 4.2.3, which LightGCN's paper refers to."""
 
 
 def bare(model: Mapping[str, Any], training: Mapping[str, Any]) -> LinkPredictionConfig:
@@ -63,7 +71,14 @@ def bare(model: Mapping[str, Any], training: Mapping[str, Any]) -> LinkPredictio
         training: Settings of the training; given here or there, all others are as published.
     """
     off = {"fusion": "none", "id_dropout": 0.0, "user_dropout": 0.0, "feature_dropout": 0.0}
-    plain = {"weight_average": 0.0, "weight_decay": 0.0, "loss": "bpr", "batch_pairs": 2048}
+    plain = {
+        "weight_average": 0.0,
+        "weight_decay": 0.0,
+        "loss": "bpr",
+        "batch_pairs": 1024,
+        "eval_every": 5,
+        "patience": PATIENCE // 5,
+    }
     return LinkPredictionConfig.model_validate(
         {
             "model": {**off, **model},

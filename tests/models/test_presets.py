@@ -92,6 +92,17 @@ def test_every_preset_has_a_contract_a_name_and_a_citation():
         assert any(char.isdigit() for char in preset.paper)  # the year
 
 
+def test_every_preset_says_what_it_was_checked_against_and_what_others_report():
+    for preset in PRESETS.values():
+        assert preset.checked
+        for reported in preset.reported:
+            assert set(reported.figures) == {"recall@10", "mrr@10"}
+            assert 0 < reported.figures["mrr@10"] < reported.figures["recall@10"] < 1
+            assert reported.source
+    of_lastfm = {name for name, preset in PRESETS.items() if preset.reported}
+    assert of_lastfm == {"lightgcn", "cke", "cfkg", "kgcn", "kgat", "kgin", "lightkg"}
+
+
 TREE = {"data": {"interactions": "log.csv"}}
 
 
