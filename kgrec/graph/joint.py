@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -23,6 +24,10 @@ class JointGraph:
         source: Source node of each edge, int64 of shape (E,).
         target: Destination node of each edge, int64 of shape (E,).
         relation: Row of `relations` of each edge, int64 of shape (E,).
+        edge: Of a drawn part of a graph, which of the whole graph's edges each is, int64 of shape
+            (E,); None: this is the whole graph.
+        weight: Of a drawn part, how many of the whole graph's edges each stands for, float32 of
+            shape (E,).
     """
 
     sizes: Mapping[str, int]
@@ -30,6 +35,8 @@ class JointGraph:
     source: Tensor
     target: Tensor
     relation: Tensor
+    edge: Tensor | None = None
+    weight: Tensor | None = None
 
     @classmethod
     def of(
@@ -67,14 +74,44 @@ class JointGraph:
         return dict(zip(self.sizes, torch.split(x, list(self.sizes.values())), strict=True))
 
     def select(self, keep: Tensor) -> JointGraph:
-        """Return the graph with the edges that `keep`, bool of shape (E,), names."""
-        return JointGraph(
-            self.sizes,
-            self.relations,
-            self.source[keep],
-            self.target[keep],
-            self.relation[keep],
+        """Return the graph with the edges that `keep` names: bool of shape (E,), or rows."""
+        return replace(
+            self,
+            source=self.source[keep],
+            target=self.target[keep],
+            relation=self.relation[keep],
+            edge=None if self.edge is None else self.edge[keep],
+            weight=None if self.weight is None else self.weight[keep],
         )
+
+    @cached_property
+    def knowledge(self) -> JointGraph:
+        """The graph without the interactions."""
+        return self.select(~self.of_interactions())
+
+    @cached_property
+    def operator(self) -> WeightedOperator:
+        """The edges as an operator between all nodes."""
+        return WeightedOperator(self.source, self.target, self.num_nodes, self.num_nodes)
+
+    @cached_property
+    def relational(self) -> RelationalOperator:
+        """The edges as an operator whose messages relations gate."""
+        return RelationalOperator(self)
+
+    def of_edges(self, values: Tensor) -> Tensor:
+        """Return how much this graph's edges count, float32 of shape (E,).
+
+        Args:
+            values: How much the edges of the whole graph do. Those of a drawn part count for the
+                edges that were not drawn too, so that the sum of messages stays what it is in
+                expectation.
+        """
+        return values if self.edge is None else self.weighted(values[self.edge])
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """Return values of this graph's edges times how many edges each stands for."""
+        return values if self.weight is None else values * self.weight
 
     def of_interactions(self) -> Tensor:
         """Return which edges join users and items, bool of shape (E,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +40,12 @@ class SparseOperator:
         self.num_entries = len(source)
         self._forward = _sorted_by(target, source, weight, num_targets)
         self._backward = _sorted_by(source, target, weight, num_sources)
+
+    @property
+    def by_target(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The entries by destination: source rows, where each destination begins, and values."""
+        source, start, weight = self._forward
+        return source, start, weight
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return A x, float32 of shape (num_targets, dim), for x of shape (num_sources, dim)."""
@@ -156,7 +162,11 @@ class Propagation:
     Attributes:
         sizes: Number of nodes of each type.
         relations: Names of the relations; an inverse is a relation of its own.
+        node: Rows in the whole graph of a drawn part's nodes, int64 by type; None: this is the
+            whole graph.
     """
+
+    node: Mapping[str, Tensor] | None = None
 
     def __init__(
         self,
@@ -194,6 +204,12 @@ class Propagation:
     def joint(self) -> JointGraph:
         """The same edges over all nodes in one numbering."""
         return JointGraph.of(self.sizes, self._edges)
+
+    def take(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return of the rows of all nodes, by type, those of this graph's nodes."""
+        if self.node is None:
+            return values
+        return {kind: rows[self.node[kind]] for kind, rows in values.items()}
 
     def items(self) -> Iterator[tuple[EdgeType, SparseOperator]]:
         """Iterate over (edge type, operator) in a fixed order."""

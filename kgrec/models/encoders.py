@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +28,7 @@ class Encoded:
         user_layers: The users' vectors of each layer, the first of which is the input.
         item_layers: The items' vectors of each layer, which `fold_in` needs.
         nodes: The vectors of all nodes by type, where the head reads them.
+        part: The drawn part of the graph whose nodes these are; None: they are all.
     """
 
     user: Tensor
@@ -35,6 +36,7 @@ class Encoded:
     user_layers: list[Tensor]
     item_layers: list[Tensor]
     nodes: NodeVectors
+    part: Propagation | None = None
 
 
 class Encoder(nn.Module):
@@ -63,12 +65,12 @@ class Encoder(nn.Module):
 
         Args:
             x: Input vectors, float32 of shape (num_nodes, dim) for each node type.
-            graph: The edges.
+            graph: The edges, of all nodes or of a drawn part.
             keep_item: 0 for items that are to see no user, as a new item does, else 1; float32 of
                 shape (num_items, 1).
             generator: Source of dropout and noise while training; None: there is none.
         """
-        layers = [self.start(x, generator)]
+        layers = [self.start(x, graph, generator)]
         for layer in range(self.num_layers):
             layers.append(self.step(layer, layers[-1], graph, keep_item, generator))
         return layers
@@ -86,9 +88,11 @@ class Encoder(nn.Module):
         layers = self(x, graph, keep_item, generator)
         return layers, {kind: self.combine([layer[kind] for layer in layers]) for kind in kinds}
 
-    def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
+    def start(
+        self, x: NodeVectors, graph: Propagation, generator: torch.Generator | None
+    ) -> NodeVectors:
         """Return the vectors of layer 0."""
-        del generator
+        del graph, generator
         return x
 
     @abstractmethod
@@ -138,8 +142,16 @@ class Encoder(nn.Module):
         """Return how wide the vectors are that `combine` makes of layers of width `dim`."""
         return dim
 
-    def triple_vectors(self, x: NodeVectors) -> NodeVectors:
-        """Return the vectors that the graph's own links are learned with: the inputs."""
+    def triple_vectors(
+        self, x: NodeVectors, node: Mapping[str, Tensor] | None = None
+    ) -> NodeVectors:
+        """Return the vectors that the graph's own links are learned with: the inputs.
+
+        Args:
+            x: Input vectors by node type.
+            node: Whose they are, rows by node type; None: of all nodes.
+        """
+        del node
         return x
 
     def penalty(self) -> Tensor | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 FusionMode = Literal["none", "add", "concat", "gate"]
 
@@ -65,6 +66,7 @@ class Fusion(nn.Module):
         features: Tensor | None,
         keep: Tensor | None = None,
         generator: torch.Generator | None = None,
+        rows: Tensor | None = None,
     ) -> Tensor:
         """Return the input vectors.
 
@@ -73,11 +75,14 @@ class Fusion(nn.Module):
             keep: 1 where the id counts and 0 where it is dropped, float32 of shape (num_nodes, 1);
                 None: all count.
             generator: Source of the dropout while training; None: no dropout.
+            rows: The nodes that `features` and `keep` are of, int64 of shape (num_nodes,); None:
+                all.
 
         Returns:
             float32 of shape (num_nodes, dim).
         """
-        embedding: Tensor = self.embedding if keep is None else self.embedding * keep
+        embedding: Tensor = self.embedding if rows is None else F.embedding(rows, self.embedding)
+        embedding = embedding if keep is None else embedding * keep
         if self.mode == "none" or features is None:
             return embedding
         projected = self.project(features, generator)

@@ -5,13 +5,14 @@ All but one are an inner product of transformed vectors, so that one index serve
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.graph.joint import segment_softmax
+from kgrec.graph.joint import JointGraph, segment_softmax
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import Encoded
 
@@ -149,15 +150,7 @@ class RelationAttentionHead(DotHead):
     def __init__(self, graph: Propagation, dim: int, generator: torch.Generator) -> None:
         super().__init__()
         joint = graph.joint
-        first = joint.start("item")
-        num_items = joint.sizes["item"]
-        inside = (joint.target >= first) & (joint.target < first + num_items)
-        part = joint.select(inside & ~joint.of_interactions())
-        order = torch.argsort(part.target, stable=True)
-        self._kinds = list(joint.sizes)
-        self._source, self._relation = part.source[order], part.relation[order]
-        self._count = torch.bincount(part.target - first, minlength=num_items)
-        self._start = torch.cumsum(self._count, 0) - self._count
+        self._edges = _EdgesOfItems.of(joint)
         scale = dim**-0.5
         self.relation = nn.Parameter(
             torch.randn(len(joint.relations), dim, generator=generator) * scale
@@ -167,22 +160,23 @@ class RelationAttentionHead(DotHead):
 
     def place(self, encoded: Encoded) -> Tensor:
         """Return what items are to a user who weighs all of their relations alike."""
-        everything = torch.arange(len(self._count))
+        everything = torch.arange(len(self._edges.count))
         nobody = encoded.item.new_zeros((1, self.weight.shape[0]))
         return self._vectors(nobody @ self.relation.T, encoded, everything[None])
 
     def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
         """Return the scores of all items, float32 of shape (b, num_items); a user at a time."""
         # W is applied once to all nodes: what is left for each user is one weighted sum.
-        nodes = self._nodes(encoded) @ self.weight
+        edges = self._edges_of(encoded)
+        nodes = edges.nodes(encoded) @ self.weight
         items = encoded.item @ self.weight + self.bias
-        owner = torch.repeat_interleave(self._count)
-        num = len(self._count)
+        owner = torch.repeat_interleave(edges.count)
+        num = len(edges.count)
         made = []
         for one, affinity in zip(user, user @ self.relation.T, strict=True):
-            attention = segment_softmax(affinity[self._relation], owner, num)
+            attention = segment_softmax(edges.inclined(affinity[edges.relation]), owner, num)
             around = F.embedding_bag(
-                self._source, nodes, self._start, mode="sum", per_sample_weights=attention
+                edges.source, nodes, edges.start, mode="sum", per_sample_weights=attention
             )
             made.append(torch.tanh(items + around) @ one)
         return torch.stack(made) if made else user.new_zeros((0, num))
@@ -195,16 +189,18 @@ class RelationAttentionHead(DotHead):
 
     def _vectors(self, affinity: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
         """Return the vectors of items (p, n) for users of given ⟨u, r⟩, shape (p · n, dim)."""
+        edges = self._edges_of(encoded)
         pairs = items.reshape(-1)
-        count = self._count[pairs]
+        count = edges.count[pairs]
         pair = torch.repeat_interleave(count)
         offset = torch.cumsum(count, 0) - count
-        edge = torch.arange(len(pair)) - offset[pair] + self._start[pairs][pair]
+        edge = torch.arange(len(pair)) - offset[pair] + edges.start[pairs][pair]
         owner = torch.div(pair, items.shape[1], rounding_mode="floor")
-        attention = segment_softmax(affinity[owner, self._relation[edge]], pair, len(pairs))
+        inclined = edges.inclined(affinity[owner, edges.relation[edge]], edge)
+        attention = segment_softmax(inclined, pair, len(pairs))
         around = F.embedding_bag(
-            self._source[edge],
-            self._nodes(encoded),
+            edges.source[edge],
+            edges.nodes(encoded),
             offset,
             mode="sum",
             per_sample_weights=attention,
@@ -212,5 +208,46 @@ class RelationAttentionHead(DotHead):
         joined = (F.embedding(pairs, encoded.item) + around) @ self.weight + self.bias
         return torch.tanh(joined)
 
-    def _nodes(self, encoded: Encoded) -> Tensor:
-        return torch.cat([encoded.nodes[kind] for kind in self._kinds])
+    def _edges_of(self, encoded: Encoded) -> _EdgesOfItems:
+        return self._edges if encoded.part is None else _EdgesOfItems.of(encoded.part.joint)
+
+
+@dataclass(frozen=True)
+class _EdgesOfItems:
+    """The graph's edges into items, by item.
+
+    Attributes:
+        kinds: Node types in the order of the joint numbering.
+        source: Source of each edge in the joint numbering, int64 of shape (e,).
+        relation: Its relation, int64 of shape (e,).
+        weight: How many edges it stands for, float32 of shape (e,); None: itself.
+        start: Where the edges of each item begin, int64 of shape (num_items,).
+        count: How many each has, int64 of shape (num_items,).
+    """
+
+    kinds: tuple[str, ...]
+    source: Tensor
+    relation: Tensor
+    weight: Tensor | None
+    start: Tensor
+    count: Tensor
+
+    @classmethod
+    def of(cls, joint: JointGraph) -> _EdgesOfItems:
+        first, num_items = joint.start("item"), joint.sizes["item"]
+        inside = (joint.target >= first) & (joint.target < first + num_items)
+        part = joint.select(inside & ~joint.of_interactions())
+        part = part.select(torch.argsort(part.target, stable=True))
+        count = torch.bincount(part.target - first, minlength=num_items)
+        start = torch.cumsum(count, 0) - count
+        return cls(tuple(joint.sizes), part.source, part.relation, part.weight, start, count)
+
+    def nodes(self, encoded: Encoded) -> Tensor:
+        """Return the vectors of all nodes in the joint numbering."""
+        return torch.cat([encoded.nodes[kind] for kind in self.kinds])
+
+    def inclined(self, affinity: Tensor, edge: Tensor | None = None) -> Tensor:
+        """Return the logits of edges, or of the given ones: of as many as each stands for."""
+        if self.weight is None:
+            return affinity
+        return affinity + torch.log(self.weight if edge is None else self.weight[edge])

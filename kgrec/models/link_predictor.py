@@ -162,16 +162,16 @@ class LinkPredictor(nn.Module):
         trained: Mapping[str, Tensor],
         generator: torch.Generator | None = None,
     ) -> Encoded:
-        """Return the vectors of all users and items.
+        """Return the vectors of all users and items of a graph.
 
         Args:
-            graph: The edges.
+            graph: The edges, of all nodes or of a drawn part.
             features: float32 of shape (num_nodes, feature_dim) for each node type that has some.
             trained: 1 for nodes that training reaches, see `trained_nodes`; float32 of shape
                 (num_nodes, 1) by node type.
             generator: Source of the random dropping of ids and features; None: nothing is dropped.
         """
-        keep = dict(trained)
+        keep = dict(graph.take(trained))
         if generator is not None:
             for kind, share in (
                 ("item", self.config.id_dropout),
@@ -185,21 +185,37 @@ class LinkPredictor(nn.Module):
         drops = self.config.id_dropout or self.config.user_dropout
         whole = generator is not None and graph.interactions_only and not drops
         sees = None if whole else keep["item"]
-        x = self.inputs(features, {} if whole else keep, generator)
+        x = self.inputs(graph.take(features), {} if whole else keep, generator, graph.node)
         read = ("user", "item") if self.head.is_inner_product else tuple(x)
         layers, results = self.encoder.encode(x, graph, sees, generator, kinds=read)
         of_type = {kind: [layer[kind] for layer in layers] for kind in ("user", "item")}
-        return Encoded(results["user"], results["item"], of_type["user"], of_type["item"], results)
+        return Encoded(
+            results["user"],
+            results["item"],
+            of_type["user"],
+            of_type["item"],
+            results,
+            None if graph.node is None else graph,
+        )
 
     def inputs(
         self,
         features: Mapping[str, Tensor],
         keep: Mapping[str, Tensor],
         generator: torch.Generator | None = None,
+        node: Mapping[str, Tensor] | None = None,
     ) -> NodeVectors:
-        """Return what the encoder gets, float32 of shape (num_nodes, dim) by node type."""
+        """Return what the encoder gets, float32 of shape (num_nodes, dim) by node type.
+
+        Args:
+            features: Of the nodes asked for, by node type.
+            keep: 0 where their ids are dropped, else 1.
+            generator: Source of the dropout while training; None: no dropout.
+            node: The rows of the nodes asked for, int64 by node type; None: all nodes.
+        """
+        rows = {} if node is None else node
         return {
-            kind: fusion(features.get(kind), keep.get(kind), generator)
+            kind: fusion(features.get(kind), keep.get(kind), generator, rows.get(kind))
             for kind, fusion in self.fusion.items()
         }
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.graph.joint import (
-    JointGraph,
-    RelationalOperator,
-    WeightedOperator,
-    segment_softmax,
-)
+from kgrec.graph.joint import JointGraph, segment_softmax
 from kgrec.graph.propagation import Normalisation, Propagation
 from kgrec.models.encoders import Encoder, LightGCN, NodeVectors, Unpropagated, layer_sum
 from kgrec.models.knowledge import TripleScorer
@@ -84,14 +79,21 @@ class CKE(Unpropagated):
         super().__init__()
         self.structure = nn.Parameter(torch.randn(num_items, dim, generator=generator) * scale)
 
-    def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
+    def start(
+        self, x: NodeVectors, graph: Propagation, generator: torch.Generator | None
+    ) -> NodeVectors:
         """Return the vectors with the items' structural part added."""
         del generator
-        return {**x, "item": x["item"] + self.structure}
+        return {**x, "item": x["item"] + self._structure(graph.node)}
 
-    def triple_vectors(self, x: NodeVectors) -> NodeVectors:
+    def triple_vectors(
+        self, x: NodeVectors, node: Mapping[str, Tensor] | None = None
+    ) -> NodeVectors:
         """Return the structural vectors of items beside the others' own."""
-        return {**x, "item": self.structure}
+        return {**x, "item": self._structure(node)}
+
+    def _structure(self, node: Mapping[str, Tensor] | None) -> Tensor:
+        return self.structure if node is None else F.embedding(node["item"], self.structure)
 
 
 class KGAT(Encoder):
@@ -130,7 +132,6 @@ class KGAT(Encoder):
         self.weight = nn.Parameter(torch.randn(shape, generator=generator) * dim**-0.5)
         self.bias = nn.Parameter(torch.zeros(num_layers, 2, dim))
         joint = graph.joint
-        self._operator = _operator(joint)
         degree = torch.bincount(joint.target, minlength=joint.num_nodes)
         # What is learned of edges; a part of the state, because it is a step behind the weights.
         self.register_buffer("attention", 1.0 / degree[joint.target].clamp(min=1).float())
@@ -150,7 +151,7 @@ class KGAT(Encoder):
                     torch.cat([joint.target[edges], joint.source[edges]]), return_inverse=True
                 )
                 mapped = nodes[used] @ triples.matrix[row]
-                head, tail = place.split(len(edges))
+                head, tail = place[: len(edges)], place[len(edges) :]
             else:
                 head, tail = joint.target[edges], joint.source[edges]
             score[edges] = (mapped[tail] * torch.tanh(mapped[head] + vector)).sum(1)
@@ -167,7 +168,8 @@ class KGAT(Encoder):
         """Return the vectors after one more layer, before they are brought to length one."""
         joint = graph.joint
         nodes = joint.join(x)
-        around = self._operator(nodes, self.attention * joint.of_kept_items(keep_item))
+        weight = joint.of_edges(self.attention) * joint.of_kept_items(keep_item)
+        around = joint.operator(nodes, weight)
         made = self._joined(layer, nodes, around)
         return joint.split(_dropped(made, self.dropout, generator))
 
@@ -228,8 +230,6 @@ class KGIN(Encoder):
     ) -> None:
         super().__init__(num_layers)
         self.edge_dropout, self.dropout, self.independence = edge_dropout, dropout, independence
-        self._knowledge = graph.joint.select(~graph.joint.of_interactions())
-        self._operator = RelationalOperator(self._knowledge)
         num_relations = len(graph.joint.relations)
         self.relation = nn.Parameter(
             torch.randn(num_relations, dim, generator=generator) * num_relations**-0.5
@@ -247,7 +247,7 @@ class KGIN(Encoder):
         generator: torch.Generator | None = None,
     ) -> list[NodeVectors]:
         """Return the vectors of all layers; the dropped edges are the same in each."""
-        self._weight = self._edge_weights(generator)
+        self._weight = self._edge_weights(graph.joint.knowledge, generator)
         return super().forward(x, graph, keep_item, generator)
 
     def step(
@@ -260,9 +260,8 @@ class KGIN(Encoder):
     ) -> NodeVectors:
         """Return the vectors after one more layer."""
         del layer, keep_item  # items see no users anyway
-        made = self._knowledge.split(
-            self._operator(self._knowledge.join(x), self.relation, self._weight)
-        )
+        knowledge = graph.joint.knowledge
+        made = knowledge.split(knowledge.relational(knowledge.join(x), self.relation, self._weight))
         message = graph.operators["item", "rev_interacts", "user"]
         made["user"] = self._intended(x["user"], message(x["item"]))
         return {
@@ -291,12 +290,12 @@ class KGIN(Encoder):
         share = torch.softmax(user @ self.intent.T, dim=1)
         return around * (1 + share @ intents)
 
-    def _edge_weights(self, generator: torch.Generator | None) -> Tensor:
+    def _edge_weights(self, graph: JointGraph, generator: torch.Generator | None) -> Tensor:
         """Return 1 / in-degree of each kept edge of the graph, 0 for others."""
-        graph = self._knowledge
         kept = torch.ones(len(graph.source))
         if generator is not None and self.edge_dropout:
             kept = (torch.rand(kept.shape, generator=generator) >= self.edge_dropout).float()
+        kept = graph.weighted(kept)
         degree = torch.zeros(graph.num_nodes).index_add(0, graph.target, kept)
         return kept / degree[graph.target].clamp(min=1)
 
@@ -324,7 +323,6 @@ class LightKG(Encoder):
         super().__init__(num_layers)
         self.dropout = dropout
         joint = graph.joint
-        self._operator = _operator(joint)
         degree = num_neighbours(joint)
         self._norm = (degree[joint.source] * degree[joint.target]).rsqrt()
         first = joint.start("item")
@@ -341,8 +339,11 @@ class LightKG(Encoder):
         """Return the learned weight of each relation and direction."""
         return dict(zip(self._names, self.relation.tolist(), strict=True))
 
-    def start(self, x: NodeVectors, generator: torch.Generator | None) -> NodeVectors:
+    def start(
+        self, x: NodeVectors, graph: Propagation, generator: torch.Generator | None
+    ) -> NodeVectors:
         """Return the input with some of its entries dropped."""
+        del graph
         return {kind: _dropped(value, self.dropout, generator) for kind, value in x.items()}
 
     def step(
@@ -356,8 +357,9 @@ class LightKG(Encoder):
         """Return the vectors after one more layer."""
         del layer, generator
         joint = graph.joint
-        weight = self.relation[joint.relation] * self._norm * joint.of_kept_items(keep_item)
-        return joint.split(self._operator(joint.join(x), weight))
+        norm = joint.of_edges(self._norm) * joint.of_kept_items(keep_item)
+        weight = self.relation[joint.relation] * norm
+        return joint.split(joint.operator(joint.join(x), weight))
 
     def step_user(
         self, layer: int, user: Tensor, message: Callable[[Tensor], Tensor], item: Tensor
@@ -376,10 +378,6 @@ def num_neighbours(joint: JointGraph) -> Tensor:
     """Return how many distinct nodes have an edge into each node, float32 of shape (num_nodes,)."""
     pairs = torch.unique(joint.target * joint.num_nodes + joint.source)
     return torch.bincount(pairs // joint.num_nodes, minlength=joint.num_nodes).float()
-
-
-def _operator(joint: JointGraph) -> WeightedOperator:
-    return WeightedOperator(joint.source, joint.target, joint.num_nodes, joint.num_nodes)
 
 
 def _dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

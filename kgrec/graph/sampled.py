@@ -1,0 +1,114 @@
+"""A drawn part of a graph as operators that are, in expectation, those of the whole graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from kgrec.graph.joint import EdgeType, JointGraph
+from kgrec.graph.neighbors import InEdges, Neighborhood, Neighbors
+from kgrec.graph.propagation import Propagation, SparseOperator
+
+
+class SampledPropagation(Propagation):
+    """The operators between the nodes of a drawn part of a graph.
+
+    An edge weighs what it weighs in the whole graph, by the degrees there, times the number of
+    edges that it stands for: the in-degree of its destination within its type by how many of
+    these edges were drawn. So the sum of the messages into a node that was expanded is, in
+    expectation, that of the whole graph, and with nothing left out it is that sum.
+
+    Args:
+        parts: What it was drawn from.
+        drawn: The nodes and edges that were drawn.
+    """
+
+    def __init__(self, parts: Parts, drawn: Neighborhood) -> None:
+        whole = parts.whole
+        self.normalisation = whole.normalisation
+        self.interactions_only = whole.interactions_only
+        self.relations = whole.relations
+        self.node = drawn.node
+        self.sizes = {kind: len(rows) for kind, rows in drawn.node.items()}
+        self.item_degree = whole.item_degree[drawn.node["item"]]
+        self._parts, self._drawn = parts, drawn
+
+    @cached_property
+    def operators(self) -> dict[EdgeType, SparseOperator]:  # type: ignore[override]
+        """The operator of each edge type."""
+        drawn, made = self._drawn, {}
+        for kind, operator in self._parts.whole.items():
+            source, target = drawn.source[kind], drawn.target[kind]
+            weight = operator.by_target[2][drawn.place[kind]] * drawn.weight[kind]
+            made[kind] = SparseOperator(
+                source, target, weight, self.sizes[kind[0]], self.sizes[kind[2]]
+            )
+        return made
+
+    @cached_property
+    def joint(self) -> JointGraph:
+        """The same edges over all of the part's nodes in one numbering."""
+        drawn, relations = self._drawn, self._parts.whole.joint.relations
+        rows = self._parts.joint_rows
+        graph = JointGraph(self.sizes, relations, *(torch.zeros(0, dtype=torch.int64),) * 3)
+        kinds = list(rows)
+        if not kinds:
+            return graph
+        return JointGraph(
+            self.sizes,
+            relations,
+            torch.cat([drawn.source[kind] + graph.start(kind[0]) for kind in kinds]),
+            torch.cat([drawn.target[kind] + graph.start(kind[2]) for kind in kinds]),
+            torch.cat(
+                [torch.full_like(drawn.place[kind], relations.index(kind[1])) for kind in kinds]
+            ),
+            torch.cat([rows[kind][drawn.place[kind]] for kind in kinds]),
+            torch.cat([drawn.weight[kind] for kind in kinds]),
+        )
+
+
+class Parts:
+    """Draws parts of a graph, each the neighbourhood of some nodes.
+
+    Args:
+        whole: The operators of all edges.
+        num_neighbors: Edges of each type that are taken of a node, at most, in each hop; -1: all.
+    """
+
+    def __init__(self, whole: Propagation, num_neighbors: Sequence[int]) -> None:
+        self.whole = whole
+        self.num_neighbors = {kind: tuple(num_neighbors) for kind, _ in whole.items()}
+        edges = {}
+        for kind, operator in whole.items():
+            source, start, _ = operator.by_target
+            edges[kind] = InEdges(torch.cat([start, torch.tensor([len(source)])]), source)
+        self._neighbors = Neighbors(whole.sizes, edges)
+
+    def around(self, seeds: Mapping[str, Tensor], generator: torch.Generator) -> SampledPropagation:
+        """Return the neighbourhood of distinct nodes, rows by type, which are its first nodes."""
+        drawn = self._neighbors.draw(seeds, self.num_neighbors, generator)
+        return SampledPropagation(self, drawn)
+
+    @cached_property
+    def joint_rows(self) -> dict[EdgeType, Tensor]:
+        """Row in the joint graph of each edge, in the order of the operators, int64 of shape (E,).
+
+        The joint graph has its edges sorted by relation, destination and source.
+        """
+        joint, keys = self.whole.joint, {}
+        place = {name: row for row, name in enumerate(joint.relations)}
+        for kind, operator in self.whole.items():
+            source, start, _ = operator.by_target
+            count = torch.diff(start, append=torch.tensor([len(source)]))
+            target = torch.repeat_interleave(count) + joint.start(kind[2])
+            row = place[kind[1]] * joint.num_nodes + target
+            keys[kind] = row * joint.num_nodes + source + joint.start(kind[0])
+        if not keys:
+            return {}
+        order = torch.argsort(torch.cat(list(keys.values())))
+        rows = torch.empty_like(order)
+        rows[order] = torch.arange(len(order))
+        return dict(zip(keys, torch.split(rows, [len(key) for key in keys.values()]), strict=True))
