@@ -315,21 +315,41 @@ def train(
 @app.command()
 def evaluate(
     run: Run,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings of the protocol, as key=value, such as num=100."),
+    ] = None,
     split: Annotated[str, typer.Option(help="`valid` or `test`.")] = "test",
+    protocol: Annotated[
+        str, typer.Option(help="`full`, `candidates`, `ctr`, `kgat-ndcg` or `ratings`.")
+    ] = "full",
     k: Annotated[
         list[int] | None,
         typer.Option("-k", min=1, help="Cut-off; may be repeated. 10 and 20 by default."),
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(help="Table of user_id and item_id: what is ranked by protocol candidates."),
     ] = None,
     as_json: AsJson = False,
     trec: Annotated[
         Path | None, typer.Option(help="Also write the ranking there, in TREC format.")
     ] = None,
 ) -> None:
-    """Measure a run on the validation or test part of its split."""
+    """Measure a run on the validation or test part of its split, by a protocol."""
+    from kgrec.config import parse_settings
     from kgrec.experiment import evaluate_run
     from kgrec.report import print_json, show_metrics
 
-    result = evaluate_run(run, split, k=k, trec=trec)
+    result = evaluate_run(
+        run,
+        split,
+        protocol=protocol,
+        k=k,
+        given=candidates,
+        trec=trec,
+        settings=parse_settings(settings or ()),
+    )
     if as_json:
         print_json(result.to_dict())
     else:

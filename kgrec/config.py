@@ -120,7 +120,7 @@ class DataConfig(_Section):
     duplicates: Literal["last", "first", "error"] = "last"
     items: TableConfig | None = None
     users: TableConfig | None = None
-    split: Literal["random", "temporal", "cold_items"] = "random"
+    split: Literal["random", "uniform", "temporal", "cold_items"] = "random"
     splits: str | None = Field(
         default=None,
         description="Folder with one folder per split, each with train.csv, valid.csv and "

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kgrec.config import Config
+from kgrec.data.interactions import Interactions
 from kgrec.data.splits import PARTS, Split
 from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, RunError, did_you_mean
 from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
 from kgrec.evaluation.leaks import check_no_leak
+from kgrec.evaluation.settings import (
+    FullConfig,
+    ProtocolConfig,
+    RankingConfig,
+    protocol_config,
+)
 from kgrec.evaluation.trec import write_trec
 from kgrec.graph.build import forward_types
 from kgrec.pipeline import Recommender
@@ -122,28 +129,40 @@ def evaluate_run(
     folder: Path,
     part: str = "test",
     *,
+    protocol: str | ProtocolConfig = "full",
     k: Sequence[int] | None = None,
+    given: Path | None = None,
     trec: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """Measure a run on a part of its split by the split's protocol, and keep the result there.
+    """Measure a run on a part of its split by a protocol, and keep the result there.
 
     What users have in training, and when testing also in validation, is not ranked again.
 
     Args:
-        folder: The run folder; `evaluation_<part>.json` is written into it, with the values of
-            each user.
+        folder: The run folder. `evaluation_<part>.json`, for other protocols than `full`
+            `evaluation_<part>_<protocol>.json`, is written into it, with the values of each user.
         part: `valid` or `test`.
-        k: Cut-offs; None: 10 and 20, as far as so many items are ranked.
-        trec: File for the ranking in TREC format, the judgements beside it as `.qrels`.
+        protocol: See `kgrec.evaluation.settings`.
+        k: Cut-offs; None: those of the protocol, as far as so many items are ranked.
+        given: For the protocol `candidates`: a table of `user_id` and `item_id`, the candidates of
+            each user; None: they are drawn.
+        trec: For the protocol `full`: file for the ranking in TREC format, the judgements beside
+            it as `.qrels`.
+        settings: Further settings of the protocol.
 
     Raises:
-        ConfigError: There is no such part, or k is larger than the number of candidates.
+        ConfigError: There is no such part, protocol or setting, or k is larger than the number of
+            candidates.
         RunError: The run folder is damaged.
     """
     if part not in PARTS[1:]:
         raise ConfigError(
             f"Measure on 'valid' or 'test', not {part!r}." + did_you_mean(part, PARTS)
         )
+    config = protocol_config(protocol, {**(settings or {}), **({"k": tuple(k)} if k else {})})
+    if trec is not None and not isinstance(config, FullConfig):
+        raise ConfigError(f"A TREC file holds a full ranking, and none is made by {config.name!r}.")
     recommender, _, split = load_run(folder)
     split = split.over(recommender.user_vocabulary, recommender.item_vocabulary)
     test = split.part(part)
@@ -154,19 +173,35 @@ def evaluate_run(
         )
     check_no_leak(recommender.graph, recommender.known[0], test)
     candidates = protocol_candidates(split, part)
-    if not k:
-        k = [cut for cut in (10, 20) if cut <= len(candidates)] or [len(candidates)]
-    if max(k) > len(candidates):
-        raise ConfigError(
-            f"k={max(k)} is larger than the catalogue: {len(candidates)} items are ranked."
-        )
+    config = _cut(config, len(candidates), asked=bool(k) or "k" in (settings or {}))
     exclude = [split.train] if part == "valid" else [split.train, split.valid]
-    depth = max(*k, 100 if trec is not None else 1)
-    ranking = rank(
-        recommender, test, exclude=exclude, depth=min(depth, len(candidates)), candidates=candidates
-    )
-    result = measure(ranking, test, exclude=exclude, k=k, candidates=candidates)
-    if trec is not None:
+    if trec is not None and isinstance(config, FullConfig):
+        depth = min(max(*config.k, 100), len(candidates))
+        options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
+        ranking = rank(recommender, test, depth=depth, **options)
+        result = measure(ranking, test, k=config.k, **options)
         write_trec(trec, ranking, test)
-    result.save_json(Path(folder) / f"evaluation_{part}.json")
+    else:
+        pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)
+        result = recommender.evaluate(
+            test, protocol=config, exclude=exclude, candidates=candidates, given=pairs
+        )
+    name = "" if isinstance(config, FullConfig) else f"_{config.name}"
+    result.save_json(Path(folder) / f"evaluation_{part}{name}.json")
     return result
+
+
+def _cut(config: ProtocolConfig, num_candidates: int, *, asked: bool) -> ProtocolConfig:
+    """Return settings whose cut-offs are no larger than what is ranked.
+
+    Raises:
+        ConfigError: The larger ones were asked for.
+    """
+    if not isinstance(config, RankingConfig) or max(config.k) <= num_candidates:
+        return config
+    if asked:
+        raise ConfigError(
+            f"k={max(config.k)} is larger than the catalogue: {num_candidates} items are ranked."
+        )
+    fitting = tuple(cut for cut in config.k if cut <= num_candidates)
+    return config.model_copy(update={"k": fitting or (num_candidates,)})

@@ -15,8 +15,9 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.evaluate import Evaluation
-from kgrec.evaluation.evaluate import evaluate as evaluate_model
 from kgrec.evaluation.leaks import check_no_leak
+from kgrec.evaluation.protocols import evaluate_protocol
+from kgrec.evaluation.settings import ProtocolConfig, protocol_config
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
@@ -270,31 +271,42 @@ class Recommender:
         self,
         test: Interactions,
         *,
-        k: Sequence[int] = (10, 20),
+        protocol: str | ProtocolConfig = "full",
         candidates: IntArray | None = None,
         exclude: Sequence[Interactions] | None = None,
+        given: Interactions | None = None,
+        **settings: Any,
     ) -> Evaluation:
-        """Rank all candidates for each user of `test`; see `kgrec.evaluation.evaluate`.
+        """Measure the recommender on interactions that `fit` was not given.
 
         Args:
             test: The interactions to be found, over any vocabularies that are known here.
-            k: Cut-offs.
-            candidates: Rows of `test.items`; None: the whole catalogue.
-            exclude: What is not ranked again; None: all that `fit` was given.
+            protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
+                `ratings`, or its settings; see `kgrec.evaluation.settings`.
+            candidates: Rows of `test.items` that are ranked; None: the whole catalogue.
+            exclude: What is not ranked again, training first; None: all that `fit` was given.
+            given: For the protocol `candidates`: each user's candidates; None: they are drawn.
+            settings: Settings of the protocol, such as the cut-offs `k`.
 
         Raises:
-            DataError: The graph gives away what is to be found.
+            DataError: The data does not fit together or lacks what the protocol needs, or the graph
+                gives away what is to be found.
+            ConfigError: There is no such protocol or setting.
         """
+        config = protocol_config(protocol, settings)
         if candidates is not None:
             candidates = self.item_vocabulary.rows(test.items.take(candidates))
-        test = test.over(self.user_vocabulary, self.item_vocabulary)
+        test = self._over(test)
         check_no_leak(self.graph, self.known[0], test)
-        logs = (
-            self.known
-            if exclude is None
-            else tuple(log.over(self.user_vocabulary, self.item_vocabulary) for log in exclude)
+        logs = self.known if exclude is None else tuple(exclude)
+        return evaluate_protocol(
+            self,
+            test,
+            config,
+            exclude=[self._over(log) for log in logs],
+            candidates=candidates,
+            given=None if given is None else self._over(given),
         )
-        return evaluate_model(self, test, exclude=logs, k=k, candidates=candidates)
 
     @property
     def item_vocabulary(self) -> Vocabulary:
@@ -336,6 +348,9 @@ class Recommender:
     def history(self, user: str) -> list[str]:
         """Return the ids of the items that a user has, of all interactions that `fit` was given."""
         return self.item_vocabulary.take(self._history(user, ()).indices)
+
+    def _over(self, log: Interactions) -> Interactions:
+        return log.over(self.user_vocabulary, self.item_vocabulary)
 
     def _catalogue(self, train: Interactions, valid: Interactions | None) -> Vocabulary:
         items = train.items if valid is None else train.items.union(valid.items)
@@ -432,5 +447,5 @@ class Recommender:
 
 
 def evaluate(recommender: Recommender, test: Interactions, **options: Any) -> Evaluation:
-    """Rank the catalogue for each user of `test`; see `Recommender.evaluate`."""
+    """Measure a recommender by a protocol; see `Recommender.evaluate`."""
     return recommender.evaluate(test, **options)

@@ -129,23 +129,53 @@ def show_metrics(
     results: Mapping[str, Evaluation],
     console: Console | None = None,
     *,
-    kinds: Sequence[str] = SHOWN,
+    kinds: Sequence[str] | None = None,
     cutoffs: Sequence[int] | None = None,
 ) -> None:
-    """Print results as a table, a column for each."""
+    """Print results of one protocol as a table, a column for each.
+
+    Args:
+        results: The results by name.
+        console: Where it goes; None: stdout.
+        kinds: The metrics; None: all, in the order of `SHOWN`.
+        cutoffs: The cut-offs; None: all.
+    """
     console = console or make_console()
     names = [safe(name) for name in results]
     table = make_table(console, "metric", *names, numbers=names)
     first = next(iter(results.values()))
-    for kind in kinds:
-        for k in cutoffs or first.k:
-            values = [result.metrics[f"{kind}@{k}"] for result in results.values()]
-            table.add_row(f"{kind}@{k}", *(f"{value:.4f}" for value in values))
+    known = [f"{kind}@{k}" for kind in kinds or SHOWN for k in cutoffs or first.k]
+    rows = [name for name in known if name in first.metrics]
+    if kinds is None and cutoffs is None:
+        rows += [name for name in first.metrics if name not in rows]
+    for name in rows:
+        values = [result.metrics[name] for result in results.values()]
+        table.add_row(name, *(f"{value:.4f}" for value in values))
     console.print(table)
-    console.print(
-        f"{first.num_users:,} users, {first.num_candidates:,} ranked items, "
-        f"{first.num_judgements:,} interactions to be found"
-    )
+    for line in _remarks(first):
+        console.print(line, soft_wrap=True)
+
+
+def _remarks(result: Evaluation) -> list[str]:
+    """Return what was measured, and what the figures do not compare with."""
+    users = f"{result.num_users:,} users"
+    if result.protocol == "ctr":
+        pairs = f"{result.num_candidates:,} pairs, {result.num_judgements:,} of them chosen"
+        return [f"{users}, {pairs}"]
+    if result.protocol == "ratings":
+        low, high = result.details["range"]
+        ratings = f"{result.num_judgements:,} ratings, training ratings from {low:g} to {high:g}"
+        return [f"{users}, {ratings}"]
+    what = "ranked items" if result.protocol != "candidates" else "ranked items each at most"
+    lines = [
+        f"{users}, {result.num_candidates:,} {what}, {result.num_judgements:,} interactions to be "
+        "found"
+    ]
+    if result.sampled:
+        lines.append("Sampled metrics: they do not compare with those of a full ranking.")
+    if result.non_standard:
+        lines.append("kgat_ndcg is not the standard NDCG: its ideal ranking has found items alone.")
+    return lines
 
 
 def print_items(items: Sequence[Any], as_json: bool) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from project import EX, HOSTILE, write_project
 
@@ -134,6 +135,64 @@ def test_evaluate_and_its_trec_files_by_an_outside_evaluator(ok, run_folder, tmp
     plain = ok("evaluate", run, "--split", "valid", "-k", 3)
     assert "ndcg@3" in plain
     assert (run / "evaluation_valid.json").exists()
+
+
+def test_evaluate_by_other_protocols(kgrec, ok, run_folder, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    full = json.loads(ok("evaluate", run, "-k", 3, "--json"))
+    assert (full["protocol"], full["sampled"], full["non_standard"]) == ("full", False, False)
+    kgat = json.loads(ok("evaluate", run, "--protocol", "kgat-ndcg", "-k", 3, "--json"))
+    assert kgat["non_standard"]
+    assert kgat["metrics"]["kgat_ndcg@3"] >= kgat["metrics"]["ndcg@3"] == full["metrics"]["ndcg@3"]
+    sampled = ("evaluate", run, "--protocol", "candidates", "num=2", "seed=3", "-k", 2)
+    found = json.loads(ok(*sampled, "--json"))
+    assert found["sampled"]
+    assert found["details"]["settings"] == {"k": [2], "num": 2, "sampling": "uniform", "seed": 3}
+    assert all(name.startswith("sampled_") for name in found["metrics"])
+    table = ok(*sampled)
+    assert f"{found['metrics']['sampled_ndcg@2']:.4f}" in table
+    assert "do not compare with those of a full ranking" in table
+    click = json.loads(ok("evaluate", run, "--protocol", "ctr", "seeds=[1, 2]", "--json"))
+    assert set(click["metrics"]) == {"auc", "acc", "f1"}
+    assert click["metrics"]["auc"] > 0.9
+    assert len(click["details"]["thresholds"]) == 2
+    rated = json.loads(ok("evaluate", run, "--protocol", "ratings", "--json"))
+    assert rated["metrics"]["rmse"] == pytest.approx(0)  # all positives have five stars
+    assert rated["details"]["range"] == [5.0, 5.0]
+    assert "training ratings from 5 to 5" in ok("evaluate", run, "--protocol", "ratings")
+    names = {path.name for path in run.glob("evaluation_*.json")}
+    protocols = ("", "_kgat-ndcg", "_candidates", "_ctr", "_ratings")
+    assert names == {f"evaluation_test{name}.json" for name in protocols}
+    for arguments, says in (
+        (("--protocol", "kgat"), "Did you mean 'kgat-ndcg'"),
+        (("--protocol", "candidates", "nmu=3"), "Did you mean 'num'"),
+        (("--protocol", "ctr", "-k", 3), "unknown setting 'k'"),
+        (("--protocol", "ctr", "--split", "valid"), "threshold"),
+        (("--protocol", "ratings", "--split", "valid"), "slope"),
+        (("--protocol", "ctr", "--trec", tmp_path / "x.run"), "full ranking"),
+        (("-k", 99), "larger than the catalogue"),
+    ):
+        code, out, err = kgrec("evaluate", run, *arguments)
+        assert (code, out) == (2, "")
+        assert says in err
+
+
+def test_evaluate_given_candidates(kgrec, ok, run_folder, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    split = load_run(run)[2]
+    pairs = [split.test.to_pandas()[["user_id", "item_id"]]]
+    pairs.append(pairs[0].assign(item_id="n2"))  # nobody's
+    pd.concat(pairs).to_csv(tmp_path / "offers.csv", index=False)
+    options = ("--protocol", "candidates", "--candidates", tmp_path / "offers.csv", "-k", 1)
+    found = json.loads(ok("evaluate", run, *options, "--json"))
+    assert not found["sampled"]
+    assert found["num_unreachable"] == 0
+    assert found["metrics"]["given_hit@1"] > 0.7
+    unknown = pairs[0].assign(item_id="nowhere")
+    unknown.to_csv(tmp_path / "offers.csv", index=False)
+    code, _, err = kgrec("evaluate", run, *options)
+    assert code == 2
+    assert "nowhere" in err
 
 
 def test_inspect(ok, project, tmp_path):

@@ -14,7 +14,7 @@ from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean
 
-KINDS = ("random", "temporal", "cold_items")
+KINDS = ("random", "uniform", "temporal", "cold_items")
 PARTS = ("train", "valid", "test")
 
 
@@ -26,7 +26,7 @@ class Split:
         train: What models learn from.
         valid: What chooses among models and stops training.
         test: What the result is measured on, once.
-        kind: How it was made: `random`, `temporal` or `cold_items`.
+        kind: How it was made: `random`, `uniform`, `temporal` or `cold_items`.
     """
 
     train: Interactions
@@ -142,8 +142,10 @@ def split_interactions(
     Args:
         log: The log to split.
         kind: `random`: within each user, so that a user with few interactions keeps at least one
-            in training; `temporal`: at two points of time, the same for all users; `cold_items`:
-            whole items are held out, with all of their interactions.
+            in training; `uniform`: any interaction is as likely as any other, whose ever it is,
+            so that a user may be left with none in training; `temporal`: at two points of time,
+            the same for all users; `cold_items`: whole items are held out, with all of their
+            interactions.
         valid: Share of the interactions (items for `cold_items`) that becomes the validation.
         test: Share that becomes the test.
         seed: Seed of the draw; `temporal` draws nothing.
@@ -158,6 +160,8 @@ def split_interactions(
         )
     if kind == "random":
         part = _random_parts(log, valid, test, seed)
+    elif kind == "uniform":
+        part = _uniform_parts(log, valid, test, seed)
     elif kind == "temporal":
         part = _temporal_parts(log, valid, test)
     elif kind == "cold_items":
@@ -185,6 +189,17 @@ def _random_parts(log: Interactions, valid: float, test: float, seed: int) -> np
     num_valid = np.maximum(num_valid - over, 0)
     num_test = np.minimum(num_test, count - 1 - num_valid)
     return np.where(place < num_test, 2, np.where(place < num_test + num_valid, 1, 0))
+
+
+def _uniform_parts(
+    log: Interactions, valid: float, test: float, seed: int
+) -> npt.NDArray[np.int64]:
+    order = np.random.default_rng(seed).permutation(len(log))
+    num_valid, num_test = int(len(log) * valid), int(len(log) * test)
+    part = np.zeros(len(log), dtype=np.int64)
+    part[order[:num_valid]] = 1
+    part[order[num_valid : num_valid + num_test]] = 2
+    return part
 
 
 def _temporal_parts(log: Interactions, valid: float, test: float) -> npt.NDArray[np.int64]:

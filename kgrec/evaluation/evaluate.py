@@ -62,10 +62,16 @@ class Evaluation:
         per_user: The per-user metrics, each float64 of shape (num_users,).
         user_ids: The users' ids, in the same order.
         k: The cut-offs.
-        num_candidates: Items that were ranked.
+        num_candidates: Items that were ranked; for one user at most where each has their own, and
+            pairs that were judged where nothing is ranked.
         num_judgements: Interactions to be found.
         num_unreachable: Those of them that could not be found, because they were excluded or are
             no candidates. They count as missed.
+        protocol: How it was measured; see `kgrec.evaluation.settings.PROTOCOLS`.
+        sampled: Whether a sample of the items was ranked. Such figures do not compare with those
+            of the full ranking.
+        non_standard: Whether a metric is not what its name says elsewhere.
+        details: What else there is to know, such as settings, as JSON can hold it.
     """
 
     metrics: Mapping[str, float]
@@ -75,6 +81,10 @@ class Evaluation:
     num_candidates: int
     num_judgements: int
     num_unreachable: int = 0
+    protocol: str = "full"
+    sampled: bool = False
+    non_standard: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def num_users(self) -> int:
@@ -92,12 +102,16 @@ class Evaluation:
             per_user: Whether the values of each user are among them.
         """
         result: dict[str, Any] = {
+            "protocol": self.protocol,
+            "sampled": self.sampled,
+            "non_standard": self.non_standard,
             "metrics": dict(self.metrics),
             "k": list(self.k),
             "num_users": self.num_users,
             "num_candidates": self.num_candidates,
             "num_judgements": self.num_judgements,
             "num_unreachable": self.num_unreachable,
+            **({"details": dict(self.details)} if self.details else {}),
         }
         if per_user:
             values = {name: column.tolist() for name, column in self.per_user.items()}
@@ -174,8 +188,8 @@ def rank(
         DataError: The logs do not share their vocabularies, `test` is empty, or a score is NaN.
         ConfigError: `depth` is below 1.
     """
-    seen = _seen(test, _as_logs(exclude))
-    users = _users(test)
+    seen = seen_items(test, as_logs(exclude))
+    users = users_of(test)
     best = top_k_scored(
         model.score,
         users,
@@ -203,9 +217,9 @@ def measure(
             users.
         ConfigError: A cut-off is below 1, above the ranking's depth, or there is none.
     """
-    logs = _as_logs(exclude)
-    seen = _seen(test, logs)
-    users = _users(test)
+    logs = as_logs(exclude)
+    seen = seen_items(test, logs)
+    users = users_of(test)
     if not np.array_equal(users, ranking.users):
         raise DataError("The ranking was made for other users than those of `test`.")
     relevant = test.matrix()[users]
@@ -248,19 +262,29 @@ def protocol_candidates(split: Split, part: str = "test", kind: str | None = Non
     return np.unique(np.concatenate([split.train.item, split.valid.item, split.test.item]))
 
 
-def _as_logs(exclude: Interactions | Sequence[Interactions]) -> list[Interactions]:
+def as_logs(exclude: Interactions | Sequence[Interactions]) -> list[Interactions]:
+    """Return one log or several as a list."""
     return [exclude] if isinstance(exclude, Interactions) else list(exclude)
 
 
-def _users(test: Interactions) -> IntArray:
+def users_of(test: Interactions) -> IntArray:
+    """Return the rows of the users who have something to be found, ascending.
+
+    Raises:
+        DataError: There are none.
+    """
     users: IntArray = np.unique(test.user).astype(np.int64, copy=False)
     if not len(users):
         raise DataError("There are no interactions to evaluate on.")
     return users
 
 
-def _seen(test: Interactions, logs: Sequence[Interactions]) -> csr_matrix:
-    """Return what is excluded, shape (num_users, num_items)."""
+def seen_items(test: Interactions, logs: Sequence[Interactions]) -> csr_matrix:
+    """Return what is excluded, shape (num_users, num_items).
+
+    Raises:
+        DataError: The logs do not share the vocabularies of `test`.
+    """
     for log in logs:
         if log.users != test.users or log.items != test.items:
             raise DataError(

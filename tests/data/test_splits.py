@@ -11,7 +11,7 @@ from kgrec.data.splits import PARTS, Split, split_interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 
-KINDS = ["random", "temporal", "cold_items"]
+KINDS = ["random", "uniform", "temporal", "cold_items"]
 
 
 def random_log(seed=0, num_users=7, num_items=40, n=150):

@@ -1,0 +1,160 @@
+"""Ranking a few candidates of each user in place of all items.
+
+Metrics of sampled candidates are no estimates of the same metrics of the full ranking, and can
+order models in another way: Krichene and Rendle, On Sampled Metrics for Item Recommendation, KDD
+2020. They therefore have names of their own, `sampled_ndcg@10` or, where the candidates are given,
+`given_ndcg@10`, and the result says `sampled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.evaluate import (
+    Evaluation,
+    IntArray,
+    Scorer,
+    as_logs,
+    seen_items,
+    users_of,
+)
+from kgrec.evaluation.metrics import per_user_metrics
+from kgrec.evaluation.pairs import draw_unseen, score_pairs
+from kgrec.evaluation.settings import CandidatesConfig
+from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k
+
+
+def evaluate_candidates(
+    model: Scorer,
+    test: Interactions,
+    config: CandidatesConfig,
+    *,
+    exclude: Interactions | Sequence[Interactions],
+    candidates: IntArray | None = None,
+    given: Interactions | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Evaluation:
+    """Rank each user's own candidates and measure the rankings.
+
+    A user's candidates are what is to be found and `config.num` items drawn from those that the
+    user has neither in `exclude` nor in `test` (as Koren, KDD 2008, and He et al., WWW 2017, do),
+    or the items that `given` pairs with the user.
+
+    Args:
+        model: What scores items for users.
+        test: The interactions to be found.
+        config: The settings; what is drawn is not used where candidates are given.
+        exclude: What users have already; popularity is counted in the first of them.
+        candidates: Rows of the items to draw from; None: all.
+        given: The candidates of each user, as pairs over the vocabularies of `test`. Those that
+            `exclude` holds are not ranked; a judged item that is not among them counts as missed.
+        chunk_elements: Scores held at a time.
+
+    Raises:
+        DataError: The logs do not share their vocabularies, `test` is empty, a user of `test` has
+            no candidates, or a score is not finite.
+        ConfigError: A cut-off is above the number of every user's candidates.
+    """
+    logs = as_logs(exclude)
+    seen, users = seen_items(test, logs)[users_of(test)], users_of(test)
+    relevant = test.matrix()[users]
+    details: dict[str, object] = {"settings": config.model_dump(mode="json")}
+    if given is None:
+        pairs, missing = _sampled(relevant, seen, config, logs, candidates)
+        details |= {"num_not_drawn": missing}
+    else:
+        seen_items(test, [given])  # checks the vocabularies
+        pairs = _without(given.matrix()[users], seen)
+        details = {"settings": {"k": list(config.k)}, "num_given": len(given)}
+    width = np.diff(pairs.indptr)
+    if not width.all():
+        name = test.users.id(int(users[int((width == 0).argmax())]))
+        raise DataError(f"{(width == 0).sum()} users have no candidates, such as {name!r}.")
+    if max(config.k) > width.max():
+        raise ConfigError(
+            f"k={max(config.k)} is larger than the number of candidates: {width.max()} at most."
+        )
+    ranking = _ranked(model, users, pairs, max(config.k), chunk_elements)
+    prefix = "sampled" if given is None else "given"
+    values = per_user_metrics(ranking, relevant, config.k)
+    values = {f"{prefix}_{name}": column for name, column in values.items()}
+    return Evaluation(
+        metrics={name: float(column.mean()) for name, column in values.items()},
+        per_user=values,
+        user_ids=tuple(test.users.take(users)),
+        k=config.k,
+        num_candidates=int(width.max()),
+        num_judgements=int(relevant.nnz),
+        num_unreachable=int(relevant.nnz - relevant.multiply(pairs).nnz),
+        protocol=config.name,
+        sampled=given is None,
+        details=details,
+    )
+
+
+def _sampled(
+    relevant: csr_matrix,
+    seen: csr_matrix,
+    config: CandidatesConfig,
+    logs: Sequence[Interactions],
+    candidates: IntArray | None,
+) -> tuple[csr_matrix, int]:
+    """Return the candidates of each user, shape (b, num_items), and how many were not drawn."""
+    num, num_items = relevant.shape
+    pool = np.arange(num_items) if candidates is None else np.unique(candidates)
+    weights = None
+    if config.sampling == "popularity":
+        counts = np.zeros(num_items)
+        if logs:
+            counts += np.bincount(logs[0].item, minlength=num_items)
+        weights = counts[pool] + 1.0
+    drawn = draw_unseen(
+        csr_matrix(seen + relevant),
+        np.full(num, config.num, dtype=np.int64),
+        pool,
+        np.random.default_rng(config.seed),
+        weights,
+    )
+    ones = np.ones(len(drawn.row), dtype=np.float32)
+    sampled = csr_matrix((ones, (drawn.row, drawn.item)), shape=relevant.shape)
+    found = relevant
+    if candidates is not None:
+        within = np.zeros(num_items, dtype=np.float32)
+        within[pool] = 1.0
+        found = csr_matrix(relevant.multiply(within[None, :]))
+    return _without(csr_matrix(found + sampled), seen), drawn.num_missing
+
+
+def _without(pairs: csr_matrix, seen: csr_matrix) -> csr_matrix:
+    """Return `pairs` as ones, less those that are in `seen`."""
+    ones = csr_matrix((pairs > 0).astype(np.float32))
+    kept = csr_matrix(ones - ones.multiply(seen > 0))
+    kept.eliminate_zeros()
+    kept.sort_indices()
+    return kept
+
+
+def _ranked(
+    model: Scorer, users: IntArray, pairs: csr_matrix, depth: int, chunk_elements: int
+) -> IntArray:
+    """Return the best candidates of each user, int64 of shape (b, depth), padded with -1."""
+    width = np.diff(pairs.indptr)
+    row = np.repeat(np.arange(len(users)), width)
+    item = pairs.indices.astype(np.int64)
+    scores = score_pairs(
+        model, users[row], item, num_items=pairs.shape[1], chunk_elements=chunk_elements
+    )
+    column = np.arange(len(row)) - np.repeat(pairs.indptr[:-1], width)
+    # Candidates in ascending order, so that ties go to the item of the lower row.
+    table = np.full((len(users), int(width.max())), -np.inf, dtype=np.float32)
+    table[row, column] = scores
+    names = np.full(table.shape, -1, dtype=np.int64)
+    names[row, column] = item
+    best = top_k(table, depth).items
+    chosen: IntArray = np.where(best < 0, -1, np.take_along_axis(names, np.maximum(best, 0), 1))
+    return chosen

@@ -1,0 +1,206 @@
+"""Click-through rate: tell what a user chose from as many items that the user did not.
+
+The protocol of Wang et al., RippleNet, CIKM 2018, and Wang et al., Knowledge Graph Convolutional
+Networks for Recommender Systems, WWW 2019: interactions are split 6:2:2 at random over all of
+them (`ctr_split`), each user gets as many unseen items as chosen ones, and AUC, accuracy and F1
+are taken over all pairs together. Three things differ from the code of the papers. It calls a score
+of one half a click, as its models are trained to give probabilities; scores in general have no
+such point, so the threshold is the one that is most often right on the validation part. It
+averages over batches and leaves the last one out; here every pair counts alike. And it draws the
+unseen items before it splits, so that a user's are balanced over the parts together; here they are
+balanced in each part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from scipy.stats import rankdata
+
+from kgrec.data.interactions import Interactions
+from kgrec.data.splits import Split, split_interactions
+from kgrec.errors import ConfigError
+from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.pairs import FloatArray, draw_unseen, score_pairs
+from kgrec.evaluation.settings import CTRConfig
+from kgrec.retrieval.topk import CHUNK_ELEMENTS
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def ctr_split(log: Interactions, seed: int = 0) -> Split:
+    """Split a log 6:2:2 into training, validation and test, at random over all interactions.
+
+    Users may be left without training interactions, as in the papers' code.
+
+    Raises:
+        ConfigError: The log is too small to leave a training part.
+    """
+    return split_interactions(log, "uniform", valid=0.2, test=0.2, seed=seed)
+
+
+def auc(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
+    """Return the area under the ROC curve: how often a click scores above a pair that is none.
+
+    Ties count one half (Hanley and McNeil, Radiology 1982). 0.5 where all are alike.
+
+    >>> auc([0.1, 0.4, 0.4, 0.9], [0, 1, 0, 1])
+    0.875
+    """
+    hit = np.asarray(clicked, dtype=bool)
+    positives, negatives = int(hit.sum()), int((~hit).sum())
+    if not positives or not negatives:
+        return 0.5
+    ranks = rankdata(np.asarray(scores))[hit].sum()
+    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def accuracy(said: BoolArray, clicked: BoolArray) -> float:
+    """Return the share of pairs of which the right thing is said."""
+    return float((said == clicked).mean())
+
+
+def f1(said: BoolArray, clicked: BoolArray) -> float:
+    """Return the harmonic mean of precision and recall of what is said to be a click.
+
+    >>> f1(np.array([True, True, False]), np.array([True, False, True]))
+    0.5
+    """
+    both = int((said & clicked).sum())
+    return 2.0 * both / max(int(said.sum()) + int(clicked.sum()), 1)
+
+
+def best_threshold(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
+    """Return the score from which on "click" is most often right; the highest one of several.
+
+    It lies in the middle between two scores that occur, or just beyond them all, as a float64
+    which may not be one of float32.
+
+    >>> best_threshold([0.25, 0.5, 1.0], [0, 1, 1])
+    0.375
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    values, hit = values[order], np.asarray(clicked, dtype=bool)[order]
+    # With the first `taken` said to be clicks, these are right.
+    right = np.concatenate([[0], np.cumsum(np.where(hit, 1, -1))]) + np.count_nonzero(~hit)
+    possible = np.concatenate([[True], values[1:] < values[:-1], [True]])
+    taken = int(np.where(possible, right, -1).argmax())
+    if taken == 0:
+        return float(np.nextafter(values[0], np.inf))
+    return float(values[-1] if taken == len(values) else (values[taken - 1] + values[taken]) / 2)
+
+
+def evaluate_ctr(
+    model: Scorer,
+    test: Interactions,
+    config: CTRConfig,
+    *,
+    exclude: Interactions | Sequence[Interactions],
+    candidates: IntArray | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Evaluation:
+    """Measure how well scores tell the pairs of `test` from as many unseen ones of the same users.
+
+    The result has the metrics `auc`, `acc` and `f1` over all pairs together, as means over
+    `config.seeds`; `details` have those of each seed and the thresholds. Per user there is `acc`.
+
+    Args:
+        model: What scores items for users.
+        test: The clicks.
+        config: The settings.
+        exclude: The training part and then the validation part, which sets the threshold. Unseen
+            is what a user has in none of them nor in `test`.
+        candidates: Rows of the items that unseen pairs are drawn from; None: all.
+        chunk_elements: Scores held at a time.
+
+    Raises:
+        DataError: The logs do not share their vocabularies, `test` is empty, or a score is not
+            finite.
+        ConfigError: There is no validation part, and no threshold is given.
+    """
+    logs = as_logs(exclude)
+    valid = logs[1] if len(logs) > 1 and len(logs[1]) else None
+    if valid is None and config.threshold is None:
+        raise ConfigError(
+            "ACC and F1 need a threshold, which is fitted on a validation part: give the training "
+            "and the validation part as `exclude`, measure on the test part, or set `threshold`."
+        )
+    has = csr_matrix(seen_items(test, logs) + test.matrix())
+    pool = np.arange(test.num_items) if candidates is None else np.unique(candidates)
+    draws = [_Pairs(test, has, pool, seed, 0) for seed in config.seeds]
+    fitted = (
+        []
+        if valid is None or config.threshold is not None
+        else [_Pairs(valid, has, pool, seed, 1) for seed in config.seeds]
+    )
+    _score([*draws, *fitted], model, test.num_items, chunk_elements)
+    thresholds = [best_threshold(pairs.scores, pairs.clicked) for pairs in fitted]
+    if config.threshold is not None:
+        thresholds = [config.threshold] * len(draws)
+    users = users_of(test)
+    return _result(draws, thresholds, test, users, config)
+
+
+class _Pairs:
+    """The clicks of a log and as many unseen pairs, drawn from a seed."""
+
+    def __init__(
+        self, log: Interactions, has: csr_matrix, pool: IntArray, seed: int, part: int
+    ) -> None:
+        clicks = log.matrix()
+        counts = np.diff(clicks.indptr).astype(np.int64)
+        drawn = draw_unseen(has, counts, pool, np.random.default_rng([seed, part]))
+        user, item = clicks.nonzero()
+        self.user: IntArray = np.concatenate([user, drawn.row]).astype(np.int64)
+        self.item: IntArray = np.concatenate([item, drawn.item]).astype(np.int64)
+        self.clicked: BoolArray = np.arange(len(self.user)) < len(user)
+        self.num_missing = drawn.num_missing
+        self.scores: FloatArray = np.zeros(0, dtype=np.float32)
+
+
+def _score(parts: Sequence[_Pairs], model: Scorer, num_items: int, chunk_elements: int) -> None:
+    """Score the pairs of all draws, each user once."""
+    user = np.concatenate([pairs.user for pairs in parts])
+    item = np.concatenate([pairs.item for pairs in parts])
+    scores = score_pairs(model, user, item, num_items=num_items, chunk_elements=chunk_elements)
+    ends = np.cumsum([len(pairs.user) for pairs in parts])[:-1]
+    for pairs, values in zip(parts, np.split(scores, ends), strict=True):
+        pairs.scores = values
+
+
+def _result(
+    draws: Sequence[_Pairs],
+    thresholds: Sequence[float],
+    test: Interactions,
+    users: IntArray,
+    config: CTRConfig,
+) -> Evaluation:
+    by_seed: dict[str, list[float]] = {"auc": [], "acc": [], "f1": []}
+    of_user = np.zeros(len(users))
+    for pairs, threshold in zip(draws, thresholds, strict=True):
+        said = pairs.scores.astype(np.float64) >= threshold
+        by_seed["auc"].append(auc(pairs.scores, pairs.clicked))
+        by_seed["acc"].append(accuracy(said, pairs.clicked))
+        by_seed["f1"].append(f1(said, pairs.clicked))
+        place = np.searchsorted(users, pairs.user)
+        right = np.bincount(place, said == pairs.clicked, len(users))
+        of_user += right / np.bincount(place, minlength=len(users)) / len(draws)
+    return Evaluation(
+        metrics={name: float(np.mean(values)) for name, values in by_seed.items()},
+        per_user={"acc": of_user},
+        user_ids=tuple(test.users.take(users)),
+        k=(),
+        num_candidates=len(draws[0].user),
+        num_judgements=int(draws[0].clicked.sum()),
+        protocol=config.name,
+        details={
+            "settings": config.model_dump(mode="json"),
+            "by_seed": by_seed,
+            "thresholds": list(thresholds),
+            "num_not_drawn": draws[0].num_missing,
+        },
+    )

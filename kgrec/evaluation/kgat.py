@@ -1,0 +1,82 @@
+"""NDCG as the code published with KGAT computes it, for comparing with tables made with it.
+
+Wang et al., KGAT: Knowledge Graph Attention Network for Recommendation, KDD 2019, define NDCG as
+usual. The code of the paper sorts the hits among the ranked items to get the ideal ranking, so that
+relevant items which were not found are missing from the ideal as well: a list with one hit on top
+has 1, however much it missed. It ranks as many items as its largest cut-off, 100 by default, and
+sorts all of these: NDCG@20 also depends on how many relevant items stand on places 21 to 100.
+The values are never lower than NDCG, mostly much higher, and do not compare with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kgrec.data.interactions import Interactions
+from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, measure, rank
+from kgrec.evaluation.metrics import BoolArray, FloatArray, find_hits
+from kgrec.evaluation.settings import KGATConfig
+
+
+def kgat_ndcg(hits: BoolArray, k: int) -> FloatArray:
+    """Return KGAT's NDCG@k, float64 of shape (b,); 0 where nothing was found.
+
+    Args:
+        hits: Which ranked items are relevant, bool of shape (b, depth). The ideal has the hits
+            among all of them.
+        k: Cut-off.
+
+    >>> kgat_ndcg(np.array([[True, False, False]]), k=2).tolist()
+    [1.0]
+    >>> kgat_ndcg(np.array([[True, False, True]]), k=2).round(3).tolist()
+    [0.613]
+    """
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    top = hits[:, :k]
+    gain = top @ discounts[: top.shape[1]]
+    found = np.minimum(hits.sum(axis=1), k)
+    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[found]
+    ratio: FloatArray = np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
+    return ratio
+
+
+def evaluate_kgat(
+    model: Scorer,
+    test: Interactions,
+    config: KGATConfig,
+    *,
+    exclude: Sequence[Interactions],
+    candidates: IntArray | None = None,
+) -> Evaluation:
+    """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
+
+    `kgat_ndcg@k` is its NDCG; the standard metrics stand beside it. Recall, precision and hit are
+    the same in its code. It has no validation part: to compare with its tables, `exclude` is the
+    training part alone.
+
+    Args:
+        model: What scores items for users.
+        test: The interactions to be found.
+        config: The settings.
+        exclude: What is not ranked again.
+        candidates: Rows of the items that are ranked; None: all.
+
+    Raises:
+        DataError: As for `kgrec.evaluation.evaluate.evaluate`.
+    """
+    depth = max(*config.k, config.depth)
+    ranking = rank(model, test, exclude=exclude, depth=depth, candidates=candidates)
+    result = measure(ranking, test, exclude=exclude, k=config.k, candidates=candidates)
+    hits = find_hits(ranking.items, test.matrix()[ranking.users])
+    values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in config.k}
+    return replace(
+        result,
+        metrics={**{name: float(v.mean()) for name, v in values.items()}, **result.metrics},
+        per_user={**values, **result.per_user},
+        protocol=config.name,
+        non_standard=True,
+        details={"settings": config.model_dump(mode="json")},
+    )

@@ -1,0 +1,266 @@
+"""Ratings from scores, and how far they are off.
+
+kgrec's models score how much a user would like an item, in no unit. A rating is predicted as
+
+    r(u, i) = mean + b(u) + b(i) + intercept + slope · z(u, i),
+
+with damped biases of users and items from the training ratings (Koren, Factor in the Neighbors,
+TKDD 2010, section 2.1), and z the model's score of the item, standardised over all items of the
+user. Intercept and slope are fitted by least squares to what the biases leave of the validation
+ratings, never to the test. The figures of the biases alone stand beside those of the model: what
+the model knows of ratings is the difference. Where the interactions were read as positives alone,
+such as `rating >= 4`, these are all the ratings that there are; `details` say their range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.data.interactions import Interactions
+from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.pairs import FloatArray, score_pairs
+from kgrec.evaluation.settings import RatingsConfig
+from kgrec.retrieval.topk import CHUNK_ELEMENTS
+
+Float64Array = npt.NDArray[np.float64]
+
+
+@runtime_checkable
+class RatingPredictor(Protocol):
+    """A model that predicts ratings by itself."""
+
+    def predict_ratings(self, users: IntArray, items: IntArray, /) -> npt.ArrayLike:
+        """Return the rating of each pair, of shape (n,), for rows of shape (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RatingBiases:
+    """How much better or worse than the mean users rate and items are rated.
+
+    Attributes:
+        mean: Mean rating.
+        user: Bias of each user, float64 of shape (num_users,); 0 for one without ratings.
+        item: Bias of each item, float64 of shape (num_items,); likewise.
+        low: Lowest training rating; no prediction lies below.
+        high: Highest training rating; no prediction lies above.
+    """
+
+    mean: float
+    user: Float64Array
+    item: Float64Array
+    low: float
+    high: float
+
+    @classmethod
+    def fit(cls, train: Interactions, config: RatingsConfig) -> Self:
+        """Estimate the biases: of items first, then of users from what the items leave.
+
+        Raises:
+            DataError: There are no ratings.
+        """
+        rating = ratings_of(train, "training")
+        mean = float(rating.mean())
+        item = _damped(train.item, rating - mean, train.num_items, config.item_damping)
+        left = rating - mean - item[train.item]
+        user = _damped(train.user, left, train.num_users, config.user_damping)
+        return cls(mean, user, item, float(rating.min()), float(rating.max()))
+
+    def sums(self, users: IntArray, items: IntArray) -> Float64Array:
+        """Return mean plus biases of each pair, float64 of shape (n,), not cut to the range."""
+        predicted: Float64Array = self.mean + self.user[users] + self.item[items]
+        return predicted
+
+    def predict_ratings(self, users: IntArray, items: IntArray) -> Float64Array:
+        """Return the rating of each pair, float64 of shape (n,)."""
+        return np.clip(self.sums(users, items), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class RatingCalibration:
+    """Predicts ratings from biases and the scores of a model.
+
+    Attributes:
+        model: What scores items for users.
+        biases: The biases.
+        slope: Rating for one standard deviation of the score.
+        intercept: Rating added to all.
+        chunk_elements: Scores held at a time.
+    """
+
+    model: Scorer
+    biases: RatingBiases
+    slope: float
+    intercept: float
+    chunk_elements: int = CHUNK_ELEMENTS
+
+    @classmethod
+    def fit(
+        cls,
+        model: Scorer,
+        train: Interactions,
+        valid: Interactions | None,
+        config: RatingsConfig,
+        *,
+        chunk_elements: int = CHUNK_ELEMENTS,
+    ) -> Self:
+        """Fit the biases to training ratings, and slope and intercept to validation ratings.
+
+        Raises:
+            DataError: There are no ratings, or a score is not finite.
+            ConfigError: There is no validation part, and no slope is given.
+        """
+        biases = RatingBiases.fit(train, config)
+        if config.slope is not None:
+            return cls(model, biases, config.slope, 0.0, chunk_elements)
+        if valid is None or not len(valid):
+            raise ConfigError(
+                "The slope of the score is fitted on a validation part: give the training and the "
+                "validation part as `exclude`, measure on the test part, or set `slope`."
+            )
+        rating = ratings_of(valid, "validation")
+        score = cls(model, biases, 0.0, 0.0, chunk_elements).standardised(valid.user, valid.item)
+        left = rating - biases.sums(valid.user, valid.item)
+        spread = score - score.mean()
+        variance = float(spread @ spread)
+        slope = float(spread @ left) / variance if variance > 0 else 0.0
+        intercept = float(left.mean() - slope * score.mean())
+        return cls(model, biases, slope, intercept, chunk_elements)
+
+    def standardised(self, users: IntArray, items: IntArray) -> Float64Array:
+        """Return the standardised score of each pair, float64 of shape (n,).
+
+        Raises:
+            DataError: A score is not finite.
+        """
+        return score_pairs(
+            self.model,
+            users,
+            items,
+            num_items=len(self.biases.item),
+            change=_standardise,
+            chunk_elements=self.chunk_elements,
+        ).astype(np.float64)
+
+    def predict_ratings(self, users: IntArray, items: IntArray) -> Float64Array:
+        """Return the rating of each pair, float64 of shape (n,)."""
+        predicted = self.biases.sums(users, items) + self.intercept
+        if self.slope:
+            predicted = predicted + self.slope * self.standardised(users, items)
+        return np.clip(predicted, self.biases.low, self.biases.high)
+
+
+def evaluate_ratings(
+    model: Scorer | RatingPredictor,
+    test: Interactions,
+    config: RatingsConfig,
+    *,
+    exclude: Interactions | Sequence[Interactions],
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Evaluation:
+    """Predict the ratings of `test`, and return how far they are off.
+
+    The metrics are `rmse` and `mae` over all ratings together, in the unit of the ratings, and
+    `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
+
+    Args:
+        model: What scores items for users, which is calibrated, or what predicts ratings itself.
+        test: Interactions with ratings.
+        config: The settings.
+        exclude: The training part, which the biases are fitted to, and then the validation part,
+            which the slope is fitted to, with ratings.
+        chunk_elements: Scores held at a time.
+
+    Raises:
+        DataError: A part has no ratings, the parts do not share their vocabularies, or a
+            prediction is not finite.
+        ConfigError: There is no validation part, and no slope is given.
+    """
+    logs = as_logs(exclude)
+    seen_items(test, logs)  # checks the vocabularies
+    if not logs:
+        raise ConfigError("Ratings need a training part: give it as `exclude`.")
+    rating = ratings_of(test, "test")
+    details: dict[str, object] = {"settings": config.model_dump(mode="json")}
+    if isinstance(model, RatingPredictor):
+        predictor: RatingPredictor = model
+        biases = RatingBiases.fit(logs[0], config)
+    else:
+        valid = logs[1] if len(logs) > 1 else None
+        made = RatingCalibration.fit(model, logs[0], valid, config, chunk_elements=chunk_elements)
+        predictor, biases = made, made.biases
+        details |= {"slope": made.slope, "intercept": made.intercept}
+    predicted = np.asarray(predictor.predict_ratings(test.user, test.item), dtype=np.float64)
+    if predicted.shape != rating.shape or not np.isfinite(predicted).all():
+        raise DataError(
+            f"Predicted ratings must be {len(rating)} finite numbers, found the shape "
+            f"{predicted.shape}."
+        )
+    alone = biases.predict_ratings(test.user, test.item)
+    details |= {"range": [biases.low, biases.high]}
+    return _result(predicted - rating, alone - rating, test, details)
+
+
+def _result(
+    error: Float64Array, of_biases: Float64Array, test: Interactions, details: dict[str, object]
+) -> Evaluation:
+    users = users_of(test)
+    place = np.searchsorted(users, test.user)
+    count = np.bincount(place)
+    return Evaluation(
+        metrics={
+            "rmse": float(np.sqrt(np.mean(error**2))),
+            "mae": float(np.abs(error).mean()),
+            "bias_rmse": float(np.sqrt(np.mean(of_biases**2))),
+            "bias_mae": float(np.abs(of_biases).mean()),
+        },
+        per_user={
+            "rmse": np.sqrt(np.bincount(place, error**2) / count),
+            "mae": np.bincount(place, np.abs(error)) / count,
+        },
+        user_ids=tuple(test.users.take(users)),
+        k=(),
+        num_candidates=len(test),
+        num_judgements=len(test),
+        protocol=RatingsConfig.name,
+        details=details,
+    )
+
+
+def ratings_of(log: Interactions, part: str) -> Float64Array:
+    """Return the ratings of a part, float64 of shape (n,).
+
+    Raises:
+        DataError: There are none, or one is not finite.
+    """
+    if log.rating is None or not len(log):
+        raise DataError(
+            f"The {part} part has no ratings, which this protocol predicts. Name their column "
+            "(data.rating) when the interactions are read."
+        )
+    rating = log.rating.astype(np.float64)
+    if not np.isfinite(rating).all():
+        raise DataError(f"A rating of the {part} part is NaN or infinite.")
+    return rating
+
+
+def _damped(row: IntArray, left: Float64Array, num: int, damping: float) -> Float64Array:
+    count = np.bincount(row, minlength=num)
+    total = np.bincount(row, left, num)
+    bias: Float64Array = np.divide(total, count + damping, out=np.zeros(num), where=count > 0)
+    return bias
+
+
+def _standardise(block: FloatArray) -> FloatArray:
+    if not np.isfinite(block).all():
+        raise DataError("A score is NaN or infinite. The model did not converge or is damaged.")
+    centred: FloatArray = block - block.mean(axis=1, keepdims=True)
+    deviation = centred.std(axis=1, keepdims=True)
+    np.divide(centred, deviation, out=centred, where=deviation > 0)
+    return centred

@@ -1,0 +1,143 @@
+"""Ratings from scores: planted biases and slopes come back, and the test is not looked at."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from logs import Table, log_of, vocabularies
+
+from kgrec.data.splits import Split
+from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.ratings import RatingBiases, RatingCalibration, evaluate_ratings
+from kgrec.evaluation.settings import RatingsConfig
+
+NUM_USERS, NUM_ITEMS = 70, 53
+
+
+def planted(seed=0, slope=0.6, noise=0.0):
+    """Return a split with ratings, the model whose scores are in them, and the whole table."""
+    rng = np.random.default_rng(seed)
+    score = rng.normal(size=(NUM_USERS, NUM_ITEMS))
+    z = (score - score.mean(1, keepdims=True)) / score.std(1, keepdims=True)
+    user, item = rng.normal(0, 0.4, NUM_USERS), rng.normal(0, 0.5, NUM_ITEMS)
+    rating = 3.4 + user[:, None] + item[None, :] + slope * z + noise * rng.normal(size=z.shape)
+    part = rng.choice(4, rating.shape, p=(0.1, 0.6, 0.15, 0.15))
+    users, items = vocabularies(NUM_USERS, NUM_ITEMS)
+    logs = [
+        log_of(np.argwhere(part == n), users, items, rating[part == n].astype(np.float32))
+        for n in (1, 2, 3)
+    ]
+    # Scores of no meaning but their order within a user.
+    scale = rng.uniform(0.5, 9, (NUM_USERS, 1))
+    return Split(*logs), Table(score * scale + rng.normal(size=(NUM_USERS, 1)) * 20), rating
+
+
+def test_a_planted_slope_comes_back():
+    split, model, _ = planted()
+    config = RatingsConfig(item_damping=0, user_damping=0)
+    result = evaluate_ratings(model, split.test, config, exclude=(split.train, split.valid))
+    assert result.details["slope"] == pytest.approx(0.6, abs=0.05)
+    assert result.metrics["rmse"] < 0.25
+    assert result.metrics["bias_rmse"] == pytest.approx(0.6, abs=0.06)
+    assert result.metrics["mae"] < result.metrics["rmse"]
+    assert result.protocol == "ratings"
+
+
+def test_a_blind_model_has_what_the_biases_have():
+    split, _, _ = planted()
+    blind = Table(np.random.default_rng(9).normal(size=(NUM_USERS, NUM_ITEMS)))
+    for model in (blind, Table(np.ones((NUM_USERS, NUM_ITEMS)))):
+        result = evaluate_ratings(
+            model, split.test, RatingsConfig(), exclude=(split.train, split.valid)
+        )
+        assert result.metrics["rmse"] == pytest.approx(result.metrics["bias_rmse"], abs=0.02)
+    assert result.details["slope"] == 0.0
+
+
+def test_the_test_part_is_not_looked_at():
+    split, model, _ = planted()
+    exclude = (split.train, split.valid)
+    before = evaluate_ratings(model, split.test, RatingsConfig(), exclude=exclude)
+    shifted = replace(split.test, rating=split.test.rating + np.float32(1.0))
+    after = evaluate_ratings(model, shifted, RatingsConfig(), exclude=exclude)
+    assert before.details == after.details
+    made = RatingCalibration.fit(model, split.train, split.valid, RatingsConfig())
+    error = made.predict_ratings(split.test.user, split.test.item) - split.test.rating
+    assert before.metrics["rmse"] == pytest.approx(math.sqrt(np.mean(error**2)))
+    assert after.metrics["mae"] == pytest.approx(np.abs(error - 1).mean(), abs=1e-6)
+    for row, user in enumerate(np.unique(split.test.user)):
+        mine = error[split.test.user == user]
+        assert before.per_user["rmse"][row] == pytest.approx(math.sqrt(np.mean(mine**2)))
+        assert before.per_user["mae"][row] == pytest.approx(np.abs(mine).mean())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 3.0, 25.0]), st.sampled_from([0.0, 10.0]))
+def test_biases_against_loops(seed, item_damping, user_damping):
+    rng = np.random.default_rng(seed)
+    users, items = vocabularies(6, 9)
+    part = np.argwhere(rng.random((6, 9)) < 0.4)
+    if not len(part):
+        return
+    rating = rng.integers(1, 6, len(part)).astype(np.float32)
+    log = log_of(part, users, items, rating)
+    config = RatingsConfig(item_damping=item_damping, user_damping=user_damping)
+    found = RatingBiases.fit(log, config)
+    mean = rating.mean(dtype=float)
+    of_item = {}
+    for item in range(9):
+        mine = [r - mean for (_, i), r in zip(part, rating, strict=True) if i == item]
+        of_item[item] = sum(mine) / (len(mine) + item_damping) if mine else 0.0
+    for user in range(6):
+        mine = [r - mean - of_item[i] for (u, i), r in zip(part, rating, strict=True) if u == user]
+        bias = sum(mine) / (len(mine) + user_damping) if mine else 0.0
+        for item in range(9):
+            sums = mean + bias + of_item[item]
+            predicted = found.predict_ratings(np.array([user]), np.array([item]))[0]
+            assert found.sums(np.array([user]), np.array([item]))[0] == pytest.approx(sums)
+            assert predicted == pytest.approx(min(max(sums, rating.min()), rating.max()))
+
+
+def test_predictions_stay_in_the_range_and_slopes_can_be_set():
+    split, model, _ = planted()
+    config = RatingsConfig(slope=50.0)
+    made = RatingCalibration.fit(model, split.train, None, config)
+    predicted = made.predict_ratings(split.test.user, split.test.item)
+    assert predicted.min() == pytest.approx(split.train.rating.min())
+    assert predicted.max() == pytest.approx(split.train.rating.max())
+
+
+class Oracle(Table):
+    """Knows the ratings."""
+
+    def predict_ratings(self, users, items):
+        return self.scores[users, items]
+
+
+def test_a_model_that_predicts_ratings_is_taken_at_its_word():
+    split, _, rating = planted()
+    result = evaluate_ratings(Oracle(rating), split.test, RatingsConfig(), exclude=split.train)
+    assert result.metrics["rmse"] == pytest.approx(0, abs=1e-6)
+    assert result.metrics["bias_rmse"] > 0.5
+    with pytest.raises(DataError, match="finite"):
+        evaluate_ratings(Oracle(rating * np.nan), split.test, RatingsConfig(), exclude=split.train)
+
+
+def test_bad_input():
+    split, model, _ = planted()
+    exclude = (split.train, split.valid)
+    for part, bare in enumerate((split.train, split.valid, split.test)):
+        logs = [split.train, split.valid, split.test]
+        logs[part] = replace(bare, rating=None)
+        name = ("training", "validation", "test")[part]
+        with pytest.raises(DataError, match=f"The {name} part has no ratings"):
+            evaluate_ratings(model, logs[2], RatingsConfig(), exclude=logs[:2])
+    with pytest.raises(ConfigError, match="validation part"):
+        evaluate_ratings(model, split.test, RatingsConfig(), exclude=split.train)
+    with pytest.raises(ConfigError, match="training part"):
+        evaluate_ratings(model, split.test, RatingsConfig(), exclude=())
+    with pytest.raises(DataError, match="NaN"):
+        evaluate_ratings(Table(model.scores * np.nan), split.test, RatingsConfig(), exclude=exclude)
