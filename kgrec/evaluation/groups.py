@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, printable
 from kgrec.evaluation.metrics import find_hits
 from kgrec.evaluation.significance import PairedTests, SignificanceConfig, paired_tests, with_holm
 
@@ -41,6 +42,21 @@ class GroupGain:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
         return {"fewest": self.fewest, "most": self.most, **self.tests.to_dict()}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> GroupGain:
+        """Return what `to_dict` was made of.
+
+        Raises:
+            DataError: Something is missing or of another type.
+        """
+        tests = {name: value for name, value in found.items() if name not in ("fewest", "most")}
+        try:
+            if tests["cohens_d"] is None:
+                tests["cohens_d"] = math.copysign(math.inf, tests["gain"])
+            return cls(int(found["fewest"]), int(found["most"]), PairedTests(**tests))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"These are no gains of a group: {printable(str(error))}.") from error
 
 
 def quantile_groups(counts: npt.ArrayLike, num: int = 5) -> IntArray:
