@@ -5,11 +5,14 @@ Hamilton, Ying and Leskovec, Inductive Representation Learning on Large Graphs, 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from kgrec.errors import ConfigError
 
 EdgeType = tuple[str, str, str]
 
@@ -76,9 +79,17 @@ class Neighbors:
     Args:
         sizes: Number of nodes of each type.
         edges: The edges of each type by destination.
+
+    Raises:
+        ConfigError: numba is missing.
     """
 
     def __init__(self, sizes: Mapping[str, int], edges: Mapping[EdgeType, InEdges]) -> None:
+        if importlib.util.find_spec("numba") is None:
+            raise ConfigError(
+                "Neighbours are drawn by compiled loops, and numba, which compiles them, is not "
+                "installed. Install it, or leave num_neighbors out."
+            )
         self.sizes, self.edges = dict(sizes), dict(edges)
         # Row of each node in the part that is being drawn; between two draws all are -1.
         self._row = {kind: torch.full((size,), -1) for kind, size in sizes.items()}

@@ -48,7 +48,7 @@ class XSimGCL(LightGCN):
     ) -> NodeVectors:
         """Return the vectors after one more layer."""
         new = super().step(layer, x, graph, keep_item)
-        if generator is None:
+        if generator is None or not self.noise:
             return new
         return {kind: self._shaken(value, generator) for kind, value in new.items()}
 

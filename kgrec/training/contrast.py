@@ -63,11 +63,19 @@ class Contrast:
         else:
             users = batch.users[batch.row]
             others = batch.item if negative is None else negative.reshape(-1)
-            user = _apart(encoded.user_layers[0], users, users, overlap.user, config.temperature)
-            item = _apart(
-                encoded.item_layers[0], batch.item, others, overlap.item, config.temperature
-            )
+            user = self._pushed("user", encoded.user_layers[0], users, users, encoded)
+            item = self._pushed("item", encoded.item_layers[0], batch.item, others, encoded)
         return config.user_weight * user + config.item_weight * item
+
+    def _pushed(
+        self, kind: str, vectors: Tensor, one: Tensor, other: Tensor, encoded: Encoded
+    ) -> Tensor:
+        """Push nodes apart; on a drawn part, by the neighbours they share in the whole graph."""
+        assert self._overlap is not None
+        neighbours: Neighbours = getattr(self._overlap, kind)
+        part = encoded.part
+        node = None if part is None or part.node is None else part.node[kind]
+        return _apart(vectors, one, other, neighbours, self.config.temperature, node)
 
     def _views(self, layers: list[Tensor], result: Tensor, rows: Tensor) -> Tensor:
         rows = torch.unique(rows)
@@ -128,16 +136,23 @@ class _Overlap:
 
 
 def _apart(
-    vectors: Tensor, one: Tensor, other: Tensor, neighbours: Neighbours, temperature: float
+    vectors: Tensor,
+    one: Tensor,
+    other: Tensor,
+    neighbours: Neighbours,
+    temperature: float,
+    node: Tensor | None = None,
 ) -> Tensor:
     """Return the mean over pairs of (1 - d_i d_j) exp((1 - S_ij) cos(x_i, x_j) / τ).
 
     The contrastive layer of LightKG: the more two nodes share, the less they are pushed apart.
-    Repeated rows count as often as they stand there, and are computed once.
+    Repeated rows count as often as they stand there, and are computed once. `node` says which rows
+    of the neighbours those of the vectors are; None: the same.
     """
     i, times_i = torch.unique(one, return_counts=True)
     j, times_j = torch.unique(other, return_counts=True)
-    shared, scale = neighbours.shared(i, j)
+    rows = (i, j) if node is None else (node[i], node[j])
+    shared, scale = neighbours.shared(*rows)
     cosine = F.normalize(vectors[i], dim=1) @ F.normalize(vectors[j], dim=1).T
     pushed = (1 - scale) * torch.exp(cosine * (1 - shared) / temperature)
     total: Tensor = times_i.float() @ pushed @ times_j.float()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,6 +36,7 @@ from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.encoders import Encoded
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.training.loop import Progress, Task, Trainer
+from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.settings import TrainingConfig
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class LinkPredictionConfig(ModelConfig):
         "`propagate`: what fusion and encoder make of their features and neighbours.",
     )
     content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        check_num_neighbors(self.model, self.training)
+        return self
 
 
 class LinkPrediction(Model):

@@ -15,6 +15,7 @@ from kgrec.models.knowledge import KnowledgeConfig, Triples, TripleScorer
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.training import losses
 from kgrec.training.contrast import Contrast
+from kgrec.training.minibatch import Against, MiniBatches, check_num_neighbors, rows_by_type
 from kgrec.training.negatives import Negatives
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
@@ -46,6 +47,10 @@ class Objective:
         self.negatives = Negatives(sampler, config.negatives, graph, power=config.popularity_power)
         self.allowed = torch.zeros(sampler.num_items, dtype=torch.bool)
         self.allowed[sampler.known] = True
+        self.parts: MiniBatches | None = None
+        if config.num_neighbors is not None:
+            check_num_neighbors(model.config, config)
+            self.parts = MiniBatches(graph, config.num_neighbors)
         self.contrast: Contrast | None = None
         if config.contrast is not None:
             self.contrast = Contrast(config.contrast, graph)
@@ -59,21 +64,32 @@ class Objective:
     def __call__(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
         generator = self.sampler.generator
-        encoded = self.model(self.graph, self.features, self.trained, generator)
-        negative = None
-        if self.config.loss in ("bpr", "bsl", "cross_entropy"):
-            negative = self.negatives.of_pairs(batch, self.config.negatives_per_positive)
-        total = self._ranking(encoded, batch, negative)
+        if self.parts is None:
+            encoded = self.model(self.graph, self.features, self.trained, generator)
+            against = self._against(batch)
+        else:
+            part, batch, against = self.parts(batch, self._against(batch), generator)
+            encoded = self.model(part, self.features, self.trained, generator)
+        total = self._ranking(encoded, batch, against)
         if self.config.ego_l2:
-            total = total + self.config.ego_l2 * _length(encoded, batch, negative)
+            total = total + self.config.ego_l2 * _length(encoded, batch, against.negative)
         if self.contrast is not None:
-            total = total + self.contrast(encoded, batch, negative)
+            total = total + self.contrast(encoded, batch, against.negative)
         if self.triples is not None and len(self.triples) and self.model.triples is not None:
             total = total + self._links(self.triples, self.model.triples)
         penalty = self.model.encoder.penalty()
         return total if penalty is None else total + penalty
 
-    def _ranking(self, encoded: Encoded, batch: Batch, negative: Tensor | None) -> Tensor:
+    def _against(self, batch: Batch) -> Against:
+        if self.config.loss == "softmax":
+            return Against()
+        if self.config.loss == "sampled_softmax":
+            items, log_chance = self.negatives.shared(batch, self.config.num_negatives)
+            is_positive = self.sampler.are_positive(batch.users, items)
+            return Against(None, items, log_chance, is_positive)
+        return Against(self.negatives.of_pairs(batch, self.config.negatives_per_positive))
+
+    def _ranking(self, encoded: Encoded, batch: Batch, against: Against) -> Tensor:
         head, config, row = self.model.head, self.config, batch.row
         user = head.user(F.embedding(batch.users, encoded.user))
         if config.loss == "softmax":
@@ -87,19 +103,9 @@ class Objective:
                 weight=batch.weight,
             )
         of_pair = user if len(user) == len(row) and _is_range(row) else user[row]
-        if negative is None:
-            items, log_chance = self.negatives.shared(batch, config.num_negatives)
-            return losses.sampled_softmax(
-                head.pair_scores(of_pair, encoded, batch.item[:, None])[:, 0],
-                head.pair_scores(user, encoded, items.expand(len(user), -1))
-                if not head.is_inner_product
-                else user @ head.item(encoded.item[items]).T,
-                row,
-                temperature=config.temperature,
-                log_chance=log_chance,
-                is_positive=self.sampler.are_positive(batch.users, items),
-            )
-        both = torch.cat([batch.item[:, None], negative], dim=1)
+        if against.negative is None:
+            return self._sampled_softmax(encoded, batch, user, of_pair, against)
+        both = torch.cat([batch.item[:, None], against.negative], dim=1)
         scores = head.pair_scores(of_pair, encoded, both)
         if config.loss == "bpr":
             return losses.bpr(scores[:, 0], scores[:, 1:])
@@ -113,17 +119,34 @@ class Objective:
             positive_temperature=config.positive_temperature,
         )
 
+    def _sampled_softmax(
+        self, encoded: Encoded, batch: Batch, user: Tensor, of_pair: Tensor, against: Against
+    ) -> Tensor:
+        head, items = self.model.head, against.shared
+        assert items is not None
+        assert against.log_chance is not None
+        assert against.is_positive is not None
+        return losses.sampled_softmax(
+            head.pair_scores(of_pair, encoded, batch.item[:, None])[:, 0],
+            head.pair_scores(user, encoded, items.expand(len(user), -1))
+            if not head.is_inner_product
+            else user @ head.item(encoded.item[items]).T,
+            batch.row,
+            temperature=self.config.temperature,
+            log_chance=against.log_chance,
+            is_positive=against.is_positive,
+        )
+
     def _links(self, triples: Triples, scorer: TripleScorer) -> Tensor:
         settings = self.model.config.knowledge
         assert isinstance(settings, KnowledgeConfig)
         generator = self.sampler.generator
-        x = self.model.inputs(self.features, self.trained)
-        nodes = self.graph.joint.join(self.model.encoder.triple_vectors(x))
         rows = triples.draw(settings.batch_triples, generator)
         false = triples.corrupted(rows, settings.num_negatives, generator)
-        head = F.embedding(triples.head[rows], nodes)
-        tails = torch.cat([triples.tail[rows, None], false], dim=1)
-        tail = F.embedding(tails.reshape(-1), nodes).reshape(*tails.shape, -1)
+        ends = torch.cat([triples.head[rows, None], triples.tail[rows, None], false], dim=1)
+        vectors, ends = self._vectors_of(ends)
+        head = F.embedding(ends[:, 0], vectors)
+        tail = F.embedding(ends[:, 1:].reshape(-1), vectors).reshape(len(rows), -1, head.shape[1])
         scores = scorer(head, triples.relation[rows], tail)
         if settings.loss == "margin":
             loss = losses.knowledge_margin(scores[:, 0], scores[:, 1:], margin=settings.margin)
@@ -134,6 +157,22 @@ class Objective:
             squares = (head**2).sum() + (tail**2).sum() + (relation**2).sum()
             loss = loss + settings.l2 * squares / (2 * len(rows))
         return settings.weight * loss
+
+    def _vectors_of(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return vectors that links are learned with, and which of them is each node's.
+
+        On the whole graph they are of all nodes, on drawn parts of those that are asked for.
+        """
+        joint, model = self.graph.joint, self.model
+        if self.parts is None:
+            x = model.inputs(self.features, self.trained)
+            return joint.join(model.encoder.triple_vectors(x)), nodes
+        used, place = torch.unique(nodes, return_inverse=True)
+        node = rows_by_type(joint.sizes, used)
+        features = {kind: values[node[kind]] for kind, values in self.features.items()}
+        trained = {kind: values[node[kind]] for kind, values in self.trained.items()}
+        x = model.inputs(features, trained, None, node)
+        return joint.join(model.encoder.triple_vectors(x, node)), place
 
 
 def _length(encoded: Encoded, batch: Batch, negative: Tensor | None) -> Tensor:

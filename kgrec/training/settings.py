@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kgrec.models.base import ModelConfig
 from kgrec.training.contrast import ContrastConfig
@@ -57,6 +57,13 @@ class TrainingConfig(ModelConfig):
         description="Interactions in a step, drawn one by one, in place of users with all of "
         "theirs; None: batch_users counts.",
     )
+    num_neighbors: tuple[int, ...] | None = Field(
+        default=None,
+        description="How many edges of each type are drawn of a node in each layer, nearest the "
+        "batch first, such as [20, 10]; -1: all. A step then sees only what is drawn around its "
+        "users and items, which large graphs need; validation is on the whole graph. None: each "
+        "step sees the whole graph.",
+    )
     max_epochs: int = Field(default=400, ge=1)
     eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
     patience: int = Field(
@@ -84,6 +91,15 @@ class TrainingConfig(ModelConfig):
         "steps are over before a second thread is awake, and as many as PyTorch has for others.",
     )
     seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("num_neighbors")
+    @classmethod
+    def _some_neighbors(cls, numbers: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if numbers is not None and any(num < 1 and num != -1 for num in numbers):
+            raise ValueError(
+                f"must be whole numbers from 1 on, or -1 for all neighbours, found {list(numbers)}"
+            )
+        return numbers
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainingConfig:

@@ -1,0 +1,103 @@
+"""Batches on drawn parts of the graph: which nodes they ask for, and their rows in the part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from kgrec.errors import ConfigError
+from kgrec.graph.propagation import Propagation
+from kgrec.graph.sampled import Parts
+from kgrec.models.link_predictor import LinkPredictorConfig
+from kgrec.training.sampling import Batch
+from kgrec.training.settings import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Against:
+    """What stands against the positives of a batch; neither where all items do.
+
+    Attributes:
+        negative: Items for each positive, int64 of shape (p, n).
+        shared: Items for all positives alike, int64 of shape (s,).
+        log_chance: Log of the chance of each shared item in one draw, float32 of shape (s,).
+        is_positive: Which shared items each user of the batch chose, bool of shape (b, s).
+    """
+
+    negative: Tensor | None = None
+    shared: Tensor | None = None
+    log_chance: Tensor | None = None
+    is_positive: Tensor | None = None
+
+    def items(self) -> list[Tensor]:
+        """Return the items, flat."""
+        return [part.reshape(-1) for part in (self.negative, self.shared) if part is not None]
+
+
+class MiniBatches:
+    """Draws the part of the graph that the vectors of a batch's nodes come from.
+
+    Args:
+        graph: The edges of all nodes.
+        num_neighbors: Edges of each type that are taken of a node in each hop, see `Parts`.
+    """
+
+    def __init__(self, graph: Propagation, num_neighbors: Sequence[int]) -> None:
+        self._parts = Parts(graph, num_neighbors)
+
+    def __call__(
+        self, batch: Batch, against: Against, generator: torch.Generator
+    ) -> tuple[Propagation, Batch, Against]:
+        """Return the part, and the batch and what stands against it in rows of the part."""
+        user, users = torch.unique(batch.users, return_inverse=True)
+        pieces = [batch.item, *against.items()]
+        item, items = torch.unique(torch.cat(pieces), return_inverse=True)
+        chosen, *others = torch.split(items, [len(piece) for piece in pieces])
+        if against.negative is not None:
+            against = replace(against, negative=others[0].reshape(against.negative.shape))
+        elif against.shared is not None:
+            against = replace(against, shared=others[0])
+        part = self._parts.around({"user": user, "item": item}, generator)
+        return part, replace(batch, users=users, item=chosen), against
+
+
+def rows_by_type(sizes: Mapping[str, int], nodes: Tensor) -> dict[str, Tensor]:
+    """Return the rows of ascending nodes of the joint numbering, by type, int64."""
+    ends = torch.cumsum(torch.tensor(list(sizes.values())), 0)
+    counts = torch.diff(torch.searchsorted(nodes, ends), prepend=torch.zeros(1, dtype=torch.int64))
+    starts = (ends - torch.tensor(list(sizes.values()))).tolist()
+    pieces = torch.split(nodes, counts.tolist())
+    return {kind: piece - start for kind, piece, start in zip(sizes, pieces, starts, strict=True)}
+
+
+def check_num_neighbors(model: LinkPredictorConfig, training: TrainingConfig) -> None:
+    """Check that a model can be trained on drawn parts of the graph, if that is what is asked.
+
+    Raises:
+        ConfigError: It cannot, or there are more or fewer numbers than steps that it takes.
+    """
+    numbers = training.num_neighbors
+    if numbers is None:
+        return
+    if not model.reach:
+        raise ConfigError(
+            f"training.num_neighbors draws the edges that messages are passed along, and encoder "
+            f"{model.encoder!r} with head {model.head!r} passes none: leave num_neighbors out."
+        )
+    if training.loss == "softmax":
+        raise ConfigError(
+            "training.num_neighbors computes the vectors of a batch's nodes, and loss 'softmax' "
+            "needs those of all items: use loss 'sampled_softmax', 'bpr' or 'bsl', or leave "
+            "num_neighbors out."
+        )
+    if len(numbers) != model.reach:
+        steps = f"model.num_layers {model.num_layers}"
+        if model.head == "relation_attention":
+            steps = f"encoder {model.encoder!r} with head 'relation_attention'"
+        raise ConfigError(
+            f"training.num_neighbors must have a number for each step of message passing: "
+            f"{model.reach} for {steps}, found {len(numbers)}."
+        )
