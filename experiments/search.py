@@ -32,6 +32,7 @@ import torch
 import yaml
 from own_model import METRICS, measured
 from search_space import (
+    BATCH_PAIRS,
     DATASETS,
     FIXED,
     LIMITS,
@@ -113,6 +114,8 @@ def model_tree(task: Task, model: str, settings: dict[str, Any]) -> dict[str, An
     fixed = {"name": model, **FIXED.get((task.name, model), {})}
     if model in TRAINED:
         fixed = merged(fixed, {"training": {**LIMITS, "metric": task.metric}})
+    if model in TRAINED and model not in ("link_prediction", "lightkg"):
+        fixed["training"]["batch_pairs"] = BATCH_PAIRS
     return merged(fixed, nested(settings))
 
 
@@ -296,7 +299,7 @@ def budget(trials: int) -> dict[str, Any]:
             "sampler": "TPE",
             "seed": SEED,
             "first_trial": "the model's defaults, published ones where there are",
-            "trained_models": LIMITS,
+            "trained_models": {**LIMITS, "batch_pairs": BATCH_PAIRS},
             "pruner": f"successive halving from epoch {FIRST_RUNG}, by {REDUCTION}",
         },
         "about": {**about(SEED), "optuna": metadata.version("optuna")},

@@ -34,6 +34,11 @@ METRIC = {"lastfm": "recall@10"}
 LIMITS = {"max_epochs": 120, "eval_every": 5, "patience": 6, "threads": 1}
 """Of every model that is trained in epochs."""
 
+BATCH_PAIRS = 2048
+"""Interactions in a step of every published model, so that all take as many steps in an epoch. Not
+of LightKG, whose contrast compares all of a step's pairs with each other, nor of kgrec's link
+predictor, whose steps hold users with all that they have."""
+
 FIXED: dict[tuple[str, str], dict[str, Any]] = {
     ("lastfm", "link_prediction"): {"model": {"fusion": "none"}}  # there is nothing to fuse
 }
@@ -136,6 +141,7 @@ def space(dataset: str, model: str) -> Space:
 def _of_trained(dataset: str, model: str) -> Space:
     rate: Space = {"training.learning_rate": log(5e-4, 3e-2)}
     l2: Space = {"training.ego_l2": log(1e-6, 1e-2)}
+    decay: Space = {"training.weight_decay": log(1e-7, 1e-2)}
     layers: Space = {"model.num_layers": IntDistribution(1, 4)}
     dropout: Space = {"model.dropout": between(0.0, 0.5)}
     knowledge: Space = {"model.knowledge.weight": log(0.02, 2.0)}
@@ -153,7 +159,7 @@ def _of_trained(dataset: str, model: str) -> Space:
         },
         "cke": {**rate, **l2, **knowledge},
         "cfkg": {**rate, **knowledge},
-        "kgcn": {**rate, **l2},
+        "kgcn": {**rate, **decay},
         "kgat": {**rate, **l2, **layers, **dropout, **knowledge},
         "kgin": {**rate, **l2, **layers, **dropout, "model.edge_dropout": between(0.0, 0.7)},
         "rgcn": {**rate, **l2, **layers, "model.num_bases": IntDistribution(1, 8)},
@@ -161,7 +167,7 @@ def _of_trained(dataset: str, model: str) -> Space:
             **rate,
             **layers,
             **dropout,
-            "training.weight_decay": log(1e-7, 1e-2),
+            **decay,
             "training.contrast.item_weight": log(0.01, 10.0),
         },
     }
