@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from kgrec.errors import ConfigError, printable
+import pandas as pd
+
+from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.significance import (
     PairedTests,
@@ -67,6 +69,27 @@ class Comparison:
     def reference(self) -> ComparedModel:
         """What the others are compared with."""
         return self.models[0]
+
+    def to_pandas(self, metric: str | None = None) -> pd.DataFrame:
+        """Return the tests of one metric, a row for each model but the reference.
+
+        Args:
+            metric: Which one; None: the first.
+
+        Returns:
+            The columns are the attributes of `PairedTests`.
+
+        Raises:
+            ConfigError: The metric was not tested.
+        """
+        chosen = self.metrics[0] if metric is None else metric
+        if chosen not in self.tests:
+            raise ConfigError(
+                f"The metric {printable(chosen)!r} was not tested."
+                + did_you_mean(chosen, self.metrics)
+            )
+        rows = {name: asdict(found) for name, found in self.tests[chosen].items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(chosen)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings for JSON."""

@@ -41,6 +41,12 @@ def test_the_first_is_the_reference_and_usual_metrics_are_chosen():
     assert found.tests["ndcg@5"]["good"].gain > 0.05 > -0.05 > found.tests["ndcg@5"]["bad"].gain
     expected = bootstrap_interval(models["bad"].per_user["ndcg@5"], config)
     assert found.models[2].intervals["ndcg@5"] == expected
+    table = found.to_pandas("mrr@5")
+    assert table.index.tolist() == ["good", "bad"]
+    assert table.loc["bad", "t_test_holm"] == found.tests["mrr@5"]["bad"].t_test_holm
+    assert found.to_pandas().index.name == "ndcg@5"
+    with pytest.raises(ConfigError, match=r"'mrr@6' was not tested. Did you mean 'mrr@5'"):
+        found.to_pandas("mrr@6")
     written = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert written["reference"] == "base"
     assert written["models"]["good"]["metrics"] == models["good"].metrics
