@@ -91,3 +91,32 @@ def _number(source: Array, place: Array, row: Array, size: int) -> tuple[Array, 
             found += 1
         numbers[edge] = row[node]
     return numbers, new[:found].copy()
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def transpose(
+    source: Array, target: Array, weight: Array, num_sources: int
+) -> tuple[Array, Array, Array]:
+    """Order entries by source, and where sources are alike as they stood: a counting sort.
+
+    Args:
+        source: Source of each entry, int64 of shape (e,).
+        target: Its destination, int64 of shape (e,).
+        weight: Its value, float32 of shape (e,).
+        num_sources: Sources.
+
+    Returns:
+        The destinations; where the entries of each source begin, int64 of shape (num_sources,);
+        and the values.
+    """
+    start = np.zeros(num_sources + 1, dtype=np.int64)
+    for row in source:
+        start[row + 1] += 1
+    start = np.cumsum(start)[:num_sources]
+    at = start.copy()
+    column, value = np.empty_like(target), np.empty_like(weight)
+    for entry in range(len(source)):
+        place = at[source[entry]]
+        at[source[entry]] += 1
+        column[place], value[place] = target[entry], weight[entry]
+    return column, start, value

@@ -67,6 +67,29 @@ class Neighborhood:
     num_nodes: dict[str, list[int]]
     num_edges: dict[EdgeType, list[int]]
 
+    @property
+    def hops(self) -> int:
+        """How many hops were made."""
+        return max((len(num) for num in self.num_nodes.values()), default=1) - 1
+
+    def within(self, hops: int) -> Neighborhood:
+        """Return what the first `hops` hops found."""
+        nodes = {kind: num[: hops + 1] for kind, num in self.num_nodes.items()}
+        edges = {kind: num[:hops] for kind, num in self.num_edges.items()}
+
+        def cut(rows: dict[EdgeType, Tensor]) -> dict[EdgeType, Tensor]:
+            return {kind: rows[kind][: sum(num)] for kind, num in edges.items()}
+
+        return Neighborhood(
+            {kind: self.node[kind][: sum(num)] for kind, num in nodes.items()},
+            cut(self.source),
+            cut(self.target),
+            cut(self.place),
+            cut(self.weight),
+            nodes,
+            edges,
+        )
+
 
 class Neighbors:
     """Draws neighbourhoods from the edges of a heterogeneous graph.

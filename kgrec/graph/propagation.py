@@ -41,6 +41,22 @@ class SparseOperator:
         self._forward = _sorted_by(target, source, weight, num_targets)
         self._backward = _sorted_by(source, target, weight, num_sources)
 
+    @classmethod
+    def of_orders(
+        cls, by_target: tuple[Tensor, ...], by_source: tuple[Tensor, ...]
+    ) -> SparseOperator:
+        """Return the operator of entries that are sorted already.
+
+        Args:
+            by_target: Source rows, where each destination begins, and values.
+            by_source: Destination rows, where each source begins, and values.
+        """
+        made = cls.__new__(cls)
+        made.num_targets, made.num_sources = len(by_target[1]), len(by_source[1])
+        made.num_entries = len(by_target[0])
+        made._forward, made._backward = by_target, by_source
+        return made
+
     @property
     def by_target(self) -> tuple[Tensor, Tensor, Tensor]:
         """The entries by destination: source rows, where each destination begins, and values."""
@@ -210,6 +226,19 @@ class Propagation:
         if self.node is None:
             return values
         return {kind: rows[self.node[kind]] for kind, rows in values.items()}
+
+    def after(self, num_layers: int) -> Propagation:
+        """Return the graph between the nodes whose vectors are right after so many layers.
+
+        Those are all nodes of a whole graph; of a drawn part, each layer leaves those that are a
+        hop further in. They are its first nodes.
+        """
+        del num_layers
+        return self
+
+    def first(self, x: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the rows of this graph's nodes from those of a part that it is the first of."""
+        return {kind: rows[: self.sizes[kind]] for kind, rows in x.items()}
 
     def items(self) -> Iterator[tuple[EdgeType, SparseOperator]]:
         """Iterate over (edge type, operator) in a fixed order."""

@@ -35,18 +35,33 @@ class SampledPropagation(Propagation):
         self.sizes = {kind: len(rows) for kind, rows in drawn.node.items()}
         self.item_degree = whole.item_degree[drawn.node["item"]]
         self._parts, self._drawn = parts, drawn
+        self._after: dict[int, SampledPropagation] = {}
 
     @cached_property
     def operators(self) -> dict[EdgeType, SparseOperator]:  # type: ignore[override]
         """The operator of each edge type."""
+        from kgrec.graph.neighbor_loops import transpose
+
         drawn, made = self._drawn, {}
         for kind, operator in self._parts.whole.items():
             source, target = drawn.source[kind], drawn.target[kind]
             weight = operator.by_target[2][drawn.place[kind]] * drawn.weight[kind]
-            made[kind] = SparseOperator(
-                source, target, weight, self.sizes[kind[0]], self.sizes[kind[2]]
+            count = torch.bincount(target, minlength=self.sizes[kind[2]])
+            arrays = source.numpy(), target.numpy(), weight.numpy()
+            made[kind] = SparseOperator.of_orders(
+                (source, torch.cumsum(count, 0) - count, weight),
+                tuple(map(torch.from_numpy, transpose(*arrays, self.sizes[kind[0]]))),
             )
         return made
+
+    def after(self, num_layers: int) -> SampledPropagation:
+        """Return the part that was found so many hops earlier; see `Propagation.after`."""
+        if not num_layers:
+            return self
+        if num_layers not in self._after:
+            hops = max(self._drawn.hops - num_layers, 0)
+            self._after[num_layers] = SampledPropagation(self._parts, self._drawn.within(hops))
+        return self._after[num_layers]
 
     @cached_property
     def joint(self) -> JointGraph:

@@ -28,7 +28,8 @@ class Encoded:
         user_layers: The users' vectors of each layer, the first of which is the input.
         item_layers: The items' vectors of each layer, which `fold_in` needs.
         nodes: The vectors of all nodes by type, where the head reads them.
-        part: The drawn part of the graph whose nodes these are; None: they are all.
+        part: The drawn part of the graph whose nodes these are, the batch's first; None: they are
+            all nodes.
     """
 
     user: Tensor
@@ -69,10 +70,15 @@ class Encoder(nn.Module):
             keep_item: 0 for items that are to see no user, as a new item does, else 1; float32 of
                 shape (num_items, 1).
             generator: Source of dropout and noise while training; None: there is none.
+
+        Returns:
+            The layers. On a drawn part, each has the nodes alone that the next one reads.
         """
         layers = [self.start(x, graph, generator)]
         for layer in range(self.num_layers):
-            layers.append(self.step(layer, layers[-1], graph, keep_item, generator))
+            near = graph.after(layer)
+            kept = None if keep_item is None else keep_item[: near.sizes["item"]]
+            layers.append(self.step(layer, near.first(layers[-1]), near, kept, generator))
         return layers
 
     def encode(
@@ -84,8 +90,13 @@ class Encoder(nn.Module):
         *,
         kinds: Sequence[str] = ("user", "item"),
     ) -> tuple[list[NodeVectors], NodeVectors]:
-        """Return the layers of `forward`, and what `combine` makes of them for the `kinds`."""
-        layers = self(x, graph, keep_item, generator)
+        """Return the layers of `forward`, and what `combine` makes of them for the `kinds`.
+
+        On a drawn part they are of the nodes whose vectors are right after all layers, see
+        `Propagation.after`.
+        """
+        last = graph.after(self.num_layers)
+        layers = [last.first(layer) for layer in self(x, graph, keep_item, generator)]
         return layers, {kind: self.combine([layer[kind] for layer in layers]) for kind in kinds}
 
     def start(
@@ -241,6 +252,7 @@ class LightGCN(Encoder):
         without the layers, and the input is the only one returned.
         """
         alone = graph.interactions_only and not self._knowledge and keep_item is None
+        alone = alone and graph.node is None  # on a drawn part, layers get ever smaller
         if not (alone and self.is_linear and torch.is_grad_enabled()):
             return super().encode(x, graph, keep_item, generator, kinds=kinds)
         user, item = mean_of_layers(

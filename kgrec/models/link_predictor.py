@@ -195,7 +195,7 @@ class LinkPredictor(nn.Module):
             of_type["user"],
             of_type["item"],
             results,
-            None if graph.node is None else graph,
+            None if graph.node is None else graph.after(self.encoder.num_layers),
         )
 
     def inputs(

@@ -246,8 +246,13 @@ class KGIN(Encoder):
         keep_item: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> list[NodeVectors]:
-        """Return the vectors of all layers; the dropped edges are the same in each."""
-        self._weight = self._edge_weights(graph.joint.knowledge, generator)
+        """Return the vectors of all layers.
+
+        On a whole graph the dropped edges are the same in each layer, on a drawn part each layer
+        has other edges and drops some of these.
+        """
+        if graph.node is None:
+            self._weight = self._edge_weights(graph.joint.knowledge, generator)
         return super().forward(x, graph, keep_item, generator)
 
     def step(
@@ -261,7 +266,9 @@ class KGIN(Encoder):
         """Return the vectors after one more layer."""
         del layer, keep_item  # items see no users anyway
         knowledge = graph.joint.knowledge
-        made = knowledge.split(knowledge.relational(knowledge.join(x), self.relation, self._weight))
+        drawn = graph.node is not None
+        weight = self._edge_weights(knowledge, generator) if drawn else self._weight
+        made = knowledge.split(knowledge.relational(knowledge.join(x), self.relation, weight))
         message = graph.operators["item", "rev_interacts", "user"]
         made["user"] = self._intended(x["user"], message(x["item"]))
         return {

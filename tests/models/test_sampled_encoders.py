@@ -108,6 +108,11 @@ def test_without_a_limit_the_seeds_are_as_in_the_whole_graph(data, model, num_la
             getattr(drawn, f"{kind}_layers"), getattr(whole, f"{kind}_layers"), strict=True
         ):
             torch.testing.assert_close(layer[places], expected[rows])
+    if reach > predictor.encoder.num_layers:  # the head reads the items' neighbours too
+        assert len(drawn.nodes["entity"]) > 0
+    elif reach > 1:  # what is no seed is left where its vectors are no longer right
+        assert {kind: len(getattr(drawn, kind)) for kind in SEEDS} == {"user": 3, "item": 4}
+        assert part.sizes["user"] > 3
     of_part = gradients(predictor, found)
     assert of_part.keys() == of_whole.keys()
     for name, gradient in of_part.items():
