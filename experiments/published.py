@@ -6,9 +6,9 @@
 Data: HetRec Last.FM with the split of the LightKG paper; full ranking, all that the user has in
 training and validation left out. For each model the learning rates of GRID are tried with seed 0
 and all else as its preset says; the best on validation is trained with further seeds and measured
-on test. With --peer, RecBole's own LightGCN and KGCN are trained on the same files with the same
-grid, in RecBole's environment: what they reach says whether a difference from a published figure
-is one of the model or of how it was trained.
+on test. With --peer, RecBole's own models are trained on the same files in RecBole's environment:
+what they reach says whether a difference from a published figure is one of the model or of how it
+was trained.
 
 Writes experiments/results/published.json after every single training: one that was stopped goes on
 where it was, and what a preset's changed settings no longer stand for is trained again.
@@ -39,9 +39,35 @@ and CFKG between its ends 0.01 and 0.0001."""
 METRIC = "recall@10"
 METRICS = ("recall@10", "mrr@10", "ndcg@10")
 MODELS = ("lightgcn", "kgat", "kgin", "lightkg", "kgcn", "cke", "cfkg", "xsimgcl", "bpr_mf", "rgcn")
-PEERS = {"lightgcn": "LightGCN", "kgcn": "KGCN"}
+PEERS: tuple[dict[str, Any], ...] = (
+    {
+        "model": "LightGCN",
+        "learning_rate": 0.001,
+        "patience": 10,
+        "metric": "MRR@10",
+        "seed": 2020,
+    },
+    {
+        "model": "LightGCN",
+        "learning_rate": 0.005,
+        "patience": 20,
+        "metric": "Recall@10",
+        "seed": 0,
+    },
+)
+"""What RecBole trains: with its own defaults, and as its models may be tuned."""
 TOLERANCE = 0.05
-EXPLANATIONS: dict[str, str] = {}
+EXPLANATIONS = {
+    "lightgcn": (
+        "Better than published, and so is RecBole's own LightGCN, the program of the published "
+        "table, when it is trained on the same files with a learning rate of 0.005 (Recall@10 "
+        ".2833, see peers). With RecBole's defaults it stops after 17 epochs at .1735, because "
+        "validation stands still for ten epochs long before the model has learned: the figure "
+        "depends on rate and patience more than on the model. With RecBole's two layers and a "
+        "smaller start (normal noise of 0.03), ours reached .2817 at rate 0.005; three layers "
+        "and λ = 1e-4, as in the paper, give the rest."
+    ),
+}
 
 
 def settings(name: str, rate: float, seed: int) -> dict[str, Any]:
@@ -155,31 +181,27 @@ def run_model(name: str, data: Path, seeds: int, dataset: Dataset, out: Path) ->
     save(out, found)
 
 
-def run_peer(name: str, python: Path, data: Path, out: Path) -> None:
-    """Train RecBole's own model with each rate of the grid."""
-    for rate in GRID:
-        found = load(out)
-        if any(
-            (run["model"], run["learning_rate"]) == (PEERS[name], rate) for run in found["peers"]
-        ):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            command = [
-                *(str(python.absolute()), str(HERE.absolute() / "peers" / "recbole_worker.py")),
-                *("--model", PEERS[name], "--data", str(data.absolute()), "--dataset", "lastfm"),
-                *("--fit", "--epochs", "300", "--patience", "50", "--metric", "Recall@10"),
-                *("--budget", "900", "--checkpoints", folder),
-                *("--settings", json.dumps({"learning_rate": rate})),
-            ]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-        line = next(row for row in done.stdout.splitlines() if row.startswith("RESULT "))
-        result = json.loads(line.removeprefix("RESULT "))
-        kept = ("model", "best_epoch", "epochs", "best_valid", "test", "stopped_by_budget")
-        run = {"learning_rate": rate, **{key: result[key] for key in kept if key in result}}
-        print("RecBole", run, flush=True)
-        found = load(out)
-        found["peers"].append(run)
-        save(out, found)
+def run_peer(settings: dict[str, Any], python: Path, data: Path, out: Path) -> None:
+    """Train RecBole's own model, validated every epoch, unless the result file has it."""
+    if any(run["settings"] == settings for run in load(out)["peers"]):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *(str(python.absolute()), str(HERE.absolute() / "peers" / "recbole_worker.py")),
+            *("--model", settings["model"], "--data", str(data.absolute()), "--dataset", "lastfm"),
+            *("--fit", "--epochs", "300", "--patience", str(settings["patience"])),
+            *("--metric", settings["metric"], "--budget", "900", "--checkpoints", folder),
+            *("--settings", json.dumps({key: settings[key] for key in ("learning_rate", "seed")})),
+        ]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    line = next(row for row in done.stdout.splitlines() if row.startswith("RESULT "))
+    result = json.loads(line.removeprefix("RESULT "))
+    kept = ("best_epoch", "epochs", "best_valid", "test", "stopped_by_budget")
+    run = {"settings": settings, **{key: result[key] for key in kept if key in result}}
+    print("RecBole", run, flush=True)
+    found = load(out)
+    found["peers"].append(run)
+    save(out, found)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -209,8 +231,8 @@ def main() -> None:
     dataset = load_dataset(make_config({"data": tree}).data, 0)
     for name in options.only:
         run_model(name, options.data, options.seeds, dataset, options.out)
-        if options.peer and name in PEERS:
-            run_peer(name, options.peer, options.data, options.out)
+    for peer in PEERS if options.peer else ():
+        run_peer(peer, options.peer, options.data, options.out)
 
 
 if __name__ == "__main__":

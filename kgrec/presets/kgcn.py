@@ -22,9 +22,8 @@ PRESET = Preset(
         {"encoder": "none", "head": "relation_attention", "dim": 64, "init_scale": 0.03},
         {
             "loss": "cross_entropy",
-            "learning_rate": 5e-4,
-            "weight_decay": 1e-4,
-            "batch_pairs": 64,
+            "learning_rate": 5e-3,
+            "weight_decay": 1e-5,
             "max_epochs": 300,
         },
     ),
@@ -33,7 +32,10 @@ PRESET = Preset(
         "all neighbours in place of a sample of K, in one layer",
         "the weighted neighbours are summed, as the paper says; the authors' code divides the sum "
         "by K, and ⟨u, r⟩ by the dimension",
-        "64 dimensions, as the comparisons on full ranking have",
+        "64 dimensions, as the comparisons on full ranking have, batches of 1024 pairs, learning "
+        "rate 0.005, and λ = 1e-5: the published setting is for telling one positive from one "
+        "negative (with λ = 1e-4 and rate 0.001, validation Recall@10 on Last.FM was .15 after 40 "
+        "epochs)",
     ),
     checked=(
         "hwwang55/KGCN, src/main.py, model.py and aggregators.py: the formulas and the setting "
