@@ -347,6 +347,11 @@ def _constant(gain: FloatArray) -> bool:
 
 
 def _check_same_protocol(name: str, first: Evaluation, other_name: str, other: Evaluation) -> None:
+    if first.protocol != other.protocol or _settings(first) != _settings(other):
+        raise DataError(
+            f"{printable(name)} and {printable(other_name)} were measured by different protocols: "
+            f"{_told(first)} and {_told(other)}."
+        )
     for attribute, what in (
         ("num_candidates", "ranked items"),
         ("num_judgements", "interactions to be found"),
@@ -358,6 +363,19 @@ def _check_same_protocol(name: str, first: Evaluation, other_name: str, other: E
                 f"{expected:,} and {found:,} {what}. Measure both on the same part of the same "
                 "split."
             )
+
+
+def _settings(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the settings of the protocol that figures depend on; a cut-off is in their names."""
+    found = evaluation.details.get("settings")
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if key != "k"}
+
+
+def _told(evaluation: Evaluation) -> str:
+    settings = [f"{key}={value}" for key, value in sorted(_settings(evaluation).items())]
+    return printable(" ".join([evaluation.protocol, *settings]))
 
 
 def _in_order(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +53,12 @@ def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
     whole = {name: tree[name] for name in ("num_candidates", "num_judgements", "num_unreachable")}
     if not all(isinstance(number, int) for number in (*whole.values(), *tree["k"])):
         raise TypeError("k and what starts with num_ must be whole numbers")
-    known = {field.name for field in fields(Evaluation)}
-    further = {
-        name: tree[name]
-        for name in ("protocol", "sampled", "non_standard", "details")
-        if name in tree and name in known
-    }
+    optional = ("protocol", "sampled", "non_standard", "details")  # not in files of before
+    further = {name: tree[name] for name in optional if name in tree}
+    if not isinstance(further.get("protocol", ""), str):
+        raise TypeError("protocol must be a name")
+    if not isinstance(further.get("details", {}), dict):
+        raise TypeError("details must be an object")
     return Evaluation(
         metrics={str(name): float(value) for name, value in tree["metrics"].items()},
         per_user=columns,

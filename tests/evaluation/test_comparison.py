@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,10 @@ def test_what_is_written_is_read_again(tmp_path):
     assert again.user_ids == first.user_ids
     np.testing.assert_array_equal(again.per_user["mrr@5"], first.per_user["mrr@5"])
     assert read_evaluation(path).num_unreachable == 2
+    settings = {"settings": {"num": 100}}
+    replace(first, protocol="candidates", sampled=True, details=settings).save_json(path)
+    again = read_evaluation(path)
+    assert (again.protocol, again.sampled, again.details) == ("candidates", True, settings)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +112,8 @@ def test_what_is_written_is_read_again(tmp_path):
         (lambda tree: tree.update(num_candidates="\x1b[2J"), "whole numbers"),
         (lambda tree: tree.update(k=5), "damaged"),
         (lambda tree: tree.update(metrics=[1]), "damaged"),
+        (lambda tree: tree.update(protocol=1), "protocol must be a name"),
+        (lambda tree: tree.update(details=[1]), "details must be an object"),
         (lambda tree: tree.update(metrics={"a": "b"}), "damaged"),
     ],
 )

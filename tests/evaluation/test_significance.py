@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -269,6 +270,15 @@ def test_what_cannot_be_compared():
         compare({"b": evaluation([0.1, 0.2, 0.3], candidates=60)}, one, "ndcg@10")
     with pytest.raises(DataError, match="99 and 98 interactions to be found"):
         matched([one, evaluation([0.1, 0.2, 0.3], judgements=98)], "ndcg@10")
+    drawn = {"settings": {"k": [10], "num": 100, "seed": 0}}
+    sampled = replace(one, protocol="candidates", details=drawn)
+    with pytest.raises(DataError, match=r"protocols: full and candidates num=100 seed=0\."):
+        matched([one, sampled], "ndcg@10")
+    again = replace(sampled, details={"settings": {**drawn["settings"], "seed": 1, "k": [5]}})
+    with pytest.raises(DataError, match=r"num=100 seed=0 and candidates num=100 seed=1"):
+        matched([sampled, again], "ndcg@10")
+    same = replace(sampled, details={"settings": {**drawn["settings"], "k": [5, 10]}, "more": 1})
+    assert matched([sampled, same], "ndcg@10").shape == (2, 3)
     with pytest.raises(ConfigError, match="nothing to compare"):
         compare({}, one, "ndcg@10")
     with pytest.raises(DataError, match="two users or more, found 1"):
