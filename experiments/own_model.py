@@ -4,7 +4,8 @@
 
 For each of experiments/own_*.yaml, the model is trained with each seed and measured on the test
 part. Values of the seeds are averaged for each user before they are compared with a baseline by
-paired tests. The baselines have the settings that validation chose in results/baselines.json.
+paired tests. The baselines have the settings that validation chose, in results/baselines.json or in
+results/search.json, whichever was better there.
 Ablations of the same model with the same seeds: no graph, and a graph whose items are shuffled
 among its entities. Gains are also told by the activity of users and the popularity of items, and
 the validation curves of the trained members are kept. Writes experiments/results/own_model.json.
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
@@ -49,6 +51,20 @@ METRICS = ("ndcg@10", "recall@10", "recall@20", "mrr@10")
 MAIN = {"own_lastfm": "recall@10"}
 EXPERIMENTS = ("own_random", "own_cold_items", "own_temporal", "own_lastfm")
 ABLATED = ("own_cold_items", "own_lastfm")
+STORED = {
+    "own_random": ("movielens-dbpedia", "random"),
+    "own_cold_items": ("movielens-dbpedia", "cold_items"),
+    "own_temporal": ("movielens-dbpedia", "temporal"),
+    "own_lastfm": ("lastfm", "published"),
+}
+"""Data set and split of each experiment in results/baselines.json."""
+CLOSED = ("most_popular", "item_knn", "ease", "attribute_ease", "slim", "ials")
+TRAINED = (
+    *("bpr_mf", "lightgcn", "xsimgcl"),
+    *("cke", "cfkg", "kgcn", "kgat", "kgin", "rgcn", "lightkg"),
+)
+"""Baselines that are fitted at once, and those that are trained. What is a part of kgrec's own
+model, such as `trending`, is none."""
 
 
 def fitted(config: Config, dataset: Dataset, model: Model) -> tuple[Recommender, float]:
@@ -145,17 +161,43 @@ def shuffled(dataset: Dataset) -> Dataset:
     return replace(dataset, links=replace(dataset.links, entity=entity))
 
 
-def baselines(name: str, config: Config, dataset: Dataset) -> dict[str, Measured]:
+def baseline_settings(name: str, *, trained: bool = False) -> dict[str, dict[str, Any]]:
+    """Return the `model` section of each baseline: whose settings were the best on validation.
+
+    Settings are those of results/baselines.json (a grid) or of results/search.json (whose configs
+    are in experiments/best).
+
+    Args:
+        name: The experiment.
+        trained: Whether those that are trained in epochs are among them.
+    """
+    folder, kind = STORED[name]
+    metric = MAIN.get(name, "ndcg@10")
+    grid = json.loads((HERE / "results" / "baselines.json").read_text())["results"]
+    entry = next(one for one in grid if (one["dataset"], one["split"]) == (folder, kind))
+    best = {row["model"]: row["valid"][metric] for row in entry["models"]}
+    found = {row["model"]: {"name": row["model"], **row["settings"]} for row in entry["models"]}
+    path = HERE / "results" / "search.json"
+    searched = json.loads(path.read_text())["results"] if path.exists() else {}
+    dataset = name.replace("own_", "" if name == "own_lastfm" else "movielens_")
+    for model, row in searched.get(dataset, {}).items():
+        wanted = model in CLOSED or (trained and model in TRAINED)
+        if wanted and row.get("valid", {}).get(metric, -1.0) > best.get(model, -1.0):
+            config = (HERE / "best" / dataset / f"{model}.yaml").read_text(encoding="utf-8")
+            # EASE as it was published stays beside EASE with dropout and ratings as weights.
+            found["ease_searched" if model == "ease" else model] = yaml.safe_load(config)["model"]
+    return found
+
+
+def baselines(
+    name: str, config: Config, dataset: Dataset, *, trained: bool = False
+) -> dict[str, Measured]:
     """Return what the baselines reach on test with the settings that validation chose."""
-    kind = "published" if name == "own_lastfm" else dataset.split.kind
-    folder = "lastfm" if name == "own_lastfm" else "movielens-dbpedia"
-    stored = json.loads((HERE / "results" / "baselines.json").read_text())["results"]
-    entry = next(one for one in stored if (one["dataset"], one["split"]) == (folder, kind))
     found = {}
-    for row in entry["models"]:
-        tree = {"data": {}, "model": {"name": row["model"], **row["settings"]}}
-        recommender, seconds = fitted(config, dataset, make_untrained(make_config(tree).model))
-        found[row["model"]] = on_test(recommender, dataset, seconds)
+    for model, section in baseline_settings(name, trained=trained).items():
+        choice = make_config({"data": {}, "model": section}).seeded_model()
+        recommender, seconds = fitted(config, dataset, make_untrained(choice))
+        found[model] = on_test(recommender, dataset, seconds)
     return found
 
 
@@ -194,7 +236,7 @@ def average(runs: list[dict[str, Any]]) -> Measured:
     )
 
 
-def experiment(name: str, data: Path, seeds: int) -> dict[str, Any]:
+def experiment(name: str, data: Path, seeds: int, *, trained_too: bool) -> dict[str, Any]:
     """Run one experiment with its baselines and ablations."""
     metric = MAIN.get(name, "ndcg@10")
     config = load_config(HERE / f"{name}.yaml", [f"data.root={data}"])
@@ -218,7 +260,7 @@ def experiment(name: str, data: Path, seeds: int) -> dict[str, Any]:
             for one in runs
         ],
     }
-    others = baselines(name, config, dataset)
+    others = baselines(name, config, dataset, trained=trained_too)
     result["baselines"] = against(ours, others, metric)
     reference = "ease" if "ease" in others else "attribute_ease"
     result["gains"] = {
@@ -263,11 +305,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", choices=EXPERIMENTS, default=list(EXPERIMENTS))
+    parser.add_argument(
+        "--trained-baselines",
+        action="store_true",
+        help="also compare with the baselines that are trained in epochs, which takes long",
+    )
     parser.add_argument("--out", type=Path, default=HERE / "results" / "own_model.json")
     options = parser.parse_args()
     found = json.loads(options.out.read_text()) if options.out.exists() else {"results": {}}
     for name in options.only:
-        result = experiment(name, options.data, options.seeds)
+        result = experiment(
+            name, options.data, options.seeds, trained_too=options.trained_baselines
+        )
         found["results"][name] = result
         found["about"] = about(0)
         write_json(options.out, found)

@@ -203,7 +203,7 @@ def draw_accuracy_by_time(
         ax.set_xlabel("seconds of training (log scale)")
         ax.set_ylabel(_of_panel(metric, title))
         seconds = [one.seconds for one in models]
-        ax.set_xlim(min(seconds) / 3, max(seconds) * 12)
+        ax.set_xlim(min(seconds) / 3, max(seconds) * 30)
         _plain_seconds(ax)
         ax.margins(y=0.12)
         ax.grid(color="#e4e4e4", linewidth=0.6)
