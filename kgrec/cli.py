@@ -339,7 +339,7 @@ def evaluate(
     """Measure a run on the validation or test part of its split, by a protocol."""
     from kgrec.config import parse_settings
     from kgrec.experiment import evaluate_run
-    from kgrec.report import print_json, show_metrics
+    from kgrec.report import print_json, show_groups, show_metrics
 
     result = evaluate_run(
         run,
@@ -354,6 +354,7 @@ def evaluate(
         print_json(result.to_dict())
     else:
         show_metrics({run.name: result})
+        show_groups(result)
 
 
 @app.command()

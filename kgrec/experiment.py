@@ -13,7 +13,9 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.splits import PARTS, Split
 from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, RunError, did_you_mean
+from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
+from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.settings import (
     FullConfig,
@@ -179,7 +181,9 @@ def evaluate_run(
         depth = min(max(*config.k, 100), len(candidates))
         options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
         ranking = rank(recommender, test, depth=depth, **options)
-        result = measure(ranking, test, k=config.k, **options)
+        facts = ItemFacts.of(recommender.graph)
+        result = measure(ranking, test, k=config.k, facts=facts, **options)
+        result = with_groups(result, recommender.known[0], recommender.users)
         write_trec(trec, ranking, test)
     else:
         pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)

@@ -14,7 +14,9 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.protocols import evaluate_protocol
 from kgrec.evaluation.settings import ProtocolConfig, protocol_config
@@ -279,6 +281,9 @@ class Recommender:
     ) -> Evaluation:
         """Measure the recommender on interactions that `fit` was not given.
 
+        The `details` of the result say how groups of users are served; see
+        `kgrec.evaluation.fairness`.
+
         Args:
             test: The interactions to be found, over any vocabularies that are known here.
             protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
@@ -299,14 +304,16 @@ class Recommender:
         test = self._over(test)
         check_no_leak(self.graph, self.known[0], test)
         logs = self.known if exclude is None else tuple(exclude)
-        return evaluate_protocol(
+        result = evaluate_protocol(
             self,
             test,
             config,
             exclude=[self._over(log) for log in logs],
             candidates=candidates,
             given=None if given is None else self._over(given),
+            facts=ItemFacts.of(self.graph),
         )
+        return with_groups(result, self.known[0], self.users)
 
     @property
     def item_vocabulary(self) -> Vocabulary:

@@ -25,7 +25,10 @@ from kgrec.explain.explanation import Explanation
 from kgrec.models.base import Callback
 from kgrec.training.link_prediction import LinkPredictionConfig
 
-SHOWN = ("ndcg", "recall", "precision", "mrr", "map", "hit", "coverage", "popularity", "gini")
+SHOWN = (
+    "ndcg", "recall", "precision", "mrr", "map", "hit", "ild_graph", "ild_text", "novelty",
+    "coverage", "gini", "popularity", "popularity_lift",
+)  # fmt: skip
 
 
 def print_json(value: Any) -> None:
@@ -154,6 +157,25 @@ def show_metrics(
     console.print(table)
     for line in _remarks(first):
         console.print(line, soft_wrap=True)
+
+
+def show_groups(result: Evaluation, console: Console | None = None) -> None:
+    """Print how groups of users are served: the first per-user metric in each, and the spread."""
+    console = console or make_console()
+    metric = next(iter(result.per_user))
+    numbers = ("users", metric, "gap", "Jain")
+    table = make_table(console, "users by", "group", *numbers, numbers=numbers)
+    for name, found in result.details.get("groups", {}).items():
+        values = found["metrics"][metric]
+        spread = (f"{values['gap']:.4f}", f"{values['jain']:.4f}")
+        for label, mean in values["by_group"].items():
+            count = f"{found['num_users'][label]:,}"
+            table.add_row(safe(name), safe(label), count, f"{mean:.4f}", *spread)
+            name, spread = "", ("", "")
+    if table.row_count:
+        console.print(table)
+    for name, count in result.details.get("groups_left_out", {}).items():
+        console.print(f"No groups by {safe(name)}: it has {count:,} values.", soft_wrap=True)
 
 
 def _remarks(result: Evaluation) -> list[str]:

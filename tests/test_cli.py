@@ -141,6 +141,13 @@ def test_evaluate_by_other_protocols(kgrec, ok, run_folder, tmp_path):
     run = shutil.copytree(run_folder, tmp_path / "run")
     full = json.loads(ok("evaluate", run, "-k", 3, "--json"))
     assert (full["protocol"], full["sampled"], full["non_standard"]) == ("full", False, False)
+    assert {"ild_graph@3", "ild_text@3", "novelty@3", "popularity_lift@3"} < set(full["metrics"])
+    jobs = full["details"]["groups"]["job"]
+    assert jobs["num_users"] == {"cook": 15, "pilot": 15}
+    text = ok("evaluate", run, "-k", 3)
+    for value in jobs["metrics"]["ndcg@3"]["by_group"].values():
+        assert f"{value:.4f}" in text
+    assert f"{jobs['metrics']['ndcg@3']['jain']:.4f}" in text
     kgat = json.loads(ok("evaluate", run, "--protocol", "kgat-ndcg", "-k", 3, "--json"))
     assert kgat["non_standard"]
     assert kgat["metrics"]["kgat_ndcg@3"] >= kgat["metrics"]["ndcg@3"] == full["metrics"]["ndcg@3"]

@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from kgrec.data.interactions import Interactions
 from kgrec.data.splits import Split
 from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
 from kgrec.evaluation.files import write_atomically
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
@@ -58,7 +59,10 @@ class Evaluation:
 
     Attributes:
         metrics: Means over the users, such as `"ndcg@10"`, and what is true of all
-            recommendations together: `"coverage@10"`, `"popularity@10"`, `"gini@10"`.
+            recommendations together: `"coverage@10"`, `"popularity@10"`, `"gini@10"`,
+            `"popularity_lift@10"`, and where attributes and text of the items are known the mean
+            diversity of lists, `"ild_graph@10"` and `"ild_text@10"`; see
+            `kgrec.evaluation.beyond`.
         per_user: The per-user metrics, each float64 of shape (num_users,).
         user_ids: The users' ids, in the same order.
         k: The cut-offs.
@@ -135,6 +139,7 @@ def evaluate(
     exclude: Interactions | Sequence[Interactions],
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
+    facts: ItemFacts | None = None,
     chunk_elements: int = CHUNK_ELEMENTS,
 ) -> Evaluation:
     """Rank all candidates for each user of `test` and measure the rankings.
@@ -150,6 +155,7 @@ def evaluate(
         k: Cut-offs.
         candidates: Rows of the items that are ranked, int64 of shape (c,), see
             `protocol_candidates`; None: all items of the vocabulary.
+        facts: What is known of the items, for the diversity of lists; None: it is not measured.
         chunk_elements: Scores held at a time.
 
     Raises:
@@ -166,7 +172,7 @@ def evaluate(
         candidates=candidates,
         chunk_elements=chunk_elements,
     )
-    return measure(ranking, test, exclude=exclude, k=k, candidates=candidates)
+    return measure(ranking, test, exclude=exclude, k=k, candidates=candidates, facts=facts)
 
 
 def rank(
@@ -209,6 +215,7 @@ def measure(
     exclude: Interactions | Sequence[Interactions],
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
+    facts: ItemFacts | None = None,
 ) -> Evaluation:
     """Return the metrics of a ranking that `rank` made with the same arguments.
 
@@ -223,13 +230,17 @@ def measure(
     if not np.array_equal(users, ranking.users):
         raise DataError("The ranking was made for other users than those of `test`.")
     relevant = test.matrix()[users]
+    train = logs[0].matrix() if logs else seen  # which then is empty
     values = per_user_metrics(ranking.items, relevant, k)
-    counts = np.zeros(test.num_items, dtype=np.int64)
-    if logs:
-        counts += np.bincount(logs[0].matrix().indices, minlength=test.num_items)
+    counts = np.bincount(train.indices, minlength=test.num_items)
+    num_active = int((np.diff(train.indptr) > 0).sum())
+    for cut in k:
+        values[f"novelty@{cut}"] = novelty(ranking.items, counts, num_active, cut)
     means = {name: float(column.mean()) for name, column in values.items()}
+    means |= beyond_accuracy(ranking.items, counts, k, candidates)
+    means |= _beyond_profiles(ranking.items, counts, train[users], k, facts)
     return Evaluation(
-        metrics={**means, **beyond_accuracy(ranking.items, counts, k, candidates)},
+        metrics=means,
         per_user=values,
         user_ids=tuple(test.users.take(users)),
         k=tuple(k),
@@ -237,6 +248,22 @@ def measure(
         num_judgements=int(relevant.nnz),
         num_unreachable=_num_unreachable(relevant, seen[users], candidates),
     )
+
+
+def _beyond_profiles(
+    ranking: IntArray,
+    counts: IntArray,
+    profiles: csr_matrix,
+    k: Sequence[int],
+    facts: ItemFacts | None,
+) -> dict[str, float]:
+    """Return the lift of popularity and the diversity, as far as they are defined."""
+    found = {f"popularity_lift@{cut}": popularity_lift(ranking, counts, profiles, cut) for cut in k}
+    if facts is not None:
+        for name, values in facts.diversity(ranking, k, len(counts)).items():
+            known = values[~np.isnan(values)]
+            found[name] = float(known.mean()) if len(known) else float("nan")
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def protocol_candidates(split: Split, part: str = "test", kind: str | None = None) -> IntArray:

@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from kgrec.data.interactions import Interactions
+from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, measure, rank
 from kgrec.evaluation.metrics import BoolArray, FloatArray, find_hits
 from kgrec.evaluation.settings import KGATConfig
@@ -50,6 +51,7 @@ def evaluate_kgat(
     *,
     exclude: Sequence[Interactions],
     candidates: IntArray | None = None,
+    facts: ItemFacts | None = None,
 ) -> Evaluation:
     """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
 
@@ -63,13 +65,14 @@ def evaluate_kgat(
         config: The settings.
         exclude: What is not ranked again.
         candidates: Rows of the items that are ranked; None: all.
+        facts: What is known of the items, for the diversity of lists.
 
     Raises:
         DataError: As for `kgrec.evaluation.evaluate.evaluate`.
     """
     depth = max(*config.k, config.depth)
     ranking = rank(model, test, exclude=exclude, depth=depth, candidates=candidates)
-    result = measure(ranking, test, exclude=exclude, k=config.k, candidates=candidates)
+    result = measure(ranking, test, exclude=exclude, k=config.k, candidates=candidates, facts=facts)
     hits = find_hits(ranking.items, test.matrix()[ranking.users])
     values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in config.k}
     return replace(

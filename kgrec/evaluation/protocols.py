@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
+from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.candidates import evaluate_candidates
 from kgrec.evaluation.ctr import evaluate_ctr
 from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, evaluate
@@ -29,6 +30,7 @@ def evaluate_protocol(
     exclude: Sequence[Interactions],
     candidates: IntArray | None = None,
     given: Interactions | None = None,
+    facts: ItemFacts | None = None,
 ) -> Evaluation:
     """Measure a model by a protocol.
 
@@ -39,6 +41,7 @@ def evaluate_protocol(
         exclude: What users have already: the training part, and when testing the validation part.
         candidates: Rows of the items that are ranked or drawn from; None: all.
         given: For the protocol `candidates`: the candidates of each user.
+        facts: For the full rankings: what is known of the items, for the diversity of lists.
 
     Raises:
         DataError: The data does not fit together or lacks what the protocol needs.
@@ -47,9 +50,13 @@ def evaluate_protocol(
     if given is not None and not isinstance(protocol, CandidatesConfig):
         raise ConfigError(f"The protocol {protocol.name!r} has no use for candidates of each user.")
     if isinstance(protocol, FullConfig):
-        return evaluate(model, test, exclude=exclude, k=protocol.k, candidates=candidates)
+        return evaluate(
+            model, test, exclude=exclude, k=protocol.k, candidates=candidates, facts=facts
+        )
     if isinstance(protocol, KGATConfig):
-        return evaluate_kgat(model, test, protocol, exclude=exclude, candidates=candidates)
+        return evaluate_kgat(
+            model, test, protocol, exclude=exclude, candidates=candidates, facts=facts
+        )
     if isinstance(protocol, CandidatesConfig):
         return evaluate_candidates(
             model, test, protocol, exclude=exclude, candidates=candidates, given=given
