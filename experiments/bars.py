@@ -1,0 +1,269 @@
+"""The figures that kgrec was built to reach, each with its bar and the file that it is in."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kgrec.evaluation.significance import holm
+
+Results = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure that kgrec was built to reach.
+
+    Attributes:
+        what: What is measured.
+        file: The result file, without `.json`.
+        value: Takes the figure out of the file's content, or out of a part of it.
+        limit: The bar.
+        at_least: Whether more is better.
+        form: How figure and bar are written.
+        part: Which of the file's `results` the value is of; empty: it is of the whole file.
+    """
+
+    what: str
+    file: str
+    value: Callable[[Any], float]
+    limit: float
+    at_least: bool
+    form: str = "{:.4f}"
+    part: str = ""
+
+    def row(self, results: Results) -> list[str]:
+        bar = f"{'at least' if self.at_least else 'at most'} {self.form.format(self.limit)}"
+        if self.file not in results:
+            return [self.what, bar, "not measured yet", "", ""]
+        result = results[self.file]
+        try:
+            result = result["results"][self.part] if self.part else result
+            value = self.value(result)
+        except LookupError:
+            return [self.what, bar, "not in the file", "", self.source()]
+        reached = (operator.ge if self.at_least else operator.le)(value, self.limit)
+        verdict = "yes" if reached else f"**no**{tried(result)}"
+        return [self.what, bar, self.form.format(value), verdict, self.source()]
+
+    def source(self) -> str:
+        return f"[{self.file}](experiments/results/{self.file}.json)"
+
+
+def metric(name: str) -> Callable[[Any], float]:
+    return lambda result: float(result["metrics"][name])
+
+
+def growth(name: str) -> Callable[[Any], float]:
+    return lambda result: float(result["ratios_at_one_million"][name])
+
+
+def encoding(key: str) -> Callable[[Any], float]:
+    """Return what takes a figure of the default precision out of the encoder's results."""
+
+    def value(result: Any) -> float:
+        chosen = [run for run in result["runs"] if run["precision_asked"] == "auto"]
+        return float((chosen or result["runs"])[0][key])
+
+    return value
+
+
+def own(name: str) -> Callable[[Any], float]:
+    return lambda result: float(result["test"][name])
+
+
+def sparse_gain(result: Any) -> float:
+    """Return the gain over EASE among the sparsest fifth of users, in percent."""
+    found = result["sparsest_fifth"]
+    return 100 * (found["ndcg@10"] / found["ease"]["mean"] - 1)
+
+
+def worst_p(*kinds: str) -> Callable[[Any], float]:
+    """Return what gives the largest p value of being above each of these, or each baseline.
+
+    It is the t test's, corrected by Holm; 1 where the model is not above.
+    """
+
+    def value(result: Any) -> float:
+        others = [result[kind] for kind in kinds] or list(result["baselines"].values())
+        p = holm([one["t_test_p"] for one in others])
+        above = [one["gain"] > 0 for one in others]
+        return float(max(one if gains else 1.0 for one, gains in zip(p, above, strict=True)))
+
+    return value
+
+
+def slowest(result: Any) -> float:
+    return float(max(run["seconds_to_best"] for run in result["runs"]))
+
+
+def largest_share(result: Any) -> float:
+    return float(max(one["seconds"]["share"] for one in result["epoch"].values()))
+
+
+def least_times_as_fast(result: Any) -> float:
+    times = [list(one["times_as_fast"].values()) for one in result["fit"].values()]
+    return float(min(min(values) for values in times))
+
+
+FIRST_BARS = (
+    Bar(
+        "MovieLens-100K + DBpedia, `random`, test NDCG@10",
+        "movielens_random",
+        metric("ndcg@10"),
+        0.2345,
+        True,
+    ),
+    Bar("the same on `cold_items`", "movielens_cold_items", metric("ndcg@10"), 0.36, True),
+    Bar("HetRec Last.FM, test Recall@10", "lastfm", metric("recall@10"), 0.290, True),
+    Bar(
+        "seconds of training to the best validation score, `random`, text cached",
+        "movielens_random",
+        lambda result: float(result["seconds_to_best"]),
+        240,
+        False,
+        "{:.0f}",
+    ),
+    Bar(
+        "seconds of `kgrec demo`, nothing cached",
+        "demo",
+        lambda result: float(result["seconds"]["first"]),
+        90,
+        False,
+        "{:.0f}",
+    ),
+    Bar(
+        "seconds of `make test` after installation",
+        "make_test",
+        lambda result: float(result["seconds"]),
+        360,
+        False,
+        "{:.0f}",
+    ),
+    Bar(
+        "reading `kg.nt.gz`, as a multiple of decompressing it and iterating `pyoxigraph.parse`",
+        "bench_read",
+        lambda result: float(result["result"]["ratio_of_medians"]),
+        2.0,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "1 million N-Triples: seconds of iterating `pyoxigraph.parse` by seconds of reading",
+        "bench_growth",
+        growth("iterate_to_read"),
+        3.0,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "the same triples compressed by gzip: the same iteration by reading",
+        "bench_growth",
+        growth("iterate_to_read_gz"),
+        2.0,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "the same: `rdflib.Graph.parse` by reading",
+        "bench_growth",
+        growth("rdflib_to_read"),
+        40.0,
+        True,
+        "{:.0f}",
+    ),
+    Bar(
+        "the same as Turtle: reading by iterating `pyoxigraph.parse`",
+        "bench_growth",
+        growth("read_ttl_to_iterate_ttl"),
+        1.6,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "GiB of memory at the most, reading 10 million triples",
+        "bench_growth",
+        lambda result: float(result["sizes"]["10000000"]["read"]["peak_bytes"]) / 2**30,
+        3.0,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "seconds of loading a saved graph of 10 million triples",
+        "bench_growth",
+        lambda result: float(result["sizes"]["10000000"]["load"]["seconds"]),
+        1.0,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "encoding the film abstracts, as a multiple of the speed of `SentenceTransformer.encode`",
+        "bench_encode",
+        encoding("speedup_median"),
+        2.0,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "the lowest cosine to its vectors",
+        "bench_encode",
+        encoding("cosine_min"),
+        0.999,
+        True,
+    ),
+    Bar(
+        "seconds of `import kgrec`",
+        "demo",
+        lambda result: float(result["import_seconds"]),
+        0.5,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "seconds of `kgrec --help`",
+        "demo",
+        lambda result: float(result["help_seconds"]),
+        0.7,
+        False,
+        "{:.2f}",
+    ),
+)
+
+MOVIELENS = "MovieLens-100K + DBpedia"
+OWN_BARS = (
+    Bar(f"{MOVIELENS}, `random`, own model's test NDCG@10", "own_model", own("ndcg@10"), 0.255,
+        True, part="own_random"),
+    Bar("the same on `cold_items`", "own_model", own("ndcg@10"), 0.45, True,
+        part="own_cold_items"),
+    Bar("HetRec Last.FM, own model's test Recall@10", "own_model", own("recall@10"), 0.320, True,
+        part="own_lastfm"),
+    Bar("the same, test MRR@10", "own_model", own("mrr@10"), 0.147, True, part="own_lastfm"),
+    Bar("percent above EASE's NDCG@10, sparsest fifth of users of `random`", "own_model",
+        sparse_gain, 8.0, True, "{:.1f}", part="own_random"),
+    Bar("largest p value of being above a baseline on `temporal`", "own_model", worst_p(), 0.05,
+        False, "{:.3f}", part="own_temporal"),
+    Bar("largest p value of being above the model without or with a shuffled graph, `cold_items`",
+        "own_model", worst_p("no_graph", "shuffled_graph"), 0.05, False, "{:.3f}",
+        part="own_cold_items"),
+    Bar("the same on Last.FM", "own_model", worst_p("no_graph", "shuffled_graph"), 0.05, False,
+        "{:.3f}", part="own_lastfm"),
+    Bar("seconds of training to the best validation score, slowest seed, `random`", "own_model",
+        slowest, 180, False, "{:.0f}", part="own_random"),
+    Bar("the same on `cold_items`", "own_model", slowest, 180, False, "{:.0f}",
+        part="own_cold_items"),
+    Bar("the same on Last.FM", "own_model", slowest, 180, False, "{:.0f}", part="own_lastfm"),
+    Bar("times as fast to its best as RecBole's KGCN and CKE to theirs, the least", "bench_recbole",
+        least_times_as_fast, 4.0, True, "{:.1f}"),
+    Bar("an epoch of LightGCN as a share of RecBole's, the largest", "bench_recbole",
+        largest_share, 1 / 3, False, "{:.2f}"),
+)  # fmt: skip
+BARS = (*OWN_BARS, *FIRST_BARS)
+
+
+def tried(result: Any) -> str:
+    """Return what a result file says was tried to reach the bar."""
+    found = result.get("tried", ())
+    sentences = [found] if isinstance(found, str) else list(found)
+    return f": {' '.join(sentences)}" if sentences else ""

@@ -1,0 +1,312 @@
+"""The README's tables of models: by data set, beside published figures, and beside RecBole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kgrec.evaluation.significance import holm
+
+Results = dict[str, Any]
+METRICS = ("ndcg@10", "recall@10", "recall@20", "mrr@10")
+NAMES = {
+    "most_popular": "most popular",
+    "item_knn": "item k-NN",
+    "ease": "EASE",
+    "ease_searched": "EASE with dropout, weighed by ratings",
+    "attribute_ease": "EASE with the graph's attributes",
+    "user_ease": "EASE over users, with text and attributes",
+    "content_ease": "EASE, ridge from text and attributes",
+    "slim": "SLIM",
+    "ials": "iALS (`implicit`)",
+    "trending": "popularity at the user's time",
+    "bpr_mf": "BPR-MF",
+    "lightgcn": "LightGCN",
+    "xsimgcl": "XSimGCL",
+    "cke": "CKE",
+    "cfkg": "CFKG",
+    "kgcn": "KGCN",
+    "kgat": "KGAT",
+    "kgin": "KGIN",
+    "rgcn": "R-GCN",
+    "lightkg": "LightKG",
+    "link_prediction": "link predictor, searched",
+}
+DATASETS = {
+    "movielens_random": (
+        "MovieLens-100K + DBpedia, `random`",
+        "own_random",
+        ("movielens-dbpedia", "random"),
+    ),
+    "movielens_temporal": (
+        "MovieLens-100K + DBpedia, `temporal`",
+        "own_temporal",
+        ("movielens-dbpedia", "temporal"),
+    ),
+    "movielens_cold_items": (
+        "MovieLens-100K + DBpedia, `cold_items` (the candidates are the 125 new items)",
+        "own_cold_items",
+        ("movielens-dbpedia", "cold_items"),
+    ),
+    "lastfm": ("HetRec Last.FM", "own_lastfm", ("lastfm", "published")),
+}
+"""By name of the settings: title, kgrec's own model, data set and split of baselines.json."""
+ABLATIONS = {
+    "no_graph": "the same without the graph",
+    "shuffled_graph": "the same with a graph whose items are shuffled",
+}
+FIGURES = {
+    "accuracy_by_time": "Accuracy on test above seconds of training, a point for each model, with "
+    "95 % bootstrap intervals over the users",
+    "gains": "Gain over EASE by the interactions of users and of items: groups of about as many "
+    "users, and of about as many test interactions; a filled mark is an interval without 0",
+    "ablations": "The same model as it is, without the graph, and with a graph whose items are "
+    "shuffled",
+    "validation_curves": "Validation curves of the trained member of kgrec's own model, a line for "
+    "each seed",
+}
+
+
+def table(head: list[str], rows: Iterable[list[str]], align: str) -> str:
+    marks = {"l": "---", "r": "---:"}
+    lines = [head, [marks[side] for side in align], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def model_sections(results: Results) -> list[str]:
+    """Return what there is to say of models, each part if its results are there."""
+    parts = []
+    for name in DATASETS:
+        parts += dataset_table(results, name)
+    return [*parts, *search_note(results), *published_table(results), *recbole_tables(results)]
+
+
+def dataset_table(results: Results, name: str) -> list[str]:
+    """Return title and table of a data set: kgrec's models, and baselines, the best on top."""
+    title, own_name, split = DATASETS[name]
+    own = results.get("own_model", {}).get("results", {}).get(own_name, {})
+    rows = [*own_rows(own), *default_rows(results, name)]
+    found = baselines(results, name, own, split)
+    metric = own.get("metric", "ndcg@10")
+    p = p_values(own)
+    for model in sorted(found, key=lambda one: -found[one]["test"][metric]):
+        row = found[model]
+        same = abs(own.get("baselines", {}).get(model, {}).get("mean", -1) - row["test"][metric])
+        tests = p[model] if same < 5e-5 else ""
+        rows.append([NAMES.get(model, model), valid(row, metric), *figures(row["test"]), tests])
+    if not rows:
+        return []
+    head = ["model", f"valid {metric}", *METRICS, f"p, {metric}"]
+    return [f"{title}, test part:", table(head, rows, "lrrrrrr")]
+
+
+def own_rows(own: Results) -> list[list[str]]:
+    if not own:
+        return []
+    runs, metric = own["runs"], own["metric"]
+    rows = [
+        [
+            f"**kgrec's own model, mean of {len(runs)} seeds**",
+            valid(own, metric),
+            *figures(own["test"]),
+            "",
+        ]
+    ]
+    spread = [[run["test"][key] for run in runs] for key in METRICS]
+    if len(runs) > 1 and any(min(values) < max(values) for values in spread):
+        ends = [f"{min(values):.4f}–{max(values):.4f}" for values in spread]
+        rows.append(["its seeds, lowest–highest", "", *ends, ""])
+    p = p_values(own)
+    for kind, words in ABLATIONS.items():
+        if kind in own:
+            test = own[kind].get("test", {metric: own[kind]["mean"]})
+            rows.append([words, "", *figures(test), p[kind]])
+    return rows
+
+
+def default_rows(results: Results, name: str) -> list[list[str]]:
+    """Return the row of the link predictor alone, with the settings of a committed config."""
+    if name not in results:
+        return []
+    result = results[name]
+    num = len(result.get("runs", ()))
+    words = f"link predictor alone, mean of {num} seeds" if num > 1 else "link predictor alone"
+    return [[words, "", *figures(result["metrics"]), ""]]
+
+
+def baselines(results: Results, name: str, own: Results, split: tuple[str, str]) -> Results:
+    """Return the baselines by model, with the settings that were better on validation.
+
+    EASE as it was published stays beside EASE with the settings that were searched for.
+    """
+    found: Results = {}
+    for entry in results.get("baselines", {}).get("results", ()):
+        if (entry["dataset"], entry["split"]) == split:
+            found |= {row["model"]: row for row in entry["models"]}
+    for model, row in results.get("search", {}).get("results", {}).get(name, {}).items():
+        if "test" not in row or model == "own":
+            continue
+        metric = row["chosen_by"]
+        if model in found and row["valid"][metric] <= found[model]["valid"][metric]:
+            continue
+        found["ease_searched" if model == "ease" and model in found else model] = row
+    # Those that the own model was tested with were measured beside it.
+    for model, row in own.get("baselines", {}).items():
+        if "test" in row and model in found:
+            found[model] = {**found[model], "test": row["test"]}
+    return found
+
+
+def p_values(own: Results) -> dict[str, str]:
+    """Return p values of the own model against each model that it was tested with."""
+    others = {**own.get("baselines", {}), **{kind: own[kind] for kind in ABLATIONS if kind in own}}
+    written = {}
+    p = [holm([one[f"{test}_p"] for one in others.values()]) for test in ("t_test", "wilcoxon")]
+    for place, (name, one) in enumerate(others.items()):
+        both = " / ".join(p_value(values[place]) for values in p)
+        written[name] = both if one["gain"] > 0 else "not above"
+    return written
+
+
+def p_value(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
+
+
+def valid(row: Results, metric: str) -> str:
+    found = row.get("valid", {})
+    return f"{found[metric]:.4f}" if metric in found else ""
+
+
+def figures(metrics: dict[str, float]) -> list[str]:
+    return [f"{metrics[key]:.4f}" if key in metrics else "" for key in METRICS]
+
+
+def search_note(results: Results) -> list[str]:
+    """Return how the settings of the tables were chosen."""
+    text = (
+        "p is of kgrec's own model being above: t test / Wilcoxon's test, paired over users, the "
+        "values of seeds averaged for each user first, two-sided, with Holm's correction over the "
+        "models of a table that were tested."
+    )
+    if not any(one.get("baselines") for one in own_results(results)):
+        text = ""
+    found = results.get("search")
+    if found is not None:
+        budget = found["budget"]
+        text += (
+            f" Settings are of the better one on validation of a grid and of {budget['trials']} "
+            f"trials of {budget['sampler']} (Optuna) for each model, with the same budget "
+            f"([search](experiments/results/search.json), configs in `experiments/best/`)."
+        )
+    return [text.strip()] if text else []
+
+
+def own_results(results: Results) -> list[Results]:
+    return list(results.get("own_model", {}).get("results", {}).values())
+
+
+def published_table(results: Results) -> list[str]:
+    """Return models of others by their presets, beside the figures that were published for them."""
+    found = results.get("published", {}).get("results", {})
+    if not found:
+        return []
+    peers = {}
+    for run in results["published"].get("peers", ()):
+        score = run.get("test", {}).get("recall@10")
+        better = run.get("best_valid", 0.0) >= peers.get(run["model"], (0.0, 0.0))[0]
+        if score is not None and better:
+            peers[run["model"]] = (run.get("best_valid", 0.0), score)
+    rows = []
+    for model, row in found.items():
+        name = NAMES.get(model, model)
+        published = row.get("published", {}).get("recall@10")
+        within = ""
+        if "within" in row:
+            reason = row.get("explanation")
+            within = "yes" if row["within"] else "**no**" + (f": {reason}" if reason else "")
+        peer = peers.get(name)
+        rows.append(
+            [
+                name,
+                "" if published is None else f"{published:.4f}",
+                f"{row['test']['recall@10']:.4f}",
+                str(len(row["seeds"])),
+                f"{row['ratio']:.3f}" if "ratio" in row else "",
+                "" if peer is None else f"{peer[1]:.4f}",
+                within,
+            ]
+        )
+    head = ["model", "published", "here", "seeds", "ratio", "RecBole here", "within 5 %"]
+    return [
+        "Published models by their presets on HetRec Last.FM, test Recall@10 beside what was "
+        "published ([published](experiments/results/published.json)):",
+        table(head, rows, "lrrrrrl"),
+    ]
+
+
+def recbole_tables(results: Results) -> list[str]:
+    """Return seconds side by side with RecBole."""
+    found = results.get("bench_recbole")
+    if found is None:
+        return []
+    titles = {own: title for title, own, _ in DATASETS.values()}
+    epochs = [
+        [
+            titles.get(name, name),
+            f"{one['seconds']['kgrec']:.2f}",
+            f"{one['seconds']['recbole']:.2f}",
+            f"{one['seconds']['share']:.2f}",
+        ]
+        for name, one in found["epoch"].items()
+    ]
+    fits = []
+    for name, one in found["fit"].items():
+        metric = one["metric"]
+        ours = mean([run["test"][metric] for run in one["kgrec"]])
+        for peer, theirs in one["recbole"].items():
+            least = "at least " if theirs.get("still_improving") else ""
+            reached = theirs.get("test", {}).get(metric)
+            fits.append(
+                [
+                    titles.get(name, name),
+                    peer,
+                    f"{one['kgrec_seconds_to_best']:.0f}",
+                    f"{least}{theirs['seconds_to_best']:.0f}",
+                    f"{least}{one['times_as_fast'][peer]:.1f}",
+                    f"{metric} {ours:.4f}",
+                    "" if reached is None else f"{reached:.4f}",
+                ]
+            )
+    return [
+        "One epoch of LightGCN in seconds, same width, layers and batch, side by side in one run "
+        "([bench_recbole](experiments/results/bench_recbole.json)):",
+        table(["data", "kgrec", "RecBole", "share"], epochs, "lrrr"),
+        "Seconds of training to the best validation score, in the same run:",
+        table(
+            [
+                "data",
+                "RecBole's",
+                "kgrec's own model",
+                "RecBole",
+                "times",
+                "kgrec's test",
+                "its test",
+            ],
+            fits,
+            "llrrrrr",
+        ),
+    ]
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def figure_links(folder: Path) -> list[str]:
+    """Return the figures that are in the folder of documents."""
+    return [
+        f"![{words}](docs/{name}.png)\n\n{words} ([SVG](docs/{name}.svg))."
+        for name, words in FIGURES.items()
+        if (folder / f"{name}.png").exists() and (folder / f"{name}.svg").exists()
+    ]
