@@ -117,6 +117,51 @@ def test_beyond_accuracy_by_hand():
     assert narrow["coverage@2"] == 1.0
 
 
+@settings(max_examples=150, deadline=None)
+@given(rankings(), st.integers(0, 2**32))
+def test_beyond_accuracy_against_loops(case, seed):
+    ranking, relevant, cutoffs = case
+    rng = np.random.default_rng(seed)
+    num_items = relevant.shape[1]
+    counts = rng.integers(0, 20, num_items)
+    pool = np.unique([*rng.integers(0, num_items, 5), *ranking[ranking >= 0]])
+    found = beyond_accuracy(ranking, counts, cutoffs, pool)
+    for k in cutoffs:
+        shown = [item for row in ranking.tolist() for item in row[:k] if item >= 0]
+        times = [shown.count(item) for item in pool.tolist()]
+        assert found[f"coverage@{k}"] == pytest.approx(len(set(shown)) / len(pool))
+        popularity = sum(counts[item] for item in shown) / len(shown) if shown else 0.0
+        assert found[f"popularity@{k}"] == pytest.approx(popularity)
+        differences = sum(abs(a - b) for a in times for b in times)
+        mean = sum(times) / len(times)
+        even = 0.0 if not shown else differences / (2 * len(times) ** 2 * mean)
+        assert found[f"gini@{k}"] == pytest.approx(even)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rankings())
+def test_what_holds_for_every_metric(case):
+    ranking, relevant, cutoffs = case
+    judged = csr_matrix(relevant)
+    metrics = per_user_metrics(ranking, judged, cutoffs)
+    order = np.random.default_rng(0).permutation(len(ranking))
+    turned = per_user_metrics(ranking[order], judged[order], cutoffs)
+    renamed = np.random.default_rng(1).permutation(relevant.shape[1])
+    other = np.where(ranking >= 0, np.argsort(renamed)[np.maximum(ranking, 0)], -1)
+    same = per_user_metrics(other, csr_matrix(relevant[:, renamed]), cutoffs)
+    perfect = [
+        [*np.flatnonzero(row), *np.flatnonzero(~row)][: ranking.shape[1]] for row in relevant
+    ]
+    best = per_user_metrics(np.array(perfect), judged, cutoffs)
+    for name, values in metrics.items():
+        assert ((values >= 0) & (values <= 1 + 1e-12)).all()
+        np.testing.assert_array_equal(turned[name], values[order])  # each user by itself
+        np.testing.assert_array_equal(same[name], values)  # ids mean nothing
+        assert (best[name] >= values - 1e-12).all()  # what is relevant first is best
+    for k in cutoffs:
+        np.testing.assert_allclose(best[f"ndcg@{k}"], relevant.any(1), atol=1e-12)
+
+
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=30))
 def test_gini_is_half_the_mean_difference_over_the_mean(counts):
     values = np.array(counts, dtype=float)

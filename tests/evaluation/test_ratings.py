@@ -101,6 +101,26 @@ def test_biases_against_loops(seed, item_damping, user_damping):
             assert predicted == pytest.approx(min(max(sums, rating.min()), rating.max()))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 25))
+def test_rmse_and_mae_against_loops(seed, num):
+    rng = np.random.default_rng(seed)
+    users, items = vocabularies(6, 9)
+    pairs = np.argwhere(np.ones((6, 9)))[rng.permutation(54)[:num]]
+    truth = rng.integers(1, 6, num).astype(np.float32)
+    table = rng.uniform(0, 6, (6, 9)).astype(np.float32)
+    test = log_of(pairs, users, items, truth)
+    result = evaluate_ratings(Oracle(table), test, RatingsConfig(), exclude=test)
+    errors = [float(table[u, i]) - float(r) for (u, i), r in zip(pairs, truth, strict=True)]
+    rmse = math.sqrt(sum(error * error for error in errors) / num)
+    assert result.metrics["rmse"] == pytest.approx(rmse)
+    assert result.metrics["mae"] == pytest.approx(sum(map(abs, errors)) / num)
+    for row, user in enumerate(sorted({int(u) for u, _ in pairs})):
+        own = [error for error, (u, _) in zip(errors, pairs, strict=True) if u == user]
+        assert result.per_user["mae"][row] == pytest.approx(np.mean(np.abs(own)))
+        assert result.per_user["rmse"][row] == pytest.approx(math.sqrt(np.mean(np.square(own))))
+
+
 def test_predictions_stay_in_the_range_and_slopes_can_be_set():
     split, model, _ = planted()
     config = RatingsConfig(slope=50.0)
