@@ -18,7 +18,7 @@ import numpy as np
 from kgrec.data.interactions import Interactions
 from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, measure, rank
-from kgrec.evaluation.metrics import BoolArray, FloatArray, find_hits
+from kgrec.evaluation.metrics import BoolArray, FloatArray, dcg, find_hits, ideal_dcg
 from kgrec.evaluation.settings import KGATConfig
 
 
@@ -35,11 +35,7 @@ def kgat_ndcg(hits: BoolArray, k: int) -> FloatArray:
     >>> kgat_ndcg(np.array([[True, False, True]]), k=2).round(3).tolist()
     [0.613]
     """
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    top = hits[:, :k]
-    gain = top @ discounts[: top.shape[1]]
-    found = np.minimum(hits.sum(axis=1), k)
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[found]
+    gain, ideal = dcg(hits, k), ideal_dcg(hits.sum(axis=1), k)
     ratio: FloatArray = np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
     return ratio
 

@@ -57,10 +57,25 @@ def ndcg(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:
     Gains are binary, the discount of rank r is 1 / log2(r + 1), and the ideal ranking has
     min(k, num_relevant) relevant items on top.
     """
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(num_relevant, k)]
-    top = hits[:, :k]
-    return _ratio(top @ discounts[: top.shape[1]], ideal)
+    return _ratio(dcg(hits, k), ideal_dcg(num_relevant, k))
+
+
+def dcg(hits: BoolArray, k: int) -> FloatArray:
+    """Discounted cumulative gain at k: the sum of 1 / log2(rank + 1) over the hits.
+
+    Summed rank by rank, as the ideal is: a perfect ranking has exactly the ideal, and a user's
+    figure is the same whoever else is measured, which a product of matrices does not promise.
+    """
+    gain = np.zeros(len(hits))
+    for hit, discount in zip(hits[:, :k].T, _discounts(k), strict=False):  # fewer may be ranked
+        gain += hit * discount
+    return gain
+
+
+def ideal_dcg(num_relevant: IntArray, k: int) -> FloatArray:
+    """Discounted cumulative gain at k of rankings with all relevant items on top."""
+    gains = np.concatenate([[0.0], np.cumsum(_discounts(k))])
+    return np.asarray(gains[np.minimum(num_relevant, k)])
 
 
 def recall(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:
@@ -189,6 +204,10 @@ def gini(counts: npt.ArrayLike) -> float:
         return 0.0
     num = len(values)
     return float((2 * np.arange(1, num + 1) - num - 1) @ values / (num * total))
+
+
+def _discounts(k: int) -> FloatArray:
+    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)))
 
 
 def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> FloatArray:
