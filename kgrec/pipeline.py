@@ -37,6 +37,7 @@ from kgrec.retrieval.topk import top_k
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.nodes import node_texts
+from kgrec.text.words import tf_idf
 from kgrec.training.link_prediction import LinkPrediction
 
 
@@ -160,7 +161,8 @@ class Recommender:
             config=self.graph_config,
             scales=scales,
         )
-        self._attach_text(features)
+        texts = {} if self.text_config is None else self._texts()
+        self._attach_text(texts, features)
         self.known = (train,) if valid is None else (train, valid)
         self.data = TrainingData(
             train,
@@ -169,6 +171,7 @@ class Recommender:
             item_attributes(self.graph),
             candidates,
             None if self.users is None else user_features(self.users.over(users)),
+            tf_idf(texts["item"]) if "item" in texts else None,
         )
         self._liked = sum((log.matrix() for log in self.known[1:]), train.matrix()).tocsr()
         self._names: NodeNames | None = None
@@ -365,13 +368,13 @@ class Recommender:
             items = items.union(self.links.items)
         return items if self.items is None else items.union(self.items.ids)
 
-    def _attach_text(self, features: dict[str, FloatArray] | None) -> None:
+    def _attach_text(
+        self, texts: dict[str, list[str]], features: dict[str, FloatArray] | None
+    ) -> None:
         import torch
 
         if features is None:
-            features = {}
-            if self.text_config is not None and self.encoder is not None:
-                features = self._encoded(self._texts())
+            features = self._encoded(texts) if texts and self.encoder is not None else {}
         for kind, vectors in features.items():
             self.graph[kind].text = torch.from_numpy(vectors)
 

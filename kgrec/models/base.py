@@ -42,6 +42,8 @@ class TrainingData:
         user_features: What the user table says of the users, see
             `kgrec.models.user_content.user_features`: float32 of shape (num_users, num_features),
             non-negative; None: nothing is known of them.
+        words: Which item's text has which word, see `kgrec.text.words.tf_idf`: float32 of shape
+            (num_items, num_words), rows of length 1 or 0; None: there is no text.
 
     Raises:
         DataError: The parts do not fit together.
@@ -54,6 +56,7 @@ class TrainingData:
     attributes: csr_matrix | None = None
     candidates: IntArray | None = None
     user_features: csr_matrix | None = None
+    words: csr_matrix | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -61,11 +64,12 @@ class TrainingData:
             self.valid.users != self.train.users or self.valid.items != self.train.items
         ):
             raise DataError("train and valid must share their vocabularies.")
-        if self.attributes is not None and self.attributes.shape[0] != self.train.num_items:
-            raise DataError(
-                f"attributes must have a row for each of the {self.train.num_items} items, found "
-                f"the shape {self.attributes.shape}."
-            )
+        for name, of_items in (("attributes", self.attributes), ("words", self.words)):
+            if of_items is not None and of_items.shape[0] != self.train.num_items:
+                raise DataError(
+                    f"{name} must have a row for each of the {self.train.num_items} items, found "
+                    f"the shape {of_items.shape}."
+                )
         if self.user_features is not None and (self.user_features.shape[0] != self.train.num_users):
             raise DataError(
                 f"user_features must have a row for each of the {self.train.num_users} users, "

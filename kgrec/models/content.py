@@ -26,16 +26,24 @@ class ItemContent:
             float32 of shape (num_items, num_attributes).
         numbers: Numeric columns and the number of attributes as Gaussian bumps, float32 of shape
             (num_items, num_bumps).
+        words: The words of the texts, see `TrainingData.words`, CSR float32 of shape (num_items,
+            num_words).
     """
 
     text: FloatArray
     text_mean: FloatArray
     attributes: Any
     numbers: FloatArray
+    words: Any
 
     @classmethod
-    def of(cls, data: HeteroData) -> ItemContent:
-        """Collect the features from the graph that `kgrec.graph.build.build_graph` made."""
+    def of(cls, data: HeteroData, words: Any = None) -> ItemContent:
+        """Collect the features.
+
+        Args:
+            data: The graph that `kgrec.graph.build.build_graph` made.
+            words: As in `TrainingData.words`; None: there are none.
+        """
         num_items = int(data["item"].num_nodes)
         text = data["item"].text.numpy() if "text" in data["item"] else None
         vectors = np.zeros((num_items, 0), np.float32) if text is None else text
@@ -52,21 +60,24 @@ class ItemContent:
             mean.astype(np.float32),
             _idf_weighted(attributes),
             np.concatenate(bumps, axis=1) * np.float32(0.5**0.5),
+            sparse.csr_matrix(np.zeros((num_items, 0), np.float32)) if words is None else words,
         )
 
-    @property
-    def num_features(self) -> int:
-        """Features of all blocks together."""
-        return int(self.text.shape[1] + self.attributes.shape[1] + self.numbers.shape[1])
-
     def informed(self) -> npt.NDArray[np.bool_]:
-        """Return which items have text or attributes, bool of shape (num_items,)."""
-        has_attributes = np.diff(self.attributes.indptr) > 0
-        return np.asarray((np.abs(self.text).sum(1) > 0) | has_attributes)
+        """Return which items have text, words or attributes, bool of shape (num_items,)."""
+        of_graph = np.diff(self.attributes.indptr) > 0
+        of_words = np.diff(self.words.indptr) > 0
+        return np.asarray((np.abs(self.text).sum(1) > 0) | of_graph | of_words)
 
-    def matrix(self) -> Any:
-        """Return all blocks side by side, CSR float32 of shape (num_items, num_features)."""
+    def matrix(self, words: float) -> Any:
+        """Return all blocks side by side, CSR float32 of shape (num_items, num_features).
+
+        Args:
+            words: What the block of words is multiplied by; 0: it is left out.
+        """
         blocks = [sparse.csr_matrix(self.text), self.attributes, sparse.csr_matrix(self.numbers)]
+        if words:
+            blocks.append(self.words * np.float32(words))
         return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def of_text(self, vectors: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ class ContentEASEConfig(EASEConfig):
         l2: As for `EASE`.
         content_l2: Weight of the ridge penalty of the regression from content.
         text: Weight of the text in the likeness of two items.
+        words: Weight of the words of the text.
         attributes: Weight of the graph's attributes.
         numbers: Weight of the numeric columns and of how many attributes there are.
     """
@@ -29,15 +30,16 @@ class ContentEASEConfig(EASEConfig):
     l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
     content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
     text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
-    attributes: float = Field(default=2.0, ge=0.0, allow_inf_nan=False)
+    words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
+    attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
 
 
 class ContentEASE(EASE):
     """EASE (Steck, WWW 2019), and kernel ridge regression to its weights for items without users.
 
-    With K the likeness of two items by text, attributes and numbers, the column of weights of a
-    new item j is c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, t being the items that training
+    With K the likeness of two items by text, words, attributes and numbers, the column of weights
+    of a new item j is c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, t being the items that training
     knows, B their columns and c the mean of these. The scores of a new item so become what a
     regression from content to the scores of the known items predicts for it. Known items keep
     their own weights.
@@ -65,7 +67,9 @@ class ContentEASE(EASE):
         known, new = np.flatnonzero(count > 0), np.flatnonzero(count == 0)
         if len(new):
             assert isinstance(self._weights, np.ndarray)
-            self._weights[:, new] = self._predicted(ItemContent.of(data.graph), known, new)
+            self._weights[:, new] = self._predicted(
+                ItemContent.of(data.graph, data.words), known, new
+            )
         return self
 
     def _predicted(
@@ -84,5 +88,9 @@ class ContentEASE(EASE):
         config = self.config
         kernel = config.text * (content.text[rows] @ content.text[columns].T)
         kernel += config.numbers * (content.numbers[rows] @ content.numbers[columns].T)
-        shared = content.attributes[rows] @ content.attributes[columns].T
-        return np.asarray(kernel + config.attributes * shared.toarray(), dtype=np.float32)
+        for weight, block in (
+            (config.attributes, content.attributes),
+            (config.words, content.words),
+        ):
+            kernel += weight * (block[rows] @ block[columns].T).toarray()
+        return np.asarray(kernel, dtype=np.float32)

@@ -103,10 +103,12 @@ class AttributeEASEConfig(EASEConfig):
     Attributes:
         alpha: Weight of an item's attributes, as the length of its column in the extra rows.
         min_items: An attribute of fewer items is left out: it likens nothing to anything.
+        words: Weight of the words of an item's text, likewise; 0: they are not read.
     """
 
     alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
     min_items: int = Field(default=2, ge=1)
+    words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 class AttributeEASE(EASE):
@@ -115,7 +117,8 @@ class AttributeEASE(EASE):
     X is extended by the rows alpha · Â, where Â of shape (num_attributes, num_items) holds the
     attribute's inverse document frequency log(num_items / number of items that have it), and
     each item's column is scaled to length 1, so that an item with a hundred attributes does not
-    outweigh one with ten. An item without interactions gets weights through its attributes.
+    outweigh one with ten. The words of the items' texts may be users likewise. An item without
+    interactions gets weights through its attributes and words.
 
     Args:
         config: The settings; None: the defaults.
@@ -133,8 +136,15 @@ class AttributeEASE(EASE):
                 "attribute_ease needs TrainingData.attributes, the matrix of which item has which "
                 "attribute, and found None."
             )
-        weighted = attribute_rows(data.attributes, self.config.min_items)
-        extended: csr_matrix = vstack([train, self.config.alpha * weighted], format="csr")
+        blocks = [train, self.config.alpha * attribute_rows(data.attributes, self.config.min_items)]
+        if self.config.words:
+            if data.words is None:
+                raise DataError(
+                    f"attribute_ease reads the words of the items' texts (words is "
+                    f"{self.config.words:g}), and there is no text: set words to 0, or give text."
+                )
+            blocks.append(csr_matrix(self.config.words * data.words.T))
+        extended: csr_matrix = vstack(blocks, format="csr")
         return extended
 
 

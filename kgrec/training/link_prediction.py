@@ -55,6 +55,12 @@ class LinkPredictionConfig(ModelConfig):
         "`propagate`: what fusion and encoder make of their features and neighbours.",
     )
     content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
+    content_words: float = Field(
+        default=2.0,
+        ge=0,
+        description="Weight of the words of an item's text in it, beside the language model's "
+        "vector; 0: they are not read.",
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -190,7 +196,7 @@ class LinkPrediction(Model):
             name: (np.float32, tuple(value.shape)) for name, value in predictor.state_dict().items()
         }
         if len(self._anchors):
-            expected["content_map.weight"] = np.float32, (self._content.num_features, width)
+            expected["content_map.weight"] = np.float32, (self._features_of_items.shape[1], width)
             expected["content_map.centre"] = np.float32, (width,)
             expected["content_map.reliability"] = np.float32, (1,)
         arrays = check_state(state, expected)
@@ -222,13 +228,13 @@ class LinkPrediction(Model):
         )
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
         self.predictor = LinkPredictor(config, self._graph, dims, generator)
-        self._content = ItemContent.of(data.graph)
+        self._content = ItemContent.of(data.graph, data.words)
         self.content_map = None
         known = self._trained["item"].numpy().ravel() > 0
         # The map serves new items and texts; where it serves neither, it is not fitted.
         mapped = self.config.new_items == "regress" or self._content.text.shape[1] > 0
         self._anchors = np.flatnonzero(known & self._content.informed() & mapped)
-        self._features_of_items = self._content.matrix()
+        self._features_of_items = self._content.matrix(self.config.content_words)
         self._regression = None
 
     def _predictor(self) -> LinkPredictor:

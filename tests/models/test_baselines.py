@@ -138,6 +138,21 @@ def test_attribute_ease_is_ease_with_weighted_rows_below():
     np.testing.assert_allclose(model.score(known), dense[known] @ weights, atol=1e-5)
 
 
+def test_words_are_further_rows_of_attribute_ease():
+    log, dense = random_log(4)
+    rng = np.random.default_rng(4)
+    words = (rng.random((11, 5)) * (rng.random((11, 5)) < 0.5)).astype(np.float32)
+    none = csr_matrix((11, 1), dtype=np.float32)
+    data = TrainingData(log, attributes=none, words=csr_matrix(words))
+    model = AttributeEASE(AttributeEASEConfig(l2=2.0, words=1.3)).fit(data)
+    expected = naive_ease(np.vstack([dense, 1.3 * words.T]), 2.0)
+    np.testing.assert_allclose(model.state()["weights"], expected, atol=1e-6)
+    plain = AttributeEASE(AttributeEASEConfig(l2=2.0)).fit(data)
+    np.testing.assert_allclose(plain.state()["weights"], naive_ease(dense, 2.0), atol=1e-6)
+    with pytest.raises(DataError, match="set words to 0"):
+        AttributeEASE(AttributeEASEConfig(words=1.0)).fit(TrainingData(log, attributes=none))
+
+
 def test_attributes_of_no_weight_change_nothing():
     data, _ = planted()
     plain = EASE(EASEConfig(l2=7.0)).fit(data)

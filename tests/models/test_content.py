@@ -106,9 +106,23 @@ def test_the_blocks_of_the_features():
     # One attribute each: whatever its idf, the row has length one.
     assert content.attributes.shape == (22, 25)
     np.testing.assert_allclose(content.attributes[:, 22:].toarray().sum(1), 1, atol=1e-6)
-    assert content.matrix().shape == (22, content.num_features)
+    width = 7 + 25 + content.numbers.shape[1]
+    assert text.shape[1] == 7
+    assert content.matrix(2.0).shape == (22, width)  # there are no words
+    assert not content.words.shape[1]
     assert np.linalg.norm(content.numbers, axis=1).max() <= 1 + 1e-5
     np.testing.assert_allclose(content.of_text(text[known]), expected[known], atol=1e-5)
+
+
+def test_words_are_the_last_block():
+    graph = planted().data.graph
+    words = sparse.csr_matrix(np.tile(np.eye(2, dtype=np.float32), (11, 1)))
+    content = ItemContent.of(graph, words)
+    without = content.matrix(0.0).toarray()
+    np.testing.assert_array_equal(without, ItemContent.of(graph).matrix(2.0).toarray())
+    made = content.matrix(2.0).toarray()
+    np.testing.assert_array_equal(made[:, : without.shape[1]], without)
+    np.testing.assert_array_equal(made[:, without.shape[1] :], 2 * words.toarray())
 
 
 def test_idf_weighs_rare_attributes_more():
@@ -130,7 +144,10 @@ def test_informed_is_text_or_attributes():
     expected = ~np.isin(np.arange(22), [3, 20])
     np.testing.assert_array_equal(ItemContent.of(graph).informed(), expected)
     assert ItemContent.of(planted(text=False).data.graph).informed().all()
-    assert not ItemContent.of(planted(attributes=False, text=False).data.graph).informed().any()
+    bare = planted(attributes=False, text=False).data.graph
+    assert not ItemContent.of(bare).informed().any()
+    words = sparse.csr_matrix(([1.0], ([4], [0])), shape=(22, 1), dtype=np.float32)
+    assert np.flatnonzero(ItemContent.of(bare, words).informed()).tolist() == [4]
 
 
 def test_bumps_make_a_gaussian_kernel():
@@ -147,6 +164,6 @@ def test_a_map_finds_the_block_of_new_items():
     content = ItemContent.of(case.data.graph)
     warm = np.arange(19)
     targets = np.eye(3, dtype=np.float32)[case.block_of_item[warm]]
-    made = ContentRegression(content.matrix()[warm], 1.0).fit(targets)
-    assert made(content.matrix()[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
+    made = ContentRegression(content.matrix(0.0)[warm], 1.0).fit(targets)
+    assert made(content.matrix(0.0)[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
     assert made.of_text(content.text[list(COLD)]).argmax(1).tolist() == [0, 1, 2]

@@ -21,6 +21,7 @@ from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_content import user_features
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
+from kgrec.text.words import tf_idf
 
 
 @cache
@@ -48,6 +49,7 @@ def with_sides() -> TrainingData:
         train=replace(data.train, timestamp=time),
         graph=graph,
         user_features=user_features(users),
+        words=tf_idf([f"shelf {'abc'[g]} of {['sea', 'ship', 'storm'][g]}" for g in group]),
     )
 
 
@@ -124,7 +126,9 @@ class TestContentEASE(FindsBlocks, ModelContract):
         content = ItemContent.of(data.graph)
         text, numbers = content.text, content.numbers
         attributes = content.attributes.toarray()
-        kernel = 0.25 * text @ text.T + 2.0 * attributes @ attributes.T + numbers @ numbers.T
+        words = data.words.toarray()
+        kernel = 0.25 * text @ text.T + attributes @ attributes.T + numbers @ numbers.T
+        kernel += 4.0 * words @ words.T
         kernel = kernel.astype(np.float64)
         scores = EASE(EASEConfig(l2=5.0)).fit(data).score(np.arange(57))[:, :24]
         mean = scores.mean(1)

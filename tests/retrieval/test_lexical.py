@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from kgrec.retrieval.lexical import WordIndex, fold_words
+from kgrec.retrieval.lexical import WordIndex
+from kgrec.text.words import fold_words
 
 TEXTS = [
     "A heist in Paris. A heist!",

@@ -221,6 +221,24 @@ def test_a_metric_that_there_is_not(metric):
     assert metric in str(caught.value)
 
 
+def test_words_alone_place_new_items_and_survive_loading():
+    case = planted(attributes=False, text=False)
+    words = csr_matrix(np.eye(3, dtype=np.float32)[case.block_of_item])
+    data = replace(case.data, words=words)
+    model = LinkPrediction(config()).fit(data)
+    new = np.arange(19, 22)
+    block_of_user = np.asarray(
+        [case.block_of_item[case.data.train.item[case.data.train.user == u][0]] for u in USERS]
+    )
+    best = new[model.score(USERS)[:, new].argmax(1)]
+    np.testing.assert_array_equal(case.block_of_item[best], block_of_user)
+    again = LinkPrediction(config()).load_state(model.state(), data)
+    np.testing.assert_allclose(again.score(USERS), model.score(USERS), rtol=1e-5)
+    without = LinkPrediction(config().model_copy(update={"content_words": 0.0})).fit(data)
+    told = without.score(USERS)[:, new]
+    assert np.ptp(told, axis=1).max() == 0  # nothing tells the new items apart
+
+
 def test_needs_a_graph(case):
     with pytest.raises(DataError, match="graph"):
         LinkPrediction(config()).fit(TrainingData(case.data.train))
