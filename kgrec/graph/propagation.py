@@ -83,7 +83,7 @@ class _Multiply(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, forward: tuple[Tensor, ...], backward: Any) -> Tensor:
         ctx.backward_operator = backward
-        return _apply(forward, x)
+        return _apply(forward, x.detach())
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
@@ -107,6 +107,8 @@ class _MeanOfPowers(torch.autograd.Function):
         num_layers: int,
     ) -> tuple[Tensor, Tensor]:
         ctx.operators, ctx.num_layers = (to_user, to_item), num_layers
+        # Detached: of what needs a gradient, the sum would keep what only its own gradient reads.
+        user, item = user.detach(), item.detach()
         return _nested(user, item, to_user.forward, to_item.forward, num_layers)
 
     @staticmethod

@@ -6,6 +6,7 @@ What is a softmax divides scores by a temperature. All return means.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,10 +33,52 @@ def full_softmax(
             training interactions must not: they would be taught to be nobody's choice.
         weight: How much each positive counts in the mean, float32 of shape (p,); None: all alike.
     """
-    logits = (scores / temperature).masked_fill(~allowed, -math.inf)
-    normaliser = torch.logsumexp(logits, dim=1)
-    surprise = normaliser[row] - logits[row, column]
-    return surprise.mean() if weight is None else (weight * surprise).sum() / weight.sum()
+    even = scores.new_full((len(row),), 1 / len(row))
+    share = even if weight is None else (weight / weight.sum()).to(scores.dtype)
+    loss: Tensor = _FullSoftmax.apply(  # type: ignore[no-untyped-call]
+        scores, row, column, temperature, allowed, share
+    )
+    return loss
+
+
+class _FullSoftmax(torch.autograd.Function):
+    """Σ_p share_p (log Σ_j exp(s_uj / τ) - s_ui / τ), with its gradient made on the way.
+
+    The chances that the normaliser needs are the gradient but for one factor in each row and what
+    the positives take off: (Σ_p share_p) softmax(s_u / τ) / τ - share_p / τ. One matrix is held,
+    where a tape of single operations keeps five.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        scores: Tensor,
+        row: Tensor,
+        column: Tensor,
+        temperature: float,
+        allowed: Tensor,
+        share: Tensor,
+    ) -> Tensor:
+        chance = scores / temperature
+        if not bool(allowed.all()):
+            chance.masked_fill_(~allowed, -math.inf)
+        chosen = chance[row, column]
+        highest = chance.amax(1)
+        total = chance.sub_(highest[:, None]).exp_().sum(1)
+        normaliser = total.log() + highest
+        loss = torch.dot(share, normaliser[row] - chosen)
+        of_user = torch.zeros_like(total).index_add_(0, row, share)
+        chance.mul_((of_user / total / temperature)[:, None])
+        chance.index_put_((row, column), -share / temperature, accumulate=True)
+        ctx.save_for_backward(chance)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (of_scores,) = ctx.saved_tensors
+        if float(gradient) != 1.0:  # as it is where the loss is this alone
+            of_scores = of_scores * gradient
+        return of_scores, None, None, None, None, None
 
 
 def sampled_softmax(

@@ -65,6 +65,34 @@ def test_full_softmax_teaches_nothing_of_items_that_are_not_allowed():
     assert item.grad[[0, 1, 2, 4, 5, 7, 8]].abs().amin(0).min() > 0
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_gradient_of_the_full_softmax_is_that_of_its_definition(weighted):
+    user, item, row, column = problem()
+    row, column = torch.cat([row, row[:1]]), torch.cat([column, column[:1]])  # a pair twice
+    scores = (user @ item.T).requires_grad_()
+    allowed = torch.ones(9, dtype=torch.bool)
+    allowed[[j for j in range(9) if j not in column.tolist()][:1]] = False
+    weight = torch.arange(1.0, len(row) + 1, dtype=torch.float64) if weighted else None
+
+    def loss(scores):
+        return losses.full_softmax(
+            scores, row, column, temperature=0.3, allowed=allowed, weight=weight
+        )
+
+    assert not allowed.all()
+    assert torch.autograd.gradcheck(loss, (scores,))
+    assert torch.autograd.gradcheck(lambda scores: 3 * loss(scores) + scores.sum(), (scores,))
+    logits = (scores / 0.3).masked_fill(~allowed, -torch.inf)
+    surprise = -torch.log_softmax(logits, dim=1)[row, column]
+    naive = (surprise if weight is None else surprise * weight / weight.mean()).mean()
+    for made in (naive, loss(scores)):
+        scores.grad = None
+        made.backward()
+        if made is naive:
+            expected = scores.grad.clone()
+    torch.testing.assert_close(scores.grad, expected, rtol=1e-10, atol=1e-12)
+
+
 def sampled(user, item, row, column, negatives, num_items=9, temperature=0.7):
     chosen = set(zip(row.tolist(), column.tolist(), strict=True))
     is_positive = torch.tensor(
