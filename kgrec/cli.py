@@ -363,6 +363,9 @@ def compare(
         list[Path], typer.Argument(help="Run folders; the others are compared with the first.")
     ],
     split: Annotated[str, typer.Option(help="`valid` or `test`.")] = "test",
+    protocol: Annotated[
+        str, typer.Option(help="`full`, `candidates`, `ctr`, `kgat-ndcg` or `ratings`.")
+    ] = "full",
     k: Annotated[
         list[int] | None, typer.Option("-k", min=1, help="Cut-off; may be repeated.")
     ] = None,
@@ -382,7 +385,9 @@ def compare(
     from kgrec.report import Reporter, print_json
     from kgrec.report_comparison import show_comparison
 
-    found = compare_runs(runs, split, k=k, metrics=metric, seeds=seeds, say=Reporter().say)
+    found = compare_runs(
+        runs, split, protocol=protocol, k=k, metrics=metric, seeds=seeds, say=Reporter().say
+    )
     if picture is not None:
         from kgrec.report_plots import draw_comparison
 

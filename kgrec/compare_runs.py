@@ -14,8 +14,14 @@ import yaml
 
 from kgrec.data.splits import PARTS
 from kgrec.errors import ConfigError, DataError, RunError, did_you_mean, printable
-from kgrec.evaluation.comparison import Comparison, compare_models
+from kgrec.evaluation.comparison import Comparison, compare_models, usual_metrics
 from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.settings import (
+    FullConfig,
+    ProtocolConfig,
+    RankingConfig,
+    protocol_config,
+)
 from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.experiment import evaluate_run
@@ -25,6 +31,7 @@ def compare_runs(
     folders: Sequence[str | Path],
     part: str = "test",
     *,
+    protocol: str | ProtocolConfig = "full",
     k: Sequence[int] | None = None,
     metrics: Sequence[str] | None = None,
     seeds: bool = False,
@@ -33,12 +40,13 @@ def compare_runs(
 ) -> Comparison:
     """Compare trained runs with the first of them, user by user.
 
-    What `evaluation_<part>.json` of a run folder holds is taken; a run without it, or without the
-    cut-offs, is measured first.
+    What `kgrec evaluate` has left in a run folder is taken; a run that was not measured yet by that
+    protocol, with its settings or at those cut-offs, is measured first.
 
     Args:
         folders: The run folders, two or more.
         part: `valid` or `test`.
+        protocol: How it is measured, see `kgrec.evaluation.settings`.
         k: Cut-offs; None: those of `metrics`, or those that the first run was measured with.
         metrics: Per-user metrics to test, such as `"ndcg@10"`; None: see `compare_models`.
         seeds: Whether runs whose configs differ in their seeds alone are one model, whose runs
@@ -48,7 +56,7 @@ def compare_runs(
 
     Raises:
         ConfigError: There are fewer than two models, a folder is named twice, or there is no such
-            part or metric.
+            part, protocol or metric.
         DataError: The runs do not have the same interactions in that part.
         RunError: A folder is no run folder, or a file in it is damaged.
     """
@@ -56,6 +64,7 @@ def compare_runs(
         raise ConfigError(
             f"Compare on 'valid' or 'test', not {printable(part)!r}." + did_you_mean(part, PARTS)
         )
+    asked = protocol_config(protocol)
     runs = _named([Path(folder) for folder in folders])
     _check_same_part(runs, part)
     groups = _groups(runs) if seeds else {name: [name] for name in runs}
@@ -67,13 +76,10 @@ def compare_runs(
     cuts = set(k or ()) | {cut for metric in metrics or () for cut in _cut(metric)}
     found: dict[str, Evaluation] = {}
     for name, folder in runs.items():
-        found[name] = _evaluation(folder, part, cuts, say)
+        found[name] = _evaluation(folder, part, asked, cuts, say)
         cuts = cuts or set(found[name].k)
     models = {_group_name(names): [found[name] for name in names] for names in groups.values()}
-    if k and not metrics:
-        kinds = ("ndcg", "recall", "mrr")
-        metrics = [f"{kind}@{cut}" for cut in k for kind in kinds]
-    return compare_models(models, metrics, config)
+    return compare_models(models, metrics or usual_metrics(found, k), config)
 
 
 def _named(folders: Sequence[Path]) -> dict[str, Path]:
@@ -89,14 +95,32 @@ def _named(folders: Sequence[Path]) -> dict[str, Path]:
 
 
 def _evaluation(
-    folder: Path, part: str, cuts: set[int], say: Callable[[str], object]
+    folder: Path, part: str, asked: ProtocolConfig, cuts: set[int], say: Callable[[str], object]
 ) -> Evaluation:
-    path = folder / f"evaluation_{part}.json"
+    """Return what is stored of a run, or measure it."""
+    name = "" if isinstance(asked, FullConfig) else f"_{asked.name}"
+    path = folder / f"evaluation_{part}{name}.json"
     stored = read_evaluation(path) if path.is_file() else None
+    if stored is not None and not _is_by(stored, asked):
+        stored = None
     if stored is not None and cuts <= set(stored.k):
         return stored
     say(f"Measuring {folder} on {part} …")
-    return evaluate_run(folder, part, k=sorted(cuts | set(stored.k if stored else ())) or None)
+    if isinstance(asked, RankingConfig):
+        wanted = sorted(cuts | set(stored.k if stored else ()))
+        return evaluate_run(folder, part, protocol=asked, k=wanted or None)
+    return evaluate_run(folder, part, protocol=asked)
+
+
+def _is_by(stored: Evaluation, asked: ProtocolConfig) -> bool:
+    """Return whether it was measured by that protocol with these settings, whatever the k."""
+    settings = stored.details.get("settings")
+    if isinstance(asked, FullConfig) or not isinstance(settings, dict):
+        return stored.protocol == asked.name
+    wanted = asked.model_dump(mode="json", exclude={"k"})
+    return stored.protocol == asked.name and wanted == {
+        key: value for key, value in settings.items() if key != "k"
+    }
 
 
 def _cut(metric: str) -> list[int]:

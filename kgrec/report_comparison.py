@@ -23,9 +23,7 @@ def show_comparison(comparison: Comparison, console: Console | None = None) -> N
     share = f"{comparison.config.confidence:.0%}"
     for metric in comparison.metrics:
         table = make_table(console, metric, *_COLUMNS, numbers=_COLUMNS)
-        for model in sorted(
-            comparison.models, key=lambda one: -float(one.evaluation.per_user[metric].mean())
-        ):
+        for model in comparison.ranked(metric):
             mean = f"{model.evaluation.per_user[metric].mean():.4f}"
             found = comparison.tests[metric].get(model.name)
             rest = ("reference", *[""] * 6) if found is None else _row(found)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kgrec.errors import DataError, did_you_mean, printable
-from kgrec.evaluation.comparison import ComparedModel, Comparison
+from kgrec.evaluation.comparison import ComparedModel, Comparison, lower_is_better
 from kgrec.evaluation.groups import GroupGain
 from kgrec.evaluation.significance import PairedTests
 from kgrec.graph import canvas
@@ -71,7 +71,7 @@ def draw_comparison(comparison: Comparison, path: str | os.PathLike[str]) -> Pat
         RunError: The file cannot be written.
     """
     metrics = comparison.metrics
-    order = sorted(comparison.models, key=lambda one: -_mean(one, metrics[0]))
+    order = comparison.ranked(metrics[0])
     wide, rows = min(len(metrics), 3), -(-len(metrics) // 3)
     figure = _figure(rows * (1.0 + 0.6 * len(order)), width=2.0 + 3.3 * max(wide, 2))
     axes = figure.subplots(rows, wide, squeeze=False)
@@ -97,7 +97,7 @@ def _comparison_panel(
     ax.axvline(base, color=canvas.GREY, linestyle=":", linewidth=1.2, zorder=0)
     for place, model in enumerate(order):
         value = _mean(model, metric)
-        colour, filled, words = _verdict(comparison.tests[metric].get(model.name))
+        colour, filled, words = _verdict(comparison.tests[metric].get(model.name), metric)
         ax.plot(model.intervals[metric], [place, place], color=colour, linewidth=2.2)
         ax.plot(
             [value], [place], "o", markersize=8, color=colour, markeredgewidth=1.6,
@@ -112,7 +112,7 @@ def _comparison_panel(
     ax.grid(axis="x", color="#e4e4e4", linewidth=0.6)
 
 
-def _verdict(found: PairedTests | None) -> tuple[str, bool, str]:
+def _verdict(found: PairedTests | None, metric: str) -> tuple[str, bool, str]:
     """Return colour, whether the mark is filled, and words, of a model against the reference."""
     if found is None:
         return _FAINT, False, "  reference"
@@ -120,7 +120,8 @@ def _verdict(found: PairedTests | None) -> tuple[str, bool, str]:
     words = f"  {found.gain:+.4f}, p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
     if p >= _LEVEL:
         return canvas.BLUE, False, words.replace("-", "−")
-    return (canvas.BLUE if found.gain > 0 else canvas.VERMILION), True, words.replace("-", "−")
+    better = (found.gain > 0) != lower_is_better(metric)
+    return (canvas.BLUE if better else canvas.VERMILION), True, words.replace("-", "−")
 
 
 def draw_curves(

@@ -16,6 +16,7 @@ from kgrec.compare_runs import compare_runs
 from kgrec.config import load_config
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.comparison import compare_models
+from kgrec.evaluation.settings import CandidatesConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.experiment import train_run
 
@@ -76,6 +77,24 @@ def test_what_is_measured_already_is_not_measured_again(runs):
     assert valid.reference.evaluation.num_judgements == read_evaluation(
         runs[1] / "evaluation_valid.json"
     ).num_judgements  # fmt: skip
+
+
+def test_another_protocol_has_files_of_its_own(ok, runs):
+    full = json.loads(ok("compare", *runs, "--json", "-k", 3))
+    found = json.loads(ok("compare", *runs, "--protocol", "candidates", "-k", 3, "--json"))
+    assert found["models"]["trained"]["protocol"] == "candidates"
+    assert found["models"]["trained"]["metrics"] != full["models"]["trained"]["metrics"]
+    stored = read_evaluation(runs[1] / "evaluation_test_candidates.json")
+    assert found["models"]["trained"]["metrics"] == dict(stored.metrics)
+    said = []
+    compare_runs(runs, protocol="candidates", k=[3], say=said.append)
+    assert said == []
+    other = CandidatesConfig(num=5, seed=1)
+    compare_runs(runs, protocol=other, k=[3], say=said.append)
+    assert len(said) == 2  # other settings: measured again
+    assert read_evaluation(runs[0] / "evaluation_test_candidates.json").num_candidates <= 6
+    with pytest.raises(ConfigError, match="Did you mean 'candidates'"):
+        compare_runs(runs, protocol="candidate")
 
 
 def test_runs_that_differ_in_their_seed_are_one_model_if_asked(runs, tmp_path):

@@ -19,6 +19,7 @@ from kgrec.evaluation.significance import (
 )
 
 _USUAL: Final = ("ndcg", "recall", "mrr")
+_LOWER_IS_BETTER: Final = ("rmse", "mae")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,13 @@ class Comparison:
     def reference(self) -> ComparedModel:
         """What the others are compared with."""
         return self.models[0]
+
+    def ranked(self, metric: str) -> list[ComparedModel]:
+        """Return the models, the best by a metric first."""
+        sign = 1 if lower_is_better(metric) else -1
+        return sorted(
+            self.models, key=lambda one: sign * float(one.evaluation.per_user[metric].mean())
+        )
 
     def to_pandas(self, metric: str | None = None) -> pd.DataFrame:
         """Return the tests of one metric, a row for each model but the reference.
@@ -161,18 +169,33 @@ def compare_models(
     )
 
 
-def usual_metrics(evaluations: Mapping[str, Evaluation]) -> list[str]:
-    """Return the metrics that are compared where none are named.
+def lower_is_better(metric: str) -> bool:
+    """Return whether a metric is an error, of which less is better."""
+    return metric in _LOWER_IS_BETTER
+
+
+def usual_metrics(
+    evaluations: Mapping[str, Evaluation], k: Sequence[int] | None = None
+) -> list[str]:
+    """Return the metrics that are compared where none are named: NDCG, recall and MRR.
+
+    Args:
+        evaluations: What was measured, by name.
+        k: Cut-offs; None: the first one that all have. Without cut-offs it is all metrics.
 
     Raises:
         ConfigError: The evaluations have none of them in common.
     """
     common = set.intersection(*(set(one.per_user) for one in evaluations.values()))
     cuts = sorted(set.intersection(*(set(one.k) for one in evaluations.values())))
-    for cut in cuts:
-        found = [f"{kind}@{cut}" for kind in _USUAL if f"{kind}@{cut}" in common]
-        if found:
-            return found
+    found = {
+        # Protocols put words before the names of theirs, such as `sampled_ndcg@10`.
+        cut: [name for kind in _USUAL for name in sorted(common) if name.endswith(f"{kind}@{cut}")]
+        for cut in k or cuts
+    }
+    if any(found.values()):
+        chosen = k or [next(cut for cut in cuts if found[cut])]
+        return [name for cut in chosen for name in found[cut]]
     if common:
         return sorted(common)
     name, other = list(evaluations.items())[-1]

@@ -67,6 +67,18 @@ def test_runs_of_one_model_are_averaged_before_they_are_tested():
     assert found.tests["ndcg@10"]["ours"].t_test_p == pytest.approx(alone.t_test_p)
 
 
+def test_of_errors_less_is_better():
+    models = {"base": evaluation(0, (1,)), "good": evaluation(-0.1, (1,), seed=1)}
+    errors = {
+        name: replace(one, per_user={"rmse": one.per_user["ndcg@1"]}, k=())
+        for name, one in models.items()
+    }
+    found = compare_models(errors)
+    assert found.metrics == ("rmse",)
+    assert [model.name for model in found.ranked("rmse")] == ["good", "base"]
+    assert [model.name for model in compare_models(models).ranked("ndcg@1")] == ["base", "good"]
+
+
 def test_only_cut_offs_that_all_have_are_chosen():
     models = {"a": evaluation(0, (5, 10)), "b": evaluation(0, (10, 20)), "c": evaluation(0, (10,))}
     assert compare_models(models).metrics == ("ndcg@10", "recall@10", "mrr@10")
