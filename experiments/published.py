@@ -1,7 +1,7 @@
 """Models published elsewhere, trained by their presets on Last.FM, beside the published figures.
 
     python experiments/published.py [--data ../shared/data] [--only lightgcn …] [--seeds 3]
-        [--peer PYTHON]
+        [--rates 0.005 …] [--peer PYTHON]
 
 Data: HetRec Last.FM with the split of the LightKG paper; full ranking, all that the user has in
 training and validation left out. For each model the learning rates of GRID are tried with seed 0
@@ -154,28 +154,33 @@ def entry(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def run_model(name: str, data: Path, seeds: int, dataset: Dataset, out: Path) -> None:
-    """Train what is missing of a model, and write after each training."""
-    found = load(out)
-    stored = found["results"].get(name, {})
-    runs: list[dict[str, Any]] = []
-    if stored and stored["settings"] == settings(name, stored["learning_rate"], 0):
-        runs = stored["runs"]
+def stored_runs(name: str, out: Path) -> list[dict[str, Any]]:
+    """Return the trainings of the result file that the preset as it is still stands for."""
+    stored = load(out)["results"].get(name)
+    if not stored or stored["settings"] != settings(name, stored["learning_rate"], 0):
+        return []
+    runs: list[dict[str, Any]] = stored["runs"]
+    return runs
 
-    def add(rate: float, seed: int) -> None:
-        if any((run["learning_rate"], run["seed"]) == (rate, seed) for run in runs):
-            return
-        runs.append(trained(name, data, rate, seed, dataset))
+
+def run_model(name: str, rate: float | None, seed: int, data: Path, out: Path) -> None:
+    """Train a model once and write what came of it, unless the result file has it.
+
+    Args:
+        name: Of the preset.
+        rate: The learning rate; None: the best of those tried.
+        seed: The seed.
+        data: Folder of the data sets.
+        out: The result file.
+    """
+    runs = stored_runs(name, out)
+    rate = best_rate(runs) if rate is None else rate
+    if not any((run["learning_rate"], run["seed"]) == (rate, seed) for run in runs):
+        tree = {"root": str(data), "format": "recbole", "recbole": "lastfm/lastfm"}
+        dataset = load_dataset(make_config({"data": tree}).data, 0)
+        runs = [*runs, trained(name, data, rate, seed, dataset)]
         last = runs[-1]
         print(name, rate, seed, last["best_epoch"], last["valid"], last["test"], flush=True)
-        found = load(out)
-        found["results"][name] = entry(name, runs)
-        save(out, found)
-
-    for rate in GRID:
-        add(rate, 0)
-    for seed in range(1, seeds):
-        add(best_rate(runs), seed)
     found = load(out)
     found["results"][name] = entry(name, runs)
     save(out, found)
@@ -224,13 +229,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--only", nargs="*", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rates", nargs="*", type=float, default=list(GRID))
     parser.add_argument("--peer", type=Path, help="python of an environment with RecBole")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "published.json")
     options = parser.parse_args()
-    tree = {"root": str(options.data), "format": "recbole", "recbole": "lastfm/lastfm"}
-    dataset = load_dataset(make_config({"data": tree}).data, 0)
-    for name in options.only:
-        run_model(name, options.data, options.seeds, dataset, options.out)
+    for rate in options.rates:
+        for name in options.only:
+            run_model(name, rate, 0, options.data, options.out)
+    for seed in range(1, options.seeds):
+        for name in options.only:
+            run_model(name, None, seed, options.data, options.out)
     for peer in PEERS if options.peer else ():
         run_peer(peer, options.peer, options.data, options.out)
 

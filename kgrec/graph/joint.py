@@ -90,6 +90,11 @@ class JointGraph:
         return self.select(~self.of_interactions())
 
     @cached_property
+    def liked(self) -> JointGraph:
+        """The edges from items to the users who chose them, and no others."""
+        return self.select(self._named({"rev_interacts"}))
+
+    @cached_property
     def operator(self) -> WeightedOperator:
         """The edges as an operator between all nodes."""
         return WeightedOperator(self.source, self.target, self.num_nodes, self.num_nodes)

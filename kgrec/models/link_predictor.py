@@ -60,7 +60,7 @@ class LinkPredictorConfig(ModelConfig):
         "LightKG: of the input.",
     )
     edge_dropout: float = Field(
-        default=0.5, ge=0, lt=1, description="KGIN: share of the graph's edges dropped in a step."
+        default=0.5, ge=0, lt=1, description="KGIN: share of the edges dropped in a step."
     )
     num_intents: int = Field(default=4, ge=1, description="KGIN: intents of users.")
     independence: float = Field(

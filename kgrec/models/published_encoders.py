@@ -207,7 +207,9 @@ class KGIN(Encoder):
         num_layers: Layers.
         dim: Width of the vectors.
         num_intents: Intents.
-        edge_dropout: Share of the graph's edges that is dropped in each step of training.
+        edge_dropout: Share of the edges that is dropped in each step of training. The mean over a
+            node's neighbours in the graph is one of those kept; a user's items that are kept count
+            as much more, as in the authors' code.
         dropout: Share of the entries of each layer that is dropped while training.
         independence: Weight of the penalty on intents that are alike, Σ cos².
         scale: Standard deviation of the initial vectors.
@@ -253,6 +255,8 @@ class KGIN(Encoder):
         """
         if graph.node is None:
             self._weight = self._edge_weights(graph.joint.knowledge, generator)
+            if generator is not None:
+                self._liked_weight = self._liked_weights(graph.joint.liked, generator)
         return super().forward(x, graph, keep_item, generator)
 
     def step(
@@ -269,8 +273,13 @@ class KGIN(Encoder):
         drawn = graph.node is not None
         weight = self._edge_weights(knowledge, generator) if drawn else self._weight
         made = knowledge.split(knowledge.relational(knowledge.join(x), self.relation, weight))
-        message = graph.operators["item", "rev_interacts", "user"]
-        made["user"] = self._intended(x["user"], message(x["item"]))
+        if generator is None or not self.edge_dropout:
+            around = graph.operators["item", "rev_interacts", "user"](x["item"])
+        else:
+            liked = graph.joint.liked
+            weight = self._liked_weights(liked, generator) if drawn else self._liked_weight
+            around = liked.split(liked.operator(liked.join(x), weight))["user"]
+        made["user"] = self._intended(x["user"], around)
         return {
             kind: F.normalize(_dropped(value, self.dropout, generator), dim=1)
             for kind, value in made.items()
@@ -297,12 +306,22 @@ class KGIN(Encoder):
         share = torch.softmax(user @ self.intent.T, dim=1)
         return around * (1 + share @ intents)
 
-    def _edge_weights(self, graph: JointGraph, generator: torch.Generator | None) -> Tensor:
-        """Return 1 / in-degree of each kept edge of the graph, 0 for others."""
+    def _kept(self, graph: JointGraph, generator: torch.Generator | None) -> Tensor:
         kept = torch.ones(len(graph.source))
         if generator is not None and self.edge_dropout:
             kept = (torch.rand(kept.shape, generator=generator) >= self.edge_dropout).float()
-        kept = graph.weighted(kept)
+        return kept
+
+    def _liked_weights(self, graph: JointGraph, generator: torch.Generator) -> Tensor:
+        """Return 1 / in-degree of each edge, 0 for dropped ones and as much more for others."""
+        whole = graph.weighted(torch.ones(len(graph.source)))
+        degree = torch.zeros(graph.num_nodes).index_add(0, graph.target, whole)
+        kept = self._kept(graph, generator) / (1 - self.edge_dropout)
+        return whole * kept / degree[graph.target].clamp(min=1)
+
+    def _edge_weights(self, graph: JointGraph, generator: torch.Generator | None) -> Tensor:
+        """Return 1 / in-degree of each kept edge of the graph, 0 for others."""
+        kept = graph.weighted(self._kept(graph, generator))
         degree = torch.zeros(graph.num_nodes).index_add(0, graph.target, kept)
         return kept / degree[graph.target].clamp(min=1)
 

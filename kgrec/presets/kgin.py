@@ -38,7 +38,6 @@ PRESET = Preset(
     differs=(
         "intents are kept apart by Σ cos², which the authors' code offers and RecBole has as its "
         "default, in place of distance correlation",
-        "interactions are not dropped, edges of the graph are",
         "L2 is of the inputs in place of the sums of all layers",
     ),
     checked=(

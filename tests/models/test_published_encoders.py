@@ -109,6 +109,26 @@ def test_dropped_edges_leave_a_mean_of_the_others(graph):
     assert torch.allclose(sums[sums > 0], torch.ones(int((sums > 0).sum())))
 
 
+def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
+    graph = Propagation(graph, "mean")
+    joint = graph.joint
+    encoder = KGIN(graph, 1, DIM, 3, 0.25, 0.0, 0.0, 0.3, generator())
+    x = inputs(graph)
+    found = encoder(x, graph, None, generator(5))[1]["user"].detach()
+    weight, liked = encoder._liked_weight, joint.liked
+    degree = torch.bincount(liked.target, minlength=joint.num_nodes)[liked.target]
+    whole = 1 / (0.75 * degree)
+    assert 0.1 < (weight == 0).float().mean() < 0.5
+    assert torch.allclose(weight, torch.where(weight == 0, 0.0, whole))
+    around = torch.zeros(joint.sizes["user"], DIM)
+    for s, t, w in zip(liked.source.tolist(), liked.target.tolist(), weight.tolist(), strict=True):
+        around[t - joint.start("user")] += w * x["item"][s - joint.start("item")]
+    intents = torch.softmax(encoder.mixture, 1) @ encoder.relation
+    share = torch.softmax(x["user"] @ encoder.intent.T, 1)
+    expected = F.normalize(around * (1 + share @ intents), dim=1).detach()
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("attended", [False, True])
 def test_kgat(graph, attended):
     graph = Propagation(graph, "mean")
