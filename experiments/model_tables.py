@@ -63,6 +63,7 @@ FIGURES = {
     "users, and of about as many test interactions; a filled mark is an interval without 0",
     "ablations": "The same model as it is, without the graph, and with a graph whose items are "
     "shuffled",
+    "model_growth": "Seconds of an epoch and highest memory by the edges of the graph, one thread",
     "validation_curves": "Validation curves of the trained member of kgrec's own model, a line for "
     "each seed",
 }
@@ -79,7 +80,13 @@ def model_sections(results: Results) -> list[str]:
     parts = []
     for name in DATASETS:
         parts += dataset_table(results, name)
-    return [*parts, *search_note(results), *published_table(results), *recbole_tables(results)]
+    return [
+        *parts,
+        *search_note(results),
+        *published_table(results),
+        *recbole_tables(results),
+        *growth_table(results),
+    ]
 
 
 def dataset_table(results: Results, name: str) -> list[str]:
@@ -297,6 +304,34 @@ def recbole_tables(results: Results) -> list[str]:
             "llrrrrr",
         ),
     ]
+
+
+def growth_table(results: Results) -> list[str]:
+    """Return seconds and memory of each model by the size of the graph."""
+    found = results.get("bench_models")
+    if found is None:
+        return []
+    sizes = sorted({int(size) for one in found["models"].values() for size in one})
+    rows = []
+    for key, by_size in found["models"].items():
+        model, _, sampled = key.partition(" ")
+        name = "kgrec's default" if model == "own" else NAMES.get(model, model)
+        cells = [grown(by_size.get(str(size))) for size in sizes]
+        rows.append([f"{name}, sampled" if sampled else name, *cells])
+    return [
+        "Seconds of an epoch / highest memory in MiB without libraries, by edges of a synthetic "
+        'graph, one thread; "sampled" takes neighbour-sampled steps '
+        "([bench_models](experiments/results/bench_models.json)):",
+        table(["model", *(f"{size:,}" for size in sizes)], rows, "l" + "r" * len(sizes)),
+    ]
+
+
+def grown(one: Results | None) -> str:
+    if one is None:
+        return ""
+    if "over" in one:
+        return f"over the limit of {one['over']}"
+    return f"{one['seconds_per_epoch']:.3g} / {one['peak_bytes'] / 2**20:,.0f}"
 
 
 def mean(values: list[float]) -> float:

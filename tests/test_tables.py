@@ -171,6 +171,18 @@ def test_published_models_and_recbole(tables):
     assert bars["an epoch of LightGCN as a share of RecBole's, the largest"][2:4] == ["0.25", "yes"]
 
 
+def test_growth_of_the_models(tables):
+    models = {
+        "lightgcn": {"10000": {"seconds_per_epoch": 0.1234, "peak_bytes": 3 * 2**20},
+                     "1000000": {"over": "seconds", "peak_bytes": 1}},
+        "own sampled": {"1000000": {"seconds_per_epoch": 12.34, "peak_bytes": 2**31}},
+    }  # fmt: skip
+    found = lines(tables, {"bench_models": {"models": models}})
+    assert "| model | 10,000 | 1,000,000 |" in found
+    assert "| LightGCN | 0.123 / 3 | over the limit of seconds |" in found
+    assert "| kgrec's default, sampled |  | 12.3 / 2,048 |" in found
+
+
 def test_figures_are_shown_where_both_files_are_there(tables, tmp_path):
     assert "docs/gains" not in tables.section({}, tmp_path)
     (tmp_path / "gains.png").write_bytes(b"")
