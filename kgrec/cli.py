@@ -378,20 +378,30 @@ def compare(
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the means there, as .png or .svg.")
     ] = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="Also draw the validation curves there.")
+    ] = None,
+    times: Annotated[
+        Path | None, typer.Option(help="Also draw accuracy above seconds of training there.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same users: differences, paired tests, effect sizes."""
-    from kgrec.compare_runs import compare_runs
+    from kgrec.compare_runs import compare_runs, draw_run_curves, draw_run_times
     from kgrec.report import Reporter, print_json
     from kgrec.report_comparison import show_comparison
 
-    found = compare_runs(
-        runs, split, protocol=protocol, k=k, metrics=metric, seeds=seeds, say=Reporter().say
-    )
+    say = Reporter().say
+    found = compare_runs(runs, split, protocol=protocol, k=k, metrics=metric, seeds=seeds, say=say)
     if picture is not None:
         from kgrec.report_plots import draw_comparison
 
         draw_comparison(found, picture)
+    if curves is not None:
+        for name in draw_run_curves(runs, curves, seeds=seeds):
+            say(f"{name} has no validation curve.")
+    if times is not None:
+        draw_run_times(found, runs, times, seeds=seeds)
     if as_json:
         print_json(found.to_dict())
     else:

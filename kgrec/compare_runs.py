@@ -1,4 +1,4 @@
-"""Comparing run folders: `kgrec compare`."""
+"""Comparing run folders, in figures and in pictures: `kgrec compare`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from kgrec.evaluation.settings import (
 from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.experiment import evaluate_run
+from kgrec.report_plots import Estimate, draw_accuracy_by_time, draw_curves
 
 
 def compare_runs(
@@ -171,14 +172,17 @@ def _groups(runs: Mapping[str, Path]) -> dict[str, list[str]]:
     """Return the names of the runs of each model: their configs are the same but for seeds."""
     groups: dict[str, list[str]] = {}
     for name, folder in runs.items():
-        path = folder / "config.yaml"
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-            key = json.dumps(_without_seeds(tree), sort_keys=True, default=str)
-        except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-            raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+        key = json.dumps(_without_seeds(_config(folder)), sort_keys=True, default=str)
         groups.setdefault(key, []).append(name)
     return groups
+
+
+def _config(folder: Path) -> Any:
+    path = folder / "config.yaml"
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
 def _without_seeds(tree: Any) -> Any:
@@ -189,3 +193,130 @@ def _without_seeds(tree: Any) -> Any:
 
 def _group_name(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} (mean of {len(names)})"
+
+
+def draw_run_curves(
+    folders: Sequence[str | Path], path: str | Path, *, seeds: bool = False
+) -> list[str]:
+    """Draw the validation curves of runs, and return the names of those that have none.
+
+    Args:
+        folders: The run folders.
+        path: The .png or .svg file.
+        seeds: Whether runs that differ in their seeds alone share a colour and a name.
+
+    Raises:
+        DataError: No run has a curve, or they were validated by different metrics.
+        RunError: A file of a run is missing or damaged, or the picture cannot be written.
+        ConfigError: The picture has another ending.
+    """
+    runs = _named([Path(folder) for folder in folders])
+    curves = {name: _curve(folder) for name, folder in runs.items()}
+    without = [name for name, curve in curves.items() if not curve]
+    if len(without) == len(curves):
+        raise DataError("None of the runs has a validation curve: none was trained in epochs.")
+    known = [frozenset(curve[0]) for curve in curves.values() if curve]
+    metrics = sorted(known[0].intersection(*known[1:]) - {"epoch", "seconds", "loss"})
+    chosen = [_validated(runs[name]) for name in curves if name not in without]
+    metric = chosen[0]
+    if len(set(chosen)) > 1 or metric not in metrics:
+        found = ", ".join(printable(one) for one in sorted(set(chosen)))
+        raise DataError(f"The runs were not validated by one metric that all have: {found}.")
+    groups = _groups(runs) if seeds else {name: [name] for name in runs}
+    lines = {
+        _group_name(names): [curves[name] for name in names if curves[name]]
+        for names in groups.values()
+    }
+    drawn = {name: several for name, several in lines.items() if several}
+    draw_curves({"Validation": drawn}, metric, path)
+    return without
+
+
+def draw_run_times(
+    comparison: Comparison,
+    folders: Sequence[str | Path],
+    path: str | Path,
+    *,
+    seeds: bool = False,
+) -> None:
+    """Draw a point for each compared model: the first metric above the seconds of training.
+
+    Args:
+        comparison: What `compare_runs` returned for the folders.
+        folders: The run folders.
+        path: The .png or .svg file.
+        seeds: As in `compare_runs`; seconds are then the mean of a model's runs.
+
+    Raises:
+        RunError: A file of a run is missing or damaged, or the picture cannot be written.
+        ConfigError: The picture has another ending, or the folders are not those compared.
+    """
+    runs = _named([Path(folder) for folder in folders])
+    groups = _groups(runs) if seeds else {name: [name] for name in runs}
+    metric = comparison.metrics[0]
+    seconds = {
+        _group_name(names): sum(_seconds(runs[name]) for name in names) / len(names)
+        for names in groups.values()
+    }
+    missing = [model.name for model in comparison.models if model.name not in seconds]
+    if missing:
+        raise ConfigError(f"No folder was given of the compared model {printable(missing[0])}.")
+    points = [
+        Estimate(
+            model.name,
+            float(model.evaluation.per_user[metric].mean()),
+            *model.intervals[metric],
+            seconds=seconds[model.name],
+            ours=model is not comparison.reference,
+        )
+        for model in comparison.models
+    ]
+    draw_accuracy_by_time({"Accuracy and time": points}, metric, path)
+
+
+def _curve(folder: Path) -> list[dict[str, float]]:
+    """Return the validation curve of a run; empty if it has none."""
+    path = folder / "curve.json"
+    if not path.exists():
+        return []
+    points = _json(path)
+    if not isinstance(points, list) or not all(
+        isinstance(point, dict)
+        and point.keys() == points[0].keys()
+        and all(isinstance(value, int | float) for value in point.values())
+        for point in points
+    ):
+        raise RunError(f"{printable(str(path))} is damaged: it is no list of figures.")
+    return points
+
+
+def _validated(folder: Path) -> str:
+    """Return the metric that a run was validated by."""
+    tree = _config(folder)
+    try:
+        return str(tree["model"]["training"]["metric"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{printable(str(folder / 'config.yaml'))} names no metric.") from error
+
+
+def _seconds(folder: Path) -> float:
+    """Return the seconds that training took."""
+    path = folder / "metrics.json"
+    try:
+        seconds = float(_json(path)["seconds"]["fit"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{printable(str(path))} does not say how long training took; `kgrec train` does."
+        ) from error
+    if not 0 < seconds < float("inf"):
+        raise RunError(f"{printable(str(path))} is damaged: training took {seconds} seconds.")
+    return seconds
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error

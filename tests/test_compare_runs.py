@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from kgrec.compare_runs import compare_runs
+from kgrec.compare_runs import compare_runs, draw_run_curves, draw_run_times
 from kgrec.config import load_config
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.comparison import compare_models
@@ -51,9 +51,7 @@ def test_table_json_and_picture_agree(ok, runs, tmp_path):
     assert "ndcg@7" not in table
     assert "Differences are to popular" in table
 
-    comments = ET.TreeBuilder(insert_comments=True)
-    tree = ET.parse(picture, ET.XMLParser(target=comments))
-    texts = " | ".join(unescape(node.text.strip()) for node in tree.iter(ET.Comment))
+    texts = " | ".join(svg_texts(picture))
     assert f"{test['mean']:.4f}  {test['gain']:+.4f}, p < 0.001" in texts
     assert f"{found['tests']['mrr@7']['trained']['mean']:.4f}  " in texts
     assert "popular" in texts
@@ -116,6 +114,48 @@ def test_runs_that_differ_in_their_seed_are_one_model_if_asked(runs, tmp_path):
     assert [model.name for model in separate.models] == ["popular", "trained", "twin"]
     with pytest.raises(ConfigError, match=r"found 1\. All runs differ in their seeds alone"):
         compare_runs([trained, twin], seeds=True)
+
+
+def svg_texts(path):
+    tree = ET.parse(path, ET.XMLParser(target=ET.TreeBuilder(insert_comments=True)))
+    return [unescape(node.text.strip()) for node in tree.iter(ET.Comment)]
+
+
+def test_pictures_of_curves_and_of_times(kgrec, runs, tmp_path):
+    curves, times = tmp_path / "curves.svg", tmp_path / "times.svg"
+    code, _, err = kgrec("compare", *runs, "-k", 3, "--curves", curves, "--times", times)
+    assert code == 0, err
+    assert "popular has no validation curve." in err
+    best = max(point["ndcg@10"] for point in json.loads((runs[1] / "curve.json").read_text()))
+    assert {f"trained: {best:.4f}", "validation ndcg@10"} <= set(svg_texts(curves))
+    assert {"trained", "popular", "ndcg@3"} <= set(svg_texts(times))
+    twin = shutil.copytree(runs[1], tmp_path / "twin")
+    text = (twin / "config.yaml").read_text()
+    (twin / "config.yaml").write_text(re.sub(r"^seed: \d+", "seed: 99", text, flags=re.M))
+    assert draw_run_curves([runs[1], twin], curves, seeds=True) == []
+    assert f"trained (mean of 2): {best:.4f}" in svg_texts(curves)
+
+
+def test_pictures_of_runs_that_have_nothing_to_draw(runs, tmp_path):
+    popular, trained = runs
+    found = compare_runs(runs, k=[3])
+    with pytest.raises(DataError, match="None of the runs has a validation curve"):
+        draw_run_curves([popular], tmp_path / "c.png")
+    with pytest.raises(ConfigError, match="No folder was given of the compared model trained"):
+        draw_run_times(found, [popular], tmp_path / "t.png")
+    other = shutil.copytree(trained, tmp_path / "other")
+    config = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(config.replace("metric: ndcg@10", "metric: recall@10"))
+    with pytest.raises(DataError, match=r"one metric that all have: ndcg@10, recall@10"):
+        draw_run_curves([trained, other], tmp_path / "c.png")
+    for text in ("[", "{}", '[{"epoch": "x"}]', '[{"epoch": 1}, {"loss": 1}]'):
+        (other / "curve.json").write_text(text)
+        with pytest.raises(RunError, match=r"curve\.json is damaged"):
+            draw_run_curves([other], tmp_path / "c.png")
+    for text in ("{}", "[]", '{"seconds": {"fit": -1}}', '{"seconds": {"fit": "x"}}'):
+        (other / "metrics.json").write_text(text)
+        with pytest.raises(RunError, match=r"metrics\.json"):
+            draw_run_times(found, [popular, other], tmp_path / "t.png")
 
 
 def test_folders_of_one_name_are_told_apart_by_their_paths(runs, tmp_path):
