@@ -7,7 +7,10 @@ most `chunk_elements` scores.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +23,13 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 CHUNK_ELEMENTS = 1 << 24
-"""Scores in a chunk: 64 MiB as float32, and about four times that while the best are chosen."""
+"""Scores in a chunk: 64 MiB as float32, and little more while the best are chosen."""
+
+_PER_THREAD = 1 << 21
+"""Scores that are worth a thread."""
+
+_STRIPES = 64
+"""Columns of which only the largest is looked at first; see `_stripes_of_largest`."""
 
 
 class TopK(NamedTuple):
@@ -68,12 +77,28 @@ def top_k(
     _check_k(k)
     exclude = _check_exclude(exclude, *block.shape)
     allowed = _check_candidates(candidates, block.shape[1])
+    if allowed is None and exclude is not None:
+        block = block.copy()
+    return _chosen(block, k, exclude, allowed)
+
+
+def _chosen(
+    block: FloatArray, k: int, exclude: csr_matrix | None, allowed: IntArray | None
+) -> TopK:
+    """Return the k best of what is allowed and not excluded.
+
+    `block` may be somebody else's: what is excluded is overwritten and then put back.
+    """
     if allowed is not None:
         block = block[:, allowed]
-    elif exclude is not None:
+    elif exclude is not None and not block.flags.writeable:
         block = block.copy()
-    _mask(block, exclude, allowed)
-    return _choose(block, k, allowed)
+    hidden = _mask(block, exclude, allowed)
+    try:
+        return _choose_in_threads(block, k, allowed)
+    finally:
+        if hidden is not None:
+            block[hidden.query, hidden.item] = hidden.scores
 
 
 def top_k_scored(
@@ -90,7 +115,8 @@ def top_k_scored(
 
     Args:
         score: Takes rows, int64 of shape (c,), and returns float32 of shape (c, num_items), such
-            as `Model.score` or `Model.similar`. It is called once for each chunk.
+            as `Model.score` or `Model.similar`. It is called once for each chunk. Until it is
+            called again, excluded scores of what it returned may be overwritten for a moment.
         rows: Rows to score, int64 of shape (b,).
         k: How many, at least 1.
         num_items: Items that `score` scores.
@@ -107,7 +133,7 @@ def top_k_scored(
         raise DataError(f"rows must have the shape (b,), found {queries.shape}.")
     _check_k(k)
     exclude = _check_exclude(exclude, len(queries), num_items)
-    _check_candidates(candidates, num_items)
+    allowed = _check_candidates(candidates, num_items)
     made = _empty(len(queries), k)
     for part in _chunks(len(queries), num_items, chunk_elements):
         block = np.asarray(score(queries[part]), dtype=np.float32)
@@ -116,9 +142,7 @@ def top_k_scored(
                 f"The scores of {part.stop - part.start} rows must have the shape "
                 f"({part.stop - part.start}, {num_items}), found {block.shape}."
             )
-        best = top_k(
-            block, k, exclude=None if exclude is None else exclude[part], candidates=candidates
-        )
+        best = _chosen(block, k, None if exclude is None else exclude[part], allowed)
         made.items[part], made.scores[part] = best
     return made
 
@@ -174,15 +198,27 @@ def top_k_vectors(
             piece = pool[start : start + width]
             block = queries[part] @ vectors[start : start + width].T
             _mask(block, masked, piece)
-            best = _merge(best, _choose(block, k, piece))
+            best = _merge(best, _choose_in_threads(block, k, piece))
         made.items[part], made.scores[part] = best
     return made
 
 
+def _choose_in_threads(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
+    """Return what `_choose` does; the rows of a large block are shared among the cores.
+
+    numpy's loops run beside each other, and the threads end before this returns.
+    """
+    workers = min(os.cpu_count() or 1, block.size // _PER_THREAD, block.shape[0])
+    if workers < 2:
+        return _choose(block, k, rows)
+    with ThreadPoolExecutor(workers) as pool:
+        parts = np.array_split(block, workers)
+        found = list(pool.map(_choose, parts, repeat(k), repeat(rows)))
+    return TopK(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
 def _choose(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
     """Return the k best columns of `block`, named by the ascending `rows` (None: 0, 1, …)."""
-    if np.isnan(block).any() or np.isposinf(block).any():
-        raise DataError("A score is NaN or infinite. The model did not converge or is damaged.")
     num, width = block.shape
     taken = min(k, width)
     made = _empty(num, k)
@@ -201,7 +237,52 @@ def _choose(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
 
 
 def _largest(block: FloatArray, taken: int) -> IntArray:
-    """Return the columns of the `taken` largest scores of each row, ascending; ties to the left."""
+    """Return the columns of the `taken` largest scores of each row, ascending; ties to the left.
+
+    Where rows are long, each is read once: a row's largest scores lie in those of its stripes
+    whose own largest is among the `taken` largest of all stripes. Only rows in which more stripes
+    tie for that are looked through as a whole.
+
+    Raises:
+        DataError: A score is NaN or +inf.
+    """
+    num, width = block.shape
+    num_stripes = width // _STRIPES
+    if num_stripes < 2 * taken:
+        _check_scores(block.max(axis=1))
+        return _partitioned(block, taken)
+    # Stripe s has the columns s, s + num_stripes, s + 2 num_stripes, …; the rest are few.
+    main = block[:, : num_stripes * _STRIPES].reshape(num, _STRIPES, num_stripes)
+    tail = block[:, num_stripes * _STRIPES :]
+    best = np.maximum.reduce(main, axis=1)
+    _check_scores(best)
+    _check_scores(tail.max(axis=1, initial=-np.inf))
+    least = np.partition(best, num_stripes - taken, axis=1)[:, num_stripes - taken, None]
+    wanted = best >= least
+    tied = wanted.sum(axis=1) > taken
+    columns = np.empty((num, taken), dtype=np.int64)
+    if tied.any():
+        columns[tied] = _partitioned(block[tied], taken)
+    stripe = np.nonzero(wanted[~tied])[1].reshape(-1, taken)
+    row = np.flatnonzero(~tied)[:, None, None]
+    scores = main[row, np.arange(_STRIPES)[None, :, None], stripe[:, None, :]]
+    scores = np.concatenate([scores.reshape(len(row), _STRIPES * taken), tail[~tied]], axis=1)
+    place = _partitioned(scores, taken)  # as the columns that they stand for, they ascend
+    depth, which = np.divmod(place, taken)
+    inside = depth * num_stripes + np.take_along_axis(stripe, which, axis=1)
+    outside = place - _STRIPES * taken + _STRIPES * num_stripes
+    columns[~tied] = np.where(depth < _STRIPES, inside, outside)
+    return columns
+
+
+def _check_scores(best: FloatArray) -> None:
+    """Check the largest scores of each part, which are NaN where one of the part is."""
+    if not (best < np.inf).all():
+        raise DataError("A score is NaN or infinite. The model did not converge or is damaged.")
+
+
+def _partitioned(block: FloatArray, taken: int) -> IntArray:
+    """Return what `_largest` does, by a partition of whole rows."""
     num, width = block.shape
     least = np.partition(block, width - taken, axis=1)[:, width - taken, None]
     chosen = block >= least
@@ -224,17 +305,27 @@ def _merge(left: TopK, right: TopK) -> TopK:
     return TopK(np.take_along_axis(items, order, axis=1), np.take_along_axis(scores, order, axis=1))
 
 
-def _mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) -> None:
+class _Hidden(NamedTuple):
+    """Entries of a block that were overwritten, and what they were."""
+
+    query: npt.NDArray[Any]
+    item: npt.NDArray[Any]
+    scores: FloatArray
+
+
+def _mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) -> _Hidden | None:
     """Set the excluded entries of `block`, whose columns stand for the ascending `rows`."""
     if exclude is None or not exclude.nnz:
-        return
+        return None
     query = np.repeat(np.arange(block.shape[0]), np.diff(exclude.indptr))
     item: npt.NDArray[Any] = exclude.indices
     if rows is not None:
         place = np.minimum(np.searchsorted(rows, item), max(len(rows) - 1, 0))
         here = rows[place] == item if len(rows) else np.zeros(len(item), dtype=bool)
         query, item = query[here], place[here]
+    hidden = _Hidden(query, item, block[query, item])
     block[query, item] = -np.inf
+    return hidden
 
 
 def _empty(num: int, k: int) -> TopK:

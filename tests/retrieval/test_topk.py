@@ -52,9 +52,17 @@ def problems(draw):
 
 
 @settings(max_examples=300, deadline=None)
-@given(problems(), st.sampled_from([1, 7, 40, 1 << 20]))
-def test_every_form_agrees_with_a_full_sort(problem, chunk_elements):
-    queries, items, excluded, candidates, k = problem
+@given(problems(), st.sampled_from([1, 7, 40, 1 << 20]), st.sampled_from([1, 2, 3, 64]))
+def test_every_form_agrees_with_a_full_sort(problem, chunk_elements, stripes):
+    """With few stripes, also short rows are looked through by stripes; each row is a thread's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgrec.retrieval.topk._STRIPES", stripes)
+        patch.setattr("kgrec.retrieval.topk._PER_THREAD", 64 // stripes)
+        patch.setattr("os.cpu_count", lambda: 3)
+        _compare_with_a_full_sort(*problem, chunk_elements)
+
+
+def _compare_with_a_full_sort(queries, items, excluded, candidates, k, chunk_elements):
     scores = queries @ items.T
     exclude = csr_matrix(excluded)
     expected = by_sorting(scores, k, excluded, candidates)
@@ -65,6 +73,50 @@ def test_every_form_agrees_with_a_full_sort(problem, chunk_elements):
         top_k_scored(lambda part: scores[part], rows, k, num_items=len(items), **options), expected
     )
     assert_same(top_k_vectors(queries, items, k, **options), expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([3, 1000, None]))
+def test_long_rows_agree_with_a_full_sort(seed, k, num_values):
+    """Rows of thousands of scores, with ties everywhere, seldom, or never, and -inf."""
+    rng = np.random.default_rng(seed)
+    shape = (5, int(rng.integers(3000, 6000)))
+    scores = (
+        rng.standard_normal(shape) if num_values is None else rng.integers(0, num_values, shape)
+    )
+    scores = scores.astype(np.float32)
+    scores[rng.random(shape) < 0.1] = -np.inf
+    scores[1, 7:] = -np.inf  # fewer than k are left
+    excluded = rng.random(shape) < 0.05
+    kept = scores.copy()
+    expected = by_sorting(scores, k, excluded)
+    assert_same(top_k(scores, k, exclude=csr_matrix(excluded)), expected)
+    found = top_k_scored(
+        lambda rows: scores[rows.min() : rows.max() + 1],  # the model's own memory
+        np.arange(5),
+        k,
+        num_items=shape[1],
+        exclude=csr_matrix(excluded),
+    )
+    assert_same(found, expected)
+    np.testing.assert_array_equal(scores, kept)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_one_bad_score_of_many_is_found(bad):
+    rng = np.random.default_rng(0)
+    for column in (0, 64, 4095, 4096, 4999):
+        scores = rng.standard_normal((3, 5000)).astype(np.float32)
+        scores[1, column] = bad
+        kept = scores.copy()
+        with pytest.raises(DataError, match="NaN or infinite"):
+            top_k(scores, 3)
+        exclude = csr_matrix(([1.0], ([0], [5])), shape=scores.shape)
+        with pytest.raises(DataError, match="NaN or infinite"):
+            top_k_scored(
+                lambda rows, own=scores: own[:], [0, 1, 2], 3, num_items=5000, exclude=exclude
+            )
+        np.testing.assert_array_equal(scores, kept)
 
 
 def test_what_is_excluded_is_never_returned():
