@@ -134,7 +134,9 @@ def ablations(own: Results, path: Path) -> bool:
         bars = [Estimate("kgrec", result["test"][metric], *result["interval"], ours=True)]
         for kind in kinds:
             one = result[kind]
-            note = f"{-one['gain']:+.4f}, {p_value(one['t_test_holm'])}".replace("-", "−")
+            lost = f"{-one['gain']:+.4f}".replace("-", "−")
+            lost = "±0.0000" if lost.endswith("0.0000") else lost
+            note = f"{lost}, {p_value(one['t_test_holm'])}"
             bars.append(Estimate(NAMES[kind], one["mean"], *one["interval"], note=note))
         panels[title] = bars
     if not panels:

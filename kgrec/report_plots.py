@@ -188,7 +188,8 @@ def draw_accuracy_by_time(
         ConfigError: The file has another ending than .png or .svg.
         RunError: The file cannot be written.
     """
-    figure, axes = _panels(list(panels), 3.4)
+    most = max((len(models) for models in panels.values()), default=0)
+    figure, axes = _panels(list(panels), max(3.0, 1.6 + 0.12 * most), columns=1)  # room for names
     named: list[_Named] = []
     for ax, (title, models) in zip(axes, panels.items(), strict=True):
         if not models or min(one.seconds for one in models) <= 0:
@@ -204,7 +205,7 @@ def draw_accuracy_by_time(
         ax.set_xlabel("seconds of training (log scale)")
         ax.set_ylabel(_of_panel(metric, title))
         seconds = [one.seconds for one in models]
-        ax.set_xlim(min(seconds) / 3, max(seconds) * 30)
+        ax.set_xlim(min(seconds) / 3, max(seconds) * 8)
         _plain_seconds(ax)
         ax.margins(y=0.12)
         ax.grid(color="#e4e4e4", linewidth=0.6)
@@ -304,11 +305,11 @@ def draw_ablations(
     return _finish(figure, axes, path)
 
 
-def _panels(titles: Sequence[str], height: float) -> tuple[Any, list[Any]]:
-    """Return a figure of panels, two to a row, each `height` inches high."""
+def _panels(titles: Sequence[str], height: float, columns: int = 2) -> tuple[Any, list[Any]]:
+    """Return a figure of panels, `columns` to a row, each `height` inches high."""
     if not titles:
         raise DataError("There is nothing to draw.")
-    wide = min(len(titles), 2)
+    wide = min(len(titles), columns)
     rows = -(-len(titles) // wide)
     figure = _figure(rows * height)
     grid = figure.subplots(rows, wide, squeeze=False).ravel()

@@ -50,14 +50,16 @@ def place_labels(
         size = (made.width * figure.dpi, made.height * figure.dpi)
         choices = [_box(dot, size, offset, scale) for offset in _OFFSETS]
         # What is far off must be worth the way: a tenth of a label for each step.
+        others = [one for one in dots if one is not dot]
         costs = [
-            _hidden(box, boxes, inside) + 0.1 * size[0] * size[1] * max(0, place - 3) ** 0.5
+            _hidden(box, boxes, inside)
+            + size[0] * size[1] * (0.1 * max(0, place - 3) ** 0.5 + _misleading(box, dot, others))
             for place, box in enumerate(choices)
         ]
         chosen = min(range(len(costs)), key=costs.__getitem__)
         boxes.append(choices[chosen])
-        left, bottom, right, top = choices[chosen]
-        end = (min(max(dot[0], left), right), min(max(dot[1], bottom), top))
+        left, bottom = choices[chosen][:2]
+        end = _nearest(choices[chosen], dot)
         if math.dist(end, dot) > _FAR_OFF * scale:
             ax.annotate(
                 "", (x, y), xytext=[(e - d) / scale for e, d in zip(end, dot, strict=True)],
@@ -87,6 +89,18 @@ def _box(
     above = 8 * scale * (1 if up > -0.5 else -1) * (across == -0.5)
     left, bottom = dot[0] + across * size[0] + aside, dot[1] + up * size[1] + above
     return left, bottom, left + size[0], bottom + size[1]
+
+
+def _nearest(box: Box, dot: Sequence[float]) -> tuple[float, float]:
+    """Return the place of a label that is the nearest to a point."""
+    return min(max(dot[0], box[0]), box[2]), min(max(dot[1], box[1]), box[3])
+
+
+def _misleading(box: Box, dot: Sequence[float], others: Sequence[Sequence[float]]) -> float:
+    """Return how much a label seems to be of another point: the others that are as near, 0 to 1."""
+    own = math.dist(_nearest(box, dot), dot)
+    nearest = min((math.dist(_nearest(box, one), one) for one in others), default=math.inf)
+    return max(0.0, 1 - nearest / max(own, 1e-9)) if nearest < own else 0.0
 
 
 def _hidden(box: Box, others: Sequence[Box], inside: Any) -> float:
