@@ -31,7 +31,7 @@ def place_labels(
     avoid: Sequence[tuple[float, float]] = (),
     points: float = 8.5,
 ) -> None:
-    """Write a name beside each point, where it hides the least; a line leads to those far off.
+    """Write a name beside each point, where it hides the least; lines lead to those far off.
 
     Args:
         figure: The figure, with everything in it but labels, whose layout is made: after
@@ -53,14 +53,17 @@ def place_labels(
         others = [one for one in dots if one is not dot]
         costs = [
             _hidden(box, boxes, inside)
-            + size[0] * size[1] * (0.1 * max(0, place - 3) ** 0.5 + _misleading(box, dot, others))
+            + size[0]
+            * size[1]
+            * (0.1 * max(0, place - 3) ** 0.5 + 0.5 * _misleading(box, dot, others))
             for place, box in enumerate(choices)
         ]
         chosen = min(range(len(costs)), key=costs.__getitem__)
         boxes.append(choices[chosen])
         left, bottom = choices[chosen][:2]
         end = _nearest(choices[chosen], dot)
-        if math.dist(end, dot) > _FAR_OFF * scale:
+        far = math.dist(end, dot) > _FAR_OFF * scale
+        if far or _misleading(choices[chosen], dot, others) > 0:
             ax.annotate(
                 "", (x, y), xytext=[(e - d) / scale for e, d in zip(end, dot, strict=True)],
                 textcoords="offset points",
