@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.graph.propagation import Normalisation, Propagation, mean_of_layers
+from kgrec.graph.propagation import Normalisation, Propagation, SparseOperator, mean_of_layers
+from kgrec.graph.weighted_sum import weighted_sum
 from kgrec.models.knowledge import TripleScorer
 
 NodeVectors = dict[str, Tensor]
@@ -279,18 +280,22 @@ class LightGCN(Encoder):
     ) -> NodeVectors:
         """Return the vectors after one more layer."""
         del layer, generator
-        weights = F.softplus(self.raw_weight)
+        # One more weight, for interactions; it is not learned.
+        weights = torch.cat([F.softplus(self.raw_weight), self.raw_weight.new_ones(1)])
+        terms: dict[str, tuple[list[SparseOperator], list[Tensor], list[int]]] = {}
         new: NodeVectors = {}
         for (source, name, target), operator in graph.items():
             base = _base(name)
-            if base != INTERACTS and not self._knowledge:
-                continue
-            message = operator(x[source])
-            if base != INTERACTS:
-                message = message * weights[self._place[base]]
-            elif target == "item" and keep_item is not None:
-                message = message * keep_item
-            new[target] = new[target] + message if target in new else message
+            if base == INTERACTS and target == "item" and keep_item is not None:
+                new[target] = operator(x[source]) * keep_item
+            elif base == INTERACTS or self._knowledge:
+                operators, inputs, places = terms.setdefault(target, ([], [], []))
+                operators.append(operator)
+                inputs.append(x[source])
+                places.append(self._place.get(base, -1))
+        for target, (operators, inputs, places) in terms.items():
+            total = weighted_sum(operators, inputs, weights[places])
+            new[target] = total + new[target] if target in new else total
         return {kind: new.get(kind, torch.zeros_like(value)) for kind, value in x.items()}
 
     def step_user(
