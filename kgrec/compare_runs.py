@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from kgrec.config import Config, make_config
 from kgrec.data.splits import PARTS
 from kgrec.errors import ConfigError, DataError, RunError, did_you_mean, printable
 from kgrec.evaluation.comparison import Comparison, compare_models, usual_metrics
@@ -26,6 +27,7 @@ from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.experiment import evaluate_run
 from kgrec.report_plots import Estimate, draw_accuracy_by_time, draw_curves
+from kgrec.training.link_prediction import LinkPredictionConfig
 
 
 def compare_runs(
@@ -172,16 +174,18 @@ def _groups(runs: Mapping[str, Path]) -> dict[str, list[str]]:
     """Return the names of the runs of each model: their configs are the same but for seeds."""
     groups: dict[str, list[str]] = {}
     for name, folder in runs.items():
-        key = json.dumps(_without_seeds(_config(folder)), sort_keys=True, default=str)
+        whole = _config(folder).model_dump(mode="json")
+        key = json.dumps(_without_seeds(whole), sort_keys=True)
         groups.setdefault(key, []).append(name)
     return groups
 
 
-def _config(folder: Path) -> Any:
+def _config(folder: Path) -> Config:
     path = folder / "config.yaml"
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return make_config(tree, str(path))
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
@@ -292,11 +296,12 @@ def _curve(folder: Path) -> list[dict[str, float]]:
 
 def _validated(folder: Path) -> str:
     """Return the metric that a run was validated by."""
-    tree = _config(folder)
-    try:
-        return str(tree["model"]["training"]["metric"])
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{printable(str(folder / 'config.yaml'))} names no metric.") from error
+    model = _config(folder).model
+    if not isinstance(model, LinkPredictionConfig):
+        raise RunError(
+            f"{printable(str(folder))} has a validation curve, but {model.name} has none."
+        )
+    return model.training.metric
 
 
 def _seconds(folder: Path) -> float:

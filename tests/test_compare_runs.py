@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -194,3 +195,13 @@ def test_what_cannot_be_compared(kgrec, runs, tmp_path):
     path.unlink()
     with pytest.raises(RunError, match="lacks"):
         compare_runs([trained, other])
+
+
+def test_configs_that_are_damaged_or_grow_without_end(runs, tmp_path):
+    other = shutil.copytree(runs[1], tmp_path / "other")
+    bomb = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+    bomb += [f"{n}: &{n} [{','.join(['*' + p] * 9)}]" for p, n in itertools.pairwise("abcdefghi")]
+    for text in ("[", "- 1", "sed: 1", "\n".join(bomb)):
+        (other / "config.yaml").write_text(text)
+        with pytest.raises(RunError, match=r"config\.yaml is damaged"):
+            compare_runs([runs[0], other], seeds=True)
