@@ -11,7 +11,8 @@
    epoch; RecBole's default, after each, would take it longer. A fit that is still going after its
    share of --minutes is stopped, which the result says: its best is then yet to come.
 
-Reading files and building graphs is not counted on either side; the number of threads is the same.
+Reading files and building graphs is not counted on either side. Both have as many threads, and on
+Linux as many processor cores, as --threads says.
 Writes experiments/results/bench_recbole.json. Says so, and returns 1, where a bar is missed.
 """
 
@@ -337,6 +338,8 @@ def main() -> int:
         raise SystemExit(f"{options.python} does not exist: call `make peers`, or give --python.")
     options.python = options.python.absolute()  # not resolved: a venv's python is a link
     torch.set_num_threads(options.threads)
+    if hasattr(os, "sched_setaffinity"):  # for both sides: RecBole's processes inherit it
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     result: dict[str, Any] = {"bars": BARS, "epoch": {}, "fit": {}, "files": {}}
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(options.threads):
         options.folder = Path(scratch)

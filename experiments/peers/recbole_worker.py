@@ -165,6 +165,7 @@ def main() -> None:
     parser.add_argument("--epochs", action="store_true")
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
+    sys.argv = sys.argv[:1]  # RecBole would take settings from there
     mend()
     if options.versions:
         import recbole.trainer  # noqa: F401  # what fails to import is to be told here
