@@ -218,21 +218,13 @@ def published_table(results: Results) -> list[str]:
     found = results.get("published", {}).get("results", {})
     if not found:
         return []
-    peers = {}
-    for run in results["published"].get("peers", ()):
-        score = run.get("test", {}).get("recall@10")
-        better = run.get("best_valid", 0.0) >= peers.get(run["model"], (0.0, 0.0))[0]
-        if score is not None and better:
-            peers[run["model"]] = (run.get("best_valid", 0.0), score)
-    rows = []
+    peers = best_peers(results["published"].get("peers", ()))
+    rows, reasons = [], []
     for model, row in found.items():
         name = NAMES.get(model, model)
         published = row.get("published", {}).get("recall@10")
-        within = ""
-        if "within" in row:
-            reason = row.get("explanation")
-            within = "yes" if row["within"] else "**no**" + (f": {reason}" if reason else "")
-        peer = peers.get(name)
+        if row.get("within") is False and row.get("explanation"):
+            reasons.append(f"- {name}: {row['explanation']}")
         rows.append(
             [
                 name,
@@ -240,16 +232,28 @@ def published_table(results: Results) -> list[str]:
                 f"{row['test']['recall@10']:.4f}",
                 str(len(row["seeds"])),
                 f"{row['ratio']:.3f}" if "ratio" in row else "",
-                "" if peer is None else f"{peer[1]:.4f}",
-                within,
+                f"{peers[name]:.4f}" if name in peers else "",
+                {True: "yes", False: "**no**", None: ""}[row.get("within")],
             ]
         )
     head = ["model", "published", "here", "seeds", "ratio", "RecBole here", "within 5 %"]
-    return [
+    parts = [
         "Published models by their presets on HetRec Last.FM, test Recall@10 beside what was "
         "published ([published](experiments/results/published.json)):",
         table(head, rows, "lrrrrrl"),
     ]
+    return [*parts, "Why some differ:\n\n" + "\n".join(reasons)] if reasons else parts
+
+
+def best_peers(runs: Iterable[Results]) -> dict[str, float]:
+    """Return test Recall@10 of RecBole's models, of the settings that were best on validation."""
+    best: dict[str, tuple[float, float]] = {}
+    for run in runs:
+        model = run.get("settings", run)["model"]
+        one = (run.get("best_valid", 0.0), run.get("test", {}).get("recall@10"))
+        if one[1] is not None and one[0] >= best.get(model, (0.0, 0.0))[0]:
+            best[model] = one
+    return {model: test for model, (_, test) in best.items()}
 
 
 def recbole_tables(results: Results) -> list[str]:

@@ -135,7 +135,7 @@ def test_published_models_and_recbole(tables):
         "peers": [
             {"model": "LightGCN", "learning_rate": 0.1, "best_valid": 0.2,
              "test": {"recall@10": 0.11}},
-            {"model": "LightGCN", "learning_rate": 0.01, "best_valid": 0.3,
+            {"settings": {"model": "LightGCN", "learning_rate": 0.01}, "best_valid": 0.3,
              "test": {"recall@10": 0.28}},
         ],
     }  # fmt: skip
@@ -156,7 +156,8 @@ def test_published_models_and_recbole(tables):
         },
     }  # fmt: skip
     found = lines(tables, {"published": published, "bench_recbole": recbole})
-    assert "| LightGCN | 0.3000 | 0.2700 | 2 | 0.900 | 0.2800 | **no**: Why. |" in found
+    assert "| LightGCN | 0.3000 | 0.2700 | 2 | 0.900 | 0.2800 | **no** |" in found
+    assert "- LightGCN: Why." in found
     assert "| KGCN | 0.2000 | 0.2000 | 1 | 1.000 |  | yes |" in found
     assert "| BPR-MF |  | 0.2500 | 1 |  |  |  |" in found
     assert "| MovieLens-100K + DBpedia, `random` | 0.50 | 2.00 | 0.25 |" in found
