@@ -154,10 +154,20 @@ def entry(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def agree(one: Any, other: Any) -> bool:
+    """Return whether two trees of settings are alike where both have a value.
+
+    A setting that only one of them has came or went since, at a default that changes nothing.
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(agree(one[key], other[key]) for key in one.keys() & other.keys())
+    return bool(one == other)
+
+
 def stored_runs(name: str, out: Path) -> list[dict[str, Any]]:
     """Return the trainings of the result file that the preset as it is still stands for."""
     stored = load(out)["results"].get(name)
-    if not stored or stored["settings"] != settings(name, stored["learning_rate"], 0):
+    if not stored or not agree(stored["settings"], settings(name, stored["learning_rate"], 0)):
         return []
     runs: list[dict[str, Any]] = stored["runs"]
     return runs
