@@ -175,7 +175,7 @@ def test_evaluate_by_other_protocols(kgrec, ok, run_folder, tmp_path):
         (("--protocol", "candidates", "nmu=3"), "Did you mean 'num'"),
         (("--protocol", "ctr", "-k", 3), "unknown setting 'k'"),
         (("--protocol", "ctr", "--split", "valid"), "threshold"),
-        (("--protocol", "ratings", "--split", "valid"), "slope"),
+        (("--protocol", "ratings", "--split", "valid"), "damping"),
         (("--protocol", "ctr", "--trec", tmp_path / "x.run"), "full ranking"),
         (("-k", 99), "larger than the catalogue"),
     ):

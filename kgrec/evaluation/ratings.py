@@ -7,16 +7,17 @@ kgrec's models score how much a user would like an item, in no unit. A rating is
 with damped biases of users and items from the training ratings (Koren, Factor in the Neighbors,
 TKDD 2010, section 2.1), and z the model's score of the item, standardised over all items of the
 user. Intercept and slope are fitted by least squares to what the biases leave of the validation
-ratings, never to the test. The figures of the biases alone stand beside those of the model: what
-the model knows of ratings is the difference. Where the interactions were read as positives alone,
-such as `rating >= 4`, these are all the ratings that there are; `details` say their range.
+ratings, and the damping is chosen there; the test has no part in either. The figures of the biases
+alone stand beside those of the model: what the model knows of ratings is the difference. Where the
+interactions were read as positives alone, such as `rating >= 4`, these are all the ratings that
+there are; `details` say their range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Final, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ from kgrec.evaluation.settings import RatingsConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 
 Float64Array = npt.NDArray[np.float64]
+
+DAMPINGS: Final = (1.0, 2.0, 5.0, 10.0, 25.0)
+_ROUNDS: Final = 10
 
 
 @runtime_checkable
@@ -50,6 +54,7 @@ class RatingBiases:
         item: Bias of each item, float64 of shape (num_items,); likewise.
         low: Lowest training rating; no prediction lies below.
         high: Highest training rating; no prediction lies above.
+        damping: What they were estimated with.
     """
 
     mean: float
@@ -57,20 +62,52 @@ class RatingBiases:
     item: Float64Array
     low: float
     high: float
+    damping: float
 
     @classmethod
-    def fit(cls, train: Interactions, config: RatingsConfig) -> Self:
-        """Estimate the biases: of items first, then of users from what the items leave.
+    def fit(cls, train: Interactions, damping: float) -> Self:
+        """Estimate the biases of items and of users in turn, each from what the others leave.
+
+        It goes towards the least Σ (r - mean - b(u) - b(i))² + damping (Σ b(u)² + Σ b(i)²), which
+        ten rounds come near enough to.
+
+        Args:
+            train: The training interactions.
+            damping: Above 0; how many ratings without bias each user and item is thought to have.
 
         Raises:
             DataError: There are no ratings.
         """
         rating = ratings_of(train, "training")
         mean = float(rating.mean())
-        item = _damped(train.item, rating - mean, train.num_items, config.item_damping)
-        left = rating - mean - item[train.item]
-        user = _damped(train.user, left, train.num_users, config.user_damping)
-        return cls(mean, user, item, float(rating.min()), float(rating.max()))
+        user, item = np.zeros(train.num_users), np.zeros(train.num_items)
+        for _ in range(_ROUNDS):
+            item = _damped(train.item, rating - mean - user[train.user], len(item), damping)
+            user = _damped(train.user, rating - mean - item[train.item], len(user), damping)
+        return cls(mean, user, item, float(rating.min()), float(rating.max()), damping)
+
+    @classmethod
+    def chosen(cls, train: Interactions, valid: Interactions | None, config: RatingsConfig) -> Self:
+        """Return the biases of the damping that is set, or else of the best one on validation.
+
+        Raises:
+            DataError: There are no ratings.
+            ConfigError: There is no validation part, and no damping is given.
+        """
+        if config.damping is not None:
+            return cls.fit(train, config.damping)
+        if valid is None or not len(valid):
+            raise ConfigError(
+                "The damping of biases is chosen on a validation part: give the training and the "
+                "validation part as `exclude`, measure on the test part, or set `damping`."
+            )
+        rating = ratings_of(valid, "validation")
+        made = [cls.fit(train, damping) for damping in DAMPINGS]
+        errors = [
+            float(np.square(one.predict_ratings(valid.user, valid.item) - rating).mean())
+            for one in made
+        ]
+        return made[int(np.argmin(errors))]
 
     def sums(self, users: IntArray, items: IntArray) -> Float64Array:
         """Return mean plus biases of each pair, float64 of shape (n,), not cut to the range."""
@@ -114,9 +151,9 @@ class RatingCalibration:
 
         Raises:
             DataError: There are no ratings, or a score is not finite.
-            ConfigError: There is no validation part, and no slope is given.
+            ConfigError: There is no validation part, and slope or damping are not given.
         """
-        biases = RatingBiases.fit(train, config)
+        biases = RatingBiases.chosen(train, valid, config)
         if config.slope is not None:
             return cls(model, biases, config.slope, 0.0, chunk_elements)
         if valid is None or not len(valid):
@@ -174,13 +211,13 @@ def evaluate_ratings(
         test: Interactions with ratings.
         config: The settings.
         exclude: The training part, which the biases are fitted to, and then the validation part,
-            which the slope is fitted to, with ratings.
+            which the slope is fitted to and the damping chosen on, with ratings.
         chunk_elements: Scores held at a time.
 
     Raises:
         DataError: A part has no ratings, the parts do not share their vocabularies, or a
             prediction is not finite.
-        ConfigError: There is no validation part, and no slope is given.
+        ConfigError: There is no validation part, and slope or damping are not given.
     """
     logs = as_logs(exclude)
     seen_items(test, logs)  # checks the vocabularies
@@ -188,11 +225,11 @@ def evaluate_ratings(
         raise ConfigError("Ratings need a training part: give it as `exclude`.")
     rating = ratings_of(test, "test")
     details: dict[str, object] = {"settings": config.model_dump(mode="json")}
+    valid = logs[1] if len(logs) > 1 else None
     if isinstance(model, RatingPredictor):
         predictor: RatingPredictor = model
-        biases = RatingBiases.fit(logs[0], config)
+        biases = RatingBiases.chosen(logs[0], valid, config)
     else:
-        valid = logs[1] if len(logs) > 1 else None
         made = RatingCalibration.fit(model, logs[0], valid, config, chunk_elements=chunk_elements)
         predictor, biases = made, made.biases
         details |= {"slope": made.slope, "intercept": made.intercept}
@@ -203,7 +240,7 @@ def evaluate_ratings(
             f"{predicted.shape}."
         )
     alone = biases.predict_ratings(test.user, test.item)
-    details |= {"range": [biases.low, biases.high]}
+    details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
     return _result(predicted - rating, alone - rating, test, details)
 
 
@@ -251,9 +288,7 @@ def ratings_of(log: Interactions, part: str) -> Float64Array:
 
 
 def _damped(row: IntArray, left: Float64Array, num: int, damping: float) -> Float64Array:
-    count = np.bincount(row, minlength=num)
-    total = np.bincount(row, left, num)
-    bias: Float64Array = np.divide(total, count + damping, out=np.zeros(num), where=count > 0)
+    bias: Float64Array = np.bincount(row, left, num) / (np.bincount(row, minlength=num) + damping)
     return bias
 
 

@@ -107,11 +107,11 @@ class RatingsConfig(ProtocolConfig):
 
     name: ClassVar[str] = "ratings"
 
-    item_damping: float = Field(
-        default=25.0, ge=0, description="Ratings at the mean that each item is thought to have."
-    )
-    user_damping: float = Field(
-        default=10.0, ge=0, description="Ratings at the mean that each user is thought to have."
+    damping: float | None = Field(
+        default=None,
+        gt=0,
+        description="Ratings without bias that each user and item is thought to have; None: what "
+        "is best on validation, of 1, 2, 5, 10 and 25.",
     )
     slope: float | None = Field(
         default=None,

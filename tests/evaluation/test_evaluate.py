@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -268,6 +269,39 @@ def test_scores_fall_strictly_even_as_text(values):
     printed = np.array([[f"{value:.9g}" for value in falling[0].tolist()]]).astype(np.float32)
     assert (np.diff(printed) < 0).all()
     np.testing.assert_allclose(falling, scores, rtol=1e-5, atol=1e-28)
+
+
+class Products:
+    """A model that scores by inner products."""
+
+    def __init__(self, rng, num_users, num_items):
+        self.users = rng.standard_normal((num_users, 4)).astype(np.float32)
+        self.items = rng.standard_normal((num_items, 4)).astype(np.float32)
+
+    def score(self, users):
+        return self.users[users] @ self.items.T
+
+
+def test_memory_does_not_grow_with_users_times_items():
+    rng = np.random.default_rng(0)
+    users = Vocabulary([f"u{row:05}" for row in range(3000)], "user")
+    items = Vocabulary([f"i{row:05}" for row in range(20_000)], "item")
+    pairs = np.stack([rng.permutation(20_000)[:12] for _ in range(3000)])
+    rows = np.arange(3000)
+    train = Interactions(users, items, np.repeat(rows, 10), pairs[:, :10].ravel())
+    test = Interactions(users, items, np.repeat(rows, 2), pairs[:, 10:].ravel())
+    model = Products(rng, 3000, 20_000)
+    tracemalloc.start()
+    result = evaluate(model, test, exclude=train, k=(10,), chunk_elements=1 << 20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30e6  # the whole matrix of scores has 240e6 bytes
+    for row in (0, 1777, 2999):
+        scores = model.score(np.array([row]))[0]
+        scores[pairs[row, :10]] = -np.inf
+        top = np.argsort(-scores, kind="stable")[:10]
+        found = np.isin(pairs[row, 10:], top).sum()
+        assert result.per_user["recall@10"][row] == found / 2
 
 
 def test_bad_input(tmp_path):

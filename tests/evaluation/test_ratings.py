@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import Table, log_of, vocabularies
 
+from kgrec.data.interactions import Interactions
 from kgrec.data.splits import Split
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.ratings import RatingBiases, RatingCalibration, evaluate_ratings
+from kgrec.evaluation.ratings import (
+    DAMPINGS,
+    RatingBiases,
+    RatingCalibration,
+    evaluate_ratings,
+)
 from kgrec.evaluation.settings import RatingsConfig
+from kgrec.models.base import TrainingData
+from kgrec.models.ease import EASE, EASEConfig
 
 NUM_USERS, NUM_ITEMS = 70, 53
+SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "movielens-dbpedia"
 
 
 def planted(seed=0, slope=0.6, noise=0.0):
@@ -37,7 +47,7 @@ def planted(seed=0, slope=0.6, noise=0.0):
 
 def test_a_planted_slope_comes_back():
     split, model, _ = planted()
-    config = RatingsConfig(item_damping=0, user_damping=0)
+    config = RatingsConfig(damping=0.01)
     result = evaluate_ratings(model, split.test, config, exclude=(split.train, split.valid))
     assert result.details["slope"] == pytest.approx(0.6, abs=0.05)
     assert result.metrics["rmse"] < 0.25
@@ -75,30 +85,47 @@ def test_the_test_part_is_not_looked_at():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([0.0, 3.0, 25.0]), st.sampled_from([0.0, 10.0]))
-def test_biases_against_loops(seed, item_damping, user_damping):
+@given(st.integers(0, 2**32), st.sampled_from([0.5, 3.0, 25.0]))
+def test_biases_against_loops(seed, damping):
     rng = np.random.default_rng(seed)
     users, items = vocabularies(6, 9)
     part = np.argwhere(rng.random((6, 9)) < 0.4)
     if not len(part):
         return
     rating = rng.integers(1, 6, len(part)).astype(np.float32)
-    log = log_of(part, users, items, rating)
-    config = RatingsConfig(item_damping=item_damping, user_damping=user_damping)
-    found = RatingBiases.fit(log, config)
+    found = RatingBiases.fit(log_of(part, users, items, rating), damping)
     mean = rating.mean(dtype=float)
-    of_item = {}
-    for item in range(9):
-        mine = [r - mean for (_, i), r in zip(part, rating, strict=True) if i == item]
-        of_item[item] = sum(mine) / (len(mine) + item_damping) if mine else 0.0
-    for user in range(6):
-        mine = [r - mean - of_item[i] for (u, i), r in zip(part, rating, strict=True) if u == user]
-        bias = sum(mine) / (len(mine) + user_damping) if mine else 0.0
+    of_user, of_item = [0.0] * 6, [0.0] * 9
+    known = [(int(u), int(i), float(r)) for (u, i), r in zip(part, rating, strict=True)]
+    for _ in range(10):
         for item in range(9):
-            sums = mean + bias + of_item[item]
-            predicted = found.predict_ratings(np.array([user]), np.array([item]))[0]
-            assert found.sums(np.array([user]), np.array([item]))[0] == pytest.approx(sums)
-            assert predicted == pytest.approx(min(max(sums, rating.min()), rating.max()))
+            mine = [r - mean - of_user[u] for u, i, r in known if i == item]
+            of_item[item] = sum(mine) / (len(mine) + damping)
+        for user in range(6):
+            mine = [r - mean - of_item[i] for u, i, r in known if u == user]
+            of_user[user] = sum(mine) / (len(mine) + damping)
+    for user in range(6):
+        for item in range(9):
+            pair = np.array([user]), np.array([item])
+            sums = mean + of_user[user] + of_item[item]
+            assert found.sums(*pair)[0] == pytest.approx(sums)
+            clipped = min(max(sums, rating.min()), rating.max())
+            assert found.predict_ratings(*pair)[0] == pytest.approx(clipped)
+
+
+def test_the_damping_is_the_best_on_validation():
+    split, _, _ = planted(noise=2.0)
+    chosen = RatingBiases.chosen(split.train, split.valid, RatingsConfig())
+    errors = {}
+    for damping in DAMPINGS:
+        made = RatingBiases.fit(split.train, damping)
+        error = made.predict_ratings(split.valid.user, split.valid.item) - split.valid.rating
+        errors[damping] = np.square(error).mean()
+    best = RatingBiases.fit(split.train, min(errors, key=errors.get))
+    np.testing.assert_array_equal(chosen.user, best.user)
+    assert min(errors, key=errors.get) > 1  # noise asks for damping
+    fixed = RatingBiases.chosen(split.train, None, RatingsConfig(damping=7))
+    np.testing.assert_array_equal(fixed.item, RatingBiases.fit(split.train, 7).item)
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,7 +137,7 @@ def test_rmse_and_mae_against_loops(seed, num):
     truth = rng.integers(1, 6, num).astype(np.float32)
     table = rng.uniform(0, 6, (6, 9)).astype(np.float32)
     test = log_of(pairs, users, items, truth)
-    result = evaluate_ratings(Oracle(table), test, RatingsConfig(), exclude=test)
+    result = evaluate_ratings(Oracle(table), test, RatingsConfig(damping=1), exclude=test)
     errors = [float(table[u, i]) - float(r) for (u, i), r in zip(pairs, truth, strict=True)]
     rmse = math.sqrt(sum(error * error for error in errors) / num)
     assert result.metrics["rmse"] == pytest.approx(rmse)
@@ -123,7 +150,7 @@ def test_rmse_and_mae_against_loops(seed, num):
 
 def test_predictions_stay_in_the_range_and_slopes_can_be_set():
     split, model, _ = planted()
-    config = RatingsConfig(slope=50.0)
+    config = RatingsConfig(slope=50.0, damping=5)
     made = RatingCalibration.fit(model, split.train, None, config)
     predicted = made.predict_ratings(split.test.user, split.test.item)
     assert predicted.min() == pytest.approx(split.train.rating.min())
@@ -139,11 +166,27 @@ class Oracle(Table):
 
 def test_a_model_that_predicts_ratings_is_taken_at_its_word():
     split, _, rating = planted()
-    result = evaluate_ratings(Oracle(rating), split.test, RatingsConfig(), exclude=split.train)
+    given_damping = RatingsConfig(damping=5)
+    result = evaluate_ratings(Oracle(rating), split.test, given_damping, exclude=split.train)
     assert result.metrics["rmse"] == pytest.approx(0, abs=1e-6)
     assert result.metrics["bias_rmse"] > 0.5
     with pytest.raises(DataError, match="finite"):
-        evaluate_ratings(Oracle(rating * np.nan), split.test, RatingsConfig(), exclude=split.train)
+        evaluate_ratings(Oracle(rating * np.nan), split.test, given_damping, exclude=split.train)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the real data is not here")
+def test_movielens_is_predicted_as_well_as_elsewhere():
+    """Biases alone reach an RMSE of 0.94 to 0.95 in what is published of MovieLens-100K."""
+    split = Interactions.read(SHARED / "interactions.csv").split("uniform", valid=0.1, test=0.1)
+    train = split.train.select(split.train.rating >= 4)
+    model = EASE(EASEConfig(l2=300.0)).fit(TrainingData(train))
+    result = evaluate_ratings(
+        model, split.test, RatingsConfig(), exclude=(split.train, split.valid)
+    )
+    assert 0.92 < result.metrics["bias_rmse"] < 0.95
+    assert result.metrics["rmse"] < result.metrics["bias_rmse"]
+    assert result.metrics["mae"] < result.metrics["bias_mae"] < 0.76
 
 
 def test_bad_input():
@@ -155,8 +198,9 @@ def test_bad_input():
         name = ("training", "validation", "test")[part]
         with pytest.raises(DataError, match=f"The {name} part has no ratings"):
             evaluate_ratings(model, logs[2], RatingsConfig(), exclude=logs[:2])
-    with pytest.raises(ConfigError, match="validation part"):
-        evaluate_ratings(model, split.test, RatingsConfig(), exclude=split.train)
+    for config in (RatingsConfig(), RatingsConfig(damping=5), RatingsConfig(slope=1)):
+        with pytest.raises(ConfigError, match="validation part"):
+            evaluate_ratings(model, split.test, config, exclude=split.train)
     with pytest.raises(ConfigError, match="training part"):
         evaluate_ratings(model, split.test, RatingsConfig(), exclude=())
     with pytest.raises(DataError, match="NaN"):
