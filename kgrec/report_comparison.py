@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 
@@ -11,48 +13,69 @@ from kgrec.evaluation.comparison import Comparison
 from kgrec.evaluation.significance import PairedTests
 from kgrec.report import counted, make_console, make_table, safe
 
-_COLUMNS = (
+_COLUMNS: Final = (
     "mean", "difference", "interval", "t test p", "Wilcoxon p", "bootstrap p", "d", "r",
 )  # fmt: skip
+_FEWER: Final = ("mean", "difference", "t test p", "Wilcoxon p", "d")
+_WIDE: Final = 112
+"""Columns of letters of a terminal that all columns of the table fit into."""
 
 
 def show_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Print a table for each metric: the best model on top, and each against the reference."""
+    """Print a table for each metric: the best model on top, and each against the reference.
+
+    On a narrow terminal, columns are left out rather than digits, and that is said.
+    """
     console = console or make_console()
-    reference = comparison.reference
-    share = f"{comparison.config.confidence:.0%}"
+    columns = _COLUMNS if console.width >= _WIDE else _FEWER
     for metric in comparison.metrics:
-        table = make_table(console, metric, *_COLUMNS, numbers=_COLUMNS)
+        table = make_table(console, metric, *columns, numbers=columns)
+        for column in table.columns[1:]:
+            column.no_wrap = True
         for model in comparison.ranked(metric):
             mean = f"{model.evaluation.per_user[metric].mean():.4f}"
             found = comparison.tests[metric].get(model.name)
-            rest = ("reference", *[""] * 6) if found is None else _row(found)
-            table.add_row(safe(model.name), mean, *rest)
+            cells = {"mean": mean, "difference": "reference"} if found is None else _cells(found)
+            table.add_row(safe(model.name), *(cells.get(column, "") for column in columns))
         console.print(table)
         console.print()
-    evaluation = reference.evaluation
+    console.print(_notes(comparison, columns), soft_wrap=True, markup=False)
+
+
+def _notes(comparison: Comparison, columns: Sequence[str]) -> str:
+    """Return what the tables are of, and how they are read."""
+    evaluation = comparison.reference.evaluation
     several = len(comparison.models) > 2
-    console.print(
+    sentences = [
         f"{counted(evaluation.num_users, 'user')}, {evaluation.num_candidates:,} ranked items, "
-        f"{counted(evaluation.num_judgements, 'interaction')} to be found. Differences are to "
-        f"{printable(reference.name)}, with {share} bootstrap intervals; p values are two-sided"
-        f"{', corrected by Holm over the models of a metric' if several else ''}. d: Cohen's d "
-        "of the paired differences; r: rank-biserial correlation.",
-        soft_wrap=True,
-        markup=False,
-    )
+        f"{counted(evaluation.num_judgements, 'interaction')} to be found.",
+        f"Differences are to {printable(comparison.reference.name)}"
+        + (
+            f", with {comparison.config.confidence:.0%} bootstrap intervals"
+            if "interval" in columns
+            else ""
+        )
+        + "; p values are two-sided"
+        + (", corrected by Holm over the models of a metric." if several else "."),
+        "d: Cohen's d of the paired differences"
+        + ("; r: rank-biserial correlation." if "r" in columns else "."),
+    ]
+    if columns is _FEWER:
+        sentences.append("A wider terminal and --json also have intervals and the bootstrap.")
+    return " ".join(sentences)
 
 
-def _row(found: PairedTests) -> tuple[str, ...]:
-    return (
-        f"{found.gain:+.4f}",
-        f"{found.low:+.4f} … {found.high:+.4f}",
-        p_value(found.t_test_holm),
-        p_value(found.wilcoxon_holm),
-        p_value(found.bootstrap_holm),
-        f"{found.cohens_d:+.2f}",
-        f"{found.rank_biserial:+.2f}",
-    )
+def _cells(found: PairedTests) -> dict[str, str]:
+    return {
+        "mean": f"{found.mean:.4f}",
+        "difference": f"{found.gain:+.4f}",
+        "interval": f"{found.low:+.4f} … {found.high:+.4f}",
+        "t test p": p_value(found.t_test_holm),
+        "Wilcoxon p": p_value(found.wilcoxon_holm),
+        "bootstrap p": p_value(found.bootstrap_holm),
+        "d": f"{found.cohens_d:+.2f}",
+        "r": f"{found.rank_biserial:+.2f}",
+    }
 
 
 def p_value(p: float) -> str:
