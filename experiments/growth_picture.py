@@ -56,7 +56,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
             ax.tick_params(labelbottom=True, labelleft=True)
     sizes = [int(size) for found in result["models"].values() for size in found]
     for ax in ends:
-        ax.set_xlim(min(sizes) * 0.8, max(sizes) * 1.2)
+        ax.set_xlim(min(sizes) * 0.8, max(sizes) * 1.6)
     figure.draw_without_rendering()
     for ax, found in ends.items():
         name_ends(ax, found)
@@ -82,7 +82,7 @@ def lines(
             "seconds": f"{result['limits']['seconds']:g} s",
             "memory": f"{result['limits']['gib']:g} GiB",
         }
-        note = f", then over {limits[over[0]]}" if over else ""
+        note = f" (then > {limits[over[0]]})" if over else ""
         ends.append((x[-1], y[-1], name + note, colour))
     return ends
 
@@ -96,10 +96,10 @@ def name_ends(ax: Any, ends: list[tuple[float, float, str, str]]) -> None:
     heights = apart([float(one[1]) for one in placed])
     for (x, y, name, colour), height in zip(placed, heights, strict=True):
         ax.annotate(
-            name, (x, y), xytext=(1.03, height), xycoords="axes fraction",
+            name, (x, y), xytext=(1.1, height), xycoords="axes fraction",
             textcoords="axes fraction", va="center", fontsize=9, color="#222222",
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkA": 1,
-                        "shrinkB": 4},
+                        "shrinkB": 4, "relpos": (0, 0.5)},
         )  # fmt: skip
 
 
