@@ -132,11 +132,11 @@ def evaluate_ctr(
     has = csr_matrix(seen_items(test, logs) + test.matrix())
     pool = np.arange(test.num_items) if candidates is None else np.unique(candidates)
     draws = [_Pairs(test, has, pool, seed, 0) for seed in config.seeds]
-    fitted = (
-        []
-        if valid is None or config.threshold is not None
-        else [_Pairs(valid, has, pool, seed, 1) for seed in config.seeds]
-    )
+    fitted = []
+    if valid is not None and config.threshold is None:
+        # Where items are held out as a whole, those of the validation part are its own.
+        own = pool if np.isin(valid.item, pool).any() else np.unique(valid.item)
+        fitted = [_Pairs(valid, has, own, seed, 1) for seed in config.seeds]
     _score([*draws, *fitted], model, test.num_items, chunk_elements)
     thresholds = [best_threshold(pairs.scores, pairs.clicked) for pairs in fitted]
     if config.threshold is not None:

@@ -4,7 +4,7 @@ Groups are users of like activity, or users who share a value in the user table,
 al., All The Cool Kids, How Do They Fit In?, FAT* 2018, compare them. For each metric there is its
 mean in each group, and how far apart the groups are:
 
-- `gap`: the best served group's mean less that of the worst served one.
+- `gap`: the highest mean of a group less the lowest one.
 - `std`: the standard deviation of the groups' means, each group counting alike.
 - `jain`: (Σ m)² / (n Σ m²) of the n means, from 1 / n (one group has all) to 1 (all have the
   same): Jain, Chiu and Hawe, A Quantitative Measure of Fairness, DEC TR-301, 1984.

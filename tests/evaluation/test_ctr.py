@@ -146,6 +146,24 @@ def test_the_threshold_is_of_validation_and_never_of_test():
     assert fixed.metrics["auc"] == before.metrics["auc"]
 
 
+def test_held_out_items_have_a_threshold_of_their_own_part():
+    split, part = drawn_split(num_users=40, num_items=90, shares=(0.5, 0.5, 0, 0))
+    log = split.train
+    which = np.digitize(log.item, [50, 70])  # items 50 to 69 are validation, from 70 on test
+    train, valid, test = (log.select(which == number) for number in range(3))
+    # Scores are right within each part, and of another level in each.
+    scores = part + 10.0 * np.digitize(np.arange(90), [50, 70])[None, :]
+    result = evaluate_ctr(
+        Table(scores),
+        test,
+        CTRConfig(seeds=(0, 1)),
+        exclude=(train, valid),
+        candidates=np.arange(70, 90),
+    )
+    assert result.details["thresholds"] == [10.5, 10.5]
+    assert result.metrics["auc"] == 1.0
+
+
 def test_means_over_seeds():
     split, part = drawn_split()
     model = Table(np.random.default_rng(77).random(part.shape))
