@@ -72,8 +72,8 @@ TRIED = {
     "masking of edges, residual and distilled training, user attributes as nodes, up to 17 towers, "
     "weights by activity of the user (LOG.md). The settings with the best validation are kept.",
     "own_cold_items": "Tried on validation and in folds of the training items: other kernels of "
-    "text, attributes and numbers, norms of columns, ridge to the trained vectors, propagation "
-    "(LOG.md). Settings tuned on 125 items fit those 125 items.",
+    "text, words, attributes and numbers, norms of columns, ridge to the trained vectors, "
+    "propagation (LOG.md). Settings tuned on 125 items fit those 125 items.",
     "own_lastfm": "Tried on validation: towers in closed form over items and over users, stacking, "
     "other weights of plays, more layers, a narrower temperature, the graph in the loss (LOG.md). "
     "Validation lies .017 above test, and the graph adds nothing that could be measured.",
