@@ -12,6 +12,8 @@ from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.datasets import load_dataset
 from kgrec.errors import ConfigError, DataError, UnknownIdError
+from kgrec.evaluation.settings import CandidatesConfig
+from kgrec.evaluation.stored import read_evaluation
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig
 from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN
@@ -166,6 +168,32 @@ def test_evaluation(fitted, dataset):
     assert again.metrics == result.metrics
     few = fitted.evaluate(split.test, k=(5,), candidates=np.unique(split.test.item))
     assert few.num_candidates == len(np.unique(split.test.item))
+
+
+def test_evaluation_by_protocols(fitted, dataset, tmp_path):
+    test = dataset.split.test
+    full = kgrec.evaluate(fitted, test, k=5)
+    assert full.metrics == fitted.evaluate(test, protocol="full", k=(5,)).metrics
+    assert set(full.details["groups"]["job"]["num_users"]) == {"cook", "pilot"}
+    click = kgrec.evaluate(fitted, test, protocol="ctr", seeds=[1, 2])
+    assert click.metrics["auc"] > 0.9
+    sampled = kgrec.evaluate(fitted, test, protocol=CandidatesConfig(num=5), k=[3])
+    assert sampled.metrics["sampled_recall@3"] > 0.9
+    assert sampled.details["settings"]["num"] == 5
+    # Candidates may be over vocabularies of their own.
+    offers = kgrec.Interactions.read(test.to_pandas()[["user_id", "item_id"]])
+    offered = kgrec.evaluate(fitted, test, protocol="candidates", given=offers, k=1)
+    assert offered.metrics["given_precision@1"] == 1.0
+    for result in (full, click, sampled, offered):  # what is written can be read again
+        result.save_json(tmp_path / "result.json")
+        assert read_evaluation(tmp_path / "result.json").to_dict() == result.to_dict()
+    for name, options, says in (
+        ("crt", {}, "Did you mean 'ctr'"),
+        ("full", {"kk": 3}, "Did you mean 'k'"),
+        ("full", {"given": offers}, "no use"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            kgrec.evaluate(fitted, test, protocol=name, **options)
 
 
 MODELS = {

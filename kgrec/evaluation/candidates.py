@@ -77,7 +77,8 @@ def evaluate_candidates(
         raise DataError(f"{(width == 0).sum()} users have no candidates, such as {name!r}.")
     if max(config.k) > width.max():
         raise ConfigError(
-            f"k={max(config.k)} is larger than the number of candidates: {width.max()} at most."
+            f"k={max(config.k)} is larger than the number of candidates: {width.max()} at most. "
+            "Give smaller cut-offs (k) or more candidates."
         )
     ranking = _ranked(model, users, pairs, max(config.k), chunk_elements)
     prefix = "sampled" if given is None else "given"
