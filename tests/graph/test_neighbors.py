@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kgrec.errors import ConfigError
 from kgrec.graph.neighbors import InEdges, Neighbors
 
 
@@ -153,3 +154,9 @@ def test_an_interruption_leaves_no_marks(monkeypatch):
         neighbors.draw(*arguments)
     monkeypatch.undo()
     assert sorted(neighbors.draw(*arguments).node["s"].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_without_numba_it_says_so(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="numba, which compiles them, is not installed"):
+        Neighbors({"s": 1}, {})
