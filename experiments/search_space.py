@@ -40,7 +40,13 @@ of LightKG, whose contrast compares all of a step's pairs with each other, nor o
 predictor, whose steps hold users with all that they have."""
 
 FIXED: dict[tuple[str, str], dict[str, Any]] = {
-    ("lastfm", "link_prediction"): {"model": {"fusion": "none"}}  # there is nothing to fuse
+    ("lastfm", "link_prediction"): {"model": {"fusion": "none"}},  # there is nothing to fuse
+    # Words serve new items alone, and where these are not what is ranked, they stay out.
+    ("movielens_random", "link_prediction"): {"content_words": 0.0},
+    ("movielens_temporal", "link_prediction"): {"content_words": 0.0},
+    ("movielens_random", "content_ease"): {"words": 0.0},
+    ("movielens_temporal", "content_ease"): {"words": 0.0},
+    ("lastfm", "content_ease"): {"words": 0.0},
 }
 """Settings by data set and model that are neither varied nor the defaults."""
 
@@ -111,6 +117,8 @@ def space(dataset: str, model: str) -> Space:
         "attributes": between(0.0, 4.0),
         "numbers": between(0.0, 2.0),
     }
+    if dataset == "movielens_cold_items":
+        content["words"] = between(0.0, 6.0)
     spaces: dict[str, Space] = {
         "most_popular": {},
         "item_knn": {
@@ -190,6 +198,7 @@ def _of_link_prediction(dataset: str) -> Space:
         made["model.fusion"] = pick("none", "add", "gate")
     if dataset == "movielens_cold_items":
         made["content_l2"] = log(1.0, 30.0)
+        made["content_words"] = between(0.0, 6.0)
     return made
 
 
