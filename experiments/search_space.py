@@ -80,17 +80,16 @@ def jobs() -> list[tuple[str, str]]:
     late = ("lastfm", "content_ease")  # without text, and without new items, it is much like EASE
     order = [(dataset, model) for dataset in DATASETS for model in CLOSED]
     order.remove(late)
-    order.append(("movielens_temporal", OWN))
     order += [(dataset, model) for model in ("lightgcn", "bpr_mf") for dataset in main]
-    order += [(dataset, "link_prediction") for dataset in (*main, *others)]
-    order += [(dataset, "xsimgcl") for dataset in main]
-    order += [(dataset, OWN) for dataset in ("movielens_random", "movielens_cold_items", "lastfm")]
+    order += [(dataset, "link_prediction") for dataset in (*main, "movielens_cold_items")]
+    order += [(dataset, OWN) for dataset in DATASETS]
+    order += [("lastfm", model) for model in ("xsimgcl", *KNOWLEDGE)]
+    order += [("movielens_temporal", "link_prediction")]
+    order += [("movielens_random", model) for model in ("xsimgcl", *KNOWLEDGE)]
     order += [("movielens_temporal", model) for model in COLLABORATIVE]
-    order.append(late)
-    for model in KNOWLEDGE:
-        order += [(dataset, model) for dataset in reversed(main)]
     order += [(dataset, model) for dataset in others for model in KNOWLEDGE]
     order += [("movielens_cold_items", model) for model in COLLABORATIVE]
+    order.append(late)
     return order
 
 
