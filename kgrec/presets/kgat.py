@@ -26,7 +26,7 @@ PRESET = Preset(
             "encoder": "kgat",
             "head": "dot",
             "dim": 64,
-            "num_layers": 3,
+            "num_layers": 1,
             "dropout": 0.1,
             "init_scale": 0.05,
             "knowledge": {
@@ -42,14 +42,15 @@ PRESET = Preset(
     reported=(on_lastfm(0.2583, 0.1152),),
     differs=(
         "both losses in each step in place of turns of an epoch each",
-        "all layers as wide as the input",
+        "one layer, as in RecBole by default: on Last.FM three layers of 64 stayed at a validation "
+        "Recall@10 of .241 (test .212) with rate 0.005",
         "random vectors to begin with in place of those of matrix factorisation, and therefore a "
         "higher learning rate",
     ),
     checked=(
         "xiangwang1223/knowledge_graph_attention_network, README.md, Model/KGAT.py and its parser: "
         "the formulas, the regularisation and all of the setting",
-        "RUCAIBox/RecBole, documentation of KGAT: learning rates from 0.01 to 0.0001, layers of "
-        "64, 64, 64 among those to be tried",
+        "RUCAIBox/RecBole, properties/model/KGAT.yaml and documentation of KGAT: one layer of 64, "
+        "and 64, 64, 64 among the layers to be tried; learning rates from 0.01 to 0.0001",
     ),
 )
