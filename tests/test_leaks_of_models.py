@@ -289,6 +289,19 @@ def test_fitted_weights_depend_on_validation_and_members_do_not():
         assert np.array_equal(one.score(users), other.score(users))
 
 
+def test_training_on_drawn_neighbours_holds_no_other_edges():
+    """Each step sees a part of the graph; what is drawn from must be training alone."""
+    made = [
+        model_of("link_prediction", loss="bpr", num_neighbors=[2, 2], batch_pairs=20).fit(
+            data_of("random", change)
+        )
+        for change in ("none", "valid")
+    ]
+    assert user_item_pairs(made[0]) == pairs(split_of("random").train)
+    users = np.arange(NUM_USERS)
+    assert np.array_equal(made[0].score(users), made[1].score(users))
+
+
 class Leaky(MostPopular):
     """Keeps the validation part and scores by it: what these tests have to notice."""
 
