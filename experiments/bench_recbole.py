@@ -291,8 +291,9 @@ class Clock:
         """
         mine, *others = [SHARES[name] for name, _ in self._left]
         del self._left[0]
-        # As many of our own fits as are left, and RecBole's reading and measuring.
-        reserve = own_seconds * len(others) + 20.0 * (1 + len(others))
+        # As many of our own fits as are left; and RecBole's reading, the epochs between the end of
+        # its budget and the validation that notices it, and measuring the test part.
+        reserve = own_seconds * len(others) + 35.0 * (1 + len(others))
         left = self._end - time.perf_counter() - reserve
         return max(5.0, min(MOST, left * mine / (mine + sum(others))))
 
