@@ -14,6 +14,7 @@ from types import ModuleType
 import pandas as pd
 import pyoxigraph
 import pytest
+import yaml
 from published import recbole
 from sparql_server import Server, serve
 from sparql_wikidata import put_in_place, wikidata
@@ -22,9 +23,10 @@ from typer.main import get_command
 import kg_data
 import kgrec
 from kgrec import cli
-from kgrec.config import DataConfig, TableConfig, load_config
+from kgrec.choices import CHOICES
+from kgrec.config import DataConfig, TableConfig, load_config, make_config
+from kgrec.evaluation.settings import PROTOCOLS
 from kgrec.kg.mapping import TableMapping
-from kgrec.presets.table import PRESETS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -213,8 +215,25 @@ def test_graphs(shop, films, capsys):
     run("kgrec inspect books.ttl --shapes strict.ttl", capsys, code=1)
     kg = kgrec.KnowledgeGraph.read("books.ttl")
     assert kgrec.KnowledgeGraph.read("books.nt.gz").num_triples == kg.num_triples == 18
+
+
+def test_models(shop, capsys):
+    said = follow(section("## Models"), capsys)
+    assert "torch.Size([2, " in said
     assert (shop / "runs" / "kgat" / "weights.safetensors").exists()
-    assert set(PRESETS) <= set(re.findall(r"`(\w+)`", section("### Published models")))
+    assert set(CHOICES) <= set(re.findall(r"`(\w+)`", section("## Models")))
+    for block in re.findall(r"^```yaml\n(.*?)^```$", section("## Models"), re.M | re.S):
+        assert make_config({"data": {}, **yaml.safe_load(block)}).model.name in CHOICES
+
+
+def test_ways_to_measure(films, capsys):
+    said = follow(section("## Ways to measure"), capsys)
+    assert "'sampled_ndcg@10'" in said
+    assert "'auc'" in said
+    assert "'kgat_ndcg@20'" in said
+    assert "'bias_rmse'" in said
+    told = re.findall(r"^\| `([\w-]+)` \|", section("## Ways to measure"), re.M)
+    assert set(told) == set(PROTOCOLS)
 
 
 def test_linking_figures_are_those_measured():
