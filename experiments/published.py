@@ -200,19 +200,23 @@ def run_peer(settings: dict[str, Any], python: Path, data: Path, out: Path) -> N
     """Train RecBole's own model, validated every epoch, unless the result file has it."""
     if any(run["settings"] == settings for run in load(out)["peers"]):
         return
+    asked = {
+        "epochs": 300,
+        "stopping_step": settings["patience"],
+        "valid_metric": settings["metric"],
+        **{key: settings[key] for key in ("learning_rate", "seed")},
+    }
     with tempfile.TemporaryDirectory() as folder:
         command = [
             *(str(python.absolute()), str(HERE.absolute() / "peers" / "recbole_worker.py")),
             *("--model", settings["model"], "--data", str(data.absolute()), "--dataset", "lastfm"),
-            *("--fit", "--epochs", "300", "--patience", str(settings["patience"])),
-            *("--metric", settings["metric"], "--budget", "900", "--checkpoints", folder),
-            *("--settings", json.dumps({key: settings[key] for key in ("learning_rate", "seed")})),
+            *("--fit", "--budget", "900", "--settings", json.dumps(asked)),
         ]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    line = next(row for row in done.stdout.splitlines() if row.startswith("RESULT "))
-    result = json.loads(line.removeprefix("RESULT "))
-    kept = ("best_epoch", "epochs", "best_valid", "test", "stopped_by_budget")
-    run = {"settings": settings, **{key: result[key] for key in kept if key in result}}
+    line = next(row for row in done.stdout.splitlines() if row.startswith("ANSWER "))
+    result = json.loads(line.removeprefix("ANSWER "))
+    kept = ("best_epoch", "epochs", "best_valid", "test", "stopped_by")
+    run = {"settings": settings, **{key: result[key] for key in kept}}
     print("RecBole", run, flush=True)
     found = load(out)
     found["peers"].append(run)
