@@ -34,9 +34,12 @@ GOING_ON = ("search", "published")
 
 def commands(data: str, without: set[str]) -> list[list[str]]:
     """Return the scripts to run, in order, each with its arguments."""
-    there = {path.name for path in HERE.glob("*.py")} - without
-    names = [name for name in (*TIMED, *MEASURED, *WRITTEN) if name in there]
-    return [[name, *(("--data", data) if name in WITH_DATA else ())] for name in names]
+    names = [name for name in (*TIMED, *MEASURED, *WRITTEN) if name not in without]
+    made = [[name, *(("--data", data) if name in WITH_DATA else ())] for name in names]
+    for command in made:
+        if command[0] == "published.py" and PEERS.exists():
+            command += ["--peer", str(PEERS)]
+    return made
 
 
 def main() -> None:
