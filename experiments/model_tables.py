@@ -342,10 +342,10 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def figure_links(folder: Path) -> list[str]:
-    """Return the figures that are in the folder of documents."""
+def figure_links(folder: Path, names: Iterable[str] = tuple(FIGURES)) -> list[str]:
+    """Return those figures that are in the folder of documents."""
     return [
-        f"![{words}](docs/{name}.png)\n\n{words} ([SVG](docs/{name}.svg))."
-        for name, words in FIGURES.items()
+        f"![{FIGURES[name]}](docs/{name}.png)\n\n{FIGURES[name]} ([SVG](docs/{name}.svg))."
+        for name in names
         if (folder / f"{name}.png").exists() and (folder / f"{name}.svg").exists()
     ]

@@ -1,9 +1,9 @@
-"""Write the README's results from the JSON files in experiments/results.
+"""Write docs/results.md, and the README's results, from the JSON files in experiments/results.
 
-    python experiments/tables.py            # between the markers of README.md
-    python experiments/tables.py --check    # exit code 1 where the README says something else
+    python experiments/tables.py            # docs/results.md, and between the README's markers
+    python experiments/tables.py --check    # exit code 1 where they say something else
 
-No figure of that section is typed by hand. A result that is not there yet is said to be so.
+No figure of them is typed by hand. A result that is not there yet is said to be so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from bars import BARS
 from model_tables import figure_links, model_sections, table
+from summary import summary
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -31,19 +32,50 @@ def read_results(folder: Path = HERE / "results") -> Results:
 
 
 def section(results: Results, docs: Path = HERE.parent / "docs") -> str:
-    """Return what stands between the markers."""
+    """Return what stands between the README's markers."""
     parts = [
-        "What was asked for, and what was measured:",
-        table(
-            ["what", "bar", "measured", "reached", "file"],
-            [bar.row(results) for bar in BARS],
-            "lrrll",
-        ),
+        *summary(results, docs),
+        "All tables and figures, what was tried where a bar was missed, and the machines: "
+        "[docs/results.md](docs/results.md).",
+    ]
+    return "\n\n".join(parts)
+
+
+def page(results: Results, docs: Path = HERE.parent / "docs") -> str:
+    """Return docs/results.md."""
+    rows, notes = _with_notes([bar.row(results) for bar in BARS])
+    parts = [
+        "# Results",
+        "Written by `experiments/tables.py` from `experiments/results/`. The README says by which "
+        "protocol models were measured, and how to measure again.",
+        "## What was asked for, and what was measured",
+        table(["what", "bar", "measured", "reached", "file"], rows, "lrrll"),
+        *(["\n".join(notes)] if notes else []),
+        "## Models",
         *model_sections(results),
+        "## Figures",
         *figure_links(docs),
+        "## Machines",
         _settings(results),
     ]
-    return "\n\n".join(part for part in parts if part)
+    # Links are written as the README needs them, from the folder above.
+    moved = "\n\n".join(part for part in parts if part).replace(
+        "](experiments/", "](../experiments/"
+    )
+    return moved.replace("](docs/", "](") + "\n"
+
+
+def _with_notes(rows: list[list[str]]) -> tuple[list[list[str]], list[str]]:
+    """Return the rows with numbers in place of what was tried, and these as a list, each once."""
+    told: dict[str, int] = {}
+    made = []
+    for row in rows:
+        verdict, colon, words = row[3].partition(": ")
+        if colon:
+            number = told.setdefault(words, len(told) + 1)
+            verdict = f"{verdict} ({number})"
+        made.append([*row[:3], verdict, row[4]])
+    return made, [f"{number}. {words}" for words, number in told.items()]
 
 
 def _settings(results: Results) -> str:
@@ -90,16 +122,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     parser.add_argument("--readme", type=Path, default=HERE.parent / "README.md")
+    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "results.md")
     options = parser.parse_args()
+    results = read_results()
     found = options.readme.read_text(encoding="utf-8")
-    wanted = written(found, section(read_results()))
-    if found == wanted:
-        return 0
-    if options.check:
-        print(f"{options.readme} differs from the results: run experiments/tables.py.")
-        return 1
-    options.readme.write_text(wanted, encoding="utf-8")
-    return 0
+    wanted = {options.readme: written(found, section(results)), options.page: page(results)}
+    stale = [
+        path
+        for path, content in wanted.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != content
+    ]
+    for path in stale:
+        if options.check:
+            print(f"{path} differs from the results: run experiments/tables.py.")
+        else:
+            path.write_text(wanted[path], encoding="utf-8")
+    return int(bool(stale) and options.check)
 
 
 if __name__ == "__main__":

@@ -274,17 +274,28 @@ def test_make_targets_files_and_links_exist():
 
 def test_results_are_those_of_the_files():
     tables = load_tables()
-    wanted = tables.written(README, tables.section(tables.read_results()))
+    results = tables.read_results()
+    wanted = tables.written(README, tables.section(results))
     assert README == wanted, "run experiments/tables.py"
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert page == tables.page(results), "run experiments/tables.py"
+    for target in re.findall(r"\]\(([^)#]+)\)", page):
+        assert (ROOT / "docs" / target).exists(), target
 
 
 def test_tables_say_what_is_missing_and_what_was_not_reached():
     tables = load_tables()
-    assert tables.section({}).count("not measured yet") == len(tables.BARS)
+    assert tables.page({}).count("not measured yet") == len(tables.BARS)
+    assert f"{len(tables.BARS)} are not measured yet" in tables.section({})
     below = {"metrics": {"ndcg@10": 0.1, "recall@10": 0.2}, "tried": "A deeper model."}
     above = {"metrics": {"ndcg@10": 0.9}, "seconds_to_best": 240.4}
-    section = tables.section({"lastfm": below, "movielens_random": above})
-    assert "| at least 0.2900 | 0.2000 | **no**: A deeper model. | [lastfm]" in section
+    results = {"lastfm": below, "movielens_random": above}
+    section = tables.page(results)
+    assert "| at least 0.2900 | 0.2000 | **no** (1) | [lastfm]" in section
+    assert "\n1. A deeper model.\n" in section
+    assert "| HetRec Last.FM, test Recall@10 | at least 0.2900 | 0.2000 |" in tables.section(
+        results
+    )
     assert "| at least 0.2345 | 0.9000 | yes |" in section
     assert "| at most 240 | 240 | **no** |" in section  # judged before it is rounded
     assert "| link predictor alone |  | 0.9000 |  |  |  |  |" in section

@@ -64,7 +64,7 @@ SEARCH = {
 
 
 def lines(tables, results):
-    return tables.section(results).splitlines()
+    return tables.page(results).splitlines()
 
 
 def test_a_table_of_a_data_set_has_the_best_baseline_on_top(tables):
@@ -188,10 +188,21 @@ def test_growth_of_the_models(tables):
 
 
 def test_figures_are_shown_where_both_files_are_there(tables, tmp_path):
-    assert "docs/gains" not in tables.section({}, tmp_path)
+    assert "gains.png" not in tables.section({}, tmp_path) + tables.page({}, tmp_path)
     (tmp_path / "gains.png").write_bytes(b"")
-    assert "docs/gains" not in tables.section({}, tmp_path)
+    assert "gains.png" not in tables.section({}, tmp_path) + tables.page({}, tmp_path)
     (tmp_path / "gains.svg").write_bytes(b"")
-    section = tables.section({}, tmp_path)
+    section, page = tables.section({}, tmp_path), tables.page({}, tmp_path)
     assert "](docs/gains.png)" in section
     assert "([SVG](docs/gains.svg))" in section
+    assert "](gains.png)" in page
+    assert "([SVG](gains.svg))" in page
+
+
+def test_the_summary_names_the_best_of_the_others(tables):
+    found = tables.section(
+        {"own_model": {"results": {"own_random": OWN}}, "search": SEARCH}
+    ).splitlines()
+    row = next(line for line in found if "`random`" in line and "ndcg@10" in line)
+    assert "item k-NN 0.9900" in row  # by test, whatever validation says of it
+    assert "kgrec's own" not in row

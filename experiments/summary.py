@@ -1,0 +1,65 @@
+"""The results in short, for the README: the rest is in docs/results.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bars import BARS
+from model_tables import DATASETS, NAMES, baselines, figure_links, p_values, table
+
+Results = dict[str, Any]
+SHOWN = ("accuracy_by_time", "gains", "ablations")
+"""Figures that stand in the README itself."""
+
+
+def summary(results: Results, docs: Path) -> list[str]:
+    """Return what the README says of the results."""
+    return [*against_the_best(results), *missed(results), *figure_links(docs, SHOWN)]
+
+
+def against_the_best(results: Results) -> list[str]:
+    """Return kgrec's own model beside the best of the others, a row for each data set."""
+    rows = []
+    for name, (title, own_name, split) in DATASETS.items():
+        own = results.get("own_model", {}).get("results", {}).get(own_name)
+        if own is None:
+            continue
+        metric = own["metric"]
+        others = baselines(results, name, own, split)
+        known = {model: row for model, row in others.items() if model not in OF_KGREC}
+        best = max(known, key=lambda model: known[model]["test"][metric], default=None)
+        beside, p = "", ""
+        if best is not None:
+            beside = f"{NAMES.get(best, best)} {known[best]['test'][metric]:.4f}"
+            p = p_values(own).get(best, "not tested")
+        rows.append([title, metric, f"{own['test'][metric]:.4f}", beside, p])
+    if not rows:
+        return []
+    return [
+        "kgrec's own model on the test parts, mean of five seeds, beside the best of the other "
+        "models, which was picked by its test figure. p is of kgrec's being above, paired over "
+        "users, corrected for the number of models tested (Holm).",
+        table(["data", "metric", "kgrec", "best of the others", "p: t / Wilcoxon"], rows, "llrll"),
+    ]
+
+
+OF_KGREC = ("content_ease", "user_ease", "trending", "link_prediction", "own")
+"""Parts of kgrec's own models."""
+
+
+def missed(results: Results) -> list[str]:
+    """Return how many bars were reached, and those that were not."""
+    rows = [bar.row(results) for bar in BARS]
+    failed = [row for row in rows if row[3].startswith("**no**")]
+    unmeasured = [row for row in rows if row[2].startswith("not ")]
+    reached = len(rows) - len(failed) - len(unmeasured)
+    text = f"Of {len(rows)} figures that kgrec was built to reach, {reached} are reached."
+    if unmeasured:
+        text += f" {len(unmeasured)} are not measured yet."
+    if not failed:
+        return [text]
+    return [
+        f"{text} Missed:",
+        table(["what", "bar", "measured"], [row[:3] for row in failed], "lrr"),
+    ]
