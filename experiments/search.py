@@ -154,7 +154,11 @@ def searched(task: Task, model: str, trials: int) -> tuple[optuna.Study, Best, d
         settings = {name: suggested(trial, name, varied[name]) for name in varied}
         if own is None:
             made = new_model(model_tree(task, model, settings))
-            made.fit(task.recommender.data, callback=reporting(trial, task.metric))
+            try:
+                made.fit(task.recommender.data, callback=reporting(trial, task.metric))
+            except KgrecError as error:
+                trial.set_user_attr("error", str(error))
+                raise
         else:
             made = own.weighted(settings)
         valid = task.figures(made, "valid")
@@ -224,7 +228,8 @@ class Progress:
 
     def __call__(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         end = "\r" if sys.stderr.isatty() else "\n"
-        value = "failed" if trial.value is None else f"{trial.value:.4f}"
+        error = trial.user_attrs.get("error", "stopped")
+        value = error if trial.value is None else f"{trial.value:.4f}"
         done = [one.value for one in study.trials if one.value is not None]
         best = f", best {max(done):.4f}" if done else ""
         print(
@@ -249,6 +254,7 @@ def entry(task: Task, model: str, trials: int) -> tuple[dict[str, Any], dict[str
         "num_trials": len(done),
         "num_pruned": sum(one.state.name == "PRUNED" for one in done),
         "num_failed": sum(one.state.name == "FAIL" for one in done),
+        "errors": sorted({one.user_attrs["error"] for one in done if "error" in one.user_attrs}),
         "first": None if done[0].value is None else round(done[0].value, 5),
         "trials": [None if one.value is None else round(one.value, 4) for one in done],
         "epochs": study.best_trial.user_attrs.get("epoch"),
@@ -314,7 +320,7 @@ def main() -> None:
     parser.add_argument("--on", nargs="*", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--out", type=Path, default=HERE / "results" / "search.json")
     options = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what failed is said by Progress
     torch.set_num_threads(1)
     found = json.loads(options.out.read_text()) if options.out.exists() else {"results": {}}
     for dataset, model in jobs():
