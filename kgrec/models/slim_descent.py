@@ -27,7 +27,8 @@ def descend(
     """Return the weights of some columns, and how many of them did not converge.
 
     For each column j: min over w ≥ 0 with w_j = 0 of ½ wᵀGw - G_jᵀw + l1 Σw + ½ l2 wᵀw. Columns
-    are independent and shared out among threads (`numba.set_num_threads` says how many).
+    are independent and shared out among as many threads as numba would take,
+    `numba.config.NUMBA_NUM_THREADS`.
 
     Args:
         gram: G, symmetric and non-negative, of shape (num_items, num_items).
@@ -43,13 +44,16 @@ def descend(
         number of columns that `max_passes` did not suffice for.
     """
     made = np.zeros((len(columns), len(gram)))
-    size = max(1, -(-len(columns) // (4 * nb.get_num_threads())))
+    # Not numba.get_num_threads(): it starts threads of its own, and where these are of OpenMP it
+    # changes for all of the process, torch included, how many there are.
+    num_threads = int(nb.config.NUMBA_NUM_THREADS)
+    size = max(1, -(-len(columns) // (4 * num_threads)))
     parts = [slice(start, start + size) for start in range(0, len(columns), size)]
 
     def solve(part: slice) -> int:
         return int(_solve(gram, columns[part], l1, l2, tolerance, max_passes, made[part]))
 
-    with ThreadPoolExecutor(nb.get_num_threads()) as pool:
+    with ThreadPoolExecutor(num_threads) as pool:
         return made, sum(pool.map(solve, parts))
 
 

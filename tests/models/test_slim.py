@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from contract import FindsBlocks, HistoryContract, planted
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
@@ -94,6 +95,15 @@ def test_columns_in_parts_are_the_same(monkeypatch):
     parts = SLIM(config).fit(TrainingData(log))
     for name, array in whole.state().items():
         np.testing.assert_array_equal(parts.state()[name], array)
+
+
+def test_the_threads_of_others_stay_as_they_are():
+    """What one thread sums is not to the last bit what two do: other models would change."""
+    torch.set_num_threads(1)
+    assert torch.get_num_threads() == 1
+    gram = np.ones((5, 5)) + np.eye(5)
+    descend(gram, np.arange(5), l1=0.1, l2=1.0, tolerance=1e-4, max_passes=100)
+    assert torch.get_num_threads() == 1
 
 
 def test_what_is_not_solved_is_said():
