@@ -206,3 +206,14 @@ def test_the_summary_names_the_best_of_the_others(tables):
     row = next(line for line in found if "`random`" in line and "ndcg@10" in line)
     assert "item k-NN 0.9900" in row  # by test, whatever validation says of it
     assert "kgrec's own" not in row
+
+
+def test_the_summary_has_published_models_and_recbole_in_a_sentence(tables):
+    published = {"lightgcn": {"ratio": 1.112}, "kgat": {"ratio": 0.5}, "bpr_mf": {}}
+    epoch = {name: {"seconds": {"share": share}} for name, share in (("a", 0.27), ("b", 0.18))}
+    text = tables.section({"published": {"results": published}})
+    assert "by the published one: LightGCN 1.11, KGAT 0.50." in text
+    assert "RecBole's time" not in text
+    from summary import beside_others
+
+    assert "takes 0.18 to 0.27 of RecBole's" in beside_others({"bench_recbole": {"epoch": epoch}})[0]
