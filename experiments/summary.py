@@ -59,7 +59,9 @@ def beside_others(results: Results) -> list[str]:
     found = results.get("published", {}).get("results", {})
     ratios = {NAMES.get(name, name): row["ratio"] for name, row in found.items() if "ratio" in row}
     if ratios:
-        told = [f"{name} {ratio:.2f}" for name, ratio in sorted(ratios.items(), key=lambda x: -x[1])]
+        told = [
+            f"{name} {ratio:.2f}" for name, ratio in sorted(ratios.items(), key=lambda x: -x[1])
+        ]
         parts.append(
             "Published models by their presets on HetRec Last.FM, test Recall@10 by the published "
             f"one: {', '.join(told)}."

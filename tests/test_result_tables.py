@@ -216,4 +216,6 @@ def test_the_summary_has_published_models_and_recbole_in_a_sentence(tables):
     assert "RecBole's time" not in text
     from summary import beside_others
 
-    assert "takes 0.18 to 0.27 of RecBole's" in beside_others({"bench_recbole": {"epoch": epoch}})[0]
+    assert (
+        "takes 0.18 to 0.27 of RecBole's" in beside_others({"bench_recbole": {"epoch": epoch}})[0]
+    )
