@@ -181,7 +181,7 @@ class KGAT(Encoder):
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the layers side by side, those after the input at length one."""
-        return torch.cat([layers[0], *(F.normalize(layer, dim=1) for layer in layers[1:])], dim=1)
+        return torch.cat([layers[0], *(unit_rows(layer) for layer in layers[1:])], dim=1)
 
     def width(self, dim: int) -> int:
         """Return the width of all layers together."""
@@ -281,7 +281,7 @@ class KGIN(Encoder):
             around = liked.split(liked.operator(liked.join(x), weight))["user"]
         made["user"] = self._intended(x["user"], around)
         return {
-            kind: F.normalize(_dropped(value, self.dropout, generator), dim=1)
+            kind: unit_rows(_dropped(value, self.dropout, generator))
             for kind, value in made.items()
         }
 
@@ -290,7 +290,7 @@ class KGIN(Encoder):
     ) -> Tensor:
         """Return unseen users' vectors after one more layer."""
         del layer
-        return F.normalize(self._intended(user, message(item)), dim=1)
+        return unit_rows(self._intended(user, message(item)))
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the sum of all layers."""
@@ -404,6 +404,16 @@ def num_neighbours(joint: JointGraph) -> Tensor:
     """Return how many distinct nodes have an edge into each node, float32 of shape (num_nodes,)."""
     pairs = torch.unique(joint.target * joint.num_nodes + joint.source)
     return torch.bincount(pairs // joint.num_nodes, minlength=joint.num_nodes).float()
+
+
+def unit_rows(x: Tensor) -> Tensor:
+    """Return rows of length one, and zeros for zeros, whose gradient is what comes back for them.
+
+    `torch.nn.functional.normalize` gives a zero row 1e12 times the gradient. A node none of whose
+    edges were kept has one, and four layers of such are more than float32 holds.
+    """
+    length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    return x / torch.where(length > 1e-12, length, torch.ones_like(length))
 
 
 def _dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
 from kgrec.models.knowledge import TripleScorer
-from kgrec.models.published_encoders import CKE, KGAT, KGIN, LightKG, XSimGCL
+from kgrec.models.published_encoders import CKE, KGAT, KGIN, LightKG, XSimGCL, unit_rows
 
 DIM = 6
 
@@ -107,6 +107,26 @@ def test_dropped_edges_leave_a_mean_of_the_others(graph):
     assert 0.2 < (weight == 0).float().mean() < 0.8
     sums = torch.zeros(part.num_nodes).index_add(0, part.target, weight)
     assert torch.allclose(sums[sums > 0], torch.ones(int((sums > 0).sum())))
+
+
+def test_gradients_stay_finite_where_no_edge_is_kept(graph):
+    graph = Propagation(graph)
+    for seed in range(5):
+        x = {kind: value.requires_grad_() for kind, value in inputs(graph).items()}
+        encoder = KGIN(graph, 5, DIM, 3, 0.9, 0.1, 1e-4, 0.3, generator())
+        layers = encoder(x, graph, generator=generator(seed))
+        sum(layer["user"].sum() + layer["item"].sum() for layer in layers).backward()
+        for value in (*x.values(), *encoder.parameters()):
+            assert value.grad is not None
+            assert value.grad.abs().max() < 1e4
+
+
+def test_rows_of_length_one():
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
+    made = unit_rows(x)
+    np.testing.assert_allclose(made.detach(), [[0.6, 0.8], [0.0, 0.0]], rtol=1e-6)
+    made[1].sum().backward()
+    np.testing.assert_array_equal(x.grad, [[0.0, 0.0], [1.0, 1.0]])
 
 
 def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
