@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +28,9 @@ from kgrec.evaluation.stored import read_evaluation
 from kgrec.experiment import evaluate_run
 from kgrec.report_plots import Estimate, draw_accuracy_by_time, draw_curves
 from kgrec.training.link_prediction import LinkPredictionConfig
+
+_LARGEST: Final = 1e30
+"""No figure of a run is as large, and none that is could be drawn."""
 
 
 def compare_runs(
@@ -65,9 +68,12 @@ def compare_runs(
     """
     if part not in PARTS[1:]:
         raise ConfigError(
-            f"Compare on 'valid' or 'test', not {printable(part)!r}." + did_you_mean(part, PARTS)
+            f"Compare on 'valid' or 'test', not {printable(part)!r}."
+            + did_you_mean(part, PARTS[1:])
         )
     asked = protocol_config(protocol)
+    if k and not isinstance(asked, RankingConfig):
+        raise ConfigError(f"The protocol {asked.name!r} ranks nothing: it has no cut-offs (k).")
     runs = _named([Path(folder) for folder in folders])
     _check_same_part(runs, part)
     groups = _groups(runs) if seeds else {name: [name] for name in runs}
@@ -163,11 +169,17 @@ def _pairs(folder: Path, part: str) -> pd.DataFrame:
         raise RunError(f"The run folder lacks {printable(str(path))}.") from error
     except (OSError, ValueError, pa.ArrowException) as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
-    if table.column_names != columns:
-        raise RunError(f"{printable(str(path))} is damaged: it needs the columns {columns}.")
+    if table.column_names != columns or not all(map(_is_text, table.schema.types)):
+        raise RunError(
+            f"{printable(str(path))} is damaged: it needs the columns {columns}, each of text."
+        )
     frame: pd.DataFrame = table.to_pandas()
     chosen = frame.loc[frame["part"] == part, ["user_id", "item_id"]]
     return chosen.sort_values(["user_id", "item_id"], ignore_index=True)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _groups(runs: Mapping[str, Path]) -> dict[str, list[str]]:
@@ -287,11 +299,17 @@ def _curve(folder: Path) -> list[dict[str, float]]:
     if not isinstance(points, list) or not all(
         isinstance(point, dict)
         and point.keys() == points[0].keys()
-        and all(isinstance(value, int | float) for value in point.values())
+        and all(map(_is_figure, point.values()))
         for point in points
     ):
         raise RunError(f"{printable(str(path))} is damaged: it is no list of figures.")
     return points
+
+
+def _is_figure(value: Any) -> bool:
+    """Return whether it is a number that can be drawn."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and -_LARGEST < value < _LARGEST  # of NaN, neither holds
 
 
 def _validated(folder: Path) -> str:
@@ -309,11 +327,11 @@ def _seconds(folder: Path) -> float:
     path = folder / "metrics.json"
     try:
         seconds = float(_json(path)["seconds"]["fit"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
             f"{printable(str(path))} does not say how long training took; `kgrec train` does."
         ) from error
-    if not 0 < seconds < float("inf"):
+    if not 0 < seconds < _LARGEST:
         raise RunError(f"{printable(str(path))} is damaged: training took {seconds} seconds.")
     return seconds
 

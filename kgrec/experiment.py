@@ -160,7 +160,7 @@ def evaluate_run(
     """
     if part not in PARTS[1:]:
         raise ConfigError(
-            f"Measure on 'valid' or 'test', not {part!r}." + did_you_mean(part, PARTS)
+            f"Measure on 'valid' or 'test', not {part!r}." + did_you_mean(part, PARTS[1:])
         )
     config = protocol_config(protocol, {**(settings or {}), **({"k": tuple(k)} if k else {})})
     if trec is not None and not isinstance(config, FullConfig):

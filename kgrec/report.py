@@ -180,19 +180,38 @@ def show_groups(result: Evaluation, console: Console | None = None) -> None:
 
 def _remarks(result: Evaluation) -> list[str]:
     """Return what was measured, and what the figures do not compare with."""
-    users = f"{result.num_users:,} users"
-    if result.protocol == "ctr":
-        pairs = f"{result.num_candidates:,} pairs, {result.num_judgements:,} of them chosen"
-        return [f"{users}, {pairs}"]
+    measured = measured_on(result)
     if result.protocol == "ratings":
         low, high = result.details["range"]
-        ratings = f"{result.num_judgements:,} ratings, training ratings from {low:g} to {high:g}"
-        return [f"{users}, {ratings}"]
-    what = "ranked items" if result.protocol != "candidates" else "ranked items each at most"
-    lines = [
-        f"{users}, {result.num_candidates:,} {what}, {result.num_judgements:,} interactions to be "
-        "found"
-    ]
+        measured += f", training ratings from {low:g} to {high:g}"
+    return [measured, *cautions(result)]
+
+
+def measured_on(result: Evaluation) -> str:
+    """Return in words how much was measured."""
+    users, judged = counted(result.num_users, "user"), result.num_judgements
+    if result.protocol == "ctr":
+        return f"{users}, {result.num_candidates:,} pairs, {judged:,} of them chosen"
+    if result.protocol == "ratings":
+        return f"{users}, {counted(judged, 'rating')}"
+    each = " each at most" if result.protocol == "candidates" else ""
+    return (
+        f"{users}, {result.num_candidates:,} ranked items{each}, "
+        f"{counted(judged, 'interaction')} to be found"
+    )
+
+
+def cautions(result: Evaluation) -> list[str]:
+    """Return sentences of what was left out, and of what the figures do not compare with."""
+    lines = []
+    if result.num_unreachable:
+        lines.append(
+            f"{result.num_unreachable:,} of them could not be found, as they are not ranked: they "
+            "count as missed."
+        )
+    missing = result.details.get("num_not_drawn", 0)
+    if isinstance(missing, int) and missing > 0:
+        lines.append(f"{missing:,} fewer pairs were drawn: users have too few unseen items.")
     if result.sampled:
         lines.append("Sampled metrics: they do not compare with those of a full ranking.")
     if result.non_standard:

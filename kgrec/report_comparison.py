@@ -11,7 +11,7 @@ from rich.console import Console
 from kgrec.errors import printable
 from kgrec.evaluation.comparison import Comparison
 from kgrec.evaluation.significance import PairedTests
-from kgrec.report import counted, make_console, make_table, safe
+from kgrec.report import cautions, make_console, make_table, measured_on, safe
 
 _COLUMNS: Final = (
     "mean", "difference", "interval", "t test p", "Wilcoxon p", "bootstrap p", "d", "r",
@@ -29,7 +29,7 @@ def show_comparison(comparison: Comparison, console: Console | None = None) -> N
     console = console or make_console()
     columns = _COLUMNS if console.width >= _WIDE else _FEWER
     for metric in comparison.metrics:
-        table = make_table(console, metric, *columns, numbers=columns)
+        table = make_table(console, safe(metric), *columns, numbers=columns)
         for column in table.columns[1:]:
             column.no_wrap = True
         for model in comparison.ranked(metric):
@@ -47,8 +47,8 @@ def _notes(comparison: Comparison, columns: Sequence[str]) -> str:
     evaluation = comparison.reference.evaluation
     several = len(comparison.models) > 2
     sentences = [
-        f"{counted(evaluation.num_users, 'user')}, {evaluation.num_candidates:,} ranked items, "
-        f"{counted(evaluation.num_judgements, 'interaction')} to be found.",
+        f"{measured_on(evaluation)}.",
+        *cautions(evaluation),
         f"Differences are to {printable(comparison.reference.name)}"
         + (
             f", with {comparison.config.confidence:.0%} bootstrap intervals"

@@ -107,7 +107,8 @@ def _comparison_panel(
         side = "left" if share < 0.35 else "right" if share > 0.65 else "center"
         shift = {"left": -12, "center": 0, "right": 12}[side]
         _note(ax, f"{value:.4f}{words}", (value, place), (shift, -8), ha=side, va="top")
-    ax.set_title(f"{metric}, mean and {comparison.config.confidence:.0%} interval", fontsize=10)
+    title = canvas.one_line(metric, 10, 40)
+    ax.set_title(f"{title}, mean and {comparison.config.confidence:.0%} interval", fontsize=10)
     ax.locator_params(axis="x", nbins=5)
     ax.grid(axis="x", color="#e4e4e4", linewidth=0.6)
 

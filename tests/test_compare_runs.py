@@ -149,11 +149,15 @@ def test_pictures_of_runs_that_have_nothing_to_draw(runs, tmp_path):
     (other / "config.yaml").write_text(config.replace("metric: ndcg@10", "metric: recall@10"))
     with pytest.raises(DataError, match=r"one metric that all have: ndcg@10, recall@10"):
         draw_run_curves([trained, other], tmp_path / "c.png")
-    for text in ("[", "{}", '[{"epoch": "x"}]', '[{"epoch": 1}, {"loss": 1}]'):
+    point = '[{"epoch": %s, "ndcg@10": %s}]'
+    unfit = [point % (1, value) for value in ("NaN", "Infinity", "true", 10**400)]
+    unfit += [point % (1e308, 0.5), "[", "{}", '[{"epoch": "x"}]', '[{"epoch": 1}, {"loss": 1}]']
+    for text in unfit:
         (other / "curve.json").write_text(text)
         with pytest.raises(RunError, match=r"curve\.json is damaged"):
             draw_run_curves([other], tmp_path / "c.png")
-    for text in ("{}", "[]", '{"seconds": {"fit": -1}}', '{"seconds": {"fit": "x"}}'):
+    seconds = [f'{{"seconds": {{"fit": {value}}}}}' for value in (-1, '"x"', 1e308, 10**400)]
+    for text in ("{}", "[]", *seconds):
         (other / "metrics.json").write_text(text)
         with pytest.raises(RunError, match=r"metrics\.json"):
             draw_run_times(found, [popular, other], tmp_path / "t.png")
@@ -184,11 +188,19 @@ def test_what_cannot_be_compared(kgrec, runs, tmp_path):
         compare_runs([popular, tmp_path])
     with pytest.raises(ConfigError, match="Did you mean 'test'"):
         compare_runs(runs, "tset")
+    with pytest.raises(ConfigError, match=r"Known: valid, test\."):
+        compare_runs(runs, "train")
+    with pytest.raises(ConfigError, match="protocol 'ctr' ranks nothing"):
+        compare_runs(runs, protocol="ctr", k=[5])
     with pytest.raises(ConfigError, match="larger than the catalogue"):
         compare_runs(runs, k=[1000])
     code, out, err = kgrec("compare", *runs, "--metric", "ndgc@3")
     assert (code, out) == (2, "")
     assert "Did you mean 'ndcg@3'" in err
+    for ids in (range(len(frame)), [[1]] * len(frame)):
+        frame.assign(user_id=ids).to_parquet(path)
+        with pytest.raises(RunError, match=r"interactions\.parquet is damaged: .* text"):
+            compare_runs([trained, other])
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(RunError, match=r"interactions\.parquet is damaged"):
         compare_runs([trained, other])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from rich.console import Console
 from kgrec.evaluation.comparison import compare_models
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.report_comparison import show_comparison
+from kgrec.report_plots import draw_comparison
 
 
 def evaluation(shift):
@@ -42,6 +45,40 @@ def test_figures_are_whole_at_any_width(width):
     assert ("A wider terminal" in text) == (width == 80)
     assert "corrected by Holm" in text
     assert max(len(line) for line in text.splitlines()[:8]) <= width
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changes", "says"),
+    [
+        ("ctr", {}, "60 users, 300 pairs, 99 of them chosen."),
+        ("ratings", {}, "60 users, 99 ratings."),
+        ("candidates", {"sampled": True}, "Sampled metrics: they do not compare"),
+        ("kgat-ndcg", {"non_standard": True}, "kgat_ndcg is not the standard NDCG"),
+        ("full", {"num_unreachable": 7}, "7 of them could not be found"),
+    ],
+)
+def test_what_was_measured_is_told_of_every_protocol(protocol, changes, says):
+    models = {
+        name: replace(evaluation(shift), protocol=protocol, **changes)
+        for name, shift in (("a", 0), ("b", 0.1))
+    }
+    text, _ = shown(models, 2000)
+    assert says in text
+    assert ("ranked items" in text) == (protocol not in ("ctr", "ratings"))
+
+
+def test_hostile_names_of_metrics_reach_neither_terminal_nor_picture(tmp_path):
+    hostile = "\x1b[2J[bold red]ndcg@5"
+    models = {
+        name: replace(evaluation(shift), per_user={hostile: evaluation(shift).per_user["ndcg@5"]})
+        for name, shift in (("a", 0), ("b", 0.1))
+    }
+    stream = io.StringIO()
+    found = compare_models(models)
+    show_comparison(found, Console(file=stream, width=200, color_system=None))
+    assert "\x1b" not in stream.getvalue()
+    assert "[bold red]ndcg@5" in stream.getvalue()
+    ET.parse(draw_comparison(found, tmp_path / "compared.svg"))  # no XML may hold an escape
 
 
 def test_two_models_need_no_correction_and_names_are_escaped():

@@ -157,9 +157,15 @@ def table_groups(
 
 def _by_quantile(values: npt.NDArray[Any], place: IntArray, num: int) -> dict[str, IntArray]:
     group = quantile_groups(values, num)
-    members = {}
-    for one in range(int(group.max(initial=-1)) + 1):
-        own = group == one
-        low, high = values[own].min(), values[own].max()
-        members[f"{low:g}" if low == high else f"{low:g}–{high:g}"] = place[own]
-    return members
+    own = [group == one for one in range(int(group.max(initial=-1)) + 1)]
+    ends = [(values[rows].min(), values[rows].max()) for rows in own]
+    labels: list[str] = []
+    for digits in (6, 17):  # as few as tell the ends apart; 17 tell all floats apart
+        labels = [
+            f"{low:.{digits}g}" + (f"–{high:.{digits}g}" if low < high else "")
+            for low, high in ends
+        ]
+        written = [f"{end:.{digits}g}" for end in sorted({end for both in ends for end in both})]
+        if len(set(written)) == len(written):
+            break
+    return {label: place[rows] for label, rows in zip(labels, own, strict=True)}

@@ -66,7 +66,7 @@ def evaluate_kgat(
     Raises:
         DataError: As for `kgrec.evaluation.evaluate.evaluate`.
     """
-    depth = max(*config.k, config.depth)
+    depth = max(*config.k, min(config.depth, test.num_items))
     ranking = rank(model, test, exclude=exclude, depth=depth, candidates=candidates)
     result = measure(ranking, test, exclude=exclude, k=config.k, candidates=candidates, facts=facts)
     hits = find_hits(ranking.items, test.matrix()[ranking.users])

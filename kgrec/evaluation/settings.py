@@ -17,7 +17,7 @@ class ProtocolConfig(BaseModel):
         name: The protocol's name, in results and in the command.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: ClassVar[str]
 
@@ -51,7 +51,7 @@ class CandidatesConfig(RankingConfig):
 
     name: ClassVar[str] = "candidates"
 
-    num: int = Field(default=100, ge=1, description="Items drawn for each user.")
+    num: int = Field(default=100, ge=1, lt=2**31, description="Items drawn for each user.")
     sampling: Literal["uniform", "popularity"] = Field(
         default="uniform",
         description="`uniform`: each unseen item is as likely; `popularity`: in proportion to its "
@@ -98,6 +98,7 @@ class KGATConfig(RankingConfig):
     depth: int = Field(
         default=100,
         ge=1,
+        lt=2**31,
         description="Places in which hits count for the ideal: the largest cut-off of that code.",
     )
 

@@ -158,6 +158,8 @@ def matched(
 def mean_of_runs(runs: Sequence[Evaluation]) -> Evaluation:
     """Return the mean of several runs of one model, such as seeds, for each user and of all.
 
+    Of the `details`, what all runs have alike is kept: the figures of one run are not the mean's.
+
     Raises:
         ConfigError: There is none.
         DataError: The runs were not measured on the same users, items, judgements or metrics.
@@ -174,7 +176,12 @@ def mean_of_runs(runs: Sequence[Evaluation]) -> Evaluation:
     }
     common = [name for name in first.metrics if all(name in run.metrics for run in runs)]
     means = {name: float(np.mean([run.metrics[name] for run in runs])) for name in common}
-    return replace(first, metrics=means, per_user=per_user)
+    alike = {
+        key: value
+        for key, value in first.details.items()
+        if all(key in run.details and run.details[key] == value for run in runs)
+    }
+    return replace(first, metrics=means, per_user=per_user, details=alike)
 
 
 def paired_tests(

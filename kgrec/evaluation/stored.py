@@ -30,7 +30,14 @@ def read_evaluation(path: str | Path) -> Evaluation:
         raise RunError(
             f"{where} lacks the key {key}. `kgrec evaluate` writes a whole one."
         ) from error
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise RunError(f"{where} is damaged: {printable(str(error))}") from error
 
 
@@ -41,6 +48,7 @@ def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
         KeyError: It lacks a key.
         ValueError: Its parts do not fit together.
         TypeError: Something is not of the right type.
+        OverflowError: A number is larger than a float can be.
     """
     users = tree["per_user"]["user_id"]
     if not all(isinstance(user, str) for user in users) or len(set(users)) != len(users):
@@ -53,10 +61,15 @@ def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
     whole = {name: tree[name] for name in ("num_candidates", "num_judgements", "num_unreachable")}
     if not all(isinstance(number, int) for number in (*whole.values(), *tree["k"])):
         raise TypeError("k and what starts with num_ must be whole numbers")
+    if min(tree["k"], default=1) < 1:
+        raise ValueError("the cut-offs k must be numbers from 1 on")
     optional = ("protocol", "sampled", "non_standard", "details")  # not in files of before
     further = {name: tree[name] for name in optional if name in tree}
     if not isinstance(further.get("protocol", ""), str):
         raise TypeError("protocol must be a name")
+    marks = ("sampled", "non_standard")
+    if not all(isinstance(further.get(mark, False), bool) for mark in marks):
+        raise TypeError(f"{' and '.join(marks)} must be true or false")
     if not isinstance(further.get("details", {}), dict):
         raise TypeError("details must be an object")
     return Evaluation(

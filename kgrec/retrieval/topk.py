@@ -29,7 +29,7 @@ _PER_THREAD = 1 << 21
 """Scores that are worth a thread."""
 
 _STRIPES = 64
-"""Columns of which only the largest is looked at first; see `_stripes_of_largest`."""
+"""Columns of which only the largest is looked at first; see `_largest`."""
 
 
 class TopK(NamedTuple):

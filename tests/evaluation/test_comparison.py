@@ -67,6 +67,16 @@ def test_runs_of_one_model_are_averaged_before_they_are_tested():
     assert found.tests["ndcg@10"]["ours"].t_test_p == pytest.approx(alone.t_test_p)
 
 
+def test_what_only_one_of_several_runs_says_is_not_said_of_their_mean():
+    runs = [
+        replace(evaluation(0, seed=seed), details={"settings": {"num": 9}, "groups": {"by": seed}})
+        for seed in (1, 2)
+    ]
+    mean = compare_models({"base": runs, "ours": runs}).reference.evaluation
+    assert mean.details == {"settings": {"num": 9}}
+    assert compare_models({"a": runs[0], "b": runs[1]}).reference.evaluation.details["groups"]
+
+
 def test_of_errors_less_is_better():
     models = {"base": evaluation(0, (1,)), "good": evaluation(-0.1, (1,), seed=1)}
     errors = {
@@ -127,6 +137,10 @@ def test_what_is_written_is_read_again(tmp_path):
         (lambda tree: tree.update(protocol=1), "protocol must be a name"),
         (lambda tree: tree.update(details=[1]), "details must be an object"),
         (lambda tree: tree.update(metrics={"a": "b"}), "damaged"),
+        (lambda tree: tree.update(metrics={"a": 10**400}), "damaged"),
+        (lambda tree: tree["per_user"].update({"ndcg@5": [10**400] * 50}), "damaged"),
+        (lambda tree: tree.update(k=[-1]), "cut-offs"),
+        (lambda tree: tree.update(sampled="no"), "true or false"),
     ],
 )
 def test_damaged_files(tmp_path, change, says):

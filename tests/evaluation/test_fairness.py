@@ -98,6 +98,17 @@ def test_groups_by_the_user_table():
     assert next(iter(found["age"]["num_users"])).startswith("20")
 
 
+def test_large_numbers_that_differ_in_their_last_digits_make_groups_of_their_own():
+    split, _, result = measured()
+    since = [1_600_000_000 + row for row in range(23)]
+    frame = pd.DataFrame({"user_id": split.train.users.ids, "since": since})
+    table = AttributeTable.read(frame, id="user_id", numbers=["since"], name="user")
+    found = with_groups(result, split.train, table).details["groups"]["since"]
+    assert len(found["num_users"]) == 5
+    assert sum(found["num_users"].values()) == 22
+    assert next(iter(found["num_users"])).startswith("1600000000–")
+
+
 def test_a_column_that_names_users_makes_no_groups():
     split, _, result = measured()
     names = [f"n{row}" for row in range(23)]

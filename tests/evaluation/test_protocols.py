@@ -220,6 +220,23 @@ def _ranked(model, split, exclude, depth):
     return ranking.items, split.test.matrix()[ranking.users]
 
 
+def test_kgat_protocol_ranks_no_more_places_than_there_are_items(monkeypatch):
+    split, part = drawn_split()
+    asked = []
+
+    def recorded(*given, depth, **options):
+        asked.append(depth)
+        return rank(*given, depth=depth, **options)
+
+    monkeypatch.setattr("kgrec.evaluation.kgat.rank", recorded)
+    found = [
+        evaluate_kgat(Table(part), split.test, KGATConfig(k=3, depth=depth), exclude=[split.train])
+        for depth in (split.test.num_items, 10_000)
+    ]
+    assert asked == [split.test.num_items] * 2
+    assert found[0].metrics == found[1].metrics
+
+
 def test_every_protocol_by_name():
     split, part = drawn_split()
     model = Table(tied_scores(part.shape))
@@ -256,6 +273,10 @@ def test_bad_settings():
         ("ctr", {"k": 3}, "unknown setting 'k'"),
         ("ctr", {"seeds": (1, 1)}, "different"),
         ("ctr", {"seeds": ()}, "seeds"),
+        ("ctr", {"threshold": "nan"}, "finite"),
+        ("ratings", {"damping": "inf"}, "finite"),
+        ("candidates", {"num": 10**30}, "num"),
+        ("kgat-ndcg", {"depth": 10**30}, "depth"),
     ):
         with pytest.raises(ConfigError, match=says):
             protocol_config(name, given_settings)
