@@ -168,7 +168,8 @@ FIGURES: dict[str, Callable[[Results, Path], bool]] = {
 
 def draw(results: Path, out: Path) -> list[str]:
     """Draw all figures, and return the names of those that there are no results for."""
-    own = json.loads((results / "own_model.json").read_text(encoding="utf-8"))["results"]
+    path = results / "own_model.json"
+    own = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
     return [
         name
         for name, figure in FIGURES.items()

@@ -135,7 +135,8 @@ def _is_by(stored: Evaluation, asked: ProtocolConfig) -> bool:
 def _cut(metric: str) -> list[int]:
     """Return the cut-off in the name of a metric, if there is one."""
     _, at, cut = metric.partition("@")
-    return [int(cut)] if at and cut.isascii() and cut.isdigit() and 0 < int(cut[:9]) else []
+    number = at and cut.isascii() and cut.isdigit() and len(cut) < 10
+    return [int(cut)] if number and int(cut) else []
 
 
 def _check_same_part(runs: Mapping[str, Path], part: str) -> None:

@@ -18,6 +18,7 @@ from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, 
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.settings import (
+    CandidatesConfig,
     FullConfig,
     ProtocolConfig,
     RankingConfig,
@@ -175,7 +176,10 @@ def evaluate_run(
         )
     check_no_leak(recommender.graph, recommender.known[0], test)
     candidates = protocol_candidates(split, part)
-    config = _cut(config, len(candidates), asked=bool(k) or "k" in (settings or {}))
+    asked, most = bool(k) or "k" in (settings or {}), len(candidates)
+    if isinstance(config, CandidatesConfig) and given is None and not asked:
+        most = min(most, config.num)
+    config = _cut(config, most, asked=asked)
     exclude = [split.train] if part == "valid" else [split.train, split.valid]
     if trec is not None and isinstance(config, FullConfig):
         depth = min(max(*config.k, 100), len(candidates))

@@ -159,6 +159,7 @@ def test_evaluate_by_other_protocols(kgrec, ok, run_folder, tmp_path):
     table = ok(*sampled)
     assert f"{found['metrics']['sampled_ndcg@2']:.4f}" in table
     assert "do not compare with those of a full ranking" in table
+    assert json.loads(ok(*sampled[:5], "--json"))["k"] == [2]  # no more than are drawn
     click = json.loads(ok("evaluate", run, "--protocol", "ctr", "seeds=[1, 2]", "--json"))
     assert set(click["metrics"]) == {"auc", "acc", "f1"}
     assert click["metrics"]["auc"] > 0.9

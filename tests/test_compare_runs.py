@@ -194,6 +194,8 @@ def test_what_cannot_be_compared(kgrec, runs, tmp_path):
         compare_runs(runs, protocol="ctr", k=[5])
     with pytest.raises(ConfigError, match="larger than the catalogue"):
         compare_runs(runs, k=[1000])
+    with pytest.raises(ConfigError, match="no metric 'ndcg@999"):
+        compare_runs(runs, metrics=["ndcg@" + "9" * 5000])
     code, out, err = kgrec("compare", *runs, "--metric", "ndgc@3")
     assert (code, out) == (2, "")
     assert "Did you mean 'ndcg@3'" in err

@@ -62,4 +62,5 @@ def test_figures_without_results_are_named(figures, tmp_path):
     bare = {key: value for key, value in result().items() if key in ("metric", "test", "baselines")}
     written(tmp_path, {"own_temporal": bare})
     assert figures.draw(tmp_path, tmp_path) == list(figures.FIGURES)
+    assert figures.draw(tmp_path / "none", tmp_path) == list(figures.FIGURES)
     assert not list(tmp_path.glob("*.png"))

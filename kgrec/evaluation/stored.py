@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,11 @@ def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
         raise TypeError(f"{' and '.join(marks)} must be true or false")
     if not isinstance(further.get("details", {}), dict):
         raise TypeError("details must be an object")
+    metrics = {str(name): float(value) for name, value in tree["metrics"].items()}
+    if not all(map(math.isfinite, metrics.values())):
+        raise ValueError("metrics must be finite numbers")
     return Evaluation(
-        metrics={str(name): float(value) for name, value in tree["metrics"].items()},
+        metrics=metrics,
         per_user=columns,
         user_ids=tuple(users),
         k=tuple(tree["k"]),

@@ -139,6 +139,7 @@ def test_what_is_written_is_read_again(tmp_path):
         (lambda tree: tree.update(metrics={"a": "b"}), "damaged"),
         (lambda tree: tree.update(metrics={"a": 10**400}), "damaged"),
         (lambda tree: tree["per_user"].update({"ndcg@5": [10**400] * 50}), "damaged"),
+        (lambda tree: tree.update(metrics={"a": float("nan")}), "damaged"),
         (lambda tree: tree.update(k=[-1]), "cut-offs"),
         (lambda tree: tree.update(sampled="no"), "true or false"),
     ],
