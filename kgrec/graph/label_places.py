@@ -69,11 +69,12 @@ def place_labels(
                 textcoords="offset points",
                 arrowprops={"arrowstyle": "-", "color": canvas.GREY, "linewidth": 0.8},
             )  # fmt: skip
-        ax.annotate(
+        label = ax.annotate(
             made.lines[0], (x, y),
             xytext=((left - dot[0]) / scale, (bottom - dot[1]) / scale + 0.25 * points),
             textcoords="offset points", fontsize=points, color=colour,
         )  # fmt: skip
+        canvas.plain(label)
 
 
 def _around(dot: Sequence[float], half: float) -> Box:

@@ -71,6 +71,7 @@ def test_what_is_to_be_seen_is_not_hidden_and_a_line_leads_to_a_far_label():
 
 
 def test_any_text_is_drawn_as_it_is():
-    boxes, _, _ = placed([(5, 5, "$x^2$"), (2, 2, "\x1b[31m"), (8, 8, "日本")])
+    boxes, _, _ = placed([(5, 5, "$\\frac$"), (2, 2, "\x1b[31m"), (8, 8, "日本")])
     assert len(boxes) == 3
     assert not any("\x1b" in text for text in boxes)
+    assert "$\\frac$" in boxes  # which is no mathematics, and an error if it were read as such
