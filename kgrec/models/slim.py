@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from kgrec.errors import DataError
+from kgrec.errors import ConfigError, DataError
 from kgrec.models.base import Callback, ModelConfig, State, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import (
@@ -67,7 +68,13 @@ class SLIM(ItemItemModel):
         Raises:
             DataError: There are no interactions, too many items for the memory, or a column was
                 not solved in `max_passes`.
+            ConfigError: numba is missing.
         """
+        if find_spec("numba") is None:
+            raise ConfigError(
+                "The model slim is solved by compiled loops, and numba, which compiles them, is "
+                "not installed. Install it."
+            )
         training_matrix(data.train)
         train = confidence(data.train, self.config.rating_power)
         try:

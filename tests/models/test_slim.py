@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import ElasticNet
 from test_baselines import random_log
 
-from kgrec.errors import DataError, RunError
+from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.models.base import TrainingData
 from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.models.slim_descent import descend
@@ -129,4 +129,10 @@ def test_too_little_memory_is_said(monkeypatch):
 
     monkeypatch.setattr("kgrec.models.slim_descent.descend", exhausted)
     with pytest.raises(DataError, match="GiB"):
+        SLIM().fit(planted()[0])
+
+
+def test_without_numba_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setattr("kgrec.models.slim.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="numba, which compiles them, is not installed"):
         SLIM().fit(planted()[0])
