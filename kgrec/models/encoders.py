@@ -90,12 +90,14 @@ class Encoder(nn.Module):
         generator: torch.Generator | None = None,
         *,
         kinds: Sequence[str] = ("user", "item"),
+        all_layers: bool = False,
     ) -> tuple[list[NodeVectors], NodeVectors]:
         """Return the layers of `forward`, and what `combine` makes of them for the `kinds`.
 
         On a drawn part they are of the nodes whose vectors are right after all layers, see
-        `Propagation.after`.
+        `Propagation.after`. With `all_layers`, no encoder takes a way that leaves layers out.
         """
+        del all_layers
         last = graph.after(self.num_layers)
         layers = [last.first(layer) for layer in self(x, graph, keep_item, generator)]
         return layers, {kind: self.combine([layer[kind] for layer in layers]) for kind in kinds}
@@ -246,15 +248,16 @@ class LightGCN(Encoder):
         generator: torch.Generator | None = None,
         *,
         kinds: Sequence[str] = ("user", "item"),
+        all_layers: bool = False,
     ) -> tuple[list[NodeVectors], NodeVectors]:
         """Return all layers and their mean.
 
-        Where only interactions are propagated and gradients are wanted, the mean is computed
-        without the layers, and the input is the only one returned.
+        Where only interactions are propagated and gradients are wanted, but not `all_layers`, the
+        mean is computed without the layers, and the input is the only one returned.
         """
         alone = graph.interactions_only and not self._knowledge and keep_item is None
         alone = alone and graph.node is None  # on a drawn part, layers get ever smaller
-        if not (alone and self.is_linear and torch.is_grad_enabled()):
+        if all_layers or not (alone and self.is_linear and torch.is_grad_enabled()):
             return super().encode(x, graph, keep_item, generator, kinds=kinds)
         user, item = mean_of_layers(
             x["user"],

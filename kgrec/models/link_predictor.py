@@ -106,6 +106,11 @@ class LinkPredictorConfig(ModelConfig):
         rotates = self.knowledge is not None and self.knowledge.scoring == "rotate"
         if rotates and self.dim % 2:
             raise ValueError(f"knowledge.scoring 'rotate' needs an even dim, found {self.dim}")
+        if rotates and self.encoder == "kgat":
+            raise ValueError(
+                "encoder 'kgat' adds the vectors of relations to those of nodes, which are twice "
+                "as wide with knowledge.scoring 'rotate': use 'transr', 'transe' or 'distmult'"
+            )
         return self
 
 
@@ -161,6 +166,8 @@ class LinkPredictor(nn.Module):
         features: Mapping[str, Tensor],
         trained: Mapping[str, Tensor],
         generator: torch.Generator | None = None,
+        *,
+        all_layers: bool = False,
     ) -> Encoded:
         """Return the vectors of all users and items of a graph.
 
@@ -170,6 +177,7 @@ class LinkPredictor(nn.Module):
             trained: 1 for nodes that training reaches, see `trained_nodes`; float32 of shape
                 (num_nodes, 1) by node type.
             generator: Source of the random dropping of ids and features; None: nothing is dropped.
+            all_layers: Whether the vectors of all layers are read, and not of the first alone.
         """
         keep = dict(graph.take(trained))
         if generator is not None:
@@ -187,7 +195,9 @@ class LinkPredictor(nn.Module):
         sees = None if whole else keep["item"]
         x = self.inputs(graph.take(features), {} if whole else keep, generator, graph.node)
         read = ("user", "item") if self.head.is_inner_product else tuple(x)
-        layers, results = self.encoder.encode(x, graph, sees, generator, kinds=read)
+        layers, results = self.encoder.encode(
+            x, graph, sees, generator, kinds=read, all_layers=all_layers
+        )
         of_type = {kind: [layer[kind] for layer in layers] for kind in ("user", "item")}
         return Encoded(
             results["user"],

@@ -38,6 +38,8 @@ PRESET = Preset(
     differs=(
         "intents are kept apart by Σ cos², which the authors' code offers and RecBole has as its "
         "default, in place of distance correlation",
+        "intents mix the vectors of all relations, that of the interactions and its inverse among "
+        "them",
         "L2 is of the inputs in place of the sums of all layers",
     ),
     checked=(

@@ -11,9 +11,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
+from kgrec.errors import ConfigError
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import ModelConfig
 from kgrec.models.encoders import Encoded
+from kgrec.models.link_predictor import LinkPredictorConfig
 from kgrec.models.published_encoders import num_neighbours
 from kgrec.training import losses
 from kgrec.training.sampling import Batch
@@ -79,8 +81,29 @@ class Contrast:
 
     def _views(self, layers: list[Tensor], result: Tensor, rows: Tensor) -> Tensor:
         rows = torch.unique(rows)
-        layer = layers[min(self.config.layer, len(layers) - 1)]
+        layer = layers[self.config.layer]
         return losses.info_nce(result[rows], layer[rows], temperature=self.config.temperature)
+
+
+def check_contrast(model: LinkPredictorConfig, contrast: ContrastConfig | None) -> None:
+    """Check that the layer that is contrasted is one of the model, and as wide as the result.
+
+    Raises:
+        ConfigError: The encoder has fewer layers, or its result is wider than they are.
+    """
+    if contrast is None or contrast.kind != "layer":
+        return
+    layers = model.reach - (model.head == "relation_attention")
+    if contrast.layer > layers:
+        raise ConfigError(
+            f"training.contrast.layer must be a layer of encoder {model.encoder!r}, from 0 (its "
+            f"input) to {layers}, found {contrast.layer}."
+        )
+    if model.encoder == "kgat" and layers:
+        raise ConfigError(
+            "training.contrast.kind 'layer' compares a layer with the result, which of encoder "
+            "'kgat' is all layers side by side: use kind 'apart', or another encoder."
+        )
 
 
 class Neighbours:

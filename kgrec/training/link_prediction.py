@@ -35,6 +35,7 @@ from kgrec.models.base import (
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.encoders import Encoded
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.training.contrast import check_contrast
 from kgrec.training.loop import Progress, Task, Trainer
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.settings import TrainingConfig
@@ -65,6 +66,7 @@ class LinkPredictionConfig(ModelConfig):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         check_num_neighbors(self.model, self.training)
+        check_contrast(self.model, self.training.contrast)
         return self
 
 
@@ -218,9 +220,8 @@ class LinkPrediction(Model):
             raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
         config = self.config.model
         generator = torch.Generator().manual_seed(self.config.training.seed)
-        self._graph = Propagation(
-            data.graph, config.normalisation, interactions_only=not config.reads_knowledge
-        )
+        reads = config.reads_knowledge or self.config.training.negatives == "graph"
+        self._graph = Propagation(data.graph, config.normalisation, interactions_only=not reads)
         features = node_features(data.graph)
         self._features = {kind: x for kind, x in features.items() if kind in self._graph.sizes}
         self._trained = trained_nodes(

@@ -90,8 +90,8 @@ def check_num_neighbors(model: LinkPredictorConfig, training: TrainingConfig) ->
     if training.loss == "softmax":
         raise ConfigError(
             "training.num_neighbors computes the vectors of a batch's nodes, and loss 'softmax' "
-            "needs those of all items: use loss 'sampled_softmax', 'bpr' or 'bsl', or leave "
-            "num_neighbors out."
+            "needs those of all items: use loss 'sampled_softmax', 'bpr', 'bsl' or "
+            "'cross_entropy', or leave num_neighbors out."
         )
     if len(numbers) != model.reach:
         steps = f"model.num_layers {model.num_layers}"

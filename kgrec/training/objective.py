@@ -64,12 +64,15 @@ class Objective:
     def __call__(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
         generator = self.sampler.generator
+        every = self.contrast is not None
         if self.parts is None:
-            encoded = self.model(self.graph, self.features, self.trained, generator)
+            encoded = self.model(
+                self.graph, self.features, self.trained, generator, all_layers=every
+            )
             against = self._against(batch)
         else:
             part, batch, against = self.parts(batch, self._against(batch), generator)
-            encoded = self.model(part, self.features, self.trained, generator)
+            encoded = self.model(part, self.features, self.trained, generator, all_layers=every)
         total = self._ranking(encoded, batch, against)
         if self.config.ego_l2:
             total = total + self.config.ego_l2 * _length(encoded, batch, against.negative)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from planted import planted
+from pydantic import ValidationError
 
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import Encoded
 from kgrec.training.contrast import Contrast, ContrastConfig
+from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.sampling import Batch
 
 
@@ -72,3 +74,24 @@ def test_layer():
         vectors.user[users], vectors.user_layers[1][users], temperature=0.2
     ) + 0.7 * losses.info_nce(vectors.item[items], vectors.item_layers[1][items], temperature=0.2)
     assert float(found) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "last"),
+    [
+        ({"num_layers": 2}, 3, 2),
+        ({"encoder": "none"}, 1, 0),
+        ({"num_layers": 1, "head": "relation_attention"}, 2, 1),
+    ],
+)
+def test_a_layer_that_there_is_not(model, layer, last):
+    with pytest.raises(ValidationError, match=f"from 0 .its input. to {last}, found {layer}"):
+        LinkPredictionConfig(model=model, training={"contrast": {"layer": layer}})
+    LinkPredictionConfig(model=model, training={"contrast": {"layer": last}})
+    LinkPredictionConfig(model=model, training={"contrast": {"kind": "apart", "layer": layer}})
+
+
+def test_a_result_that_is_wider_than_its_layers():
+    with pytest.raises(ValidationError, match="'kgat' is all layers side by side"):
+        LinkPredictionConfig(model={"encoder": "kgat"}, training={"contrast": {}})
+    LinkPredictionConfig(model={"encoder": "kgat"}, training={"contrast": {"kind": "apart"}})

@@ -60,6 +60,8 @@ CASES = {
              {**PAIRS, "loss": "cross_entropy"}),
     "xsimgcl": ({"encoder": "xsimgcl", "head": "dot"},
                 {**PAIRS, "contrast": {"kind": "layer", "user_weight": 0.5}}),
+    "contrast": ({"encoder": "lightgcn", "relation_weight": 0.0, "head": "dot"},
+                 {**PAIRS, "contrast": {"kind": "layer", "user_weight": 0.5}}),
     "lightkg": ({"encoder": "lightkg", "head": "dot"},
                 {**PAIRS, "contrast": {"kind": "apart", "user_weight": 0.5, "item_weight": 0.5},
                  "negatives_per_positive": 2}),

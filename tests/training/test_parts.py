@@ -99,6 +99,18 @@ def test_shared_negatives_cannot_be_of_one_positive():
         LinkPredictionConfig(training={"loss": "sampled_softmax", "negatives": "graph"})
     with pytest.raises(ValidationError, match="even dim, found 7"):
         LinkPredictionConfig(model={"dim": 7, "knowledge": {"scoring": "rotate"}})
+    with pytest.raises(ValidationError, match="twice as wide"):
+        LinkPredictionConfig(model={"encoder": "kgat", "knowledge": {"scoring": "rotate"}})
+
+
+@pytest.mark.parametrize("model", [{"encoder": "none"}, {"relation_weight": 0.0}])
+def test_negatives_are_of_the_graph_where_the_model_reads_none_of_it(case, model):
+    """As above, the held-out item is what they are, and is put last."""
+    training = {
+        "loss": "bpr", "negatives": "graph", "negatives_per_positive": 4, "max_epochs": 40,
+    }  # fmt: skip
+    made = trained(case, training, head="cosine", **model)
+    assert found(made.score(USERS), case.data.train, case.held_out) <= 0.2
 
 
 @pytest.mark.parametrize("encoder", ["kgat", "kgin", "xsimgcl", "lightkg"])
