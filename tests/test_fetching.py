@@ -115,7 +115,14 @@ def test_ctrl_c_and_again(server, items, tmp_path):
         *("--property", IMDB, "--column", "imdb", "--hops", "2", "--cache", "cache"),
     ]
     server.faults = [None, None, None, ("slow", 30)]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so does all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     until = time.monotonic() + 60
     while len(server.queries) < 4 and time.monotonic() < until:
         time.sleep(0.02)
