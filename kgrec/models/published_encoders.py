@@ -99,11 +99,12 @@ class CKE(Unpropagated):
 class KGAT(Encoder):
     """Attention over the edges of users, items and entities alike.
 
-    π(h, r, t) = (W_r t)ᵀ tanh(W_r h + r), softmax over the edges into h, with W_r and r from the
-    TransR that is trained beside the ranking; a node and its attended neighbourhood n are joined
-    as LeakyReLU(W_1 (x + n)) + LeakyReLU(W_2 (x ⊙ n)), and the layers, at length one, stand side
-    by side. Wang et al., KGAT, KDD 2019. As there, attention is computed once an epoch and is a
-    constant in between. Without TransR all neighbours count alike.
+    π(h, r, t) = (W_r t)ᵀ tanh(W_r h + r), softmax over the triples of h, whose tails t send to h,
+    with W_r and r from the TransR that is trained beside the ranking; a node and its attended
+    neighbourhood n are joined as LeakyReLU(W_1 (x + n)) + LeakyReLU(W_2 (x ⊙ n)), and the layers,
+    at length one, stand side by side. Wang et al., KGAT, KDD 2019. As there, attention is computed
+    once an epoch and is a constant in between, and triples are learned in both directions
+    (`knowledge.inverses`). Without TransR all neighbours count alike.
 
     A user who was not in training gives all of their items the same attention.
 
@@ -143,14 +144,17 @@ class KGAT(Encoder):
         joint = graph.joint
         nodes = joint.join(x)
         score = torch.empty(len(joint.source))
-        for row in range(len(joint.relations)):
+        place_of = {name: row for row, name in enumerate(joint.relations)}
+        for row, name in enumerate(joint.relations):
             edges = (joint.relation == row).nonzero().squeeze(1)
-            vector, mapped = triples.relation[row], nodes
+            # An edge leads from the tail t to the head h, so that it is the inverse of its triple.
+            learned = place_of.get(_inverse(name), row)
+            vector, mapped = triples.relation[learned], nodes
             if triples.scoring == "transr":
                 used, place = torch.unique(
                     torch.cat([joint.target[edges], joint.source[edges]]), return_inverse=True
                 )
-                mapped = nodes[used] @ triples.matrix[row]
+                mapped = nodes[used] @ triples.matrix[learned]
                 head, tail = place[: len(edges)], place[len(edges) :]
             else:
                 head, tail = joint.target[edges], joint.source[edges]
@@ -414,6 +418,11 @@ def unit_rows(x: Tensor) -> Tensor:
     """
     length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
     return x / torch.where(length > 1e-12, length, torch.ones_like(length))
+
+
+def _inverse(relation: str) -> str:
+    prefix = "rev_"
+    return relation.removeprefix(prefix) if relation.startswith(prefix) else prefix + relation
 
 
 def _dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

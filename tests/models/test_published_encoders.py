@@ -165,7 +165,11 @@ def test_kgat(graph, attended):
             edges = [e for e in range(len(joint.source)) if int(joint.target[e]) == t]
             scores = []
             for e in edges:
-                r, s = int(joint.relation[e]), int(joint.source[e])
+                s, name = int(joint.source[e]), joint.relations[int(joint.relation[e])]
+                # The triple (t, r, s) is learned by the relation that leads from t to s.
+                r = joint.relations.index(
+                    name.removeprefix("rev_") if "rev_" in name else f"rev_{name}"
+                )
                 matrix = scorer.matrix[r].detach().double().numpy()
                 vector = scorer.relation[r].detach().double().numpy()
                 scores.append((nodes[s] @ matrix) @ np.tanh(nodes[t] @ matrix + vector))
