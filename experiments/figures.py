@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from model_tables import NAMES as MODELS
+
 from kgrec.evaluation.groups import GroupGain
 from kgrec.report_plots import (
     Estimate,
@@ -30,28 +32,15 @@ TITLES = {
     "own_temporal": "MovieLens + DBpedia, temporal",
     "own_lastfm": "HetRec Last.FM",
 }
-NAMES = {
-    "most_popular": "most popular",
-    "item_knn": "item k-NN",
-    "ease": "EASE",
+NAMES = MODELS | {
     "ease_searched": "EASE, searched",
     "attribute_ease": "EASE + attributes",
-    "slim": "SLIM",
     "ials": "iALS",
-    "bpr_mf": "BPR-MF",
-    "lightgcn": "LightGCN",
-    "xsimgcl": "XSimGCL",
-    "cke": "CKE",
-    "cfkg": "CFKG",
-    "kgcn": "KGCN",
-    "kgat": "KGAT",
-    "kgin": "KGIN",
-    "rgcn": "R-GCN",
-    "lightkg": "LightKG",
     "no_graph": "without the graph",
     "shuffled_graph": "shuffled graph",
     "link_prediction": "GNN",
 }
+"""Names beside points are shorter than those of the tables."""
 Results = dict[str, Any]
 
 
