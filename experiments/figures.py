@@ -171,6 +171,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     missing = draw(options.results, options.out)
     if missing:
         print(f"No results yet for: {', '.join(missing)}. Run experiments/own_model.py.")
