@@ -34,7 +34,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import KgrecError
 from kgrec.evaluation.evaluate import Evaluation, evaluate, protocol_candidates
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 from kgrec.models.base import Model, TrainingData
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
@@ -104,7 +104,7 @@ class Task:
 
 def incidence(items: np.ndarray, values: list[str], num_items: int) -> csr_matrix:
     """Return which item has which value, binary float32 (num_items, number of values)."""
-    names = Vocabulary.of(values, "attribute")
+    names = Vocabulary.from_ids(values, "attribute")
     ones = np.ones(len(items), dtype=np.float32)
     matrix = csr_matrix((ones, (items, names.rows(values))), shape=(num_items, len(names)))
     matrix.data[:] = 1.0
@@ -116,7 +116,7 @@ def movielens(folder: Path, kind: str) -> Task:
     table = AttributeTable.read(folder / "items.csv", categories=["genres"])
     split = Split.read(folder / "splits" / kind, kind)
     vocabulary = table.ids if kind == "cold_items" else split.train.items
-    split = split.over(split.train.users, vocabulary)
+    split = split.reindex(split.train.users, vocabulary)
     kg = KnowledgeGraph.read(folder / "kg.nt.gz")
     links = link(table.ids, kg, folder / "links.csv")
     entity = links.entity_of()
@@ -146,7 +146,7 @@ def lastfm(folder: Path) -> Task:
         )
         for part in ("train", "valid", "test")
     ]
-    split = Split.of(*parts)
+    split = Split.from_tables(*parts)
     items = split.train.items
     links = pd.read_csv(folder / "lastfm.link", sep="\t", dtype=str)
     links.columns = pd.Index(["item", "entity"])

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kgrec.runs import about, write_json
+from kgrec.runs.folder import about, write_json
 
 HERE = Path(__file__).parent
 KGREC = [sys.executable, "-m", "kgrec.cli"]

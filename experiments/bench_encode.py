@@ -116,7 +116,7 @@ def main() -> None:
     texts = read_abstracts(args.data)[: args.texts]
     packages = ("torch", "transformers", "sentence-transformers", "numpy")
     result = {
-        "what": "film abstracts encoded on a CPU; SentenceTransformer.encode has batch_size=32",
+        "what": "film abstracts propagated on a CPU; SentenceTransformer.encode has batch_size=32",
         "tried": TRIED,
         "runs": [measure(texts, precision, args.rounds) for precision in args.precision],
         "machine": {

@@ -1,4 +1,4 @@
-"""Time and memory of every model as the graph grows: whole, and with neighbour-sampled steps.
+"""Time and memory of every model as the graph grows: whole, and with neighbor-sampled steps.
 
     python experiments/bench_models.py [--sizes 10000 100000 1000000] [--large 4000000]
         [--only lightgcn …] [--seconds 2] [--limit 25] [--gib 6]
@@ -46,8 +46,8 @@ from synthetic_graph import EXPONENT, synthetic
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor, trained_nodes
-from kgrec.presets.table import PRESETS
-from kgrec.runs import about, write_json
+from kgrec.models.presets.by_name import PRESETS
+from kgrec.runs.folder import about, write_json
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.loop import Task, Trainer
 

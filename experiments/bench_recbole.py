@@ -37,11 +37,11 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets import Dataset, load_dataset
+from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.models.ensemble import Ensemble
-from kgrec.pipeline import Recommender
-from kgrec.runs import about, make_model, make_recommender, write_json
+from kgrec.recommender import Recommender
+from kgrec.runs.folder import about, make_model, make_recommender, write_json
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 HERE = Path(__file__).resolve().parent

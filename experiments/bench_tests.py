@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from kgrec.runs import about, write_json
+from kgrec.runs.folder import about, write_json
 
 HERE = Path(__file__).parent
 

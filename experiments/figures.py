@@ -16,14 +16,14 @@ from typing import Any
 
 from model_tables import NAMES as MODELS
 
-from kgrec.evaluation.groups import GroupGain
-from kgrec.report_plots import (
+from kgrec.drawing.results import (
     Estimate,
     draw_ablations,
     draw_accuracy_by_time,
     draw_curves,
     draw_gains,
 )
+from kgrec.evaluation.groups import GroupGain
 
 HERE = Path(__file__).parent
 TITLES = {

@@ -30,7 +30,7 @@ PANELS = (
     ("seconds_per_epoch", "seconds per epoch, one thread", 1.0),
     ("peak_bytes", "highest memory in MiB, without libraries", 2.0**20),
 )
-ROWS = (("", "each step on the whole graph"), (" sampled", "neighbour-sampled steps"))
+ROWS = (("", "each step on the whole graph"), (" sampled", "neighbor-sampled steps"))
 GAP = 0.047
 """Share of a panel's height between two labels, at the least."""
 

@@ -18,8 +18,8 @@ import pandas as pd
 
 import kg_data
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import Encoder, LinkConfig, link
-from kgrec.runs import about, write_json
+from kgrec.linking import Encoder, LinkConfig, link
+from kgrec.runs.folder import about, write_json
 from kgrec.text.encoder import TextEncoder
 
 HERE = Path(__file__).parent

@@ -332,7 +332,7 @@ def growth_table(results: Results) -> list[str]:
         rows.append([f"{name}, sampled" if sampled else name, *cells])
     return [
         "Seconds of an epoch / highest memory in MiB without libraries, by edges of a synthetic "
-        'graph, one thread; "sampled" takes neighbour-sampled steps '
+        'graph, one thread; "sampled" takes neighbor-sampled steps '
         "([bench_models](experiments/results/bench_models.json)):",
         table(["model", *(f"{size:,}" for size in sizes)], rows, "l" + "r" * len(sizes)),
     ]

@@ -26,7 +26,7 @@ import yaml
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets import Dataset, load_dataset
+from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates, rank
 from kgrec.evaluation.groups import (
     gains_by_items,
@@ -42,8 +42,8 @@ from kgrec.evaluation.significance import (
     with_holm,
 )
 from kgrec.models.base import Model
-from kgrec.pipeline import Recommender
-from kgrec.runs import about, make_model, make_recommender, write_json
+from kgrec.recommender import Recommender
+from kgrec.runs.folder import about, make_model, make_recommender, write_json
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 HERE = Path(__file__).parent
@@ -127,7 +127,7 @@ def item_groups(dataset: Dataset) -> tuple[np.ndarray, list[np.ndarray]]:
 
 def on_test(recommender: Recommender, dataset: Dataset, seconds: float) -> Measured:
     """Measure on the test part."""
-    split = dataset.split.over(recommender.user_vocabulary, recommender.item_vocabulary)
+    split = dataset.split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
     candidates = protocol_candidates(split, "test", dataset.split.kind)
     ranking = rank(
         recommender, split.test, exclude=[split.train, split.valid], depth=10, candidates=candidates

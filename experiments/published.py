@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from kgrec.config import make_config
-from kgrec.datasets import Dataset, load_dataset
-from kgrec.presets.table import PRESETS
-from kgrec.runs import about, make_model, make_recommender, write_json
+from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.models.presets.by_name import PRESETS
+from kgrec.runs.folder import about, make_model, make_recommender, write_json
 from kgrec.training.link_prediction import LinkPrediction
 
 HERE = Path(__file__).parent

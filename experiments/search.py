@@ -50,14 +50,14 @@ from search_space import (
 
 from kgrec.choices import make_untrained
 from kgrec.config import load_config, make_config
-from kgrec.datasets import Dataset, load_dataset
+from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.errors import KgrecError
 from kgrec.evaluation.evaluate import protocol_candidates
-from kgrec.evaluation.files import write_atomically
+from kgrec.files import write_atomically
 from kgrec.models.base import Callback, Model
 from kgrec.models.ensemble import Ensemble
-from kgrec.pipeline import Recommender
-from kgrec.runs import about, make_recommender
+from kgrec.recommender import Recommender
+from kgrec.runs.folder import about, make_recommender
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 HERE = Path(__file__).parent

@@ -193,7 +193,7 @@ def compare(kg: object, content: bytes, format: str, base: str | None) -> None:
     import pyoxigraph as ox
     from rdf_cases import dataset
 
-    from kgrec.kg.formats import FORMATS as KNOWN
+    from kgrec.rdf.syntaxes import FORMATS as KNOWN
 
     if content.count(b"<<") > 200:
         return

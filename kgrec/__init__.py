@@ -15,26 +15,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kgrec.compare_runs import compare_runs
     from kgrec.config import TextConfig
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions
     from kgrec.data.splits import Split
     from kgrec.data.vocabulary import Vocabulary
-    from kgrec.datasets import Dataset, read_dataset
+    from kgrec.datasets.loading import Dataset, read_dataset
     from kgrec.evaluation.comparison import Comparison, compare_models
     from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import build_graph
-    from kgrec.graph.choices import GraphConfig
-    from kgrec.kg.combine import merge_graphs
+    from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.linking import Links, link
-    from kgrec.kg.mapping import TableMapping, map_table
-    from kgrec.kg.read_config import ReadConfig
-    from kgrec.kg.sameas import merge_same_as
-    from kgrec.kg.sparql.config import SparqlConfig
-    from kgrec.kg.sparql.fetch import SparqlGraph, fetch_graph
-    from kgrec.kg.suggestion import suggest_mapping
+    from kgrec.kg.merging import merge_graphs
+    from kgrec.kg.tables.mapping import TableMapping, map_table
+    from kgrec.kg.tables.suggestion import suggest_mapping
+    from kgrec.linking import Links, link
+    from kgrec.linking.same_as import merge_same_as
     from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
     from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
     from kgrec.models.ensemble import Ensemble, EnsembleConfig
@@ -44,8 +40,12 @@ if TYPE_CHECKING:
     from kgrec.models.slim import SLIM, SLIMConfig
     from kgrec.models.trending import Trending, TrendingConfig
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
-    from kgrec.pipeline import Recommendation, Recommender, evaluate
-    from kgrec.runs import load, save
+    from kgrec.rdf.settings import ReadConfig
+    from kgrec.recommender import Recommendation, Recommender, evaluate
+    from kgrec.runs.comparison import compare_runs
+    from kgrec.runs.folder import load, save
+    from kgrec.sparql.fetch import SparqlGraph, fetch_graph
+    from kgrec.sparql.settings import SparqlConfig
     from kgrec.text.cache import EmbeddingCache
     from kgrec.text.encoder import TextEncoder
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
@@ -60,7 +60,7 @@ _HOME = {
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
     "Comparison": "kgrec.evaluation.comparison",
-    "Dataset": "kgrec.datasets",
+    "Dataset": "kgrec.datasets.loading",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
     "AttributeEASE": "kgrec.models.ease",
@@ -68,7 +68,7 @@ _HOME = {
     "AttributeTable": "kgrec.data.attribute_table",
     "EmbeddingCache": "kgrec.text.cache",
     "Evaluation": "kgrec.evaluation.evaluate",
-    "GraphConfig": "kgrec.graph.choices",
+    "GraphConfig": "kgrec.graph.selection",
     "IALS": "kgrec.models.ials",
     "IALSConfig": "kgrec.models.ials",
     "Interactions": "kgrec.data.interactions",
@@ -77,33 +77,33 @@ _HOME = {
     "KnowledgeGraph": "kgrec.kg.graph",
     "LinkPrediction": "kgrec.training.link_prediction",
     "LinkPredictionConfig": "kgrec.training.link_prediction",
-    "Links": "kgrec.kg.linking",
+    "Links": "kgrec.linking",
     "MostPopular": "kgrec.models.popular",
-    "ReadConfig": "kgrec.kg.read_config",
-    "Recommendation": "kgrec.pipeline",
-    "Recommender": "kgrec.pipeline",
+    "ReadConfig": "kgrec.rdf.settings",
+    "Recommendation": "kgrec.recommender",
+    "Recommender": "kgrec.recommender",
     "SLIM": "kgrec.models.slim",
     "SLIMConfig": "kgrec.models.slim",
-    "SparqlConfig": "kgrec.kg.sparql.config",
-    "SparqlGraph": "kgrec.kg.sparql.fetch",
+    "SparqlConfig": "kgrec.sparql.settings",
+    "SparqlGraph": "kgrec.sparql.fetch",
     "Split": "kgrec.data.splits",
-    "TableMapping": "kgrec.kg.mapping",
+    "TableMapping": "kgrec.kg.tables.mapping",
     "TextConfig": "kgrec.config",
     "TextEncoder": "kgrec.text.encoder",
     "Vocabulary": "kgrec.data.vocabulary",
     "compare_models": "kgrec.evaluation.comparison",
-    "compare_runs": "kgrec.compare_runs",
+    "compare_runs": "kgrec.runs.comparison",
     "build_graph": "kgrec.graph.build",
-    "fetch_graph": "kgrec.kg.sparql.fetch",
-    "evaluate": "kgrec.pipeline",
-    "link": "kgrec.kg.linking",
-    "load": "kgrec.runs",
-    "map_table": "kgrec.kg.mapping",
-    "merge_graphs": "kgrec.kg.combine",
-    "merge_same_as": "kgrec.kg.sameas",
-    "read_dataset": "kgrec.datasets",
-    "save": "kgrec.runs",
-    "suggest_mapping": "kgrec.kg.suggestion",
+    "fetch_graph": "kgrec.sparql.fetch",
+    "evaluate": "kgrec.recommender",
+    "link": "kgrec.linking",
+    "load": "kgrec.runs.folder",
+    "map_table": "kgrec.kg.tables.mapping",
+    "merge_graphs": "kgrec.kg.merging",
+    "merge_same_as": "kgrec.linking.same_as",
+    "read_dataset": "kgrec.datasets.loading",
+    "save": "kgrec.runs.folder",
+    "suggest_mapping": "kgrec.kg.tables.suggestion",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

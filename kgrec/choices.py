@@ -14,10 +14,10 @@ from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular, MostPopularConfig
+from kgrec.models.presets.by_name import PRESETS
 from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
-from kgrec.presets.table import PRESETS
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 
@@ -28,7 +28,7 @@ class MostPopularChoice(MostPopularConfig):
 
 
 class ItemKNNChoice(ItemKNNConfig):
-    """Item k-nearest-neighbours."""
+    """Item k-nearest-neighbors."""
 
     name: Literal["item_knn"]
 
@@ -82,7 +82,7 @@ class LinkPredictionChoice(LinkPredictionConfig):
 
 
 class PresetChoice(LinkPredictionConfig):
-    """A published model: the link predictor with the settings of `kgrec.presets`.
+    """A published model: the link predictor with the settings of `kgrec.models.presets`.
 
     What is given beside the name replaces the published setting.
     """

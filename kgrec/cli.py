@@ -34,7 +34,7 @@ def demo(
     ),
 ) -> None:
     """Train on the embedded films, and show what comes of it."""
-    from kgrec.demo import run_demo
+    from kgrec.commands.demo import run_demo
 
     run_demo(out)
 
@@ -81,16 +81,16 @@ def inspect(
     With --shapes, the exit code is 1 if the graph does not conform.
     """
     from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.shapes import validate
-    from kgrec.report import print_json
-    from kgrec.report_graph import link_items, show_statistics
-    from kgrec.report_shapes import show_shapes
+    from kgrec.kg.profile.shapes import validate
+    from kgrec.reporting.graph import link_items, show_statistics
+    from kgrec.reporting.shapes import show_shapes
+    from kgrec.reporting.terminal import print_json
 
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(link_items(kg, items, links, item_column, iri_column))
     if picture is not None:
-        from kgrec.graph.statistics_picture import draw_statistics
+        from kgrec.drawing.statistics import draw_statistics
 
         draw_statistics(found, picture)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
@@ -136,7 +136,7 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the graph around one's own items from a SPARQL endpoint, such as Wikidata's."""
-    from kgrec.fetching import run_fetch
+    from kgrec.sparql.files import run_fetch
     from kgrec.text.cache import default_cache_folder
 
     folder = cache or default_cache_folder(os.environ).parent / "sparql"
@@ -158,7 +158,7 @@ def fetch(
     except KeyboardInterrupt:
         _fail(f"Interrupted. What was fetched is kept; the same command goes on: {folder}", 130)
     if as_json:
-        from kgrec.report import print_json
+        from kgrec.reporting.terminal import print_json
 
         print_json(done.to_dict())
     else:
@@ -211,8 +211,8 @@ def link(
     as_json: AsJson = False,
 ) -> None:
     """Find the entity of each item: by IRI, identifier, title and year, spelling, then meaning."""
-    from kgrec.link_files import link_files
-    from kgrec.report import print_json, print_lines
+    from kgrec.linking.files import link_files
+    from kgrec.reporting.terminal import print_json, print_lines
 
     given = {
         "property": property,
@@ -253,8 +253,8 @@ def convert(
 ) -> None:
     """Write a published data set as files that kgrec reads, with a config to train on."""
     from kgrec.config import parse_settings
-    from kgrec.conversion import convert as convert_files
-    from kgrec.report import Reporter
+    from kgrec.datasets.conversion import convert as convert_files
+    from kgrec.reporting.terminal import Reporter
 
     dataset, config = convert_files(folder, out, format, parse_settings(settings or ()), seed)
     reporter = Reporter()
@@ -276,8 +276,8 @@ def map_table(
     ] = None,
 ) -> None:
     """Make a graph of a table; the mapping is printed, to be changed and given again."""
-    from kgrec.conversion import table_to_graph
-    from kgrec.report import Reporter
+    from kgrec.datasets.conversion import table_to_graph
+    from kgrec.reporting.terminal import Reporter
 
     found, notes = table_to_graph(table, mapping, id, out)
     reporter = Reporter()
@@ -299,7 +299,7 @@ def train(
 ) -> None:
     """Train a model and write a run folder."""
     from kgrec.config import load_config
-    from kgrec.experiment import train_run
+    from kgrec.runs.training import train_run
 
     started = time.time()
     try:
@@ -338,8 +338,8 @@ def evaluate(
 ) -> None:
     """Measure a run on the validation or test part of its split, by a protocol."""
     from kgrec.config import parse_settings
-    from kgrec.experiment import evaluate_run
-    from kgrec.report import print_json, show_groups, show_metrics
+    from kgrec.reporting.terminal import print_json, show_groups, show_metrics
+    from kgrec.runs.training import evaluate_run
 
     result = evaluate_run(
         run,
@@ -387,14 +387,14 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same users: differences, paired tests, effect sizes."""
-    from kgrec.compare_runs import compare_runs, draw_run_curves, draw_run_times
-    from kgrec.report import Reporter, print_json
-    from kgrec.report_comparison import show_comparison
+    from kgrec.reporting.comparison import show_comparison
+    from kgrec.reporting.terminal import Reporter, print_json
+    from kgrec.runs.comparison import compare_runs, draw_run_curves, draw_run_times
 
     say = Reporter().say
     found = compare_runs(runs, split, protocol=protocol, k=k, metrics=metric, seeds=seeds, say=say)
     if picture is not None:
-        from kgrec.report_plots import draw_comparison
+        from kgrec.drawing.results import draw_comparison
 
         draw_comparison(found, picture)
     if curves is not None:
@@ -417,8 +417,8 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Recommend items to a known user, to someone new who likes the given items, or both."""
-    from kgrec.report import print_items
-    from kgrec.runs import load_run
+    from kgrec.reporting.terminal import print_items
+    from kgrec.runs.folder import load_run
 
     recommender, _, split = load_run(run)
     # The test part was kept from the model, not from the user.
@@ -437,8 +437,8 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find items by a description in plain words."""
-    from kgrec.report import print_items
-    from kgrec.runs import load_run
+    from kgrec.reporting.terminal import print_items
+    from kgrec.runs.folder import load_run
 
     recommender, _, _ = load_run(run)
     print_items(recommender.search(query, k), as_json)
@@ -456,15 +456,15 @@ def explain(
     ] = None,
 ) -> None:
     """Say why an item fits a user."""
-    from kgrec.report import print_explanation
-    from kgrec.runs import load_run
+    from kgrec.reporting.terminal import print_explanation
+    from kgrec.runs.folder import load_run
 
     recommender, _, _ = load_run(run)
     explanation = recommender.explain(user, item, liked=liked or ())
     if picture is not None:
-        from kgrec.graph.draw import draw_neighbourhood
+        from kgrec.drawing.neighborhood import draw_neighborhood
 
-        draw_neighbourhood(explanation, picture)
+        draw_neighborhood(explanation, picture)
     print_explanation(explanation, as_json)
 
 

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
 from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.graph.choices import GraphConfig
-from kgrec.kg.linking.config import LinkConfig
-from kgrec.kg.mapping import TableMapping
-from kgrec.kg.read_config import ReadConfig
-from kgrec.text.source import DEFAULT_MODEL
+from kgrec.graph.selection import GraphConfig
+from kgrec.kg.tables.mapping import TableMapping
+from kgrec.linking.settings import LinkConfig
+from kgrec.rdf.settings import ReadConfig
+from kgrec.text.model_files import DEFAULT_MODEL
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 

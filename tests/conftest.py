@@ -39,7 +39,7 @@ def word_encoder():
     from project import WordEncoder
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kgrec.pipeline.TextEncoder", WordEncoder)
+        patch.setattr("kgrec.recommender.TextEncoder", WordEncoder)
         yield WordEncoder
 
 
@@ -55,7 +55,7 @@ def project(tmp_path_factory):
 def run_folder(project, word_encoder, tmp_path_factory):
     """Return a run folder, trained on the small project. Change nothing in it."""
     from kgrec.config import load_config
-    from kgrec.experiment import train_run
+    from kgrec.runs.training import train_run
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     train_run(load_config(project), folder)

@@ -106,7 +106,7 @@ def test_a_missing_column(fails, own, tmp_path, name, column, key):
     # Naming the column that is there mends it.
     if not (name == "ratings.csv" and column == "item_id"):
         from kgrec.config import load_config
-        from kgrec.datasets import load_dataset
+        from kgrec.datasets.loading import load_dataset
 
         load_dataset(load_config(own, [f"{key}=something_else"]).data)
 
@@ -301,10 +301,10 @@ def test_resuming_what_never_began_and_what_was_otherwise(fails, project, run_fo
 FULL_DISK = """
     import resource, signal, sys
     sys.path.insert(0, sys.argv[1])
-    import kgrec.pipeline
+    import kgrec.recommender
     from project import WordEncoder
     from kgrec.cli import main
-    kgrec.pipeline.TextEncoder = WordEncoder
+    kgrec.recommender.TextEncoder = WordEncoder
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
     sys.argv = ["kgrec", "train", sys.argv[2], "model.training.max_epochs=20", "--resume",
@@ -323,7 +323,7 @@ def test_a_full_disk_while_a_checkpoint_is_written(run_folder, project, tmp_path
             sys.executable,
             "-c",
             textwrap.dedent(FULL_DISK),
-            os.path.dirname(__file__),
+            os.path.join(os.path.dirname(__file__), "support"),
             project,
             copy,
         ],
@@ -338,7 +338,7 @@ def test_a_full_disk_while_a_checkpoint_is_written(run_folder, project, tmp_path
     assert (copy / "checkpoint.safetensors").read_bytes() == before
     # With room again, training goes on from it.
     from kgrec.config import load_config
-    from kgrec.experiment import train_run
+    from kgrec.runs.training import train_run
 
     metrics = train_run(load_config(project, ["model.training.max_epochs=16"]), copy, resume=True)
     assert metrics["training"]["epochs"] == 16
@@ -379,7 +379,7 @@ def test_an_interruption_is_code_130_and_no_traceback(monkeypatch, capsys, proje
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kgrec.experiment.load_dataset", interrupted)
+    monkeypatch.setattr("kgrec.runs.training.load_dataset", interrupted)
     monkeypatch.setattr(sys, "argv", ["kgrec", "train", str(project), "--out", str(tmp_path / "r")])
     with pytest.raises(SystemExit) as done:
         main()

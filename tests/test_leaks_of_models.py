@@ -24,13 +24,13 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import find_leaks
 from kgrec.graph.build import GraphConfig
-from kgrec.graph.joint import JointGraph
+from kgrec.graph.homogeneous import HomogeneousGraph
 from kgrec.graph.propagation import SparseOperator
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 from kgrec.models.base import TrainingData
 from kgrec.models.popular import MostPopular
-from kgrec.pipeline import Recommender
+from kgrec.recommender import Recommender
 
 NUM_USERS, NUM_ITEMS, EPOCHS = 23, 17, 2
 EX = "http://ex.org/"
@@ -152,7 +152,7 @@ def user_item_pairs(thing, seen=None):
         return pairs(thing)
     if isinstance(thing, SparseOperator):
         return of_operator(thing)
-    if isinstance(thing, JointGraph):
+    if isinstance(thing, HomogeneousGraph):
         return of_joint(thing)
     if issparse(thing) or isinstance(thing, np.ndarray | torch.Tensor):
         return of_matrix(thing)
@@ -185,14 +185,24 @@ def of_operator(operator):
     return set(zip(*((column, row) if shape[0] == NUM_USERS else (row, column)), strict=True))
 
 
-def of_joint(joint):
-    user, item = joint.start("user"), joint.start("item")
-    is_user = [(end >= user) & (end < user + NUM_USERS) for end in (joint.source, joint.target)]
-    is_item = [(end >= item) & (end < item + NUM_ITEMS) for end in (joint.source, joint.target)]
+def of_joint(homogeneous):
+    user, item = homogeneous.start("user"), homogeneous.start("item")
+    is_user = [
+        (end >= user) & (end < user + NUM_USERS) for end in (homogeneous.source, homogeneous.target)
+    ]
+    is_item = [
+        (end >= item) & (end < item + NUM_ITEMS) for end in (homogeneous.source, homogeneous.target)
+    ]
     out, back = is_user[0] & is_item[1], is_item[0] & is_user[1]
-    one = zip((joint.source[out] - user).tolist(), (joint.target[out] - item).tolist(), strict=True)
+    one = zip(
+        (homogeneous.source[out] - user).tolist(),
+        (homogeneous.target[out] - item).tolist(),
+        strict=True,
+    )
     two = zip(
-        (joint.target[back] - user).tolist(), (joint.source[back] - item).tolist(), strict=True
+        (homogeneous.target[back] - user).tolist(),
+        (homogeneous.source[back] - item).tolist(),
+        strict=True,
     )
     return {*one, *two}
 
@@ -289,7 +299,7 @@ def test_fitted_weights_depend_on_validation_and_members_do_not():
         assert np.array_equal(one.score(users), other.score(users))
 
 
-def test_training_on_drawn_neighbours_holds_no_other_edges():
+def test_training_on_drawn_neighbors_holds_no_other_edges():
     """Each step sees a part of the graph; what is drawn from must be training alone."""
     made = [
         model_of("link_prediction", loss="bpr", num_neighbors=[2, 2], batch_pairs=20).fit(

@@ -26,7 +26,7 @@ from kgrec import cli
 from kgrec.choices import CHOICES
 from kgrec.config import DataConfig, TableConfig, load_config, make_config
 from kgrec.evaluation.settings import PROTOCOLS
-from kgrec.kg.mapping import TableMapping
+from kgrec.kg.tables.mapping import TableMapping
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

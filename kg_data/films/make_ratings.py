@@ -13,7 +13,7 @@ The model, in the order of the code
    directors (weight 1) and actors (weight 0.6), languages and era (soft decades). Each block is
    weighted by how rare a feature is, scaled to length one, and the blocks are joined with the
    weights in BLOCKS. An item without an entity gets a made-up vector: the mean of two random films.
-2. Taste. A user has three favourite films: one drawn at random, one from its nearest neighbours and
+2. Taste. A user has three favourite films: one drawn at random, one from its nearest neighbors and
    one at random again. The taste vector is a weighted mean of the three, plus a few personal likes
    and dislikes of single features. A second taste is drawn near the first, and the user moves
    DRIFT of the way towards it over the four years.
@@ -166,8 +166,8 @@ def simulate() -> list[tuple[str, str, int, int]]:
 
     def draw_taste(first: int) -> np.ndarray:
         # The 15 nearest items to the first favourite, itself (which comes first) left out.
-        neighbours = np.argsort(-near[first], kind="stable")[1:16]
-        second = rng.choice(neighbours)
+        neighbors = np.argsort(-near[first], kind="stable")[1:16]
+        second = rng.choice(neighbors)
         third = rng.integers(len(items))
         taste = x[first] + 0.9 * x[second] + 0.5 * x[third]
         personal = np.zeros(x.shape[1])

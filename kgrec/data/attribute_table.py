@@ -110,7 +110,7 @@ class AttributeTable:
             made_numbers[column] = np.asarray(values, dtype=np.float64)
         return cls(ids, titles, made_categories, made_numbers, wrong)
 
-    def over(self, ids: Vocabulary) -> AttributeTable:
+    def reindex(self, ids: Vocabulary) -> AttributeTable:
         """Return the same table over a vocabulary that holds all of its ids.
 
         Rows that the table does not have get no title, no category and missing numbers.
@@ -157,7 +157,7 @@ def _category(column: pd.Series[Any], separator: str, name: str) -> Category:
     single = single[single != ""]
     pairs = pd.DataFrame({"row": row[single.index.to_numpy(np.int64)], "value": single.to_numpy()})
     pairs = pairs.drop_duplicates()
-    vocabulary = Vocabulary.of(pairs["value"].tolist(), name)
+    vocabulary = Vocabulary.from_ids(pairs["value"].tolist(), name)
     return Category(
         vocabulary,
         pairs["row"].to_numpy(np.int64),

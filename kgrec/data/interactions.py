@@ -169,7 +169,7 @@ class Interactions:
             timestamp=None if self.timestamp is None else self.timestamp[mask],
         )
 
-    def over(self, users: Vocabulary, items: Vocabulary) -> Interactions:
+    def reindex(self, users: Vocabulary, items: Vocabulary) -> Interactions:
         """Return the same log over other vocabularies, which must hold all of its ids.
 
         Raises:
@@ -185,7 +185,7 @@ class Interactions:
 
     def with_items(self, ids: Iterable[str]) -> Interactions:
         """Return the same log over a catalogue that also holds the items `ids`."""
-        return self.over(self.users, self.items.union(Vocabulary.of(ids, self.items.name)))
+        return self.reindex(self.users, self.items.union(Vocabulary.from_ids(ids, self.items.name)))
 
     def split(
         self, kind: str = "random", *, valid: float = 0.1, test: float = 0.1, seed: int = 0
@@ -230,8 +230,8 @@ def _from_columns(
     where: str,
     positive: str | None,
 ) -> Interactions:
-    users = Vocabulary.of(log["user"].tolist(), "user")
-    items = Vocabulary.of(log["item"].tolist(), "item")
+    users = Vocabulary.from_ids(log["user"].tolist(), "user")
+    items = Vocabulary.from_ids(log["item"].tolist(), "item")
     log = log.assign(user=users.rows(log["user"].tolist()), item=items.rows(log["item"].tolist()))
     log["keep"] = keep
     rows = len(log)

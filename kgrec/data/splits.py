@@ -74,9 +74,9 @@ class Split:
             np.concatenate([part.item for part in parts]),
         )
 
-    def over(self, users: Vocabulary, items: Vocabulary) -> Split:
+    def reindex(self, users: Vocabulary, items: Vocabulary) -> Split:
         """Return the same split over vocabularies that hold all of its ids."""
-        train, valid, test = (self.part(name).over(users, items) for name in PARTS)
+        train, valid, test = (self.part(name).reindex(users, items) for name in PARTS)
         return Split(train, valid, test, self.kind)
 
     def with_validation(self, share: float, seed: int = 0) -> Split:
@@ -94,14 +94,17 @@ class Split:
         )
 
     @classmethod
-    def of(
+    def from_tables(
         cls, train: Interactions, valid: Interactions, test: Interactions, kind: str = "random"
     ) -> Split:
         """Bring three logs to shared vocabularies, the unions of theirs."""
         users = train.users.union(valid.users).union(test.users)
         items = train.items.union(valid.items).union(test.items)
         return cls(
-            train.over(users, items), valid.over(users, items), test.over(users, items), kind
+            train.reindex(users, items),
+            valid.reindex(users, items),
+            test.reindex(users, items),
+            kind,
         )
 
     @classmethod
@@ -131,7 +134,7 @@ class Split:
             empty = read_table(path, what="interactions").empty
             nothing = np.zeros(len(train), dtype=bool)
             held_out.append(train.select(nothing) if empty else Interactions.read(path, **options))
-        return cls.of(train, held_out[0], held_out[1], kind)
+        return cls.from_tables(train, held_out[0], held_out[1], kind)
 
 
 def split_interactions(

@@ -52,7 +52,7 @@ class Vocabulary:
         self.num_sorted = len(array)
 
     @classmethod
-    def of(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
+    def from_ids(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
         """Return the vocabulary of the distinct `ids`."""
         return cls(pc.unique(_as_strings(ids, name)), name)
 

@@ -41,7 +41,7 @@ class ItemFacts:
     text: npt.NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, graph: HeteroData) -> Self:
+    def from_graph(cls, graph: HeteroData) -> Self:
         """Take both from the graph that `kgrec.graph.build.build_graph` made."""
         attributes = item_attributes(graph)
         text = graph["item"].text.numpy() if "text" in graph["item"] else None

@@ -17,8 +17,8 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.splits import Split
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
-from kgrec.evaluation.files import write_atomically
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
+from kgrec.files import write_atomically
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
 
 IntArray = npt.NDArray[np.int64]

@@ -102,7 +102,7 @@ def find_leaks(
         DataError: The logs do not share their vocabularies.
     """
     logs = [held_out] if isinstance(held_out, Interactions) else list(held_out)
-    known = _Known.of(train, logs)
+    known = _Known.from_logs(train, logs)
     found: dict[EdgeType, Leak] = {}
     ends: dict[tuple[str, str], tuple[IntArray, BoolArray]] = {}
     for node in graph.node_types:
@@ -139,7 +139,7 @@ class _Known:
     of_item: IntArray
 
     @classmethod
-    def of(cls, train: Interactions, held_out: Sequence[Interactions]) -> _Known:
+    def from_logs(cls, train: Interactions, held_out: Sequence[Interactions]) -> _Known:
         if any(log.users != train.users or log.items != train.items for log in held_out):
             raise DataError("What is held out must share the vocabularies of train.")
         num = train.num_items

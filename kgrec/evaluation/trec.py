@@ -20,7 +20,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.evaluate import Ranking
-from kgrec.evaluation.files import write_atomically
+from kgrec.files import write_atomically
 
 _PLAIN = "".join(set(string.punctuation) - {"%"})
 _SMALLEST_STEP = 1e-30

@@ -28,7 +28,7 @@ class Adjacency:
     forward: BoolArray
 
     @classmethod
-    def of(
+    def from_edges(
         cls,
         num_sources: int,
         source: IntArray,

@@ -118,7 +118,7 @@ class Explanation:
         }
 
     def to_networkx(self) -> networkx.MultiDiGraph[tuple[str, int]]:
-        """Return the paths as one graph, which `kgrec.graph.draw.draw_neighbourhood` draws.
+        """Return the paths as one graph for `kgrec.drawing.neighborhood.draw_neighborhood`.
 
         Nodes are (type, row) with `type`, `row`, `id`, `label`, `role` ("user", "liked", "between"
         or "recommended") and `layer`, the column in which they stand; edges run in the direction

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.explain.adjacency import Adjacency, BoolArray, IntArray, join
-from kgrec.explain.candidates import Candidates
+from kgrec.explain.path_table import PathTable
 from kgrec.graph.build import INTERACTS, forward_types
 from kgrec.graph.node_names import EdgeType
 
@@ -58,7 +58,7 @@ class Network:
     item_specificity: FloatArray
 
     @classmethod
-    def of(cls, graph: HeteroData, weights: Mapping[str, float]) -> Network:
+    def from_graph(cls, graph: HeteroData, weights: Mapping[str, float]) -> Network:
         """Sort the edges of a graph once; the order in which it holds them does not matter.
 
         Raises:
@@ -118,7 +118,7 @@ class Network:
         start = self.user_items.start
         return np.unique(self.user_items.target[start[user] : start[user + 1]])
 
-    def shared(self, item: int, liked: IntArray) -> Candidates:
+    def shared(self, item: int, liked: IntArray) -> PathTable:
         """Return the paths over one node from liked items (rows, int64 (m,)) to an item."""
         edges = self.item_nodes
         _, end = edges.at(np.array([item]))
@@ -135,9 +135,9 @@ class Network:
         same = (one == two) & (edges.forward[start] == edges.forward[end])
         weight = self._weight(one, two) * np.where(same, 1.0, MIXED)
         steps = [(one, edges.forward[start]), (two, ~edges.forward[end])]
-        return Candidates.of(who, [node], steps, self.node_specificity[node], weight)
+        return PathTable.from_columns(who, [node], steps, self.node_specificity[node], weight)
 
-    def direct(self, item: int, liked: IntArray) -> Candidates:
+    def direct(self, item: int, liked: IntArray) -> PathTable:
         """Return the relations between liked items and an item."""
         edges = self.item_items
         who, place = edges.at(liked)
@@ -146,9 +146,9 @@ class Network:
         ends = self.item_specificity[liked[who]], self.item_specificity[edges.target[place]]
         relation = edges.relation[place]
         steps = [(relation, edges.forward[place])]
-        return Candidates.of(who, [], steps, np.minimum(*ends), self._weight(relation))
+        return PathTable.from_columns(who, [], steps, np.minimum(*ends), self._weight(relation))
 
-    def two_hop(self, item: int, liked: IntArray) -> Candidates:
+    def two_hop(self, item: int, liked: IntArray) -> PathTable:
         """Return the paths over two related nodes, of which only the second is the item's own."""
         edges, between = self.item_nodes, self.node_nodes
         _, end = edges.at(np.array([item]))
@@ -172,7 +172,7 @@ class Network:
         ]
         specificity = np.minimum(*(self.node_specificity[node] for node in nodes))
         weight = TWO_HOP * self._weight(*(relation for relation, _ in steps))
-        return Candidates.of(who, nodes, steps, specificity, weight)
+        return PathTable.from_columns(who, nodes, steps, specificity, weight)
 
     def audiences(
         self, item: int, liked: IntArray, user: int | None
@@ -222,7 +222,7 @@ class _Ends:
         parts = self._parts.get((start, end), [])
         lengths = [len(source) for source, _, _, _ in parts]
         empty = np.zeros(0, dtype=np.int64)
-        return Adjacency.of(
+        return Adjacency.from_edges(
             num_sources,
             np.concatenate([empty, *(source for source, _, _, _ in parts)]),
             np.concatenate([empty, *(target for _, target, _, _ in parts)]),
@@ -241,7 +241,7 @@ def _interactions(graph: HeteroData) -> tuple[IntArray, IntArray]:
 def _plain(num_sources: int, source: IntArray, target: IntArray) -> Adjacency:
     nothing = np.zeros(len(source), dtype=np.int64)
     always: BoolArray = np.ones(len(source), dtype=bool)
-    return Adjacency.of(num_sources, source, target, nothing, always)
+    return Adjacency.from_edges(num_sources, source, target, nothing, always)
 
 
 def _num_sources(edges: Adjacency, num_targets: int) -> IntArray:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.explain.adjacency import IntArray
-from kgrec.explain.candidates import Candidates, ranked
 from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relation
 from kgrec.explain.network import Network
-from kgrec.explain.words import sentence
+from kgrec.explain.path_table import PathTable, ranked
+from kgrec.explain.sentences import sentence
 from kgrec.graph.node_names import NodeNames
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class PathFinder:
     ) -> None:
         ids = {kind: graph[kind].node_id for kind in graph.node_types}
         self._names = names or NodeNames(ids=ids)
-        self._network = Network.of(graph, weights or {})
+        self._network = Network.from_graph(graph, weights or {})
 
     def explain(
         self,
@@ -117,9 +117,9 @@ class PathFinder:
         _check_row(item, network.num_items, "item")
         history = self._liked(item, user, liked)
         shared = network.shared(item, history)
-        found = Candidates.concatenate([shared, network.direct(item, history)])
+        found = PathTable.concatenate([shared, network.direct(item, history)])
         if (found.specificity >= MIN_SPECIFICITY).sum() < k:
-            found = Candidates.concatenate([found, network.two_hop(item, history)])
+            found = PathTable.concatenate([found, network.two_hop(item, history)])
         closeness = _closeness(similarity, history, shared)
         score = found.weight * found.specificity * (1 + closeness[found.liked]) / 2
         strong = (found.specificity >= MIN_SPECIFICITY) & (score > 0)
@@ -168,7 +168,7 @@ class PathFinder:
         )
 
     def _paths(
-        self, who: Node, item: int, history: IntArray, found: Candidates, score: FloatArray, k: int
+        self, who: Node, item: int, history: IntArray, found: PathTable, score: FloatArray, k: int
     ) -> list[Path]:
         paths = []
         for place in ranked(found, score, k):
@@ -209,7 +209,7 @@ class PathFinder:
         return paths
 
 
-def _closeness(similarity: Similarity | None, liked: IntArray, shared: Candidates) -> FloatArray:
+def _closeness(similarity: Similarity | None, liked: IntArray, shared: PathTable) -> FloatArray:
     """Return the closeness of each liked item, 0 to 1, float64 of shape (m,)."""
     if similarity is None or not len(liked):
         raw = shared.total_specificity(len(liked))

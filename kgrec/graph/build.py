@@ -12,9 +12,6 @@ import numpy.typing as npt
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
-from kgrec.graph.choices import GraphConfig as GraphConfig
-from kgrec.graph.choices import choose, type_of
-from kgrec.graph.names import is_reserved, short_names
 from kgrec.graph.numeric import (
     GRAPH,
     TABLE,
@@ -23,9 +20,12 @@ from kgrec.graph.numeric import (
     literal_columns,
     table_columns,
 )
+from kgrec.graph.relation_names import is_reserved, short_names
+from kgrec.graph.selection import GraphConfig as GraphConfig
+from kgrec.graph.selection import choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import Links
-from kgrec.kg.namespaces import RDF_TYPE
+from kgrec.linking import Links
+from kgrec.rdf.namespaces import RDF_TYPE
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -60,7 +60,7 @@ class _Draft:
             pairs = np.unique(source.astype(np.int64) * width + target)
             self.edges[kind] = _Edges(pairs // width, pairs % width, iri)
 
-    def num_neighbours(self, node: str) -> IntArray:
+    def num_neighbors(self, node: str) -> IntArray:
         """Return how many distinct nodes each node of a type touches, int64 of shape (n,)."""
         offset = dict(zip(self.sizes, np.cumsum([0, *self.sizes.values()]), strict=False))
         total = sum(self.sizes.values())
@@ -132,7 +132,7 @@ def build_graph(
     draft.ids |= {"user": train.users.ids, "item": train.items.ids}
     for kind, table, vocabulary in (("item", items, train.items), ("user", users, train.users)):
         if table is not None:
-            _add_categories(draft, kind, table.over(vocabulary))
+            _add_categories(draft, kind, table.reindex(vocabulary))
     if kg is not None:
         if links is None:
             raise DataError("A knowledge graph was given without links from items to entities.")
@@ -148,7 +148,7 @@ def build_graph(
             _leave_out(draft, kind, config.min_degree, linked)
     if kg is not None:
         draft.ids |= {kind: kg.entities.take(row) for kind, row in draft.kg_row.items()}
-    columns = table_columns(items.over(train.items).numbers) if items is not None else {}
+    columns = table_columns(items.reindex(train.items).numbers) if items is not None else {}
     if kg is not None and links is not None and config.numbers:
         found, unread = literal_columns(kg, links)
         draft.choices["numbers"] = {"unreadable_literals": unread}
@@ -173,7 +173,7 @@ def _learnt(
 
 def _leave_out(draft: _Draft, kind: str, min_degree: int, linked: IntArray) -> None:
     """Leave out the nodes of a type that touch too few others; of an item's entity, none is one."""
-    keep = draft.num_neighbours(kind) >= min_degree
+    keep = draft.num_neighbors(kind) >= min_degree
     row = draft.kg_row.get(kind)
     taken = 0 if row is None else int(np.isin(row, linked).sum())
     draft.report[kind] = {

@@ -1,4 +1,4 @@
-"""Compiled loops that draw the edges of a neighbourhood.
+"""Compiled loops that draw the edges of a neighborhood.
 
 Compiled by numba when a function is first called; the code is kept on disk for later processes.
 """

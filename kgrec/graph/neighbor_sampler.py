@@ -1,4 +1,4 @@
-"""Neighbour sampling behind the interface of PyG's loaders, without compiled extensions."""
+"""Neighbor sampling behind the interface of PyG's loaders, without compiled extensions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NumNeighbors = Sequence[int] | Mapping[EdgeType, Sequence[int]]
 
 
 class NeighborSampler(BaseSampler):  # type: ignore[misc]
-    """Draws the neighbourhoods of a `HeteroData` for PyG's `NodeLoader` and `LinkLoader`.
+    """Draws the neighborhoods of a `HeteroData` for PyG's `NodeLoader` and `LinkLoader`.
 
     Each node that a hop found is expanded in the next one over its in-edges, drawn without
     replacement (`kgrec.graph.neighbors`). The same seed gives the same batches: without worker
@@ -64,11 +64,11 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         edges = {}
         for kind in data.edge_types:
             source, target = data[kind].edge_index
-            edges[kind], self._order[kind] = InEdges.of(source, target, self.sizes[kind[2]])
+            edges[kind], self._order[kind] = InEdges.from_edges(source, target, self.sizes[kind[2]])
         self._neighbors = Neighbors(self.sizes, edges)
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
-        """Return the neighbourhood of seed nodes.
+        """Return the neighborhood of seed nodes.
 
         Raises:
             ConfigError: The seeds have timestamps, or one stands there twice.
@@ -85,7 +85,7 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
     def sample_from_edges(
         self, index: EdgeSamplerInput, neg_sampling: NegativeSampling | None = None
     ) -> HeteroSamplerOutput:
-        """Return the neighbourhood of both ends of seed edges, and of negatives.
+        """Return the neighborhood of both ends of seed edges, and of negatives.
 
         A negative is any pair (`binary`) or destination (`triplet`), by the weights that
         `neg_sampling` has; PyG's samplers too do not look whether it is an edge.
@@ -189,7 +189,7 @@ def without_lists(data: HeteroData) -> HeteroData:
 def _check_no_time(time: Tensor | None) -> None:
     if time is not None:
         raise ConfigError(
-            "Seeds have timestamps, but neighbours are drawn from the whole graph whatever their "
+            "Seeds have timestamps, but neighbors are drawn from the whole graph whatever their "
             "time: leave input_time or edge_label_time out."
         )
 
@@ -210,7 +210,7 @@ def _by_type(
     for kind, numbers in made.items():
         if any(isinstance(num, bool) or not isinstance(num, int) or num < -1 for num in numbers):
             raise ConfigError(
-                f"num_neighbors must be whole numbers from 0 on, or -1 for all neighbours; of "
+                f"num_neighbors must be whole numbers from 0 on, or -1 for all neighbors; of "
                 f"{printable(repr(kind))} they are {list(numbers)!r}."
             )
     if len({len(numbers) for numbers in made.values()}) > 1:

@@ -1,4 +1,4 @@
-"""Random parts of a graph: the neighbourhood of some nodes, with a bounded number of edges a node.
+"""Random parts of a graph: the neighborhood of some nodes, with a bounded number of edges a node.
 
 Hamilton, Ying and Leskovec, Inductive Representation Learning on Large Graphs, NeurIPS 2017.
 """
@@ -31,7 +31,7 @@ class InEdges:
     source: Tensor
 
     @classmethod
-    def of(cls, source: Tensor, target: Tensor, num_targets: int) -> tuple[InEdges, Tensor]:
+    def from_edges(cls, source: Tensor, target: Tensor, num_targets: int) -> tuple[InEdges, Tensor]:
         """Return the edges by destination, and which edge stands at each place, int64 (E,)."""
         order = torch.argsort(target, stable=True)
         start = torch.zeros(num_targets + 1, dtype=torch.int64)
@@ -92,7 +92,7 @@ class Neighborhood:
 
 
 class Neighbors:
-    """Draws neighbourhoods from the edges of a heterogeneous graph.
+    """Draws neighborhoods from the edges of a heterogeneous graph.
 
     A node is expanded once, in the hop after the one that found it, over its in-edges: with all
     edges taken in k hops, the seeds see what k layers of message passing would bring them. Edges
@@ -110,7 +110,7 @@ class Neighbors:
     def __init__(self, sizes: Mapping[str, int], edges: Mapping[EdgeType, InEdges]) -> None:
         if importlib.util.find_spec("numba") is None:
             raise ConfigError(
-                "Neighbours are drawn by compiled loops, and numba, which compiles them, is not "
+                "Neighbors are drawn by compiled loops, and numba, which compiles them, is not "
                 "installed. Install it, or leave num_neighbors out."
             )
         self.sizes, self.edges = dict(sizes), dict(edges)
@@ -123,7 +123,7 @@ class Neighbors:
         num_neighbors: Mapping[EdgeType, Sequence[int]],
         generator: torch.Generator,
     ) -> Neighborhood:
-        """Return the neighbourhood of some nodes.
+        """Return the neighborhood of some nodes.
 
         Args:
             seeds: Distinct rows of nodes of some types, int64.

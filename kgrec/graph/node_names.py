@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from kgrec.errors import DataError, printable
-from kgrec.kg.namespaces import LABEL_RELATIONS
+from kgrec.rdf.namespaces import LABEL_RELATIONS
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.linking import Links
+    from kgrec.linking import Links
 
 EdgeType = tuple[str, str, str]
 _ENGLISH = ("en", "")
@@ -39,7 +39,7 @@ class NodeNames:
     relations: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def from_graph(
         cls,
         graph: HeteroData,
         *,

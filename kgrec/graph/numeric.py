@@ -14,8 +14,8 @@ import pandas as pd
 
 from kgrec.errors import DataError, printable
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import Links
 from kgrec.kg.quantities import BOOLEAN, DURATION, NUMBER, TIME, literal_kinds, quantities
+from kgrec.linking import Links
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

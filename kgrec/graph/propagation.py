@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgrec.graph.joint import JointGraph
+from kgrec.graph.homogeneous import HomogeneousGraph
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -219,9 +219,9 @@ class Propagation:
         return ("user", "interacts", "item") in data.edge_types
 
     @cached_property
-    def joint(self) -> JointGraph:
+    def homogeneous(self) -> HomogeneousGraph:
         """The same edges over all nodes in one numbering."""
-        return JointGraph.of(self.sizes, self._edges)
+        return HomogeneousGraph.from_operators(self.sizes, self._edges)
 
     def take(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Return of the rows of all nodes, by type, those of this graph's nodes."""

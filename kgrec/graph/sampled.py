@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from kgrec.graph.joint import EdgeType, JointGraph
+from kgrec.graph.homogeneous import EdgeType, HomogeneousGraph
 from kgrec.graph.neighbors import InEdges, Neighborhood, Neighbors
 from kgrec.graph.propagation import Propagation, SparseOperator
 
@@ -64,15 +64,15 @@ class SampledPropagation(Propagation):
         return self._after[num_layers]
 
     @cached_property
-    def joint(self) -> JointGraph:
+    def homogeneous(self) -> HomogeneousGraph:
         """The same edges over all of the part's nodes in one numbering."""
-        drawn, relations = self._drawn, self._parts.whole.joint.relations
-        rows = self._parts.joint_rows
-        graph = JointGraph(self.sizes, relations, *(torch.zeros(0, dtype=torch.int64),) * 3)
+        drawn, relations = self._drawn, self._parts.whole.homogeneous.relations
+        rows = self._parts.homogeneous_rows
+        graph = HomogeneousGraph(self.sizes, relations, *(torch.zeros(0, dtype=torch.int64),) * 3)
         kinds = list(rows)
         if not kinds:
             return graph
-        return JointGraph(
+        return HomogeneousGraph(
             self.sizes,
             relations,
             torch.cat([drawn.source[kind] + graph.start(kind[0]) for kind in kinds]),
@@ -86,7 +86,7 @@ class SampledPropagation(Propagation):
 
 
 class Parts:
-    """Draws parts of a graph, each the neighbourhood of some nodes.
+    """Draws parts of a graph, each the neighborhood of some nodes.
 
     Args:
         whole: The operators of all edges.
@@ -103,24 +103,24 @@ class Parts:
         self._neighbors = Neighbors(whole.sizes, edges)
 
     def around(self, seeds: Mapping[str, Tensor], generator: torch.Generator) -> SampledPropagation:
-        """Return the neighbourhood of distinct nodes, rows by type, which are its first nodes."""
+        """Return the neighborhood of distinct nodes, rows by type, which are its first nodes."""
         drawn = self._neighbors.draw(seeds, self.num_neighbors, generator)
         return SampledPropagation(self, drawn)
 
     @cached_property
-    def joint_rows(self) -> dict[EdgeType, Tensor]:
-        """Row in the joint graph of each edge, in the order of the operators, int64 of shape (E,).
+    def homogeneous_rows(self) -> dict[EdgeType, Tensor]:
+        """Row in the homogeneous graph of each edge, in operator order, int64 of shape (E,).
 
-        The joint graph has its edges sorted by relation, destination and source.
+        The homogeneous graph has its edges sorted by relation, destination and source.
         """
-        joint, keys = self.whole.joint, {}
-        place = {name: row for row, name in enumerate(joint.relations)}
+        homogeneous, keys = self.whole.homogeneous, {}
+        place = {name: row for row, name in enumerate(homogeneous.relations)}
         for kind, operator in self.whole.items():
             source, start, _ = operator.by_target
             count = torch.diff(start, append=torch.tensor([len(source)]))
-            target = torch.repeat_interleave(count) + joint.start(kind[2])
-            row = place[kind[1]] * joint.num_nodes + target
-            keys[kind] = row * joint.num_nodes + source + joint.start(kind[0])
+            target = torch.repeat_interleave(count) + homogeneous.start(kind[2])
+            row = place[kind[1]] * homogeneous.num_nodes + target
+            keys[kind] = row * homogeneous.num_nodes + source + homogeneous.start(kind[0])
         if not keys:
             return {}
         order = torch.argsort(torch.cat(list(keys.values())))

@@ -1,4 +1,4 @@
-"""Neighbourhoods of the graph for networkx."""
+"""Neighborhoods of the graph for networkx."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def to_networkx(
     names: NodeNames | None = None,
     relations: Iterable[str] | None = None,
 ) -> networkx.MultiDiGraph[Node]:
-    """Return the neighbourhood of some nodes.
+    """Return the neighborhood of some nodes.
 
     Nodes are taken hop by hop. Where they are too many, the nodes of low degree stay: a director
     says more of a film than the country that it shares with a hundred others.
@@ -38,7 +38,7 @@ def to_networkx(
     Args:
         graph: The graph.
         seeds: (node type, row) of the nodes to start from.
-        hops: How many edges, in either direction, the neighbourhood reaches.
+        hops: How many edges, in either direction, the neighborhood reaches.
         max_nodes: How many nodes it may have, seeds included.
         names: Labels; None: ids.
         relations: Names or IRIs of the relations to follow and to show; None: all.
@@ -47,7 +47,7 @@ def to_networkx(
         Nodes are (type, row) with `type`, `row`, `id`, `label` and `hop`; edges go in the
         direction of their relation, are keyed by its name and have `relation`, `iri` and `label`.
         All edges between the nodes are there. `graph["left_out"]` is the number of nodes next to
-        the neighbourhood, within `hops`, that `max_nodes` left out.
+        the neighborhood, within `hops`, that `max_nodes` left out.
 
     Raises:
         UnknownIdError: A seed is not in the graph.
@@ -105,7 +105,7 @@ class _Edges:
 
 def _checked_seeds(graph: HeteroData, seeds: Sequence[Node]) -> list[Node]:
     if not seeds:
-        raise ConfigError("There is no seed: a neighbourhood needs at least one (type, row).")
+        raise ConfigError("There is no seed: a neighborhood needs at least one (type, row).")
     checked: dict[Node, None] = {}
     for kind, row in seeds:
         if kind not in graph.node_types:
@@ -141,7 +141,7 @@ def _edges(graph: HeteroData, relations: Iterable[str] | None) -> list[_Edges]:
 def _reach(
     graph: HeteroData, edges: list[_Edges], seeds: list[Node], hops: int, max_nodes: int
 ) -> tuple[dict[Node, int], int]:
-    """Return the hop of each node of the neighbourhood, and how many nodes were left out."""
+    """Return the hop of each node of the neighborhood, and how many nodes were left out."""
     degree = {kind: np.zeros(graph[kind].num_nodes, dtype=np.int64) for kind in graph.node_types}
     for edge in edges:
         for kind, rows in ((edge.kind[0], edge.source), (edge.kind[2], edge.target)):
@@ -150,7 +150,7 @@ def _reach(
     left_out: set[Node] = set()
     frontier = list(seeds)
     for hop in range(1, hops + 1):
-        found = [node for node in _neighbours(edges, frontier) if node not in hop_of]
+        found = [node for node in _neighbors(edges, frontier) if node not in hop_of]
         found.sort(key=lambda node: (int(degree[node[0]][node[1]]), node))
         room = max_nodes - len(hop_of)
         frontier = found[:room]
@@ -159,7 +159,7 @@ def _reach(
     return hop_of, len(left_out.difference(hop_of))
 
 
-def _neighbours(edges: list[_Edges], frontier: list[Node]) -> set[Node]:
+def _neighbors(edges: list[_Edges], frontier: list[Node]) -> set[Node]:
     found: set[Node] = set()
     for edge in edges:
         start, _, end = edge.kind

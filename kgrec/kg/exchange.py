@@ -16,16 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
-from kgrec.kg.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
-from kgrec.kg.statements import Statements, statements, string_array
+from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
+from kgrec.rdf.statements import Statements, statements, string_array
 
 if TYPE_CHECKING:
     import pandas as pd
     import rdflib
 
     from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.literals import Literals
-    from kgrec.kg.named_graphs import NamedGraphs
+    from kgrec.rdf.literals import Literals
+    from kgrec.rdf.named_graphs import NamedGraphs
 
 Edges = tuple[Any, Any, Any]
 Values = tuple[Any, Any, Any, Any, Any]

@@ -13,14 +13,17 @@ import pyarrow as pa
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, UnknownIdError
-from kgrec.kg import changes, exchange, names, networks, reading, storage, writing
-from kgrec.kg.jsonld import Loader
-from kgrec.kg.literals import Literals
-from kgrec.kg.named_graphs import Mask, NamedGraphs
-from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
-from kgrec.kg.read_config import ReadConfig, ReadSettings, make_read_config
-from kgrec.kg.reading import FileReport, PathLike, ReadReport
-from kgrec.kg.statements import LiteralTable, Statements, assemble, statements
+from kgrec.kg import exchange, networks, storage
+from kgrec.kg import labels as names
+from kgrec.kg import updates as changes
+from kgrec.rdf import reading, writing
+from kgrec.rdf.jsonld import Loader
+from kgrec.rdf.literals import Literals
+from kgrec.rdf.named_graphs import Mask, NamedGraphs
+from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
+from kgrec.rdf.reading import FileReport, PathLike, ReadReport
+from kgrec.rdf.settings import ReadConfig, ReadSettings, make_read_config
+from kgrec.rdf.statements import LiteralTable, Statements, assemble, statements
 
 if TYPE_CHECKING:
     import networkx
@@ -28,10 +31,10 @@ if TYPE_CHECKING:
     import pyoxigraph
     import rdflib
 
-    from kgrec.kg.linking import Links
-    from kgrec.kg.mapping import MappedTable, TableMapping
-    from kgrec.kg.sparql.config import SparqlConfig
-    from kgrec.kg.statistics import GraphStatistics
+    from kgrec.kg.profile.statistics import GraphStatistics
+    from kgrec.kg.tables.mapping import MappedTable, TableMapping
+    from kgrec.linking import Links
+    from kgrec.sparql.settings import SparqlConfig
 
 IntArray = npt.NDArray[np.int64]
 RowArray = npt.NDArray[np.int32]
@@ -186,7 +189,7 @@ class KnowledgeGraph:
             DataError: The table cannot be read, or lacks a column or an id.
             ConfigError: The mapping is wrong.
         """
-        from kgrec.kg.mapping import MappedTable, map_table
+        from kgrec.kg.tables.mapping import MappedTable, map_table
 
         mapped = table if isinstance(table, MappedTable) else map_table(table, mapping)
         files = [FileReport(mapped.name, "table", len(mapped.statements))]
@@ -238,7 +241,7 @@ class KnowledgeGraph:
         `kgrec.fetch_graph` takes the same, is documented in full, and also returns which id is
         which entity and a report. Here, what was left out is a warning.
         """
-        from kgrec.kg.sparql.fetch import fetch_with_warning
+        from kgrec.sparql.fetch import fetch_with_warning
 
         options |= {"property": property, "hops": hops, "relations": relations}
         return fetch_with_warning(endpoint, ids, **options).kg
@@ -428,11 +431,11 @@ class KnowledgeGraph:
         hops: int = 1,
         max_nodes: int | None = None,
     ) -> networkx.MultiDiGraph[str]:
-        """Return the graph, or the neighbourhood of some entities, for networkx.
+        """Return the graph, or the neighborhood of some entities, for networkx.
 
         Args:
             entities: Ids or rows of the entities to start from; None is the whole graph.
-            hops: How many edges, in either direction, the neighbourhood reaches.
+            hops: How many edges, in either direction, the neighborhood reaches.
             max_nodes: Stop when this many nodes are reached, nearest first.
 
         Returns:
@@ -554,7 +557,7 @@ class KnowledgeGraph:
         row = int(self.relations.rows([relation], missing="-1")[0])
         return self.literals.take(np.flatnonzero(self.literals.relation == row))
 
-    def neighbours(self, row: int) -> RowArray:
+    def neighbors(self, row: int) -> RowArray:
         """Return the triples that touch an entity, int32 of shape (k, 3), outgoing ones first.
 
         Raises:
@@ -597,7 +600,7 @@ class KnowledgeGraph:
         Raises:
             DataError: The graph is empty, or the links are of another one.
         """
-        from kgrec.kg.statistics import graph_statistics
+        from kgrec.kg.profile.statistics import graph_statistics
 
         return graph_statistics(self, links)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kgrec.errors import DataError, printable
 from kgrec.kg.exchange import in_graphs, tuple_columns
-from kgrec.kg.statements import Statements, statements, string_array
+from kgrec.rdf.statements import Statements, statements, string_array
 
 if TYPE_CHECKING:
     import networkx
@@ -99,7 +99,7 @@ def to_networkx(
     hops: int,
     max_nodes: int | None,
 ) -> networkx.MultiDiGraph[str]:
-    """Return `kg` or a neighbourhood in it; see `KnowledgeGraph.to_networkx`."""
+    """Return `kg` or a neighborhood in it; see `KnowledgeGraph.to_networkx`."""
     import networkx as nx
 
     hop = _hops(kg, entities, hops)

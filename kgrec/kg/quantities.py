@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kgrec.kg.namespaces import RDF, XSD
+from kgrec.rdf.namespaces import RDF, XSD
 
 FloatArray = npt.NDArray[np.float64]
 

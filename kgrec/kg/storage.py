@@ -24,8 +24,8 @@ from isal import isal_zlib
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
-from kgrec.kg.named_graphs import NamedGraphs
-from kgrec.kg.reading import PathLike, ReadReport
+from kgrec.rdf.named_graphs import NamedGraphs
+from kgrec.rdf.reading import PathLike, ReadReport
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph

@@ -22,7 +22,7 @@ class ItemContent:
     Attributes:
         text: Centred, normalised text vectors, float32 of shape (num_items, dim) or width 0.
         text_mean: What was subtracted, float32 of shape (dim,).
-        attributes: Neighbours in the graph that are no users, idf-weighted and normalised, CSR
+        attributes: Neighbors in the graph that are no users, idf-weighted and normalised, CSR
             float32 of shape (num_items, num_attributes).
         numbers: Numeric columns and the number of attributes as Gaussian bumps, float32 of shape
             (num_items, num_bumps).
@@ -37,7 +37,7 @@ class ItemContent:
     words: Any
 
     @classmethod
-    def of(cls, data: HeteroData, words: Any = None) -> ItemContent:
+    def from_graph(cls, data: HeteroData, words: Any = None) -> ItemContent:
         """Collect the features.
 
         Args:

@@ -21,7 +21,7 @@ class ContentEASEConfig(EASEConfig):
     Attributes:
         l2: As for `EASE`.
         content_l2: Weight of the ridge penalty of the regression from content.
-        text: Weight of the text in the likeness of two items.
+        text: Weight of the text in the similarity of two items.
         words: Weight of the words of the text.
         attributes: Weight of the graph's attributes.
         numbers: Weight of the numeric columns and of how many attributes there are.
@@ -38,7 +38,7 @@ class ContentEASEConfig(EASEConfig):
 class ContentEASE(EASE):
     """EASE (Steck, WWW 2019), and kernel ridge regression to its weights for items without users.
 
-    With K the likeness of two items by text, words, attributes and numbers, the column of weights
+    With K the similarity of two items by text, words, attributes and numbers, the column of weights
     of a new item j is c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, t being the items that training
     knows, B their columns and c the mean of these. The scores of a new item so become what a
     regression from content to the scores of the known items predicts for it. Known items keep
@@ -68,7 +68,7 @@ class ContentEASE(EASE):
         if len(new):
             assert isinstance(self._weights, np.ndarray)
             self._weights[:, new] = self._predicted(
-                ItemContent.of(data.graph, data.words), known, new
+                ItemContent.from_graph(data.graph, data.words), known, new
             )
         return self
 
@@ -77,14 +77,14 @@ class ContentEASE(EASE):
     ) -> FloatArray:
         """Return the columns of weights of the new items, float32 of shape (num_items, n)."""
         assert isinstance(self._weights, np.ndarray)
-        gram = self._likeness(content, known, known).astype(np.float64)
+        gram = self._similarity(content, known, known).astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.config.content_l2
-        map_to = np.linalg.solve(gram, self._likeness(content, known, new))
+        map_to = np.linalg.solve(gram, self._similarity(content, known, new))
         columns = self._weights[:, known]
         centre = columns.mean(axis=1, keepdims=True)
         return np.asarray(centre + (columns - centre) @ map_to, dtype=np.float32)
 
-    def _likeness(self, content: ItemContent, rows: Any, columns: Any) -> FloatArray:
+    def _similarity(self, content: ItemContent, rows: Any, columns: Any) -> FloatArray:
         config = self.config
         kernel = config.text * (content.text[rows] @ content.text[columns].T)
         kernel += config.numbers * (content.numbers[rows] @ content.numbers[columns].T)

@@ -126,7 +126,7 @@ class Ensemble(Model):
         return self._sum(lambda member: member.score_histories(histories))
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return the weighted sum of the members' likenesses; see `Model.similar`."""
+        """Return the weighted sum of the members' similarities; see `Model.similar`."""
         self._weights()
         items = check_rows(items, self._num_items, "item")
         return self._sum(lambda member: member.similar(items))

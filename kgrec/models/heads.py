@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.graph.joint import JointGraph, segment_softmax
+from kgrec.graph.homogeneous import HomogeneousGraph, segment_softmax
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders import Encoded
+from kgrec.models.encoders.layers import Propagated
 
 
 class DotHead(nn.Module):
@@ -34,32 +34,32 @@ class DotHead(nn.Module):
         """Return the items' side of the product, float32 of shape (n, dim)."""
         return vectors
 
-    def place(self, encoded: Encoded) -> Tensor:
+    def place(self, propagated: Propagated) -> Tensor:
         """Return where items lie among each other, float32 of shape (num_items, dim)."""
-        return self.item(encoded.item)
+        return self.item(propagated.item)
 
     def user_near(self, vectors: Tensor) -> Tensor:
         """Return the users, before `user`, whom items placed at `vectors` fit; shape (b, dim)."""
         return vectors
 
-    def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
+    def scores(self, user: Tensor, propagated: Propagated) -> Tensor:
         """Return the scores of all items, float32 of shape (b, num_items).
 
         Args:
             user: What `user` returned, float32 of shape (b, dim).
-            encoded: The vectors of all nodes.
+            propagated: The vectors of all nodes.
         """
-        return user @ self.item(encoded.item).T
+        return user @ self.item(propagated.item).T
 
-    def pair_scores(self, user: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
+    def pair_scores(self, user: Tensor, propagated: Propagated, items: Tensor) -> Tensor:
         """Return the scores of some items for each user, float32 of shape (p, n).
 
         Args:
             user: What `user` returned, float32 of shape (p, dim).
-            encoded: The vectors of all nodes.
+            propagated: The vectors of all nodes.
             items: Rows of items, int64 of shape (p, n).
         """
-        chosen = self.item(F.embedding(items.reshape(-1), encoded.item))
+        chosen = self.item(F.embedding(items.reshape(-1), propagated.item))
         # Not einsum: its product of many small matrices takes ten times as long for small n.
         return (user[:, None] * chosen.reshape(*items.shape, -1)).sum(2)
 
@@ -122,9 +122,9 @@ class TranslationHead(DotHead):
         """Return [2 i, -‖i‖²], float32 of shape (n, dim + 1)."""
         return torch.cat([2 * vectors, -(vectors**2).sum(1, keepdim=True)], dim=1)
 
-    def place(self, encoded: Encoded) -> Tensor:
+    def place(self, propagated: Propagated) -> Tensor:
         """Return the items' vectors as they are."""
-        return encoded.item
+        return propagated.item
 
     def user_near(self, vectors: Tensor) -> Tensor:
         """Return the users from whom r leads to `vectors`."""
@@ -134,9 +134,9 @@ class TranslationHead(DotHead):
 class RelationAttentionHead(DotHead):
     """score(u, i) = ⟨u, tanh(W (i + Σ_e π_u(e) n_e) + b)⟩: each user weighs the item's relations.
 
-    π_u(e) = softmax over the edges e from i's neighbours n_e in the graph of ⟨u, r_e⟩, as in Wang
+    π_u(e) = softmax over the edges e from i's neighbors n_e in the graph of ⟨u, r_e⟩, as in Wang
     et al., Knowledge Graph Convolutional Networks for Recommender Systems, WWW 2019, with one
-    layer and the whole neighbourhood in place of a sample of it. It is no inner product: an item
+    layer and the whole neighborhood in place of a sample of it. It is no inner product: an item
     has another vector for each user.
 
     Args:
@@ -149,27 +149,27 @@ class RelationAttentionHead(DotHead):
 
     def __init__(self, graph: Propagation, dim: int, generator: torch.Generator) -> None:
         super().__init__()
-        joint = graph.joint
-        self._edges = _EdgesOfItems.of(joint)
+        homogeneous = graph.homogeneous
+        self._edges = _EdgesOfItems.from_graph(homogeneous)
         scale = dim**-0.5
         self.relation = nn.Parameter(
-            torch.randn(len(joint.relations), dim, generator=generator) * scale
+            torch.randn(len(homogeneous.relations), dim, generator=generator) * scale
         )
         self.weight = nn.Parameter(torch.randn(dim, dim, generator=generator) * scale)
         self.bias = nn.Parameter(torch.zeros(dim))
 
-    def place(self, encoded: Encoded) -> Tensor:
+    def place(self, propagated: Propagated) -> Tensor:
         """Return what items are to a user who weighs all of their relations alike."""
         everything = torch.arange(len(self._edges.count))
-        nobody = encoded.item.new_zeros((1, self.weight.shape[0]))
-        return self._vectors(nobody @ self.relation.T, encoded, everything[None])
+        nobody = propagated.item.new_zeros((1, self.weight.shape[0]))
+        return self._vectors(nobody @ self.relation.T, propagated, everything[None])
 
-    def scores(self, user: Tensor, encoded: Encoded) -> Tensor:
+    def scores(self, user: Tensor, propagated: Propagated) -> Tensor:
         """Return the scores of all items, float32 of shape (b, num_items); a user at a time."""
         # W is applied once to all nodes: what is left for each user is one weighted sum.
-        edges = self._edges_of(encoded)
-        nodes = edges.nodes(encoded) @ self.weight
-        items = encoded.item @ self.weight + self.bias
+        edges = self._edges_of(propagated)
+        nodes = edges.nodes(propagated) @ self.weight
+        items = propagated.item @ self.weight + self.bias
         owner = torch.repeat_interleave(edges.count)
         num = len(edges.count)
         made = []
@@ -181,15 +181,15 @@ class RelationAttentionHead(DotHead):
             made.append(torch.tanh(items + around) @ one)
         return torch.stack(made) if made else user.new_zeros((0, num))
 
-    def pair_scores(self, user: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
+    def pair_scores(self, user: Tensor, propagated: Propagated, items: Tensor) -> Tensor:
         """Return the scores of some items for each user, float32 of shape (p, n)."""
         # ⟨u, r⟩ of all relations is far smaller than one row for each edge.
-        made = self._vectors(user @ self.relation.T, encoded, items)
+        made = self._vectors(user @ self.relation.T, propagated, items)
         return (user[:, None] * made.reshape(*items.shape, -1)).sum(2)
 
-    def _vectors(self, affinity: Tensor, encoded: Encoded, items: Tensor) -> Tensor:
+    def _vectors(self, affinity: Tensor, propagated: Propagated, items: Tensor) -> Tensor:
         """Return the vectors of items (p, n) for users of given ⟨u, r⟩, shape (p · n, dim)."""
-        edges = self._edges_of(encoded)
+        edges = self._edges_of(propagated)
         pairs = items.reshape(-1)
         count = edges.count[pairs]
         pair = torch.repeat_interleave(count)
@@ -200,16 +200,20 @@ class RelationAttentionHead(DotHead):
         attention = segment_softmax(inclined, pair, len(pairs))
         around = F.embedding_bag(
             edges.source[edge],
-            edges.nodes(encoded),
+            edges.nodes(propagated),
             offset,
             mode="sum",
             per_sample_weights=attention,
         )
-        joined = (F.embedding(pairs, encoded.item) + around) @ self.weight + self.bias
+        joined = (F.embedding(pairs, propagated.item) + around) @ self.weight + self.bias
         return torch.tanh(joined)
 
-    def _edges_of(self, encoded: Encoded) -> _EdgesOfItems:
-        return self._edges if encoded.part is None else _EdgesOfItems.of(encoded.part.joint)
+    def _edges_of(self, propagated: Propagated) -> _EdgesOfItems:
+        return (
+            self._edges
+            if propagated.part is None
+            else _EdgesOfItems.from_graph(propagated.part.homogeneous)
+        )
 
 
 @dataclass(frozen=True)
@@ -217,8 +221,8 @@ class _EdgesOfItems:
     """The graph's edges into items, by item.
 
     Attributes:
-        kinds: Node types in the order of the joint numbering.
-        source: Source of each edge in the joint numbering, int64 of shape (e,).
+        kinds: Node types in the order of the homogeneous numbering.
+        source: Source of each edge in the homogeneous numbering, int64 of shape (e,).
         relation: Its relation, int64 of shape (e,).
         weight: How many edges it stands for, float32 of shape (e,); None: itself.
         start: Where the edges of each item begin, int64 of shape (num_items,).
@@ -233,18 +237,18 @@ class _EdgesOfItems:
     count: Tensor
 
     @classmethod
-    def of(cls, joint: JointGraph) -> _EdgesOfItems:
-        first, num_items = joint.start("item"), joint.sizes["item"]
-        inside = (joint.target >= first) & (joint.target < first + num_items)
-        part = joint.select(inside & ~joint.of_interactions())
+    def from_graph(cls, homogeneous: HomogeneousGraph) -> _EdgesOfItems:
+        first, num_items = homogeneous.start("item"), homogeneous.sizes["item"]
+        inside = (homogeneous.target >= first) & (homogeneous.target < first + num_items)
+        part = homogeneous.select(inside & ~homogeneous.of_interactions())
         part = part.select(torch.argsort(part.target, stable=True))
         count = torch.bincount(part.target - first, minlength=num_items)
         start = torch.cumsum(count, 0) - count
-        return cls(tuple(joint.sizes), part.source, part.relation, part.weight, start, count)
+        return cls(tuple(homogeneous.sizes), part.source, part.relation, part.weight, start, count)
 
-    def nodes(self, encoded: Encoded) -> Tensor:
-        """Return the vectors of all nodes in the joint numbering."""
-        return torch.cat([encoded.nodes[kind] for kind in self.kinds])
+    def nodes(self, propagated: Propagated) -> Tensor:
+        """Return the vectors of all nodes in the homogeneous numbering."""
+        return torch.cat([propagated.nodes[kind] for kind in self.kinds])
 
     def inclined(self, affinity: Tensor, edge: Tensor | None = None) -> Tensor:
         """Return the logits of edges, or of the given ones: of as many as each stands for."""

@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours."""
+"""Item-based nearest neighbors."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class ItemKNNConfig(ModelConfig):
     """The settings of `ItemKNN`.
 
     Attributes:
-        num_neighbors: Neighbours kept for each item.
-        shrinkage: Added to the denominator of the cosine, so that a likeness that rests on few
+        num_neighbors: Neighbors kept for each item.
+        shrinkage: Added to the denominator of the cosine, so that a similarity that rests on few
             users counts less.
     """
 
@@ -35,12 +35,12 @@ class ItemKNNConfig(ModelConfig):
 
 
 class ItemKNN(ItemItemModel):
-    """Scores an item by its likeness to what the user liked (Sarwar et al., WWW 2001).
+    """Scores an item by its similarity to what the user liked (Sarwar et al., WWW 2001).
 
-    The likeness of items i and j is the cosine of their columns in the training matrix with
+    The similarity of items i and j is the cosine of their columns in the training matrix with
     shrinkage, n_ij / (sqrt(n_i) sqrt(n_j) + shrinkage), where n counts users. Each item keeps
     its `num_neighbors` nearest; of equally near ones, those of the lower rows. A score is the
-    sum over those neighbours that the user liked.
+    sum over those neighbors that the user liked.
 
     Args:
         config: The settings; None: the defaults.
@@ -53,16 +53,16 @@ class ItemKNN(ItemItemModel):
         self.config: ItemKNNConfig = config or ItemKNNConfig()
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
-        """Find each item's neighbours; see `Model.fit`."""
+        """Find each item's neighbors; see `Model.fit`."""
         train = training_matrix(data.train)
         norms = np.sqrt(np.asarray(train.sum(axis=0), dtype=np.float64).reshape(-1))
         by_item = train.T.tocsr()
         chunks = []
         for start in range(0, train.shape[1], _CHUNK_ITEMS):
             shared = (by_item[start : start + _CHUNK_ITEMS] @ train).tocsr()
-            likeness = _cosine(shared, start, norms, self.config.shrinkage)
-            chunks.append(_nearest(likeness, self.config.num_neighbors))
-        # Row j of `neighbors` holds the neighbours of item j; weights go from neighbour to item.
+            similarity = _cosine(shared, start, norms, self.config.shrinkage)
+            chunks.append(_nearest(similarity, self.config.num_neighbors))
+        # Row j of `neighbors` holds the neighbors of item j; weights go from neighbor to item.
         neighbors = vstack(chunks, format="csr")
         weights: csr_matrix = neighbors.T.tocsr()
         weights.sort_indices()
@@ -70,7 +70,7 @@ class ItemKNN(ItemItemModel):
         return self
 
     def similar(self, items: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the likeness of each item's neighbours, 0 for others; see `Model.similar`."""
+        """Return the similarity of each item's neighbors, 0 for others; see `Model.similar`."""
         train, weights = self._fitted()
         columns = weights.tocsc()[:, check_rows(items, train.shape[1], "item")]
         return np.ascontiguousarray(columns.toarray().T, dtype=np.float32)
@@ -89,23 +89,23 @@ class ItemKNN(ItemItemModel):
 def _cosine(
     shared: csr_matrix, start: int, norms: npt.NDArray[np.float64], shrinkage: float
 ) -> csr_matrix:
-    """Turn counts of shared users, of the items from `start` on, into likenesses."""
+    """Turn counts of shared users, of the items from `start` on, into similarities."""
     row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
     column = shared.indices
-    other = column != row + start  # an item is no neighbour of itself
+    other = column != row + start  # an item is no neighbor of itself
     values = shared.data / (norms[row + start] * norms[column] + shrinkage)
     return csr_matrix(
         (values[other].astype(np.float32), (row[other], column[other])), shape=shared.shape
     )
 
 
-def _nearest(likeness: csr_matrix, num: int) -> csr_matrix:
+def _nearest(similarity: csr_matrix, num: int) -> csr_matrix:
     """Keep the `num` largest entries of each row; of equal ones those of the lower columns."""
-    counts = np.diff(likeness.indptr)
-    row = np.repeat(np.arange(likeness.shape[0]), counts)
-    order = np.lexsort((likeness.indices, -likeness.data, row))
-    place = np.arange(len(order)) - np.repeat(likeness.indptr[:-1], counts)
+    counts = np.diff(similarity.indptr)
+    row = np.repeat(np.arange(similarity.shape[0]), counts)
+    order = np.lexsort((similarity.indices, -similarity.data, row))
+    place = np.arange(len(order)) - np.repeat(similarity.indptr[:-1], counts)
     kept = order[place < num]
     return csr_matrix(
-        (likeness.data[kept], (row[kept], likeness.indices[kept])), shape=likeness.shape
+        (similarity.data[kept], (row[kept], similarity.indices[kept])), shape=similarity.shape
     )

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from kgrec.graph.joint import JointGraph
+from kgrec.graph.homogeneous import HomogeneousGraph
 from kgrec.models.base import ModelConfig
 
 TripleScoring = Literal["transe", "transr", "distmult", "rotate"]
@@ -118,13 +118,13 @@ class Triples:
         inverses: Whether the inverse of each is one more.
 
     Attributes:
-        head: int64 of shape (n,), nodes of the joint numbering.
+        head: int64 of shape (n,), nodes of the homogeneous numbering.
         relation: int64 of shape (n,).
         tail: int64 of shape (n,).
     """
 
     def __init__(
-        self, graph: JointGraph, *, interactions: bool = False, inverses: bool = False
+        self, graph: HomogeneousGraph, *, interactions: bool = False, inverses: bool = False
     ) -> None:
         keep = torch.ones(len(graph.source), dtype=torch.bool) if inverses else graph.forward()
         if not interactions:

@@ -11,14 +11,15 @@ from torch import Tensor, nn
 
 from kgrec.graph.propagation import Normalisation, Propagation
 from kgrec.models.base import ModelConfig
-from kgrec.models.encoders import (
+from kgrec.models.encoders.layers import (
     RGCN,
-    Encoded,
-    Encoder,
+    GraphEncoder,
     LightGCN,
     NodeVectors,
+    Propagated,
     Unpropagated,
 )
+from kgrec.models.encoders.published import CKE, KGAT, KGIN, LightKG, XSimGCL
 from kgrec.models.fusion import Fusion, FusionMode
 from kgrec.models.heads import (
     CosineHead,
@@ -28,7 +29,6 @@ from kgrec.models.heads import (
     TranslationHead,
 )
 from kgrec.models.knowledge import KnowledgeConfig, TripleScorer
-from kgrec.models.published_encoders import CKE, KGAT, KGIN, LightKG, XSimGCL
 
 EncoderName = Literal["none", "lightgcn", "xsimgcl", "rgcn", "cke", "kgat", "kgin", "lightkg"]
 HeadName = Literal["dot", "cosine", "distmult", "translation", "relation_attention"]
@@ -154,7 +154,7 @@ class LinkPredictor(nn.Module):
         if config.knowledge is not None:
             self.triples = TripleScorer(
                 config.knowledge.scoring,
-                len(graph.joint.relations),
+                len(graph.homogeneous.relations),
                 config.dim,
                 config.init_scale,
                 generator,
@@ -168,7 +168,7 @@ class LinkPredictor(nn.Module):
         generator: torch.Generator | None = None,
         *,
         all_layers: bool = False,
-    ) -> Encoded:
+    ) -> Propagated:
         """Return the vectors of all users and items of a graph.
 
         Args:
@@ -195,11 +195,11 @@ class LinkPredictor(nn.Module):
         sees = None if whole else keep["item"]
         x = self.inputs(graph.take(features), {} if whole else keep, generator, graph.node)
         read = ("user", "item") if self.head.is_inner_product else tuple(x)
-        layers, results = self.encoder.encode(
+        layers, results = self.encoder.propagate(
             x, graph, sees, generator, kinds=read, all_layers=all_layers
         )
         of_type = {kind: [layer[kind] for layer in layers] for kind in ("user", "item")}
-        return Encoded(
+        return Propagated(
             results["user"],
             results["item"],
             of_type["user"],
@@ -233,18 +233,18 @@ class LinkPredictor(nn.Module):
         self, graph: Propagation, features: Mapping[str, Tensor], trained: Mapping[str, Tensor]
     ) -> None:
         """Let the encoder compute what stays fixed for an epoch."""
-        if type(self.encoder).refresh is not Encoder.refresh:
+        if type(self.encoder).refresh is not GraphEncoder.refresh:
             with torch.no_grad():
                 self.encoder.refresh(self.inputs(features, trained), graph, self.triples)
 
     def fold_in(
-        self, graph: Propagation, encoded: Encoded, row: Tensor, item: Tensor, num: int
+        self, graph: Propagation, propagated: Propagated, row: Tensor, item: Tensor, num: int
     ) -> Tensor:
         """Return the vectors of users who were not in training, before the head.
 
         Args:
             graph: The edges of training.
-            encoded: The vectors of all nodes.
+            propagated: The vectors of all nodes.
             row: Row of the new user of each liked item, int64 of shape (E,).
             item: Row of the liked item, int64 of shape (E,).
             num: Number of new users.
@@ -254,9 +254,9 @@ class LinkPredictor(nn.Module):
         """
         message = graph.of_histories(row, item, num)
         if isinstance(self.encoder, Unpropagated):
-            return self.head.user_near(message(self.head.place(encoded)))
-        unknown = encoded.item.new_zeros((num, self.config.dim))
-        return self.encoder.fold_in(unknown, encoded.item_layers, message)
+            return self.head.user_near(message(self.head.place(propagated)))
+        unknown = propagated.item.new_zeros((num, self.config.dim))
+        return self.encoder.fold_in(unknown, propagated.item_layers, message)
 
 
 def trained_nodes(
@@ -288,18 +288,18 @@ def trained_nodes(
             new[target] = ((new[target] + operator(seen[source])) > 0).float()
         seen = new
     if of_triples:
-        linked = torch.zeros(graph.joint.num_nodes, 1)
-        linked[graph.joint.target] = 1.0
-        return graph.joint.split(linked)
-    # An item or user without an interaction is new, however well its neighbours are known.
+        linked = torch.zeros(graph.homogeneous.num_nodes, 1)
+        linked[graph.homogeneous.target] = 1.0
+        return graph.homogeneous.split(linked)
+    # An item or user without an interaction is new, however well its neighbors are known.
     return {**seen, "item": chosen["item"], "user": chosen["user"]}
 
 
 def _encoder(
     config: LinkPredictorConfig, graph: Propagation, generator: torch.Generator
-) -> Encoder:
+) -> GraphEncoder:
     num_layers, dim = config.num_layers, config.dim
-    make: dict[str, Callable[[], Encoder]] = {
+    make: dict[str, Callable[[], GraphEncoder]] = {
         "none": Unpropagated,
         "lightgcn": lambda: LightGCN(graph.relations, num_layers, config.relation_weight),
         "xsimgcl": lambda: XSimGCL(

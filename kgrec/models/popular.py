@@ -61,7 +61,7 @@ class MostPopular(Model):
         return _rows(counts, check_histories(histories, len(counts)).shape[0])
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items: this model knows no likeness. See `Model.similar`."""
+        """Return the popularity of all items: it knows no similarity. See `Model.similar`."""
         counts = self._fitted()
         return _rows(counts, len(check_rows(items, len(counts), "item")))
 

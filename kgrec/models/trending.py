@@ -52,7 +52,7 @@ class Trending(Model):
     s(u, i) = Σ_v K(u, v) y_vi / Σ_v K(u, v) + prior · mean_v y_vi, a kernel estimate (Nadaraya,
     1964; Watson, 1964) over users: y_vi = 2^(-age / half_life) · n_v^(-activity_power) for an
     interaction whose age is counted from the last one of training, n_v the interactions of v, and
-    K(u, v) the likeness of two users by the user table, from `TrainingData.user_features`.
+    K(u, v) the similarity of two users by the user table, from `TrainingData.user_features`.
     Without these, and for unseen users, it is what is popular with all. It needs no history, and
     so it serves who comes new.
 
@@ -98,7 +98,7 @@ class Trending(Model):
         return np.tile(popularity, (check_histories(histories, len(popularity)).shape[0], 1))
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items: this model knows no likeness. See `Model.similar`."""
+        """Return the popularity of all items: it knows no similarity. See `Model.similar`."""
         popularity = self._fitted()
         return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
 

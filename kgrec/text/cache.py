@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
-from kgrec.text.progress import Progress, reporter
+from kgrec.text.progress import ShowProgress, reporter
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -28,7 +28,7 @@ _KEY = pa.binary(32)
 _TEXTS_PER_SHARD = 8192  # what an interruption can cost, in texts
 
 
-class Encoder(Protocol):
+class CachableEncoder(Protocol):
     """What `encode_cached` needs of an encoder."""
 
     @property
@@ -41,7 +41,7 @@ class Encoder(Protocol):
         """Which vectors this encoder makes; known without loading it."""
         ...
 
-    def encode(self, texts: Sequence[str], *, progress: Progress = False) -> FloatArray:
+    def encode(self, texts: Sequence[str], *, progress: ShowProgress = False) -> FloatArray:
         """Return float32 of shape (n, dim)."""
         ...
 
@@ -213,11 +213,11 @@ class EmbeddingCache:
 
 
 def encode_cached(
-    encoder: Encoder,
+    encoder: CachableEncoder,
     texts: Sequence[str],
     cache: EmbeddingCache | None,
     *,
-    progress: Progress = False,
+    progress: ShowProgress = False,
 ) -> FloatArray:
     """Encode texts, taking from the cache what it has and storing the rest as it comes.
 
@@ -249,7 +249,7 @@ def encode_cached(
 
 
 def _encode_missing(
-    encoder: Encoder,
+    encoder: CachableEncoder,
     distinct: list[str],
     missing: npt.NDArray[np.int64],
     vectors: FloatArray,

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.text.batching import length_batches
-from kgrec.text.progress import Progress, reporter
-from kgrec.text.source import DEFAULT_MODEL, ModelFiles, find_model
+from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
+from kgrec.text.progress import ShowProgress, reporter
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +123,7 @@ class TextEncoder:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def encode(self, texts: Sequence[str], *, progress: Progress = False) -> FloatArray:
+    def encode(self, texts: Sequence[str], *, progress: ShowProgress = False) -> FloatArray:
         """Encode texts.
 
         Identical texts are encoded once. A text's vector depends on the others only through the

@@ -11,7 +11,7 @@ import torch
 
 from kgrec.errors import ConfigError
 from kgrec.text.int8 import CALIBRATION_TEXTS, Int8Bert, int8_possible
-from kgrec.text.source import ModelFiles
+from kgrec.text.model_files import ModelFiles
 
 _LEAST_COSINE = 0.999  # to float32, below which "auto" does not take int8
 

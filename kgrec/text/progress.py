@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Progress = bool | Callable[[int, int], None]
+ShowProgress = bool | Callable[[int, int], None]
 
 
 @contextmanager
-def reporter(progress: Progress, total: int, what: str) -> Iterator[Callable[[int, int], None]]:
+def reporter(progress: ShowProgress, total: int, what: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function that is told `(done, total)`.
 
     Args:

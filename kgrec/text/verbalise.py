@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
-from kgrec.kg.names import language_rank
-from kgrec.kg.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
+from kgrec.kg.labels import language_rank
+from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.literals import Literals
+    from kgrec.rdf.literals import Literals
 
 RowArray = npt.NDArray[np.int64]
 

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from kgrec.errors import ConfigError
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import ModelConfig
-from kgrec.models.encoders import Encoded
+from kgrec.models.encoders.layers import Propagated
+from kgrec.models.encoders.published import num_neighbors
 from kgrec.models.link_predictor import LinkPredictorConfig
-from kgrec.models.published_encoders import num_neighbours
 from kgrec.training import losses
 from kgrec.training.sampling import Batch
 
@@ -29,7 +29,7 @@ class ContrastConfig(ModelConfig):
     kind: Literal["layer", "apart"] = Field(
         default="layer",
         description="`layer`: InfoNCE between a layer's vectors and the result, of the batch's "
-        "users and items (XSimGCL); `apart`: inputs of nodes that share few neighbours are pushed "
+        "users and items (XSimGCL); `apart`: inputs of nodes that share few neighbors are pushed "
         "apart (LightKG).",
     )
     user_weight: float = Field(default=0.1, ge=0, description="Weight of the users' term.")
@@ -50,34 +50,34 @@ class Contrast:
         self.config = config
         self._overlap = _Overlap(graph) if config.kind == "apart" else None
 
-    def __call__(self, encoded: Encoded, batch: Batch, negative: Tensor | None) -> Tensor:
+    def __call__(self, propagated: Propagated, batch: Batch, negative: Tensor | None) -> Tensor:
         """Return the weighted term, a scalar.
 
         Args:
-            encoded: The vectors of all nodes.
+            propagated: The vectors of all nodes.
             batch: The batch.
             negative: Its negatives, int64 of shape (p, n); None: positives stand for them.
         """
         config, overlap = self.config, self._overlap
         if overlap is None:
-            user = self._views(encoded.user_layers, encoded.user, batch.users)
-            item = self._views(encoded.item_layers, encoded.item, batch.item)
+            user = self._views(propagated.user_layers, propagated.user, batch.users)
+            item = self._views(propagated.item_layers, propagated.item, batch.item)
         else:
             users = batch.users[batch.row]
             others = batch.item if negative is None else negative.reshape(-1)
-            user = self._pushed("user", encoded.user_layers[0], users, users, encoded)
-            item = self._pushed("item", encoded.item_layers[0], batch.item, others, encoded)
+            user = self._pushed("user", propagated.user_layers[0], users, users, propagated)
+            item = self._pushed("item", propagated.item_layers[0], batch.item, others, propagated)
         return config.user_weight * user + config.item_weight * item
 
     def _pushed(
-        self, kind: str, vectors: Tensor, one: Tensor, other: Tensor, encoded: Encoded
+        self, kind: str, vectors: Tensor, one: Tensor, other: Tensor, propagated: Propagated
     ) -> Tensor:
-        """Push nodes apart; on a drawn part, by the neighbours they share in the whole graph."""
+        """Push nodes apart; on a drawn part, by the neighbors they share in the whole graph."""
         assert self._overlap is not None
-        neighbours: Neighbours = getattr(self._overlap, kind)
-        part = encoded.part
+        neighbors: NeighborContrast = getattr(self._overlap, kind)
+        part = propagated.part
         node = None if part is None or part.node is None else part.node[kind]
-        return _apart(vectors, one, other, neighbours, self.config.temperature, node)
+        return _apart(vectors, one, other, neighbors, self.config.temperature, node)
 
     def _views(self, layers: list[Tensor], result: Tensor, rows: Tensor) -> Tensor:
         rows = torch.unique(rows)
@@ -106,21 +106,21 @@ def check_contrast(model: LinkPredictorConfig, contrast: ContrastConfig | None) 
         )
 
 
-class Neighbours:
-    """Which neighbours each node of one type has, to count what two nodes share.
+class NeighborContrast:
+    """Which neighbors each node of one type has, to count what two nodes share.
 
     Args:
         matrix: Entry (v, w) is 1 for each edge between node v of the type and any node w of those
             that count; shape (num, num_counted).
         direct: The same between two nodes of the type, shape (num, num).
-        norm: 1 / sqrt(number of neighbours), float32 of shape (num,).
+        norm: 1 / sqrt(number of neighbors), float32 of shape (num,).
     """
 
     def __init__(self, matrix: csr_matrix, direct: csr_matrix, norm: FloatArray) -> None:
         self.matrix, self.direct, self.norm = matrix, direct, norm
 
     def shared(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-        """Return S_ij = (A² + A)_ij d_i d_j and d_i d_j with d = 1 / sqrt(neighbours).
+        """Return S_ij = (A² + A)_ij d_i d_j and d_i d_j with d = 1 / sqrt(neighbors).
 
         Args:
             one: Rows i, int64 of shape (a,).
@@ -138,22 +138,24 @@ class Neighbours:
 
 
 class _Overlap:
-    """Neighbours of users and of items; those that count are users and items."""
+    """NeighborContrast of users and of items; those that count are users and items."""
 
     def __init__(self, graph: Propagation) -> None:
-        joint = graph.joint
-        num = joint.num_nodes
-        ones = np.ones(len(joint.source), dtype=np.float32)
-        adjacency = csr_matrix((ones, (joint.target.numpy(), joint.source.numpy())), (num, num))
-        degree = num_neighbours(joint).numpy()
+        homogeneous = graph.homogeneous
+        num = homogeneous.num_nodes
+        ones = np.ones(len(homogeneous.source), dtype=np.float32)
+        adjacency = csr_matrix(
+            (ones, (homogeneous.target.numpy(), homogeneous.source.numpy())), (num, num)
+        )
+        degree = num_neighbors(homogeneous).numpy()
         norm = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0).astype(np.float32)
         place = {
-            kind: slice(joint.start(kind), joint.start(kind) + joint.sizes[kind])
+            kind: slice(homogeneous.start(kind), homogeneous.start(kind) + homogeneous.sizes[kind])
             for kind in ("user", "item")
         }
         counted = np.r_[place["user"], place["item"]]
         self.user, self.item = (
-            Neighbours(adjacency[rows][:, counted], adjacency[rows][:, rows], norm[rows])
+            NeighborContrast(adjacency[rows][:, counted], adjacency[rows][:, rows], norm[rows])
             for rows in (place["user"], place["item"])
         )
 
@@ -162,7 +164,7 @@ def _apart(
     vectors: Tensor,
     one: Tensor,
     other: Tensor,
-    neighbours: Neighbours,
+    neighbors: NeighborContrast,
     temperature: float,
     node: Tensor | None = None,
 ) -> Tensor:
@@ -170,12 +172,12 @@ def _apart(
 
     The contrastive layer of LightKG: the more two nodes share, the less they are pushed apart.
     Repeated rows count as often as they stand there, and are computed once. `node` says which rows
-    of the neighbours those of the vectors are; None: the same.
+    of the neighbors those of the vectors are; None: the same.
     """
     i, times_i = torch.unique(one, return_counts=True)
     j, times_j = torch.unique(other, return_counts=True)
     rows = (i, j) if node is None else (node[i], node[j])
-    shared, scale = neighbours.shared(*rows)
+    shared, scale = neighbors.shared(*rows)
     cosine = F.normalize(vectors[i], dim=1) @ F.normalize(vectors[j], dim=1).T
     pushed = (1 - scale) * torch.exp(cosine * (1 - shared) / temperature)
     total: Tensor = times_i.float() @ pushed @ times_j.float()

@@ -33,10 +33,10 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
-from kgrec.models.encoders import Encoded
+from kgrec.models.encoders.layers import Propagated
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.training.contrast import check_contrast
-from kgrec.training.loop import Progress, Task, Trainer
+from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.settings import TrainingConfig
 
@@ -53,7 +53,7 @@ class LinkPredictionConfig(ModelConfig):
         default="regress",
         description="Vectors of items without training interactions: `regress`: a ridge "
         "regression from text, attributes and numbers to the trained items' vectors; "
-        "`propagate`: what fusion and encoder make of their features and neighbours.",
+        "`propagate`: what fusion and encoder make of their features and neighbors.",
     )
     content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
     content_words: float = Field(
@@ -95,7 +95,7 @@ class LinkPrediction(Model):
     ) -> None:
         self.config = config or LinkPredictionConfig()
         self.checkpoint, self.resume = checkpoint, resume
-        self.progress: Progress | None = None
+        self.progress: TrainingProgress | None = None
         self.predictor: LinkPredictor | None = None
         self.content_map: ContentMap | None = None
         self._regression: ContentRegression | None = None
@@ -229,7 +229,7 @@ class LinkPrediction(Model):
         )
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
         self.predictor = LinkPredictor(config, self._graph, dims, generator)
-        self._content = ItemContent.of(data.graph, data.words)
+        self._content = ItemContent.from_graph(data.graph, data.words)
         self.content_map = None
         known = self._trained["item"].numpy().ravel() > 0
         # The map serves new items and texts; where it serves neither, it is not fitted.
@@ -248,8 +248,8 @@ class LinkPrediction(Model):
         self.content_map = None
         with torch.no_grad():
             predictor = self._predictor()
-            encoded: Encoded = predictor(self._graph, self._features, self._trained)
-            targets = predictor.head.place(encoded).numpy()
+            propagated: Propagated = predictor(self._graph, self._features, self._trained)
+            targets = predictor.head.place(propagated).numpy()
         if self._regression is not None:
             self.content_map = self._regression.fit(targets[self._anchors])
         self._encode()
@@ -257,15 +257,15 @@ class LinkPrediction(Model):
     def _encode(self) -> None:
         predictor = self._predictor()
         with torch.no_grad():
-            encoded: Encoded = predictor(self._graph, self._features, self._trained)
+            propagated: Propagated = predictor(self._graph, self._features, self._trained)
             if self.config.new_items == "regress" and self.content_map is not None:
-                encoded = self._completed(encoded, self.content_map)
-            self._encoded = encoded
-            self.user_vectors: FloatArray = predictor.head.user(encoded.user).numpy()
+                propagated = self._completed(propagated, self.content_map)
+            self._encoded = propagated
+            self.user_vectors: FloatArray = predictor.head.user(propagated.user).numpy()
             # A user of whom nothing is known is taken for the average of those who are.
             known = self._trained["user"].numpy().ravel() > 0
             self.user_vectors[~known] = self._average_user()
-            self.item_vectors: FloatArray = predictor.head.place(encoded).numpy()
+            self.item_vectors: FloatArray = predictor.head.place(propagated).numpy()
             if self.content_map is not None and self.config.new_items == "regress":
                 self.item_vectors[self._is_guessed()] *= self.content_map.reliability
 
@@ -286,26 +286,26 @@ class LinkPrediction(Model):
         known = self._trained["user"].numpy().ravel() > 0
         return np.asarray(self.user_vectors[known].mean(0))
 
-    def _completed(self, encoded: Encoded, content_map: ContentMap) -> Encoded:
+    def _completed(self, propagated: Propagated, content_map: ContentMap) -> Propagated:
         """Give items without interactions the vectors that their content stands for."""
         new = self._is_guessed()
         if not new.any() or not self._predictor().head.is_inner_product:
-            return encoded  # a head that reads an item's neighbours knows new items by them
+            return propagated  # a head that reads an item's neighbors knows new items by them
         rows = torch.from_numpy(np.flatnonzero(new))
         made = torch.from_numpy(content_map(self._features_of_items[new]))
-        known = encoded.item[self._trained["item"].squeeze(1) > 0]
+        known = propagated.item[self._trained["item"].squeeze(1) > 0]
         made = F.normalize(made, dim=1) * known.norm(dim=1).mean()
-        item = encoded.item.clone()
+        item = propagated.item.clone()
         item[rows] = made
-        layers = [layer.clone() for layer in encoded.item_layers]
+        layers = [layer.clone() for layer in propagated.item_layers]
         for layer in layers:
             if layer.shape[1] != made.shape[1]:  # the result is wider than its layers
                 continue
             # A new item that an unseen user likes speaks with the length of the known ones.
             length = layer[self._trained["item"].squeeze(1) > 0].norm(dim=1).mean()
             layer[rows] = F.normalize(made, dim=1) * length
-        nodes = {**encoded.nodes, "item": item}
-        return replace(encoded, item=item, item_layers=layers, nodes=nodes)
+        nodes = {**propagated.nodes, "item": item}
+        return replace(propagated, item=item, item_layers=layers, nodes=nodes)
 
     def _is_guessed(self) -> npt.NDArray[np.bool_]:
         """Return which items have no training interactions, but content, bool (num_items,)."""

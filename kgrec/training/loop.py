@@ -31,7 +31,7 @@ SMALL_STEP = 2_000_000_000
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a training stands; all of it goes into a checkpoint.
 
     Attributes:
@@ -96,12 +96,12 @@ class Trainer:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self.best_state = _copy(model.state_dict())
         self.average = _copy(model.state_dict())
         self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
 
-    def run(self, callback: Callback | None = None) -> Progress:
+    def run(self, callback: Callback | None = None) -> TrainingProgress:
         """Train until the metric no longer grows, or `max_epochs`; keep the best weights.
 
         `callback` gets epoch, loss and metrics after each validation. A KeyboardInterrupt saves a
@@ -119,7 +119,7 @@ class Trainer:
         finally:
             torch.set_num_threads(threads)
 
-    def _run(self, callback: Callback | None) -> Progress:
+    def _run(self, callback: Callback | None) -> TrainingProgress:
         started, saved = time.perf_counter() - self.progress.seconds, time.perf_counter()
         self._remember()
         while self.progress.epoch < self.config.max_epochs and not self._finished():
@@ -272,7 +272,7 @@ class Trainer:
             self.average = {name: tensors[f"average.{name}"] for name in self.average}
             self.optimizer.load_state_dict(self._optimizer_state(tensors))
             self.generator.set_state(tensors["generator"])
-            self.progress = Progress(**about["progress"])
+            self.progress = TrainingProgress(**about["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"{self.checkpoint} is of another model or damaged: {error}") from error
 

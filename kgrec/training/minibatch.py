@@ -17,8 +17,8 @@ from kgrec.training.settings import TrainingConfig
 
 
 @dataclass(frozen=True)
-class Against:
-    """What stands against the positives of a batch; neither where all items do.
+class Negatives:
+    """What stands negatives the positives of a batch; neither where all items do.
 
     Attributes:
         negative: Items for each positive, int64 of shape (p, n).
@@ -49,23 +49,23 @@ class MiniBatches:
         self._parts = Parts(graph, num_neighbors)
 
     def __call__(
-        self, batch: Batch, against: Against, generator: torch.Generator
-    ) -> tuple[Propagation, Batch, Against]:
-        """Return the part, and the batch and what stands against it in rows of the part."""
+        self, batch: Batch, negatives: Negatives, generator: torch.Generator
+    ) -> tuple[Propagation, Batch, Negatives]:
+        """Return the part, and the batch and what stands negatives it in rows of the part."""
         user, users = torch.unique(batch.users, return_inverse=True)
-        pieces = [batch.item, *against.items()]
+        pieces = [batch.item, *negatives.items()]
         item, items = torch.unique(torch.cat(pieces), return_inverse=True)
         chosen, *others = torch.split(items, [len(piece) for piece in pieces])
-        if against.negative is not None:
-            against = replace(against, negative=others[0].reshape(against.negative.shape))
-        elif against.shared is not None:
-            against = replace(against, shared=others[0])
+        if negatives.negative is not None:
+            negatives = replace(negatives, negative=others[0].reshape(negatives.negative.shape))
+        elif negatives.shared is not None:
+            negatives = replace(negatives, shared=others[0])
         part = self._parts.around({"user": user, "item": item}, generator)
-        return part, replace(batch, users=users, item=chosen), against
+        return part, replace(batch, users=users, item=chosen), negatives
 
 
 def rows_by_type(sizes: Mapping[str, int], nodes: Tensor) -> dict[str, Tensor]:
-    """Return the rows of ascending nodes of the joint numbering, by type, int64."""
+    """Return the rows of ascending nodes of the homogeneous numbering, by type, int64."""
     ends = torch.cumsum(torch.tensor(list(sizes.values())), 0)
     counts = torch.diff(torch.searchsorted(nodes, ends), prepend=torch.zeros(1, dtype=torch.int64))
     starts = (ends - torch.tensor(list(sizes.values()))).tolist()

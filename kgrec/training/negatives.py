@@ -15,7 +15,7 @@ from kgrec.training.sampling import Batch, Sampler
 NegativeMode = Literal["uniform", "popularity", "in_batch", "graph"]
 
 
-class Negatives:
+class NegativeSampler:
     """Draws negatives for the pairs of a batch.
 
     * `uniform`: each item that training knows with the same chance.
@@ -23,8 +23,8 @@ class Negatives:
       (Mikolov et al., Distributed Representations of Words, NeurIPS 2013).
     * `in_batch`: the positives of other pairs of the batch.
     * `graph`: an item one node of the knowledge graph away from the positive: a walk from it to a
-      random neighbour that is no user, and on to a random item there. Harder than a random one,
-      because only the interactions tell the two apart. An item without such neighbours gets
+      random neighbor that is no user, and on to a random item there. Harder than a random one,
+      because only the interactions tell the two apart. An item without such neighbors gets
       uniform ones.
 
     No negative is a positive of its user, unless the user chose all that could be drawn.
@@ -107,17 +107,19 @@ class _Walk:
     """Steps from an item to a node of the knowledge graph, and back to an item."""
 
     def __init__(self, graph: Propagation, sampler: Sampler) -> None:
-        joint = graph.joint
-        joint = joint.select(~joint.of_interactions())
-        first = joint.start("item")
+        homogeneous = graph.homogeneous
+        homogeneous = homogeneous.select(~homogeneous.of_interactions())
+        first = homogeneous.start("item")
         self.sampler, self.first = sampler, first
-        known = torch.zeros(joint.num_nodes, dtype=torch.bool)
+        known = torch.zeros(homogeneous.num_nodes, dtype=torch.bool)
         known[sampler.known + first] = True
-        is_item = torch.zeros(joint.num_nodes, dtype=torch.bool)
-        is_item[first : first + joint.sizes["item"]] = True
-        out, back = is_item[joint.source], known[joint.target]
-        self._out = _rows(joint.source[out], joint.target[out], joint.num_nodes)
-        self._back = _rows(joint.source[back], joint.target[back], joint.num_nodes)
+        is_item = torch.zeros(homogeneous.num_nodes, dtype=torch.bool)
+        is_item[first : first + homogeneous.sizes["item"]] = True
+        out, back = is_item[homogeneous.source], known[homogeneous.target]
+        self._out = _rows(homogeneous.source[out], homogeneous.target[out], homogeneous.num_nodes)
+        self._back = _rows(
+            homogeneous.source[back], homogeneous.target[back], homogeneous.num_nodes
+        )
 
     def __call__(self, positives: Tensor) -> Tensor:
         """Return an item for each positive, int64 of shape (p,); uniform where there is no way."""

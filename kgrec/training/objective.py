@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders import Encoded
+from kgrec.models.encoders.layers import Propagated
 from kgrec.models.knowledge import KnowledgeConfig, Triples, TripleScorer
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.training import losses
 from kgrec.training.contrast import Contrast
-from kgrec.training.minibatch import Against, MiniBatches, check_num_neighbors, rows_by_type
-from kgrec.training.negatives import Negatives
+from kgrec.training.minibatch import MiniBatches, Negatives, check_num_neighbors, rows_by_type
+from kgrec.training.negatives import NegativeSampler
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
@@ -44,7 +44,9 @@ class Objective:
     ) -> None:
         self.model, self.graph, self.config = model, graph, config
         self.features, self.trained, self.sampler = features, trained, sampler
-        self.negatives = Negatives(sampler, config.negatives, graph, power=config.popularity_power)
+        self.negative_sampler = NegativeSampler(
+            sampler, config.negatives, graph, power=config.popularity_power
+        )
         self.allowed = torch.zeros(sampler.num_items, dtype=torch.bool)
         self.allowed[sampler.known] = True
         self.parts: MiniBatches | None = None
@@ -58,7 +60,7 @@ class Objective:
         if model.config.knowledge is not None:
             of_graph = model.config.knowledge
             self.triples = Triples(
-                graph.joint, interactions=of_graph.interactions, inverses=of_graph.inverses
+                graph.homogeneous, interactions=of_graph.interactions, inverses=of_graph.inverses
             )
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -66,37 +68,37 @@ class Objective:
         generator = self.sampler.generator
         every = self.contrast is not None
         if self.parts is None:
-            encoded = self.model(
+            propagated = self.model(
                 self.graph, self.features, self.trained, generator, all_layers=every
             )
-            against = self._against(batch)
+            negatives = self._negatives(batch)
         else:
-            part, batch, against = self.parts(batch, self._against(batch), generator)
-            encoded = self.model(part, self.features, self.trained, generator, all_layers=every)
-        total = self._ranking(encoded, batch, against)
+            part, batch, negatives = self.parts(batch, self._negatives(batch), generator)
+            propagated = self.model(part, self.features, self.trained, generator, all_layers=every)
+        total = self._ranking(propagated, batch, negatives)
         if self.config.ego_l2:
-            total = total + self.config.ego_l2 * _length(encoded, batch, against.negative)
+            total = total + self.config.ego_l2 * _length(propagated, batch, negatives.negative)
         if self.contrast is not None:
-            total = total + self.contrast(encoded, batch, against.negative)
+            total = total + self.contrast(propagated, batch, negatives.negative)
         if self.triples is not None and len(self.triples) and self.model.triples is not None:
             total = total + self._links(self.triples, self.model.triples)
         penalty = self.model.encoder.penalty()
         return total if penalty is None else total + penalty
 
-    def _against(self, batch: Batch) -> Against:
+    def _negatives(self, batch: Batch) -> Negatives:
         if self.config.loss == "softmax":
-            return Against()
+            return Negatives()
         if self.config.loss == "sampled_softmax":
-            items, log_chance = self.negatives.shared(batch, self.config.num_negatives)
+            items, log_chance = self.negative_sampler.shared(batch, self.config.num_negatives)
             is_positive = self.sampler.are_positive(batch.users, items)
-            return Against(None, items, log_chance, is_positive)
-        return Against(self.negatives.of_pairs(batch, self.config.negatives_per_positive))
+            return Negatives(None, items, log_chance, is_positive)
+        return Negatives(self.negative_sampler.of_pairs(batch, self.config.negatives_per_positive))
 
-    def _ranking(self, encoded: Encoded, batch: Batch, against: Against) -> Tensor:
+    def _ranking(self, propagated: Propagated, batch: Batch, negatives: Negatives) -> Tensor:
         head, config, row = self.model.head, self.config, batch.row
-        user = head.user(F.embedding(batch.users, encoded.user))
+        user = head.user(F.embedding(batch.users, propagated.user))
         if config.loss == "softmax":
-            scores = head.scores(user, encoded)
+            scores = head.scores(user, propagated)
             return losses.full_softmax(
                 scores,
                 row,
@@ -106,10 +108,10 @@ class Objective:
                 weight=batch.weight,
             )
         of_pair = user if len(user) == len(row) and _is_range(row) else user[row]
-        if against.negative is None:
-            return self._sampled_softmax(encoded, batch, user, of_pair, against)
-        both = torch.cat([batch.item[:, None], against.negative], dim=1)
-        scores = head.pair_scores(of_pair, encoded, both)
+        if negatives.negative is None:
+            return self._sampled_softmax(propagated, batch, user, of_pair, negatives)
+        both = torch.cat([batch.item[:, None], negatives.negative], dim=1)
+        scores = head.pair_scores(of_pair, propagated, both)
         if config.loss == "bpr":
             return losses.bpr(scores[:, 0], scores[:, 1:])
         if config.loss == "cross_entropy":
@@ -123,21 +125,26 @@ class Objective:
         )
 
     def _sampled_softmax(
-        self, encoded: Encoded, batch: Batch, user: Tensor, of_pair: Tensor, against: Against
+        self,
+        propagated: Propagated,
+        batch: Batch,
+        user: Tensor,
+        of_pair: Tensor,
+        negatives: Negatives,
     ) -> Tensor:
-        head, items = self.model.head, against.shared
+        head, items = self.model.head, negatives.shared
         assert items is not None
-        assert against.log_chance is not None
-        assert against.is_positive is not None
+        assert negatives.log_chance is not None
+        assert negatives.is_positive is not None
         return losses.sampled_softmax(
-            head.pair_scores(of_pair, encoded, batch.item[:, None])[:, 0],
-            head.pair_scores(user, encoded, items.expand(len(user), -1))
+            head.pair_scores(of_pair, propagated, batch.item[:, None])[:, 0],
+            head.pair_scores(user, propagated, items.expand(len(user), -1))
             if not head.is_inner_product
-            else user @ head.item(encoded.item[items]).T,
+            else user @ head.item(propagated.item[items]).T,
             batch.row,
             temperature=self.config.temperature,
-            log_chance=against.log_chance,
-            is_positive=against.is_positive,
+            log_chance=negatives.log_chance,
+            is_positive=negatives.is_positive,
         )
 
     def _links(self, triples: Triples, scorer: TripleScorer) -> Tensor:
@@ -166,21 +173,21 @@ class Objective:
 
         On the whole graph they are of all nodes, on drawn parts of those that are asked for.
         """
-        joint, model = self.graph.joint, self.model
+        homogeneous, model = self.graph.homogeneous, self.model
         if self.parts is None:
             x = model.inputs(self.features, self.trained)
-            return joint.join(model.encoder.triple_vectors(x)), nodes
+            return homogeneous.join(model.encoder.triple_vectors(x)), nodes
         used, place = torch.unique(nodes, return_inverse=True)
-        node = rows_by_type(joint.sizes, used)
+        node = rows_by_type(homogeneous.sizes, used)
         features = {kind: values[node[kind]] for kind, values in self.features.items()}
         trained = {kind: values[node[kind]] for kind, values in self.trained.items()}
         x = model.inputs(features, trained, None, node)
-        return joint.join(model.encoder.triple_vectors(x, node)), place
+        return homogeneous.join(model.encoder.triple_vectors(x, node)), place
 
 
-def _length(encoded: Encoded, batch: Batch, negative: Tensor | None) -> Tensor:
+def _length(propagated: Propagated, batch: Batch, negative: Tensor | None) -> Tensor:
     """Return half the squared length of the inputs of a pair and its negatives, the mean."""
-    user, item = encoded.user_layers[0], encoded.item_layers[0]
+    user, item = propagated.user_layers[0], propagated.item_layers[0]
     items = batch.item if negative is None else torch.cat([batch.item, negative.reshape(-1)])
     # How often each node stands there, times its length: no row is copied for it.
     total = _counted(batch.users[batch.row], user) + _counted(items, item)

@@ -97,7 +97,7 @@ class TrainingConfig(ModelConfig):
     def _some_neighbors(cls, numbers: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if numbers is not None and any(num < 1 and num != -1 for num in numbers):
             raise ValueError(
-                f"must be whole numbers from 1 on, or -1 for all neighbours, found {list(numbers)}"
+                f"must be whole numbers from 1 on, or -1 for all neighbors, found {list(numbers)}"
             )
         return numbers
 

@@ -37,7 +37,7 @@ def test_planted_table(table):
 
 def test_over_a_wider_catalogue(table):
     catalogue = Vocabulary(["0", "1", "10", "2", "22", "a"], "item")
-    wide = table.over(catalogue)
+    wide = table.reindex(catalogue)
     assert wide.titles == ("", "Yojimbo, 4K", "Ran", "Heat", "", "")
     assert [wide.words()[row]["genres"] for row in range(6)] == [
         [], ["Drama"], ["War", "Drama"], ["Crime"], [], [],
@@ -45,7 +45,7 @@ def test_over_a_wider_catalogue(table):
     expected = [np.nan, 1961, 1985, np.nan, np.nan, np.nan]
     np.testing.assert_array_equal(wide.numbers["year"], expected)
     with pytest.raises(UnknownIdError, match=r"'a'"):
-        table.over(Vocabulary(["1", "10", "2"]))
+        table.reindex(Vocabulary(["1", "10", "2"]))
 
 
 @pytest.mark.parametrize(

@@ -153,17 +153,17 @@ def test_columns_are_frozen_and_the_callers_are_not():
 
 def test_over_other_vocabularies(path):
     log = Interactions.read(path)
-    wider = log.over(Vocabulary(["u0", "u1", "u2", "u3"]), Vocabulary(list("0abcd9")))
+    wider = log.reindex(Vocabulary(["u0", "u1", "u2", "u3"]), Vocabulary(list("0abcd9")))
     assert pairs(wider) == pairs(log)
     assert wider.num_items == 6
     catalogue = log.with_items(["zz", "a"])
     assert catalogue.items.ids == ["a", "b", "c", "d", "zz"]
     assert pairs(catalogue) == pairs(log)
     with pytest.raises(UnknownIdError, match=r"'d'"):
-        log.over(log.users, Vocabulary(["a", "b", "c"]))
+        log.reindex(log.users, Vocabulary(["a", "b", "c"]))
     # A smaller vocabulary will do if it holds what the log uses.
     one = log.select(log.user == 2)
-    assert pairs(one.over(Vocabulary(["u3"]), Vocabulary(["c"]))) == [("u3", "c")]
+    assert pairs(one.reindex(Vocabulary(["u3"]), Vocabulary(["c"]))) == [("u3", "c")]
 
 
 @settings(max_examples=40, deadline=None)

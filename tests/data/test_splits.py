@@ -133,7 +133,7 @@ def test_read_brings_parts_to_one_vocabulary(tmp_path):
 def test_over():
     split = random_log().split()
     wider = Vocabulary([*split.train.items.ids, "zz", "aa"], "item")
-    moved = split.over(split.train.users, wider)
+    moved = split.reindex(split.train.users, wider)
     for name in PARTS:
         assert moved.part(name).items == wider
         assert moved.part(name).to_pandas().equals(split.part(name).to_pandas())

@@ -128,7 +128,7 @@ def test_arrow_inputs():
     plain = Vocabulary(["b", "a"])
     assert Vocabulary(pa.array(["b", "a"])) == plain
     assert Vocabulary(pa.chunked_array([["b"], ["a"]])) == plain
-    assert Vocabulary.of(pa.array(["b", "a", "b"]).dictionary_encode()) == plain
+    assert Vocabulary.from_ids(pa.array(["b", "a", "b"]).dictionary_encode()) == plain
     assert Vocabulary.from_sorted(pa.array(["a", "b"])) == plain
     assert Vocabulary([]).take([]) == []
     assert Vocabulary(["a"]) != plain

@@ -13,9 +13,9 @@ from kgrec.errors import DataError
 from kgrec.evaluation.leaks import check_no_leak, find_leaks
 from kgrec.graph.build import GraphConfig, build_graph
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 from kgrec.models.popular import MostPopular
-from kgrec.pipeline import Recommender
+from kgrec.recommender import Recommender
 
 EX = "http://ex.org/"
 EVERYTHING = GraphConfig(min_degree=1)

@@ -13,10 +13,10 @@ from planted_graph import EX, TITLES, planted
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.drawing.neighborhood import neighborhood_figure
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.explain.paths import PathFinder, explain
 from kgrec.graph.build import build_graph, forward_types
-from kgrec.graph.draw import neighbourhood_figure
 
 LOG10 = np.log(10)
 
@@ -240,7 +240,7 @@ def test_as_a_graph_to_draw(finder):
     assert graph.has_edge(("item", 7), eastwood)  # in the direction of the relation
     assert not graph.has_edge(eastwood, ("item", 7))
     assert graph.graph["title"] == "Why Alien is recommended to you"
-    neighbourhood_figure(finder.explain(7, liked=[5, 6]))
+    neighborhood_figure(finder.explain(7, liked=[5, 6]))
     assert len(finder.explain(7, liked=[]).to_networkx()) == 2
 
 

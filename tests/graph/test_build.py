@@ -12,7 +12,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.graph.build import INTERACTS, GraphConfig, build_graph, forward_types
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 
 EX = "http://ex.org/"
 EVERYTHING = GraphConfig(min_degree=1)
@@ -228,7 +228,7 @@ def test_relations_of_one_name_stay_apart(log):
 
 
 def test_two_relations_to_one_film_join_nothing(log):
-    """Whoever wrote and directed one film alone has two edges, but one neighbour."""
+    """Whoever wrote and directed one film alone has two edges, but one neighbor."""
     triples = [(f"{EX}film1", f"{EX}{name}", f"{EX}mann") for name in ("by", "written")]
     kg = KnowledgeGraph.from_triples(triples)
     table = pd.DataFrame({"item_id": ["i1"], "iri": [f"{EX}film1"]})

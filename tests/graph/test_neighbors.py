@@ -1,4 +1,4 @@
-"""Drawing neighbourhoods: against a naive oracle, and by how often each edge is drawn."""
+"""Drawing neighborhoods: against a naive oracle, and by how often each edge is drawn."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def drawn(sizes, edges, seeds, fan_out, seed=0):
     stored, order = {}, {}
     for kind, pairs in edges.items():
         ends = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-        stored[kind], order[kind] = InEdges.of(ends[:, 0], ends[:, 1], sizes[kind[2]])
+        stored[kind], order[kind] = InEdges.from_edges(ends[:, 0], ends[:, 1], sizes[kind[2]])
     rows = {kind: torch.tensor(some, dtype=torch.int64) for kind, some in seeds.items()}
     generator = torch.Generator().manual_seed(seed)
     neighbors = Neighbors(sizes, stored)
@@ -47,7 +47,7 @@ def drawn(sizes, edges, seeds, fan_out, seed=0):
 
 @settings(max_examples=300, deadline=None)
 @given(graphs(), st.integers(0, 5))
-def test_what_is_drawn_is_a_neighbourhood(graph, seed):
+def test_what_is_drawn_is_a_neighborhood(graph, seed):
     sizes, edges, seeds, fan_out = graph
     part, ids = drawn(sizes, edges, seeds, fan_out, seed)
     hops = max(map(len, fan_out.values()), default=0)
@@ -134,7 +134,7 @@ def test_a_hub_costs_what_is_drawn_of_it(monkeypatch):
     asked = []
     rand = torch.rand
     monkeypatch.setattr(torch, "rand", lambda n, **more: asked.append(n) or rand(n, **more))
-    edges, _ = InEdges.of(torch.arange(500_000), torch.zeros(500_000, dtype=torch.int64), 1)
+    edges, _ = InEdges.from_edges(torch.arange(500_000), torch.zeros(500_000, dtype=torch.int64), 1)
     neighbors = Neighbors({"s": 500_000, "t": 1}, {("s", "r", "t"): edges})
     part = neighbors.draw({"t": torch.zeros(1).long()}, {("s", "r", "t"): [6]}, torch.Generator())
     assert asked == [6]
@@ -142,7 +142,7 @@ def test_a_hub_costs_what_is_drawn_of_it(monkeypatch):
 
 
 def test_an_interruption_leaves_no_marks(monkeypatch):
-    edges, _ = InEdges.of(torch.arange(5), torch.zeros(5, dtype=torch.int64), 2)
+    edges, _ = InEdges.from_edges(torch.arange(5), torch.zeros(5, dtype=torch.int64), 2)
     neighbors = Neighbors({"s": 5, "t": 2}, {("s", "r", "t"): edges})
     arguments = {"t": torch.tensor([0])}, {("s", "r", "t"): [-1]}, torch.Generator()
 

@@ -15,8 +15,8 @@ from kgrec.errors import DataError
 from kgrec.graph.build import GraphConfig, build_graph
 from kgrec.graph.numeric import GRAPH, TABLE, NumberScales, literal_columns, table_columns
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
-from kgrec.kg.namespaces import XSD
+from kgrec.linking import link
+from kgrec.rdf.namespaces import XSD
 
 EX = "http://ex.org/"
 EURO = "http://dbpedia.org/datatype/euro"

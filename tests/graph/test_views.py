@@ -1,4 +1,4 @@
-"""Neighbourhoods: the right nodes and edges, the telling ones first, and what is cut is counted."""
+"""Neighborhoods: the right nodes and edges, the telling ones first, and what is cut is counted."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from kgrec.graph.build import GraphConfig, build_graph, forward_types
 from kgrec.graph.node_names import NodeNames, in_words, last_part
 from kgrec.graph.views import to_networkx
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 
 EX = "http://ex.org/"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
@@ -52,7 +52,7 @@ def parts():
     links = link(items, kg, pd.DataFrame(pairs, columns=["item_id", "iri"]))
     table = AttributeTable.read(pd.DataFrame({"item_id": ["i0"], "title": ["Heat"]}))
     graph = build_graph(log, kg, links, items=table, config=GraphConfig(min_degree=1))
-    return graph, NodeNames.of(graph, kg=kg, links=links, items=table)
+    return graph, NodeNames.from_graph(graph, kg=kg, links=links, items=table)
 
 
 def labels(view):
@@ -78,10 +78,10 @@ def test_names_need_what_the_graph_was_made_of(parts):
     kg = KnowledgeGraph.from_triples([iri(*triple) for triple in TRIPLES])
     table = pd.DataFrame({"item_id": ["i0"], "iri": iri("film0")})
     with pytest.raises(DataError, match=r"over 1 items and the graph has 5"):
-        NodeNames.of(graph, kg=kg, links=link(Vocabulary(["i0"]), kg, table))
+        NodeNames.from_graph(graph, kg=kg, links=link(Vocabulary(["i0"]), kg, table))
     other = KnowledgeGraph.from_triples([iri("film0", "director", "mann")])
     with pytest.raises(DataError, match=r"not the knowledge graph that the graph was made of"):
-        NodeNames.of(graph, kg=other)
+        NodeNames.from_graph(graph, kg=other)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_one_hop(parts):
         (("item", 0), mann, "director"),
         (("item", 0), niro, "actor"),
         (("item", 0), france, "countryOfOrigin"),
-        (mann, niro, "friend"),  # between two neighbours
+        (mann, niro, "friend"),  # between two neighbors
         (("user", 0), ("item", 0), "interacts"),
         (("user", 1), ("item", 0), "interacts"),
     }
@@ -143,7 +143,7 @@ def test_hops(parts):
     assert labels(alone) == ["i4"]
 
 
-def test_telling_neighbours_stay_and_the_rest_is_counted(parts):
+def test_telling_neighbors_stay_and_the_rest_is_counted(parts):
     graph, names = parts
     view = to_networkx(graph, [("item", 0)], max_nodes=4, names=names)
     # Degrees: u1 1, niro 2, u0 2, mann 3, France 4.
@@ -186,7 +186,7 @@ def random_graph():
     return build_graph(Interactions(users, items, pairs // 7, pairs % 7), items=attributes)
 
 
-def test_all_hops_is_the_naive_neighbourhood():
+def test_all_hops_is_the_naive_neighborhood():
     graph = random_graph()
     near = {("item", 2)}
     for _ in range(2):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from kgrec.errors import DataError
 from kgrec.kg.exchange import in_graphs, tuple_columns
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.namespaces import RDF, RDF_LANG_STRING, XSD, XSD_STRING
-from kgrec.kg.reading import FileReport
-from kgrec.kg.statements import statements, string_array
+from kgrec.rdf.namespaces import RDF, RDF_LANG_STRING, XSD, XSD_STRING
+from kgrec.rdf.reading import FileReport
+from kgrec.rdf.statements import statements, string_array
 
 EX = "http://e/"
 # The odd ones are no IRIs; a graph holds them nevertheless.
@@ -169,7 +169,7 @@ def test_named_graphs_by_hand():
         KnowledgeGraph.from_networkx(graph)
 
 
-def test_a_neighbourhood_comes_back_as_a_graph():
+def test_a_neighborhood_comes_back_as_a_graph():
     kg = KnowledgeGraph.from_triples(
         [("a", "p", "b"), ("b", "p", "c"), ("b", "q", "b"), ("c", "p", "d")],
         [("b", "name", "B", "", "en"), ("d", "name", "D", "", "")],

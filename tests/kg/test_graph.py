@@ -1,4 +1,4 @@
-"""The graph itself: planted graphs with known answers, names, neighbourhoods, round trips."""
+"""The graph itself: planted graphs with known answers, names, neighborhoods, round trips."""
 
 import networkx as nx
 import numpy as np
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.names import name_from_iri
-from kgrec.kg.namespaces import DCTERMS, RDF_LANG_STRING, RDF_TYPE, RDFS, SKOS, XSD, XSD_STRING
+from kgrec.kg.labels import name_from_iri
+from kgrec.rdf.namespaces import DCTERMS, RDF_LANG_STRING, RDF_TYPE, RDFS, SKOS, XSD, XSD_STRING
 
 EX = "http://ex.org/"
 LABEL = RDFS + "label"
@@ -79,14 +79,14 @@ def test_views(kg):
     assert kg.relation_counts().tolist() == [[1, 0], [4, 0], [0, 1], [2, 0], [0, 1], [0, 3]]
     entity, kind = kg.types()
     assert (names(kg, entity), names(kg, kind)) == (["heat", "ronin"], ["Film", "Film"])
-    assert names(kg, kg.neighbours(niro)[:, 0]) == ["heat", "ronin"]
-    assert kg.neighbours(heat).tolist() == kg.triples[:4].tolist()
-    assert kg.neighbours(loop).tolist() == [[loop, 1, loop]]
+    assert names(kg, kg.neighbors(niro)[:, 0]) == ["heat", "ronin"]
+    assert kg.neighbors(heat).tolist() == kg.triples[:4].tolist()
+    assert kg.neighbors(loop).tolist() == [[loop, 1, loop]]
     assert kg.literal_values(EX + "year").value.to_pylist() == ["1995"]
     assert len(kg.literal_values(EX + "none")) == 0
     assert len(kg.relation_triples(EX + "with")) == 4
     with pytest.raises(UnknownIdError, match="row 8 is outside"):
-        kg.neighbours(8)
+        kg.neighbors(8)
 
 
 def test_labels_by_property_then_language():
@@ -140,7 +140,7 @@ def test_name_from_iri(iri, name):
     assert name_from_iri(pa.array([iri])).to_pylist() == [name]
 
 
-def test_networkx_neighbourhood(kg):
+def test_networkx_neighborhood(kg):
     graph = kg.to_networkx([EX + "ronin"], hops=2)
     assert isinstance(graph, nx.MultiDiGraph)
     hops = {node.removeprefix(EX): hop for node, hop in graph.nodes(data="hop")}

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgrec.kg.datatypes import ill_typed
-from kgrec.kg.namespaces import RDF, XSD
 from kgrec.kg.quantities import (
     BOOLEAN,
     DURATION,
@@ -18,6 +16,8 @@ from kgrec.kg.quantities import (
     kind_of,
     quantities,
 )
+from kgrec.rdf.datatypes import ill_typed
+from kgrec.rdf.namespaces import RDF, XSD
 
 
 @pytest.mark.parametrize(

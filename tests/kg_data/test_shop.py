@@ -10,9 +10,9 @@ from kgrec.graph.build import build_graph
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.views import to_networkx
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 from kgrec.models.ease import AttributeEASE, AttributeEASEConfig
-from kgrec.pipeline import Recommender
+from kgrec.recommender import Recommender
 from kgrec.text.verbalise import verbalise
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
@@ -43,7 +43,9 @@ def graph(kg, items, log):
 
 @pytest.fixture(scope="module")
 def names(graph, kg, items, log):
-    return NodeNames.of(graph, kg=kg, links=link(log.items, kg, SHOP / "links.csv"), items=items)
+    return NodeNames.from_graph(
+        graph, kg=kg, links=link(log.items, kg, SHOP / "links.csv"), items=items
+    )
 
 
 def test_purchases(log):
@@ -95,7 +97,7 @@ def test_graph(graph):
     assert graph.report["entity"]["taken_over_by_items"] == 4
 
 
-def test_neighbourhood(graph, names):
+def test_neighborhood(graph, names):
     backpack = graph["item"].node_id.index("4")
     view = to_networkx(
         graph, [("item", backpack)], hops=2, names=names, relations=["category", "priceLevel"]

@@ -171,17 +171,17 @@ def test_repeated_and_weighted_attributes_count_once():
 def naive_knn(dense, num_neighbors, shrinkage):
     num = dense.shape[1]
     counts = dense.sum(axis=0)
-    likeness = np.zeros((num, num))
+    similarity = np.zeros((num, num))
     for i in range(num):
         for j in range(num):
             shared = (dense[:, i] * dense[:, j]).sum()
             if i != j and shared:
-                likeness[i, j] = shared / (np.sqrt(counts[i]) * np.sqrt(counts[j]) + shrinkage)
-    likeness = likeness.astype(np.float32)
+                similarity[i, j] = shared / (np.sqrt(counts[i]) * np.sqrt(counts[j]) + shrinkage)
+    similarity = similarity.astype(np.float32)
     weights = np.zeros((num, num))
     for j in range(num):
-        nearest = sorted(range(num), key=lambda i: (-likeness[i, j], i))[:num_neighbors]
-        weights[nearest, j] = likeness[nearest, j]
+        nearest = sorted(range(num), key=lambda i: (-similarity[i, j], i))[:num_neighbors]
+        weights[nearest, j] = similarity[nearest, j]
     return weights
 
 

@@ -81,7 +81,7 @@ def test_reliability_knows_good_content_from_noise():
     assert bad < 0.4
 
 
-def test_item_attributes_are_the_neighbours_that_are_no_users():
+def test_item_attributes_are_the_neighbors_that_are_no_users():
     data = planted().data
     found = item_attributes(data.graph)
     assert found.shape == (22, 22 + 3)  # items first, in the order of the node types
@@ -95,7 +95,7 @@ def test_the_blocks_of_the_features():
     graph = planted().data.graph
     graph["item"].numeric = torch.linspace(-1, 1, 22)[:, None]
     graph["item"].text[4] = 0  # an item without text
-    content = ItemContent.of(graph)
+    content = ItemContent.from_graph(graph)
     text = graph["item"].text.numpy()
     known = np.arange(22) != 4
     np.testing.assert_allclose(content.text_mean, text[known].mean(0), atol=1e-6)
@@ -117,9 +117,9 @@ def test_the_blocks_of_the_features():
 def test_words_are_the_last_block():
     graph = planted().data.graph
     words = sparse.csr_matrix(np.tile(np.eye(2, dtype=np.float32), (11, 1)))
-    content = ItemContent.of(graph, words)
+    content = ItemContent.from_graph(graph, words)
     without = content.matrix(0.0).toarray()
-    np.testing.assert_array_equal(without, ItemContent.of(graph).matrix(2.0).toarray())
+    np.testing.assert_array_equal(without, ItemContent.from_graph(graph).matrix(2.0).toarray())
     made = content.matrix(2.0).toarray()
     np.testing.assert_array_equal(made[:, : without.shape[1]], without)
     np.testing.assert_array_equal(made[:, without.shape[1] :], 2 * words.toarray())
@@ -132,7 +132,7 @@ def test_idf_weighs_rare_attributes_more():
         [graph["item", "shelf", "item_shelf"].edge_index, torch.tensor([[0], [2]])], dim=1
     )
     graph["item", "shelf", "item_shelf"].edge_index = index
-    row = ItemContent.of(graph).attributes[0, 22:].toarray().ravel()
+    row = ItemContent.from_graph(graph).attributes[0, 22:].toarray().ravel()
     common, rare = np.log(22 / 9), np.log(22 / 7)
     np.testing.assert_allclose(row[0] / row[2], common / rare, rtol=1e-5)
     assert np.linalg.norm(row) == pytest.approx(1, abs=1e-6)
@@ -142,12 +142,12 @@ def test_informed_is_text_or_attributes():
     graph = planted(attributes=False).data.graph
     graph["item"].text[[3, 20]] = 0
     expected = ~np.isin(np.arange(22), [3, 20])
-    np.testing.assert_array_equal(ItemContent.of(graph).informed(), expected)
-    assert ItemContent.of(planted(text=False).data.graph).informed().all()
+    np.testing.assert_array_equal(ItemContent.from_graph(graph).informed(), expected)
+    assert ItemContent.from_graph(planted(text=False).data.graph).informed().all()
     bare = planted(attributes=False, text=False).data.graph
-    assert not ItemContent.of(bare).informed().any()
+    assert not ItemContent.from_graph(bare).informed().any()
     words = sparse.csr_matrix(([1.0], ([4], [0])), shape=(22, 1), dtype=np.float32)
-    assert np.flatnonzero(ItemContent.of(bare, words).informed()).tolist() == [4]
+    assert np.flatnonzero(ItemContent.from_graph(bare, words).informed()).tolist() == [4]
 
 
 def test_bumps_make_a_gaussian_kernel():
@@ -161,7 +161,7 @@ def test_bumps_make_a_gaussian_kernel():
 
 def test_a_map_finds_the_block_of_new_items():
     case = planted()
-    content = ItemContent.of(case.data.graph)
+    content = ItemContent.from_graph(case.data.graph)
     warm = np.arange(19)
     targets = np.eye(3, dtype=np.float32)[case.block_of_item[warm]]
     made = ContentRegression(content.matrix(0.0)[warm], 1.0).fit(targets)

@@ -6,7 +6,7 @@ from planted import planted
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders import RGCN, LightGCN
+from kgrec.models.encoders.layers import RGCN, LightGCN
 
 
 def dense_operators(graph, normalisation):

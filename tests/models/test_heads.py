@@ -7,7 +7,7 @@ import torch
 from planted import planted
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders import Encoded
+from kgrec.models.encoders.layers import Propagated
 from kgrec.models.heads import CosineHead, DistMultHead, DotHead, RelationAttentionHead
 
 
@@ -58,29 +58,29 @@ def test_relation_attention_is_the_formula_and_the_same_for_pairs_and_for_all_it
             edges = data[kind].edge_index
             data[kind].edge_index = edges[:, (edges[1] != 4) & (edges[1] != 21)]
     graph = Propagation(data, "mean")
-    joint, dim = graph.joint, 5
+    whole, dim = graph.homogeneous, 5
     generator = torch.Generator().manual_seed(2)
     head = RelationAttentionHead(graph, dim, generator)
     with torch.no_grad():
         head.bias.copy_(torch.linspace(-0.5, 0.5, dim))
     nodes = {
-        kind: torch.randn(size, dim, generator=generator) for kind, size in joint.sizes.items()
+        kind: torch.randn(size, dim, generator=generator) for kind, size in whole.sizes.items()
     }
     user = torch.randn(3, dim, generator=generator)
-    encoded = Encoded(nodes["user"], nodes["item"], [], [], nodes)
-    x = joint.join(nodes).double()
+    propagated = Propagated(nodes["user"], nodes["item"], [], [], nodes)
+    x = whole.join(nodes).double()
     relation, weight, bias = (p.detach().double() for p in (head.relation, head.weight, head.bias))
-    first = joint.start("item")
-    expected = torch.zeros(3, joint.sizes["item"], dtype=torch.float64)
+    first = whole.start("item")
+    expected = torch.zeros(3, whole.sizes["item"], dtype=torch.float64)
     for u, one in enumerate(user.double()):
-        for i in range(joint.sizes["item"]):
+        for i in range(whole.sizes["item"]):
             edges = [
                 (s, r)
                 for s, t, r in zip(
-                    joint.source.tolist(), joint.target.tolist(), joint.relation.tolist(),
+                    whole.source.tolist(), whole.target.tolist(), whole.relation.tolist(),
                     strict=True,
                 )
-                if t == first + i and "interacts" not in joint.relations[r]
+                if t == first + i and "interacts" not in whole.relations[r]
             ]  # fmt: skip
             vector = x[first + i].clone()
             grown = [math.exp(float(one @ relation[r])) for _, r in edges]
@@ -89,8 +89,10 @@ def test_relation_attention_is_the_formula_and_the_same_for_pairs_and_for_all_it
             assert bool(edges) == (i not in (4, 21))
             expected[u, i] = one @ torch.tanh(vector @ weight + bias)
     with torch.no_grad():
-        torch.testing.assert_close(head.scores(user, encoded).double(), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            head.scores(user, propagated).double(), expected, atol=1e-5, rtol=0
+        )
         items = torch.tensor([[3, 0], [21, 3], [7, 7]])
-        pairs = head.pair_scores(user, encoded, items)
+        pairs = head.pair_scores(user, propagated, items)
     torch.testing.assert_close(pairs.double(), expected.gather(1, items), atol=1e-5, rtol=0)
-    assert head.scores(user[:0], encoded).shape == (0, joint.sizes["item"])
+    assert head.scores(user[:0], propagated).shape == (0, whole.sizes["item"])

@@ -35,6 +35,9 @@ class TestIALS(FindsBlocks, ModelContract):
         assert not np.allclose(other.state()["factors"], self.fitted().state()["factors"])
 
 
+HERE = Path(__file__).parent
+
+
 def naive_ials(dense, config, sweeps):
     """The paper's equations 4 and 5, one user and one item at a time, in float64."""
     rng = np.random.default_rng(5)
@@ -109,7 +112,7 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch):
 
 def test_a_fitted_model_is_read_and_asked_without_the_library():
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent / 'support')!r}]\n"
         "from test_ials import *\n"
         "data, model = planted()[0], IALS(IALSConfig(dim=3))\n"
         "model.load_state({'factors': np.ones((25, 3), np.float32)}, data)\n"

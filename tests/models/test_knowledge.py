@@ -52,10 +52,10 @@ def test_rotate_needs_pairs():
 @pytest.mark.parametrize("inverses", [False, True])
 def test_triples_are_the_edges(interactions, inverses):
     graph = planted().data.graph
-    joint = Propagation(graph).joint
-    triples = Triples(joint, interactions=interactions, inverses=inverses)
+    whole = Propagation(graph).homogeneous
+    triples = Triples(whole, interactions=interactions, inverses=inverses)
     found = {
-        (h, joint.relations[r], t)
+        (h, whole.relations[r], t)
         for h, r, t in zip(
             triples.head.tolist(), triples.relation.tolist(), triples.tail.tolist(), strict=True
         )
@@ -67,14 +67,14 @@ def test_triples_are_the_edges(interactions, inverses):
         if "interacts" in name and not interactions:
             continue
         for s, t in graph[source, name, target].edge_index.T.tolist():
-            expected.add((s + joint.start(source), name, t + joint.start(target)))
+            expected.add((s + whole.start(source), name, t + whole.start(target)))
     assert found == expected
     assert len(triples) == len(expected)
 
 
 def test_a_corrupted_triple_is_false_and_of_the_tails_type():
-    joint = Propagation(planted().data.graph).joint
-    triples = Triples(joint, interactions=True)
+    whole = Propagation(planted().data.graph).homogeneous
+    triples = Triples(whole, interactions=True)
     generator = torch.Generator().manual_seed(0)
     rows = triples.draw(10**9, generator)
     assert torch.equal(rows, torch.arange(len(triples)))
@@ -86,9 +86,9 @@ def test_a_corrupted_triple_is_false_and_of_the_tails_type():
     wrong = 0
     for row in rows.tolist():
         for tail in false[row].tolist():
-            of_item = int(triples.tail[row]) < joint.start("item_shelf")
-            first = joint.start("item" if of_item else "item_shelf")
-            last = first + joint.sizes["item" if of_item else "item_shelf"]
+            of_item = int(triples.tail[row]) < whole.start("item_shelf")
+            first = whole.start("item" if of_item else "item_shelf")
+            last = first + whole.sizes["item" if of_item else "item_shelf"]
             assert first <= tail < last
             wrong += (int(triples.head[row]), int(triples.relation[row]), tail) in true
     assert wrong / false.numel() < 0.01  # six draws in a row that are true
@@ -96,25 +96,25 @@ def test_a_corrupted_triple_is_false_and_of_the_tails_type():
 
 def test_the_joint_graph_joins_and_splits():
     graph = planted().data.graph
-    joint = Propagation(graph).joint
-    x = {kind: torch.randn(size, 3) for kind, size in joint.sizes.items()}
-    joined = joint.join(x)
-    assert joined.shape == (joint.num_nodes, 3)
-    assert torch.equal(joined[joint.start("item") + 5], x["item"][5])
-    for kind, value in joint.split(joined).items():
+    whole = Propagation(graph).homogeneous
+    x = {kind: torch.randn(size, 3) for kind, size in whole.sizes.items()}
+    joined = whole.join(x)
+    assert joined.shape == (whole.num_nodes, 3)
+    assert torch.equal(joined[whole.start("item") + 5], x["item"][5])
+    for kind, value in whole.split(joined).items():
         assert torch.equal(value, x[kind])
-    assert int(joint.of_interactions().sum()) == 2 * len(planted().data.train)
-    assert int(joint.forward().sum()) * 2 == len(joint.source)
+    assert int(whole.of_interactions().sum()) == 2 * len(planted().data.train)
+    assert int(whole.forward().sum()) * 2 == len(whole.source)
     kept = torch.ones(22, 1)
     kept[3] = 0
-    mask = joint.of_kept_items(kept)
+    mask = whole.of_kept_items(kept)
     seen = [
-        (joint.relations[r], t) for r, t, m in zip(
-            joint.relation.tolist(), joint.target.tolist(), mask.tolist(), strict=True) if not m
+        (whole.relations[r], t) for r, t, m in zip(
+            whole.relation.tolist(), whole.target.tolist(), mask.tolist(), strict=True) if not m
     ]  # fmt: skip
     users = int((planted().data.train.item == 3).sum())
-    assert seen == [("interacts", joint.start("item") + 3)] * users
-    assert joint.of_kept_items(None).tolist() == [1.0]
+    assert seen == [("interacts", whole.start("item") + 3)] * users
+    assert whole.of_kept_items(None).tolist() == [1.0]
 
 
 def test_edges_in_any_order_are_the_same_joint_graph():
@@ -124,6 +124,6 @@ def test_edges_in_any_order_are_the_same_joint_graph():
         index = shuffled[kind].edge_index
         order = np.random.default_rng(0).permutation(index.shape[1])
         shuffled[kind].edge_index = index[:, torch.from_numpy(order)]
-    one, other = Propagation(graph).joint, Propagation(shuffled).joint
+    one, other = Propagation(graph).homogeneous, Propagation(shuffled).homogeneous
     for name in ("source", "target", "relation"):
         assert torch.equal(getattr(one, name), getattr(other, name))

@@ -9,7 +9,7 @@ from planted import COLD, log_of, planted
 from kgrec.graph.build import GraphConfig, build_graph
 from kgrec.graph.propagation import Propagation
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.linking import link
+from kgrec.linking import link
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.training.link_prediction import node_features
 
@@ -31,10 +31,10 @@ def generator(seed=0):
 @pytest.mark.parametrize("encoder", ["lightgcn", "rgcn"])
 def test_shapes(encoder):
     model, *inputs = parts(encoder)
-    encoded = model(*inputs)
-    assert encoded.user.shape == (32, 6)
-    assert encoded.item.shape == (22, 6)
-    assert [layer.shape for layer in encoded.item_layers] == [(22, 6)] * 3
+    propagated = model(*inputs)
+    assert propagated.user.shape == (32, 6)
+    assert propagated.item.shape == (22, 6)
+    assert [layer.shape for layer in propagated.item_layers] == [(22, 6)] * 3
 
 
 @pytest.mark.parametrize("encoder", ["lightgcn", "rgcn"])

@@ -9,8 +9,8 @@ from test_link_prediction_contract import data_with_graph
 from kgrec.choices import CHOICES, PresetChoice
 from kgrec.config import dump_config, make_config
 from kgrec.errors import ConfigError
-from kgrec.presets.table import PRESETS
-from kgrec.runs import make_model
+from kgrec.models.presets.by_name import PRESETS
+from kgrec.runs.folder import make_model
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 

@@ -7,8 +7,8 @@ from planted import planted
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
+from kgrec.models.encoders.published import CKE, KGAT, KGIN, LightKG, XSimGCL, unit_rows
 from kgrec.models.knowledge import TripleScorer
-from kgrec.models.published_encoders import CKE, KGAT, KGIN, LightKG, XSimGCL, unit_rows
 
 DIM = 6
 
@@ -25,30 +25,37 @@ def graph():
 def inputs(graph):
     draw = generator(3)
     return {
-        kind: torch.randn(size, DIM, generator=draw) for kind, size in graph.joint.sizes.items()
+        kind: torch.randn(size, DIM, generator=draw)
+        for kind, size in graph.homogeneous.sizes.items()
     }
 
 
 def dense(graph, names=None):
     """Return one (num_nodes, num_nodes) matrix for each relation: entry (t, s) for s → t."""
-    joint = graph.joint
-    matrices = {name: np.zeros((joint.num_nodes, joint.num_nodes)) for name in joint.relations}
+    homogeneous = graph.homogeneous
+    matrices = {
+        name: np.zeros((homogeneous.num_nodes, homogeneous.num_nodes))
+        for name in homogeneous.relations
+    }
     for s, t, r in zip(
-        joint.source.tolist(), joint.target.tolist(), joint.relation.tolist(), strict=True
+        homogeneous.source.tolist(),
+        homogeneous.target.tolist(),
+        homogeneous.relation.tolist(),
+        strict=True,
     ):
-        matrices[joint.relations[r]][t, s] += 1
+        matrices[homogeneous.relations[r]][t, s] += 1
     return matrices
 
 
 def everything(graph, x):
-    return graph.joint.join(x).double().numpy()
+    return graph.homogeneous.join(x).double().numpy()
 
 
 def check(graph, encoder, x, expected, atol=1e-5):
     found = encoder(x, graph)
     for layer, wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(
-            graph.joint.join(layer).detach().numpy(), wanted, atol=atol, rtol=1e-4
+            graph.homogeneous.join(layer).detach().numpy(), wanted, atol=atol, rtol=1e-4
         )
 
 
@@ -72,16 +79,18 @@ def test_lightkg(graph):
 def test_kgin(graph):
     graph = Propagation(graph, "mean")
     encoder = KGIN(graph, 2, DIM, 3, 0.5, 0.1, 1e-4, 0.3, generator())
-    x, joint = inputs(graph), graph.joint
+    x, homogeneous = inputs(graph), graph.homogeneous
     matrices = dense(graph)
     knowledge = {n: m for n, m in matrices.items() if "interacts" not in n}
     degree = np.maximum(sum(knowledge.values()).sum(1), 1)
-    relation = dict(zip(joint.relations, encoder.relation.detach().double().numpy(), strict=True))
+    relation = dict(
+        zip(homogeneous.relations, encoder.relation.detach().double().numpy(), strict=True)
+    )
     mix = torch.softmax(encoder.mixture.detach().double(), 1).numpy()
-    intents = mix @ np.stack([relation[name] for name in joint.relations])
+    intents = mix @ np.stack([relation[name] for name in homogeneous.relations])
     layers = [everything(graph, x)]
-    users = slice(joint.start("user"), joint.start("user") + 32)
-    items = slice(joint.start("item"), joint.start("item") + 22)
+    users = slice(homogeneous.start("user"), homogeneous.start("user") + 32)
+    items = slice(homogeneous.start("item"), homogeneous.start("item") + 22)
     likes = matrices["rev_interacts"][users, items]
     likes = likes / np.maximum(likes.sum(1, keepdims=True), 1)
     for _ in range(2):
@@ -102,7 +111,7 @@ def test_kgin(graph):
 def test_dropped_edges_leave_a_mean_of_the_others(graph):
     graph = Propagation(graph, "mean")
     encoder = KGIN(graph, 1, DIM, 2, 0.5, 0.0, 0.0, 0.3, generator())
-    part = graph.joint.select(~graph.joint.of_interactions())
+    part = graph.homogeneous.select(~graph.homogeneous.of_interactions())
     weight = encoder._edge_weights(part, generator(1))
     assert 0.2 < (weight == 0).float().mean() < 0.8
     sums = torch.zeros(part.num_nodes).index_add(0, part.target, weight)
@@ -131,18 +140,18 @@ def test_rows_of_length_one():
 
 def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
     graph = Propagation(graph, "mean")
-    joint = graph.joint
+    homogeneous = graph.homogeneous
     encoder = KGIN(graph, 1, DIM, 3, 0.25, 0.0, 0.0, 0.3, generator())
     x = inputs(graph)
     found = encoder(x, graph, None, generator(5))[1]["user"].detach()
-    weight, liked = encoder._liked_weight, joint.liked
-    degree = torch.bincount(liked.target, minlength=joint.num_nodes)[liked.target]
+    weight, liked = encoder._liked_weight, homogeneous.liked
+    degree = torch.bincount(liked.target, minlength=homogeneous.num_nodes)[liked.target]
     whole = 1 / (0.75 * degree)
     assert 0.1 < (weight == 0).float().mean() < 0.5
     assert torch.allclose(weight, torch.where(weight == 0, 0.0, whole))
-    around = torch.zeros(joint.sizes["user"], DIM)
+    around = torch.zeros(homogeneous.sizes["user"], DIM)
     for s, t, w in zip(liked.source.tolist(), liked.target.tolist(), weight.tolist(), strict=True):
-        around[t - joint.start("user")] += w * x["item"][s - joint.start("item")]
+        around[t - homogeneous.start("user")] += w * x["item"][s - homogeneous.start("item")]
     intents = torch.softmax(encoder.mixture, 1) @ encoder.relation
     share = torch.softmax(x["user"] @ encoder.intent.T, 1)
     expected = F.normalize(around * (1 + share @ intents), dim=1).detach()
@@ -153,21 +162,24 @@ def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
 def test_kgat(graph, attended):
     graph = Propagation(graph, "mean")
     encoder, x = KGAT(graph, 2, DIM, 0.1, generator()), inputs(graph)
-    scorer = TripleScorer("transr", len(graph.joint.relations), DIM, 0.5, generator(4))
-    joint = graph.joint
-    num = joint.num_nodes
+    scorer = TripleScorer("transr", len(graph.homogeneous.relations), DIM, 0.5, generator(4))
+    homogeneous = graph.homogeneous
+    num = homogeneous.num_nodes
     attention = np.zeros((num, num))
     nodes = everything(graph, x)
     if attended:
         with torch.no_grad():
             encoder.refresh(x, graph, scorer)
         for t in range(num):
-            edges = [e for e in range(len(joint.source)) if int(joint.target[e]) == t]
+            edges = [e for e in range(len(homogeneous.source)) if int(homogeneous.target[e]) == t]
             scores = []
             for e in edges:
-                s, name = int(joint.source[e]), joint.relations[int(joint.relation[e])]
+                s, name = (
+                    int(homogeneous.source[e]),
+                    homogeneous.relations[int(homogeneous.relation[e])],
+                )
                 # The triple (t, r, s) is learned by the relation that leads from t to s.
-                r = joint.relations.index(
+                r = homogeneous.relations.index(
                     name.removeprefix("rev_") if "rev_" in name else f"rev_{name}"
                 )
                 matrix = scorer.matrix[r].detach().double().numpy()
@@ -175,7 +187,7 @@ def test_kgat(graph, attended):
                 scores.append((nodes[s] @ matrix) @ np.tanh(nodes[t] @ matrix + vector))
             grown = np.exp(np.array(scores) - max(scores, default=0))
             for e, value in zip(edges, grown / grown.sum(), strict=True):
-                attention[t, int(joint.source[e])] += value
+                attention[t, int(homogeneous.source[e])] += value
     else:
         for matrix in dense(graph).values():
             attention += matrix
@@ -262,7 +274,7 @@ def test_items_that_see_no_user_hear_the_graph_alone(graph):
 
 
 def test_dropout_keeps_the_mean():
-    from kgrec.models.published_encoders import _dropped
+    from kgrec.models.encoders.published import _dropped
 
     x = torch.ones(400, 50)
     assert _dropped(x, 0.3, generator()).mean() == pytest.approx(1, abs=0.02)

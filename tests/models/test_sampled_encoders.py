@@ -64,10 +64,10 @@ def predictor_of(data, num_layers=2, **model):
 
 
 def scores(predictor, graph, features, trained, users, items):
-    encoded = predictor(graph, features, trained)
-    user = predictor.head.user(encoded.user[users])
+    propagated = predictor(graph, features, trained)
+    user = predictor.head.user(propagated.user[users])
     pairs = items.expand(len(users), -1)
-    return encoded, predictor.head.pair_scores(user, encoded, pairs)
+    return propagated, predictor.head.pair_scores(user, propagated, pairs)
 
 
 def gradients(predictor, value):
@@ -108,7 +108,7 @@ def test_without_a_limit_the_seeds_are_as_in_the_whole_graph(data, model, num_la
             getattr(drawn, f"{kind}_layers"), getattr(whole, f"{kind}_layers"), strict=True
         ):
             torch.testing.assert_close(layer[places], expected[rows])
-    if reach > predictor.encoder.num_layers:  # the head reads the items' neighbours too
+    if reach > predictor.encoder.num_layers:  # the head reads the items' neighbors too
         assert len(drawn.nodes["entity"]) > 0
     elif reach > 1:  # what is no seed is left where its vectors are no longer right
         assert {kind: len(getattr(drawn, kind)) for kind in SEEDS} == {"user": 3, "item": 4}
@@ -140,27 +140,29 @@ def test_messages_of_a_drawn_part_are_those_of_the_whole_in_expectation(data, no
     kinds = [kind for kind, _ in graph.items() if kind[2] == "item"]
     assert any(bool((torch.diff(graph.operators[kind].by_target[1]) > 2).any()) for kind in kinds)
     values = {kind: torch.zeros(tries, 4, 3) for kind in kinds}
-    joint = torch.zeros(tries, 4, 3)
-    weight = torch.rand(len(graph.joint.source), generator=draw)
+    homogeneous = torch.zeros(tries, 4, 3)
+    weight = torch.rand(len(graph.homogeneous.source), generator=draw)
     for row in range(tries):
         part = parts.around(SEEDS, generator)
         local = part.take(x)
         for kind in kinds:
             values[kind][row] = part.operators[kind](local[kind[0]])[:4]
-        made = part.joint.operator(part.joint.join(local), part.joint.of_edges(weight))
-        joint[row] = part.joint.split(made)["item"][:4]
-    whole = graph.joint.split(graph.joint.operator(graph.joint.join(x), weight))
+        made = part.homogeneous.operator(
+            part.homogeneous.join(local), part.homogeneous.of_edges(weight)
+        )
+        homogeneous[row] = part.homogeneous.split(made)["item"][:4]
+    whole = graph.homogeneous.split(graph.homogeneous.operator(graph.homogeneous.join(x), weight))
     pairs = [(values[kind], graph.operators[kind](x[kind[0]])) for kind in kinds]
-    for found, expected in [*pairs, (joint, whole["item"])]:
+    for found, expected in [*pairs, (homogeneous, whole["item"])]:
         error = (found.mean(0) - expected[SEEDS["item"]]).abs()
         assert (error < 5 * found.std(0) / tries**0.5 + 1e-5).all()
-    assert joint.std(0).max() > 0.1
+    assert homogeneous.std(0).max() > 0.1
 
 
 def test_rows_of_the_joint_graph(data):
     graph = Propagation(data)
     part = Parts(graph, [2, 1]).around(SEEDS, torch.Generator().manual_seed(0))
-    whole, drawn = graph.joint, part.joint
+    whole, drawn = graph.homogeneous, part.homogeneous
     rows = torch.cat([part.node[kind] + whole.start(kind) for kind in whole.sizes])
     assert len(drawn.edge) > 10
     for ends in ("source", "target"):

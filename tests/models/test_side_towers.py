@@ -123,7 +123,7 @@ class TestContentEASE(FindsBlocks, ModelContract):
 
     def test_a_new_item_is_where_a_regression_from_its_content_puts_it(self):
         data = self.data()
-        content = ItemContent.of(data.graph)
+        content = ItemContent.from_graph(data.graph)
         text, numbers = content.text, content.numbers
         attributes = content.attributes.toarray()
         words = data.words.toarray()

@@ -9,28 +9,28 @@ from planted import planted
 from pydantic import ValidationError
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders import Encoded
+from kgrec.models.encoders.layers import Propagated
 from kgrec.training.contrast import Contrast, ContrastConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.sampling import Batch
 
 
-def encoded(graph, layers=3):
+def propagated(graph, layers=3):
     draw = torch.Generator().manual_seed(0)
     user = [torch.randn(graph.sizes["user"], 4, generator=draw) for _ in range(layers)]
     item = [torch.randn(graph.sizes["item"], 4, generator=draw) for _ in range(layers)]
-    return Encoded(sum(user), sum(item), user, item, {})
+    return Propagated(sum(user), sum(item), user, item, {})
 
 
 def shared(graph):
     """Return S and d d' of all users and items, from one dense matrix."""
-    joint = graph.joint
-    whole = np.zeros((joint.num_nodes, joint.num_nodes))
-    for s, t in zip(joint.source.tolist(), joint.target.tolist(), strict=True):
+    homogeneous = graph.homogeneous
+    whole = np.zeros((homogeneous.num_nodes, homogeneous.num_nodes))
+    for s, t in zip(homogeneous.source.tolist(), homogeneous.target.tolist(), strict=True):
         whole[t, s] += 1
     degree = (whole > 0).sum(1)
     d = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0)
-    first, second = joint.start("user"), joint.start("item")
+    first, second = homogeneous.start("user"), homogeneous.start("item")
     counted = [*range(first, first + 32), *range(second, second + 22)]
     part = whole[np.ix_(counted, counted)]
     scale = np.outer(d[counted], d[counted])
@@ -39,7 +39,7 @@ def shared(graph):
 
 def test_apart():
     graph = Propagation(planted().data.graph)
-    vectors, config = encoded(graph), ContrastConfig(
+    vectors, config = propagated(graph), ContrastConfig(
         kind="apart", user_weight=0.3, item_weight=0.7, temperature=0.6
     )  # fmt: skip
     batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))
@@ -65,7 +65,7 @@ def test_layer():
     from kgrec.training import losses
 
     graph = Propagation(planted().data.graph)
-    vectors = encoded(graph)
+    vectors = propagated(graph)
     config = ContrastConfig(kind="layer", user_weight=0.3, item_weight=0.7, layer=1)
     batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))
     found = Contrast(config, graph)(vectors, batch, None)

@@ -167,9 +167,9 @@ def test_a_stored_zero_is_no_like(case, fitted):
 
 def test_similar_items_are_those_of_the_block(case, fitted):
     for item in (0, 10, 16, *COLD):
-        likeness = fitted.similar(np.array([item]))[0]
-        likeness[item] = -np.inf
-        best = np.argsort(-likeness)[:4]
+        similarity = fitted.similar(np.array([item]))[0]
+        similarity[item] = -np.inf
+        best = np.argsort(-similarity)[:4]
         assert set(case.block_of_item[best]) == {case.block_of_item[item]}
 
 

@@ -91,7 +91,7 @@ def test_with_a_limit_steps_see_less_and_a_seed_gives_the_same_bits(data):
     assert losses != whole
     batch = next(trainer._batches())
     part, local, _ = trainer.objective.parts(
-        batch, trainer.objective._against(batch), trainer.generator
+        batch, trainer.objective._negatives(batch), trainer.generator
     )
     assert part.sizes["user"] < 32
     assert torch.equal(part.node["user"][local.users], batch.users)
@@ -111,7 +111,7 @@ def test_training_goes_on_after_an_interruption(data, tmp_path):
     assert all(torch.equal(trainer.model.state_dict()[name], whole[name]) for name in whole)
 
 
-def test_drawn_neighbours_learn_the_planted_blocks():
+def test_drawn_neighbors_learn_the_planted_blocks():
     made = planted()
     model = LinkPrediction(
         LinkPredictionConfig(
@@ -159,7 +159,7 @@ WRONG = [
      "3 for encoder 'lightgcn' with head 'relation_attention', found 2"),
     ({}, {"loss": "bpr", "num_neighbors": [4, 0]}, r"from 1 on, or -1 .* \[4, 0\]"),
     ({}, {"loss": "bpr", "num_neighbors": [-2, 4]}, r"from 1 on, or -1"),
-    ({}, {"loss": "bpr", "num_neighbours": [4, 4]}, "num_neighbors"),
+    ({}, {"loss": "bpr", "num_neigbors": [4, 4]}, "num_neighbors"),
 ]  # fmt: skip
 
 

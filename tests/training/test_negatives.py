@@ -1,4 +1,4 @@
-"""Negatives: never a positive, and drawn as often as their mode says."""
+"""NegativeSampler: never a positive, and drawn as often as their mode says."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from planted import log_of, planted
 
 from kgrec.graph.propagation import Propagation
-from kgrec.training.negatives import Negatives
+from kgrec.training.negatives import NegativeSampler
 from kgrec.training.sampling import Batch, Sampler
 
 MODES = ("uniform", "popularity", "in_batch", "graph")
@@ -15,7 +15,7 @@ MODES = ("uniform", "popularity", "in_batch", "graph")
 def made(mode, seed=0, **settings):
     case = planted()
     sampler = Sampler(case.data.train, torch.Generator().manual_seed(seed))
-    return case, sampler, Negatives(sampler, mode, Propagation(case.data.graph), **settings)
+    return case, sampler, NegativeSampler(sampler, mode, Propagation(case.data.graph), **settings)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -50,7 +50,7 @@ def lonely_user():
 @pytest.mark.parametrize("power", [0.0, 0.75, 1.0])
 def test_popular_items_are_drawn_by_their_number_of_users(power):
     sampler = Sampler(lonely_user(), torch.Generator().manual_seed(0))
-    negatives = Negatives(sampler, "popularity", power=power)
+    negatives = NegativeSampler(sampler, "popularity", power=power)
     batch = Batch(torch.tensor([40]), torch.tensor([0]), torch.tensor([6]))
     items = negatives.of_pairs(batch, 60_000).flatten()
     expected = np.array([2.0**i for i in range(6)]) ** power
@@ -74,7 +74,7 @@ def test_in_batch_negatives_are_of_the_batch():
 
 
 def test_graph_negatives_share_a_node_with_the_positive():
-    """On the planted shelves an item's neighbours are its own block: which a user of another
+    """On the planted shelves an item's neighbors are its own block: which a user of another
     block did not choose."""
     case, _, negatives = made("graph")
     user = int(np.flatnonzero(case.block_of_user == 2)[0])
@@ -91,7 +91,7 @@ def test_without_a_graph_to_walk_on_they_are_uniform():
     from kgrec.graph.build import build_graph
 
     sampler = Sampler(log, torch.Generator().manual_seed(0))
-    negatives = Negatives(sampler, "graph", Propagation(build_graph(log)))
+    negatives = NegativeSampler(sampler, "graph", Propagation(build_graph(log)))
     batch = Batch(torch.tensor([40]), torch.tensor([0]), torch.tensor([6]))
     found = torch.bincount(negatives.of_pairs(batch, 12_000).flatten(), minlength=7)
     np.testing.assert_allclose(found[:6].numpy() / 12_000, 1 / 6, atol=0.02)
@@ -103,7 +103,7 @@ def test_who_chose_everything_ends_the_search(mode):
     from kgrec.graph.build import build_graph
 
     sampler = Sampler(log, torch.Generator().manual_seed(0))
-    negatives = Negatives(sampler, mode, Propagation(build_graph(log)))
+    negatives = NegativeSampler(sampler, mode, Propagation(build_graph(log)))
     batch = Batch(torch.tensor([0]), torch.zeros(2, dtype=torch.int64), torch.tensor([1, 2]))
     assert negatives.of_pairs(batch, 2).shape == (2, 2)
 

@@ -1,0 +1,1 @@
+"""The file formats that known data sets come in."""

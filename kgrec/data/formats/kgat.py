@@ -1,0 +1,207 @@
+"""The files of KGAT (https://arxiv.org/abs/1905.07854), which KGIN and others use as well.
+
+`train.txt` and `test.txt` have a user and all items of that user in each line, `kg_final.txt` a
+triple; all of them are numbers from 0. The number of an item is that of its entity. `*_list.txt`
+say which number is which original id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.formats.dataset_files import DatasetFiles, reading, split_of
+from kgrec.data.formats.lines import IntArray, Lines, fields, numbers, read_lines, texts
+from kgrec.data.interactions import Interactions
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import DataError, printable
+
+_REMAP = "remap_id"
+
+
+def read_kgat(folder: str | Path) -> DatasetFiles:
+    """Read `train.txt`, `test.txt` and, where they are there, `valid.txt`, the graph and the lists.
+
+    Ids are the original ones where a list has them, else the numbers. A number that its list does
+    not have is `#7`; an original id that stands for several numbers is followed by them, as in
+    `m.01#7`, so that nothing is merged. Every item of the data is in the item table.
+
+    Raises:
+        DataError: A file is missing, empty, wrongly encoded or holds something else.
+    """
+    folder = Path(folder)
+    notes: list[str] = []
+    users = _names(folder / "user_list.txt", notes)
+    items = _names(folder / "item_list.txt", notes)
+    parts = {
+        part: _pairs(folder / f"{part}.txt", notes)
+        for part in ("train", "valid", "test")
+        if part != "valid" or (folder / "valid.txt").exists()
+    }
+    logs = {}
+    for part, pairs in parts.items():
+        frame = pd.DataFrame({"user_id": users.of(pairs.user), "item_id": items.of(pairs.item)})
+        with reading(folder / f"{part}.txt"):
+            logs[part] = Interactions.read(frame)
+        notes.append(f"{part}.txt: {logs[part].report}.")
+    rows = np.unique(np.concatenate([items.number, *(pairs.item for pairs in parts.values())]))
+    everyone = np.concatenate([users.number, *(pairs.everyone for pairs in parts.values())])
+    triples, links = _graph(folder, rows, items, notes)
+    for names in (users, items):
+        names.tell(notes)
+    return DatasetFiles(
+        split=split_of(logs["train"], logs.get("valid"), logs["test"]),
+        triples=triples,
+        links=links,
+        items=AttributeTable(Vocabulary.from_ids(items.of(rows), "item")),
+        users=AttributeTable(Vocabulary.from_ids(users.of(np.unique(everyone)), "user")),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Who chose what: numbers of users and items, and of all users that have a line."""
+
+    user: IntArray
+    item: IntArray
+    everyone: IntArray
+
+
+class _Names:
+    """Which number is which original id.
+
+    Attributes:
+        number: The numbers that the list has, int64 of shape (n,).
+        name: Their ids, all different, object array of shape (n,).
+    """
+
+    def __init__(self, file: str, number: IntArray, name: npt.NDArray[Any]) -> None:
+        self.file = file
+        self.number = number
+        self.name = name
+        self._index = pd.Index(number)
+        self._unknown: set[int] = set()
+        self._mark = "#"
+        while any(one.startswith(self._mark) for one in name):  # an id of the list looks the same
+            self._mark += "#"
+
+    def of(self, numbers: IntArray) -> list[str]:
+        """Return the id of each number."""
+        if not len(self.number):
+            return texts(numbers)
+        place = self._index.get_indexer(pd.Index(numbers))
+        found = self.name[place]
+        unknown = numbers[place < 0]
+        if len(unknown):
+            self._unknown.update(np.unique(unknown).tolist())
+            found[place < 0] = [self._mark + text for text in texts(unknown)]
+        return list(found)
+
+    def tell(self, notes: list[str]) -> None:
+        """Add how many numbers were not in the list."""
+        if self._unknown:
+            few = ", ".join(f"{self._mark}{number}" for number in sorted(self._unknown)[:3])
+            more = ", …" if len(self._unknown) > 3 else ""
+            notes.append(
+                f"{self.file}: {len(self._unknown):,} numbers of the data are not in it, and are "
+                f"called {few}{more}."
+            )
+
+
+def _names(path: Path, notes: list[str]) -> _Names:
+    """Read a list `org_id remap_id [freebase_id]`; without the file, numbers are their names."""
+    if not path.exists():
+        return _Names(path.name, np.empty(0, np.int64), np.empty(0, object))
+    lines = read_lines(path)
+    header = lines.text[0].as_py().split()
+    if _REMAP in header:
+        lines = lines.rest()
+    else:
+        header = ["org_id", _REMAP]
+    if header.index(_REMAP) != 1:
+        raise DataError(
+            f"{path}, line 1: expected the header 'org_id remap_id', found "
+            f"{printable(' '.join(header), 80)!r}."
+        )
+    if not len(lines):
+        raise DataError(f"{path} has a header and nothing else.")
+    # An original id may hold blanks: what counts is the distance from the end of the line.
+    parts = pc.utf8_split_whitespace(
+        pc.utf8_trim_whitespace(lines.text), max_splits=len(header) - 1, reverse=True
+    )
+    wrong = np.asarray(pc.list_value_length(parts)) < 2  # the entity of an item may be unknown
+    if wrong.any():
+        raise lines.error(int(wrong.argmax()), f"{' '.join(header)!r}")
+    number = numbers(lines, pc.list_element(parts, 1), _REMAP)
+    name = np.array(pc.list_element(parts, 0).to_pylist(), dtype=object)
+    first = np.unique(number, return_index=True)[1]
+    if len(first) < len(number):
+        notes.append(
+            f"{path.name}: {len(number) - len(first):,} lines repeat a {_REMAP}; the first counts."
+        )
+        number, name = number[first], name[first]
+    repeated = pd.Series(name).duplicated(keep=False).to_numpy()
+    if repeated.any():
+        notes.append(
+            f"{path.name}: {int(repeated.sum()):,} numbers share their original id with another; "
+            "they are told apart by #number."
+        )
+        pairs = zip(name[repeated], number[repeated], strict=True)
+        name[repeated] = [f"{one}#{two}" for one, two in pairs]
+        if pd.Series(name).duplicated().any():  # an id that looks like that was there before
+            name = np.array(texts(number), dtype=object)
+    return _Names(path.name, number, name)
+
+
+def _pairs(path: Path, notes: list[str]) -> _Pairs:
+    lines = read_lines(path)
+    parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines.text))
+    count = np.asarray(pc.list_value_length(parts)).astype(np.int64)
+    line = np.repeat(np.arange(len(lines)), count)
+    per_field = Lines(path, lines.text.take(pa.array(line)), lines.number[line])
+    found = numbers(per_field, parts.flatten(), "every user and item")
+    first = np.zeros(len(found), dtype=bool)
+    first[np.cumsum(count) - count] = True
+    everyone = found[first]
+    alone = int((count == 1).sum())
+    if alone:
+        notes.append(f"{path.name}: {alone:,} users have no item.")
+    if alone == len(lines):
+        raise DataError(f"{path}: not one line has an item behind its user.")
+    return _Pairs(np.repeat(everyone, count - 1), found[~first], everyone)
+
+
+def _graph(
+    folder: Path, rows: IntArray, items: _Names, notes: list[str]
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the triples, and the links of all items."""
+    path = folder / "kg_final.txt"
+    if not path.exists():
+        packed = [entry.name for entry in folder.glob("kg_final*")]
+        if packed:
+            raise DataError(f"{path} does not exist; unpack {packed[0]} first.")
+        notes.append("kg_final.txt does not exist: there is no graph.")
+        return None, None
+    lines = read_lines(path)
+    head, relation, tail = (
+        numbers(lines, column, name)
+        for name, column in fields(lines, ("head", "relation", "tail")).items()
+    )
+    entities = _names(folder / "entity_list.txt", notes)
+    relations = _names(folder / "relation_list.txt", notes)
+    triples = pd.DataFrame(
+        {"head": entities.of(head), "relation": relations.of(relation), "tail": entities.of(tail)}
+    )
+    links = pd.DataFrame({"item_id": items.of(rows), "entity_id": entities.of(rows)})
+    for names in (entities, relations):
+        names.tell(notes)
+    return triples, links

@@ -1,0 +1,200 @@
+"""The files of KGCN, RippleNet and MKR: ratings, `kg.txt` and `item_index2entity_id.txt`.
+
+KGCN: https://arxiv.org/abs/1904.12575, RippleNet: https://arxiv.org/abs/1803.03467, MKR:
+https://arxiv.org/abs/1901.08907. Each data set has ratings as they were published elsewhere; the
+scripts of the papers make `ratings_final.txt` and `kg_final.txt` of them, which are read as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.data.formats.dataset_files import DatasetFiles, reading
+from kgrec.data.formats.lines import Lines, fields, numbers, read_lines, texts
+from kgrec.data.interactions import Interactions
+from kgrec.data.tables import numbers_or_missing
+from kgrec.errors import DataError, did_you_mean, printable
+
+
+@dataclass(frozen=True)
+class RatingFile:
+    """How a file of ratings is laid out: user, item, rating, and perhaps a time.
+
+    Attributes:
+        separator: What stands between the fields.
+        positive: What the papers take for positive; None: all rows.
+        encoding: Name of its encoding.
+        timestamp: Whether the fourth field is a time.
+    """
+
+    separator: str = "\t"
+    positive: str | None = None
+    encoding: str = "utf-8-sig"
+    timestamp: bool = False
+
+
+FINAL: Final = "ratings_final.txt"
+RATINGS: Final = {
+    "ratings.csv": RatingFile(",", "rating >= 4", timestamp=True),
+    "ratings.dat": RatingFile("::", "rating >= 4", timestamp=True),
+    "ratings.txt": RatingFile("\t"),
+    "BX-Book-Ratings.csv": RatingFile(";", encoding="latin-1"),
+    "user_artists.dat": RatingFile("\t"),
+    FINAL: RatingFile("\t", "rating >= 1"),
+}
+"""The papers' files of ratings by name. `ratings_final.txt` has drawn negatives in it, rated 0."""
+
+_GRAPHS: Final = (
+    ("kg.txt",),
+    ("kg_part1.txt", "kg_part2.txt"),
+    ("kg_rehashed.txt",),
+    ("kg_part1_rehashed.txt", "kg_part2_rehashed.txt"),
+)
+_FINAL_GRAPH: Final = "kg_final.txt"
+_INDEX: Final = "item_index2entity_id"
+
+
+def read_kgcn(
+    folder: str | Path,
+    *,
+    ratings: str | None = None,
+    separator: str | None = None,
+    positive: str | None = None,
+    encoding: str | None = None,
+    **options: Any,
+) -> DatasetFiles:
+    """Read the ratings, the graph and which item is which entity.
+
+    Items without an entity stay in the data, unlike in the papers' scripts. The files are paired:
+    `ratings_final.txt` and `kg_final.txt` number items and entities alike, in the order of the
+    lines of `item_index2entity_id.txt`; other ratings have the ids that stand in that file.
+
+    Args:
+        folder: The folder.
+        ratings: Name of the file of ratings; None: `ratings_final.txt` where `kg_final.txt` is
+            there too, else the first of `RATINGS` that is there.
+        separator: What stands between its fields; None: as `RATINGS` says, else a tab.
+        positive: Which rows count as interactions, such as "rating >= 4"; None: as `RATINGS` says,
+            else all rows.
+        encoding: Its encoding; None: as `RATINGS` says, else UTF-8.
+        options: `duplicates`, as for `Interactions.read`.
+
+    Raises:
+        DataError: A file is missing, empty, wrongly encoded or holds something else.
+    """
+    folder = Path(folder)
+    name = _ratings_name(folder) if ratings is None else ratings
+    usual = RATINGS.get(name, RatingFile())
+    notes: list[str] = []
+    lines = read_lines(folder / name, encoding or usual.encoding)
+    frame = _ratings(lines, separator or usual.separator, usual.timestamp, notes)
+    wanted = positive or usual.positive
+    with reading(folder / name):
+        log = Interactions.read(frame, positive=wanted, **options)
+    notes.append(f"{name}: {log.report}; positive is {wanted or 'every row'}.")
+    graph = _graph_names(folder, final=name == FINAL)
+    if graph is None:
+        notes.append("There is no kg.txt or kg_final.txt, and so no graph.")
+        return DatasetFiles(log, notes=tuple(notes))
+    triples = pd.concat([_triples(folder / file) for file in graph], ignore_index=True)
+    links = _links(folder, graph, log, final=name == FINAL, notes=notes)
+    return DatasetFiles(log, triples=triples, links=links, notes=tuple(notes))
+
+
+def _ratings_name(folder: Path) -> str:
+    if (folder / FINAL).exists() and (folder / _FINAL_GRAPH).exists():
+        return FINAL
+    for name in RATINGS:
+        if (folder / name).exists():
+            return name
+    beside = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    raise DataError(
+        f"{folder} has no file of ratings: expected {', '.join(RATINGS)}, or another one that "
+        "`ratings` names." + did_you_mean("ratings.txt", beside)
+    )
+
+
+def _ratings(lines: Lines, separator: str, timed: bool, notes: list[str]) -> pd.DataFrame:
+    names = ["user_id", "item_id", "rating"]
+    found = fields(lines, names, separator, more=True)
+    columns = {name: pc.utf8_trim(column, ' \t"') for name, column in found.items()}
+    rating = _as_numbers(columns["rating"])
+    if np.isnan(rating[0]) and len(lines) > 1:
+        notes.append(f"{lines.path.name}: the first line is a header.")
+        lines, rating = lines.rest(), rating[1:]
+        columns = {name: column[1:] for name, column in columns.items()}
+    wrong = np.isnan(rating)
+    if wrong.any():
+        raise lines.error(int(wrong.argmax()), "a number as the third field, the rating")
+    frame = pd.DataFrame({name: columns[name].to_pylist() for name in names[:2]})
+    frame["rating"] = rating
+    if timed:
+        parts = pc.split_pattern(lines.text, separator)
+        if pc.all(pc.greater_equal(pc.list_value_length(parts), 4)).as_py():
+            time = _as_numbers(pc.list_element(parts, 3))
+            if not np.isnan(time).any():
+                frame["timestamp"] = time.astype(np.int64)
+    return frame
+
+
+def _as_numbers(column: pa.Array) -> npt.NDArray[np.float64]:
+    values = numbers_or_missing(pd.Series(column.to_pylist(), dtype=object))
+    return np.asarray(values, dtype=np.float64)
+
+
+def _graph_names(folder: Path, *, final: bool) -> tuple[str, ...] | None:
+    """Return the files of the graph: the numbered one only beside numbered ratings or alone."""
+    choices = [(_FINAL_GRAPH,), *_GRAPHS] if final else [*_GRAPHS, (_FINAL_GRAPH,)]
+    for names in choices:
+        there = [(folder / name).exists() for name in names]
+        if all(there):
+            return names
+        if any(there):
+            missing = names[there.index(False)]
+            raise DataError(f"{folder / missing} does not exist, but the other part of it does.")
+    return None
+
+
+def _triples(path: Path) -> pd.DataFrame:
+    lines = read_lines(path)
+    numbered = path.name == _FINAL_GRAPH
+    found = fields(lines, ("head", "relation", "tail"), None if numbered else "\t")
+    if not numbered:
+        return pd.DataFrame(
+            {name: pc.utf8_trim_whitespace(column).to_pylist() for name, column in found.items()}
+        )
+    return pd.DataFrame(
+        {name: texts(numbers(lines, column, name)) for name, column in found.items()}
+    )
+
+
+def _links(
+    folder: Path, graph: tuple[str, ...], log: Interactions, *, final: bool, notes: list[str]
+) -> pd.DataFrame:
+    """Return which item is which entity; see `read_kgcn` for how the files are paired."""
+    numbered = graph == (_FINAL_GRAPH,)
+    if final and numbered:
+        return pd.DataFrame({"item_id": log.items.ids, "entity_id": log.items.ids})
+    rehashed = "_rehashed" if "rehashed" in graph[0] else ""
+    path = folder / f"{_INDEX}{rehashed}.txt"
+    lines = read_lines(path)
+    found = fields(lines, ("item", "entity"), "\t")
+    order = texts(np.arange(len(lines)))
+    items = order if final else pc.utf8_trim(found["item"], ' "').to_pylist()
+    entities = order if numbered else pc.utf8_trim_whitespace(found["entity"]).to_pylist()
+    links = pd.DataFrame({"item_id": items, "entity_id": entities})
+    repeated = int(links["item_id"].duplicated().sum())
+    if repeated:
+        notes.append(
+            f"{path.name}: {repeated:,} lines repeat an item, such as "
+            f"{printable(links['item_id'][links['item_id'].duplicated()].iloc[0])!r}."
+        )
+    return links

@@ -1,0 +1,1 @@
+"""From files to a graph, links and a split over one catalogue."""

@@ -1,0 +1,214 @@
+"""What is not in kgrec's own form becomes files that are: data sets, and tables as graphs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from kgrec.config import load_config
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions
+from kgrec.data.splits import PARTS
+from kgrec.data.tables import read_table
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.datasets.loading import Dataset, load_dataset, published_config
+from kgrec.errors import ConfigError, DataError, RunError, printable
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.tables.mapping import IDS, TableMapping, map_table
+from kgrec.linking import Links
+
+CONFIG: Final = "config.yaml"
+_SEPARATORS: Final = ("|", ";", "~", "^", "\t", "\x1f")
+
+
+def convert(
+    path: str | Path,
+    out: str | Path,
+    format: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> tuple[Dataset, Path]:
+    """Read a published data set, and write it as `write_dataset` does.
+
+    Args:
+        path: As for `read_dataset`.
+        out: Folder to make.
+        format: As for `read_dataset`.
+        settings: As for `read_dataset`.
+        seed: Seed of what the files do not split.
+
+    Returns:
+        The data set, and the path of the config, which `kgrec train` takes.
+
+    Raises:
+        DataError: The data set cannot be read.
+        ConfigError: A setting is wrong.
+        RunError: The folder has something in it already, or cannot be written.
+    """
+    _check_empty(Path(out))
+    dataset = load_dataset(published_config(path, format, settings), seed)
+    return dataset, write_dataset(dataset, out)
+
+
+def table_to_graph(
+    table: str | Path,
+    mapping: str | Path | None = None,
+    id: str | None = None,
+    out: str | Path | None = None,
+) -> tuple[TableMapping, tuple[str, ...]]:
+    """Make a graph of a table, and write it.
+
+    Args:
+        table: CSV, TSV, Parquet or JSON Lines file.
+        mapping: YAML file with the mapping; None: it is chosen.
+        id: Column of the id, where there is no mapping.
+        out: File that ends in `.nt` or `.nt.gz`, or a folder for a saved graph; None: nothing is
+            written.
+
+    Returns:
+        The mapping, and what became of the table, in sentences.
+
+    Raises:
+        DataError: The table cannot be read, or lacks a column or an id.
+        ConfigError: The mapping is wrong.
+        RunError: The graph cannot be written.
+    """
+    if id is not None:
+        if mapping is not None:
+            raise ConfigError("The mapping names the id column; leave out the other.")
+        read_table(table, columns=[id])
+    mapped = map_table(table, mapping, ids=IDS if id is None else (id,))
+    if out is None:
+        return mapped.mapping, mapped.notes
+    kg = KnowledgeGraph.from_table(mapped)
+    if str(out).endswith((".nt", ".nt.gz")):
+        kg.write(out)
+    else:
+        kg.save(out)
+    size = f"{kg.num_triples:,} triples and {len(kg.literals):,} literals"
+    return mapped.mapping, (*mapped.notes, f"Graph: {size} in {out}.")
+
+
+def write_dataset(dataset: Dataset, out: str | Path) -> Path:
+    """Write a data set as a folder of tables, a saved graph and a config.
+
+    `splits/<kind>/{train,valid,test}.csv`, `items.csv` with the whole catalogue, `users.csv`,
+    `links.csv`, the folder `graph`, `notes.txt` with what became of the input, and `config.yaml`.
+    Reading the config gives the same data set again.
+
+    Returns:
+        The path of the config.
+
+    Raises:
+        RunError: The folder has something in it already, or cannot be written.
+    """
+    out = Path(out)
+    _check_empty(out)
+    scratch: Path | None = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        folder = scratch / "new"
+        folder.mkdir()
+        _write(dataset, folder, out)
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
+    except OSError as error:
+        reason = printable(error.strerror or str(error))
+        raise RunError(f"{out} cannot be written: {reason}.") from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+    load_config(out / CONFIG)
+    return out / CONFIG
+
+
+def _check_empty(out: Path) -> None:
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise RunError(f"{out} has something in it already; it is not overwritten.")
+
+
+def _write(dataset: Dataset, folder: Path, out: Path) -> None:
+    split = dataset.split
+    data: dict[str, Any] = {"root": str(out.resolve())}
+    for name in PARTS:
+        part = split.part(name)
+        path = folder / "splits" / split.kind / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _interactions(part).to_csv(path, index=False)
+    data |= {"splits": "splits", "split": split.kind}
+    if dataset.kg is not None and dataset.links is not None:
+        dataset.kg.save(folder / "graph")
+        _links(dataset.links, dataset.kg.entities).to_csv(folder / "links.csv", index=False)
+        data |= {"graph": "graph", "links": "links.csv"}
+    for name, table, ids in (
+        ("item", dataset.items, split.train.items),
+        ("user", dataset.users, split.train.users),
+    ):
+        frame, settings = _table(table, ids, name)
+        frame.to_csv(folder / f"{name}s.csv", index=False)
+        data[f"{name}s"] = {"path": f"{name}s.csv", **settings}
+    tree: dict[str, Any] = {"data": data}
+    if dataset.kg is not None and not len(dataset.kg.literals):
+        tree["text"] = None  # its entities are codes: there is nothing to read
+    text = "# Written by `kgrec convert`: notes.txt says what became of the input.\n"
+    text += yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    (folder / CONFIG).write_text(text, encoding="utf-8")
+    notes = "\n".join(dataset.notes)
+    (folder / "notes.txt").write_text(notes + "\n", encoding="utf-8")
+
+
+def _interactions(log: Interactions) -> pd.DataFrame:
+    columns: dict[str, Any] = {
+        "user_id": log.users.take(log.user),
+        "item_id": log.items.take(log.item),
+    }
+    if log.rating is not None:
+        columns["rating"] = log.rating
+    if log.timestamp is not None:
+        columns["timestamp"] = log.timestamp
+    return pd.DataFrame(columns)
+
+
+def _links(links: Links, entities: Vocabulary) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"item_id": links.items.take(links.item), "iri": entities.take(links.entity)}
+    )
+    return frame if (links.confidence == 1).all() else frame.assign(confidence=links.confidence)
+
+
+def _table(
+    table: AttributeTable | None, ids: Vocabulary, name: str
+) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Return all ids with their attributes, and the settings that read them."""
+    key = f"{name}_id"
+    columns: dict[str, Any] = {key: ids.ids}
+    if table is None:
+        return pd.DataFrame(columns), {"id": key}
+    table = table.reindex(ids)
+    settings: dict[str, Any] = {"id": key}
+    if table.titles:
+        columns["title"] = np.array(table.titles, dtype=object)
+        settings["title"] = "title"
+    values = [value for category in table.categories.values() for value in category.values]
+    separator = next((one for one in _SEPARATORS if not any(one in v for v in values)), None)
+    if separator is None:
+        raise DataError(f"No separator is free for the categories of the {name} table.")
+    for column, category in table.categories.items():
+        pairs = pd.Series(category.values.take(category.value), index=category.row, dtype=object)
+        joined = pairs.groupby(level=0).agg(separator.join)
+        columns[column] = joined.reindex(range(len(ids))).to_numpy()
+    columns |= table.numbers
+    if table.categories:
+        settings |= {"categories": list(table.categories), "separator": separator}
+    if table.numbers:
+        settings["numbers"] = list(table.numbers)
+    return pd.DataFrame(columns), settings

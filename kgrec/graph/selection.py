@@ -1,0 +1,329 @@
+"""Which part of a knowledge graph is used: relations, types, distance, and what is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.sparse import coo_array
+
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.graph.relation_names import local_name
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.linking import Links
+from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
+from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_NAMES = "IRIs, or their last parts where these are unique."
+
+
+class GraphConfig(BaseModel):
+    """What of the knowledge graph is used, and what becomes nodes, edges and numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_degree: int = Field(
+        default=2,
+        ge=1,
+        description="Entities and attribute values that touch fewer distinct nodes are left out, "
+        "once: with one neighbor they connect nothing. How many stands in the graph's report.",
+    )
+    max_hops: int | None = Field(
+        default=None,
+        ge=0,
+        description="Entities more edges away from every linked item, in either direction, are "
+        "left out. None: no limit.",
+    )
+    keep_relations: tuple[str, ...] | None = Field(
+        default=None,
+        description="The relations that are used, as edges, as numbers and in texts; None: all. "
+        "Labels, descriptions and rdf:type have settings of their own. " + _NAMES,
+    )
+    drop_relations: tuple[str, ...] = Field(
+        default=(),
+        description="Relations that are not used at all, of triples or of literals. " + _NAMES,
+    )
+    inverse_relations: bool = Field(
+        default=True,
+        description="Whether each relation also has edges from object to subject, as `rev_<name>`. "
+        "Interactions always have.",
+    )
+    same_as: bool = Field(
+        default=False,
+        description="Whether entities that owl:sameAs joins become one: the linked one, of "
+        "several the one whose IRI comes first. Links and literals follow.",
+    )
+    types: Literal["edges", "nodes", "ignore"] = Field(
+        default="edges",
+        description="What rdf:type becomes. `edges`: a relation like others; `nodes`: entities of "
+        "a type are nodes of the type `entity_<name>`, the rarest one where an entity has several; "
+        "`ignore`: nothing. Texts name the types in any case.",
+    )
+    min_type_size: int = Field(
+        default=10,
+        ge=1,
+        description="With types=nodes: a type of fewer entities gets no node type of its own.",
+    )
+    keep_types: tuple[str, ...] | None = Field(
+        default=None,
+        description="Only entities of one of these types are used, besides those of linked items; "
+        "None: all. " + _NAMES,
+    )
+    drop_types: tuple[str, ...] = Field(
+        default=(),
+        description="Entities of one of these types are not used, unless items are linked to "
+        "them. " + _NAMES,
+    )
+    label_relations: tuple[str, ...] = Field(
+        default=LABEL_RELATIONS,
+        description="IRIs of the properties that give names, the first that an entity has.",
+    )
+    description_relations: tuple[str, ...] = Field(
+        default=DESCRIPTION_RELATIONS,
+        description="IRIs of the properties that give descriptions, the first that an entity has.",
+    )
+
+    numbers: bool = Field(
+        default=True,
+        description="Whether numbers, dates, truth values and durations of the linked entities "
+        "become features of their items.",
+    )
+    min_number_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of the linked items that must have a value for a property of the graph "
+        "to become a feature.",
+    )
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> GraphConfig:
+        for keep, drop, name in (
+            (self.keep_relations, self.drop_relations, "relations"),
+            (self.keep_types, self.drop_types, "types"),
+        ):
+            both = sorted(set(keep or ()) & set(drop))
+            if both:
+                raise ValueError(f"keep_{name} and drop_{name} both name {printable(both[0])!r}")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The part of a knowledge graph that is used. Rows are those of the whole graph.
+
+    Attributes:
+        kg: The graph, with the statements that are used.
+        links: The links to it.
+        report: How many statements and entities each setting left out or merged.
+    """
+
+    kg: KnowledgeGraph
+    links: Links
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def choose(kg: KnowledgeGraph, links: Links, config: GraphConfig) -> Chosen:
+    """Return the part of `kg` that `config` asks for: same_as, then relations, types, max_hops.
+
+    Raises:
+        ConfigError: A setting names a relation or type that the graph does not have, or by a
+            short name that several have.
+    """
+    key = ("chosen", config, links.item.tobytes(), links.entity.tobytes())
+    used, canonical, report = kg.cached(key, lambda: _chosen(kg, links, config))
+    return Chosen(used, links if canonical is None else moved_links(links, canonical), report)
+
+
+def _chosen(
+    kg: KnowledgeGraph, links: Links, config: GraphConfig
+) -> tuple[KnowledgeGraph, IntArray | None, dict[str, Any]]:
+    """Return the graph that is used, what its entities became, and what was left out."""
+    report: dict[str, Any] = {}
+    canonical = None
+    _check_properties(kg, config)
+    allowed = _relations(kg, config)
+    if config.same_as:
+        merged = merge_same_as(kg, links)
+        kg, links, canonical = merged.kg, merged.links or links, merged.canonical
+        report["same_as"] = merged.report.to_dict()
+    if not allowed.all():
+        kept, told = allowed[kg.triples[:, 1]], allowed[kg.literals.relation]
+        report["relations"] = {
+            "left_out_relations": int((~allowed).sum()),
+            "left_out_triples": int((~kept).sum()),
+            "left_out_literals": int((~told).sum()),
+        }
+        literals = kg.literals if told.all() else kg.literals.take(np.flatnonzero(told))
+        kg = with_statements(kg, kg.triples[kept], literals)
+    if config.keep_types is not None or config.drop_types:
+        kg, report["types"] = _of_types(kg, links, config)
+    if config.max_hops is not None:
+        kg, report["max_hops"] = _within(kg, links, config)
+    return kg, canonical, report
+
+
+def type_of(kg: KnowledgeGraph, min_size: int) -> tuple[IntArray, dict[int, str]]:
+    """Return the type of each entity that has one, and what its node type is called.
+
+    Of several types it is the one of fewest entities, at least `min_size`; of equals, the first
+    IRI.
+
+    Returns:
+        Entity row of the type, -1 for none, int64 of shape (num_entities,), and the names of the
+        node types by entity row of the type.
+    """
+    entity, kind = kg.types()
+    size = np.bincount(kind, minlength=kg.num_entities)
+    large = size[kind] >= min_size
+    entity, kind = entity[large], kind[large]
+    kinds, place = np.unique(kind, return_inverse=True)
+    ids = kg.entities.take(kinds)
+    rank = np.argsort(np.argsort(np.array(ids, dtype=object))) if ids else np.zeros(0, np.int64)
+    order = np.lexsort((rank[place], size[kind], entity))
+    first = np.unique(entity[order], return_index=True)[1]
+    found = np.full(kg.num_entities, -1, dtype=np.int64)
+    found[entity[order][first]] = kind[order][first]
+    used = np.unique(found[found >= 0])
+    names = [f"entity_{name}" for name in _node_names(kg.entities.take(used))]
+    return found, dict(zip(used.tolist(), names, strict=True))
+
+
+def _node_names(ids: Sequence[str]) -> list[str]:
+    # PyTorch's module names have no dots.
+    short = [local_name(id).replace(".", "_") for id in ids]
+    return [
+        name if short.count(name) == 1 else id.replace(".", "_")
+        for name, id in zip(short, ids, strict=True)
+    ]
+
+
+def resolve(names: Sequence[str], known: Vocabulary, rows: IntArray, setting: str) -> IntArray:
+    """Return the rows that a setting names, by id or by a last part that only one has.
+
+    Args:
+        names: What the setting names.
+        known: The ids.
+        rows: The rows that can be meant, int64 of shape (k,).
+        setting: Its name, for messages.
+
+    Raises:
+        ConfigError: A name stands for none of them, or for several.
+    """
+    found = known.rows(names, missing="-1")
+    found[~np.isin(found, rows)] = -1
+    ids = known.take(rows) if (found < 0).any() else []
+    for place in np.flatnonzero(found < 0).tolist():
+        name = names[place]
+        same = [number for number, id in enumerate(ids) if local_name(id) == name]
+        if len(same) == 1:
+            found[place] = rows[same[0]]
+            continue
+        if same:
+            shown = ", ".join(printable(ids[number]) for number in same[:3])
+            raise ConfigError(
+                f"{setting} names {printable(name)!r}, which may be {shown}: give one."
+            )
+        whole = local_name(name) != name
+        near = did_you_mean(name, ids if whole else sorted({local_name(id) for id in ids}))
+        kind = setting.rpartition("_")[2].removesuffix("s")
+        raise ConfigError(
+            f"{setting} names {printable(name)!r}, which is no {kind} of the graph.{near}"
+        )
+    return found
+
+
+def _relations(kg: KnowledgeGraph, config: GraphConfig) -> BoolArray:
+    """Return which relations are used, bool of shape (num_relations,)."""
+    everything = np.arange(kg.num_relations)
+    allowed = np.ones(kg.num_relations, dtype=bool)
+    if config.keep_relations is not None:
+        allowed[:] = False
+        allowed[resolve(config.keep_relations, kg.relations, everything, "keep_relations")] = True
+        own = [RDF_TYPE, OWL_SAME_AS, *config.label_relations, *config.description_relations]
+        rows = kg.relations.rows(own, missing="-1")
+        allowed[rows[rows >= 0]] = True
+    allowed[resolve(config.drop_relations, kg.relations, everything, "drop_relations")] = False
+    return allowed
+
+
+def _check_properties(kg: KnowledgeGraph, config: GraphConfig) -> None:
+    """Check that properties for names are those of the graph; the defaults need not be."""
+    for setting, usual in (
+        ("label_relations", LABEL_RELATIONS),
+        ("description_relations", DESCRIPTION_RELATIONS),
+    ):
+        for iri in getattr(config, setting):
+            if iri not in usual and iri not in kg.relations:
+                raise ConfigError(
+                    f"{setting} names {printable(iri)!r}, which is no relation of the graph."
+                    + did_you_mean(iri, kg.relations)
+                )
+
+
+def _of_types(
+    kg: KnowledgeGraph, links: Links, config: GraphConfig
+) -> tuple[KnowledgeGraph, dict[str, int]]:
+    entity, kind = kg.types()
+    known = np.unique(kind)
+    used = np.ones(kg.num_entities, dtype=bool)
+    if config.keep_types is not None:
+        kept = resolve(config.keep_types, kg.entities, known, "keep_types")
+        used[:] = False
+        used[entity[np.isin(kind, kept)]] = True
+    dropped = resolve(config.drop_types, kg.entities, known, "drop_types")
+    used[entity[np.isin(kind, dropped)]] = False
+    used[links.entity] = True
+    return _without(kg, used, classes_stay=True)
+
+
+def _within(
+    kg: KnowledgeGraph, links: Links, config: GraphConfig
+) -> tuple[KnowledgeGraph, dict[str, int]]:
+    """Keep the entities within `max_hops` edges of a linked one."""
+    assert config.max_hops is not None
+    is_edge = np.ones(kg.num_triples, dtype=bool)
+    if config.types != "edges":
+        is_edge &= kg.triples[:, 1] != int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    ends = kg.triples[is_edge, 0], kg.triples[is_edge, 2]
+    size = (kg.num_entities, kg.num_entities)
+    out = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
+    into = out.T.tocsr()
+    reached = np.zeros(kg.num_entities, dtype=bool)
+    reached[links.entity] = True
+    border = np.flatnonzero(reached)
+    for _ in range(config.max_hops):
+        near = np.unique(np.concatenate([out[border].indices, into[border].indices]))
+        border = near[~reached[near]]
+        if not len(border):
+            break
+        reached[border] = True
+    return _without(kg, reached, classes_stay=config.types != "edges")
+
+
+def _without(
+    kg: KnowledgeGraph, used: BoolArray, *, classes_stay: bool
+) -> tuple[KnowledgeGraph, dict[str, int]]:
+    """Return the triples whose ends are both used; `classes_stay`: or the object of rdf:type."""
+    subject, relation, object = kg.triples.T
+    kept = used[object]
+    if classes_stay:
+        kept = kept | (relation == int(kg.relations.rows([RDF_TYPE], missing="-1")[0]))
+    kept = kept & used[subject]
+    touched = np.zeros(kg.num_entities, dtype=bool)
+    touched[kg.triples[:, [0, 2]].ravel()] = True
+    still = np.zeros(kg.num_entities, dtype=bool)
+    still[kg.triples[kept][:, [0, 2]].ravel()] = True
+    report = {
+        "left_out_entities": int((touched & ~still).sum()),
+        "left_out_triples": int((~kept).sum()),
+    }
+    return with_statements(kg, kg.triples[kept], kg.literals), report

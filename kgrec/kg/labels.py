@@ -1,0 +1,137 @@
+"""Names and descriptions of entities, from their literals or from their IRIs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+
+def entity_labels(
+    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
+) -> Any:
+    """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
+    rows, texts = _best_texts(kg, relations, languages)
+    return _fill(name_from_iri(kg.entities.array), rows, texts)
+
+
+def entity_descriptions(
+    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = DESCRIPTION_RELATIONS
+) -> Any:
+    """Return a description for each entity or "", Arrow `large_string` of (num_entities,)."""
+    rows, texts = _best_texts(kg, relations, languages)
+    empty = pa.array([""] * kg.num_entities, type=pa.large_string())
+    return _fill(empty, rows, texts)
+
+
+def labelled(
+    kg: KnowledgeGraph, relations: Sequence[str] = LABEL_RELATIONS
+) -> npt.NDArray[np.bool_]:
+    """Return which entities have a label of their own, bool of shape (num_entities,)."""
+    has = np.zeros(kg.num_entities, dtype=bool)
+    has[_best_texts(kg, relations, ())[0]] = True
+    return has
+
+
+def relation_labels(
+    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
+) -> Any:
+    """Return a name for each relation, Arrow `large_string` of shape (num_relations,).
+
+    A relation that the graph describes has its label; others get the last part of their IRI with
+    its camel case taken apart.
+    """
+    spaced = pc.replace_substring_regex(
+        name_from_iri(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
+    )
+    has = labelled(kg, relations)
+    entity = kg.entities.rows(kg.relations.array, missing="-1")
+    known = np.flatnonzero((entity >= 0) & has[entity])
+    labels = entity_labels(kg, languages, relations).take(pa.array(entity[known]))
+    return _fill(pc.utf8_lower(spaced), known, labels)
+
+
+def name_from_iri(iris: Any) -> Any:
+    """Return the last part of each IRI, percent-decoded, with blanks for underscores.
+
+    >>> name_from_iri(pa.array(["http://e.org/Am%C3%A9lie_(film)", "urn:x:y", "http://e.org/a#b/"]))[0]
+    <pyarrow.LargeStringScalar: 'Amélie (film)'>
+    """
+    iris = iris.cast(pa.large_string())
+    blank = pc.starts_with(iris, "_:")
+    trimmed = pc.utf8_rtrim(iris, characters="/#")
+    last = pc.replace_substring_regex(trimmed, pattern=r"^.*[/#]", replacement="")
+    last = pc.if_else(
+        pc.match_substring_regex(trimmed, "[/#]"),
+        last,
+        pc.replace_substring_regex(trimmed, pattern=r"^.*:", replacement=""),
+    )
+    encoded = pc.match_substring(last, "%")
+    if pc.any(encoded).as_py():
+        decoded = [unquote(text) for text in last.filter(encoded).to_pylist()]
+        last = pc.replace_with_mask(last, encoded, pa.array(decoded, type=pa.large_string()))
+    last = pc.utf8_trim_whitespace(pc.replace_substring(last, "_", " "))
+    return pc.if_else(pc.or_(blank, pc.equal(last, "")), iris, last)
+
+
+def _best_texts(
+    kg: KnowledgeGraph, relations: Sequence[str], languages: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], Any]:
+    """Return the rows of the entities that have a text, sorted, and the best text of each."""
+    literals = kg.literals
+    if not len(literals):
+        return np.empty(0, dtype=np.int64), pa.array([], type=pa.large_string())
+    place = np.full(kg.num_relations, -1, dtype=np.int64)
+    known = kg.relations.rows(relations, missing="-1")
+    place[known[known >= 0]] = np.flatnonzero(known >= 0)
+    rank = place[literals.relation]
+    candidates = np.flatnonzero(rank >= 0)
+    indices = pa.array(candidates)
+    texts = literals.value.take(indices)
+    tags = literals.language.take(indices)
+    preference = np.array(
+        [language_rank(tag, languages) for tag in tags.dictionary.to_pylist()], dtype=np.int64
+    )[np.asarray(tags.indices)]
+    written = np.asarray(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
+    subject = literals.subject[candidates].astype(np.int64)
+    # Stable: among equals the first stays first, and literals are sorted by value.
+    order = np.lexsort((preference, rank[candidates], subject))
+    order = order[written[order]]
+    first = np.unique(subject[order], return_index=True)[1]
+    best = order[first]
+    return subject[best], texts.take(pa.array(best))
+
+
+def language_rank(tag: str, languages: Sequence[str]) -> int:
+    """Return how good a language is: lower is better, a regional variant just behind its base.
+
+    Args:
+        tag: A language tag, in lower case; "" is none.
+        languages: Language tags, best first.
+
+    Returns:
+        0 … 2 · len(languages) - 1, and 2 · len(languages) for a language that is not wanted.
+    """
+    for place, wanted in enumerate(languages):
+        wanted = wanted.lower()
+        if tag == wanted:
+            return 2 * place
+        if wanted and tag.startswith(wanted + "-"):
+            return 2 * place + 1
+    return 2 * len(languages)
+
+
+def _fill(texts: Any, rows: npt.NDArray[np.int64], better: Any) -> Any:
+    mask = np.zeros(len(texts), dtype=bool)
+    mask[rows] = True
+    return pc.replace_with_mask(texts, pa.array(mask), better)

@@ -1,0 +1,82 @@
+"""Several graphs as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.errors import DataError
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.statements import Statements, statements
+
+
+def merge_graphs(graphs: Sequence[KnowledgeGraph]) -> KnowledgeGraph:
+    """Return the graph of all statements of several graphs.
+
+    IRIs are the same everywhere; blank nodes are not, and those of the second graph and the
+    following ones get names of their own (https://www.w3.org/TR/rdf11-mt/#shared-blank-nodes).
+
+    Raises:
+        DataError: There is no graph.
+
+    >>> one = KnowledgeGraph.from_triples([("ex:a", "ex:p", "_:x")])
+    >>> other = KnowledgeGraph.from_triples([("ex:a", "ex:p", "_:x"), ("ex:a", "ex:p", "ex:b")])
+    >>> merge_graphs([one, other]).entities.ids
+    ['_:g1_x', '_:x', 'ex:a', 'ex:b']
+    """
+    if not graphs:
+        raise DataError("There is no graph to merge.")
+    if len(graphs) == 1:
+        return graphs[0]
+    taken: list[str] = []
+    batches: list[Statements] = []
+    for graph in graphs:
+        blank = graph.entities.array.filter(pc.starts_with(graph.entities.array, "_:"))
+        batches.append(_statements(graph, _free_prefix(taken) if taken and len(blank) else ""))
+        taken += _blank(batches[-1].terms)
+    made = graphs[0]._assembled(batches, [f for graph in graphs for f in graph.report.files])
+    repeated = made.report.duplicates
+    report = replace(
+        made.report,
+        statements=sum(graph.report.statements for graph in graphs),
+        duplicates=repeated + sum(graph.report.duplicates for graph in graphs),
+        rejected=sum(graph.report.rejected for graph in graphs),
+        rejects=next((g.report.rejects for g in graphs if g.report.rejects), None),
+        skipped=tuple(name for graph in graphs for name in graph.report.skipped),
+        notes=tuple(note for graph in graphs for note in graph.report.notes),
+    )
+    return replace(made, report=report)
+
+
+def _statements(kg: KnowledgeGraph, prefix: str) -> Statements:
+    entities, relations, literals = kg.entities.array, kg.relations.array, kg.literals
+    if prefix:
+        entities = pc.replace_substring_regex(entities, r"\A_:", "_:" + prefix)
+    subject, relation, object = (pa.array(np.ascontiguousarray(c)) for c in kg.triples.T)
+    text = pa.large_string()
+    return statements(
+        (entities.take(subject), relations.take(relation), entities.take(object)),
+        (
+            entities.take(pa.array(literals.subject)),
+            relations.take(pa.array(literals.relation)),
+            literals.value.cast(text),
+            literals.datatype.cast(text),
+            literals.language.cast(text),
+        ),
+    )
+
+
+def _blank(terms: Any) -> list[str]:
+    return list(terms.filter(pc.starts_with(terms, "_:")).to_pylist())
+
+
+def _free_prefix(taken: Sequence[str]) -> str:
+    number = 1
+    while any(name.startswith(f"_:g{number}_") for name in taken):
+        number += 1
+    return f"g{number}_"

@@ -1,0 +1,155 @@
+"""How a graph hangs together: its components, and how far items are from one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.errors import DataError
+from kgrec.rdf.namespaces import RDF_TYPE
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
+
+IntArray = npt.NDArray[np.int64]
+
+HOPS: Final = (1, 2, 3)
+"""The distances between items that are looked at."""
+
+
+@dataclass(frozen=True)
+class ItemStatistics:
+    """How the linked entities of a catalogue hang together.
+
+    Types are left aside: `rdf:type` brings every two films together, and says nothing of either.
+
+    Attributes:
+        num_items: Items in the catalogue.
+        linked: Items with an entity.
+        entities: Distinct entities that they are linked to; all that follows counts these.
+        triples: Smallest, median and largest number of triples that touch one.
+        within: Number of hops → share of the entities that reach another item's entity within so
+            many edges, in either direction.
+        unreachable: Number of entities from which no path leads to another item's entity.
+        components: Number of components of the graph that hold an item's entity.
+        largest_component: Number of items' entities in the one that holds most of them.
+    """
+
+    num_items: int
+    linked: int
+    entities: int
+    triples: tuple[int, float, int]
+    within: dict[int, float]
+    unreachable: int
+    components: int
+    largest_component: int
+
+
+def item_statistics(kg: KnowledgeGraph, links: Links) -> ItemStatistics:
+    """Return how the entities that `links` names hang together in `kg`.
+
+    Raises:
+        DataError: The links are of another graph, or there are none.
+    """
+    entities = linked_entities(kg, links)
+    edges = _without_types(kg)
+    component = components(edges, kg.num_entities)
+    of_item, size = np.unique(component[entities], return_counts=True)
+    nearest = _nearest_other(edges, entities, kg.num_entities)
+    degree = np.bincount(edges.ravel(), minlength=kg.num_entities)[entities]
+    return ItemStatistics(
+        num_items=len(links.items),
+        linked=len(np.unique(links.item)),
+        entities=len(entities),
+        triples=(int(degree.min()), float(np.median(degree)), int(degree.max())),
+        within={hops: float((nearest <= hops).mean()) for hops in HOPS},
+        unreachable=int((size == 1).sum()),
+        components=len(of_item),
+        largest_component=int(size.max()),
+    )
+
+
+def linked_entities(kg: KnowledgeGraph, links: Links) -> IntArray:
+    """Return the rows of the entities that an item is linked to, sorted, each once.
+
+    Raises:
+        DataError: The links are of another graph, or there are none.
+    """
+    entities = np.unique(links.entity)
+    if not len(entities):
+        raise DataError("Not one item is linked to the graph; its items cannot be looked at.")
+    if entities[-1] >= kg.num_entities:
+        raise DataError(
+            f"The links name entity row {entities[-1]}, and the graph has {kg.num_entities} "
+            "entities: they are links to another graph."
+        )
+    return entities
+
+
+def mentioned(kg: KnowledgeGraph, as_subject: bool = False) -> npt.NDArray[np.bool_]:
+    """Return which entities stand in a statement, bool of shape (num_entities,).
+
+    After `KnowledgeGraph.update`, some may not: they keep their rows.
+
+    Args:
+        kg: The graph.
+        as_subject: Whether only subjects count.
+    """
+    found = np.zeros(kg.num_entities, dtype=bool)
+    found[kg.triples[:, 0]] = True
+    found[kg.literals.subject] = True
+    if not as_subject:
+        found[kg.triples[:, 2]] = True
+    return found
+
+
+def components(edges: npt.NDArray[np.integer], num_entities: int) -> npt.NDArray[np.int32]:
+    """Return the component of each entity, int32 of shape (num_entities,).
+
+    Args:
+        edges: Entity rows, int of shape (n, 2); their direction does not matter.
+        num_entities: Number of entities.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(edges), dtype=np.int8)
+    adjacency = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(num_entities, num_entities))
+    found: npt.NDArray[np.int32] = connected_components(adjacency.tocsr(), directed=False)[1]
+    return found
+
+
+def _without_types(kg: KnowledgeGraph) -> npt.NDArray[np.int32]:
+    row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    kept: npt.NDArray[np.int32] = kg.triples[kg.triples[:, 1] != row][:, [0, 2]]
+    return kept
+
+
+def _nearest_other(
+    edges: npt.NDArray[np.int32], entities: IntArray, num_entities: int
+) -> npt.NDArray[np.float64]:
+    """Return each entity's distance to the nearest other of them, inf beyond the last of `HOPS`.
+
+    All of them spread at once, so that each node learns the nearest one and its distance. The
+    shortest path from one to another then crosses a single edge between two such regions: the
+    distances of its ends from their own, and one more, are its length.
+    """
+    both = np.concatenate([edges, edges[:, ::-1]])
+    source = np.full(num_entities, -1, dtype=np.int64)
+    distance = np.full(num_entities, np.inf)
+    source[entities] = entities
+    distance[entities] = 0
+    for step in range(1, max(HOPS) + 1):
+        reaching = both[(distance[both[:, 0]] == step - 1) & (source[both[:, 1]] < 0)]
+        source[reaching[:, 1]] = source[reaching[:, 0]]
+        distance[reaching[:, 1]] = step
+    from_, to = source[both[:, 0]], source[both[:, 1]]
+    crossing = both[(from_ != to) & (from_ >= 0) & (to >= 0)]
+    length = distance[crossing[:, 0]] + 1 + distance[crossing[:, 1]]
+    nearest = np.full(num_entities, np.inf)
+    np.minimum.at(nearest, source[crossing[:, 0]], length)
+    return nearest[entities]

@@ -1,0 +1,222 @@
+"""What may be a mistake in a graph, with examples and what can be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.kg.labels import labelled
+from kgrec.kg.profile.connectivity import mentioned
+from kgrec.kg.profile.near_duplicates import find_near_duplicates
+from kgrec.rdf.datatypes import ill_typed
+from kgrec.rdf.namespaces import RDF_TYPE
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+IntArray = npt.NDArray[np.int64]
+_SHOWN: Final = 10
+_HUB_SHARE, _HUB_DEGREE = 0.05, 1000
+_BLANK_SHARE: Final = 0.1
+_SAME_NAME: Final = (
+    "Decide on one spelling, and rewrite the IRIs before reading, or they stay two entities."
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that may be a mistake in the data.
+
+    Attributes:
+        name: A stable short name, as "unlabelled_entities".
+        text: What it is, in words.
+        count: How many there are.
+        advice: What can be done about it, a sentence.
+        examples: Some of them.
+    """
+
+    name: str
+    text: str
+    count: int
+    advice: str
+    examples: tuple[str, ...] = ()
+
+
+def find_problems(kg: KnowledgeGraph) -> tuple[Problem, ...]:
+    """Return what may be a mistake in `kg`, kind by kind, without those it lacks."""
+    found = (
+        _skipped(kg),
+        _duplicates(kg),
+        _ill_typed(kg),
+        *_near_duplicates(kg),
+        _large_hubs(kg),
+        _blank_nodes(kg),
+        *_of_entities(kg),
+        *_of_relations(kg),
+        _loops(kg),
+    )
+    return tuple(problem for problem in found if problem.count)
+
+
+def _skipped(kg: KnowledgeGraph) -> Problem:
+    return Problem(
+        "skipped_files",
+        "Files without a known extension in the folders that were read, left out",
+        len(kg.report.skipped),
+        "If they hold RDF, name them one by one.",
+        tuple(kg.report.skipped[:_SHOWN]),
+    )
+
+
+def _duplicates(kg: KnowledgeGraph) -> Problem:
+    return Problem(
+        "duplicate_statements",
+        "Statements that repeat an earlier one, and count once with it",
+        kg.report.duplicates,
+        "Nothing has to be done, unless files were given twice by mistake.",
+    )
+
+
+def _ill_typed(kg: KnowledgeGraph) -> Problem:
+    rows = ill_typed(kg.literals.value, kg.literals.datatype)
+    shown = kg.literals.take(rows[:_SHOWN])
+    examples = tuple(
+        f'{subject} {relation} "{value}"^^<{datatype}>'
+        for subject, relation, value, datatype in zip(
+            kg.entities.take(shown.subject),
+            kg.relations.take(shown.relation),
+            shown.value.to_pylist(),
+            shown.datatype.to_pylist(),
+            strict=True,
+        )
+    )
+    return Problem(
+        "ill_typed_literals",
+        "Literals with a text that their datatype does not allow",
+        len(rows),
+        "They are kept as text, and are no use as numbers or dates: correct text or datatype.",
+        examples,
+    )
+
+
+def _near_duplicates(kg: KnowledgeGraph) -> list[Problem]:
+    ids = kg.entities.array.filter(pa.array(mentioned(kg)))
+    return [
+        Problem(group.name, f"Groups of {group.text}", len(group), _SAME_NAME,
+                group.examples(ids, _SHOWN))
+        for group in find_near_duplicates(ids)
+    ]  # fmt: skip
+
+
+def _large_hubs(kg: KnowledgeGraph) -> Problem:
+    row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    edges = kg.triples[kg.triples[:, 1] != row]
+    degree = np.bincount(edges[:, [0, 2]].ravel(), minlength=kg.num_entities)
+    least = max(_HUB_DEGREE, _HUB_SHARE * kg.num_triples)
+    rows = np.flatnonzero(degree > least)
+    return _entities(
+        kg,
+        "large_hubs",
+        f"Entities in more than {_HUB_SHARE:.0%} of all triples ({_HUB_DEGREE} at least, types "
+        "aside), which connect everything with everything",
+        rows[np.argsort(-degree[rows], kind="stable")],
+        "A relation that leads to them says little about an item; consider leaving it out.",
+    )
+
+
+def _blank_nodes(kg: KnowledgeGraph) -> Problem:
+    used = mentioned(kg)
+    count, total = int((used & is_blank(kg)).sum()), max(int(used.sum()), 1)
+    return Problem(
+        "many_blank_nodes",
+        f"Blank nodes, {count / total:.0%} of all entities",
+        count if count >= _BLANK_SHARE * total else 0,
+        "They have no name that lasts, so no item can be linked to one; give those that matter "
+        "an IRI.",
+    )
+
+
+def _of_entities(kg: KnowledgeGraph) -> list[Problem]:
+    used = mentioned(kg)
+    says, said, typed_only = (np.zeros(kg.num_entities, dtype=bool) for _ in range(3))
+    row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    other = kg.triples[kg.triples[:, 1] != row]
+    typed_only[kg.triples[:, 0]] = True
+    says[kg.triples[:, 0]] = True
+    says[kg.literals.subject] = True
+    said[kg.triples[:, 2]] = True
+    for rows in (other[:, 0], kg.triples[:, 2], kg.literals.subject):
+        typed_only[rows] = False
+    return [
+        _entities(
+            kg,
+            "unlabelled_entities",
+            "Entities without a label, named after their IRI",
+            np.flatnonzero(used & ~labelled(kg) & ~is_blank(kg)),
+            "Explanations and search read better with an rdfs:label; add the file that has them.",
+        ),
+        _entities(
+            kg,
+            "only_objects",
+            "Entities that are only ever an object, with nothing said about them",
+            np.flatnonzero(said & ~says),
+            "Normal at the edge of an extract; if they matter, add the statements about them.",
+        ),
+        _entities(
+            kg,
+            "only_types",
+            "Entities with a type and nothing else",
+            np.flatnonzero(typed_only),
+            "They add nothing to a recommendation; leave them out, or add what is known of them.",
+        ),
+    ]
+
+
+def _of_relations(kg: KnowledgeGraph) -> list[Problem]:
+    counts = kg.relation_counts()
+    once = np.flatnonzero(counts.sum(axis=1) == 1)
+    both = np.flatnonzero((counts > 0).all(axis=1))
+    return [
+        Problem(
+            "relations_used_once",
+            "Relations that stand in a single statement",
+            len(once),
+            "Often a misspelling of another one; nothing can be learnt from them.",
+            tuple(kg.relations.take(once[:_SHOWN])),
+        ),
+        Problem(
+            "mixed_objects",
+            "Relations to entities in some statements, and to literals in others",
+            len(both),
+            "Often one of two is meant, as in an author's name beside the author: only entities "
+            "connect items.",
+            tuple(kg.relations.take(both[:_SHOWN])),
+        ),
+    ]
+
+
+def _loops(kg: KnowledgeGraph) -> Problem:
+    places = np.flatnonzero(kg.triples[:, 0] == kg.triples[:, 2])
+    shown = kg.triples[places[:_SHOWN]]
+    pairs = zip(kg.entities.take(shown[:, 0]), kg.relations.take(shown[:, 1]), strict=True)
+    return Problem(
+        "self_loops",
+        "Triples from an entity to itself",
+        len(places),
+        "They connect nothing; they can be left out.",
+        tuple(f"{subject} {relation}" for subject, relation in pairs),
+    )
+
+
+def _entities(kg: KnowledgeGraph, name: str, text: str, rows: IntArray, advice: str) -> Problem:
+    return Problem(name, text, len(rows), advice, tuple(kg.entities.take(rows[:_SHOWN])))
+
+
+def is_blank(kg: KnowledgeGraph) -> npt.NDArray[np.bool_]:
+    """Return which entities are blank nodes, bool of shape (num_entities,)."""
+    return np.asarray(pc.starts_with(kg.entities.array, "_:"))

@@ -1,0 +1,198 @@
+"""What there is in a graph, and what looks wrong with it: the data behind `kgrec inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.kg.profile.connectivity import (
+    ItemStatistics,
+    components,
+    item_statistics,
+    linked_entities,
+    mentioned,
+)
+from kgrec.kg.profile.problems import Problem, find_problems, is_blank
+from kgrec.kg.profile.relation_statistics import (
+    PropertyStatistics,
+    RelationStatistics,
+    property_statistics,
+    relation_statistics,
+)
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
+
+IntArray = npt.NDArray[np.int64]
+_SHOWN: Final = 10
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+
+
+@dataclass(frozen=True)
+class GraphStatistics:
+    """The contents of a graph in numbers.
+
+    Attributes:
+        files: Path → number of statements.
+        statements: Statements as they were read, with repetitions.
+        graphs: Named graph ("" is the default graph) → number of statements, most first; None if
+            there are no named graphs.
+        entities: Number of entities that stand in a statement.
+        blank_nodes: Number of those that are blank nodes.
+        subjects: Number of entities about which something is said.
+        triples: Number of distinct statements between entities.
+        literals: Number of distinct statements with a literal.
+        relations: Relations between entities, most frequent first.
+        properties: Relations with literals, most frequent first.
+        datatypes: Datatype IRI → number of literals, most frequent first.
+        languages: Language tag → number of literals, most frequent first; without plain ones.
+        types: (type label, IRI, number of entities), most frequent first.
+        typed: Number of entities that have a type.
+        degree: Quantile → number of triples that touch an entity.
+        degree_counts: (degree, number of entities that have it), by degree.
+        hubs: (label, IRI, degree) of the entities of highest degree.
+        components: Number of parts that no triple connects.
+        component_sizes: Number of entities in the largest of them, largest first.
+        largest_component: Number of entities in the largest of them.
+        items: How the items' entities hang together; None if no links were given.
+        sample: Statements as (subject, relation, object), by label; literals in quotes.
+        problems: What may be a mistake.
+        reading: What was left out while reading, and what else became of the input, in sentences.
+    """
+
+    files: dict[str, int]
+    statements: int
+    graphs: dict[str, int] | None
+    entities: int
+    blank_nodes: int
+    subjects: int
+    triples: int
+    literals: int
+    relations: tuple[RelationStatistics, ...]
+    properties: tuple[PropertyStatistics, ...]
+    datatypes: dict[str, int]
+    languages: dict[str, int]
+    types: tuple[tuple[str, str, int], ...]
+    typed: int
+    degree: dict[str, float]
+    degree_counts: tuple[tuple[int, int], ...]
+    hubs: tuple[tuple[str, str, int], ...]
+    components: int
+    component_sizes: tuple[int, ...]
+    largest_component: int
+    items: ItemStatistics | None
+    sample: tuple[tuple[str, str, str], ...]
+    problems: tuple[Problem, ...]
+    reading: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the statistics as what JSON can hold."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphStatistics:
+    """Return the contents of `kg` in numbers; see `GraphStatistics`.
+
+    Args:
+        kg: The graph.
+        links: Which entities are items; with it, relations say how many of them they touch.
+
+    Raises:
+        DataError: The graph is empty, or the links are of another one, or there are none.
+    """
+    kg.check_not_empty()
+    linked = None
+    if links is not None:
+        linked = np.zeros(kg.num_entities, dtype=bool)
+        linked[linked_entities(kg, links)] = True
+    used = mentioned(kg)
+    sizes = np.bincount(components(kg.triples[:, [0, 2]], kg.num_entities)[used])
+    sizes = np.sort(sizes[sizes > 0])[::-1]
+    degree = kg.degree()
+    degrees, counts = np.unique(degree[used], return_counts=True)
+    return GraphStatistics(
+        files={file.path: file.statements for file in kg.report.files},
+        statements=kg.report.statements,
+        graphs=None if kg.graphs is None else kg.graphs.counts(),
+        entities=int(used.sum()),
+        blank_nodes=int((used & is_blank(kg)).sum()),
+        subjects=int(mentioned(kg, as_subject=True).sum()),
+        triples=kg.num_triples,
+        literals=len(kg.literals),
+        relations=relation_statistics(kg, linked),
+        properties=property_statistics(kg, linked),
+        datatypes=_counts(kg.literals.datatype),
+        languages={tag: n for tag, n in _counts(kg.literals.language).items() if tag},
+        types=_types(kg),
+        typed=len(np.unique(kg.types()[0])),
+        degree={f"{q:g}": float(np.quantile(degree[used], q)) for q in _QUANTILES},
+        degree_counts=tuple(zip(degrees.tolist(), counts.tolist(), strict=True)),
+        hubs=_hubs(kg, degree),
+        components=len(sizes),
+        component_sizes=tuple(sizes[:_SHOWN].tolist()),
+        largest_component=int(sizes[0]),
+        items=None if links is None else item_statistics(kg, links),
+        sample=_sample(kg),
+        problems=find_problems(kg),
+        reading=kg.report.remarks(),
+    )
+
+
+def _counts(column: Any) -> dict[str, int]:
+    texts = column.dictionary.to_pylist()
+    counts = np.bincount(np.asarray(column.indices), minlength=len(texts))
+    order = np.argsort(-counts, kind="stable")
+    return {texts[code]: int(counts[code]) for code in order.tolist() if counts[code]}
+
+
+def _types(kg: KnowledgeGraph) -> tuple[tuple[str, str, int], ...]:
+    rows, counts = np.unique(kg.types()[1], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    rows, counts = rows[order], counts[order]
+    return tuple(zip(kg.labels(rows), kg.entities.take(rows), counts.tolist(), strict=True))
+
+
+def _hubs(kg: KnowledgeGraph, degree: IntArray) -> tuple[tuple[str, str, int], ...]:
+    top = np.argsort(-degree, kind="stable")[:_SHOWN]
+    top = top[degree[top] > 0]
+    return tuple(zip(kg.labels(top), kg.entities.take(top), degree[top].tolist(), strict=True))
+
+
+def _sample(kg: KnowledgeGraph) -> tuple[tuple[str, str, str], ...]:
+    """Return statements spread evenly over the graph, edges before literals."""
+    names = kg.relation_labels()
+    triples = kg.triples[_spread(kg.num_triples, _SHOWN // 2)]
+    literals = kg.literals.take(_spread(len(kg.literals), _SHOWN - len(triples)))
+    sample = [
+        (subject, names[relation], object)
+        for subject, relation, object in zip(
+            kg.labels(triples[:, 0]), triples[:, 1].tolist(), kg.labels(triples[:, 2]), strict=True
+        )
+    ]
+    sample += [
+        (subject, names[relation], f'"{value}"')
+        for subject, relation, value in zip(
+            kg.labels(literals.subject),
+            literals.relation.tolist(),
+            literals.value.to_pylist(),
+            strict=True,
+        )
+    ]
+    return tuple(sample)
+
+
+def _spread(length: int, count: int) -> IntArray:
+    return np.unique(np.linspace(0, length - 1, min(count, length)).astype(np.int64))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_plain(entry) for entry in value]
+    return value

@@ -1,0 +1,1 @@
+"""Tables as graphs: mappings, their cells, and mappings suggested for a table."""

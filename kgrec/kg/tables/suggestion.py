@@ -1,0 +1,123 @@
+"""A mapping for a table that comes without one, and the reasons for it in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from kgrec.errors import DataError, printable
+from kgrec.kg.tables.cells import Cells, column_cells
+from kgrec.kg.tables.mapping import IDS, LiteralColumn, RelationColumn, TableMapping
+from kgrec.rdf.namespaces import XSD, XSD_STRING
+
+_TITLES: Final = ("title", "name", "label", "item_title", "product_name", "movie_title")
+_SEPARATORS: Final = ("|", ";")
+_SHORT: Final = 60
+"""Characters of the longest value that still looks like the name of something."""
+_SPLIT: Final = 0.1
+"""Share of the cells that hold a separator from which on it is taken for one."""
+
+
+def suggest_mapping(
+    frame: pd.DataFrame, *, ids: Sequence[str] = IDS, where: str = "the table"
+) -> tuple[TableMapping, tuple[str, ...]]:
+    """Choose what each column of a table means.
+
+    The id is one of the columns `ids`, else the first column whose values are all there and
+    different. A title becomes the label. Text becomes a relation where its values are short and
+    stand at least twice on average; lists and text with `|` or `;` in it are several values.
+    Numbers, dates, truth values and other text become literals.
+
+    Args:
+        frame: The table.
+        ids: Names of columns that are taken for the id, the first that is there.
+        where: What the table is, for errors.
+
+    Returns:
+        The mapping, and a sentence per column.
+
+    Raises:
+        DataError: No column can be the id.
+    """
+    id = _id_column(frame, ids, where)
+    notes = [f"No mapping was given. Chosen: {printable(id)} is the id."]
+    folded = {str(name).casefold(): str(name) for name in reversed(frame.columns)}
+    label = next((folded[t] for t in _TITLES if t in folded and folded[t] != id), None)
+    if label is not None:
+        notes.append(f"Chosen: {printable(label)} is the label.")
+    relations: dict[str, RelationColumn] = {}
+    literals: dict[str, LiteralColumn] = {}
+    for column in map(str, frame.columns):
+        if column in (id, label):
+            continue
+        try:
+            cells = column_cells(frame[column])
+        except DataError as error:
+            notes.append(f"Chosen: {printable(column)} is left out. {error}")
+            continue
+        if not len(cells):
+            notes.append(f"Chosen: {printable(column)} is left out: it is empty.")
+            continue
+        relation, reason = _relation(frame[column], cells)
+        if relation is None:
+            literals[column] = LiteralColumn()
+        else:
+            relations[column] = relation
+        kind = "a literal" if relation is None else "a relation"
+        notes.append(f"Chosen: {printable(column)} is {kind}: {reason}.")
+    mapping = TableMapping(id=id, label=label, relations=relations, literals=literals)
+    return mapping, tuple(notes)
+
+
+def _id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
+    for name in ids:
+        if name in frame.columns:
+            return name
+    for column in map(str, frame.columns):
+        values = frame[column]
+        if values.notna().all() and _distinct(values) == len(values):
+            return column
+    raise DataError(
+        f"{printable(where)}: no column is called {printable(' or '.join(ids))}, and none has a "
+        "different value in each row. Say which one is the id."
+    )
+
+
+def _distinct(values: pd.Series[Any]) -> int:
+    try:
+        return int(values.nunique())
+    except TypeError:  # lists are no ids
+        return -1
+
+
+def _relation(column: pd.Series[Any], cells: Cells) -> tuple[RelationColumn | None, str]:
+    """Return how a column becomes a relation, None for a literal, and why."""
+    if cells.datatype != XSD_STRING and not cells.listed:
+        return None, f"all its values are of the type {cells.datatype.removeprefix(XSD)}"
+    separator = None if cells.listed else _separator(cells)
+    if separator is not None:
+        cells = column_cells(column, separator)
+    distinct = pc.unique(cells.text)
+    longest = pc.max(pc.utf8_length(distinct)).as_py()
+    if longest > _SHORT:
+        return None, f"its longest text has {longest:,} characters"
+    if 2 * len(distinct) > len(cells):
+        return None, f"{len(distinct):,} of its {len(cells):,} values are different"
+    is_iri = pc.all(pc.match_substring_regex(distinct, r"\Ahttps?://[^\s]+\z")).as_py()
+    several = f", separated by {separator!r}" if separator else ", in lists" if cells.listed else ""
+    return (
+        RelationColumn(separator=separator, iri="{+value}" if is_iri else None),
+        f"{len(cells):,} values, {len(distinct):,} different{several}",
+    )
+
+
+def _separator(cells: Cells) -> str | None:
+    for separator in _SEPARATORS:
+        holds = np.asarray(pc.match_substring(cells.text, separator))
+        if holds.mean() >= _SPLIT:
+            return separator
+    return None

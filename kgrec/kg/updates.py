@@ -1,0 +1,418 @@
+"""Graphs that change: statements come and go, and the rows of what was there stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import ConfigError, DataError, printable
+from kgrec.rdf.literals import Literals
+from kgrec.rdf.named_graphs import NamedGraphs
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+IntArray = npt.NDArray[np.int64]
+RowArray = npt.NDArray[np.int32]
+Missing = Literal["ignore", "raise"]
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """What one update changed.
+
+    Attributes:
+        added: Number of statements that are new.
+        already_there: Number of statements that were to be added and stood there before.
+        removed: Number of statements that are gone.
+        not_there: Number of statements that were to be removed and did not stand there.
+        new_entities: Number of entities that the graph did not know before.
+        new_relations: Number of relations likewise.
+    """
+
+    added: int = 0
+    already_there: int = 0
+    removed: int = 0
+    not_there: int = 0
+    new_entities: int = 0
+    new_relations: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the report as what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Updated:
+    """The parts of an updated graph; those that did not change are the old graph's own.
+
+    Attributes:
+        entities: The old graph's entities, with new ones behind them.
+        relations: Its relations, likewise.
+        triples: Distinct and sorted, int32 of shape (n, 3).
+        literals: Distinct and sorted.
+        report: What was changed.
+    """
+
+    entities: Vocabulary
+    relations: Vocabulary
+    triples: RowArray
+    literals: Literals
+    report: UpdateReport
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Statements to add or to remove, in the rows of the updated graph; -1 is unknown there."""
+
+    triples: IntArray  # (n, 3), in the order of their graph
+    subject: IntArray
+    relation: IntArray
+    literals: Literals | None  # of these subjects and relations
+
+    def __len__(self) -> int:
+        return len(self.triples) + len(self.subject)
+
+
+def updated(
+    kg: KnowledgeGraph,
+    added: KnowledgeGraph | None,
+    removed: KnowledgeGraph | None,
+    *,
+    missing: Missing = "ignore",
+    own_blank_nodes: bool = False,
+) -> Updated:
+    """Return (kg without `removed`) with `added`; see `KnowledgeGraph.update`.
+
+    Places are found by binary search, so that time goes with the change and with copying the
+    columns that change: the texts of the old graph are not sorted again.
+
+    Args:
+        kg: The old graph.
+        added: Statements to add.
+        removed: Statements to remove.
+        missing: What becomes of a statement to remove that is not there.
+        own_blank_nodes: Whether blank nodes of `added` are those of the same name in `kg`.
+
+    Raises:
+        DataError: `missing` is "raise", and a statement to remove is not there.
+        ConfigError: `missing` is something else.
+    """
+    if any(graph is not None and graph.graphs is not None for graph in (kg, added, removed)):
+        raise DataError(
+            "A graph with named graphs cannot be updated, since it is not said in which of them "
+            "statements come and go. Choose some with select_graphs() and leave their names out "
+            "with without_graphs()."
+        )
+    if missing not in ("ignore", "raise"):
+        raise ConfigError(f"missing: expected 'ignore' or 'raise', found {printable(missing)!r}.")
+    entities, relations = kg.entities, kg.relations
+    names: Any = None
+    if added is not None:
+        names = added.entities.array if own_blank_nodes else _apart(kg, added)
+        used = np.union1d(added.triples[:, [0, 2]].ravel(), added.literals.subject)
+        entities = entities.extended(names.take(pa.array(used)))
+        used = np.union1d(added.triples[:, 1], added.literals.relation)
+        relations = relations.extended(added.relations.array.take(pa.array(used)))
+    new = _part(added, names, entities, relations)
+    gone = _part(removed, None, kg.entities, kg.relations)
+    triples, there, found, is_gone = _changed_triples(kg.triples, new.triples, gone.triples)
+    literals, there_too, found_too, are_gone = _changed_literals(kg.literals, new, gone)
+    not_there = len(gone) - int(found.sum() + found_too.sum())
+    if not_there and missing == "raise":
+        assert removed is not None
+        raise DataError(_not_there(removed, gone, found, found_too, not_there))
+    already = int(there.sum() + there_too.sum())
+    report = UpdateReport(
+        added=len(new) - already,
+        already_there=already,
+        removed=is_gone + are_gone,
+        not_there=not_there,
+        new_entities=len(entities) - len(kg.entities),
+        new_relations=len(relations) - len(kg.relations),
+    )
+    return Updated(entities, relations, triples, literals, report)
+
+
+def same_statements(one: KnowledgeGraph, other: KnowledgeGraph) -> bool:
+    """Return whether two graphs hold the same statements, whatever their rows are."""
+    if one.num_triples != other.num_triples or len(one.literals) != len(other.literals):
+        return False
+    if (one.graphs is None) != (other.graphs is None):
+        return False
+    triples: npt.NDArray[Any] = other.triples
+    literals = other.literals
+    subject: npt.NDArray[Any] = literals.subject
+    relation: npt.NDArray[Any] = literals.relation
+    order = np.arange(len(literals))
+    triple_order = np.arange(len(triples))
+    if one.entities != other.entities or one.relations != other.relations:
+        part = _part(other, None, one.entities, one.relations)
+        triple_order = np.lexsort(part.triples.T[::-1])
+        triples = part.triples[triple_order]
+        subject, relation = part.subject, part.relation
+        # Literals of one subject and relation stand in the same order in both.
+        order = np.lexsort((relation, subject))
+    mine, theirs = one.literals, literals.take(order)
+    return (
+        np.array_equal(one.triples, triples)
+        and _same_graphs(one.graphs, other.graphs, triple_order, order)
+        and np.array_equal(mine.subject, subject[order])
+        and np.array_equal(mine.relation, relation[order])
+        and all(
+            a.cast(pa.large_string()).equals(b.cast(pa.large_string()))
+            for a, b in (
+                (mine.value, theirs.value),
+                (mine.datatype, theirs.datatype),
+                (mine.language, theirs.language),
+            )
+        )
+    )
+
+
+def _same_graphs(
+    one: NamedGraphs | None, other: NamedGraphs | None, triples: IntArray, literals: IntArray
+) -> bool:
+    """Return whether the same graphs hold the same statements.
+
+    Args:
+        one: Named graphs.
+        other: Others.
+        triples: The triple of `other` at each row of `one`.
+        literals: The literal of `other` at each row of `one`.
+    """
+    if one is None or other is None:
+        return one is other
+    names = one.names.rows(other.names.array, missing="-1")
+    for mine, theirs, order in (
+        (one.triple, other.triple, triples),
+        (one.literal, other.literal, literals),
+    ):
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        pairs = np.column_stack([place[theirs[:, 0]], names[theirs[:, 1]]])
+        if not np.array_equal(mine, pairs[np.lexsort(pairs.T[::-1])]):
+            return False
+    return True
+
+
+def _apart(kg: KnowledgeGraph, added: KnowledgeGraph) -> Any:
+    """Return the ids of the added entities, with other names for blank nodes that `kg` names too.
+
+    Blank nodes of two graphs are two nodes, even if their names agree
+    (https://www.w3.org/TR/rdf11-mt/#shared-blank-nodes-unions-and-merges).
+    """
+    ids = added.entities.array
+    blank = np.flatnonzero(np.asarray(pc.starts_with(ids, "_:"), dtype=bool))
+    clash = blank[kg.entities.rows(ids.take(pa.array(blank)), missing="-1") >= 0]
+    number = len(kg.report.updates) + 1
+    while len(clash):
+        old = ids.take(pa.array(clash)).to_pylist()
+        names = pa.array([f"_:update{number}_{name[2:]}" for name in old], type=pa.large_string())
+        if all((v.rows(names, missing="-1") < 0).all() for v in (kg.entities, added.entities)):
+            mask = np.zeros(len(ids), dtype=bool)
+            mask[clash] = True
+            return pc.replace_with_mask(ids, pa.array(mask), names)
+        number += 1
+    return ids
+
+
+def _part(
+    kg: KnowledgeGraph | None, names: Any, entities: Vocabulary, relations: Vocabulary
+) -> _Part:
+    """Return the statements of `kg`, whose entities are called `names`, in others' rows."""
+    none = np.zeros(0, dtype=np.int64)
+    if kg is None:
+        return _Part(np.zeros((0, 3), dtype=np.int64), none, none, None)
+    entity = entities.rows(kg.entities.array if names is None else names, missing="-1")
+    relation = relations.rows(kg.relations.array, missing="-1")
+    subject, predicate, object = kg.triples.T
+    triples = np.column_stack([entity[subject], relation[predicate], entity[object]])
+    return _Part(triples, entity[kg.literals.subject], relation[kg.literals.relation], kg.literals)
+
+
+def _changed_triples(
+    old: RowArray, new: IntArray, gone: IntArray
+) -> tuple[RowArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]:
+    """Return the triples, which new and which gone ones stood there, and how many are gone."""
+    columns = list(old.T)
+    place, there = _find(columns, list(new.T))
+    gone_place, found = _find(columns, list(gone.T))
+    removed = np.setdiff1d(gone_place[found], place[there], assume_unique=True)
+    if there.all() and not len(removed):
+        return old, there, found, 0
+    missing = new[~there].astype(np.int32)
+    order = np.lexsort(missing.T[::-1])
+    at = place[~there][order]
+    kept = np.delete(old, removed, axis=0)
+    merged = np.insert(kept, at - np.searchsorted(removed, at), missing[order], axis=0)
+    return merged, there, found, len(removed)
+
+
+def _changed_literals(
+    old: Literals, new: _Part, gone: _Part
+) -> tuple[Literals, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]:
+    """Return the literals, which new and which gone ones stood there, and how many are gone.
+
+    The literals of a subject and relation that changes are a block, and are put together anew.
+    """
+    subject = np.concatenate([new.subject, gone.subject])
+    relation = np.concatenate([new.relation, gone.relation])
+    block = np.unique(np.column_stack([subject, relation]), axis=0)
+    columns = [old.subject, old.relation]
+    start = _first_at_least(columns, [block[:, 0], block[:, 1]])
+    end = _first_at_least(columns, [block[:, 0], block[:, 1] + 1])
+    inside = _ranges(start, end)
+    tables = [old.take(inside), *(part.literals for part in (new, gone) if part.literals)]
+    sizes = (len(inside), len(new.subject), len(gone.subject))
+    whole = Literals(
+        np.concatenate([old.subject[inside], subject]).astype(np.int32),
+        np.concatenate([old.relation[inside], relation]).astype(np.int32),
+        pa.concat_arrays([table.value for table in tables]),
+        _joined([table.datatype for table in tables]),
+        _joined([table.language for table in tables]),
+    )
+    first, codes = _distinct(whole)
+    is_old, is_new, is_gone = (np.zeros(len(first), dtype=bool) for _ in range(3))
+    old_codes, new_codes, gone_codes = np.split(codes, np.cumsum(sizes)[:-1])
+    is_old[old_codes], is_new[new_codes], is_gone[gone_codes] = True, True, True
+    there, found = is_old[new_codes], is_old[gone_codes]
+    removed = int((is_old & is_gone & ~is_new).sum())
+    if there.all() and not removed:
+        return old, there, found, 0
+    kept = whole.take(first[(is_old & ~is_gone) | is_new])
+    return _replaced(old, start, end, kept), there, found, removed
+
+
+def distinct_literals(literals: Literals) -> Literals:
+    """Return each statement once, in their order."""
+    return literals.take(_distinct(literals)[0])
+
+
+def _distinct(literals: Literals) -> tuple[IntArray, IntArray]:
+    """Return a row of each distinct statement, in their order, and each row's place there."""
+    columns: list[npt.NDArray[Any]] = [
+        literals.subject,
+        literals.relation,
+        *(_ranks(column) for column in (literals.value, literals.datatype, literals.language)),
+    ]
+    order = np.lexsort(columns[::-1])
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
+    codes = np.empty(len(order), dtype=np.int64)
+    codes[order] = np.cumsum(is_first) - 1
+    return order[is_first], codes
+
+
+def _replaced(old: Literals, start: IntArray, end: IntArray, new: Literals) -> Literals:
+    """Return `old` with the rows of each block [start, end) replaced by those of `new`."""
+    inside = _ranges(start, end)
+    at = _first_at_least([old.subject, old.relation], [new.subject, new.relation])
+    place = at - np.searchsorted(inside, at)
+
+    def merged(column: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.insert(np.delete(column, inside), place, values)
+
+    def coded(column: Any, values: Any) -> Any:
+        known = Vocabulary.from_sorted(column.dictionary, num_sorted=0).extended(values.dictionary)
+        codes = known.rows(values.dictionary)[np.asarray(values.indices)]
+        indices = merged(np.asarray(column.indices, dtype=np.int32), codes)
+        return pa.DictionaryArray.from_arrays(pa.array(indices), known.array)
+
+    # Whole stretches of text are copied at once. Of blocks that begin together, where there was
+    # nothing before, the last may have been something.
+    begins = np.unique(start)
+    ends = end[np.searchsorted(start, begins, side="right") - 1]
+    bounds = np.searchsorted(at, [begins, begins + 1])
+    pieces, done = [], 0
+    for first, last, low, high in np.stack([begins, ends, *bounds], axis=1).tolist():
+        pieces += [old.value[done:first], new.value[low:high]]
+        done = last
+    return Literals(
+        merged(old.subject, new.subject),
+        merged(old.relation, new.relation),
+        pa.concat_arrays([*pieces, old.value[done:]]),
+        coded(old.datatype, new.datatype),
+        coded(old.language, new.language),
+    )
+
+
+def _joined(arrays: Sequence[Any]) -> Any:
+    """Return dictionary arrays one behind the other, with one dictionary."""
+    return pa.concat_arrays([array.cast(pa.large_string()) for array in arrays]).dictionary_encode()
+
+
+def _ranks(column: Any) -> IntArray:
+    """Return each text's place among the column's distinct texts, in UTF-8 byte order."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    order = np.asarray(pc.sort_indices(encoded.dictionary), dtype=np.int64)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place[np.asarray(encoded.indices, dtype=np.int64)]
+
+
+def _ranges(start: IntArray, end: IntArray) -> IntArray:
+    """Return the numbers of all ranges [start, end) one behind the other."""
+    length = end - start
+    skipped = np.repeat(start - np.cumsum(length) + length, length)
+    return skipped + np.arange(len(skipped))
+
+
+def _find(
+    columns: Sequence[npt.NDArray[Any]], wanted: Sequence[IntArray]
+) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """Return where each wanted row stands or belongs among sorted rows, and whether it stands."""
+    place = _first_at_least(columns, wanted)
+    there = place < len(columns[0])
+    for column, values in zip(columns, wanted, strict=True):
+        there[there] = column[place[there]] == values[there]
+    return place, there
+
+
+def _first_at_least(
+    columns: Sequence[npt.NDArray[Any]], wanted: Sequence[npt.NDArray[Any]]
+) -> IntArray:
+    """Return the first place at which sorted rows are not below each wanted one: binary search."""
+    low = np.zeros(len(wanted[0]), dtype=np.int64)
+    high = np.full(len(wanted[0]), len(columns[0]), dtype=np.int64)
+    while (undecided := low < high).any():
+        middle = (low + high) // 2
+        probe = middle[undecided]
+        below, equal = np.zeros(len(probe), dtype=bool), np.ones(len(probe), dtype=bool)
+        for column, values in zip(columns, wanted, strict=True):
+            here, value = column[probe], values[undecided]
+            below |= equal & (here < value)
+            equal &= here == value
+        low[undecided] = np.where(below, probe + 1, low[undecided])
+        high[undecided] = np.where(below, high[undecided], probe)
+    return low
+
+
+def _not_there(
+    removed: KnowledgeGraph,
+    gone: _Part,
+    found: npt.NDArray[np.bool_],
+    found_too: npt.NDArray[np.bool_],
+    count: int,
+) -> str:
+    """Say which statement cannot be removed."""
+    if not found.all():
+        row = removed.triples[int(np.flatnonzero(~found)[0])].tolist()
+        object = removed.entities.id(row[2])
+    else:
+        place = int(np.flatnonzero(~found_too)[0])
+        literals = removed.literals
+        row = [int(literals.subject[place]), int(literals.relation[place])]
+        object = f'"{literals.value[place].as_py()}"'
+    text = f"{removed.entities.id(row[0])} {removed.relations.id(row[1])} {object}"
+    return (
+        f"{count} of {len(gone)} statements to remove are not in the graph, the first of them: "
+        f"{printable(text)}. With missing='ignore' they are counted and passed over."
+    )

@@ -1,0 +1,18 @@
+"""Links from catalogue items to graph entities: stated, or found with a confidence."""
+
+from kgrec.linking.linker import link
+from kgrec.linking.links import LinkReport, Links
+from kgrec.linking.meaning import SentenceEncoder
+from kgrec.linking.review import Candidate, write_links, write_review
+from kgrec.linking.settings import LinkConfig
+
+__all__ = [
+    "Candidate",
+    "LinkConfig",
+    "LinkReport",
+    "Links",
+    "SentenceEncoder",
+    "link",
+    "write_links",
+    "write_review",
+]

@@ -1,0 +1,103 @@
+"""Linking by an identifier that items and entities share, such as an ISBN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.kg.labels import name_from_iri
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+
+def identifier_keys(values: Any, form: str) -> Any:
+    """Return identifiers in the form in which they are compared, "" for none.
+
+    Args:
+        values: Arrow string array of shape (n,).
+        form: "exact" (blanks around are cut), "plain" (letters and digits alone, lower case) or
+            "isbn" (an ISBN-10 becomes its ISBN-13, ISO 2108; what is no ISBN of right check digit
+            becomes "").
+
+    >>> identifier_keys(pa.array(["0-306-40615-2", "978-0306406157", "12"]), "isbn").to_pylist()
+    ['9780306406157', '9780306406157', '']
+    """
+    texts = pc.utf8_trim_whitespace(pc.fill_null(values.cast(pa.large_string()), ""))
+    if form == "exact":
+        return texts
+    plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"[^\pL\pN]", "")
+    if form == "plain":
+        return plain
+    return pa.array([_isbn(text) for text in plain.to_pylist()], type=pa.large_string())
+
+
+def identifier_candidates(
+    identifiers: Any, kg: KnowledgeGraph, property: str, form: str
+) -> pd.DataFrame:
+    """Return pairs of items and entities with the same identifier.
+
+    The property's literals count, and its objects: those by their IRI and by what it ends in.
+
+    Args:
+        identifiers: Of items, Arrow string array of shape (n,), null or "" for none.
+        kg: The graph.
+        property: IRI of the property.
+        form: As of `identifier_keys`.
+
+    Returns:
+        The columns item, entity, each pair once.
+
+    Raises:
+        DataError: The graph does not have the property.
+    """
+    if property not in kg.relations:
+        raise DataError(
+            f"The graph has no property {printable(property)!r}."
+            + did_you_mean(property, kg.relations.ids)
+        )
+    literals = kg.literal_values(property)
+    triples = kg.relation_triples(property)
+    objects = kg.entities.array.take(pa.array(triples[:, 2].astype(np.int64)))
+    texts = [literals.value, objects, name_from_iri(objects)]
+    owners = [literals.subject, triples[:, 0], triples[:, 0]]
+    theirs = pd.DataFrame(
+        {
+            "entity": np.concatenate(owners).astype(np.int64),
+            "key": pa.concat_arrays([_keys(part, form) for part in texts]).to_pandas(),
+        }
+    )
+    mine = pd.DataFrame({"key": _keys(identifiers, form).to_pandas()})
+    mine["item"] = np.arange(len(mine))
+    pairs = mine[mine["key"] != ""].merge(theirs, on="key")
+    return pairs[["item", "entity"]].drop_duplicates(ignore_index=True)
+
+
+def _keys(values: Any, form: str) -> Any:
+    return identifier_keys(values, form).cast(pa.large_string())
+
+
+def _isbn(text: str) -> str:
+    if not text.isascii():
+        return ""
+    if len(text) == 10 and text[:9].isdigit() and (text[9].isdigit() or text[9] == "x"):
+        figures = [int(char) for char in text[:9]] + [10 if text[9] == "x" else int(text[9])]
+        if (
+            sum(weight * figure for weight, figure in zip(range(10, 0, -1), figures, strict=True))
+            % 11
+        ):
+            return ""
+        first = "978" + text[:9]
+        return first + str(-_weighted(first) % 10)
+    if len(text) == 13 and text.isdigit() and (_weighted(text[:12]) + int(text[12])) % 10 == 0:
+        return text
+    return ""
+
+
+def _weighted(figures: str) -> int:
+    return sum(int(figure) * (1 + 2 * (place % 2)) for place, figure in enumerate(figures))

@@ -1,0 +1,103 @@
+"""Which entities are of the kind that the catalogue holds: a film, and not its soundtrack.
+
+Learnt from links that are sure, or given as types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.rdf.namespaces import RDF_TYPE
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+IntArray = npt.NDArray[np.int64]
+FITS, UNKNOWN, OTHER = 1, 0, -1
+
+_FEWEST = 5  # sure links that anything is learnt from
+_TYPE_SHARE = 0.05  # of the sure links: a catalogue may mix several types
+_RELATION_SHARE = 0.5
+_UBIQUITOUS = 0.95  # share of all subjects: what these have tells nothing apart
+
+
+def typed(kg: KnowledgeGraph, types: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Return `FITS` for entities of one of the types and `OTHER` for the rest, (num_entities,).
+
+    Raises:
+        DataError: No entity has one of the types.
+    """
+    entity, kind = kg.types()
+    known = kg.entities.take(np.unique(kind))
+    for name in types:
+        if name not in known:
+            raise DataError(
+                f"types: no entity of the graph has the type {printable(name)!r}."
+                + did_you_mean(name, known)
+            )
+    fits = np.full(kg.num_entities, OTHER, dtype=np.int8)
+    fits[entity[np.isin(kind, kg.entities.rows(types))]] = FITS
+    return fits
+
+
+def learnt(kg: KnowledgeGraph, sure: IntArray) -> npt.NDArray[np.int8]:
+    """Return how well each entity fits what surely linked ones have in common.
+
+    An entity with types fits if it has one that at least a twentieth of the sure ones have. One
+    without types fits if it has at least half of the relations that most sure ones have, and is of
+    another kind if it has none of them, where they are two or more. Types and relations that
+    nearly every subject of the graph has tell nothing apart.
+
+    Args:
+        kg: The graph.
+        sure: Entity rows of sure links.
+
+    Returns:
+        `FITS`, `UNKNOWN` or `OTHER` for each entity, int8 of shape (num_entities,); all unknown
+        with fewer than five sure links.
+    """
+    fits = np.full(kg.num_entities, UNKNOWN, dtype=np.int8)
+    sure = np.unique(sure)
+    if len(sure) < _FEWEST:
+        return fits
+    type_row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    owned = np.concatenate(
+        [kg.triples[:, :2], np.column_stack([kg.literals.subject, kg.literals.relation])]
+    ).astype(np.int64)
+    owned = owned[owned[:, 1] != type_row]
+    one = np.unique(owned[:, 0] * kg.num_relations + owned[:, 1])  # quicker than rows of two
+    owned = np.column_stack(np.divmod(one, kg.num_relations))
+    num_subjects = len(np.unique(np.concatenate([kg.triples[:, 0], kg.literals.subject])))
+    chosen = _telling(owned, sure, _RELATION_SHARE, num_subjects)
+    if len(chosen):
+        has = np.bincount(owned[np.isin(owned[:, 1], chosen), 0], minlength=kg.num_entities)
+        fits[has >= len(chosen) / 2] = FITS
+        if len(chosen) > 1:  # the lack of a single relation may be a gap in the data
+            fits[has == 0] = OTHER
+    entity, kind = kg.types()
+    pairs = np.column_stack([entity, kind])
+    chosen = _telling(pairs, sure, _TYPE_SHARE, num_subjects)
+    if len(chosen):
+        fits[entity] = OTHER
+        fits[entity[np.isin(kind, chosen)]] = FITS
+    return fits
+
+
+def _telling(pairs: IntArray, sure: IntArray, share: float, num_subjects: int) -> IntArray:
+    """Return the features that a share of the sure entities have, and not nearly all others.
+
+    Pairs are (entity, feature), distinct.
+    """
+    if not len(pairs):
+        return np.empty(0, dtype=np.int64)
+    of_sure = np.isin(pairs[:, 0], sure)
+    features, counts = np.unique(pairs[of_sure, 1], return_counts=True)
+    features = features[counts >= max(2, share * len(sure))]
+    everywhere, number = np.unique(pairs[:, 1], return_counts=True)
+    common = everywhere[number >= _UBIQUITOUS * num_subjects]
+    return np.setdiff1d(features, common)

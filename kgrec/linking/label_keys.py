@@ -1,0 +1,69 @@
+"""What entities are called: all their labels, in all languages, as keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.kg.labels import labelled, name_from_iri
+from kgrec.linking.titles import title_keys
+from kgrec.rdf.namespaces import ALTERNATIVE_LABEL_RELATIONS, LABEL_RELATIONS
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+_LONGEST = 400  # characters; a longer literal is no label
+
+
+def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
+    """Return the keys of all labels that are among the wanted ones.
+
+    An entity that has no label is called what its IRI ends in. Blank nodes without one have none.
+
+    Args:
+        kg: The graph.
+        wanted: Keys of items, Arrow string array.
+
+    Returns:
+        The columns entity (row), kind, clean and key, an entity's key once, its best kind.
+    """
+    entity, texts, other = label_texts(kg)
+    table = title_keys(texts, wanted=wanted)
+    row = table["row"].to_numpy(np.int64)
+    kind = table["kind"].where(~((table["kind"] == "main") & other[row]), "alternative")
+    table = table.assign(entity=entity[row], kind=kind)
+    order = table["kind"].map({"main": 0, "alternative": 1, "part": 2})
+    table = table.assign(order=order).sort_values(["entity", "key", "order", "clean"])
+    exact = table.drop_duplicates(["entity", "key", "kind", "clean"])
+    return exact[["entity", "kind", "clean", "key"]].reset_index(drop=True)
+
+
+def label_texts(
+    kg: KnowledgeGraph,
+) -> tuple[npt.NDArray[np.int64], Any, npt.NDArray[np.bool_]]:
+    """Return entity rows, their labels (Arrow), and whether each is an alternative label only."""
+    relations = [*LABEL_RELATIONS, *ALTERNATIVE_LABEL_RELATIONS]
+    rows = kg.relations.rows(relations, missing="-1")
+    rank = np.full(kg.num_relations, -1)
+    rank[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+    place = rank[kg.literals.relation] if len(kg.literals) else np.empty(0, dtype=np.int64)
+    chosen = np.flatnonzero(place >= 0)
+    texts = kg.literals.value.take(pa.array(chosen)).cast(pa.large_string())
+    short = np.asarray(pc.less_equal(pc.utf8_length(texts), _LONGEST), dtype=bool)
+    chosen, texts = chosen[short], texts.filter(pa.array(short))
+    other = place[chosen] >= len(LABEL_RELATIONS)
+    bare = np.flatnonzero(~labelled(kg))
+    names = name_from_iri(kg.entities.array.take(pa.array(bare)))
+    named = np.asarray(pc.invert(pc.starts_with(names, "_:")), dtype=bool)
+    bare, names = bare[named], names.filter(pa.array(named))
+    entity = np.concatenate([kg.literals.subject[chosen].astype(np.int64), bare])
+    return (
+        entity,
+        pa.concat_arrays([texts, names.cast(pa.large_string())]),
+        np.concatenate([other, np.zeros(len(bare), dtype=bool)]),
+    )

@@ -1,0 +1,199 @@
+"""Linking by meaning: text vectors of titles and of entities, for what is left.
+
+How much a similarity says is measured, not assumed: among items that are linked already, how often
+is the right entity at least that similar, and how often is the best wrong one? The odds are the
+ratio of these two shares, times the odds that an item that no title found is in the graph at all.
+
+There is a limit to that: the linked items have no entity beside their own whose title is theirs and
+a word more. For an item whose entity is missing, such a neighbor is the most similar text, and no
+similarity tells it apart. So the confidence stays below a limit that is a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking.matching import Catalogue
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+_PRIOR_ODDS = 1 / 9  # of being in the graph, where no title found it
+_LEAST_RATIO = 3  # how much likelier among right pairs a similarity must be to say anything
+_FEWEST = 50  # linked items that similarities are judged by
+_MOST = 500  # linked items that are encoded for that
+_TEXT = 300  # characters of a description
+_KEPT = 5  # candidates per item
+_AT_ONCE = 256  # items that are compared at a time
+
+
+class SentenceEncoder(Protocol):
+    """What turns texts into vectors, such as `kgrec.TextEncoder`."""
+
+    def encode(self, texts: list[str], /) -> Any:
+        """Return vectors of shape (n, dim) of n texts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Entities that items are compared with.
+
+    Attributes:
+        entity: Entity rows, shape (m,).
+        years: Their years, NaN for none, shape (m,).
+    """
+
+    entity: IntArray
+    years: FloatArray
+
+
+def meaning_candidates(
+    catalogue: Catalogue,
+    kg: KnowledgeGraph,
+    rows: IntArray,
+    linked: pd.DataFrame,
+    pool: Pool,
+    encoder: SentenceEncoder,
+    tolerance: int,
+    limit: float,
+) -> tuple[pd.DataFrame, str]:
+    """Return the most similar entities of items that nothing else has linked.
+
+    Args:
+        catalogue: Titles and years.
+        kg: The graph.
+        rows: Items that are looked for.
+        linked: Sure links, the columns item and entity.
+        pool: Entities of the catalogue's kind. Those of `linked` serve to judge similarities and
+            are no candidates.
+        encoder: Turns texts into vectors.
+        tolerance: Years that two sources may differ by; a pair that is further apart is none.
+        limit: Confidence of a candidate that nothing speaks against, below 1.
+
+    Returns:
+        The columns item, entity, similarity, level ("meaning") and odds; and a note where nothing
+        could be done.
+    """
+    empty = pd.DataFrame({"item": [], "entity": [], "similarity": [], "level": [], "odds": []})
+    linked = linked[linked["entity"].isin(pool.entity)]
+    if len(linked) < _FEWEST:
+        return empty, (
+            f"by meaning: {len(linked)} sure links are too few to judge similarities by; "
+            f"it takes {_FEWEST}"
+        )
+    if not len(rows):
+        return empty, ""
+    free = ~np.isin(pool.entity, linked["entity"])
+    if not free.any():
+        return empty, "by meaning: every entity of the catalogue's kind is linked already"
+    vectors = _unit(encoder.encode(_entity_texts(kg, pool.entity)))
+    right, wrong = _known_similarities(catalogue, linked, pool, vectors, encoder, tolerance)
+    queries = _unit(encoder.encode(_item_texts(catalogue, rows)))
+    found, similarity = _most_similar(
+        queries, catalogue.years[rows], vectors[free], pool.years[free], tolerance, _KEPT, None
+    )
+    item = np.repeat(rows, found.shape[1])
+    flat = similarity.ravel()
+    table = pd.DataFrame(
+        {
+            "item": item,
+            "entity": pool.entity[free][found.ravel()],
+            "similarity": flat,
+            "level": "meaning",
+            "odds": _limited(_PRIOR_ODDS * _share(right, flat) / _share(wrong, flat), limit),
+        }
+    )
+    least = _limited(np.array(_LEAST_RATIO * _PRIOR_ODDS), limit)
+    telling = np.isfinite(flat) & (table["odds"].to_numpy() >= least)
+    return table[telling].reset_index(drop=True), ""
+
+
+def _known_similarities(
+    catalogue: Catalogue,
+    linked: pd.DataFrame,
+    pool: Pool,
+    vectors: FloatArray,
+    encoder: SentenceEncoder,
+    tolerance: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return how similar linked items are to their entity, and to the best of the others."""
+    step = max(1, len(linked) // _MOST)
+    sample = linked.sort_values(["item", "entity"]).iloc[::step]
+    place = pd.Series(np.arange(len(pool.entity)), index=pool.entity)
+    own = place[sample["entity"]].to_numpy(np.int64)
+    known = sample["item"].to_numpy(np.int64)
+    queries = _unit(encoder.encode(_item_texts(catalogue, known)))
+    right: FloatArray = (queries * vectors[own]).sum(1)
+    _, wrong = _most_similar(
+        queries, catalogue.years[known], vectors, pool.years, tolerance, 1, own
+    )
+    return right, wrong.ravel()
+
+
+def _most_similar(
+    queries: FloatArray,
+    stated: FloatArray,
+    vectors: FloatArray,
+    years: FloatArray,
+    tolerance: int,
+    k: int,
+    own: IntArray | None,
+) -> tuple[IntArray, FloatArray]:
+    """Return places and cosines of each query's k most similar entities of a fitting year."""
+    k = min(k, len(vectors))
+    places = np.zeros((len(queries), k), dtype=np.int64)
+    cosines = np.full((len(queries), k), -np.inf)
+    for start in range(0, len(queries), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        scores = queries[part] @ vectors.T
+        apart = np.abs(stated[part, None] - years[None, :]) > tolerance  # False with a NaN
+        scores[apart] = -np.inf
+        if own is not None:
+            scores[np.arange(len(scores)), own[part]] = -np.inf
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        places[part] = best
+        cosines[part] = np.take_along_axis(scores, best, axis=1)
+    return places, cosines
+
+
+def _limited(odds: FloatArray, limit: float) -> FloatArray:
+    """Return odds that stay below those of the limit, in the same order."""
+    most = limit / (1 - limit)
+    bent: FloatArray = odds * most / (odds + most)
+    return bent
+
+
+def _share(sample: FloatArray, values: FloatArray) -> FloatArray:
+    """Return which share of a sample is at least as large as each value, never 0 or 1."""
+    at_least = len(sample) - np.searchsorted(np.sort(sample), values, side="left")
+    share: FloatArray = (at_least + 1) / (len(sample) + 2)
+    return share
+
+
+def _entity_texts(kg: KnowledgeGraph, entities: IntArray) -> list[str]:
+    labels, texts = kg.labels(entities), kg.descriptions(entities)
+    return [f"{label}. {text[:_TEXT]}" for label, text in zip(labels, texts, strict=True)]
+
+
+def _item_texts(catalogue: Catalogue, rows: IntArray) -> list[str]:
+    titles = catalogue.titles.take(pa.array(rows)).to_pylist()
+    years = catalogue.years[rows].tolist()
+    return [
+        title if year != year else f"{title} ({year:.0f})"
+        for title, year in zip(titles, years, strict=True)
+    ]
+
+
+def _unit(vectors: Any) -> FloatArray:
+    array = np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(array, axis=1, keepdims=True)
+    unit: FloatArray = array / np.where(length > 0, length, 1)
+    return unit

@@ -1,0 +1,216 @@
+"""The methods one after another, each on the items that those before it have left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.linking import evidence, kinds
+from kgrec.linking.catalogue import column_text
+from kgrec.linking.identifiers import identifier_candidates
+from kgrec.linking.matching import (
+    Catalogue,
+    Knowledge,
+    compare,
+    learn,
+    spelling_candidates,
+    title_candidates,
+)
+from kgrec.linking.meaning import Pool, SentenceEncoder, meaning_candidates
+from kgrec.linking.settings import LinkConfig
+from kgrec.linking.years import chosen_years, entity_years
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+IntArray = npt.NDArray[np.int64]
+
+_SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless it is several entities'
+_MOST_ENCODED = 50_000  # entities whose texts are encoded to link by meaning
+_COLUMNS = {"item": int, "entity": int, "level": str, "similarity": float, "year": float,
+            "agreement": str, "fit": int, "odds": float}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class LinkingState:
+    """What has been found so far.
+
+    Attributes:
+        found: Links, the columns item, entity, confidence and method.
+        candidates: All candidates of the methods so far, with the columns of `decide`.
+        crowded: Items whose title too many entities have.
+        notes: What could not be done, in words.
+    """
+
+    found: pd.DataFrame
+    candidates: pd.DataFrame
+    crowded: IntArray
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def start(cls, found: pd.DataFrame) -> LinkingState:
+        """Return what is known before any method has run."""
+        return cls(found, _empty(), np.empty(0, dtype=np.int64))
+
+    def left(self, count: int) -> IntArray:
+        """Return the rows of items without a link."""
+        return np.setdiff1d(np.arange(count), self.found["item"].to_numpy(np.int64))
+
+
+def run_methods(
+    ids: Vocabulary,
+    frame: pd.DataFrame,
+    catalogue: Catalogue,
+    kg: KnowledgeGraph,
+    config: LinkConfig,
+    stated: pd.DataFrame,
+    encoder: SentenceEncoder | None,
+) -> LinkingState:
+    """Link items by every method that is wanted and possible.
+
+    Args:
+        ids: The items.
+        frame: Their columns.
+        catalogue: Their titles and years.
+        kg: The graph.
+        config: The settings.
+        stated: Links that hold already, with the columns of `LinkingState.found`.
+        encoder: For the method "meaning"; None: it is left out.
+    """
+    progress = LinkingState.start(stated)
+    if config.uses("iri"):
+        entity = kg.entities.rows(ids.array, missing="-1")
+        left = progress.left(len(ids))
+        hit = left[entity[left] >= 0]
+        progress = _more(progress, pd.DataFrame({"item": hit, "entity": entity[hit]}), 1.0, "iri")
+    if config.uses("identifier"):
+        progress = _by_identifier(progress, ids, frame, kg, config)
+    if not any(config.uses(method) for method in ("title", "spelling", "meaning")):
+        return progress
+    every, crowded = title_candidates(catalogue, kg, np.arange(len(ids)))
+    sure = progress.found["entity"].to_numpy(np.int64)
+    knowledge = learn(every, catalogue, kg, config, sure)
+    progress = replace(progress, crowded=crowded)
+    if config.uses("title"):
+        mine = every[every["item"].isin(progress.left(len(ids)))]
+        mine = compare(mine, catalogue, kg, knowledge, config)
+        progress = _decided(progress, mine, config, "title")
+    if config.uses("spelling"):
+        left = progress.left(len(ids))
+        mine = spelling_candidates(catalogue, kg, left, knowledge.fits)
+        mine = compare(mine, catalogue, kg, knowledge, config)
+        progress = _decided(progress, mine, config, "spelling")
+    if config.uses("meaning") and encoder is not None:
+        progress = _by_meaning(progress, catalogue, kg, config, knowledge, encoder)
+    return progress
+
+
+def _by_identifier(
+    progress: LinkingState,
+    ids: Vocabulary,
+    frame: pd.DataFrame,
+    kg: KnowledgeGraph,
+    config: LinkConfig,
+) -> LinkingState:
+    assert config.property is not None
+    values: Any = ids.array
+    if config.column is not None:
+        values = column_text(frame, config.column, "column")
+    pairs = identifier_candidates(values, kg, config.property, config.identifier)
+    pairs = pairs[pairs["item"].isin(progress.left(len(ids)))]
+    return _decided(
+        progress, pairs.assign(level="identifier", odds=_SAME_IDENTIFIER), config, "identifier"
+    )
+
+
+def _by_meaning(
+    progress: LinkingState,
+    catalogue: Catalogue,
+    kg: KnowledgeGraph,
+    config: LinkConfig,
+    knowledge: Knowledge,
+    encoder: SentenceEncoder,
+) -> LinkingState:
+    left = progress.left(len(catalogue.years))
+    titled = np.array([bool(text.strip()) for text in catalogue.titles.to_pylist()], dtype=bool)
+    left = left[titled[left]]
+    fitting = np.flatnonzero(knowledge.fits == kinds.FITS)
+    if not len(fitting):
+        fitting = np.flatnonzero(knowledge.fits != kinds.OTHER)
+    if len(fitting) > _MOST_ENCODED:
+        note = (
+            f"by meaning: left out, since {len(fitting):,} entities would have to be encoded, "
+            f"more than {_MOST_ENCODED:,}; name their types"
+        )
+        return replace(progress, notes=(*progress.notes, note))
+    looked_at = np.union1d(fitting, knowledge.sure["entity"].to_numpy(np.int64))
+    years = chosen_years(entity_years(kg, looked_at), knowledge.sure, config.year_tolerance)
+    year = years.groupby("entity")["year"].min().reindex(fitting).to_numpy(np.float64)
+    pool = Pool(fitting, year)
+    mine, note = meaning_candidates(
+        catalogue,
+        kg,
+        left,
+        progress.found,
+        pool,
+        encoder,
+        config.year_tolerance,
+        config.meaning_limit,
+    )
+    if note:
+        progress = replace(progress, notes=(*progress.notes, note))
+    if mine.empty:
+        return progress
+    year_of = pd.Series(year, index=fitting)
+    mine["year"] = year_of[mine["entity"]].to_numpy()
+    stated = catalogue.years[mine["item"].to_numpy(np.int64)]
+    mine["agreement"] = evidence.year_agreement(
+        stated, mine["year"].to_numpy(np.float64), config.year_tolerance
+    )
+    return _decided(progress, mine, config, "meaning")
+
+
+def _decided(
+    progress: LinkingState, candidates: pd.DataFrame, config: LinkConfig, method: str
+) -> LinkingState:
+    """Weigh new candidates together with those of earlier methods, and link what is sure."""
+    linked = progress.found["item"]
+    before = progress.candidates[~progress.candidates["item"].isin(linked)]
+    both = pd.concat([before, _shaped(candidates)], ignore_index=True)
+    both = both.sort_values("odds", ascending=False, kind="stable")
+    both = both.drop_duplicates(["item", "entity"])
+    taken = progress.found["entity"].to_numpy(np.int64)
+    table = evidence.decide(both, config.threshold, one_to_one=config.one_to_one, taken=taken)
+    progress = replace(progress, candidates=table)
+    chosen = table[table["chosen"]]
+    return _more(progress, chosen[["item", "entity"]], chosen["confidence"].to_numpy(), method)
+
+
+def _more(
+    progress: LinkingState, pairs: pd.DataFrame, confidence: Any, method: str
+) -> LinkingState:
+    if pairs.empty:
+        return progress
+    new = pairs.assign(confidence=confidence, method=method)
+    found = new if progress.found.empty else pd.concat([progress.found, new], ignore_index=True)
+    return replace(progress, found=found)
+
+
+def _shaped(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return candidates with all columns, whatever a method knows of them."""
+    table = candidates.reindex(columns=list(_COLUMNS))
+    table["fit"] = table["fit"].fillna(0)
+    agreement = table["agreement"].astype(object)
+    table["agreement"] = agreement.where(agreement.notna(), "unknown")
+    table["level"] = table["level"].astype(object)
+    return table.astype({name: kind for name, kind in _COLUMNS.items() if kind is not str})
+
+
+def _empty() -> pd.DataFrame:
+    table = _shaped(pd.DataFrame({"item": [], "entity": []}))
+    return table.assign(confidence=0.0, chosen=False, reason="")

@@ -1,0 +1,162 @@
+"""Entities that a graph says are the same, as one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from kgrec.kg.updates import distinct_literals
+from kgrec.linking import Links
+from kgrec.rdf.literals import Literals
+from kgrec.rdf.namespaces import OWL_SAME_AS
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SameAsReport:
+    """What merging has made one.
+
+    Attributes:
+        classes: Number of sets of entities that are one now.
+        merged_entities: Number of entities that became another one of their set.
+        merged_triples: Number of statements between entities that are gone: those that said what
+            is the same, and those that another entity of the set had too.
+        merged_literals: Number of statements with a literal that another entity had too.
+        merged_links: Number of links that became another link of the same item.
+    """
+
+    classes: int = 0
+    merged_entities: int = 0
+    merged_triples: int = 0
+    merged_literals: int = 0
+    merged_links: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the report as what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """A graph and its links without entities that are the same.
+
+    Attributes:
+        kg: The graph; its rows are those of the graph that it was made of, and an entity that was
+            merged into another one has no statements left.
+        links: The links to it; None where none were given.
+        canonical: Row of the entity that each entity became, int64 of shape (num_entities,).
+        report: What was merged.
+    """
+
+    kg: KnowledgeGraph
+    links: Links | None
+    canonical: IntArray
+    report: SameAsReport
+
+
+def merge_same_as(kg: KnowledgeGraph, links: Links | None = None) -> Merged:
+    """Merge the entities that `owl:sameAs` joins, in either direction and over several steps.
+
+    One entity of each set gets the statements of all: a linked one where there is one, of several
+    the one whose IRI is smallest (UTF-8 byte order). Links to the others lead to it.
+
+    Args:
+        kg: The graph.
+        links: Which item is which entity.
+
+    >>> from kgrec.kg.graph import KnowledgeGraph
+    >>> kg = KnowledgeGraph.from_triples(
+    ...     [("ex:b", OWL_SAME_AS, "ex:a"), ("ex:b", "ex:by", "ex:c"), ("ex:a", "ex:by", "ex:c")]
+    ... )
+    >>> merged = merge_same_as(kg)
+    >>> merged.kg.to_pandas().values.tolist(), merged.report.merged_triples
+    ([['ex:a', 'ex:by', 'ex:c']], 2)
+    """
+    pairs = kg.relation_triples(OWL_SAME_AS)
+    if not len(pairs):
+        return Merged(kg, links, np.arange(kg.num_entities), SameAsReport())
+    linked = np.zeros(kg.num_entities, dtype=bool)
+    if links is not None:
+        linked[links.entity] = True
+    canonical = _canonical(kg, pairs[:, 0], pairs[:, 2], linked)
+    triples = kg.triples.copy()
+    triples[:, [0, 2]] = canonical[triples[:, [0, 2]]]
+    same = int(kg.relations.rows([OWL_SAME_AS])[0])
+    # What joined two entities is said; a statement that an entity is itself says nothing.
+    triples = np.unique(triples[triples[:, 1] != same], axis=0)
+    literals = distinct_literals(
+        replace(kg.literals, subject=canonical[kg.literals.subject].astype(np.int32))
+        if len(kg.literals)
+        else kg.literals
+    )
+    moved = links if links is None else moved_links(links, canonical)
+    gone = canonical != np.arange(kg.num_entities)
+    report = SameAsReport(
+        classes=len(np.unique(canonical[gone])),
+        merged_entities=int(gone.sum()),
+        merged_triples=kg.num_triples - len(triples),
+        merged_literals=len(kg.literals) - len(literals),
+        merged_links=0 if links is None or moved is None else len(links) - len(moved),
+    )
+    return Merged(with_statements(kg, triples, literals), moved, canonical, report)
+
+
+def with_statements(
+    kg: KnowledgeGraph, triples: npt.NDArray[np.int32], literals: Literals
+) -> KnowledgeGraph:
+    """Return a graph of the same entities and relations with other statements.
+
+    Which named graphs hold them is not said any more.
+    """
+    return replace(kg, triples=triples, literals=literals, graphs=None)
+
+
+def _canonical(
+    kg: KnowledgeGraph,
+    one: npt.NDArray[np.int32],
+    other: npt.NDArray[np.int32],
+    linked: npt.NDArray[np.bool_],
+) -> IntArray:
+    """Return what each entity becomes, int64 of shape (num_entities,)."""
+    size = (kg.num_entities, kg.num_entities)
+    joined = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=size).tocsr()
+    number, component = connected_components(joined, directed=False)
+    by_iri = np.asarray(pc.sort_indices(kg.entities.array), dtype=np.int64)
+    # The last to be written stays: linked before others, then in the order of IRIs.
+    order = np.concatenate([by_iri[~linked[by_iri]][::-1], by_iri[linked[by_iri]][::-1]])
+    chosen = np.empty(number, dtype=np.int64)
+    chosen[component[order]] = order
+    canonical: IntArray = chosen[component]
+    return canonical
+
+
+def moved_links(links: Links, canonical: IntArray) -> Links:
+    """Return the links to what their entities became; of equal ones the surest stays.
+
+    Args:
+        links: The links.
+        canonical: Row of the entity that each entity became, int64 of shape (num_entities,).
+    """
+    entity = canonical[links.entity]
+    order = np.lexsort((-links.confidence, entity, links.item))
+    first = np.ones(len(order), dtype=bool)
+    item = links.item[order]
+    first[1:] = (item[1:] != item[:-1]) | (entity[order][1:] != entity[order][:-1])
+    kept = order[first]
+    return replace(
+        links,
+        item=links.item[kept],
+        entity=entity[kept],
+        confidence=links.confidence[kept],
+        method=tuple(links.method[row] for row in kept.tolist()),
+    )

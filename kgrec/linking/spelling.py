@@ -1,0 +1,93 @@
+"""Titles that are nearly the same, found without comparing all with all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgrec.linking.label_keys import label_texts
+from kgrec.linking.titles import arrow_text, digits, main_titles, title_keys
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+
+_RARE = 200  # titles that a word may stand in; one of more brings too many pairs
+_SHORTEST = 5  # characters; of shorter titles one letter is too much
+_START = 5  # letters of a beginning
+
+
+def near_pairs(
+    titles: Any, kg: KnowledgeGraph, allowed: npt.NDArray[np.bool_], least: float
+) -> pd.DataFrame:
+    """Return pairs of titles and labels that are nearly equal.
+
+    Args:
+        titles: Arrow string array of shape (n,).
+        kg: The graph.
+        allowed: Which entities are compared, bool of shape (num_entities,).
+        least: Least similarity, 0 to 1.
+
+    Returns:
+        The columns item (row of `titles`), entity and similarity, each pair once.
+    """
+    from rapidfuzz.distance import Indel
+    from rapidfuzz.process import cpdist
+
+    mine = title_keys(titles)
+    mine = mine[mine["kind"] != "part"]
+    item, form = mine["row"].to_numpy(np.int64), digits(arrow_text(mine["clean"]))
+    own_place, own_block = _blocks(form)
+    entity, texts, _ = label_texts(kg)
+    mask = allowed[entity]
+    entity, texts = entity[mask], digits(main_titles(texts.filter(pa.array(mask))))
+    place, block = _blocks(texts, pc.unique(own_block))
+    theirs = pd.DataFrame({"place": place, "block": block.to_pandas()})
+    size = theirs.groupby("block")["place"].transform("size")
+    pairs = pd.DataFrame({"form": own_place, "block": own_block.to_pandas()})
+    pairs = pairs.merge(theirs[size <= _RARE], on="block").drop_duplicates(["form", "place"])
+    form = form.take(pa.array(pairs["form"].to_numpy(np.int64)))
+    text = texts.take(pa.array(pairs["place"].to_numpy(np.int64)))
+    alike = cpdist(
+        form.to_pylist(),
+        text.to_pylist(),
+        scorer=Indel.normalized_similarity,
+        score_cutoff=least,
+        dtype=np.float32,
+    )
+    keep = (alike >= least) & np.asarray(pc.equal(_figures(form), _figures(text)), dtype=bool)
+    found = pd.DataFrame(
+        {
+            "item": item[pairs["form"].to_numpy(np.int64)][keep],
+            "entity": entity[pairs["place"].to_numpy(np.int64)][keep],
+            "similarity": alike[keep],
+        }
+    )
+    found = found.sort_values("similarity", ascending=False, kind="stable")
+    return found.drop_duplicates(["item", "entity"]).reset_index(drop=True)
+
+
+def _blocks(forms: Any, wanted: Any = None) -> tuple[npt.NDArray[np.int64], Any]:
+    """Return places of forms and blocks: forms that share a word or a beginning are compared."""
+    places = np.flatnonzero(np.asarray(pc.greater_equal(pc.utf8_length(forms), _SHORTEST)))
+    forms = forms.take(pa.array(places))
+    lists = pc.split_pattern(forms, " ")
+    word = pc.list_flatten(lists)
+    of_word = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
+    start = pc.utf8_slice_codeunits(pc.replace_substring(forms, " ", ""), 0, _START)
+    # A blank in front tells beginnings from words.
+    start = pc.replace_substring_regex(start, "^", " ")
+    block = pa.concat_arrays([word.cast(pa.large_string()), start.cast(pa.large_string())])
+    place = np.concatenate([places[of_word], places])
+    keep = pc.greater_equal(pc.utf8_length(block), 3)
+    if wanted is not None:
+        keep = pc.and_(keep, pc.is_in(block, wanted))
+    return place[np.asarray(keep, dtype=bool)], block.filter(keep)
+
+
+def _figures(texts: Any) -> Any:
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[^\pN]+", " "))

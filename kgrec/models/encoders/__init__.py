@@ -1,0 +1,1 @@
+"""Graph encoders: from input vectors to vectors that know their neighborhood."""

@@ -1,0 +1,1 @@
+"""RDF syntaxes to statements and back: sources, parsing, compiled loops, writing."""

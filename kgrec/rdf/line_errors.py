@@ -1,0 +1,168 @@
+"""Reading N-Triples and N-Quads on behind a mistake: the next statement is on the next line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pyoxigraph
+
+from kgrec.errors import DataError
+from kgrec.rdf.nesting import check_triple_terms
+from kgrec.rdf.rejects import Rejects
+from kgrec.rdf.syntaxes import Format
+
+
+def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """Cut pieces behind line ends, so that each holds whole lines.
+
+    Args:
+        pieces: The text, cut anywhere.
+        limit: Most bytes that a line may have.
+
+    Raises:
+        DataError: A line is longer.
+    """
+    begun: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*begun, piece[:end]])
+            begun, length = [], 0
+        begun.append(piece[end:])
+        length += len(begun[-1])
+        check_line_length(length, limit)
+    if length:
+        yield b"".join(begun)
+
+
+LONGEST_LINE: Final = 1 << 24
+"""Bytes that the parser has room for."""
+
+
+def check_line_length(length: int, limit: int) -> None:
+    """Raise a DataError if a line has more bytes than it may have, or than the parser takes."""
+    if length > LONGEST_LINE:
+        raise DataError(
+            f"a line has more than {LONGEST_LINE:,} bytes, which is too long for the parser, "
+            "whatever max_literal is."
+        )
+    if length > limit:
+        raise DataError(
+            f"a line has more than {limit:,} bytes, so that its literal would be larger than "
+            "the limit max_literal allows. If it is meant to be, give a larger one."
+        )
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A line that is not valid.
+
+    Attributes:
+        line: Its number.
+        column: Where in it, from 1; None where the parser does not say.
+        reason: What is wrong.
+        text: The line.
+    """
+
+    line: int
+    column: int | None
+    reason: str
+    text: bytes
+
+    def moved(self, lines: int) -> Mistake:
+        """Return the same mistake with another number of its line: so much larger."""
+        return replace(self, line=self.line + lines)
+
+    def error(self) -> SyntaxError:
+        """Return the mistake as what a parser raises."""
+        error = SyntaxError(self.reason)
+        error.lineno, error.offset = self.line, self.column
+        return error
+
+
+def valid_lines(
+    pieces: Iterator[bytes], format: Format, name: str, rejects: Rejects
+) -> Iterator[bytes]:
+    """Leave out the lines that are not valid.
+
+    Args:
+        pieces: Whole lines.
+        format: N-Triples or N-Quads.
+        name: The file, for the list of rejects.
+        rejects: Gets each line that is left out.
+    """
+    number = 1
+    for piece in pieces:
+        if _mistake(piece, format) is None:
+            number += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+            yield piece
+            continue
+        lines = piece.splitlines(keepends=True)
+        kept = []
+        for run, mistake in mistakes(lines, format):
+            if mistake is None:
+                kept += lines[run]
+            else:
+                found = mistake.moved(number)
+                rejects.add(name, found.line, found.column, found.reason, found.text)
+        number += len(lines)
+        yield b"".join(kept)
+
+
+def reason_of(error: SyntaxError) -> str:
+    """Return what a parser says is wrong, without the place, which it says apart from that."""
+    text = str(error.msg)
+    if text.startswith("Parser error"):
+        text = text.partition(": ")[2] or text
+    head, _, tail = text.rpartition(" (line ")
+    return head if head and tail.rstrip(")").isdigit() else text
+
+
+def mistakes(lines: Sequence[bytes], format: Format) -> Iterator[tuple[slice, Mistake | None]]:
+    """Divide lines into runs that are valid, and single ones that are not.
+
+    Args:
+        lines: Lines with their ends.
+        format: N-Triples or N-Quads.
+
+    Yields:
+        Which lines, and what is wrong with the first of them, whose number is its place in `lines`.
+    """
+    yield from _parts(lines, 0, len(lines), format)
+
+
+def _parts(
+    lines: Sequence[bytes], begin: int, end: int, format: Format
+) -> Iterator[tuple[slice, Mistake | None]]:
+    error = _mistake(b"".join(lines[begin:end]), format)
+    if error is None:
+        yield slice(begin, end), None
+    elif end - begin == 1:
+        text = lines[begin].rstrip(b"\r\n")
+        yield slice(begin, end), Mistake(begin, error.offset, reason_of(error), text)
+    else:
+        middle = (begin + end) // 2
+        yield from _parts(lines, begin, middle, format)
+        yield from _parts(lines, middle, end, format)
+
+
+def _mistake(text: bytes, format: Format) -> SyntaxError | None:
+    """Return the first mistake in some lines, or None."""
+    try:
+        check_triple_terms(text)
+        quads = pyoxigraph.parse(text, format=format.parser)
+        if b"<<" not in text:
+            for _ in quads:
+                pass
+        elif any(isinstance(quad.object, pyoxigraph.Triple) for quad in quads):
+            return SyntaxError("a triple term (RDF 1.2), for which a graph has no place")
+    except SyntaxError as error:
+        return error
+    except DataError as error:
+        return SyntaxError(str(error))
+    except MemoryError:  # the parser's own limit
+        return SyntaxError("a line of more than 16 MiB")
+    return None

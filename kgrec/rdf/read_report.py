@@ -1,0 +1,92 @@
+"""What reading found, and what it left out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kgrec.errors import printable
+from kgrec.kg.updates import UpdateReport
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What one file held.
+
+    Attributes:
+        path: The file, or a name for what was read in its place.
+        format: A name of `formats.FORMATS`, or how the statements were given.
+        statements: Number of statements, with repetitions.
+        blank_nodes: Number of blank nodes.
+        rejected: Number of statements left out as not valid, with `on_error="skip"`.
+        other_graphs: Number of statements left out as of graphs that were not asked for.
+    """
+
+    path: str
+    format: str
+    statements: int
+    blank_nodes: int = 0
+    rejected: int = 0
+    other_graphs: int = 0
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """What was read into a graph, and what was left out.
+
+    Attributes:
+        files: What each file held, in the order of reading.
+        statements: Number of statements in all files, with repetitions.
+        triples: Number of distinct statements between entities.
+        literals: Number of distinct statements with a literal.
+        duplicates: Number of statements that were stated before.
+        skipped: Files of the folders read that have no known extension, and were not read.
+        rejected: Number of statements left out as not valid, with `on_error="skip"`.
+        rejects: The file that lists them; None: none was asked for.
+        notes: What else became of the input, in sentences.
+        updates: What each `KnowledgeGraph.update` has changed since; the figures above are those
+            of the reading.
+    """
+
+    files: tuple[FileReport, ...] = ()
+    statements: int = 0
+    triples: int = 0
+    literals: int = 0
+    duplicates: int = 0
+    skipped: tuple[str, ...] = ()
+    rejected: int = 0
+    rejects: str | None = None
+    notes: tuple[str, ...] = ()
+    updates: tuple[UpdateReport, ...] = ()
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what was left out and what else is worth knowing, in sentences."""
+        found = list(self.notes)
+        if self.rejected:
+            where = f"; {printable(self.rejects)} lists them" if self.rejects else ""
+            found.insert(0, f"{self.rejected:,} statements are not valid and were left out{where}.")
+        other = sum(file.other_graphs for file in self.files)
+        if other:
+            found.append(f"{other:,} statements are in graphs that were not asked for.")
+        if self.skipped:
+            shown = ", ".join(map(printable, self.skipped[:3]))
+            more = ", …" if len(self.skipped) > 3 else ""
+            found.append(f"Files that are no RDF by their extension: {shown}{more}.")
+        return tuple(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as what JSON can hold."""
+        return asdict(self) | {
+            "files": [asdict(file) for file in self.files],
+            "skipped": list(self.skipped),
+            "notes": list(self.notes),
+            "updates": [update.to_dict() for update in self.updates],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ReadReport:
+        """Return the report that `to_dict` gave."""
+        files = tuple(FileReport(**file) for file in data["files"])
+        updates = tuple(UpdateReport(**update) for update in data.get("updates", ()))
+        texts = {name: tuple(data.get(name, ())) for name in ("skipped", "notes")}
+        return cls(**(data | {"files": files, "updates": updates} | texts))

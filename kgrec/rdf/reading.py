@@ -1,0 +1,201 @@
+"""Reading RDF: whatever is given, into batches of statements, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyoxigraph
+
+from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.rdf.jsonld import Loader
+from kgrec.rdf.line_errors import reason_of
+from kgrec.rdf.ntriples import BlankNodes
+from kgrec.rdf.opening import UNREADABLE, opened
+from kgrec.rdf.parsing import Parsing
+from kgrec.rdf.rdflib_input import rdflib_columns
+from kgrec.rdf.read_report import FileReport, ReadReport
+from kgrec.rdf.rejects import Rejects
+from kgrec.rdf.settings import ReadConfig
+from kgrec.rdf.sources import FileLike, PathLike, RdfSource, find_sources, is_store
+from kgrec.rdf.statements import Statements, statements, string_array
+from kgrec.rdf.syntaxes import Format
+
+__all__ = ["FileLike", "FileReport", "PathLike", "ReadReport", "Reading", "read_all"]
+
+_BY_LINES = ("nt", "nq")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read, before it is put together.
+
+    Attributes:
+        batches: Statements, those of a file behind one another.
+        files: What each file held.
+        skipped: Files of folders that were passed over.
+        rejected: Number of statements left out as not valid.
+        rejects: The file that lists them.
+        notes: What else became of it, in sentences.
+    """
+
+    batches: list[Statements]
+    files: list[FileReport]
+    skipped: list[str]
+    rejected: int = 0
+    rejects: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Reading:
+    """Read everything that is given.
+
+    Args:
+        given: What `sources.find_sources` takes.
+        config: Settings.
+        loader: Gives the remote contexts of JSON-LD; without it they are refused.
+
+    Raises:
+        DataError: Something is missing, damaged, too large or not valid, or a graph that `config`
+            asks for is in none of the files; the message names the file and, where one is known,
+            the line, the column and the reason.
+    """
+    sources, skipped = find_sources(given, config.format)
+    rejects = Rejects(config.rejects)
+    batches: list[Statements] = []
+    files: list[FileReport] = []
+    graphs: set[str] = set()
+    notes: list[str] = []
+    with rejects.writing():
+        for number, source in enumerate(sources):
+            read, report, parsing = _read(source, number, config, rejects, loader)
+            batches += read
+            files.append(report)
+            graphs |= parsing.graphs
+            if parsing.without_direction:
+                left_out = f"text whose base direction was left out: {parsing.without_direction}"
+                notes.append(f"{printable(source.name)}: {left_out}.")
+    if config.graphs is not None:
+        _check_graphs(config.graphs, graphs)
+    path = None if config.rejects is None else str(config.rejects)
+    if not any(map(len, batches)):
+        batches = [statements((string_array([]),) * 3, (string_array([]),) * 5)]
+        shown = ", ".join(printable(file.path) for file in files[:3])
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        notes.append(f"The graph is empty: no statement was read from {shown}{more}.")
+    return Reading(batches, files, skipped, rejects.count, path, tuple(notes))
+
+
+def _read(
+    source: RdfSource, number: int, config: ReadConfig, rejects: Rejects, loader: Loader | None
+) -> tuple[list[Statements], FileReport, Parsing]:
+    before = rejects.count
+    format = source.format
+    nodes = BlankNodes(number)
+    kind = "store" if is_store(source.content) else "rdflib"
+    quads = Format(kind, "quads", pyoxigraph.RdfFormat.N_QUADS, (), (), has_graphs=True)
+    parsing = Parsing(source.name, format or quads, config, nodes, rejects, loader)
+    if format is None and not is_store(source.content):
+        batches = [_rdflib_statements(source, parsing)]
+    elif is_store(source.content):
+        # A store has no order; numbering blank nodes needs one.
+        with _explained(source, parsing):
+            batches = parsing.batches(sorted(source.content, key=str))
+    else:
+        with (
+            _explained(source, parsing),
+            opened(source.content, source.name, config) as pieces,
+        ):
+            batches = parsing.statements(pieces)
+    report = FileReport(
+        path=source.name,
+        format=parsing.format.name,
+        statements=sum(map(len, batches)),
+        blank_nodes=len(parsing.nodes),
+        rejected=rejects.count - before,
+        other_graphs=parsing.other_graphs,
+    )
+    return batches, report, parsing
+
+
+def _rdflib_statements(source: RdfSource, parsing: Parsing) -> Statements:
+    found = rdflib_columns(source.content, parsing.nodes, parsing.config.graphs)
+    parsing.graphs.update(found.graphs)
+    parsing.other_graphs = found.other_graphs
+    batch = statements(found.edges, found.values)
+    if not any(found.edge_graphs) and not any(found.value_graphs):
+        return batch
+    names = string_array(found.edge_graphs + found.value_graphs).dictionary_encode()
+    codes = np.asarray(names.indices, dtype=np.int64)
+    edge_graph, value_graph = np.split(codes, [len(found.edge_graphs)])
+    return replace(batch, graphs=names.dictionary, edge_graph=edge_graph, value_graph=value_graph)
+
+
+def _check_graphs(wanted: Collection[str], met: Collection[str]) -> None:
+    for name in wanted:
+        if name and name not in met:
+            hint = did_you_mean(name, sorted(filter(None, met)))
+            raise DataError(
+                f"graphs: no statement is in the named graph {printable(name)!r}.{hint}"
+            )
+
+
+@contextmanager
+def _explained(source: RdfSource, parsing: Parsing) -> Iterator[None]:
+    """Turn what goes wrong while something is read into a message for its owner."""
+    name = printable(source.name)
+    try:
+        yield
+    except SyntaxError as error:
+        raise DataError(_syntax_message(name, source, parsing, error)) from error
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+    except UNREADABLE as error:
+        raise DataError(
+            f"{name}: the compressed file is damaged or cut off: {printable(str(error))}."
+        ) from error
+    except UnicodeError as error:
+        raise DataError(f"{name}: the file is not UTF-8 text: {printable(str(error))}.") from error
+    except MemoryError as error:
+        # pyoxigraph's word for a term or line beyond what its buffer takes, whatever is free.
+        raise DataError(
+            f"{name}: a term is too long for the parser: {printable(str(error))}."
+        ) from error
+    except OSError as error:
+        reason = printable(error.strerror or str(error))
+        raise DataError(f"{name}: the file cannot be read: {reason}.") from error
+    except ValueError as error:
+        # pyoxigraph's word for a base IRI that is none.
+        raise DataError(f"{name}: {printable(str(error))}.") from error
+
+
+def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: SyntaxError) -> str:
+    format, config = parsing.format, parsing.config
+    line = error.lineno or parsing.line()
+    column = error.offset if error.lineno else None
+    reason = reason_of(error)
+    place = f", line {line}" if line else ""
+    place += f", column {column}" if line and column else ""
+    by_lines = format.name in _BY_LINES
+    hints = [_hint(reason, config, by_lines)]
+    if config.on_error == "skip" and not by_lines:
+        parsing.rejects.add(source.name, line, column, reason, b"")
+        hints.append(
+            f" {format.title} cannot be read on behind a mistake, as it is not certain where the "
+            "next statement begins: mend the file, or have it converted to N-Triples."
+        )
+    return f"{name}{place}: not valid {format.title}: {printable(reason)}.{''.join(hints)}"
+
+
+def _hint(reason: str, config: ReadConfig, by_lines: bool) -> str:
+    if "No scheme" in reason and config.base_iri is None and not by_lines:
+        return " If the file has relative IRIs, give base_iri=."
+    if "LoadDocumentCallback" in reason:
+        return (
+            " It refers to a remote context, and nothing is loaded while reading: give loader=, a "
+            "function that returns the context of an IRI."
+        )
+    return ""

@@ -1,0 +1,1 @@
+"""Every table and message on a terminal."""

@@ -1,0 +1,47 @@
+"""Word matching: what a language model of six layers overlooks, such as names and rare words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from kgrec.text.words import count_words, fold_words
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class BM25Index:
+    """BM25 over texts (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009).
+
+    Words are folded: no case, no accents, no plural s.
+
+    Args:
+        texts: n texts.
+        saturation: k1, how soon a repeated word stops counting.
+        length_weight: b, how much long texts are held back.
+    """
+
+    def __init__(
+        self, texts: Sequence[str], *, saturation: float = 1.2, length_weight: float = 0.75
+    ) -> None:
+        vocabulary, found = count_words(texts)
+        self._column = {word: column for column, word in enumerate(vocabulary)}
+        counts = found.tocoo()
+        length = np.asarray(found.sum(axis=1), dtype=np.float64).ravel()
+        mean = length.mean() if length.sum() else 1.0
+        norm = saturation * (1 - length_weight + length_weight * length / mean)
+        documents = np.bincount(counts.col, minlength=counts.shape[1])
+        idf = np.log1p((len(texts) - documents + 0.5) / (documents + 0.5))
+        value = idf[counts.col] * counts.data * (saturation + 1) / (counts.data + norm[counts.row])
+        self._weights = sparse.csr_matrix(
+            (value, (counts.row, counts.col)), shape=counts.shape
+        ).T.tocsr()
+
+    def score(self, query: str) -> FloatArray:
+        """Return how well each text matches the words of a query, float32 of shape (n,)."""
+        found = {self._column[word] for word in fold_words(query) if word in self._column}
+        rows = sorted(found)
+        return np.asarray(self._weights[rows].sum(0), dtype=np.float32).ravel()

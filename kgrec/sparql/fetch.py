@@ -1,0 +1,343 @@
+"""The graph around one's own items, fetched from an endpoint hop by hop."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from kgrec.errors import DataError, printable
+from kgrec.sparql import queries
+from kgrec.sparql.cache import AnswerCache
+from kgrec.sparql.client import Binding, Client
+from kgrec.sparql.complete import AnswerSource
+from kgrec.sparql.queries import Pattern
+from kgrec.sparql.report import SparqlReport
+from kgrec.sparql.resolve import Resolved, by_identifier, by_iri
+from kgrec.sparql.settings import SparqlConfig, endpoint_config
+from kgrec.sparql.terms import BadTermError, Blank, Term, read_term
+from kgrec.sparql.terms import Literal as LiteralTerm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kgrec.kg.graph import KnowledgeGraph
+
+FetchProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class SparqlGraph:
+    """What was fetched from an endpoint.
+
+    Attributes:
+        kg: The graph around the items.
+        links: Which id is which entity: columns item_id, iri and confidence, as `kgrec.link`
+            takes them. An id of n entities has n rows, each with confidence 1 / n.
+        report: What was left out.
+    """
+
+    kg: KnowledgeGraph
+    links: pd.DataFrame
+    report: SparqlReport
+
+
+@dataclass
+class _Found:
+    """The statements as they come in."""
+
+    edges: list[tuple[str, str, str]] = field(default_factory=list)
+    values: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    relations: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    described: set[str] = field(default_factory=set)
+    beyond: list[tuple[str, str, int]] = field(default_factory=list)
+    blank_nodes: int = 0
+    bad_terms: Counter[str] = field(default_factory=Counter)
+
+
+def fetch_graph(
+    endpoint: str | SparqlConfig,
+    ids: Iterable[str],
+    *,
+    property: str | Sequence[str] | None = None,
+    hops: int = 1,
+    relations: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
+    cache: str | os.PathLike[str] | None = None,
+    progress: FetchProgress | None = None,
+    notice: Callable[[str], None] | None = None,
+    **settings: object,
+) -> SparqlGraph:
+    """Fetch the graph around items from a SPARQL endpoint.
+
+    The ids' entities are looked up; then, hop by hop, their statements, those of the entities that
+    these lead to, and so on. What the last hop reaches, and every property, gets its name. Queries
+    are batched; each is checked against a count, so that nothing that the endpoint cuts off goes
+    unnoticed. With a cache, a fetching that was broken off goes on where it was, and one that is
+    repeated asks for nothing; delete the folder to see what has changed since.
+
+    Args:
+        endpoint: "wikidata", "dbpedia", the address of a SPARQL 1.1 endpoint, or a config.
+        ids: Item ids, in any order; repetitions count once.
+        property: The property whose value an id is, such as "P345", "wdt:P345" or an IRI; several
+            are all looked at. None: ids are IRIs.
+        hops: How far from the items statements are followed; 0 gives names only.
+        relations: Properties to keep, besides names and descriptions; None: those of the config.
+        exclude: Properties to leave out.
+        cache: Folder of answers; None keeps none.
+        progress: Where given, is told what is being fetched, how much is done, and of how much.
+        notice: Where given, is told why and how long it waits after a failure.
+        settings: Fields of `SparqlConfig` to change, such as `rate=0.5`.
+
+    Raises:
+        ConfigError: A setting is unknown or not allowed.
+        DataError: There are no ids, none of them is found, a property is no IRI, or a hop reaches
+            more than `max_entities`.
+        EndpointError: The endpoint cannot be reached, refuses, or does not answer as it should.
+        RunError: The cache cannot be written.
+    """
+    config = endpoint_config(endpoint, **settings)
+    distinct = _distinct(ids)
+    if hops < 0:
+        raise DataError(f"hops is {hops}; expected 0 or more.")
+    properties = [property] if isinstance(property, str) else list(property or ())
+    wanted = None if relations is None else _iris(config, relations, "relations")
+    unwanted = _iris(config, exclude, "exclude")
+    client = Client(config, notice or _ignore)
+    answers = AnswerCache(cache, config.max_bytes)
+    source = AnswerSource(client, answers)
+    tell = progress or _ignore
+    resolved = _resolve(source, distinct, properties, tell)
+    _check_found(config, distinct, resolved, properties)
+    found = _Found(values=list(resolved.statements))
+    found.relations.update(statement[1] for statement in resolved.statements)
+    if resolved.bad_iris:
+        found.bad_terms["an identifier's entity whose IRI is not valid"] = resolved.bad_iris
+    frontiers = _walk(source, found, resolved, hops, (wanted, unwanted), tell)
+    report = replace(
+        _report(config, distinct, resolved, found),
+        entities=frontiers,
+        unanswered=tuple(dict.fromkeys(source.unanswered)),
+        requests=client.traffic.requests,
+        repeated=client.traffic.repeated,
+        cached=answers.hits,
+    )
+    return SparqlGraph(_graph(found, config), _links(distinct, resolved), report)
+
+
+def fetch_with_warning(
+    endpoint: str | SparqlConfig, ids: Iterable[str], **options: Any
+) -> SparqlGraph:
+    """Return what `fetch_graph` does, and warn of what was left out."""
+    fetched = fetch_graph(endpoint, ids, **options)
+    problems = fetched.report.problems()
+    if problems:
+        warnings.warn("; ".join(problems), stacklevel=3)
+    return fetched
+
+
+def _resolve(
+    source: AnswerSource, ids: Sequence[str], properties: Sequence[str], progress: FetchProgress
+) -> Resolved:
+    def looked_up(done: int) -> None:
+        progress("Looking up ids", done, len(ids))
+
+    if not properties:
+        return by_iri(source, ids, looked_up)
+    return by_identifier(source, ids, _iris(source.config, properties, "property"), looked_up)
+
+
+def _walk(
+    source: AnswerSource,
+    found: _Found,
+    resolved: Resolved,
+    hops: int,
+    chosen: tuple[Sequence[str] | None, Sequence[str]],
+    progress: FetchProgress,
+) -> tuple[int, ...]:
+    """Fetch hop by hop; return the number of entities that each hop asked about."""
+    config = source.config
+    relations, exclude = chosen
+    frontier = {iri for iris in resolved.entities.values() for iri in iris}
+    reached = set(frontier)
+    sizes: list[int] = []
+    for hop in range(1, hops + 1):
+        if not frontier:
+            break
+        if len(found.asked) + len(frontier) > config.max_entities:
+            raise DataError(
+                f"Hop {hop} asks about {len(frontier)} entities, with those before more than "
+                f"max_entities = {config.max_entities}. Name the relations to follow, exclude "
+                "some, or go fewer hops."
+            )
+        next_ones: set[str] = set()
+        for direction in _directions(config):
+            pattern = queries.statements_pattern(config, direction, relations, exclude)
+            what = f"Hop {hop}, {direction}"
+            next_ones |= _expand(source, found, (pattern, direction), frontier, what, progress)
+        sizes.append(len(frontier))
+        found.asked |= frontier
+        frontier = next_ones - reached
+        reached |= frontier
+    _describe(source, found, reached, exclude, progress)
+    return tuple(sizes)
+
+
+def _directions(config: SparqlConfig) -> tuple[Literal["out", "in"], ...]:
+    return ("out", "in") if config.direction == "both" else (config.direction,)
+
+
+def _expand(
+    source: AnswerSource,
+    found: _Found,
+    wanted: tuple[Pattern, Literal["out", "in"]],
+    entities: set[str],
+    what: str,
+    progress: FetchProgress,
+) -> set[str]:
+    """Fetch the statements of entities; return the entities that they lead to."""
+    pattern, direction = wanted
+    ends: set[str] = set()
+
+    def done(number: int) -> None:
+        progress(what, number, len(entities))
+
+    for counts in source.counts(pattern, sorted(entities), done):
+        most = source.config.max_edges
+        found.beyond += [
+            (entity, direction, count - most) for entity, count in counts.items() if count > most
+        ]
+        for rows in source.rows(pattern, counts):
+            ends |= _take(found, rows, direction)
+    if direction == "out":
+        found.described |= entities
+    return ends
+
+
+def _describe(
+    source: AnswerSource,
+    found: _Found,
+    reached: set[str],
+    exclude: Sequence[str],
+    progress: FetchProgress,
+) -> None:
+    """Fetch the names of what was reached and not asked about, and of the properties."""
+    for what, entities, of_properties in (
+        ("Names", reached - found.described, False),
+        ("Names of properties", set(found.relations), True),
+    ):
+        pattern = queries.texts_pattern(source.config, exclude, of_properties)
+        if pattern is not None and entities:
+            _expand(source, found, (pattern, "out"), entities, what, progress)
+
+
+def _take(found: _Found, rows: Sequence[Binding], direction: str) -> set[str]:
+    """Keep the statements of an answer; return the entities at their other end."""
+    ends: set[str] = set()
+    for row in rows:
+        try:
+            subject, predicate, object = (read_term(row.get(name)) for name in ("s", "p", "o"))
+            if isinstance(subject, LiteralTerm) or not _is_iri(predicate):
+                raise BadTermError("a subject or predicate that is no IRI")
+        except BadTermError as error:
+            found.bad_terms[str(error)] += 1
+            continue
+        if isinstance(subject, Blank) or isinstance(object, Blank):
+            found.blank_nodes += 1
+            continue
+        assert isinstance(predicate, str)
+        found.relations.add(predicate)
+        if isinstance(object, LiteralTerm):
+            value = (object.value, object.datatype, object.language)
+            found.values.append((subject, predicate, *value))
+        else:
+            found.edges.append((subject, predicate, object))
+            ends.add(object if direction == "out" else subject)
+    return ends
+
+
+def _ignore(*_: object) -> None:
+    """Be told something that nobody wants to know."""
+
+
+def _is_iri(term: Term) -> bool:
+    return not isinstance(term, (LiteralTerm, Blank))
+
+
+def _distinct(ids: Iterable[str]) -> list[str]:
+    if isinstance(ids, str):
+        ids = [ids]
+    distinct = list(dict.fromkeys(ids))
+    for id in distinct:
+        if not isinstance(id, str):
+            raise DataError(f"The id {id!r:.200} is {type(id).__name__}; expected str.")
+    if not distinct:
+        raise DataError("There are no ids to look up.")
+    return distinct
+
+
+def _iris(config: SparqlConfig, names: Sequence[str], argument: str) -> list[str]:
+    if isinstance(names, str):
+        names = [names]
+    if argument == "relations" and not names:
+        raise DataError("relations names no property; leave it out to get those of the config.")
+    return [config.property_iri(name) for name in names]
+
+
+def _check_found(
+    config: SparqlConfig, ids: Sequence[str], resolved: Resolved, properties: Sequence[str]
+) -> None:
+    if resolved.entities:
+        return
+    reason = next(iter(resolved.invalid.values()), "")
+    how = f"as a value of {', '.join(properties)}" if properties else "as an IRI"
+    raise DataError(
+        f"{printable(config.endpoint)} has none of {len(ids)} ids {printable(how)}; the first is "
+        f"{printable(config.written(ids[0]))!r}.{' ' + reason if reason else ''}"
+        + ("" if properties else " Name the property whose value an id is, if ids are no IRIs.")
+    )
+
+
+def _report(
+    config: SparqlConfig, ids: Sequence[str], resolved: Resolved, found: _Found
+) -> SparqlReport:
+    missing = [id for id in ids if id not in resolved.entities and id not in resolved.invalid]
+    return SparqlReport(
+        endpoint=config.endpoint,
+        ids=len(ids),
+        not_found=tuple(missing),
+        invalid=resolved.invalid,
+        ambiguous={id: iris for id, iris in resolved.entities.items() if len(iris) > 1},
+        statements=len(found.edges) + len(found.values),
+        beyond=tuple(found.beyond),
+        blank_nodes=found.blank_nodes,
+        bad_terms=dict(found.bad_terms),
+    )
+
+
+def _links(ids: Sequence[str], resolved: Resolved) -> pd.DataFrame:
+    import pandas as pd
+
+    pairs = [
+        (id, iri, 1 / len(resolved.entities[id]))
+        for id in ids
+        for iri in resolved.entities.get(id, ())
+    ]
+    return pd.DataFrame(pairs, columns=["item_id", "iri", "confidence"])
+
+
+def _graph(found: _Found, config: SparqlConfig) -> KnowledgeGraph:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.rdf.reading import FileReport
+
+    if not found.edges and not found.values:
+        raise DataError(
+            f"{printable(config.endpoint)} has the items, but not one statement that is wanted."
+        )
+    kg = KnowledgeGraph.from_triples(found.edges, found.values)
+    file = FileReport(config.endpoint, "sparql", kg.report.statements)
+    return replace(kg, report=replace(kg.report, files=(file,)))

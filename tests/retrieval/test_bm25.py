@@ -1,0 +1,75 @@
+"""BM25 against a naive version of its formula, and folding of words."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kgrec.retrieval.bm25 import BM25Index
+from kgrec.text.words import fold_words
+
+TEXTS = [
+    "A heist in Paris. A heist!",
+    "The café of the thieves",
+    "Two pirates' ships and a pirate",
+    "",
+    "A very long text that mentions one heist among many other words of no use at all",
+]
+
+
+def naive(query, k1=1.2, b=0.75):
+    documents = [fold_words(text) for text in TEXTS]
+    mean = sum(map(len, documents)) / len(documents)
+    scores = []
+    for words in documents:
+        total = 0.0
+        for word in set(fold_words(query)):
+            frequency, holding = words.count(word), sum(word in other for other in documents)
+            if frequency:
+                idf = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+                norm = k1 * (1 - b + b * len(words) / mean)
+                total += idf * frequency * (k1 + 1) / (frequency + norm)
+        scores.append(total)
+    return scores
+
+
+@pytest.mark.parametrize("query", ["heist", "a heist heist", "pirates in PARIS", "Cafe thief", "x"])
+def test_scores_are_the_formula(query):
+    found = BM25Index(TEXTS).score(query)
+    assert found.dtype == np.float32
+    assert found.shape == (5,)
+    np.testing.assert_allclose(found, naive(query), rtol=1e-5, atol=1e-6)
+
+
+def test_other_settings():
+    found = BM25Index(TEXTS, saturation=0.4, length_weight=0.1).score("a heist of pirates")
+    np.testing.assert_allclose(found, naive("a heist of pirates", 0.4, 0.1), rtol=1e-5)
+
+
+def test_rare_words_and_short_texts_count_more():
+    index = BM25Index(TEXTS)
+    heist = index.score("heist")
+    assert heist[0] > heist[4] > 0  # twice in a short text, once in a long one
+    assert heist[[1, 2, 3]].tolist() == [0, 0, 0]
+    assert index.score("paris")[0] > index.score("a")[0]
+
+
+def test_words_are_folded():
+    assert fold_words("Crème BRÛLÉES, Andre’s 2nd class") == [
+        "creme",
+        "brulee",
+        "andre",
+        "2nd",
+        "class",
+    ]
+    assert fold_words("gas bus") == ["gas", "bus"]  # too short to lose an s
+    assert fold_words("日本 Straße") == ["日本", "strasse"]
+    assert fold_words(" .,!? ") == []
+
+
+def test_nothing_to_find():
+    index = BM25Index(TEXTS)
+    for query in ("", "?!", "zebra"):
+        assert index.score(query).tolist() == [0] * 5
+    for texts in (["", ""], []):
+        assert BM25Index(texts).score("heist").tolist() == [0] * len(texts)

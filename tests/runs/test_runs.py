@@ -1,0 +1,308 @@
+"""Run folders: what was trained comes back, elsewhere too, and damage is found."""
+
+import json
+import shutil
+import stat
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from project import WordEncoder, write_project
+
+from kgrec.config import load_config, make_config
+from kgrec.data.interactions import Interactions
+from kgrec.data.splits import Split
+from kgrec.errors import KgrecError, RunError
+from kgrec.models.popular import MostPopular
+from kgrec.recommender import Recommender
+from kgrec.runs.folder import load_run, make_model, save_run
+from kgrec.runs.training import evaluate_run, train_run
+
+NEEDED = [
+    "config.yaml",
+    "weights.safetensors",
+    "features.safetensors",
+    "numbers.json",
+    "data/interactions.parquet",
+    "data/users.parquet",
+    "data/items.parquet",
+    "data/links.parquet",
+    "data/item_table.parquet",
+    "data/item_table_categories.parquet",
+    "data/user_table.parquet",
+    "data/user_table_categories.parquet",
+    "data/graph/manifest.json",
+    "data/graph/entities.arrow",
+    "data/graph/relations.arrow",
+    "data/graph/triples.arrow",
+    "data/graph/literals.arrow",
+]
+OTHERS = [
+    "about.json", "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
+]  # fmt: skip
+
+
+@pytest.fixture
+def copy(run_folder, tmp_path):
+    return Path(shutil.copytree(run_folder, tmp_path / "copy"))
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_a_run_folder_holds(run_folder):
+    assert files(run_folder) == {*NEEDED, *OTHERS}
+    about = json.loads((run_folder / "about.json").read_text())
+    assert about["seed"] == 3
+    assert about["versions"]["torch"]
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert metrics["valid"]["metrics"]["ndcg@10"] > 0.5
+    assert metrics["training"]["epochs"] == 12
+    curve = json.loads((run_folder / "curve.json").read_text())
+    assert [entry["epoch"] for entry in curve] == [4, 8, 12]
+    assert (run_folder / "curve.png").read_bytes()[:4] == b"\x89PNG"
+    assert "21 of 23 items linked" in (run_folder / "log.txt").read_text()
+    tree = yaml.safe_load((run_folder / "config.yaml").read_text())
+    assert tree["model"]["training"]["loss"] == "softmax"  # the resolved config
+    assert not stat.S_IMODE((run_folder / "weights.safetensors").stat().st_mode) & 0o111
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in run_folder.glob("*.*")}
+    assert len(modes) == 1  # whoever may read one of the files may read all
+
+
+def test_all_of_a_recommender_comes_back(project, word_encoder, tmp_path):
+    """Before saving, after loading, and after the folder has moved."""
+    from kgrec.datasets.loading import load_dataset
+    from kgrec.runs.folder import make_recommender
+
+    config = load_config(project)
+    dataset = load_dataset(config.data, config.seed)
+    before = make_recommender(config, dataset, make_model(config))
+    before.fit(dataset.split.train, dataset.split.valid)
+    save_run(tmp_path / "run", before, config, dataset.split, metrics={"x": 1.5})
+    loaded, found, split = load_run(tmp_path / "run")
+    assert found == config
+    check_alike(before, loaded)
+    assert loaded.evaluate(split.test).metrics == before.evaluate(dataset.split.test).metrics
+    elsewhere = tmp_path / "else where" / "moved"
+    elsewhere.parent.mkdir()
+    shutil.move(tmp_path / "run", elsewhere)
+    check_alike(before, load_run(elsewhere)[0])
+
+
+def check_alike(before, after):
+    users = np.arange(len(before.user_vocabulary))
+    np.testing.assert_array_equal(before.score(users), after.score(users))
+    assert before.item_vocabulary == after.item_vocabulary
+    assert before.user_vocabulary == after.user_vocabulary
+    for item in before.item_vocabulary:
+        assert before.title(item) == after.title(item)
+    for user in ("u00", "u15", "u29", "u99"):
+        assert before.recommend(user, 5) == after.recommend(user, 5)
+        assert before.history(user) == after.history(user)
+    assert before.recommend(liked=["i10", "n2"], k=9) == after.recommend(liked=["i10", "n2"], k=9)
+    assert before.similar_items("n1", 5) == after.similar_items("n1", 5)
+    assert before.explain("u00", "n0") == after.explain("u00", "n0")
+    if before.encoder is not None:
+        assert before.search("pirates at sea", 7) == after.search("pirates at sea", 7)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "most_popular"},
+        {"name": "item_knn"},
+        {"name": "slim", "l2": 3.0, "l1": 0.5},
+        {"name": "ials", "dim": 6, "l2": 1.0},
+        {"name": "ease", "l2": 3.0},
+        {"name": "attribute_ease", "l2": 3.0},
+        {"name": "ensemble", "members": [
+            {"name": "content_ease", "l2": 3.0}, {"name": "user_ease", "l2": 3.0},
+            {"name": "link_prediction", "model": {"dim": 6}, "training": {"max_epochs": 2}}]},
+        {"name": "link_prediction", "new_items": "propagate",
+         "model": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
+         "training": {"max_epochs": 2}},
+    ],
+    ids=lambda model: model["name"],
+)  # fmt: skip
+@pytest.mark.parametrize("graph", [True, False])
+def test_every_model_comes_back(project, word_encoder, tmp_path, model, graph):
+    tree = yaml.safe_load(Path(project).read_text())
+    tree["model"] = model
+    if not graph:
+        for key in ("graph", "links"):
+            tree["data"].pop(key)
+        tree["text"] = None
+    config = make_config(tree)
+    train_run(config, tmp_path / "run")
+    one, _, split = load_run(tmp_path / "run")
+    other, _, _ = load_run(tmp_path / "run")
+    check_alike(one, other)
+    assert (one.kg is None) == (not graph)
+    found = evaluate_run(tmp_path / "run", k=(5,))
+    saved = json.loads((tmp_path / "run" / "evaluation_test.json").read_text())
+    assert saved["metrics"] == found.metrics
+    assert len(saved["per_user"]["user_id"]) == found.num_users
+    assert found.metrics["recall@5"] > (0.3 if model["name"] == "most_popular" else 0.6)
+    assert len(split.test) == found.num_judgements
+
+
+@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("how", ["deleted", "emptied", "cut off", "garbled"])
+def test_a_damaged_file_is_named(copy, name, how):
+    path = copy / name
+    content = path.read_bytes()
+    if how == "deleted":
+        path.unlink()
+    elif how == "emptied":
+        path.write_bytes(b"")
+    elif how == "cut off":
+        path.write_bytes(content[: len(content) * 2 // 3])
+    else:
+        path.write_bytes(b"\x00\xff" * (len(content) // 2))
+    with pytest.raises(RunError) as caught:
+        load_run(copy)
+    assert path.name in str(caught.value) or str(copy) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_only_there_to_be_read_is_not_needed(copy, name):
+    (copy / name).unlink()
+    assert load_run(copy)[0].recommend("u00", 1)
+
+
+@pytest.mark.parametrize("folder", ["data/graph", "data"])
+def test_a_missing_folder(copy, folder):
+    shutil.rmtree(copy / folder)
+    with pytest.raises(RunError):
+        load_run(copy)
+
+
+def test_files_of_another_run(copy, project, word_encoder, tmp_path):
+    train_run(load_config(project, ["model.model.dim=7", "graph.min_degree=5"]), tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "weights.safetensors", copy)
+    with pytest.raises(RunError, match=r"fusion\.\w+\.embedding"):
+        load_run(copy)
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    for folder in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(RunError, match="is no run folder"):
+            load_run(folder)
+
+
+def test_any_flipped_byte_is_harmless_or_an_error_of_ours(copy):
+    """No byte of a run folder can end in anything but a result or a message."""
+    rng = np.random.default_rng(0)
+    outcomes = {"loaded": 0, "refused": 0}
+    for _ in range(80):
+        path = copy / NEEDED[rng.integers(len(NEEDED))]
+        content = path.read_bytes()
+        damaged = bytearray(content)
+        for place in rng.integers(len(content), size=int(rng.integers(1, 4))):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(bytes(damaged))
+        try:
+            load_run(copy)
+            outcomes["loaded"] += 1
+        except KgrecError:
+            outcomes["refused"] += 1
+        finally:
+            path.write_bytes(content)
+    assert min(outcomes.values()) > 5
+
+
+def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
+    project, word_encoder, tmp_path
+):
+    out = tmp_path / "run"
+    train_run(load_config(project), out)
+    evaluate_run(out, k=(5,))
+    tree = yaml.safe_load(Path(project).read_text())
+    for key in ("graph", "links", "items", "users"):
+        tree["data"].pop(key)
+    train_run(make_config({**tree, "text": None, "model": {"name": "ease"}}), out)
+    gone = {name for name in NEEDED if "graph" in name or "table" in name or "links" in name}
+    assert files(out) == {*NEEDED, "about.json", "metrics.json", "log.txt"} - gone
+    assert load_run(out)[0].title("i01") == "i01"
+
+
+def test_an_empty_category_and_parts_with_different_columns(word_encoder, tmp_path):
+    """A column of the item table that holds nothing, and timestamps in one part only."""
+    write_project(tmp_path)
+    dated = pd.DataFrame({"user_id": ["a", "b", "b"], "item_id": ["x", "x", "y"],
+                          "timestamp": [1, 2, 3], "rating": [1.0, 2.0, 3.0]})  # fmt: skip
+    plain = pd.DataFrame({"user_id": ["a"], "item_id": ["y"]})
+    test = pd.DataFrame({"user_id": ["c"], "item_id": ["y"]})
+    split = Split.from_tables(*(Interactions.read(frame) for frame in (dated, plain, test)))
+    config = make_config({"data": {"interactions": "x.csv"}, "text": None,
+                          "model": {"name": "most_popular"}})  # fmt: skip
+    made = Recommender(model=MostPopular(), text=None).fit(split.train, split.valid)
+    save_run(tmp_path / "run", made, config, split, metrics={})
+    loaded, _, found = load_run(tmp_path / "run")
+    assert found.train.timestamp.tolist() == [1, 2, 3]
+    assert found.train.rating.tolist() == [1, 2, 3]
+    assert found.valid.timestamp is None
+    assert found.test.rating is None
+    assert loaded.recommend("c", 2) == made.recommend("c", 2)
+
+
+def test_nothing_in_a_run_folder_executes(run_folder):
+    for path in run_folder.rglob("*"):
+        if path.is_file():
+            assert path.suffix in {
+                ".yaml",
+                ".json",
+                ".txt",
+                ".png",
+                ".parquet",
+                ".arrow",
+                ".safetensors",
+            }
+            assert path.read_bytes()[:2] != b"\x80\x04"  # a pickle
+
+
+def test_a_full_disk_while_a_run_is_saved(run_folder, copy, monkeypatch):
+    loaded, config, split = load_run(run_folder)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(RunError, match="cannot be written"):
+        save_run(copy, loaded, config, split, metrics={})
+    monkeypatch.undo()
+    check_alike(loaded, load_run(copy)[0])  # the run that was there is still one
+
+
+def test_resuming_a_run(project, word_encoder, tmp_path, run_folder):
+    """Interrupted at the second validation, then gone on with: the same run in the end."""
+    import kgrec.runs.training
+
+    class Impatient(kgrec.runs.training.Reporter):
+        def training(self, config):
+            from contextlib import contextmanager
+
+            @contextmanager
+            def shown():
+                def callback(figures):
+                    if figures["epoch"] == 8:
+                        raise KeyboardInterrupt
+
+                yield callback
+
+            return shown()
+
+    config, out = load_config(project), tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kgrec.runs.training, "Reporter", Impatient)
+        with pytest.raises(KeyboardInterrupt):
+            train_run(config, out)
+    assert files(out) == {"checkpoint.safetensors"}
+    with pytest.raises(RunError, match="is no run folder"):
+        load_run(out)
+    train_run(config, out, resume=True)
+    check_alike(load_run(run_folder)[0], load_run(out)[0])
+    assert WordEncoder.calls
