@@ -28,7 +28,7 @@ from kgrec.graph.numeric import NumberScales
 from kgrec.graph.selection import GraphConfig, choose
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
-from kgrec.models.base import Callback, FloatArray, IntArray, Model, TrainingData
+from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.models.user_content import user_features
 from kgrec.retrieval.bm25 import BM25Index
@@ -39,6 +39,7 @@ from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts
 from kgrec.text.words import tf_idf
 from kgrec.training.link_prediction import LinkPrediction
+from kgrec.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

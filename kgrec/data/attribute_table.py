@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from kgrec.data.tables import as_ids, numbers_or_missing, read_table, require_column
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
+from kgrec.types import Float64Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +27,8 @@ class Category:
     """
 
     values: Vocabulary
-    row: npt.NDArray[np.int64]
-    value: npt.NDArray[np.int64]
+    row: IntArray
+    value: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class AttributeTable:
     ids: Vocabulary
     titles: tuple[str, ...] = ()
     categories: Mapping[str, Category] = field(default_factory=dict)
-    numbers: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    numbers: Mapping[str, Float64Array] = field(default_factory=dict)
     not_numbers: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -101,7 +101,7 @@ class AttributeTable:
         for column in categories:
             require_column(frame, column, where)
             made_categories[column] = _category(frame[column], separator, column)
-        made_numbers: dict[str, npt.NDArray[np.float64]] = {}
+        made_numbers: dict[str, Float64Array] = {}
         wrong: dict[str, int] = {}
         for column in numbers:
             require_column(frame, column, where)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from kgrec.data.tables import as_numbers
 from kgrec.errors import ConfigError, DataError, KgrecError, did_you_mean, printable
+from kgrec.types import BoolArray
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -25,7 +25,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _GRAMMAR = "comparisons of a column with a number or text, joined with and, or, not"
 
 
-def evaluate_expression(expression: str, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def evaluate_expression(expression: str, frame: pd.DataFrame) -> BoolArray:
     """Return for each row of `frame` whether `expression` holds, as bool of shape (n,).
 
     The expression is parsed, never executed: only comparisons (`< <= > >= == !=`) of columns with

@@ -15,6 +15,7 @@ from kgrec.data.expression import evaluate_expression
 from kgrec.data.tables import as_ids, as_numbers, read_table, require_column
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, printable
+from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -58,10 +59,10 @@ class Interactions:
 
     users: Vocabulary
     items: Vocabulary
-    user: npt.NDArray[np.int64]
-    item: npt.NDArray[np.int64]
-    rating: npt.NDArray[np.float32] | None = None
-    timestamp: npt.NDArray[np.int64] | None = None
+    user: IntArray
+    item: IntArray
+    rating: FloatArray | None = None
+    timestamp: IntArray | None = None
     report: LogReport = field(default_factory=LogReport)
 
     def __post_init__(self) -> None:
@@ -207,9 +208,7 @@ class Interactions:
         return frame
 
 
-def _translate(
-    rows: npt.NDArray[np.int64], old: Vocabulary, new: Vocabulary
-) -> npt.NDArray[np.int64]:
+def _translate(rows: IntArray, old: Vocabulary, new: Vocabulary) -> IntArray:
     if old == new:
         return rows
     used = np.unique(rows)
@@ -225,7 +224,7 @@ def _numeric(columns: dict[str, Any], rating: str | None) -> dict[str, Any]:
 
 def _from_columns(
     log: pd.DataFrame,
-    keep: npt.NDArray[np.bool_],
+    keep: BoolArray,
     duplicates: Duplicates,
     where: str,
     positive: str | None,
@@ -270,7 +269,7 @@ def _merge_repetitions(
     return by_time.drop_duplicates(["user", "item"], keep=duplicates).sort_index()
 
 
-def _as_seconds(frame: pd.DataFrame, column: str, where: str) -> npt.NDArray[np.int64]:
+def _as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
     """Return a column of times as whole seconds since 1970 (UTC where no zone is given)."""
     require_column(frame, column, where)
     missing = int(frame[column].isna().sum())

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.data.interactions import Interactions
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean
+from kgrec.types import IntArray
 
 KINDS = ("random", "uniform", "temporal", "cold_items")
 PARTS = ("train", "valid", "test")
@@ -177,7 +177,7 @@ def split_interactions(
     return Split(train_log, valid_log, test_log, kind)
 
 
-def _random_parts(log: Interactions, valid: float, test: float, seed: int) -> npt.NDArray[np.int64]:
+def _random_parts(log: Interactions, valid: float, test: float, seed: int) -> IntArray:
     """Part number (0 train, 1 valid, 2 test) of each interaction, drawn within each user."""
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(len(log)), log.user))
@@ -194,9 +194,7 @@ def _random_parts(log: Interactions, valid: float, test: float, seed: int) -> np
     return np.where(place < num_test, 2, np.where(place < num_test + num_valid, 1, 0))
 
 
-def _uniform_parts(
-    log: Interactions, valid: float, test: float, seed: int
-) -> npt.NDArray[np.int64]:
+def _uniform_parts(log: Interactions, valid: float, test: float, seed: int) -> IntArray:
     order = np.random.default_rng(seed).permutation(len(log))
     num_valid, num_test = int(len(log) * valid), int(len(log) * test)
     part = np.zeros(len(log), dtype=np.int64)
@@ -205,16 +203,14 @@ def _uniform_parts(
     return part
 
 
-def _temporal_parts(log: Interactions, valid: float, test: float) -> npt.NDArray[np.int64]:
+def _temporal_parts(log: Interactions, valid: float, test: float) -> IntArray:
     if log.timestamp is None:
         raise ConfigError("A temporal split needs timestamps, and this log has none.")
     first_valid, first_test = np.quantile(log.timestamp, [1 - valid - test, 1 - test])
     return np.where(log.timestamp > first_test, 2, np.where(log.timestamp > first_valid, 1, 0))
 
 
-def _cold_item_parts(
-    log: Interactions, valid: float, test: float, seed: int
-) -> npt.NDArray[np.int64]:
+def _cold_item_parts(log: Interactions, valid: float, test: float, seed: int) -> IntArray:
     rng = np.random.default_rng(seed)
     used = rng.permutation(np.unique(log.item))
     num_test, num_valid = round(len(used) * test), round(len(used) * valid)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, UnknownIdError, did_you_mean, printable
+from kgrec.types import IntArray
 
-IntArray = npt.NDArray[np.int64]
 _HASHED_PER_SEARCHED = 256  # ids that are hashed in the time in which one is searched for
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kgrec.drawing.placement import FloatArray, Key, Layout, Pair, Size, straight, with_labels
+from kgrec.drawing.placement import Key, Layout, Pair, Size, straight, with_labels
+from kgrec.types import Float64Array
 
 _LANE = 0.26  # height of the lane in which a line passes a column of boxes
 _SWEEPS = 12
@@ -150,7 +151,7 @@ def _heights(
     return y
 
 
-def _apart(wanted: FloatArray, heights: Sequence[float], gap: float) -> FloatArray:
+def _apart(wanted: Float64Array, heights: Sequence[float], gap: float) -> Float64Array:
     """Return the places nearest to the wanted ones at which boxes stand apart, top to bottom.
 
     Least squares under order constraints: pooling of adjacent violators.
@@ -175,12 +176,12 @@ def _curves(
     boxes: Mapping[Key, Size],
     x: Sequence[float],
     y: Mapping[Key, float],
-) -> dict[Pair, FloatArray]:
+) -> dict[Pair, Float64Array]:
     """Return each line as points of a smooth curve from its first end to its last."""
     ports = _ports(routes, boxes, y)
     t = np.linspace(0, 1, 25)
     ease = t * t * (3 - 2 * t)
-    lines: dict[Pair, FloatArray] = {}
+    lines: dict[Pair, Float64Array] = {}
     for pair, route in routes.items():
         points = []
         for one, two in pairwise(route):

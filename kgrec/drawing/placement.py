@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
     import networkx
 
-FloatArray = npt.NDArray[np.float64]
 Key = Hashable
 Pair = tuple[Key, Key]
 Size = tuple[float, float]
@@ -32,12 +32,12 @@ class Layout:
             for each that hides most of its line.
     """
 
-    centre: Mapping[Key, FloatArray]
-    lines: Mapping[Pair, FloatArray]
-    labels: Mapping[Pair, FloatArray]
+    centre: Mapping[Key, Float64Array]
+    lines: Mapping[Pair, Float64Array]
+    labels: Mapping[Pair, Float64Array]
     faults: int
 
-    def shifted(self, by: FloatArray) -> Layout:
+    def shifted(self, by: Float64Array) -> Layout:
         """Return the layout moved by a vector."""
         return Layout(
             {key: point + by for key, point in self.centre.items()},
@@ -46,7 +46,7 @@ class Layout:
             self.faults,
         )
 
-    def bounds(self, sizes: Mapping[Key, Size]) -> tuple[FloatArray, FloatArray]:
+    def bounds(self, sizes: Mapping[Key, Size]) -> tuple[Float64Array, Float64Array]:
         """Return the lower left and the upper right corner of all boxes and lines."""
         half = {key: np.array(sizes[key]) / 2 for key in self.centre}
         low = [self.centre[key] - half[key] for key in self.centre]
@@ -87,7 +87,7 @@ def spread(
     return best
 
 
-def _kamada_kawai(graph: networkx.Graph[Any]) -> FloatArray:
+def _kamada_kawai(graph: networkx.Graph[Any]) -> Float64Array:
     """Return points whose distances are about those in the graph, float64 of shape (n, 2)."""
     import networkx as nx
 
@@ -116,9 +116,7 @@ def _rows(graph: networkx.Graph[Any]) -> list[tuple[int, int]]:
     return [(row[one], row[two]) for one, two in graph.edges]
 
 
-def _without_overlap(
-    points: FloatArray, boxes: FloatArray, ends: npt.NDArray[np.int64]
-) -> FloatArray:
+def _without_overlap(points: Float64Array, boxes: Float64Array, ends: IntArray) -> Float64Array:
     """Push boxes apart, and away from the lines of others.
 
     Args:
@@ -138,7 +136,7 @@ def _without_overlap(
     return points
 
 
-def _from_boxes(points: FloatArray, boxes: FloatArray) -> FloatArray:
+def _from_boxes(points: Float64Array, boxes: Float64Array) -> Float64Array:
     """Return how to move boxes that overlap: along the axis on which they overlap least."""
     push = np.zeros_like(points)
     one, two = np.triu_indices(len(points), 1)
@@ -154,7 +152,7 @@ def _from_boxes(points: FloatArray, boxes: FloatArray) -> FloatArray:
     return push
 
 
-def _from_lines(points: FloatArray, boxes: FloatArray, ends: npt.NDArray[np.int64]) -> FloatArray:
+def _from_lines(points: Float64Array, boxes: Float64Array, ends: IntArray) -> Float64Array:
     """Return how to move boxes that lie on the lines of others, and the ends of these lines."""
     push = np.zeros_like(points)
     if not len(ends):
@@ -178,7 +176,9 @@ def _from_lines(points: FloatArray, boxes: FloatArray, ends: npt.NDArray[np.int6
     return push
 
 
-def straight(centre: Mapping[Key, FloatArray], sizes: Mapping[Key, Size], pair: Pair) -> FloatArray:
+def straight(
+    centre: Mapping[Key, Float64Array], sizes: Mapping[Key, Size], pair: Pair
+) -> Float64Array:
     """Return the straight line between the borders of two boxes, as 25 points of shape (25, 2)."""
     start, end = (centre[key] for key in pair)
     along = end - start
@@ -192,14 +192,14 @@ def straight(centre: Mapping[Key, FloatArray], sizes: Mapping[Key, Size], pair: 
 
 
 def with_labels(
-    centre: Mapping[Key, FloatArray],
+    centre: Mapping[Key, Float64Array],
     sizes: Mapping[Key, Size],
-    lines: Mapping[Pair, FloatArray],
+    lines: Mapping[Pair, Float64Array],
     labels: Mapping[Pair, Size],
 ) -> Layout:
     """Put each label on its line, near the middle, clear of boxes and of the other labels."""
     taken = [(centre[key], np.array(sizes[key])) for key in centre]
-    placed: dict[Pair, FloatArray] = {}
+    placed: dict[Pair, Float64Array] = {}
     faults = 0
     middle_first = sorted(range(5, 20), key=lambda place: (abs(place - 12), place))
     for pair, line in lines.items():
@@ -220,13 +220,13 @@ def with_labels(
     return Layout(centre, lines, placed, faults)
 
 
-def _inside(points: FloatArray, centre: FloatArray, size: FloatArray) -> int:
+def _inside(points: Float64Array, centre: Float64Array, size: Float64Array) -> int:
     """Return how many points lie in a box."""
     return int((np.abs(points - centre) < size / 2).all(axis=1).sum())
 
 
 def _overlap(
-    point: FloatArray, size: FloatArray, taken: Sequence[tuple[FloatArray, FloatArray]]
+    point: Float64Array, size: Float64Array, taken: Sequence[tuple[Float64Array, Float64Array]]
 ) -> float:
     """Return the area that a box shares with others."""
     points = np.array([other for other, _ in taken])

@@ -15,12 +15,11 @@ from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
 from kgrec.models.content import item_attributes
+from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 _CHUNK_ELEMENTS = 1 << 22
 _CHUNK_USERS = 1024
@@ -38,7 +37,7 @@ class ItemFacts:
     """
 
     attributes: csr_matrix | None = None
-    text: npt.NDArray[np.float32] | None = None
+    text: Float64Array | None = None
 
     @classmethod
     def from_graph(cls, graph: HeteroData) -> Self:
@@ -49,7 +48,7 @@ class ItemFacts:
 
     def diversity(
         self, ranking: IntArray, k: Sequence[int], num_items: int
-    ) -> dict[str, FloatArray]:
+    ) -> dict[str, Float64Array]:
         """Return `ild_graph@k` and `ild_text@k` of each user, as far as the facts are known.
 
         Raises:
@@ -60,7 +59,7 @@ class ItemFacts:
                 raise DataError(
                     f"Diversity needs facts of all {num_items} items, found {facts.shape[0]} rows."
                 )
-        found: dict[str, list[FloatArray]] = {}
+        found: dict[str, list[Float64Array]] = {}
         if self.attributes is not None:
             found["ild_graph"] = diversity_by_attributes(ranking, self.attributes, k)
         if self.text is not None:
@@ -74,7 +73,7 @@ class ItemFacts:
 
 def diversity_by_attributes(
     ranking: IntArray, attributes: csr_matrix, k: Sequence[int]
-) -> list[FloatArray]:
+) -> list[Float64Array]:
     """Return the intra-list diversity by what items share in the graph, for each cut-off.
 
     The mean over all pairs of the first k items of 1 - |A ∩ B| / |A ∪ B|, the Jaccard distance of
@@ -102,9 +101,7 @@ def diversity_by_attributes(
     ]
 
 
-def _jaccard_part(
-    ranking: IntArray, binary: csr_matrix, k: Sequence[int]
-) -> list[npt.NDArray[np.float64]]:
+def _jaccard_part(ranking: IntArray, binary: csr_matrix, k: Sequence[int]) -> list[Float64Array]:
     depth = min(max(k), ranking.shape[1])
     shown = ranking[:, :depth]
     rows = binary[np.maximum(shown, 0).ravel()]
@@ -130,7 +127,7 @@ def _mean_distance(
     sizes: npt.NDArray[Any],
     depth: int,
     cutoff: int,
-) -> FloatArray:
+) -> Float64Array:
     """Return 1 - the mean similarity of pairs on the first places; pairs not named have 0."""
     num = len(sizes) // depth
     within = (left % depth < cutoff) & (right % depth < cutoff)
@@ -142,8 +139,8 @@ def _mean_distance(
 
 
 def diversity_by_text(
-    ranking: IntArray, text: npt.NDArray[np.float32], k: Sequence[int]
-) -> list[FloatArray]:
+    ranking: IntArray, text: Float64Array, k: Sequence[int]
+) -> list[Float64Array]:
     """Return the intra-list diversity by what items are about, for each cut-off.
 
     1 - the mean cosine of the text vectors over all pairs of the first k items, the measure of
@@ -177,7 +174,7 @@ def diversity_by_text(
     return made
 
 
-def novelty(ranking: IntArray, item_counts: IntArray, num_users: int, k: int) -> FloatArray:
+def novelty(ranking: IntArray, item_counts: IntArray, num_users: int, k: int) -> Float64Array:
     """Return the mean self-information of the first k items, in bits: how unknown they are.
 
     The mean of log2((num_users + 1) / (count + 1)), with the number of users who have an item in
@@ -231,9 +228,9 @@ def popularity_lift(
     return of_lists / of_profiles - 1.0
 
 
-def _list_mean(shown: IntArray, values: FloatArray) -> FloatArray:
+def _list_mean(shown: IntArray, values: Float64Array) -> Float64Array:
     """Return the mean value of the items of each list, and 0 for an empty one."""
     has = shown >= 0
     total = np.where(has, values[np.maximum(shown, 0)], 0.0).sum(axis=1)
-    mean: FloatArray = total / np.maximum(has.sum(axis=1), 1)
+    mean: Float64Array = total / np.maximum(has.sum(axis=1), 1)
     return mean

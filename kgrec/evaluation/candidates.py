@@ -15,18 +15,12 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.evaluate import (
-    Evaluation,
-    IntArray,
-    Scorer,
-    as_logs,
-    seen_items,
-    users_of,
-)
+from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
 from kgrec.evaluation.metrics import per_user_metrics
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
 from kgrec.evaluation.settings import CandidatesConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k
+from kgrec.types import IntArray
 
 
 def evaluate_candidates(

@@ -23,12 +23,11 @@ from scipy.stats import rankdata
 from kgrec.data.interactions import Interactions
 from kgrec.data.splits import Split, split_interactions
 from kgrec.errors import ConfigError
-from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, as_logs, seen_items, users_of
-from kgrec.evaluation.pairs import FloatArray, draw_unseen, score_pairs
+from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.pairs import draw_unseen, score_pairs
 from kgrec.evaluation.settings import CTRConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
-
-BoolArray = npt.NDArray[np.bool_]
+from kgrec.types import BoolArray, FloatArray, IntArray
 
 
 def ctr_split(log: Interactions, seed: int = 0) -> Split:

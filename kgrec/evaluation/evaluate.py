@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_matrix
 
@@ -20,9 +19,7 @@ from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
 from kgrec.files import write_atomically
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class Scorer(Protocol):
@@ -79,7 +76,7 @@ class Evaluation:
     """
 
     metrics: Mapping[str, float]
-    per_user: Mapping[str, npt.NDArray[np.float64]] = field(repr=False)
+    per_user: Mapping[str, Float64Array] = field(repr=False)
     user_ids: Sequence[str] = field(repr=False)
     k: tuple[int, ...]
     num_candidates: int

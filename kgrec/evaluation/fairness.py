@@ -23,9 +23,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.groups import quantile_groups
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from kgrec.types import Float64Array, IntArray
 
 NUM_QUANTILES: Final = 5
 """Groups by activity or by a number."""
@@ -47,7 +45,7 @@ class UserGroups:
     members: Mapping[str, IntArray]
     num_without: int = 0
 
-    def measure(self, per_user: Mapping[str, FloatArray]) -> dict[str, Any]:
+    def measure(self, per_user: Mapping[str, Float64Array]) -> dict[str, Any]:
         """Return each metric in each group, and how far apart the groups are.
 
         Args:

@@ -14,9 +14,7 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import ConfigError, DataError, printable
 from kgrec.evaluation.metrics import find_hits
 from kgrec.evaluation.significance import PairedTests, SignificanceConfig, paired_tests, with_holm
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from kgrec.types import Float64Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def gains_by_users(
 
 def recall_by_items(
     ranking: IntArray, relevant: csr_matrix, group: npt.ArrayLike, k: int
-) -> FloatArray:
+) -> Float64Array:
     """Return recall at k, for each user and group of items: of the relevant items in that group.
 
     Args:
@@ -153,8 +151,8 @@ def recall_by_items(
 
 
 def gains_by_items(
-    values: FloatArray,
-    reference: FloatArray,
+    values: Float64Array,
+    reference: Float64Array,
     counts: Sequence[npt.ArrayLike],
     config: SignificanceConfig | None = None,
 ) -> list[GroupGain]:
@@ -187,7 +185,7 @@ def gains_by_items(
 
 
 def _gains(
-    parts: Sequence[tuple[FloatArray, FloatArray, npt.NDArray[Any]]],
+    parts: Sequence[tuple[Float64Array, Float64Array, npt.NDArray[Any]]],
     config: SignificanceConfig | None,
 ) -> list[GroupGain]:
     tests = with_holm([paired_tests(ours, theirs, config) for ours, theirs, _ in parts])

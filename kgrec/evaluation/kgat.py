@@ -17,12 +17,13 @@ import numpy as np
 
 from kgrec.data.interactions import Interactions
 from kgrec.evaluation.beyond import ItemFacts
-from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, measure, rank
-from kgrec.evaluation.metrics import BoolArray, FloatArray, dcg, find_hits, ideal_dcg
+from kgrec.evaluation.evaluate import Evaluation, Scorer, measure, rank
+from kgrec.evaluation.metrics import dcg, find_hits, ideal_dcg
 from kgrec.evaluation.settings import KGATConfig
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 
-def kgat_ndcg(hits: BoolArray, k: int) -> FloatArray:
+def kgat_ndcg(hits: BoolArray, k: int) -> Float64Array:
     """Return KGAT's NDCG@k, float64 of shape (b,); 0 where nothing was found.
 
     Args:
@@ -36,7 +37,7 @@ def kgat_ndcg(hits: BoolArray, k: int) -> FloatArray:
     [0.613]
     """
     gain, ideal = dcg(hits, k), ideal_dcg(hits.sum(axis=1), k)
-    ratio: FloatArray = np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
+    ratio: Float64Array = np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
     return ratio
 
 

@@ -14,12 +14,11 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
 from kgrec.graph.build import INTERACTS
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 EdgeType = tuple[str, str, str]
 
 MIN_EDGES, MIN_DEVIATIONS = 3, 6.0

@@ -14,10 +14,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 
 def find_hits(ranking: IntArray, relevant: csr_matrix) -> BoolArray:
@@ -51,7 +48,7 @@ def count_relevant(relevant: csr_matrix) -> IntArray:
     return np.bincount(relevant.nonzero()[0], minlength=relevant.shape[0]).astype(np.int64)
 
 
-def ndcg(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:
+def ndcg(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:
     """Normalised discounted cumulative gain at k (Järvelin and Kekäläinen, TOIS 2002).
 
     Gains are binary, the discount of rank r is 1 / log2(r + 1), and the ideal ranking has
@@ -60,7 +57,7 @@ def ndcg(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:
     return _ratio(dcg(hits, k), ideal_dcg(num_relevant, k))
 
 
-def dcg(hits: BoolArray, k: int) -> FloatArray:
+def dcg(hits: BoolArray, k: int) -> Float64Array:
     """Discounted cumulative gain at k: the sum of 1 / log2(rank + 1) over the hits.
 
     Summed rank by rank, as the ideal is: a perfect ranking has exactly the ideal, and a user's
@@ -72,23 +69,23 @@ def dcg(hits: BoolArray, k: int) -> FloatArray:
     return gain
 
 
-def ideal_dcg(num_relevant: IntArray, k: int) -> FloatArray:
+def ideal_dcg(num_relevant: IntArray, k: int) -> Float64Array:
     """Discounted cumulative gain at k of rankings with all relevant items on top."""
     gains = np.concatenate([[0.0], np.cumsum(_discounts(k))])
     return np.asarray(gains[np.minimum(num_relevant, k)])
 
 
-def recall(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:
+def recall(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:
     """Relevant items among the first k, as a share of all relevant items."""
     return _ratio(hits[:, :k].sum(axis=1), num_relevant)
 
 
-def precision(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:  # noqa: ARG001
+def precision(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:  # noqa: ARG001
     """Relevant items among the first k, as a share of k, even where fewer were recommended."""
     return _ratio(hits[:, :k].sum(axis=1), np.full(len(hits), k))
 
 
-def mrr(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:  # noqa: ARG001
+def mrr(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:  # noqa: ARG001
     """Reciprocal rank of the first relevant item, 0 where there is none among the first k."""
     top = hits[:, :k]
     if not top.shape[1]:
@@ -96,7 +93,7 @@ def mrr(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:  # noqa:
     return _ratio(top.any(axis=1), top.argmax(axis=1) + 1)
 
 
-def average_precision(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:
+def average_precision(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:
     """Mean of the precision at the rank of each relevant item among the first k.
 
     Normalised by min(k, num_relevant), so that the best possible ranking has 1. (`trec_eval`
@@ -107,12 +104,12 @@ def average_precision(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatA
     return _ratio((at_rank * top).sum(axis=1), np.minimum(num_relevant, k))
 
 
-def hit(hits: BoolArray, num_relevant: IntArray, k: int) -> FloatArray:  # noqa: ARG001
+def hit(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:  # noqa: ARG001
     """1 where a relevant item is among the first k, and otherwise 0."""
     return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
-PER_USER: dict[str, Callable[[BoolArray, IntArray, int], FloatArray]] = {
+PER_USER: dict[str, Callable[[BoolArray, IntArray, int], Float64Array]] = {
     "ndcg": ndcg,
     "recall": recall,
     "precision": precision,
@@ -125,7 +122,7 @@ PER_USER: dict[str, Callable[[BoolArray, IntArray, int], FloatArray]] = {
 
 def per_user_metrics(
     ranking: IntArray, relevant: csr_matrix, k: Sequence[int] = (10, 20)
-) -> dict[str, FloatArray]:
+) -> dict[str, Float64Array]:
     """Return every per-user metric at every k, as `{"ndcg@10": float64 of shape (b,), …}`.
 
     Args:
@@ -206,11 +203,11 @@ def gini(counts: npt.ArrayLike) -> float:
     return float((2 * np.arange(1, num + 1) - num - 1) @ values / (num * total))
 
 
-def _discounts(k: int) -> FloatArray:
+def _discounts(k: int) -> Float64Array:
     return np.asarray(1.0 / np.log2(np.arange(2, k + 2)))
 
 
-def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> FloatArray:
+def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Float64Array:
     """Return above / below, and 0 where `below` is 0."""
     numerator = np.asarray(above, dtype=np.float64)
     denominator = np.asarray(below, dtype=np.float64)

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import Scorer
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
+from kgrec.types import Float64Array, FloatArray, IntArray, RowArray
 
 
 def score_pairs(
@@ -83,7 +80,7 @@ def draw_unseen(
     counts: IntArray,
     pool: IntArray,
     rng: np.random.Generator,
-    weights: npt.NDArray[np.float64] | None = None,
+    weights: Float64Array | None = None,
 ) -> Drawn:
     """Draw items that users do not have, without replacement.
 
@@ -105,11 +102,11 @@ def draw_unseen(
 
 
 def _draw(
-    has: npt.NDArray[np.int32],
+    has: RowArray,
     count: int,
     pool: IntArray,
     rng: np.random.Generator,
-    weights: npt.NDArray[np.float64] | None,
+    weights: Float64Array | None,
 ) -> IntArray:
     if weights is None and 2 * (len(has) + count) < len(pool):  # most draws are good
         found = np.zeros(0, dtype=np.int64)

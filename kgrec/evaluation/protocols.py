@@ -9,7 +9,7 @@ from kgrec.errors import ConfigError
 from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.candidates import evaluate_candidates
 from kgrec.evaluation.ctr import evaluate_ctr
-from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, evaluate
+from kgrec.evaluation.evaluate import Evaluation, Scorer, evaluate
 from kgrec.evaluation.kgat import evaluate_kgat
 from kgrec.evaluation.ratings import evaluate_ratings
 from kgrec.evaluation.settings import (
@@ -20,6 +20,7 @@ from kgrec.evaluation.settings import (
     ProtocolConfig,
     RatingsConfig,
 )
+from kgrec.types import IntArray
 
 
 def evaluate_protocol(

@@ -24,12 +24,11 @@ import numpy.typing as npt
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.evaluate import Evaluation, IntArray, Scorer, as_logs, seen_items, users_of
-from kgrec.evaluation.pairs import FloatArray, score_pairs
+from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.pairs import score_pairs
 from kgrec.evaluation.settings import RatingsConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
-
-Float64Array = npt.NDArray[np.float64]
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 DAMPINGS: Final = (1.0, 2.0, 5.0, 10.0, 25.0)
 _ROUNDS: Final = 10

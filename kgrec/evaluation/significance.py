@@ -19,8 +19,8 @@ from scipy import stats
 
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 from kgrec.evaluation.evaluate import Evaluation
+from kgrec.types import Float64Array
 
-FloatArray = npt.NDArray[np.float64]
 TESTS: Final = ("t_test", "wilcoxon", "bootstrap")
 _BATCH_ELEMENTS: Final = 1 << 22
 
@@ -126,7 +126,7 @@ def compare(
 
 def matched(
     evaluations: Sequence[Evaluation], metric: str, names: Sequence[str] | None = None
-) -> FloatArray:
+) -> Float64Array:
     """Return a metric of several evaluations, with the same user in the same column.
 
     Args:
@@ -246,7 +246,7 @@ def with_holm(found: Sequence[PairedTests]) -> list[PairedTests]:
     ]
 
 
-def holm(p: npt.ArrayLike) -> FloatArray:
+def holm(p: npt.ArrayLike) -> Float64Array:
     """Return p values corrected for their number by the step-down method of Holm (1979).
 
     What is below a level then errs anywhere with at most that probability, however the tests
@@ -268,7 +268,7 @@ def holm(p: npt.ArrayLike) -> FloatArray:
     return corrected
 
 
-def cohens_d(gain: FloatArray) -> float:
+def cohens_d(gain: Float64Array) -> float:
     """Return the mean of paired differences by their standard deviation (Cohen 1988, d_z).
 
     It is 0 where all are 0, and infinite where all are the same and not 0.
@@ -278,7 +278,7 @@ def cohens_d(gain: FloatArray) -> float:
     return float(gain.mean() / gain.std(ddof=1))
 
 
-def rank_biserial(gain: FloatArray, *, zeros: str = "wilcox") -> float:
+def rank_biserial(gain: Float64Array, *, zeros: str = "wilcox") -> float:
     """Return the matched-pairs rank-biserial correlation of differences (Kerby 2014), -1 to 1.
 
     Args:
@@ -308,7 +308,7 @@ def bootstrap_interval(
     return _interval(bootstrap_means(numbers, config), config)
 
 
-def bootstrap_means(values: FloatArray, config: SignificanceConfig) -> FloatArray:
+def bootstrap_means(values: Float64Array, config: SignificanceConfig) -> Float64Array:
     """Return means of samples of the users with replacement, shape (samples,).
 
     The samples depend on the seed and on the number of users alone, so that models measured on the
@@ -324,13 +324,13 @@ def bootstrap_means(values: FloatArray, config: SignificanceConfig) -> FloatArra
     return means
 
 
-def _interval(samples: FloatArray, config: SignificanceConfig) -> tuple[float, float]:
+def _interval(samples: Float64Array, config: SignificanceConfig) -> tuple[float, float]:
     tail = (1 - config.confidence) / 2
     low, high = np.quantile(samples, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def _bootstrap_p(samples: FloatArray, gain: float) -> float:
+def _bootstrap_p(samples: Float64Array, gain: float) -> float:
     """Return how often a mean lies as far from 0 as `gain`, if the true mean were 0."""
     # Sums in another order differ by rounding; what is equal counts as being as far.
     slack = 1e-12 * max(abs(gain), float(np.abs(samples).max()))
@@ -338,17 +338,17 @@ def _bootstrap_p(samples: FloatArray, gain: float) -> float:
     return float((1 + as_far.sum()) / (1 + len(samples)))
 
 
-def _t_test(gain: FloatArray) -> float:
+def _t_test(gain: Float64Array) -> float:
     if _constant(gain):  # no spread: scipy would warn
         return 0.0 if gain.any() else 1.0
     return float(stats.ttest_1samp(gain, 0.0).pvalue)
 
 
-def _wilcoxon(gain: FloatArray, config: SignificanceConfig) -> float:
+def _wilcoxon(gain: Float64Array, config: SignificanceConfig) -> float:
     return float(stats.wilcoxon(gain, zero_method=config.zeros).pvalue) if gain.any() else 1.0
 
 
-def _constant(gain: FloatArray) -> bool:
+def _constant(gain: Float64Array) -> bool:
     """Return whether all differences are the same, but for rounding."""
     return bool(np.ptp(gain) <= 1e-12 * np.abs(gain).max())
 
@@ -387,7 +387,7 @@ def _told(evaluation: Evaluation) -> str:
 
 def _in_order(
     name: str, user_ids: Sequence[str], other_name: str, other: Evaluation
-) -> dict[str, FloatArray]:
+) -> dict[str, Float64Array]:
     """Return the per-user values of `other` in the order of `user_ids`."""
     if list(other.user_ids) == list(user_ids):
         return dict(other.per_user)

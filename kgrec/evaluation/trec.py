@@ -14,13 +14,13 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.evaluate import Ranking
 from kgrec.files import write_atomically
+from kgrec.types import FloatArray
 
 _PLAIN = "".join(set(string.punctuation) - {"%"})
 _SMALLEST_STEP = 1e-30
@@ -79,7 +79,7 @@ def decode_id(token: str) -> str:
     return unquote(token, errors="strict")
 
 
-def strictly_falling(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def strictly_falling(scores: FloatArray) -> FloatArray:
     """Return scores of shape (b, depth), lowered as little as makes each row fall strictly.
 
     >>> bool(np.all(np.diff(strictly_falling(np.zeros((1, 3), dtype=np.float32))) < 0))

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.explain.adjacency import Adjacency, BoolArray, IntArray, join
+from kgrec.explain.adjacency import Adjacency, join
 from kgrec.explain.path_table import PathTable
 from kgrec.graph.build import INTERACTS, forward_types
 from kgrec.graph.node_names import EdgeType
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-FloatArray = npt.NDArray[np.float64]
 
 MIXED: Final = 0.75
 """What a path is worth whose two items stand in different relations to the shared node."""
@@ -48,14 +47,14 @@ class Network:
     kinds: tuple[str, ...]
     offset: IntArray
     relations: tuple[tuple[EdgeType, str], ...]
-    weights: FloatArray
+    weights: Float64Array
     item_nodes: Adjacency
     item_items: Adjacency
     node_nodes: Adjacency
     user_items: Adjacency
     item_users: Adjacency
-    node_specificity: FloatArray
-    item_specificity: FloatArray
+    node_specificity: Float64Array
+    item_specificity: Float64Array
 
     @classmethod
     def from_graph(cls, graph: HeteroData, weights: Mapping[str, float]) -> Network:
@@ -176,7 +175,7 @@ class Network:
 
     def audiences(
         self, item: int, liked: IntArray, user: int | None
-    ) -> tuple[IntArray, FloatArray]:
+    ) -> tuple[IntArray, Float64Array]:
         """Compare the users who liked an item with those who liked each of `liked`.
 
         Returns:
@@ -194,7 +193,7 @@ class Network:
         norm = np.sqrt(np.maximum(size, 1) * max(len(audience), 1))
         return count.astype(np.int64), count / norm
 
-    def _weight(self, *relations: IntArray) -> FloatArray:
+    def _weight(self, *relations: IntArray) -> Float64Array:
         """Return the geometric mean of the weights of relations."""
         factors = [self.weights[relation] for relation in relations]
         return np.asarray(np.prod(factors, axis=0) ** (1 / len(factors)), dtype=np.float64)
@@ -251,14 +250,16 @@ def _num_sources(edges: Adjacency, num_targets: int) -> IntArray:
     return np.bincount(pairs % max(num_targets, 1), minlength=num_targets)
 
 
-def _specificity(count: IntArray, num_items: int) -> FloatArray:
+def _specificity(count: IntArray, num_items: int) -> Float64Array:
     if num_items < 2:
         return np.zeros(len(count))
     found = np.log(num_items / np.maximum(count, 1)) / np.log(num_items)
     return np.where(count > 0, found, 0.0)
 
 
-def _weights(relations: Sequence[tuple[EdgeType, str]], weights: Mapping[str, float]) -> FloatArray:
+def _weights(
+    relations: Sequence[tuple[EdgeType, str]], weights: Mapping[str, float]
+) -> Float64Array:
     known = sorted({name for kind, iri in relations for name in (kind[1], iri) if name})
     for name, weight in weights.items():
         if name not in known:

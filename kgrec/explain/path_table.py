@@ -7,13 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from kgrec.explain.adjacency import IntArray
 from kgrec.explain.explanation import Kind
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 _MOST_PER_NODE: Final = 3
 _KINDS: Final[tuple[Kind, ...]] = ("direct", "shared", "two_hop")
@@ -38,8 +34,8 @@ class PathTable:
     nodes: IntArray
     relations: IntArray
     forward: BoolArray
-    specificity: FloatArray
-    weight: FloatArray
+    specificity: Float64Array
+    weight: Float64Array
 
     @classmethod
     def from_columns(
@@ -47,8 +43,8 @@ class PathTable:
         liked: IntArray,
         nodes: Sequence[IntArray],
         steps: Sequence[tuple[IntArray, BoolArray]],
-        specificity: FloatArray,
-        weight: FloatArray,
+        specificity: Float64Array,
+        weight: Float64Array,
     ) -> PathTable:
         """Put columns together; `steps` holds relations and directions."""
         nothing = np.full(len(liked), -1, dtype=np.int64)
@@ -85,17 +81,17 @@ class PathTable:
         pairs = zip(self.relations[place].tolist(), self.forward[place].tolist(), strict=True)
         return [(relation, forward) for relation, forward in pairs if relation >= 0]
 
-    def total_specificity(self, num_liked: int) -> FloatArray:
+    def total_specificity(self, num_liked: int) -> Float64Array:
         """Return the sum of the specificities of distinct nodes per liked item, (num_liked,)."""
         order = np.lexsort((self.nodes[:, 0], self.liked))
         liked, node = self.liked[order], self.nodes[order, 0]
         first = _starts(liked, node)
-        total: FloatArray = np.zeros(num_liked)
+        total: Float64Array = np.zeros(num_liked)
         np.add.at(total, liked[first], self.specificity[order][first])
         return total
 
 
-def ranked(found: PathTable, score: FloatArray, k: int) -> IntArray:
+def ranked(found: PathTable, score: Float64Array, k: int) -> IntArray:
     """Return the places of the k best paths, best first, int64 of shape (at most k,).
 
     Of the paths between the same nodes only the best counts. At most three lead over the same

@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from kgrec.errors import ConfigError, DataError, UnknownIdError
-from kgrec.explain.adjacency import IntArray
 from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relation
 from kgrec.explain.network import Network
 from kgrec.explain.path_table import PathTable, ranked
 from kgrec.explain.sentences import sentence
 from kgrec.graph.node_names import NodeNames
+from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-FloatArray = npt.NDArray[np.float64]
 Similarity = Callable[[IntArray], npt.ArrayLike]
 """Gives for rows of liked items, int64 (m,), how like the recommended item each of them is (m,)."""
 
@@ -168,7 +167,7 @@ class PathFinder:
         )
 
     def _paths(
-        self, who: Node, item: int, history: IntArray, found: PathTable, score: FloatArray, k: int
+        self, who: Node, item: int, history: IntArray, found: PathTable, score: Float64Array, k: int
     ) -> list[Path]:
         paths = []
         for place in ranked(found, score, k):
@@ -209,7 +208,7 @@ class PathFinder:
         return paths
 
 
-def _closeness(similarity: Similarity | None, liked: IntArray, shared: PathTable) -> FloatArray:
+def _closeness(similarity: Similarity | None, liked: IntArray, shared: PathTable) -> Float64Array:
     """Return the closeness of each liked item, 0 to 1, float64 of shape (m,)."""
     if similarity is None or not len(liked):
         raw = shared.total_specificity(len(liked))

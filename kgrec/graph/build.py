@@ -26,11 +26,11 @@ from kgrec.graph.selection import choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.rdf.namespaces import RDF_TYPE
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-IntArray = npt.NDArray[np.int64]
 INTERACTS = ("user", "interacts", "item")
 
 
@@ -73,7 +73,7 @@ class _Draft:
         distinct = np.unique(np.concatenate(pairs))
         return np.bincount(distinct // max(total, 1), minlength=self.sizes[node])
 
-    def restrict(self, node: str, keep: npt.NDArray[np.bool_]) -> None:
+    def restrict(self, node: str, keep: BoolArray) -> None:
         """Drop the nodes of a type that `keep` (bool of shape (n,)) rules out, and their edges."""
         place = np.where(keep, np.cumsum(keep) - 1, -1)
         self.sizes[node] = int(keep.sum())
@@ -159,7 +159,7 @@ def build_graph(
 
 
 def _learnt(
-    columns: Mapping[Key, npt.NDArray[np.float64]],
+    columns: Mapping[Key, Float64Array],
     train: Interactions,
     links: Links | None,
     config: GraphConfig,

@@ -16,9 +16,8 @@ from kgrec.errors import DataError, printable
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.quantities import BOOLEAN, DURATION, NUMBER, TIME, literal_kinds, quantities
 from kgrec.linking import Links
+from kgrec.types import BoolArray, Float64Array
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 Key = tuple[str, str, str]
 
 GRAPH: Final = "graph"
@@ -57,7 +56,7 @@ class NumberScale:
         """Return which column it is for."""
         return self.source, self.property, self.kind
 
-    def __call__(self, values: FloatArray) -> FloatArray:
+    def __call__(self, values: Float64Array) -> Float64Array:
         """Return the features of values, float64 of shape (n,), at most 5 either way.
 
         A missing value (NaN) gives 0; so does a value without a logarithm where one is taken.
@@ -81,7 +80,7 @@ class NumberScales:
     @classmethod
     def learn(
         cls,
-        columns: Mapping[Key, FloatArray],
+        columns: Mapping[Key, Float64Array],
         trained: BoolArray,
         described: Mapping[str, BoolArray],
         min_share: float,
@@ -103,7 +102,7 @@ class NumberScales:
             min_share: Share of these items that must have a value for a property of the graph to
                 be a feature.
         """
-        kept: list[tuple[Key, FloatArray, int]] = []
+        kept: list[tuple[Key, Float64Array, int]] = []
         for key, values in columns.items():
             known, of = np.isfinite(values), described[key[0]]
             if (known & of & trained).sum() >= _FEWEST:
@@ -126,7 +125,7 @@ class NumberScales:
             found += [scale.name, f"{scale.name} missing"] if scale.indicator else [scale.name]
         return found
 
-    def features(self, columns: Mapping[Key, FloatArray], num_items: int) -> npt.NDArray[Any]:
+    def features(self, columns: Mapping[Key, Float64Array], num_items: int) -> npt.NDArray[Any]:
         """Return the features, float32 of shape (num_items, len(names())).
 
         A column that is not there is missing everywhere.
@@ -156,7 +155,7 @@ class NumberScales:
         return cls(tuple(_checked(entry) for entry in entries))
 
 
-def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, FloatArray], int]:
+def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, Float64Array], int]:
     """Return what the literals of linked items measure, by property and kind.
 
     Of several values of one item the mean counts. A property whose literals are of several kinds
@@ -189,7 +188,7 @@ def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, FloatAr
     unread = int((missing & ~unit).sum())
     read = frame[~missing & ~no_unit]
     pairs = pd.DataFrame({"entity": links.entity, "item": links.item})
-    columns: dict[Key, FloatArray] = {}
+    columns: dict[Key, Float64Array] = {}
     for (relation, of), group in read.groupby(["relation", "kind"]):
         means = group.groupby("entity")["value"].mean().rename("value")
         of_items = pairs.join(means, on="entity", how="inner").groupby("item")["value"].mean()
@@ -199,7 +198,7 @@ def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, FloatAr
     return dict(sorted(columns.items())), unread
 
 
-def table_columns(numbers: Mapping[str, FloatArray]) -> dict[Key, FloatArray]:
+def table_columns(numbers: Mapping[str, Float64Array]) -> dict[Key, Float64Array]:
     """Return the numeric columns of an item table in the same form."""
     return {(TABLE, column, NUMBER): values for column, values in numbers.items()}
 
@@ -207,7 +206,7 @@ def table_columns(numbers: Mapping[str, FloatArray]) -> dict[Key, FloatArray]:
 _OWN_KINDS: Final = (NUMBER, BOOLEAN, TIME, DURATION)
 
 
-def _scale(key: Key, seen: FloatArray, missing: int, *, shared: bool) -> NumberScale:
+def _scale(key: Key, seen: Float64Array, missing: int, *, shared: bool) -> NumberScale:
     source, name, kind = key
     log = kind not in (BOOLEAN, TIME) and _is_heavy_tailed(seen)
     values = np.log(seen) if log else seen
@@ -232,7 +231,7 @@ def _scale(key: Key, seen: FloatArray, missing: int, *, shared: bool) -> NumberS
     )
 
 
-def _is_heavy_tailed(values: FloatArray) -> bool:
+def _is_heavy_tailed(values: Float64Array) -> bool:
     """Return whether positive values lean far to the right, and their logarithms do not."""
     if len(values) < _FEWEST or values.min() <= 0:
         return False
@@ -240,7 +239,7 @@ def _is_heavy_tailed(values: FloatArray) -> bool:
     return skewness > 1.0 and abs(_skewness(np.log(values))) < skewness / 2
 
 
-def _skewness(values: FloatArray) -> float:
+def _skewness(values: Float64Array) -> float:
     away = (values - values.mean()) / (float(values.std()) or 1.0)
     return float((away**3).mean())
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.sparse import coo_array
 
@@ -18,9 +17,7 @@ from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from kgrec.types import BoolArray, IntArray
 
 _NAMES = "IRIs, or their last parts where these are unique."
 

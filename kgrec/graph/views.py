@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.errors import ConfigError, UnknownIdError, did_you_mean, printable
 from kgrec.graph.build import forward_types
 from kgrec.graph.node_names import EdgeType, NodeNames
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     import networkx
     from torch_geometric.data import HeteroData
 
-IntArray = npt.NDArray[np.int64]
 Node = tuple[str, int]
 
 
@@ -96,7 +95,7 @@ class _Edges:
     def named(self) -> tuple[EdgeType, str]:
         return self.kind, self.iri
 
-    def between(self, nodes: dict[Node, Any]) -> npt.NDArray[np.bool_]:
+    def between(self, nodes: dict[Node, Any]) -> BoolArray:
         """Return which edges have both ends among `nodes`, bool of shape (E,)."""
         ends = ((self.kind[0], self.source), (self.kind[2], self.target))
         chosen = [np.isin(rows, [row for kind, row in nodes if kind == end]) for end, rows in ends]

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.statements import Statements, statements, string_array
+from kgrec.types import BoolArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def frame_columns(frame: pd.DataFrame, head: str, relation: str, tail: str) -> t
     return (edges[0], edges[1], edges[2]), (values[0], values[1], values[2], values[3], values[4])
 
 
-def _is_literal(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _is_literal(frame: pd.DataFrame) -> BoolArray:
     """Return which rows of a table hold a literal: those with a datatype or a language."""
     is_literal = np.zeros(len(frame), dtype=bool)
     for name in ("datatype", "language"):

@@ -19,11 +19,12 @@ from kgrec.kg import updates as changes
 from kgrec.rdf import reading, writing
 from kgrec.rdf.jsonld import Loader
 from kgrec.rdf.literals import Literals
-from kgrec.rdf.named_graphs import Mask, NamedGraphs
+from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 from kgrec.rdf.reading import FileReport, PathLike, ReadReport
 from kgrec.rdf.settings import ReadConfig, ReadSettings, make_read_config
 from kgrec.rdf.statements import LiteralTable, Statements, assemble, statements
+from kgrec.types import BoolArray, IntArray, RowArray
 
 if TYPE_CHECKING:
     import networkx
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from kgrec.linking import Links
     from kgrec.sparql.settings import SparqlConfig
 
-IntArray = npt.NDArray[np.int64]
-RowArray = npt.NDArray[np.int32]
 Triple = tuple[str, str, str]
 LiteralStatement = tuple[str, str, str, str | None, str | None]
 T = TypeVar("T")
@@ -378,7 +377,7 @@ class KnowledgeGraph:
         """Return the same statements without the names of graphs, as of one default graph."""
         return replace(self, graphs=None)
 
-    def _restricted(self, triples: Mask, literals: Mask) -> Self:
+    def _restricted(self, triples: BoolArray, literals: BoolArray) -> Self:
         """Return the graph of some of the statements, and of the terms in them."""
         edges, values = self.triples[triples], self.literals.take(np.flatnonzero(literals))
         used = np.union1d(edges[:, [0, 2]].ravel(), values.subject)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -34,9 +34,7 @@ def entity_descriptions(
     return _fill(empty, rows, texts)
 
 
-def labelled(
-    kg: KnowledgeGraph, relations: Sequence[str] = LABEL_RELATIONS
-) -> npt.NDArray[np.bool_]:
+def labelled(kg: KnowledgeGraph, relations: Sequence[str] = LABEL_RELATIONS) -> BoolArray:
     """Return which entities have a label of their own, bool of shape (num_entities,)."""
     has = np.zeros(kg.num_entities, dtype=bool)
     has[_best_texts(kg, relations, ())[0]] = True
@@ -86,7 +84,7 @@ def name_from_iri(iris: Any) -> Any:
 
 def _best_texts(
     kg: KnowledgeGraph, relations: Sequence[str], languages: Sequence[str]
-) -> tuple[npt.NDArray[np.int64], Any]:
+) -> tuple[IntArray, Any]:
     """Return the rows of the entities that have a text, sorted, and the best text of each."""
     literals = kg.literals
     if not len(literals):
@@ -131,7 +129,7 @@ def language_rank(tag: str, languages: Sequence[str]) -> int:
     return 2 * len(languages)
 
 
-def _fill(texts: Any, rows: npt.NDArray[np.int64], better: Any) -> Any:
+def _fill(texts: Any, rows: IntArray, better: Any) -> Any:
     mask = np.zeros(len(texts), dtype=bool)
     mask[rows] = True
     return pc.replace_with_mask(texts, pa.array(mask), better)

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.rdf.namespaces import RDF, XSD
-
-FloatArray = npt.NDArray[np.float64]
+from kgrec.types import Float64Array
 
 NUMBER: Final = "number"
 BOOLEAN: Final = "boolean"
@@ -59,7 +57,7 @@ def kind_of(datatype: str) -> str | None:
     return datatype
 
 
-def quantities(texts: list[str], kinds: list[str]) -> FloatArray:
+def quantities(texts: list[str], kinds: list[str]) -> Float64Array:
     """Return literals as numbers, float64 of shape (m,); NaN where a text cannot be read.
 
     Numbers and units of other vocabularies as they are, true as 1 and false as 0. A point in time

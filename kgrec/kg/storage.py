@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
@@ -26,6 +25,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
 from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.reading import PathLike, ReadReport
+from kgrec.types import RowArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -58,8 +58,8 @@ class Stored:
 
     entities: Vocabulary
     relations: Vocabulary
-    triples: npt.NDArray[np.int32]
-    literals: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Any, Any, Any]
+    triples: RowArray
+    literals: tuple[RowArray, RowArray, Any, Any, Any]
     report: ReadReport
     graphs: NamedGraphs | None
 
@@ -285,7 +285,7 @@ def _num_sorted(manifest: dict[str, Any], name: str, count: int, path: Path) -> 
     return found
 
 
-def _check_rows(column: npt.NDArray[np.int32], size: int, name: str, path: Path) -> None:
+def _check_rows(column: RowArray, size: int, name: str, path: Path) -> None:
     if len(column) and not (0 <= column.min() and column.max() < size):
         raise RunError(
             f"{_shown(path)}: column {name} points outside of 0 … {size - 1}; the file is damaged."

@@ -15,12 +15,11 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, printable
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.named_graphs import NamedGraphs
+from kgrec.types import BoolArray, IntArray, RowArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-IntArray = npt.NDArray[np.int64]
-RowArray = npt.NDArray[np.int32]
 Missing = Literal["ignore", "raise"]
 
 
@@ -240,7 +239,7 @@ def _part(
 
 def _changed_triples(
     old: RowArray, new: IntArray, gone: IntArray
-) -> tuple[RowArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]:
+) -> tuple[RowArray, BoolArray, BoolArray, int]:
     """Return the triples, which new and which gone ones stood there, and how many are gone."""
     columns = list(old.T)
     place, there = _find(columns, list(new.T))
@@ -258,7 +257,7 @@ def _changed_triples(
 
 def _changed_literals(
     old: Literals, new: _Part, gone: _Part
-) -> tuple[Literals, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]:
+) -> tuple[Literals, BoolArray, BoolArray, int]:
     """Return the literals, which new and which gone ones stood there, and how many are gone.
 
     The literals of a subject and relation that changes are a block, and are put together anew.
@@ -367,7 +366,7 @@ def _ranges(start: IntArray, end: IntArray) -> IntArray:
 
 def _find(
     columns: Sequence[npt.NDArray[Any]], wanted: Sequence[IntArray]
-) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+) -> tuple[IntArray, BoolArray]:
     """Return where each wanted row stands or belongs among sorted rows, and whether it stands."""
     place = _first_at_least(columns, wanted)
     there = place < len(columns[0])
@@ -398,8 +397,8 @@ def _first_at_least(
 def _not_there(
     removed: KnowledgeGraph,
     gone: _Part,
-    found: npt.NDArray[np.bool_],
-    found_too: npt.NDArray[np.bool_],
+    found: BoolArray,
+    found_too: BoolArray,
     count: int,
 ) -> str:
     """Say which statement cannot be removed."""

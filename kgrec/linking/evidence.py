@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kgrec.linking.kinds import FITS, OTHER
-
-FloatArray = npt.NDArray[np.float64]
+from kgrec.types import Float64Array, IntArray
 
 TITLE_ODDS: Final = {
     "exact": 100.0,
@@ -34,7 +33,7 @@ KIND_ODDS: Final = {FITS: 2.0, 0: 0.3, OTHER: 0.003}
 
 
 def year_agreement(
-    stated: FloatArray, found: FloatArray, tolerance: int
+    stated: Float64Array, found: Float64Array, tolerance: int
 ) -> npt.NDArray[np.object_]:
     """Return equal, near, off (one more than the tolerance), conflict or unknown for each pair.
 
@@ -48,7 +47,7 @@ def year_agreement(
     return np.select(conditions, ["unknown", "equal", "near", "off"], "conflict").astype(object)
 
 
-def spelling_odds(similarity: FloatArray) -> FloatArray:
+def spelling_odds(similarity: Float64Array) -> Float64Array:
     """Return the odds of titles that are not equal: 1 at 0.92 alike, and 4 at most.
 
     At most: without a year that agrees, another spelling is for the review.
@@ -64,14 +63,14 @@ def weigh(candidates: pd.DataFrame) -> pd.DataFrame:
     return candidates.assign(odds=odds)
 
 
-def confidence(candidates: pd.DataFrame) -> FloatArray:
+def confidence(candidates: pd.DataFrame) -> Float64Array:
     """Return each candidate's share of its item's odds, from the columns item and odds."""
     total = candidates.groupby("item")["odds"].transform("sum")
     return (candidates["odds"] / (1 + total)).to_numpy(np.float64)
 
 
 def decide(
-    candidates: pd.DataFrame, threshold: float, *, one_to_one: bool, taken: npt.NDArray[np.int64]
+    candidates: pd.DataFrame, threshold: float, *, one_to_one: bool, taken: IntArray
 ) -> pd.DataFrame:
     """Choose each item's best candidate, where it is sure enough.
 

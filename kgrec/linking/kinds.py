@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.rdf.namespaces import RDF_TYPE
+from kgrec.types import IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-IntArray = npt.NDArray[np.int64]
 FITS, UNKNOWN, OTHER = 1, 0, -1
 
 _FEWEST = 5  # sure links that anything is learnt from

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 from kgrec.kg.labels import labelled, name_from_iri
 from kgrec.linking.titles import title_keys
 from kgrec.rdf.namespaces import ALTERNATIVE_LABEL_RELATIONS, LABEL_RELATIONS
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -45,7 +45,7 @@ def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
 
 def label_texts(
     kg: KnowledgeGraph,
-) -> tuple[npt.NDArray[np.int64], Any, npt.NDArray[np.bool_]]:
+) -> tuple[IntArray, Any, BoolArray]:
     """Return entity rows, their labels (Arrow), and whether each is an alternative label only."""
     relations = [*LABEL_RELATIONS, *ALTERNATIVE_LABEL_RELATIONS]
     rows = kg.relations.rows(relations, missing="-1")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
@@ -19,12 +18,11 @@ from kgrec.linking.methods import LinkingState, run_methods
 from kgrec.linking.review import uncertain, unlinked_reasons
 from kgrec.linking.settings import METHODS, LinkConfig, make_link_config
 from kgrec.rdf.reading import PathLike
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.data.interactions import Interactions
     from kgrec.kg.graph import KnowledgeGraph
-
-IntArray = npt.NDArray[np.int64]
 
 
 def link(
@@ -168,7 +166,7 @@ def _repeated(
     }
 
 
-def _listed(pairs: pd.DataFrame, where: npt.NDArray[np.bool_]) -> tuple[tuple[str, str], ...]:
+def _listed(pairs: pd.DataFrame, where: BoolArray) -> tuple[tuple[str, str], ...]:
     chosen = pairs[where].sort_index()
     return tuple(zip(chosen["item"], chosen["iri"], strict=True))
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import printable
 from kgrec.linking.review import Candidate
-
-IntArray = npt.NDArray[np.int64]
+from kgrec.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Links:
     items: Vocabulary
     item: IntArray
     entity: IntArray
-    confidence: npt.NDArray[np.float32]
+    confidence: FloatArray
     method: tuple[str, ...]
     report: LinkReport
     review: tuple[Candidate, ...] = ()

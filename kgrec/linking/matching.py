@@ -16,11 +16,11 @@ from kgrec.linking.label_keys import entity_keys
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.titles import arrow_text, article_of, title_keys
 from kgrec.linking.years import chosen_years, entity_years
+from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-IntArray = npt.NDArray[np.int64]
 
 _MOST_NAMESAKES = 1000  # entities of one key; a name of more says nothing
 
@@ -35,7 +35,7 @@ class Catalogue:
     """
 
     titles: Any
-    years: npt.NDArray[np.float64]
+    years: Float64Array
 
 
 def title_candidates(

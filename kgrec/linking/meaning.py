@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+
+from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking.matching import Catalogue
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 _PRIOR_ODDS = 1 / 9  # of being in the graph, where no title found it
 _LEAST_RATIO = 3  # how much likelier among right pairs a similarity must be to say anything
@@ -52,7 +51,7 @@ class Pool:
     """
 
     entity: IntArray
-    years: FloatArray
+    years: Float64Array
 
 
 def meaning_candidates(
@@ -120,10 +119,10 @@ def _known_similarities(
     catalogue: Catalogue,
     linked: pd.DataFrame,
     pool: Pool,
-    vectors: FloatArray,
+    vectors: Float64Array,
     encoder: SentenceEncoder,
     tolerance: int,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float64Array, Float64Array]:
     """Return how similar linked items are to their entity, and to the best of the others."""
     step = max(1, len(linked) // _MOST)
     sample = linked.sort_values(["item", "entity"]).iloc[::step]
@@ -131,7 +130,7 @@ def _known_similarities(
     own = place[sample["entity"]].to_numpy(np.int64)
     known = sample["item"].to_numpy(np.int64)
     queries = _unit(encoder.encode(_item_texts(catalogue, known)))
-    right: FloatArray = (queries * vectors[own]).sum(1)
+    right: Float64Array = (queries * vectors[own]).sum(1)
     _, wrong = _most_similar(
         queries, catalogue.years[known], vectors, pool.years, tolerance, 1, own
     )
@@ -139,14 +138,14 @@ def _known_similarities(
 
 
 def _most_similar(
-    queries: FloatArray,
-    stated: FloatArray,
-    vectors: FloatArray,
-    years: FloatArray,
+    queries: Float64Array,
+    stated: Float64Array,
+    vectors: Float64Array,
+    years: Float64Array,
     tolerance: int,
     k: int,
     own: IntArray | None,
-) -> tuple[IntArray, FloatArray]:
+) -> tuple[IntArray, Float64Array]:
     """Return places and cosines of each query's k most similar entities of a fitting year."""
     k = min(k, len(vectors))
     places = np.zeros((len(queries), k), dtype=np.int64)
@@ -164,17 +163,17 @@ def _most_similar(
     return places, cosines
 
 
-def _limited(odds: FloatArray, limit: float) -> FloatArray:
+def _limited(odds: Float64Array, limit: float) -> Float64Array:
     """Return odds that stay below those of the limit, in the same order."""
     most = limit / (1 - limit)
-    bent: FloatArray = odds * most / (odds + most)
+    bent: Float64Array = odds * most / (odds + most)
     return bent
 
 
-def _share(sample: FloatArray, values: FloatArray) -> FloatArray:
+def _share(sample: Float64Array, values: Float64Array) -> Float64Array:
     """Return which share of a sample is at least as large as each value, never 0 or 1."""
     at_least = len(sample) - np.searchsorted(np.sort(sample), values, side="left")
-    share: FloatArray = (at_least + 1) / (len(sample) + 2)
+    share: Float64Array = (at_least + 1) / (len(sample) + 2)
     return share
 
 
@@ -192,8 +191,8 @@ def _item_texts(catalogue: Catalogue, rows: IntArray) -> list[str]:
     ]
 
 
-def _unit(vectors: Any) -> FloatArray:
+def _unit(vectors: Any) -> Float64Array:
     array = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(array, axis=1, keepdims=True)
-    unit: FloatArray = array / np.where(length > 0, length, 1)
+    unit: Float64Array = array / np.where(length > 0, length, 1)
     return unit

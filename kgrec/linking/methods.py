@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from kgrec.data.vocabulary import Vocabulary
@@ -24,11 +23,11 @@ from kgrec.linking.matching import (
 from kgrec.linking.meaning import Pool, SentenceEncoder, meaning_candidates
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.years import chosen_years, entity_years
+from kgrec.types import IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-IntArray = npt.NDArray[np.int64]
 
 _SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless it is several entities'
 _MOST_ENCODED = 50_000  # entities whose texts are encoded to link by meaning

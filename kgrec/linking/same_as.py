@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -15,11 +14,10 @@ from kgrec.kg.updates import distinct_literals
 from kgrec.linking import Links
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.namespaces import OWL_SAME_AS
+from kgrec.types import BoolArray, IntArray, RowArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -111,9 +109,7 @@ def merge_same_as(kg: KnowledgeGraph, links: Links | None = None) -> Merged:
     return Merged(with_statements(kg, triples, literals), moved, canonical, report)
 
 
-def with_statements(
-    kg: KnowledgeGraph, triples: npt.NDArray[np.int32], literals: Literals
-) -> KnowledgeGraph:
+def with_statements(kg: KnowledgeGraph, triples: RowArray, literals: Literals) -> KnowledgeGraph:
     """Return a graph of the same entities and relations with other statements.
 
     Which named graphs hold them is not said any more.
@@ -123,9 +119,9 @@ def with_statements(
 
 def _canonical(
     kg: KnowledgeGraph,
-    one: npt.NDArray[np.int32],
-    other: npt.NDArray[np.int32],
-    linked: npt.NDArray[np.bool_],
+    one: RowArray,
+    other: RowArray,
+    linked: BoolArray,
 ) -> IntArray:
     """Return what each entity becomes, int64 of shape (num_entities,)."""
     size = (kg.num_entities, kg.num_entities)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.linking.label_keys import label_texts
 from kgrec.linking.titles import arrow_text, digits, main_titles, title_keys
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -21,9 +21,7 @@ _SHORTEST = 5  # characters; of shorter titles one letter is too much
 _START = 5  # letters of a beginning
 
 
-def near_pairs(
-    titles: Any, kg: KnowledgeGraph, allowed: npt.NDArray[np.bool_], least: float
-) -> pd.DataFrame:
+def near_pairs(titles: Any, kg: KnowledgeGraph, allowed: BoolArray, least: float) -> pd.DataFrame:
     """Return pairs of titles and labels that are nearly equal.
 
     Args:
@@ -71,7 +69,7 @@ def near_pairs(
     return found.drop_duplicates(["item", "entity"]).reset_index(drop=True)
 
 
-def _blocks(forms: Any, wanted: Any = None) -> tuple[npt.NDArray[np.int64], Any]:
+def _blocks(forms: Any, wanted: Any = None) -> tuple[IntArray, Any]:
     """Return places of forms and blocks: forms that share a word or a beginning are compared."""
     places = np.flatnonzero(np.asarray(pc.greater_equal(pc.utf8_length(forms), _SHORTEST)))
     forms = forms.take(pa.array(places))

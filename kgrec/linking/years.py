@@ -11,17 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.linking.titles import years_in
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-IntArray = npt.NDArray[np.int64]
 
 _PRIOR = {"label": 0.95, "date": 0.8, "description": 0.8, "number": 0.4, "neighbor": 0.4}
 _PRIOR_WEIGHT = 4.0  # observations that the prior counts as
@@ -102,7 +101,7 @@ def _first_sentences(kg: KnowledgeGraph, entities: IntArray) -> Any:
     return pc.struct_field(pc.extract_regex(start, r"(?s)^(?P<first>.*?[^.]{4})(?:\.\s|$)"), 0)
 
 
-def _literals(kg: KnowledgeGraph, wanted: npt.NDArray[np.bool_]) -> list[pd.DataFrame]:
+def _literals(kg: KnowledgeGraph, wanted: BoolArray) -> list[pd.DataFrame]:
     """Return the years of short literals: a source per relation."""
     literals = kg.literals.take(np.flatnonzero(wanted[kg.literals.subject]))
     short = np.asarray(pc.less_equal(pc.utf8_length(literals.value), 40), dtype=bool)
@@ -122,7 +121,7 @@ def _literals(kg: KnowledgeGraph, wanted: npt.NDArray[np.bool_]) -> list[pd.Data
     ]
 
 
-def _neighbors(kg: KnowledgeGraph, wanted: npt.NDArray[np.bool_]) -> pd.DataFrame:
+def _neighbors(kg: KnowledgeGraph, wanted: BoolArray) -> pd.DataFrame:
     """Return the years in the names of neighbors: a source per relation and wording."""
     triples = kg.triples[wanted[kg.triples[:, 0]]]
     ends, place = np.unique(triples[:, 2], return_inverse=True)

@@ -14,9 +14,8 @@ from scipy.sparse import csr_matrix, issparse
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError, UnknownIdError
+from kgrec.types import FloatArray, IntArray
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 State = dict[str, npt.NDArray[Any]]
 Callback = Callable[[Mapping[str, float]], object]
 """Called after each pass over the data with the figures so far (`epoch`, `loss`, a metric).

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from kgrec.types import BoolArray, FloatArray
+
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ItemContent:
             sparse.csr_matrix(np.zeros((num_items, 0), np.float32)) if words is None else words,
         )
 
-    def informed(self) -> npt.NDArray[np.bool_]:
+    def informed(self) -> BoolArray:
         """Return which items have text, words or attributes, bool of shape (num_items,)."""
         of_graph = np.diff(self.attributes.indptr) > 0
         of_words = np.diff(self.words.indptr) > 0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, FloatArray, TrainingData
+from kgrec.models.base import Callback, TrainingData
 from kgrec.models.content import ItemContent
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.item_item import training_matrix
+from kgrec.types import FloatArray, IntArray
 
 
 class ContentEASEConfig(EASEConfig):
@@ -72,9 +72,7 @@ class ContentEASE(EASE):
             )
         return self
 
-    def _predicted(
-        self, content: ItemContent, known: npt.NDArray[np.int64], new: npt.NDArray[np.int64]
-    ) -> FloatArray:
+    def _predicted(self, content: ItemContent, known: IntArray, new: IntArray) -> FloatArray:
         """Return the columns of weights of the new items, float32 of shape (num_items, n)."""
         assert isinstance(self._weights, np.ndarray)
         gram = self._similarity(content, known, known).astype(np.float64)

@@ -11,16 +11,10 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import (
-    Callback,
-    FloatArray,
-    ModelConfig,
-    State,
-    TrainingData,
-    check_state,
-)
+from kgrec.models.base import Callback, ModelConfig, State, TrainingData, check_state
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import ItemItemModel, training_matrix
+from kgrec.types import FloatArray
 
 
 class EASEConfig(ModelConfig):

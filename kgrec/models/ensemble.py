@@ -16,8 +16,6 @@ from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError, RunError
 from kgrec.models.base import (
     Callback,
-    FloatArray,
-    IntArray,
     Model,
     ModelConfig,
     State,
@@ -27,6 +25,7 @@ from kgrec.models.base import (
     check_state,
     not_fitted,
 )
+from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
 MAX_SCORES = 1 << 24
 """Scores that are held for fitting weights, at most: users are drawn where there are more."""
@@ -218,8 +217,8 @@ def standardised(scores: FloatArray) -> FloatArray:
 
 def logit_weights(
     scores: FloatArray,
-    chosen: npt.NDArray[np.bool_],
-    open_: npt.NDArray[np.bool_],
+    chosen: BoolArray,
+    open_: BoolArray,
     l2: float,
 ) -> FloatArray:
     """Return the weights, none below 0, under which the chosen items are likeliest.
@@ -248,7 +247,7 @@ def logit_weights(
     per_user = share.sum(axis=1)
     target = np.einsum("kbm,bm->k", scores, share).astype(np.float64)
 
-    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def loss(weights: Float64Array) -> tuple[float, Float64Array]:
         logits = np.einsum("k,kbm->bm", weights.astype(np.float32), scores)
         logits[~open_] = -np.inf
         highest = logits.max(axis=1, keepdims=True)

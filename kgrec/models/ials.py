@@ -14,8 +14,6 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import ConfigError, DataError
 from kgrec.models.base import (
     Callback,
-    FloatArray,
-    IntArray,
     Model,
     ModelConfig,
     State,
@@ -27,6 +25,7 @@ from kgrec.models.base import (
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import training_matrix
+from kgrec.types import FloatArray, IntArray
 
 
 class IALSConfig(ModelConfig):

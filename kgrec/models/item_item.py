@@ -11,16 +11,8 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError
-from kgrec.models.base import (
-    FloatArray,
-    IntArray,
-    Model,
-    State,
-    check_histories,
-    check_rows,
-    check_state,
-    not_fitted,
-)
+from kgrec.models.base import Model, State, check_histories, check_rows, check_state, not_fitted
+from kgrec.types import FloatArray, IntArray
 
 
 class ItemItemModel(Model):

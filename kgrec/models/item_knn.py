@@ -17,6 +17,7 @@ from kgrec.models.item_item import (
     sparse_weights,
     training_matrix,
 )
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 _CHUNK_ITEMS = 512
 
@@ -69,7 +70,7 @@ class ItemKNN(ItemItemModel):
         self._train, self._weights = train, weights
         return self
 
-    def similar(self, items: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def similar(self, items: IntArray) -> FloatArray:
         """Return the similarity of each item's neighbors, 0 for others; see `Model.similar`."""
         train, weights = self._fitted()
         columns = weights.tocsc()[:, check_rows(items, train.shape[1], "item")]
@@ -86,9 +87,7 @@ class ItemKNN(ItemItemModel):
         return self
 
 
-def _cosine(
-    shared: csr_matrix, start: int, norms: npt.NDArray[np.float64], shrinkage: float
-) -> csr_matrix:
+def _cosine(shared: csr_matrix, start: int, norms: Float64Array, shrinkage: float) -> csr_matrix:
     """Turn counts of shared users, of the items from `start` on, into similarities."""
     row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
     column = shared.indices

@@ -11,8 +11,6 @@ from scipy.sparse import csr_matrix
 
 from kgrec.models.base import (
     Callback,
-    FloatArray,
-    IntArray,
     Model,
     ModelConfig,
     State,
@@ -23,6 +21,7 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.item_item import training_matrix
+from kgrec.types import FloatArray, IntArray
 
 
 class MostPopularConfig(ModelConfig):

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
+
+from kgrec.types import Float64Array, IntArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -16,14 +17,14 @@ _compiled: Callable[[F], F] = nb.njit(nogil=True, cache=True)
 
 
 def descend(
-    gram: npt.NDArray[np.float64],
-    columns: npt.NDArray[np.int64],
+    gram: Float64Array,
+    columns: IntArray,
     *,
     l1: float,
     l2: float,
     tolerance: float,
     max_passes: int,
-) -> tuple[npt.NDArray[np.float64], int]:
+) -> tuple[Float64Array, int]:
     """Return the weights of some columns, and how many of them did not converge.
 
     For each column j: min over w ≥ 0 with w_j = 0 of ½ wᵀGw - G_jᵀw + l1 Σw + ½ l2 wᵀw. Columns
@@ -59,13 +60,13 @@ def descend(
 
 @_compiled
 def _solve(
-    gram: npt.NDArray[np.float64],
-    columns: npt.NDArray[np.int64],
+    gram: Float64Array,
+    columns: IntArray,
     l1: float,
     l2: float,
     tolerance: float,
     max_passes: int,
-    made: npt.NDArray[np.float64],
+    made: Float64Array,
 ) -> int:
     """Solve the columns one after another into the rows of `made`; return how many failed."""
     num = gram.shape[0]
@@ -109,11 +110,11 @@ def _solve(
 
 @_compiled
 def _pass(
-    gram: npt.NDArray[np.float64],
+    gram: Float64Array,
     column: int,
-    items: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.float64],
-    product: npt.NDArray[np.float64],
+    items: IntArray,
+    weights: Float64Array,
+    product: Float64Array,
     l1: float,
     l2: float,
 ) -> float:

@@ -14,8 +14,6 @@ from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.models.base import (
     Callback,
-    FloatArray,
-    IntArray,
     Model,
     ModelConfig,
     State,
@@ -26,6 +24,7 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.item_item import training_matrix
+from kgrec.types import FloatArray, IntArray
 
 SECONDS_A_DAY = 86_400.0
 

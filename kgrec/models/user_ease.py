@@ -12,8 +12,6 @@ from scipy.sparse import csr_matrix, hstack
 
 from kgrec.models.base import (
     Callback,
-    FloatArray,
-    IntArray,
     Model,
     ModelConfig,
     State,
@@ -26,6 +24,7 @@ from kgrec.models.base import (
 from kgrec.models.confidence import confidence
 from kgrec.models.ease import ease_weights
 from kgrec.models.item_item import training_matrix
+from kgrec.types import FloatArray, IntArray
 
 
 class UserEASEConfig(ModelConfig):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.rdf.namespaces import XSD
+from kgrec.types import IntArray
 
 _ZONE: Final = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
 _YEAR: Final = r"-?(?:[1-9][0-9]{3,}|0[0-9]{3})"
@@ -62,7 +62,7 @@ Ranges (a byte beyond 127, the 31st of February) are not looked at.
 """
 
 
-def ill_typed(value: Any, datatype: Any) -> npt.NDArray[np.int64]:
+def ill_typed(value: Any, datatype: Any) -> IntArray:
     """Return the places of the literals whose text their datatype does not allow, sorted.
 
     Args:
@@ -74,7 +74,7 @@ def ill_typed(value: Any, datatype: Any) -> npt.NDArray[np.int64]:
     >>> ill_typed(texts, types).tolist()
     [1]
     """
-    wrong: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    wrong: list[IntArray] = [np.empty(0, dtype=np.int64)]
     codes = np.asarray(datatype.indices)
     for code, iri in enumerate(datatype.dictionary.to_pylist()):
         pattern = LEXICAL.get(iri)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kgrec.types import RowArray
+
 if TYPE_CHECKING:
     import pandas as pd
-
-RowArray = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)

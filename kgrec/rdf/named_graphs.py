@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.data.vocabulary import Vocabulary
-
-RowArray = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
+from kgrec.types import BoolArray, RowArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ class NamedGraphs:
 
     def statements_in(
         self, names: Iterable[str], num_triples: int, num_literals: int
-    ) -> tuple[Mask, Mask]:
+    ) -> tuple[BoolArray, BoolArray]:
         """Return which triples and which literals stand in one of the graphs of these names.
 
         Args:
@@ -67,7 +64,7 @@ class NamedGraphs:
             masks.append(mask)
         return masks[0], masks[1]
 
-    def restricted(self, triples: Mask, literals: Mask) -> NamedGraphs:
+    def restricted(self, triples: BoolArray, literals: BoolArray) -> NamedGraphs:
         """Return what is left for the statements that the masks keep, in their new rows."""
         kept = []
         for pairs, mask in ((self.triple, triples), (self.literal, literals)):

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from kgrec.errors import DataError, printable
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.statements import LiteralTable, Statements
-from kgrec.rdf.term_places import LESS, QUOTE, Layout, Octets, Offsets
+from kgrec.rdf.term_places import LESS, QUOTE, Layout
+from kgrec.types import ByteArray, IntArray
 
 _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
@@ -103,7 +104,7 @@ def columns(layout: Layout, nodes: BlankNodes) -> Statements:
     )
 
 
-def _refuse_triple_terms(layout: Layout, head: Octets) -> None:
+def _refuse_triple_terms(layout: Layout, head: ByteArray) -> None:
     begin, end = layout.object
     is_iri = np.flatnonzero(head == LESS)
     wrong = is_iri[layout.octets[begin[is_iri] + 1] == LESS]
@@ -115,7 +116,7 @@ def _refuse_triple_terms(layout: Layout, head: Octets) -> None:
         )
 
 
-def _with_gaps(data: Any, begin: Offsets, end: Offsets) -> Any:
+def _with_gaps(data: Any, begin: IntArray, end: IntArray) -> Any:
     """Return data[begin[i]:end[i]] as every second string of an array, without copying.
 
     The slices stand in order; the strings between them are the gaps between two slices.
@@ -127,7 +128,7 @@ def _with_gaps(data: Any, begin: Offsets, end: Offsets) -> Any:
     return pa.LargeStringArray.from_buffers(2 * len(begin) - 1, pa.py_buffer(offsets), data)
 
 
-def _slices(data: Any, begin: Offsets, end: Offsets) -> Any:
+def _slices(data: Any, begin: IntArray, end: IntArray) -> Any:
     """Return data[begin[i]:end[i]] for all i as a string array; the slices stand in order."""
     return _with_gaps(data, begin, end).take(pa.array(np.arange(0, 2 * len(begin), 2)))
 
@@ -135,8 +136,8 @@ def _slices(data: Any, begin: Offsets, end: Offsets) -> Any:
 def _ids(
     terms: Any,
     nodes: BlankNodes,
-    codes: Offsets | None = None,
-    place: Offsets | None = None,
+    codes: IntArray | None = None,
+    place: IntArray | None = None,
 ) -> Any:
     """Return IRIs without their brackets, and blank nodes by their names here.
 
@@ -167,7 +168,7 @@ def _check_written(terms: Any, pattern: str) -> None:
         raise UnusualTermError
 
 
-def _literals(data: Any, begin: Offsets, close: Offsets, end: Offsets) -> LiteralTable:
+def _literals(data: Any, begin: IntArray, close: IntArray, end: IntArray) -> LiteralTable:
     """Return the literals data[begin[i]:end[i]], whose values end at close[i]."""
     tails = _slices(data, close + 1, end).dictionary_encode()
     _check_written(tails.dictionary, r"|@[A-Za-z0-9-]+|\^\^<[^<>\\]*>")

@@ -17,9 +17,8 @@ from kgrec.errors import DataError, printable
 from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.native import native_is_there
+from kgrec.types import BoolArray, IntArray, RowArray
 
-IntArray = npt.NDArray[np.int64]
-RowArray = npt.NDArray[np.int32]
 _NATIVE: Final = 1 << 17  # statements; loading the compiled loops takes as long as sorting fewer
 _NO_TEXT: Final = np.zeros(1, dtype=np.uint8)
 
@@ -295,9 +294,7 @@ def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, I
     return _Literals(key[order], take_literals(table, order)), row_of
 
 
-def _ordered_natively(
-    key: IntArray, table: LiteralTable
-) -> tuple[IntArray, npt.NDArray[np.bool_], IntArray]:
+def _ordered_natively(key: IntArray, table: LiteralTable) -> tuple[IntArray, BoolArray, IntArray]:
     """Return the order, which are the first of their like in it, and which are still in none."""
     from kgrec.rdf.native.order import argsort, sort_groups
 
@@ -391,7 +388,7 @@ def _distinct_rows(
     return rows, np.empty(0, dtype=np.int64)
 
 
-def _is_first(columns: Sequence[IntArray]) -> npt.NDArray[np.bool_]:
+def _is_first(columns: Sequence[IntArray]) -> BoolArray:
     first = np.ones(len(columns[0]), dtype=bool)
     if len(first) > 1:
         first[1:] = False

@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Octets = npt.NDArray[np.uint8]
-Offsets = npt.NDArray[np.int64]
-Span = tuple[Offsets, Offsets]
+from kgrec.types import BoolArray, ByteArray, IntArray
+
+Span = tuple[IntArray, IntArray]
 NEWLINE, SPACE, EXCLAMATION, QUOTE, DOT, LESS, GREATER, BACKSLASH, UNDERSCORE = b'\n !".<>\\_'
 
 
@@ -33,11 +32,11 @@ class Layout:
     """
 
     text: bytes
-    octets: Octets
+    octets: ByteArray
     subject: Span
     predicate: Span
     object: Span
-    close: Offsets
+    close: IntArray
 
     def __len__(self) -> int:
         return len(self.close)
@@ -88,8 +87,8 @@ def lay_out_if_canonical(text: bytes) -> Layout | None:
 
 
 def _closes(
-    octets: Octets, marks: Offsets, kinds: Octets, heads: Offsets, lines: Offsets
-) -> npt.NDArray[np.bool_]:
+    octets: ByteArray, marks: IntArray, kinds: ByteArray, heads: IntArray, lines: IntArray
+) -> BoolArray:
     """Return for each line whether it has just two quotation marks that are not escaped.
 
     The second of them must be the last mark but the space before the full stop. Behind two
@@ -101,14 +100,12 @@ def _closes(
     unclear = escaped & (octets[at - 2] == BACKSLASH)
     free = quotes[~escaped]
     begin, end = np.searchsorted(free, heads), np.searchsorted(free, lines)
-    closed: npt.NDArray[np.bool_] = (end - begin == 2) & np.isin(
-        lines - 2, free, assume_unique=True
-    )
+    closed: BoolArray = (end - begin == 2) & np.isin(lines - 2, free, assume_unique=True)
     closed[np.searchsorted(lines, quotes[unclear])] = False
     return closed
 
 
-def _marks(text: bytes) -> tuple[Octets, Offsets, Offsets]:
+def _marks(text: bytes) -> tuple[ByteArray, IntArray, IntArray]:
     """Return the text as uint8, the places of its marks, and which of the marks are newlines."""
     octets = np.frombuffer(text, dtype=np.uint8)
     # Space, quotation mark and newline; canonical text has no other character this low but "!".
@@ -116,14 +113,14 @@ def _marks(text: bytes) -> tuple[Octets, Offsets, Offsets]:
     return octets, marks, np.flatnonzero(octets[marks] == NEWLINE)
 
 
-def _heads(lines: Offsets) -> Offsets:
+def _heads(lines: IntArray) -> IntArray:
     """Return which mark is the first of each line."""
     heads = np.zeros_like(lines)
     heads[1:] = lines[:-1] + 1
     return heads
 
 
-def _layout(text: bytes, octets: Octets, marks: Offsets, lines: Offsets) -> Layout:
+def _layout(text: bytes, octets: ByteArray, marks: IntArray, lines: IntArray) -> Layout:
     # IRIs, blank nodes, datatypes and languages hold no marks, so that a line is marked:
     # subject SPACE predicate SPACE … QUOTE datatype or language SPACE . NEWLINE
     heads = _heads(lines)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyoxigraph
@@ -24,12 +23,12 @@ from kgrec.errors import DataError, RunError, printable
 from kgrec.kg.profile.connectivity import mentioned
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.reading import PathLike
+from kgrec.types import IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.rdf.named_graphs import NamedGraphs
 
-IntArray = npt.NDArray[np.int64]
 
 _EXTENSIONS: Final = (".nt", ".nq", ".nt.gz", ".nq.gz")
 _BATCH: Final = 1 << 16  # statements

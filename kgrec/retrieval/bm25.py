@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from kgrec.text.words import count_words, fold_words
-
-FloatArray = npt.NDArray[np.float32]
+from kgrec.types import FloatArray
 
 
 class BM25Index:

@@ -18,9 +18,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from kgrec.types import FloatArray, IntArray
 
 CHUNK_ELEMENTS = 1 << 24
 """Scores in a chunk: 64 MiB as float32, and little more while the best are chosen."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from kgrec.types import IntArray
 
 
 def length_batches(lengths: IntArray, token_budget: int) -> Iterator[IntArray]:

@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
 from kgrec.text.progress import ShowProgress, reporter
-
-FloatArray = npt.NDArray[np.float32]
+from kgrec.types import BoolArray, FloatArray, IntArray
 
 _KEY = pa.binary(32)
 _TEXTS_PER_SHARD = 8192  # what an interruption can cost, in texts
@@ -64,8 +62,8 @@ class _Store:
     shards: list[_Shard] = field(default_factory=list)
     damaged: list[Path] = field(default_factory=list)
     keys: pa.Array = field(default_factory=lambda: pa.array([], type=_KEY))
-    shard_of: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    row_of: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    shard_of: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    row_of: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def rebuild(self) -> None:
         self.keys = pa.concat_arrays([pa.array([], type=_KEY), *(s.keys for s in self.shards)])
@@ -99,9 +97,7 @@ class EmbeddingCache:
         """Return the cache in the user's cache folder, the one that the command uses."""
         return cls(default_cache_folder(os.environ))
 
-    def get(
-        self, fingerprint: str, texts: Sequence[str], dim: int
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    def get(self, fingerprint: str, texts: Sequence[str], dim: int) -> tuple[FloatArray, BoolArray]:
         """Look texts up.
 
         Args:
@@ -251,7 +247,7 @@ def encode_cached(
 def _encode_missing(
     encoder: CachableEncoder,
     distinct: list[str],
-    missing: npt.NDArray[np.int64],
+    missing: IntArray,
     vectors: FloatArray,
     cache: EmbeddingCache,
     report: Callable[[int, int], None],

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.text.batching import length_batches
 from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
 from kgrec.text.progress import ShowProgress, reporter
+from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import torch
 
     from kgrec.text.forward import Forward
 
-FloatArray = npt.NDArray[np.float32]
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 _POOLING = "mean"
@@ -163,7 +162,7 @@ class TextEncoder:
         on_cpu = forward.device.type == "cpu"
         budget = self._token_budget or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
 
-        def encode_batch(rows: npt.NDArray[np.int64]) -> int:
+        def encode_batch(rows: IntArray) -> int:
             vectors[rows] = forward([tokens[row] for row in rows], normalize=self.normalize)
             return len(rows)
 
@@ -174,9 +173,9 @@ class TextEncoder:
             report(done, len(texts))
         return vectors
 
-    def _tokenise(self, texts: list[str]) -> list[npt.NDArray[np.int64]]:
+    def _tokenise(self, texts: list[str]) -> list[IntArray]:
         limit = self.max_length * _CHARS_PER_TOKEN
-        rows: list[npt.NDArray[np.int64]] = []
+        rows: list[IntArray] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = [_encodable(text[:limit]) for text in texts[start : start + _TEXTS_AT_ONCE]]
             found = self._tokenizer(

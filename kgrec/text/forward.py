@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from kgrec.errors import ConfigError
 from kgrec.text.int8 import CALIBRATION_TEXTS, Int8Bert, int8_possible
 from kgrec.text.model_files import ModelFiles
+from kgrec.types import FloatArray, IntArray
 
 _LEAST_COSINE = 0.999  # to float32, below which "auto" does not take int8
 
@@ -75,7 +75,7 @@ class Forward:
         files: ModelFiles,
         device: torch.device,
         precision: str,
-        tokenise: Callable[[list[str]], list[npt.NDArray[np.int64]]],
+        tokenise: Callable[[list[str]], list[IntArray]],
     ) -> None:
         model = _load(files)
         possible = device.type == "cpu" and int8_possible(model)
@@ -99,9 +99,7 @@ class Forward:
                 self._int8, self.precision = None, "float32"
 
     @torch.inference_mode()
-    def __call__(
-        self, tokens: Sequence[npt.NDArray[np.int64]], *, normalize: bool
-    ) -> npt.NDArray[np.float32]:
+    def __call__(self, tokens: Sequence[IntArray], *, normalize: bool) -> FloatArray:
         """Encode one batch.
 
         Args:
@@ -140,9 +138,7 @@ class Forward:
         ]
         return sum(cosines) / len(cosines)
 
-    def _pad_batch(
-        self, tokens: Sequence[npt.NDArray[np.int64]]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _pad_batch(self, tokens: Sequence[IntArray]) -> tuple[torch.Tensor, torch.Tensor]:
         longest = max(len(row) for row in tokens)
         ids = np.full((len(tokens), longest), self._pad, dtype=np.int64)
         mask = np.zeros((len(tokens), longest), dtype=np.int64)

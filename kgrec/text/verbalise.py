@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.kg.labels import language_rank
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.rdf.literals import Literals
 
-RowArray = npt.NDArray[np.int64]
 
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
@@ -199,7 +199,7 @@ class _Names:
         return [_capital(clean(label)) for label in labels]
 
 
-def _relation_rows(names: _Names, relations: Sequence[str] | None) -> RowArray:
+def _relation_rows(names: _Names, relations: Sequence[str] | None) -> IntArray:
     """Return the relations to put in words, in order."""
     kg = names.kg
     if relations is None:
@@ -216,7 +216,7 @@ def _relation_rows(names: _Names, relations: Sequence[str] | None) -> RowArray:
     return rows
 
 
-def _type_words(names: _Names, chosen: RowArray) -> list[str]:
+def _type_words(names: _Names, chosen: IntArray) -> list[str]:
     """Return the types of each chosen entity in words, "" for none."""
     subject, kind = names.kg.types()
     number = _places(names.kg, chosen)[subject]
@@ -232,7 +232,7 @@ def _type_words(names: _Names, chosen: RowArray) -> list[str]:
     return [", ".join(sorted(found)) for found in of_entity]
 
 
-_Statements = tuple[RowArray, RowArray, RowArray, list[str]]
+_Statements = tuple[IntArray, IntArray, IntArray, list[str]]
 _NO_STATEMENTS: _Statements = (
     np.empty(0, np.int64),
     np.empty(0, np.int64),
@@ -241,7 +241,7 @@ _NO_STATEMENTS: _Statements = (
 )
 
 
-def _statements(names: _Names, chosen: RowArray, order: RowArray) -> _Statements:
+def _statements(names: _Names, chosen: IntArray, order: IntArray) -> _Statements:
     """Return number of the entity, rank and row of the relation, and value, of each statement."""
     kg = names.kg
     rank = np.full(kg.num_relations, -1, dtype=np.int64)
@@ -283,13 +283,13 @@ def _append_attributes(
     close()
 
 
-def _places(kg: KnowledgeGraph, chosen: RowArray) -> RowArray:
+def _places(kg: KnowledgeGraph, chosen: IntArray) -> IntArray:
     places = np.full(kg.num_entities, -1, dtype=np.int64)
     places[chosen] = np.arange(len(chosen))
     return places
 
 
-def _spoken(literals: Literals, rows: RowArray, languages: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _spoken(literals: Literals, rows: IntArray, languages: Sequence[str]) -> BoolArray:
     """Return which of the literals at `rows` are in words, bool of shape (len(rows),).
 
     A literal without a tag always is; of the others, those in the best language that the subject
@@ -304,7 +304,7 @@ def _spoken(literals: Literals, rows: RowArray, languages: Sequence[str]) -> npt
     best = np.full(len(rows), last)
     tagged = of_row >= 0
     np.minimum.at(best, which[tagged], of_row[tagged])
-    spoken: npt.NDArray[np.bool_] = ~tagged | ((of_row == best[which]) & (of_row < last))
+    spoken: BoolArray = ~tagged | ((of_row == best[which]) & (of_row < last))
     return spoken
 
 

@@ -21,8 +21,6 @@ from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
     Callback,
-    FloatArray,
-    IntArray,
     Model,
     ModelConfig,
     State,
@@ -39,6 +37,7 @@ from kgrec.training.contrast import check_contrast
 from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.settings import TrainingConfig
+from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -307,7 +306,7 @@ class LinkPrediction(Model):
         nodes = {**propagated.nodes, "item": item}
         return replace(propagated, item=item, item_layers=layers, nodes=nodes)
 
-    def _is_guessed(self) -> npt.NDArray[np.bool_]:
+    def _is_guessed(self) -> BoolArray:
         """Return which items have no training interactions, but content, bool (num_items,)."""
         return np.asarray((self._trained["item"].numpy().ravel() == 0) & self._content.informed())
 

@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.formats.dataset_files import DatasetFiles, reading, split_of
-from kgrec.data.formats.lines import IntArray, Lines, fields, numbers, read_lines, texts
+from kgrec.data.formats.lines import Lines, fields, numbers, read_lines, texts
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
+from kgrec.types import IntArray
 
 _REMAP = "remap_id"
 

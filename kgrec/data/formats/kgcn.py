@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +21,7 @@ from kgrec.data.formats.lines import Lines, fields, numbers, read_lines, texts
 from kgrec.data.interactions import Interactions
 from kgrec.data.tables import numbers_or_missing
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.types import Float64Array
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _ratings(lines: Lines, separator: str, timed: bool, notes: list[str]) -> pd.
     return frame
 
 
-def _as_numbers(column: pa.Array) -> npt.NDArray[np.float64]:
+def _as_numbers(column: pa.Array) -> Float64Array:
     values = numbers_or_missing(pd.Series(column.to_pylist(), dtype=object))
     return np.asarray(values, dtype=np.float64)
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.types import IntArray
 
-IntArray = npt.NDArray[np.int64]
 _NUMBER = r"\A[0-9]{1,18}\z"
 
 

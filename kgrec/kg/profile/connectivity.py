@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from kgrec.errors import DataError
 from kgrec.rdf.namespaces import RDF_TYPE
+from kgrec.types import BoolArray, Float64Array, IntArray, RowArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
 
-IntArray = npt.NDArray[np.int64]
 
 HOPS: Final = (1, 2, 3)
 """The distances between items that are looked at."""
@@ -90,7 +90,7 @@ def linked_entities(kg: KnowledgeGraph, links: Links) -> IntArray:
     return entities
 
 
-def mentioned(kg: KnowledgeGraph, as_subject: bool = False) -> npt.NDArray[np.bool_]:
+def mentioned(kg: KnowledgeGraph, as_subject: bool = False) -> BoolArray:
     """Return which entities stand in a statement, bool of shape (num_entities,).
 
     After `KnowledgeGraph.update`, some may not: they keep their rows.
@@ -107,7 +107,7 @@ def mentioned(kg: KnowledgeGraph, as_subject: bool = False) -> npt.NDArray[np.bo
     return found
 
 
-def components(edges: npt.NDArray[np.integer], num_entities: int) -> npt.NDArray[np.int32]:
+def components(edges: npt.NDArray[np.integer], num_entities: int) -> RowArray:
     """Return the component of each entity, int32 of shape (num_entities,).
 
     Args:
@@ -119,19 +119,17 @@ def components(edges: npt.NDArray[np.integer], num_entities: int) -> npt.NDArray
 
     ones = np.ones(len(edges), dtype=np.int8)
     adjacency = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(num_entities, num_entities))
-    found: npt.NDArray[np.int32] = connected_components(adjacency.tocsr(), directed=False)[1]
+    found: RowArray = connected_components(adjacency.tocsr(), directed=False)[1]
     return found
 
 
-def _without_types(kg: KnowledgeGraph) -> npt.NDArray[np.int32]:
+def _without_types(kg: KnowledgeGraph) -> RowArray:
     row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
-    kept: npt.NDArray[np.int32] = kg.triples[kg.triples[:, 1] != row][:, [0, 2]]
+    kept: RowArray = kg.triples[kg.triples[:, 1] != row][:, [0, 2]]
     return kept
 
 
-def _nearest_other(
-    edges: npt.NDArray[np.int32], entities: IntArray, num_entities: int
-) -> npt.NDArray[np.float64]:
+def _nearest_other(edges: RowArray, entities: IntArray, num_entities: int) -> Float64Array:
     """Return each entity's distance to the nearest other of them, inf beyond the last of `HOPS`.
 
     All of them spread at once, so that each node learns the nearest one and its distance. The

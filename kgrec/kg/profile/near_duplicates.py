@@ -12,11 +12,10 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-IntArray = npt.NDArray[np.int64]
+from kgrec.types import IntArray
 
 _UPPER_CASE: Final = r"\A(?:[A-Za-z0-9+.-]*[A-Z][A-Za-z0-9+.-]*:|[A-Za-z0-9+.-]+://[^/?#]*[A-Z])"
 

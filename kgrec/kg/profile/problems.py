@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,11 +14,11 @@ from kgrec.kg.profile.connectivity import mentioned
 from kgrec.kg.profile.near_duplicates import find_near_duplicates
 from kgrec.rdf.datatypes import ill_typed
 from kgrec.rdf.namespaces import RDF_TYPE
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
 
-IntArray = npt.NDArray[np.int64]
 _SHOWN: Final = 10
 _HUB_SHARE, _HUB_DEGREE = 0.05, 1000
 _BLANK_SHARE: Final = 0.1
@@ -217,6 +216,6 @@ def _entities(kg: KnowledgeGraph, name: str, text: str, rows: IntArray, advice: 
     return Problem(name, text, len(rows), advice, tuple(kg.entities.take(rows[:_SHOWN])))
 
 
-def is_blank(kg: KnowledgeGraph) -> npt.NDArray[np.bool_]:
+def is_blank(kg: KnowledgeGraph) -> BoolArray:
     """Return which entities are blank nodes, bool of shape (num_entities,)."""
     return np.asarray(pc.starts_with(kg.entities.array, "_:"))

@@ -13,13 +13,12 @@ import pyarrow.compute as pc
 from kgrec.kg.profile.connectivity import mentioned
 from kgrec.rdf.datatypes import LEXICAL
 from kgrec.rdf.namespaces import RDF_LANG_STRING, XSD, XSD_STRING
+from kgrec.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.rdf.literals import Literals
 
-IntArray = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 _NUMBERS: Final = frozenset(
     XSD + name
@@ -104,7 +103,7 @@ class PropertyStatistics:
 
 
 def relation_statistics(
-    kg: KnowledgeGraph, items: Bools | None = None
+    kg: KnowledgeGraph, items: BoolArray | None = None
 ) -> tuple[RelationStatistics, ...]:
     """Return the relations between entities, most frequent first.
 
@@ -141,7 +140,7 @@ def relation_statistics(
 
 
 def property_statistics(
-    kg: KnowledgeGraph, items: Bools | None = None
+    kg: KnowledgeGraph, items: BoolArray | None = None
 ) -> tuple[PropertyStatistics, ...]:
     """Return the relations with literals, most frequent first; `items` as above."""
     table = kg.literals
@@ -207,7 +206,9 @@ class _Pairs:
         number = np.bincount(of, minlength=kg.num_relations)
         return cls(of, who, number, largest, kg.num_entities)
 
-    def item_shares(self, items: Bools | None, other: _Pairs | None = None) -> list[float | None]:
+    def item_shares(
+        self, items: BoolArray | None, other: _Pairs | None = None
+    ) -> list[float | None]:
         """Return per relation the share of `items` in its pairs, or in those of `other`."""
         if items is None:
             return [None] * len(self.number)
@@ -217,7 +218,7 @@ class _Pairs:
         found = np.bincount(distinct // self.num_entities, minlength=len(self.number))
         return list((found / max(int(items.sum()), 1)).tolist())
 
-    def _keys_of(self, items: Bools) -> IntArray:
+    def _keys_of(self, items: BoolArray) -> IntArray:
         """Return the pairs of some entities as one number each."""
         chosen = items[self.entity]
         return self.relation[chosen] * self.num_entities + self.entity[chosen]

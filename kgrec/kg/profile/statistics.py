@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.kg.profile.connectivity import (
     ItemStatistics,
@@ -23,12 +22,12 @@ from kgrec.kg.profile.relation_statistics import (
     property_statistics,
     relation_statistics,
 )
+from kgrec.types import IntArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
 
-IntArray = npt.NDArray[np.int64]
 _SHOWN: Final = 10
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 

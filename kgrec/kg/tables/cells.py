@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,8 +13,8 @@ import pyarrow.compute as pc
 from kgrec.errors import DataError, printable
 from kgrec.rdf.datatypes import LEXICAL
 from kgrec.rdf.namespaces import XSD, XSD_STRING
+from kgrec.types import BoolArray, IntArray
 
-IntArray = npt.NDArray[np.int64]
 _EXACT: Final = 2**53  # beyond it, a float stands for several whole numbers
 # A leading zero is a sign of a code, such as that of a town, and not of a number.
 _WHOLE: Final = r"[+-]?(?:0|[1-9][0-9]*)"
@@ -103,7 +102,7 @@ def infer_datatype(text: pa.Array) -> str:
     return XSD_STRING
 
 
-def matches(text: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
+def matches(text: pa.Array, pattern: str) -> BoolArray:
     """Return which texts a pattern describes as a whole, blanks around them aside."""
     return np.asarray(pc.match_substring_regex(text, rf"\A[ \t\r\n]*(?:{pattern})[ \t\r\n]*\z"))
 
