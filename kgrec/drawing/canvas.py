@@ -110,9 +110,9 @@ def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
     )
 
 
-def one_line(content: str, points: float, columns: int) -> str:
+def one_line(content: str, columns: int) -> str:
     """Return a text in one line, with control characters escaped and known letters only."""
-    return text(content, points, columns=columns, most_lines=1).lines[0]
+    return text(content, 10, columns=columns, most_lines=1).lines[0]
 
 
 def plain(*texts: Any) -> None:
@@ -137,8 +137,8 @@ def figure(width: float, height: float) -> tuple[Any, Any]:
     return made, axes
 
 
-def save(made: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure to a .png or .svg file and return its path.
+def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
+    """Write a figure to a .png or .svg file, with `dpi` pixels an inch, and return its path.
 
     Raises:
         ConfigError: The file has another ending.
@@ -151,7 +151,7 @@ def save(made: Any, path: str | os.PathLike[str]) -> Path:
         )
     options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
     try:
-        made.savefig(target, dpi=_DPI, facecolor="white", **options)
+        made.savefig(target, dpi=dpi, facecolor="white", **options)
     except OSError as error:
         raise RunError(f"{target} cannot be written: {error}") from error
     return target
