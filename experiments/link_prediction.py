@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from kgrec.config import load_config
+from kgrec.files import write_json
 from kgrec.reporting.reporter import Reporter
 from kgrec.runs.evaluating import evaluate_run
-from kgrec.runs.folder import about, write_json
+from kgrec.runs.folder import about
 from kgrec.runs.training import train_run
 
 HERE = Path(__file__).parent

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from kgrec.errors import ConfigError, RunError, printable
+from kgrec.errors import ConfigError, printable
+from kgrec.files import writing
 
 # The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 ORANGE: Final = "#E69F00"
@@ -150,10 +151,8 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
             f"A picture is written to a .png or .svg file, found {printable(target.name)!r}."
         )
     options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
-    try:
+    with writing(target):
         made.savefig(target, dpi=dpi, facecolor="white", **options)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written: {error}") from error
     return target
 
 

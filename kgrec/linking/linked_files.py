@@ -17,7 +17,7 @@ from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import (
     LinkConfig,
     Links,
-    SentenceEncoder,
+    TextEncoderLike,
     link,
     write_links,
     write_review,
@@ -84,7 +84,7 @@ def link_files(
     review: Path | None = None,
     links: Path | None = None,
     item: str = "item_id",
-    encoder: Callable[[], SentenceEncoder] | None = None,
+    encoder: Callable[[], TextEncoderLike] | None = None,
     **settings: Any,
 ) -> LinkedFiles:
     """Link the items of a table to the entities of a graph, and write the links.

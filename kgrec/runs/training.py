@@ -15,9 +15,10 @@ from kgrec.drawing.curves import draw_training
 from kgrec.errors import RunError
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import check_no_leak
+from kgrec.files import write_json
 from kgrec.graph.build import forward_types
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import make_model, make_recommender, save_run, write_json
+from kgrec.runs.folder import make_model, make_recommender, save_run
 from kgrec.runs.log import RunLog, trained_parts
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
