@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import DataError
 from kgrec.graph.modalities import TEXT, vectors_of
 from kgrec.models.content import item_attributes
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -38,7 +38,7 @@ class ItemFacts:
     """
 
     attributes: csr_matrix | None = None
-    text: Float64Array | None = None
+    text: FloatArray | None = None
 
     @classmethod
     def from_graph(cls, graph: HeteroData) -> Self:

@@ -175,7 +175,7 @@ def test_a_map_finds_the_block_of_new_items():
 
 
 def test_two_modalities_are_two_blocks_in_the_order_of_their_names():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     rng = np.random.default_rng(3)
     image = rng.normal(size=(22, 5)).astype(np.float32)
     attach(graph, "item", "image", image, "a camera")
