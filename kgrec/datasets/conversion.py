@@ -21,7 +21,8 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.loading import Dataset, load_dataset, published_config
 from kgrec.errors import ConfigError, DataError, RunError, printable
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.tables.mapping import IDS, TableMapping, map_table
+from kgrec.kg.tables.mapped_table import map_table
+from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
 
 CONFIG: Final = "config.yaml"
