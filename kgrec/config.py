@@ -15,7 +15,7 @@ from kgrec.graph.selection import GraphConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.settings import ReadConfig
-from kgrec.text.model_files import DEFAULT_MODEL
+from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 
@@ -160,22 +160,6 @@ class DataConfig(_Section):
         if sum(table.items is True for table in self.tables) > 1:
             raise ValueError("more than one of the tables is said to be that of the items")
         return self
-
-
-class TextConfig(_Section):
-    """How entities become text, and text vectors."""
-
-    model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
-    languages: tuple[str, ...] = Field(
-        default=("en", ""), description="Preferred languages of labels; '' is none given."
-    )
-    entities: bool = Field(
-        default=True,
-        description="Whether entities and attribute values get vectors, or items only.",
-    )
-    cache: str | None = Field(
-        default=None, description="Folder of cached vectors; None: the user's cache folder."
-    )
 
 
 class Config(_Section):

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
+from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -26,8 +27,8 @@ _KEY = pa.binary(32)
 _TEXTS_PER_SHARD = 8192  # what an interruption can cost, in texts
 
 
-class CachableEncoder(Protocol):
-    """What `encode_cached` needs of an encoder."""
+class CacheableTextEncoder(TextEncoderLike, Protocol):
+    """What turns texts into vectors, and says which ones, as `encode_cached` needs."""
 
     @property
     def dim(self) -> int:
@@ -209,7 +210,7 @@ class EmbeddingCache:
 
 
 def encode_cached(
-    encoder: CachableEncoder,
+    encoder: CacheableTextEncoder,
     texts: Sequence[str],
     cache: EmbeddingCache | None,
     *,
@@ -245,7 +246,7 @@ def encode_cached(
 
 
 def _encode_missing(
-    encoder: CachableEncoder,
+    encoder: CacheableTextEncoder,
     distinct: list[str],
     missing: IntArray,
     vectors: FloatArray,
