@@ -11,6 +11,7 @@ import numpy as np
 import pyoxigraph
 
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.files import system_reason
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.jsonld import Loader
@@ -151,8 +152,7 @@ def _explained(source: RdfSource, parsing: Parsing) -> Iterator[None]:
             f"{name}: a term is too long for the parser: {printable(str(error))}."
         ) from error
     except OSError as error:
-        reason = printable(error.strerror or str(error))
-        raise DataError(f"{name}: the file cannot be read: {reason}.") from error
+        raise DataError(f"{name}: the file cannot be read: {system_reason(error)}.") from error
     except ValueError as error:
         # pyoxigraph's word for a base IRI that is none.
         raise DataError(f"{name}: {printable(str(error))}.") from error
