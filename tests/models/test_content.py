@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from planted import COLD, planted
 from scipy import sparse
+from three_blocks import COLD, three_blocks
 
 from kgrec.models.content import (
     ContentRegression,
@@ -82,17 +82,17 @@ def test_reliability_knows_good_content_from_noise():
 
 
 def test_item_attributes_are_the_neighbors_that_are_no_users():
-    data = planted().data
+    data = three_blocks().data
     found = item_attributes(data.graph)
     assert found.shape == (22, 22 + 3)  # items first, in the order of the node types
     shelf = found[:, 22:].toarray()
-    np.testing.assert_array_equal(shelf, np.eye(3)[planted().block_of_item])
+    np.testing.assert_array_equal(shelf, np.eye(3)[three_blocks().block_of_item])
     assert found[:, :22].nnz == 0
     assert set(found.data) == {1.0}
 
 
 def test_the_blocks_of_the_features():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     graph["item"].numeric = torch.linspace(-1, 1, 22)[:, None]
     graph["item"].text[4] = 0  # an item without text
     content = ItemContent.from_graph(graph)
@@ -115,7 +115,7 @@ def test_the_blocks_of_the_features():
 
 
 def test_words_are_the_last_block():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     words = sparse.csr_matrix(np.tile(np.eye(2, dtype=np.float32), (11, 1)))
     content = ItemContent.from_graph(graph, words)
     without = content.matrix(0.0).toarray()
@@ -126,7 +126,7 @@ def test_words_are_the_last_block():
 
 
 def test_idf_weighs_rare_attributes_more():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     # Item 0 also stands on the shelf of the smallest block.
     index = torch.cat(
         [graph["item", "shelf", "item_shelf"].edge_index, torch.tensor([[0], [2]])], dim=1
@@ -139,12 +139,12 @@ def test_idf_weighs_rare_attributes_more():
 
 
 def test_informed_is_text_or_attributes():
-    graph = planted(attributes=False).data.graph
+    graph = three_blocks(attributes=False).data.graph
     graph["item"].text[[3, 20]] = 0
     expected = ~np.isin(np.arange(22), [3, 20])
     np.testing.assert_array_equal(ItemContent.from_graph(graph).informed(), expected)
-    assert ItemContent.from_graph(planted(text=False).data.graph).informed().all()
-    bare = planted(attributes=False, text=False).data.graph
+    assert ItemContent.from_graph(three_blocks(text=False).data.graph).informed().all()
+    bare = three_blocks(attributes=False, text=False).data.graph
     assert not ItemContent.from_graph(bare).informed().any()
     words = sparse.csr_matrix(([1.0], ([4], [0])), shape=(22, 1), dtype=np.float32)
     assert np.flatnonzero(ItemContent.from_graph(bare, words).informed()).tolist() == [4]
@@ -160,7 +160,7 @@ def test_bumps_make_a_gaussian_kernel():
 
 
 def test_a_map_finds_the_block_of_new_items():
-    case = planted()
+    case = three_blocks()
     content = ItemContent.from_graph(case.data.graph)
     warm = np.arange(19)
     targets = np.eye(3, dtype=np.float32)[case.block_of_item[warm]]
