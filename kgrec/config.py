@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
 from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.files import nearest_file
 from kgrec.graph.selection import GraphConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.linking.settings import LinkConfig
@@ -205,9 +206,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise ConfigError(
-            f"The config file {path} does not exist." + did_you_mean(path.name, beside)
+            f"The config file {path} does not exist." + nearest_file(path, "*.y*ml")
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The config file {path} cannot be read: {error}") from error
@@ -274,8 +274,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise ConfigError(
-            f"{printable(override)!r} is no override: expected key=value, such as "
-            "data.split=random."
+            f"{printable(override)!r} is no setting: expected key=value, such as seed=3."
         )
     *parents, last = key.split(".")
     place = tree
