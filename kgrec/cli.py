@@ -252,9 +252,9 @@ def convert(
     seed: Annotated[int, typer.Option(help="Seed of what the files do not split.")] = 0,
 ) -> None:
     """Write a published data set as files that kgrec reads, with a config to train on."""
-    from kgrec.config import parse_settings
     from kgrec.datasets.conversion import convert as convert_files
     from kgrec.reporting.terminal import Reporter
+    from kgrec.settings import parse_settings
 
     dataset, config = convert_files(folder, out, format, parse_settings(settings or ()), seed)
     reporter = Reporter()
@@ -337,9 +337,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a run on the validation or test part of its split, by a protocol."""
-    from kgrec.config import parse_settings
     from kgrec.reporting.terminal import print_json, show_groups, show_metrics
     from kgrec.runs.training import evaluate_run
+    from kgrec.settings import parse_settings
 
     result = evaluate_run(
         run,

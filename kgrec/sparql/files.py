@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Console
 from rich.progress import Progress
 
 from kgrec.data.tables import as_ids, read_table
-from kgrec.errors import ConfigError, DataError, printable
+from kgrec.errors import DataError, printable
 from kgrec.files import write_atomically
+from kgrec.settings import parse_settings
 from kgrec.sparql.fetch import FetchProgress, fetch_graph
 from kgrec.sparql.report import SparqlReport
 
@@ -89,7 +89,7 @@ def run_fetch(
             f"{' or '.join(_EXTENSIONS)}."
         )
     pairs, without_id = read_identifiers(items, column, column if links is None else item)
-    changes = _settings(settings)
+    changes = parse_settings(settings)
     with _progress() as (progress, notice):
         fetched = fetch_graph(
             endpoint,
@@ -126,21 +126,6 @@ def read_identifiers(path: Path, column: str, item: str) -> tuple[pd.DataFrame, 
     ids = as_ids(frame, column, where).str.strip()
     pairs = pd.DataFrame({"item": as_ids(frame, item, where), "id": ids})
     return pairs.drop_duplicates(), int(missing.sum())
-
-
-def _settings(overrides: Sequence[str]) -> Mapping[str, Any]:
-    changes = {}
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals or not name:
-            raise ConfigError(
-                f"{printable(override)!r} is no setting: expected key=value, such as rate=0.5."
-            )
-        try:
-            changes[name] = yaml.safe_load(text)
-        except (yaml.YAMLError, RecursionError, ValueError):
-            raise ConfigError(f"{printable(override)!r}: the value is no valid YAML.") from None
-    return changes
 
 
 @contextmanager
