@@ -126,7 +126,7 @@ def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) 
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise ConfigError(
-                f"{printable(setting)!r} is no setting: expected key=value, such as seed=1."
+                f"{printable(setting)!r} is no setting: expected key=value, such as seed=3."
             )
         *parents, last = key.split(".")
         place = tree

@@ -107,7 +107,7 @@ class TestContentEASE(FindsBlocks, ModelContract):
     def test_a_new_item_is_where_a_regression_from_its_content_puts_it(self):
         data = self.data()
         content = ItemContent.from_graph(data.graph)
-        text, numbers = content.text, content.numbers
+        text, numbers = content.vectors["text"], content.numbers
         attributes = content.attributes.toarray()
         words = data.words.toarray()
         kernel = 0.25 * text @ text.T + attributes @ attributes.T + numbers @ numbers.T

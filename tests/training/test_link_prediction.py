@@ -176,13 +176,18 @@ def test_similar_items_are_those_of_the_block(case, fitted):
 
 def test_texts_are_placed_where_such_items_are(case, fitted):
     text = case.data.graph["item"].text.numpy()
-    placed = fitted.vectors_of_texts(text[[0, 10, 17]] * 3)  # their length says nothing
-    np.testing.assert_allclose(np.linalg.norm(placed, axis=1), 1, atol=1e-5)
+    placed = fitted.vectors_of_content({"text": text[[0, 10, 17]] * 3})  # length says nothing
+    # At the length of known vectors, which a cosine head makes one, less what is not sure.
+    length = fitted.content_map.reliability
+    np.testing.assert_allclose(np.linalg.norm(placed, axis=1), length, atol=1e-5)
     best = (placed @ fitted.item_vectors.T).argmax(1)
     assert case.block_of_item[best].tolist() == [0, 1, 2]
     silent = three_blocks(text=False)
-    with pytest.raises(DataError, match="without text"):
-        LinkPrediction(config(training={"max_epochs": 1})).fit(silent.data).vectors_of_texts(text)
+    mute = LinkPrediction(config(training={"max_epochs": 1})).fit(silent.data)
+    assert mute.content_space() is None
+    assert fitted.content_space() is fitted
+    with pytest.raises(DataError, match=r"without content \(text\)"):
+        mute.vectors_of_content({"text": text})
 
 
 def test_validation_stops_and_the_best_epoch_is_kept(case):
