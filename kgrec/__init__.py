@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.merging import merge_graphs
-    from kgrec.kg.tables.mapping import TableMapping, map_table
+    from kgrec.kg.tables.mapped_table import map_table
+    from kgrec.kg.tables.mapping import TableMapping
     from kgrec.kg.tables.suggestion import suggest_mapping
     from kgrec.linking import Links, link
     from kgrec.linking.same_as import merge_same_as
@@ -100,7 +101,7 @@ _HOME = {
     "evaluate": "kgrec.recommender",
     "link": "kgrec.linking",
     "load": "kgrec.runs.folder",
-    "map_table": "kgrec.kg.tables.mapping",
+    "map_table": "kgrec.kg.tables.mapped_table",
     "merge_graphs": "kgrec.kg.merging",
     "merge_same_as": "kgrec.linking.same_as",
     "read_dataset": "kgrec.datasets.loading",

@@ -20,7 +20,8 @@ from kgrec.datasets.loading import Dataset, load_dataset, published_config
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.files import replacing_folder, writing
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.tables.mapping import IDS, TableMapping, map_table
+from kgrec.kg.tables.mapped_table import map_table
+from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
 
 CONFIG: Final = "config.yaml"

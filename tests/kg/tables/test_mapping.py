@@ -16,7 +16,8 @@ import kgrec
 from kgrec.errors import ConfigError, DataError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.tables.cells import column_cells, infer_datatype
-from kgrec.kg.tables.mapping import TableMapping, map_table
+from kgrec.kg.tables.mapped_table import map_table
+from kgrec.kg.tables.mapping import TableMapping
 from kgrec.kg.tables.suggestion import suggest_mapping
 from kgrec.linking import link
 from kgrec.rdf.namespaces import RDF_TYPE, RDFS, XSD
