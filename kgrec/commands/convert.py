@@ -25,9 +25,9 @@ def convert(
     seed: Annotated[int, typer.Option(help="Seed of the split, where the files have none.")] = 0,
 ) -> None:
     """Write a published data set as files that kgrec reads, with a config to train on."""
-    from kgrec.config import parse_settings
     from kgrec.datasets.conversion import convert as convert_files
     from kgrec.reporting.reporter import Reporter
+    from kgrec.settings import parse_settings
 
     dataset, config = convert_files(folder, out, format, parse_settings(settings or ()), seed)
     reporter = Reporter()

@@ -32,10 +32,10 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a run on the validation or test part of its split, by a protocol."""
-    from kgrec.config import parse_settings
     from kgrec.reporting.console import print_json
     from kgrec.reporting.metric_tables import show_groups, show_metrics
     from kgrec.runs.evaluating import evaluate_run
+    from kgrec.settings import parse_settings
 
     result = evaluate_run(
         run,

@@ -48,9 +48,9 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the graph around your items from a SPARQL endpoint, such as Wikidata's."""
-    from kgrec.config import parse_settings
     from kgrec.reporting.console import print_json
     from kgrec.reporting.reporter import Reporter
+    from kgrec.settings import parse_settings
     from kgrec.sparql.fetched_files import fetch_files
     from kgrec.sparql.settings import endpoint_config
     from kgrec.text.cache import default_cache_folder

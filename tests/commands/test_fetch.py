@@ -86,7 +86,7 @@ def test_ids_that_are_iris(command, server, tmp_path):
         (["none.csv"], "none.csv does not exist"),
         (["items.csv", "--column", "imbd"], "Did you mean 'imdb'"),
         (["items.csv", "--out", "graph.ttl"], ".nt or .nt.gz"),
-        (["items.csv", "rat=1"], "no setting 'rat'. Did you mean 'rate'"),
+        (["items.csv", "rat=1"], "unknown setting 'rat'. Did you mean 'rate'"),
         (["items.csv", "rate"], "expected key=value"),
         (["items.csv", "rate=[1"], "no valid YAML"),
         (["items.csv", "rate=x"], "rate"),
