@@ -56,6 +56,10 @@ class Index(ABC):
             ConfigError: `k` is below 1.
         """
 
+    def scores(self, queries: FloatArray) -> FloatArray:
+        """Return all inner products, float32 (b, num_items), for what adds several of them up."""
+        return np.asarray(queries @ self.vectors.T)
+
 
 class ExactIndex(Index):
     """Compares with every item, in chunks of queries and, where needed, of items.

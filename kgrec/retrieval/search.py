@@ -7,6 +7,7 @@ import numpy as np
 from kgrec.errors import DataError
 from kgrec.models.base import VectorModel
 from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.index import ExactIndex
 from kgrec.types import FloatArray
 
 
@@ -24,19 +25,26 @@ class SemanticSearch:
         item_text: Text vectors of the items, float32 of shape (num_items, text dim), a row of
             zeros where an item has no text.
         words: The items' words.
-        space: Where the model places content; None: it cannot.
+        space: What places content among the items; None: nothing does.
+        places: The items there, float32 of shape (num_items, dim); None: as `space` has them.
     """
 
     def __init__(
-        self, item_text: FloatArray, words: BM25Index, space: VectorModel | None = None
+        self,
+        item_text: FloatArray,
+        words: BM25Index,
+        space: VectorModel | None = None,
+        places: FloatArray | None = None,
     ) -> None:
         unit = _unit(item_text)
         self._known = np.abs(unit).sum(1) > 0
         # The mean is what all items have in common, such as being films; it tells none apart.
         self._centre = unit[self._known].mean(0)
-        self._text = _unit(unit[self._known] - self._centre)
+        self._text = ExactIndex(_unit(unit[self._known] - self._centre))
         self._words, self._space = words, space
-        self._places = None if space is None else _unit(space.item_vectors)
+        self._places = None
+        if space is not None:
+            self._places = ExactIndex(_unit(space.item_vectors if places is None else places))
 
     def scores(self, query: str, vector: FloatArray) -> FloatArray:
         """Return the scores of all items, float32 of shape (1, num_items).
@@ -54,11 +62,11 @@ class SemanticSearch:
                 f"{vector.shape[1]}: the recommender was made with another encoder."
             )
         scores = np.zeros((1, len(self._known)), dtype=np.float32)
-        scores[:, self._known] = _standardised(_unit(vector - self._centre) @ self._text.T)
+        scores[:, self._known] = _standardised(self._text.scores(_unit(vector - self._centre)))
         scores += _standardised(self._words.score(query)[None, :])
         if self._space is not None and self._places is not None:
             placed = self._space.vectors_of_content({"text": vector})
-            scores += _standardised(placed @ self._places.T) / 2
+            scores += _standardised(self._places.scores(placed)) / 2
         return scores
 
 
