@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.rdf.settings import ReadConfig
     from kgrec.recommender import Recommendation, Recommender, evaluate
-    from kgrec.runs.comparison import compare_runs
+    from kgrec.runs.comparing import compare_runs
     from kgrec.runs.folder import load, save
     from kgrec.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.sparql.settings import SparqlConfig
@@ -94,7 +94,7 @@ _HOME = {
     "TextModule": "kgrec.text.module",
     "Vocabulary": "kgrec.data.vocabulary",
     "compare_models": "kgrec.evaluation.comparison",
-    "compare_runs": "kgrec.runs.comparison",
+    "compare_runs": "kgrec.runs.comparing",
     "build_graph": "kgrec.graph.build",
     "fetch_graph": "kgrec.sparql.fetch",
     "evaluate": "kgrec.recommender",

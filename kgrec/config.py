@@ -274,8 +274,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise ConfigError(
-            f"{printable(override)!r} is no override: expected key=value, such as "
-            "data.split=random."
+            f"{printable(override)!r} is no setting: expected key=value, such as seed=3."
         )
     *parents, last = key.split(".")
     place = tree

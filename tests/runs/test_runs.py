@@ -3,6 +3,7 @@
 import json
 import shutil
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from kgrec.data.splits import Split
 from kgrec.errors import KgrecError, RunError
 from kgrec.models.popular import MostPopular
 from kgrec.recommender import Recommender
+from kgrec.runs.evaluating import evaluate_run
 from kgrec.runs.folder import load_run, make_model, save_run
-from kgrec.runs.training import evaluate_run, train_run
+from kgrec.runs.log import RunLog
+from kgrec.runs.training import train_run
 
 NEEDED = [
     "config.yaml",
@@ -279,27 +282,19 @@ def test_a_full_disk_while_a_run_is_saved(run_folder, copy, monkeypatch):
 
 def test_resuming_a_run(project, word_encoder, tmp_path, run_folder):
     """Interrupted at the second validation, then gone on with: the same run in the end."""
-    import kgrec.runs.training
 
-    class Impatient(kgrec.runs.training.Reporter):
+    class Impatient(RunLog):
+        @contextmanager
         def training(self, config):
-            from contextlib import contextmanager
+            def callback(figures):
+                if figures["epoch"] == 8:
+                    raise KeyboardInterrupt
 
-            @contextmanager
-            def shown():
-                def callback(figures):
-                    if figures["epoch"] == 8:
-                        raise KeyboardInterrupt
-
-                yield callback
-
-            return shown()
+            yield callback
 
     config, out = load_config(project), tmp_path / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kgrec.runs.training, "Reporter", Impatient)
-        with pytest.raises(KeyboardInterrupt):
-            train_run(config, out)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(config, out, log=Impatient())
     assert files(out) == {"checkpoint.safetensors"}
     with pytest.raises(RunError, match="is no run folder"):
         load_run(out)

@@ -11,7 +11,8 @@ from rich.console import Console
 from kgrec.errors import printable
 from kgrec.evaluation.comparison import Comparison
 from kgrec.evaluation.significance import PairedTests
-from kgrec.reporting.terminal import cautions, make_console, make_table, measured_on, safe
+from kgrec.reporting.console import make_console, make_table, safe
+from kgrec.reporting.metric_tables import cautions, measured_on
 
 _COLUMNS: Final = (
     "mean", "difference", "interval", "t test p", "Wilcoxon p", "bootstrap p", "d", "r",

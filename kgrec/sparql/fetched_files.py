@@ -1,24 +1,17 @@
-"""The command `kgrec fetch`: from a table of items to a file of the graph around them."""
+"""From a table of items to a file of the graph around them, fetched from an endpoint."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from rich.console import Console
-from rich.progress import Progress
-
 from kgrec.data.tables import as_ids, read_table
-from kgrec.errors import ConfigError, DataError, printable
+from kgrec.errors import DataError, printable
 from kgrec.files import write_atomically
-from kgrec.sparql.fetch import FetchProgress, fetch_graph
+from kgrec.sparql.fetch import fetch_graph
 from kgrec.sparql.report import SparqlReport
+from kgrec.sparql.settings import SparqlConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +20,8 @@ _EXTENSIONS = (".nt", ".nt.gz")
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What the command did.
+class FetchedFiles:
+    """What `fetch_files` did.
 
     Attributes:
         report: What was fetched, and what was left out.
@@ -54,29 +47,25 @@ class Fetched:
         return "\n".join(lines)
 
 
-def run_fetch(
-    endpoint: str,
+def fetch_files(
+    endpoint: str | SparqlConfig,
     items: Path,
     out: Path,
     *,
-    column: str,
-    item: str,
-    links: Path | None,
-    cache: Path,
-    settings: Sequence[str],
+    column: str = "item_id",
+    item: str = "item_id",
+    links: Path | None = None,
     **options: Any,
-) -> Fetched:
+) -> FetchedFiles:
     """Fetch the graph around the items of a table, and write it.
 
     Args:
-        endpoint: "wikidata", "dbpedia" or an address.
+        endpoint: "wikidata", "dbpedia", an address, or a config.
         items: CSV, TSV or Parquet.
         out: N-Triples file to write, `.nt` or `.nt.gz`.
         column: Column of the identifiers to look up.
         item: Column of item ids, for the links.
         links: CSV file to write, with the columns item_id, iri and confidence; None writes none.
-        cache: Folder of answers.
-        settings: Fields of `SparqlConfig` to change, as key=value; values are read as YAML.
         options: Further arguments of `fetch_graph`.
 
     Raises:
@@ -88,27 +77,18 @@ def run_fetch(
             f"{printable(str(out))}: the graph is written to a file that ends in "
             f"{' or '.join(_EXTENSIONS)}."
         )
-    pairs, without_id = read_identifiers(items, column, column if links is None else item)
-    changes = _settings(settings)
-    with _progress() as (progress, notice):
-        fetched = fetch_graph(
-            endpoint,
-            pairs["id"],
-            cache=cache,
-            progress=progress,
-            notice=notice,
-            **options,
-            **changes,
-        )
+    pairs, without_id = _read_identifiers(items, column, column if links is None else item)
+    fetched = fetch_graph(endpoint, pairs["id"], **options)
     fetched.kg.write(out)
     if links is not None:
         table = pairs.merge(fetched.links, left_on="id", right_on="item_id", how="inner")
         table = table[["item", "iri", "confidence"]].rename(columns={"item": "item_id"})
         write_atomically(links, [table.to_csv(index=False)])
-    return Fetched(fetched.report, without_id, fetched.kg.num_triples, len(fetched.kg.literals))
+    kg = fetched.kg
+    return FetchedFiles(fetched.report, without_id, kg.num_triples, len(kg.literals))
 
 
-def read_identifiers(path: Path, column: str, item: str) -> tuple[pd.DataFrame, int]:
+def _read_identifiers(path: Path, column: str, item: str) -> tuple[pd.DataFrame, int]:
     """Return the columns item and id of a table, and how many of its rows have no identifier.
 
     Raises:
@@ -126,39 +106,3 @@ def read_identifiers(path: Path, column: str, item: str) -> tuple[pd.DataFrame, 
     ids = as_ids(frame, column, where).str.strip()
     pairs = pd.DataFrame({"item": as_ids(frame, item, where), "id": ids})
     return pairs.drop_duplicates(), int(missing.sum())
-
-
-def _settings(overrides: Sequence[str]) -> Mapping[str, Any]:
-    changes = {}
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals or not name:
-            raise ConfigError(
-                f"{printable(override)!r} is no setting: expected key=value, such as rate=0.5."
-            )
-        try:
-            changes[name] = yaml.safe_load(text)
-        except (yaml.YAMLError, RecursionError, ValueError):
-            raise ConfigError(f"{printable(override)!r}: the value is no valid YAML.") from None
-    return changes
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[FetchProgress, Any]]:
-    """Show a bar on a terminal, and otherwise a line from time to time, on stderr."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    interactive = sys.stderr.isatty()
-    with Progress(console=console, disable=not interactive, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        last = [time.monotonic()]
-
-        def progress(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-            if not interactive and time.monotonic() - last[0] > 10:
-                last[0] = time.monotonic()
-                console.print(f"{what}: {done} of {total}", markup=False)
-
-        def notice(text: str) -> None:
-            console.print(printable(text, 1000), markup=False)
-
-        yield progress, notice

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from kgrec.errors import printable
 from kgrec.kg.profile.shapes import ShapeResult, ShapesReport
-from kgrec.reporting.terminal import counted, make_console, safe
+from kgrec.reporting.console import counted, make_console, safe
 
 
 def show_shapes(report: ShapesReport, console: Console | None = None) -> None:

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.drawing.statistics import draw_statistics
+from kgrec.drawing.graph_statistics import draw_statistics
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.rdf.namespaces import RDF_TYPE

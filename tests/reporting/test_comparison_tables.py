@@ -13,7 +13,7 @@ from rich.console import Console
 from kgrec.drawing.results import draw_comparison
 from kgrec.evaluation.comparison import compare_models
 from kgrec.evaluation.evaluate import Evaluation
-from kgrec.reporting.comparison import show_comparison
+from kgrec.reporting.comparison_tables import show_comparison
 
 
 def evaluation(shift):

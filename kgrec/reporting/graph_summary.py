@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.tables import as_ids, read_table
-from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import printable
-from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.profile.connectivity import ItemStatistics
 from kgrec.kg.profile.relation_statistics import PropertyStatistics
 from kgrec.kg.profile.statistics import GraphStatistics
-from kgrec.linking import Links, link
 from kgrec.rdf.namespaces import PREFIXES
-from kgrec.reporting.terminal import counted, make_console, make_table, safe
+from kgrec.reporting.console import counted, make_console, make_table, safe
 
 _ROWS: Final = 25
 """Rows of a table on a terminal; the rest is counted. Elsewhere, all are printed."""
@@ -43,30 +37,6 @@ def show_statistics(statistics: GraphStatistics, console: Console | None = None)
     for subject, relation, object in statistics.sample:
         _say(console, f"  {safe(subject)} — {safe(relation)} — {safe(object)}")
     _show_problems(statistics, console)
-
-
-def link_items(
-    kg: KnowledgeGraph, items: Path | None, links: Path | None, item: str, iri: str
-) -> Links | None:
-    """Return the links of the items that the command names; None if it names none.
-
-    Args:
-        kg: The graph.
-        items: The item table; None: the items are those of `links`.
-        links: The table of links; None: items are linked whose id is an IRI of the graph.
-        item: Name of the column of item ids.
-        iri: Name of the column of IRIs.
-
-    Raises:
-        DataError: A table cannot be read, or not a single link holds.
-    """
-    if items is not None:
-        return link(AttributeTable.read(items, id=item), kg, links, item=item, iri=iri)
-    if links is None:
-        return None
-    table = read_table(links, columns=[item, iri], what="link")
-    catalogue = Vocabulary.from_ids(as_ids(table, item, str(links)).tolist(), "item")
-    return link(catalogue, kg, table, item=item, iri=iri)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
+from kgrec.linking.linked_files import links_from_files
 from kgrec.rdf.namespaces import DBO, RDF_TYPE, RDFS, XSD
-from kgrec.reporting.graph import link_items, show_statistics
+from kgrec.reporting.graph_summary import show_statistics
 
 LABEL = RDFS + "label"
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "movielens-dbpedia"
@@ -103,22 +103,6 @@ def test_nothing_is_printed_raw(terminal):
     assert "[bold]b[/bold] [/dim] \\" in text
 
 
-def test_links_of_the_command(tmp_path):
-    items, links = tmp_path / "items.csv", tmp_path / "links.csv"
-    items.write_text("id,title\n1,Heat\n2,Ali\n3,Ronin\n")
-    links.write_text(f"id,entity\n1,{DBO}heat\n2,{DBO}ali\n9,{DBO}up\n")
-    assert link_items(FILMS, None, None, "id", "entity") is None
-    both = link_items(FILMS, items, links, "id", "entity")
-    assert (len(both.items), len(both)) == (3, 2)
-    only = link_items(FILMS, None, links, "id", "entity")
-    assert (len(only.items), len(only)) == (3, 3)
-    items.write_text(f"id\n{DBO}up\nother\n")
-    by_iri = link_items(FILMS, items, None, "id", "entity")
-    assert by_iri.items.take(by_iri.item) == [DBO + "up"]
-    with pytest.raises(DataError, match=r"links\.csv.* no column 'iri'"):
-        link_items(FILMS, None, links, "id", "iri")
-
-
 def test_named_graphs_are_told():
     frame = FILMS.to_pandas().assign(graph=["", "e:g", "e:g", "e:[h]"])
     kg = KnowledgeGraph.from_pandas(frame)
@@ -130,7 +114,9 @@ def test_named_graphs_are_told():
 @pytest.mark.skipif(not SHARED.exists(), reason="the real data is not here")
 def test_films_of_dbpedia(tmp_path):
     kg = KnowledgeGraph.read(SHARED / "kg.nt.gz")
-    text = shown(kg, link_items(kg, SHARED / "items.csv", SHARED / "links.csv", "item_id", "iri"))
+    text = shown(
+        kg, links_from_files(kg, SHARED / "items.csv", SHARED / "links.csv", "item_id", "iri")
+    )
     assert "12,014 entities, 37,776 triples between them with 8 relations" in text
     assert "1,411 of 1,682 items (83.9%) are linked, to 1,394 entities." in text
     assert "within 1 hop of 0%, within 2 hops of 100%" in text

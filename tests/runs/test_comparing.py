@@ -14,12 +14,14 @@ import pytest
 import yaml
 
 from kgrec.config import load_config
+from kgrec.drawing.results import draw_comparison_times
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.comparison import compare_models
 from kgrec.evaluation.settings import CandidatesConfig
 from kgrec.evaluation.stored import read_evaluation
-from kgrec.runs.comparison import compare_runs, draw_run_curves, draw_run_times
+from kgrec.runs.comparing import compare_runs
 from kgrec.runs.training import train_run
+from kgrec.runs.training_figures import training_seconds, validation_curves
 
 
 @pytest.fixture(scope="module")
@@ -133,34 +135,41 @@ def test_pictures_of_curves_and_of_times(kgrec, runs, tmp_path):
     twin = shutil.copytree(runs[1], tmp_path / "twin")
     text = (twin / "config.yaml").read_text()
     (twin / "config.yaml").write_text(re.sub(r"^seed: \d+", "seed: 99", text, flags=re.M))
-    assert draw_run_curves([runs[1], twin], curves, seeds=True) == []
-    assert f"trained (mean of 2): {best:.4f}" in svg_texts(curves)
+    found = validation_curves([runs[1], twin], seeds=True)
+    curve = json.loads((runs[1] / "curve.json").read_text())
+    assert found.models == {"trained (mean of 2)": [curve, curve]}
+    assert (found.metric, found.without) == ("ndcg@10", ())
+    metrics = json.loads((twin / "metrics.json").read_text())
+    first = metrics["seconds"]["fit"]
+    metrics["seconds"]["fit"] = first + 8
+    (twin / "metrics.json").write_text(json.dumps(metrics))
+    seconds = training_seconds([runs[1], twin], seeds=True)
+    assert seconds == {"trained (mean of 2)": pytest.approx(first + 4)}
 
 
 def test_pictures_of_runs_that_have_nothing_to_draw(runs, tmp_path):
     popular, trained = runs
-    found = compare_runs(runs, k=[3])
     with pytest.raises(DataError, match="None of the runs has a validation curve"):
-        draw_run_curves([popular], tmp_path / "c.png")
-    with pytest.raises(ConfigError, match="No folder was given of the compared model trained"):
-        draw_run_times(found, [popular], tmp_path / "t.png")
+        validation_curves([popular])
+    with pytest.raises(ConfigError, match="No seconds are given for the compared model trained"):
+        draw_comparison_times(compare_runs(runs, k=[3]), {"popular": 1.0}, tmp_path / "t.png")
     other = shutil.copytree(trained, tmp_path / "other")
     config = (other / "config.yaml").read_text()
     (other / "config.yaml").write_text(config.replace("metric: ndcg@10", "metric: recall@10"))
     with pytest.raises(DataError, match=r"one metric that all have: ndcg@10, recall@10"):
-        draw_run_curves([trained, other], tmp_path / "c.png")
+        validation_curves([trained, other])
     point = '[{"epoch": %s, "ndcg@10": %s}]'
     unfit = [point % (1, value) for value in ("NaN", "Infinity", "true", 10**400)]
     unfit += [point % (1e308, 0.5), "[", "{}", '[{"epoch": "x"}]', '[{"epoch": 1}, {"loss": 1}]']
     for text in unfit:
         (other / "curve.json").write_text(text)
         with pytest.raises(RunError, match=r"curve\.json is damaged"):
-            draw_run_curves([other], tmp_path / "c.png")
+            validation_curves([other])
     seconds = [f'{{"seconds": {{"fit": {value}}}}}' for value in (-1, '"x"', 1e308, 10**400)]
     for text in ("{}", "[]", *seconds):
         (other / "metrics.json").write_text(text)
         with pytest.raises(RunError, match=r"metrics\.json"):
-            draw_run_times(found, [popular, other], tmp_path / "t.png")
+            training_seconds([popular, other])
 
 
 def test_folders_of_one_name_are_told_apart_by_their_paths(runs, tmp_path):

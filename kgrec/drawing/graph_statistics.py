@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kgrec.drawing import canvas
+from kgrec.drawing.panels import plot_figure, write_ticks
 from kgrec.kg.profile.statistics import GraphStatistics
 
 _BARS: Final = 12
@@ -26,13 +27,7 @@ def draw_statistics(statistics: GraphStatistics, path: str | os.PathLike[str]) -
         ConfigError: The file has another ending.
         RunError: The file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
-    figure = Figure(figsize=(12.5, 8.2), facecolor="white", layout=layout)
-    FigureCanvasAgg(figure)
+    figure = plot_figure(12.5, 8.2, padding=0.15)
     axes = figure.subplots(2, 2)
     _relations(axes[0, 0], statistics)
     _degrees(axes[0, 1], statistics)
@@ -65,7 +60,8 @@ def _degrees(ax: Any, found: GraphStatistics) -> None:
     ax.set_xlim(0.8, max(degrees) * 1.6)
     ax.set_ylim(0.7, max(counts) * 1.8)
     ax.plot(degrees, counts, "o", color=canvas.BLUE, markersize=4, alpha=0.55, markeredgewidth=0)
-    _plain_numbers(ax.xaxis, ax.yaxis)
+    write_ticks(ax.xaxis, _counted)
+    write_ticks(ax.yaxis, _counted)
     ax.grid(color="#dddddd", linewidth=0.6)
     ax.set_axisbelow(True)
     if found.hubs:
@@ -73,7 +69,8 @@ def _degrees(ax: Any, found: GraphStatistics) -> None:
         count = dict(pairs)[degree]
         ax.plot([degree], [count], "o", color=canvas.VERMILION, markersize=7)
         ax.annotate(
-            _label(label), (degree, count), xytext=(0, 9), textcoords="offset points",
+            canvas.one_line(label, _LETTERS), (degree, count),
+            xytext=(0, 9), textcoords="offset points",
             ha="right" if degree > max(degrees) ** 0.5 else "left", color=canvas.VERMILION,
             fontsize=_POINTS,
         )  # fmt: skip
@@ -127,14 +124,14 @@ def _bars(
         ax.plot(values, places, "o", color=colour, markersize=7)
     else:
         ax.barh(places, values, color=colour, height=0.62)
-    ax.set_yticks(places, [_label(label) for label, _ in rows], fontsize=_POINTS)
+    ax.set_yticks(places, [canvas.one_line(label, _LETTERS) for label, _ in rows], fontsize=_POINTS)
     canvas.plain(*ax.get_yticklabels())
     ax.set_ylim(max(len(rows), 6) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     if log:
         ax.set_xscale("log")
         ax.set_xlim(0.5, max(values) * 4)
-        _plain_numbers(ax.xaxis)
+        write_ticks(ax.xaxis, _counted)
     for place, value in zip(places, values, strict=True):
         ax.annotate(
             written(value), (value, place), xytext=(7, 0), textcoords="offset points",
@@ -163,20 +160,10 @@ def _percent(share: float) -> str:
     return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
+def _counted(value: float) -> str:
+    """Return a number of things as it is written at an axis."""
+    return f"{value:,.0f}" if value >= 1 else ""
+
+
 def _title(text: str, number: int) -> str:
     return text + (f" ({_BARS} of {number:,})" if number > _BARS else "")
-
-
-def _label(text: str) -> str:
-    """Return a label in one line, with control characters escaped and known letters only."""
-    return canvas.one_line(text, _POINTS, _LETTERS)
-
-
-def _plain_numbers(*axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    for axis in axes:
-        axis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
-        )
-        axis.set_minor_formatter(NullFormatter())
