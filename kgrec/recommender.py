@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
@@ -20,26 +21,27 @@ from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.protocols import evaluate_protocol
 from kgrec.evaluation.settings import ProtocolConfig, protocol_config
 from kgrec.explain.explanation import Explanation
-from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
+from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
-from kgrec.graph.numeric import NumberScales
-from kgrec.graph.selection import GraphConfig, choose
+from kgrec.graph.selection import GraphConfig
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.models.user_content import user_features
-from kgrec.retrieval.bm25 import BM25Index
-from kgrec.retrieval.search import semantic_scores
-from kgrec.retrieval.topk import top_k
+from kgrec.retrieval.topk import TopK, top_k
+from kgrec.snapshot import Derived, Prepared, Snapshot, Sources
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
-from kgrec.text.node_texts import node_texts
+from kgrec.text.node_texts import node_texts, table_texts
 from kgrec.text.settings import TextConfig
-from kgrec.text.words import tf_idf
+from kgrec.text.words import count_words, tf_idf
 from kgrec.training.link_prediction import LinkPrediction
 from kgrec.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,8 @@ class Recommender:
         """
         given = self.sources
         items = train.items if valid is None else train.items.union(valid.items)
-        for other in (given.links and given.links.items, given.items and given.items.ids):
-            items = items if other is None else items.union(other)
+        items = items if given.links is None else items.union(given.links.items)
+        items = items if given.items is None else items.union(given.items.ids)
         users = train.users if given.users is None else train.users.union(given.users.ids)
         if candidates is not None and items != train.items:
             candidates = items.rows(train.items.take(candidates))
@@ -193,7 +195,7 @@ class Recommender:
         if derived is None:
             derived = self._derived(sources, graph)
         for (kind, modality), matrix in derived.features.items():
-            attach(graph, kind, modality, matrix, self._fingerprint(modality))
+            attach(graph, kind, modality, matrix, derived.made_by.get((kind, modality), "unknown"))
         data = TrainingData(
             train,
             valid,
@@ -438,11 +440,14 @@ class Recommender:
         )
         features: dict[tuple[str, str], FloatArray] = {}
         if texts and self.encoder is not None:
-            flat = self._filled([text for values in texts.values() for text in values], self.encoder)
+            flat = self._filled(
+                [text for values in texts.values() for text in values], self.encoder
+            )
             parts = np.split(flat, np.cumsum([len(values) for values in texts.values()])[:-1])
             features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
         words = count_words(texts["item"]) if "item" in texts else None
-        return Derived(features, words, None, graph.scales)
+        made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
+        return Derived(features, words, None, graph.scales, made_by)
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
         """Return the vectors of texts, zero where a text is empty, float32 (len(texts), dim)."""
@@ -452,10 +457,6 @@ class Recommender:
         made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         made[filled] = vectors
         return made
-
-    def _fingerprint(self, modality: str) -> str:
-        known = modality == TEXT and self.encoder is not None
-        return self.encoder.fingerprint if known and self.encoder is not None else "unknown"
 
 
 def _user_row(now: Snapshot, user: str | None, liked: Sequence[str]) -> int | None:
@@ -480,35 +481,6 @@ def _checked(k: int | None, now: Snapshot) -> int:
             f"k must lie between 1 and the {len(now.items)} items of the catalogue, found {k}."
         )
     return k
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What is made of the data before training.
-
-    Attributes:
-        data: What a model is fitted on.
-        sources: What the graph was built of, over the catalogue.
-        derived: Text vectors and the like.
-    """
-
-    data: TrainingData
-    sources: Sources
-    derived: Derived
-
-    def fitted(self, model: Model) -> Snapshot:
-        """Return the snapshot of a model that was fitted on `data`."""
-        known = [log for log in (self.data.train, self.data.valid) if log is not None]
-        return Snapshot(
-            model,
-            self.data.train.users,
-            self.data.train.items,
-            sum((log.matrix() for log in known[1:]), known[0].matrix()).tocsr(),
-            self.sources,
-            self.derived,
-            tuple(known),
-            self.data.graph,
-        )
 
 
 def evaluate(recommender: Recommender, test: Interactions, **options: Any) -> Evaluation:

@@ -22,7 +22,7 @@ from kgrec.graph.numeric import NumberScales
 from kgrec.graph.selection import GraphConfig, choose
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
-from kgrec.models.base import Model, VectorModel, unit_rows
+from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
@@ -42,12 +42,14 @@ class Derived:
         words: The words of the items' texts; None: there is no text.
         names: Labels of all nodes; None: they are made when they are asked for.
         scales: How numbers were normalised.
+        made_by: Who made the features, as far as it is known.
     """
 
     features: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
     words: WordCounts | None = None
     names: NodeNames | None = None
     scales: NumberScales | None = None
+    made_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,9 +243,7 @@ class Snapshot:
             rows = np.concatenate([rows, self.histories[user].indices.astype(np.int64)])
         rows = np.unique(rows)
         place = (np.zeros_like(rows), rows)
-        return csr_matrix(
-            (np.ones(len(rows), dtype=np.float32), place), shape=(1, len(self.items))
-        )
+        return csr_matrix((np.ones(len(rows), dtype=np.float32), place), shape=(1, len(self.items)))
 
     def title(self, row: int) -> str:
         """Return the title of an item: that of the item table, its entity's label, or its id."""
@@ -296,7 +296,9 @@ class Snapshot:
         table = sources.items
         if table is not None and table.titles:
             known = dict(zip(table.ids.ids, table.titles, strict=True))
-            labels = [known.get(id) or label for id, label in zip(item_ids.ids, labels, strict=True)]
+            labels = [
+                known.get(id) or label for id, label in zip(item_ids.ids, labels, strict=True)
+            ]
         derived = self.derived
         placed = self.placed
         if new:
@@ -387,6 +389,35 @@ class Snapshot:
         if more is None or more.shape[1] != vectors.shape[1]:
             more = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
         return np.concatenate([vectors, more])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is made of the data before training.
+
+    Attributes:
+        data: What a model is fitted on.
+        sources: What the graph was built of, over the catalogue.
+        derived: Text vectors and the like.
+    """
+
+    data: TrainingData
+    sources: Sources
+    derived: Derived
+
+    def fitted(self, model: Model) -> Snapshot:
+        """Return the snapshot of a model that was fitted on `data`."""
+        known = [log for log in (self.data.train, self.data.valid) if log is not None]
+        return Snapshot(
+            model,
+            self.data.train.users,
+            self.data.train.items,
+            sum((log.matrix() for log in known[1:]), known[0].matrix()).tocsr(),
+            self.sources,
+            self.derived,
+            tuple(known),
+            self.data.graph,
+        )
 
 
 def _ids(rows: AttributeTable | Iterable[str]) -> Iterable[str]:

@@ -45,8 +45,9 @@ class WordCounts:
         columns = np.array([column_of[word] for word in more.words], dtype=np.int64)
         found = more.counts.tocoo()
         below = sparse.csr_matrix((found.data, (found.row, columns[found.col])), shape=shape)
-        above = self.counts.copy()
-        above.resize(self.counts.shape[0], shape[1])
+        old = self.counts
+        wide = (old.shape[0], shape[1])
+        above = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=wide)
         return WordCounts([*self.words, *new], sparse.vstack([above, below], format="csr"))
 
 

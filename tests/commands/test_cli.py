@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from project import EX, HOSTILE, write_project
 
-from kgrec.runs.folder import load_run
+from kgrec.runs.reading import load_run
 
 
 def test_version_and_help(ok):
