@@ -12,8 +12,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions
@@ -26,7 +24,8 @@ if TYPE_CHECKING:
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.merging import merge_graphs
-    from kgrec.kg.tables.mapping import TableMapping, map_table
+    from kgrec.kg.tables.mapped_table import map_table
+    from kgrec.kg.tables.mapping import TableMapping
     from kgrec.kg.tables.suggestion import suggest_mapping
     from kgrec.linking import Links, link
     from kgrec.linking.same_as import merge_same_as
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
     from kgrec.text.module import TextModule
     from kgrec.text.settings import TextConfig
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+
+    __version__: str
 
 _HOME = {
     "ContentEASE": "kgrec.models.content_ease",
@@ -101,7 +102,7 @@ _HOME = {
     "evaluate": "kgrec.recommender",
     "link": "kgrec.linking",
     "load": "kgrec.runs.reading",
-    "map_table": "kgrec.kg.tables.mapping",
+    "map_table": "kgrec.kg.tables.mapped_table",
     "merge_graphs": "kgrec.kg.merging",
     "merge_same_as": "kgrec.linking.same_as",
     "read_dataset": "kgrec.datasets.loading",
@@ -113,6 +114,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # that of pyproject.toml, by way of the installation
+        return import_module("importlib.metadata").version("kgrec")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'kgrec' has no attribute {name!r}")

@@ -84,6 +84,11 @@ class TrainingConfig(ModelConfig):
     checkpoint_every: float = Field(
         default=30.0, ge=0, description="Seconds between two checkpoints."
     )
+    device: str = Field(
+        default="cpu",
+        description="Where training computes, as torch names it, such as `cpu` or `cuda`; `auto`: "
+        "on a GPU where there is one. What is loaded computes on the CPU.",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
