@@ -17,12 +17,12 @@ def explain(
     liked: Liked = None,
     as_json: AsJson = False,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw the paths there, as .png or .svg.")
+        Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
     ] = None,
 ) -> None:
     """Say why an item fits a user."""
     from kgrec.reporting.recommendations import print_explanation
-    from kgrec.runs.folder import load_run
+    from kgrec.runs.reading import load_run
 
     recommender, _, _ = load_run(run)
     explanation = recommender.explain(user, item, liked=liked or ())

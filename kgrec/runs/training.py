@@ -16,12 +16,14 @@ from kgrec.errors import RunError
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.files import write_json
-from kgrec.graph.build import forward_types
-from kgrec.recommender import Recommender
-from kgrec.runs.folder import make_model, make_recommender, save_run
+from kgrec.graph.build import describe
+from kgrec.models.base import TrainingData
 from kgrec.runs.log import RunLog, trained_parts
+from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
+from kgrec.training.link_prediction import LinkPrediction
 
 
 def train_run(
@@ -55,19 +57,20 @@ def train_run(
     recommender = make_recommender(config, dataset, model, cache=cache, progress=log.interactive)
     valid = split.valid if len(split.valid) else None
     candidates = protocol_candidates(split, "valid") if valid is not None else None
-    prepared = time.perf_counter()
-    recommender.prepare(split.train, valid, candidates=candidates)
-    _check_split(recommender, split)
-    log.say(f"Graph: {describe(recommender.graph)} ({time.perf_counter() - prepared:.1f} s)")
-    fitted = time.perf_counter()
+    preparing = time.perf_counter()
+    prepared = recommender.prepare(split.train, valid, candidates=candidates)
+    _check_split(prepared.data, split)
+    log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
+    fitting = time.perf_counter()
     with log.training(config) as callback:
-        model.fit(recommender.data, callback=callback)
-    seconds = {"fit": time.perf_counter() - fitted, "all": time.perf_counter() - started}
+        model.fit(prepared.data, callback=callback)
+    seconds = {"fit": time.perf_counter() - fitting, "all": time.perf_counter() - started}
+    recommender.take(prepared.fitted(model))
     metrics: dict[str, Any] = {"seconds": seconds}
     if valid is not None:
         found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
         metrics["valid"] = found.to_dict()
-    progress = getattr(model, "progress", None)
+    progress = model.progress if isinstance(model, LinkPrediction) else None
     if progress is not None:
         metrics["training"] = {
             "best_epoch": progress.best_epoch,
@@ -78,7 +81,7 @@ def train_run(
             f"Best of {progress.epoch} epochs: {progress.best_epoch}, after "
             f"{progress.best_seconds:.1f} s."
             if valid is not None
-            else f"Trained all {progress.epoch} epochs: there is no validation part to choose by."
+            else f"Trained all {progress.epoch} epochs: there is no validation part to choose one."
         )
     save_run(out, recommender, config, split, metrics=metrics, log=log.lines)
     if progress is not None and progress.curve:
@@ -111,9 +114,9 @@ def _link_encoder(config: Config) -> TextEncoder | None:
     return TextEncoder() if config.text is None else TextEncoder(config.text.model)
 
 
-def _check_split(recommender: Recommender, split: Split) -> None:
-    held_out = split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
-    check_no_leak(recommender.graph, held_out.train, [held_out.valid, held_out.test])
+def _check_split(data: TrainingData, split: Split) -> None:
+    held_out = split.reindex(data.train.users, data.train.items)
+    check_no_leak(data.graph, held_out.train, [held_out.valid, held_out.test])
 
 
 def save_curve(folder: Path, curve: Sequence[Mapping[str, float]], config: Config) -> None:
@@ -124,18 +127,3 @@ def save_curve(folder: Path, curve: Sequence[Mapping[str, float]], config: Confi
     """
     write_json(folder / "curve.json", curve)
     draw_training(curve, trained_parts(config)[0].training.metric, folder / "curve.png")
-
-
-def describe(graph: Any) -> str:
-    """Return the size of a graph in words, with what was left out of it."""
-    nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
-    edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
-    left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
-    size = f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
-    chosen = [
-        f"{setting}: "
-        + ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
-        for setting, counts in graph.choices.items()
-        if any(counts.values())
-    ]
-    return "; ".join([size, *chosen])
