@@ -7,24 +7,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
-from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.files import nearest_file
+from kgrec.choices import LinkPredictionChoice, ModelChoice, with_seed
+from kgrec.errors import ConfigError
 from kgrec.graph.selection import GraphConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.settings import ReadConfig
+from kgrec.settings import Settings, make_settings, parse_settings, read_yaml
 from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TableConfig(_Section):
+class TableConfig(Settings):
     """A table of items or of users."""
 
     path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
@@ -35,7 +31,7 @@ class TableConfig(_Section):
     separator: str = Field(default="|", description="Between several values of a category.")
 
 
-class GraphTableConfig(_Section):
+class GraphTableConfig(Settings):
     """A table that becomes part of the graph. A path alone has the defaults."""
 
     path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
@@ -66,7 +62,7 @@ _KNOWN_FORMATS = {
 _ONLY_KNOWN = ("folder", "parts", "ratings", "separator")
 
 
-class DataConfig(_Section):
+class DataConfig(Settings):
     """Where the data lies and how it is read."""
 
     root: str = Field(
@@ -163,7 +159,7 @@ class DataConfig(_Section):
         return self
 
 
-class Config(_Section):
+class Config(Settings):
     """One training run.
 
     Attributes:
@@ -202,36 +198,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The file is missing or no YAML, or a key or value is wrong.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"The config file {path} does not exist." + nearest_file(path, "*.y*ml")
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The config file {path} cannot be read: {error}") from error
-    tree = _parse(text, str(path))
+    tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
-    for override in overrides:
-        _override(tree, override)
-    return make_config(tree, str(path))
-
-
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Return the tree that `key=value` texts stand for, with values read as YAML.
-
-    Raises:
-        ConfigError: A text is none of these.
-
-    >>> parse_settings(["valid=0.2", "positive=rating >= 4"])
-    {'valid': 0.2, 'positive': 'rating >= 4'}
-    """
-    tree: dict[str, Any] = {}
-    for setting in settings:
-        _override(tree, setting)
-    return tree
+    return make_config(parse_settings(overrides, tree), str(path))
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
@@ -240,12 +210,7 @@ def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
     Raises:
         ConfigError: A key or value is wrong.
     """
-    try:
-        return Config.model_validate(_with_model_name(tree))
-    except ValidationError as error:
-        raise ConfigError(
-            f"{where}: " + "; ".join(_explain(item) for item in error.errors())
-        ) from error
+    return make_settings(Config, _with_model_name(tree), where, yaml=True)
 
 
 def dump_config(config: Config) -> str:
@@ -258,77 +223,3 @@ def _with_model_name(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(model, dict) and "name" not in model:
         return {**tree, "model": {"name": "link_prediction", **model}}
     return tree
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date may have no such month
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"{where}{line} is no valid YAML: {problem}.") from error
-
-
-def _override(tree: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(
-            f"{printable(override)!r} is no setting: expected key=value, such as seed=3."
-        )
-    *parents, last = key.split(".")
-    place = tree
-    for parent in parents:
-        inner = place.setdefault(parent, {})
-        if inner is None:
-            inner = place[parent] = {}
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{printable(key)}: {printable(parent)} is a value, not a section.")
-        place = inner
-    place[last] = _parse(value, f"the value of {key}")
-
-
-def _explain(error: Any) -> str:
-    whole = [str(part) for part in error["loc"]]
-    # pydantic names the chosen model after the key `model`; the file does not.
-    named = len(whole) > 1 and whole[0] == "model" and whole[1] in _MODEL_NAMES
-    location = ["model", *whole[2:]] if named else whole
-    if len(location) > 3 and location[:2] == ["model", "members"] and location[3] in _MODEL_NAMES:
-        location = [*location[:3], *location[4:]]
-    key = ".".join(location)
-    if error["type"] == "extra_forbidden":
-        known = _keys(whole[:-1])
-        return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], known)
-    if error["type"] == "missing":
-        return f"the key {key!r} is missing"
-    if error["type"] == "union_tag_invalid":
-        name = str(error["ctx"]["tag"])
-        return f"unknown model {printable(name)!r}." + did_you_mean(name, _MODEL_NAMES)
-    found = printable(repr(error.get("input")), 60)
-    return f"{key}: {error['msg']}, found {found}"
-
-
-_MODEL_NAMES = tuple(CHOICES)
-
-
-def _keys(location: Sequence[str]) -> list[str]:
-    """Return the valid keys of the section at `location`."""
-    sections: list[type[BaseModel]] = [Config]
-    for part in location:
-        inner: list[type[BaseModel]] = []
-        if part in CHOICES:  # pydantic names the chosen model after the key `model`
-            sections = [CHOICES[part]]
-            continue
-        if not any(part in section.model_fields for section in sections):
-            continue  # the place in a list, or a key that the user chose, such as a column
-        for section in sections:
-            if part in section.model_fields:
-                inner += _sections(section.model_fields[part].annotation)
-        sections = inner
-    return sorted({name for section in sections for name in section.model_fields})
-
-
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for part in getattr(annotation, "__args__", ()) for found in _sections(part)]

@@ -68,7 +68,7 @@ def test_an_ensemble_round_trips_and_its_members_keep_their_seeds_apart():
     [
         ([], "members"),
         ([{"name": "eese"}], "ease"),
-        ([{"name": "ensemble", "members": [{"name": "ease"}]}], "unknown model 'ensemble'"),
+        ([{"name": "ensemble", "members": [{"name": "ease"}]}], "name: there is no 'ensemble'"),
         ([{"name": "most_popular"}, {"name": "ease", "l22": 3}], "l2"),
         ([{"name": "ease", "l2": -1}], r"model\.members\.0\.l2"),
     ],
@@ -106,7 +106,7 @@ def test_there_are_experiments():
         ({"model": {"training": {"learing_rate": 1}}}, "Did you mean 'learning_rate'?"),
         ({"model": {"model": {"fusoin": "add"}}}, "Did you mean 'fusion'?"),
         ({"model": {"name": "ease", "l3": 1}}, "'model.l3'"),
-        ({"model": {"name": "eas"}}, "unknown model 'eas'. Did you mean 'ease'?"),
+        ({"model": {"name": "eas"}}, "model.name: there is no 'eas'. Did you mean 'ease'?"),
         ({"graph": {"min_degre": 1}}, "Did you mean 'min_degree'?"),
         ({"data": {"items": {"pth": "x", "path": "y"}}}, "Did you mean 'path'?"),
         ({"text": {"langages": ["en"]}}, "Did you mean 'languages'?"),

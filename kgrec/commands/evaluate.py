@@ -24,18 +24,18 @@ def evaluate(
     ] = None,
     candidates: Annotated[
         Path | None,
-        typer.Option(help="Table of user_id and item_id: what is ranked by protocol candidates."),
+        typer.Option(help="Table of user_id and item_id: what the protocol `candidates` ranks."),
     ] = None,
     as_json: AsJson = False,
     trec: Annotated[
-        Path | None, typer.Option(help="Also write the ranking there, in TREC format.")
+        Path | None, typer.Option(help="Also write the ranking to this file, in TREC format.")
     ] = None,
 ) -> None:
     """Measure a run on the validation or test part of its split, by a protocol."""
-    from kgrec.config import parse_settings
     from kgrec.reporting.console import print_json
     from kgrec.reporting.metric_tables import show_groups, show_metrics
     from kgrec.runs.evaluating import evaluate_run
+    from kgrec.settings import parse_settings
 
     result = evaluate_run(
         run,

@@ -11,17 +11,14 @@ from urllib.parse import quote
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
-from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.kg.tables.templates import check_iri, check_template, variables
 from kgrec.rdf.namespaces import RDF_LANG_STRING
+from kgrec.settings import Settings, make_settings, read_yaml
 
 NAMESPACE: Final = "http://example.org/"
 """Where names are put that no setting gives a place: a domain that is nobody's."""
@@ -59,11 +56,7 @@ Iri = Annotated[str, Field(min_length=1), AfterValidator(check_iri)]
 Language = Annotated[str, AfterValidator(_language)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RelationColumn(_Part):
+class RelationColumn(Settings):
     """A column whose values become entities that the row's entity points to."""
 
     predicate: Iri | None = Field(
@@ -91,7 +84,7 @@ class RelationColumn(_Part):
         return self
 
 
-class LiteralColumn(_Part):
+class LiteralColumn(Settings):
     """A column whose values become literals of the row's entity."""
 
     predicate: Iri | None = Field(
@@ -114,7 +107,7 @@ class LiteralColumn(_Part):
         return self
 
 
-class TableMapping(_Part):
+class TableMapping(Settings):
     """What each column of a table means.
 
     `relations` and `literals` are also taken as lists of columns, which then have the defaults.
@@ -139,8 +132,8 @@ class TableMapping(_Part):
     type: Annotated[tuple[Iri, ...], BeforeValidator(_listed)] = ()
     label: str | None = None
     language: Language = ""
-    relations: Annotated[dict[str, RelationColumn], BeforeValidator(_named)] = {}
-    literals: Annotated[dict[str, LiteralColumn], BeforeValidator(_named)] = {}
+    relations: Annotated[dict[str, RelationColumn], BeforeValidator(_named)] = Field(default={})
+    literals: Annotated[dict[str, LiteralColumn], BeforeValidator(_named)] = Field(default={})
 
     @classmethod
     def read(cls, path: str | Path) -> TableMapping:
@@ -149,16 +142,7 @@ class TableMapping(_Part):
         Raises:
             ConfigError: The file is missing or no YAML, or a key or value is wrong.
         """
-        path = Path(path)
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The mapping {path} cannot be read: {error}") from error
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark is not None else ""
-            raise ConfigError(f"{path}{line} is no valid YAML.") from error
-        return cls.from_tree(tree, str(path))
+        return cls.from_tree(read_yaml(path, "mapping"), str(path))
 
     @classmethod
     def from_tree(cls, tree: Any, where: str = "the mapping") -> TableMapping:
@@ -169,11 +153,7 @@ class TableMapping(_Part):
         """
         if isinstance(tree, cls):
             return tree
-        try:
-            return cls.model_validate(tree)
-        except ValidationError as error:
-            reasons = "; ".join(_explain(item) for item in error.errors())
-            raise ConfigError(f"{where}: {reasons}") from error
+        return make_settings(cls, tree, where, yaml=True)
 
     def to_yaml(self) -> str:
         """Return the mapping as YAML that `read` takes, without what is at its default."""
@@ -183,17 +163,3 @@ class TableMapping(_Part):
     def place(self, column: str) -> str:
         """Return the IRI that a column has where no setting gives it another."""
         return self.namespace + quote(column, safe="")
-
-
-def _explain(error: Any) -> str:
-    place = [str(part) for part in error["loc"]]
-    if error["type"] == "extra_forbidden":
-        section: type[BaseModel] = TableMapping
-        if len(place) == 3:
-            section = {"relations": RelationColumn}.get(place[0], LiteralColumn)
-        known = did_you_mean(place[-1], section.model_fields)
-        return f"unknown key {printable('.'.join(place))!r}.{known}"
-    if error["type"] == "missing":
-        return f"the key {'.'.join(place)!r} is missing"
-    found = printable(repr(error.get("input")), 60)
-    return f"{printable('.'.join(place))}: {error['msg']}, found {found}"
