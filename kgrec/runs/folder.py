@@ -33,8 +33,7 @@ import yaml
 from kgrec.choices import choice_of, make_untrained
 from kgrec.config import Config, dump_config, make_config
 from kgrec.data.attribute_table import AttributeTable, Category
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import PARTS, Split
+from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.loading import Dataset
 from kgrec.errors import ConfigError, DataError, RunError, printable
