@@ -12,8 +12,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions, Split
@@ -50,6 +48,8 @@ if TYPE_CHECKING:
     from kgrec.text.module import TextModule
     from kgrec.text.settings import TextConfig
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+
+    __version__: str
 
 _HOME = {
     "ContentEASE": "kgrec.models.content_ease",
@@ -112,6 +112,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # that of pyproject.toml, by way of the installation
+        return import_module("importlib.metadata").version("kgrec")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'kgrec' has no attribute {name!r}")

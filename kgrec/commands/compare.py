@@ -23,16 +23,19 @@ def compare(
         list[str] | None, typer.Option(help="Metric to test, as ndcg@10; may be repeated.")
     ] = None,
     seeds: Annotated[
-        bool, typer.Option("--seeds", help="Take runs that differ in their seeds as one model.")
+        bool,
+        typer.Option(
+            "--seeds", help="Average runs that differ only in their seeds: they are one model."
+        ),
     ] = False,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw the means there, as .png or .svg.")
+        Path | None, typer.Option(help="Also draw the means to this .png or .svg file.")
     ] = None,
     curves: Annotated[
-        Path | None, typer.Option(help="Also draw the validation curves there.")
+        Path | None, typer.Option(help="Also draw the validation curves to this file.")
     ] = None,
     times: Annotated[
-        Path | None, typer.Option(help="Also draw accuracy above seconds of training there.")
+        Path | None, typer.Option(help="Also draw accuracy against training time to this file.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -11,17 +11,18 @@ import typer
 def convert(
     folder: Annotated[
         Path,
-        typer.Argument(help="Files of RecBole, KGAT or KGCN (also RippleNet and MKR): the folder."),
+        typer.Argument(help="Folder of files of RecBole, KGAT or KGCN (also RippleNet and MKR)."),
     ],
     settings: Annotated[
         list[str] | None,
         typer.Argument(help="Settings of `data`, as key=value, such as 'positive=rating >= 4'."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("converted"),
+    out: Annotated[Path, typer.Option(help="Folder to create.")] = Path("converted"),
     format: Annotated[
-        str | None, typer.Option(help="`recbole`, `kgat` or `kgcn`; found by the files.")
+        str | None,
+        typer.Option(help="`recbole`, `kgat` or `kgcn`; by default, detected from the files."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of what the files do not split.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split, where the files have none.")] = 0,
 ) -> None:
     """Write a published data set as files that kgrec reads, with a config to train on."""
     from kgrec.datasets.conversion import convert as convert_files

@@ -13,7 +13,7 @@ def demo(
         "demo-out"
     ),
 ) -> None:
-    """Train on the embedded films, and show what comes of it."""
+    """Train on the embedded films, and show what the model can do."""
     from kgrec.commands.demonstration import run_demo
 
     run_demo(out)

@@ -15,11 +15,12 @@ from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
+from kgrec.graph.build import describe
 from kgrec.recommender import Recommender
 from kgrec.reporting.metric_tables import show_metrics
 from kgrec.reporting.reporter import Reporter
 from kgrec.runs.folder import make_model, make_recommender, save_run
-from kgrec.runs.training import describe, save_curve
+from kgrec.runs.training import save_curve
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 QUERY = "artificial intelligence turns on its makers"
@@ -76,7 +77,7 @@ def run_demo(out: Path) -> None:
         say(f"  {place}. {found.title}")
     _show_new_film(recommender, reporter)
     say(f"\nRun folder: {out}  ({time.perf_counter() - started:.0f} s in all)")
-    say(f'Go on with: kgrec search {out} "a love story in Paris"')
+    say(f'Try next: kgrec search {out} "a love story in Paris"')
 
 
 def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> Recommender:

@@ -24,11 +24,11 @@ def evaluate(
     ] = None,
     candidates: Annotated[
         Path | None,
-        typer.Option(help="Table of user_id and item_id: what is ranked by protocol candidates."),
+        typer.Option(help="Table of user_id and item_id: what the protocol `candidates` ranks."),
     ] = None,
     as_json: AsJson = False,
     trec: Annotated[
-        Path | None, typer.Option(help="Also write the ranking there, in TREC format.")
+        Path | None, typer.Option(help="Also write the ranking to this file, in TREC format.")
     ] = None,
 ) -> None:
     """Measure a run on the validation or test part of its split, by a protocol."""

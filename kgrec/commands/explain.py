@@ -17,7 +17,7 @@ def explain(
     liked: Liked = None,
     as_json: AsJson = False,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw the paths there, as .png or .svg.")
+        Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
     ] = None,
 ) -> None:
     """Say why an item fits a user."""

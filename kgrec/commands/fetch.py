@@ -1,4 +1,4 @@
-"""`kgrec fetch`: the graph around one's own items, from an endpoint."""
+"""`kgrec fetch`: the graph around a user's items, from an endpoint."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ def fetch(
     ] = None,
     property: Annotated[
         list[str] | None,
-        typer.Option(help="Property whose value an id is; may be repeated. None: ids are IRIs."),
+        typer.Option(
+            help="Property that holds the ids; may be repeated. Without it, ids are IRIs."
+        ),
     ] = None,
     column: Annotated[str, typer.Option(help="Column of the ids to look up.")] = "item_id",
     item: Annotated[str, typer.Option(help="Column of item ids, for the links.")] = "item_id",
-    hops: Annotated[int, typer.Option(min=0, help="How far statements are followed.")] = 1,
+    hops: Annotated[
+        int, typer.Option(min=0, help="How many steps from the items statements are followed.")
+    ] = 1,
     relation: Annotated[
         list[str] | None, typer.Option(help="Property to keep; may be repeated.")
     ] = None,
@@ -38,11 +42,12 @@ def fetch(
         Path | None, typer.Option(help="Also write which item is which entity, as CSV.")
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder of answers; the user's cache folder by default.")
+        Path | None,
+        typer.Option(help="Folder where answers are kept; the user's cache folder by default."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch the graph around one's own items from a SPARQL endpoint, such as Wikidata's."""
+    """Fetch the graph around your items from a SPARQL endpoint, such as Wikidata's."""
     from kgrec.reporting.console import print_json
     from kgrec.reporting.reporter import Reporter
     from kgrec.settings import parse_settings
@@ -70,7 +75,7 @@ def fetch(
                 notice=reporter.say,
             )
     except KeyboardInterrupt:
-        fail(f"Interrupted. What was fetched is kept; the same command goes on: {folder}", 130)
+        fail(f"Interrupted. The same command continues with what was fetched: {folder}", 130)
     if as_json:
         print_json(done.to_dict())
     else:

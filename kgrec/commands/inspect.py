@@ -23,22 +23,20 @@ def inspect(
         typer.Option(help="File of SHACL shapes to validate the graph against; may be repeated."),
     ] = None,
     shapes_limit: Annotated[
-        float, typer.Option(help="Seconds after which the validation is given up.")
+        float, typer.Option(help="Seconds after which the validation stops with an error.")
     ] = 600,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw the figures there, as .png or .svg.")
+        Path | None, typer.Option(help="Also draw the figures to this .png or .svg file.")
     ] = None,
     format: Annotated[
         str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")
     ] = None,
-    base_iri: Annotated[
-        str | None, typer.Option(help="What relative IRIs are relative to.")
-    ] = None,
+    base_iri: Annotated[str | None, typer.Option(help="Base of relative IRIs.")] = None,
     on_error: Annotated[
         str, typer.Option(help="`raise`, or `skip` to leave out statements that are not valid.")
     ] = "raise",
     rejects: Annotated[
-        Path | None, typer.Option(help="Write what is left out there, as JSON Lines.")
+        Path | None, typer.Option(help="Write what is left out to this file, as JSON Lines.")
     ] = None,
     graph: Annotated[
         list[str] | None,

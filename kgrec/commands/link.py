@@ -19,10 +19,10 @@ def link(
     graph: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
     out: Annotated[Path, typer.Option(help="CSV file of the links.")] = Path("links.csv"),
     review: Annotated[
-        Path | None, typer.Option(help="Also write the uncertain candidates there, as CSV.")
+        Path | None, typer.Option(help="Also write the uncertain candidates to this CSV file.")
     ] = None,
     links: Annotated[
-        Path | None, typer.Option(help="Links that hold already: CSV of item id and iri.")
+        Path | None, typer.Option(help="Links that are known already: CSV of item id and iri.")
     ] = None,
     item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     property: Annotated[
@@ -32,13 +32,13 @@ def link(
         str | None, typer.Option(help="Column of these identifiers; the item id by default.")
     ] = None,
     identifier: Annotated[
-        str | None, typer.Option(help="How identifiers compare: exact, plain or isbn.")
+        str | None, typer.Option(help="How identifiers are compared: exact, plain or isbn.")
     ] = None,
     title: Annotated[
-        str | None, typer.Option(help="Column of titles; `title` where there is one.")
+        str | None, typer.Option(help="Column of titles; `title` by default, if it is there.")
     ] = None,
     year: Annotated[
-        str | None, typer.Option(help="Column of years; `year` or `release_year` if it is there.")
+        str | None, typer.Option(help="Column of years; `year` or `release_year` by default.")
     ] = None,
     types: Annotated[
         list[str] | None, typer.Option("--type", help="IRI of a type to link to; may be repeated.")
@@ -47,14 +47,16 @@ def link(
         bool, typer.Option("--one-to-one", help="Link an entity to one item at most.")
     ] = False,
     threshold: Annotated[
-        float | None, typer.Option(help="Least confidence of a link, 0 to 1; 0.9 by default.")
+        float | None, typer.Option(help="Lowest confidence of a link, 0 to 1; 0.9 by default.")
     ] = None,
     meaning: Annotated[
-        bool, typer.Option(help="Whether to look by meaning for what is left.")
+        bool, typer.Option(help="Whether to compare what is left by its meaning.")
     ] = True,
     meaning_limit: Annotated[
         float | None,
-        typer.Option(help="Highest confidence by meaning alone; 0.8 by default: for the review."),
+        typer.Option(
+            help="Highest confidence by meaning alone; 0.8 by default, too low for a link."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -11,15 +11,15 @@ import typer
 def map(
     table: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet or JSON Lines table.")],
     mapping: Annotated[
-        Path | None, typer.Option(help="YAML mapping of its columns; chosen if there is none.")
+        Path | None, typer.Option(help="YAML mapping of its columns; without one, it is chosen.")
     ] = None,
-    id: Annotated[str | None, typer.Option(help="Id column, where there is no mapping.")] = None,
+    id: Annotated[str | None, typer.Option(help="Id column, if there is no mapping.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the graph there: `.nt` or `.nt.gz`, else a folder."),
+        typer.Option(help="Write the graph to this `.nt` or `.nt.gz` file or folder."),
     ] = None,
 ) -> None:
-    """Make a graph of a table; the mapping is printed, to be changed and given again."""
+    """Make a graph of a table, and print the mapping, which can be edited and given again."""
     from kgrec.datasets.conversion import table_to_graph
     from kgrec.reporting.reporter import Reporter
 

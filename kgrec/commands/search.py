@@ -11,7 +11,7 @@ from kgrec.commands.options import AsJson, K, Run
 
 def search(
     run: Run,
-    query: Annotated[str, typer.Argument(help="What is wanted, in plain words.")],
+    query: Annotated[str, typer.Argument(help="What you look for, in plain words.")],
     k: K = None,
     as_json: AsJson = False,
 ) -> None:

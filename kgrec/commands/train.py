@@ -16,9 +16,9 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings to change, as key=value.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("runs/latest"),
+    out: Annotated[Path, typer.Option(help="Run folder to create.")] = Path("runs/latest"),
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the run folder.")
+        bool, typer.Option("--resume", help="Continue from the checkpoint in the run folder.")
     ] = False,
 ) -> None:
     """Train a model and write a run folder."""
@@ -33,5 +33,5 @@ def train(
         saved = out / "checkpoint.safetensors"
         # One that lay there before is of another training.
         ours = saved.exists() and saved.stat().st_mtime >= started
-        hint = f" The checkpoint is saved; --resume goes on from it: {saved}" if ours else ""
+        hint = f" The checkpoint is saved; --resume continues from it: {saved}" if ours else ""
         fail("Interrupted." + hint, 130)

@@ -19,7 +19,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _FEWER: Final = ("mean", "difference", "t test p", "Wilcoxon p", "d")
 _WIDE: Final = 112
-"""Columns of letters of a terminal that all columns of the table fit into."""
+"""Width of a terminal, in letters, that all columns of the table fit into."""
 
 
 def show_comparison(comparison: Comparison, console: Console | None = None) -> None:
@@ -57,12 +57,12 @@ def _notes(comparison: Comparison, columns: Sequence[str]) -> str:
             else ""
         )
         + "; p values are two-sided"
-        + (", corrected by Holm over the models of a metric." if several else "."),
+        + (", corrected for the number of models (Holm)." if several else "."),
         "d: Cohen's d of the paired differences"
         + ("; r: rank-biserial correlation." if "r" in columns else "."),
     ]
     if columns is _FEWER:
-        sentences.append("A wider terminal and --json also have intervals and the bootstrap.")
+        sentences.append("A wider terminal and --json also show intervals and the bootstrap.")
     return " ".join(sentences)
 
 

@@ -70,7 +70,7 @@ def _show_size(found: GraphStatistics, console: Console) -> None:
             f"{counted(len(shown), 'graph')}: {safe(', '.join(shown[:_LANGUAGES]), 1000)}{more}.",
         )
     if found.components == 1:
-        _say(console, "All entities hang together: there is one component.")
+        _say(console, "All entities are connected: there is one component.")
     else:
         more = ", …" if found.components > 4 else ""
         _say(
@@ -82,8 +82,8 @@ def _show_size(found: GraphStatistics, console: Console) -> None:
     degree = found.degree
     _say(
         console,
-        f"Triples of an entity: {degree['0.5']:,.0f} at the median, {degree['0.9']:,.0f} at the "
-        f"90th percentile, {degree['1']:,.0f} at most.",
+        f"Triples per entity: median {degree['0.5']:,.0f}, 90th percentile {degree['0.9']:,.0f}, "
+        f"maximum {degree['1']:,.0f}.",
     )
 
 
@@ -93,8 +93,7 @@ def _show_relations(found: GraphStatistics, console: Console) -> None:
     _heading(console, "Relations between entities")
     _say(
         console,
-        f"Out: objects per subject; in: subjects per object. Share of all subjects that have it"
-        f"{_of_items(found)}.",
+        f"Out: objects per subject; in: subjects per object. {_shares(found)}.",
     )
     names = ["triples", "subjects", "share", "mean out", "max out"]
     names += ["objects", "mean in", "max in"] + (["items"] if found.items else [])
@@ -113,7 +112,7 @@ def _show_properties(found: GraphStatistics, console: Console) -> None:
     _heading(console, "Literal properties")
     tagged = sum(found.languages.values())
     languages = f"; languages: {_mix(found.languages, found.literals)}" if tagged else ""
-    _say(console, f"Share of all subjects that have it{_of_items(found)}{safe(languages)}.")
+    _say(console, f"{_shares(found)}{safe(languages)}.")
     names = ["values", "subjects", "share", "max"] + (["items"] if found.items else [])
     table = _table(
         console, "property", names, ["smallest … median … largest", "datatypes", "languages", "IRI"]
@@ -146,7 +145,7 @@ def _show_types(found: GraphStatistics, console: Console) -> None:
 def _show_items(found: GraphStatistics, console: Console) -> None:
     _heading(console, "How items are connected")
     if found.items is None:
-        _say(console, "Not looked at: which entities are items is told by --links or --items.")
+        _say(console, "Not examined: --links or --items says which entities are items.")
         return
     for line in item_sentences(found.items):
         _say(console, line)
@@ -155,24 +154,23 @@ def _show_items(found: GraphStatistics, console: Console) -> None:
 def item_sentences(items: ItemStatistics) -> list[str]:
     """Return how well a graph covers and connects the items of a catalogue, in sentences."""
     low, median, high = items.triples
-    near = [
-        f"within {counted(hops, 'hop')} of {_share(part)}" for hops, part in items.within.items()
-    ]
+    near = [f"{counted(hops, 'hop')} {_share(part)}" for hops, part in items.within.items()]
     said = [
         f"{items.linked:,} of {items.num_items:,} items ({_share(items.linked / items.num_items)}) "
         f"are linked, to {counted(items.entities, 'entity', 'entities')}.",
-        f"Types aside, the median of their triples is {median:,.0f} ({low:,} to {high:,}).",
-        f"Another item is {', '.join(near)} (2 hops: a neighbor in common).",
+        f"Without types, they have {low:,} to {high:,} triples, {median:,.0f} at the median.",
+        f"Share with another item within {', '.join(near)} (2 hops: a common neighbor).",
     ]
     if items.unreachable:
         said.append(
             f"From {items.unreachable:,} ({_share(items.unreachable / items.entities)}) no path "
-            "leads to another item: the graph says nothing that compares them."
+            "leads to another item: the graph does not relate them to others."
         )
     if items.components > 1:
         said.append(
-            f"They lie in {items.components:,} components, {items.largest_component:,} of them "
-            f"({_share(items.largest_component / items.entities)}) in the largest."
+            f"They lie in {items.components:,} components; the largest holds "
+            f"{items.largest_component:,} of them "
+            f"({_share(items.largest_component / items.entities)})."
         )
     return said
 
@@ -264,5 +262,7 @@ def _share(share: float) -> str:
     return f"{share:.1%}" if share not in (0, 1) else f"{share:.0%}"
 
 
-def _of_items(found: GraphStatistics) -> str:
-    return ", and of the linked items" if found.items else ""
+def _shares(found: GraphStatistics) -> str:
+    """Return what the columns of shares say."""
+    items = "; items: how many of the linked items" if found.items else ""
+    return f"Share: how many of all subjects have it{items}"

@@ -63,7 +63,9 @@ def show_groups(result: Evaluation, console: Console | None = None) -> None:
     if table.row_count:
         console.print(table)
     for name, count in result.details.get("groups_left_out", {}).items():
-        console.print(f"No groups by {safe(name)}: it has {count:,} values.", soft_wrap=True)
+        console.print(
+            f"Users are not grouped by {safe(name)}: it has {count:,} values.", soft_wrap=True
+        )
 
 
 def _remarks(result: Evaluation) -> list[str]:
@@ -82,11 +84,10 @@ def measured_on(result: Evaluation) -> str:
         return f"{users}, {result.num_candidates:,} pairs, {judged:,} of them chosen"
     if result.protocol == "ratings":
         return f"{users}, {counted(judged, 'rating')}"
-    each = " each at most" if result.protocol == "candidates" else ""
-    return (
-        f"{users}, {result.num_candidates:,} ranked items{each}, "
-        f"{counted(judged, 'interaction')} to be found"
-    )
+    ranked = f"{result.num_candidates:,} ranked items"
+    if result.protocol == "candidates":
+        ranked = f"at most {ranked} each"
+    return f"{users}, {ranked}, {counted(judged, 'interaction')} to be found"
 
 
 def cautions(result: Evaluation) -> list[str]:
@@ -94,14 +95,16 @@ def cautions(result: Evaluation) -> list[str]:
     lines = []
     if result.num_unreachable:
         lines.append(
-            f"{result.num_unreachable:,} of them could not be found, as they are not ranked: they "
-            "count as missed."
+            f"{result.num_unreachable:,} of them could not be found, because they are not ranked: "
+            "they count as missed."
         )
     missing = result.details.get("num_not_drawn", 0)
     if isinstance(missing, int) and missing > 0:
         lines.append(f"{missing:,} fewer pairs were drawn: users have too few unseen items.")
     if result.sampled:
-        lines.append("Sampled metrics: they do not compare with those of a full ranking.")
+        lines.append("Sampled metrics cannot be compared with those of a full ranking.")
     if result.non_standard:
-        lines.append("kgat_ndcg is not the standard NDCG: its ideal ranking has found items alone.")
+        lines.append(
+            "kgat_ndcg is not the standard NDCG: its ideal ranking has only items that were found."
+        )
     return lines

@@ -31,7 +31,7 @@ def show_shapes(report: ShapesReport, console: Console | None = None) -> None:
         )
         console.print(f"{about}.", soft_wrap=soft)
     if not report.focus_nodes:
-        console.print("Nothing was checked: the graph has no node that the shapes name.")
+        console.print("Nothing was checked: no node of the graph is a target of the shapes.")
     for result in report.results:
         for line in _lines(result):
             console.print(line, soft_wrap=soft)

@@ -62,7 +62,7 @@ def compare_runs(
     if len(models) < 2:
         raise ConfigError(
             f"A comparison needs two models or more, found {len(models)}."
-            + (" All runs differ in their seeds alone." if len(runs) > 1 else "")
+            + (" All runs differ only in their seeds." if len(runs) > 1 else "")
         )
     cuts = set(k or ()) | {cut for metric in metrics or () for cut in _cut(metric)}
     found: dict[str, Evaluation] = {}

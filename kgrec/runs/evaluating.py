@@ -57,14 +57,14 @@ def evaluate_run(
     check_part(part)
     config = protocol_config(protocol, {**(settings or {}), **({"k": tuple(k)} if k else {})})
     if trec is not None and not isinstance(config, FullConfig):
-        raise ConfigError(f"A TREC file holds a full ranking, and none is made by {config.name!r}.")
+        raise ConfigError(f"A TREC file holds a full ranking; {config.name!r} makes none.")
     recommender, _, split = load_run(folder)
     split = split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
     test = split.part(part)
     if not len(test):
         raise ConfigError(
             f"The {part} part of this run's split is empty. A random split takes a share of each "
-            f"user's interactions and rounds it; a larger data.{part} leaves more."
+            f"user's interactions and rounds it: set a larger data.{part}."
         )
     check_no_leak(recommender.graph, recommender.known[0], test)
     candidates = protocol_candidates(split, part)

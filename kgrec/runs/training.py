@@ -16,7 +16,7 @@ from kgrec.errors import RunError
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.files import write_json
-from kgrec.graph.build import forward_types
+from kgrec.graph.build import describe
 from kgrec.recommender import Recommender
 from kgrec.runs.folder import make_model, make_recommender, save_run
 from kgrec.runs.log import RunLog, trained_parts
@@ -78,7 +78,7 @@ def train_run(
             f"Best of {progress.epoch} epochs: {progress.best_epoch}, after "
             f"{progress.best_seconds:.1f} s."
             if valid is not None
-            else f"Trained all {progress.epoch} epochs: there is no validation part to choose by."
+            else f"Trained all {progress.epoch} epochs: there is no validation part to choose one."
         )
     save_run(out, recommender, config, split, metrics=metrics, log=log.lines)
     if progress is not None and progress.curve:
@@ -124,18 +124,3 @@ def save_curve(folder: Path, curve: Sequence[Mapping[str, float]], config: Confi
     """
     write_json(folder / "curve.json", curve)
     draw_training(curve, trained_parts(config)[0].training.metric, folder / "curve.png")
-
-
-def describe(graph: Any) -> str:
-    """Return the size of a graph in words, with what was left out of it."""
-    nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
-    edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
-    left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
-    size = f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
-    chosen = [
-        f"{setting}: "
-        + ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
-        for setting, counts in graph.choices.items()
-        if any(counts.values())
-    ]
-    return "; ".join([size, *chosen])

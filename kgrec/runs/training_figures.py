@@ -93,7 +93,7 @@ def _curve(folder: Path) -> list[dict[str, float]]:
         and all(map(_is_figure, point.values()))
         for point in points
     ):
-        raise RunError(f"{printable(str(path))} is damaged: it is no list of figures.")
+        raise RunError(f"{printable(str(path))} is damaged: it is not a list of figures.")
     return points
 
 

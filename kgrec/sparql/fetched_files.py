@@ -102,7 +102,7 @@ def _read_identifiers(path: Path, column: str, item: str) -> tuple[pd.DataFrame,
     missing = texts.isna() | (texts.astype(str).str.strip() == "")
     frame = frame[~missing]
     if frame.empty:
-        raise DataError(f"{where}: the column {printable(column)!r} has no identifier.")
+        raise DataError(f"{where}: the column {printable(column)!r} holds no identifier.")
     ids = as_ids(frame, column, where).str.strip()
     pairs = pd.DataFrame({"item": as_ids(frame, item, where), "id": ids})
     return pairs.drop_duplicates(), int(missing.sum())

@@ -52,21 +52,18 @@ class Sampler:
         self.generator, self.device = generator, generator.device
         self._weight = torch.from_numpy(matrix.data).to(self.device) if rating_power else None
         self.num_items = log.num_items
-        self._start = self._rows(matrix.indptr)
-        self._item = self._rows(matrix.indices)
-        self._users = self._rows(np.flatnonzero(np.diff(matrix.indptr)))
+        self._start = self._tensor(matrix.indptr)
+        self._item = self._tensor(matrix.indices)
+        self._users = self._tensor(np.flatnonzero(np.diff(matrix.indptr)))
         owner = np.repeat(np.arange(log.num_users, dtype=np.int64), np.diff(matrix.indptr))
         # Pairs in ascending order: membership is a binary search.
-        self._owner = self._rows(owner)
-        self._pairs = self._rows(owner * log.num_items + matrix.indices)
+        self._owner = self._tensor(owner)
+        self._pairs = self._tensor(owner * log.num_items + matrix.indices)
         self.num_users = torch.bincount(self._item, minlength=log.num_items)
-        self.known = self._rows(np.unique(matrix.indices))
+        self.known = self._tensor(np.unique(matrix.indices))
 
-    def _rows(self, rows: npt.NDArray[np.integer]) -> Tensor:
+    def _tensor(self, rows: npt.NDArray[np.integer]) -> Tensor:
         return torch.from_numpy(rows.astype(np.int64, copy=False)).to(self.device)
-
-    def _shuffled(self, num: int) -> Tensor:
-        return torch.randperm(num, generator=self.generator, device=self.device)
 
     def batches(self, batch_users: int) -> Iterator[Batch]:
         """Yield all users that have interactions once, in random order."""
@@ -75,9 +72,8 @@ class Sampler:
             count = self._start[users + 1] - self._start[users]
             row = torch.repeat_interleave(count)
             first = torch.cumsum(count, 0) - count
-            place = (
-                torch.arange(len(row), device=self.device) - first[row] + self._start[users][row]
-            )
+            of_all = torch.arange(len(row), device=self.device)
+            place = of_all - first[row] + self._start[users][row]
             weight = None if self._weight is None else self._weight[place]
             yield Batch(users, row, self._item[place], weight)
 
@@ -89,10 +85,20 @@ class Sampler:
             row = torch.arange(len(pairs), device=self.device)
             yield Batch(self._owner[pairs], row, self._item[pairs], weight)
 
+    def _shuffled(self, num: int) -> Tensor:
+        return torch.randperm(num, generator=self.generator, device=self.device)
+
+    def rows(self, num_rows: int, num: int) -> Tensor:
+        """Return `num` random rows of `num_rows`, with repetitions, int64 of shape (num,)."""
+        return torch.randint(num_rows, (num,), generator=self.generator, device=self.device)
+
+    def uniform(self, num: int) -> Tensor:
+        """Return random numbers from 0 to below 1, float64 of shape (num,)."""
+        return torch.rand(num, generator=self.generator, device=self.device, dtype=torch.float64)
+
     def shared(self, num: int) -> Tensor:
         """Return `num` items, each known item with the same chance, int64 of shape (num,)."""
-        draw = torch.randint(len(self.known), (num,), generator=self.generator, device=self.device)
-        return self.known[draw]
+        return self.known[self.rows(len(self.known), num)]
 
     def are_positive(self, users: Tensor, items: Tensor) -> Tensor:
         """Return whether each of `users` (b,) chose each of `items` (s,), bool of shape (b, s)."""

@@ -1,4 +1,4 @@
-"""`kgrec fetch`: files, exit codes, and that a broken run goes on."""
+"""`kgrec fetch`: files, exit codes, and that an interrupted run continues."""
 
 import gzip
 import json
@@ -129,7 +129,7 @@ def test_ctrl_c_and_again(server, items, tmp_path):
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    assert err == "kgrec: Interrupted. What was fetched is kept; the same command goes on: cache\n"
+    assert err == "kgrec: Interrupted. The same command continues with what was fetched: cache\n"
     assert not (tmp_path / "graph.nt.gz").exists()
     subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     assert len(set(server.queries)) == len(server.queries) - 1  # the one that was broken off

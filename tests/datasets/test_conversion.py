@@ -177,5 +177,5 @@ def test_map(tmp_path, command):
     code, printed, err = command("map", table, "--id", "skuu")
     assert (code, printed) == (2, "")
     assert "Did you mean 'sku'" in err
-    with pytest.raises(ConfigError, match="leave out the other"):
+    with pytest.raises(ConfigError, match="leave out `id`"):
         table_to_graph(table, mapping, "sku")

@@ -43,7 +43,7 @@ def test_figures_are_whole_at_any_width(width):
     assert text.index(f"{tests[long].mean:.4f}") < text.index("reference")
     assert text.index("reference") < text.index(f"{tests['c'].mean:.4f}")
     assert ("A wider terminal" in text) == (width == 80)
-    assert "corrected by Holm" in text
+    assert "corrected for the number of models (Holm)" in text
     assert max(len(line) for line in text.splitlines()[:8]) <= width
 
 
@@ -52,7 +52,7 @@ def test_figures_are_whole_at_any_width(width):
     [
         ("ctr", {}, "60 users, 300 pairs, 99 of them chosen."),
         ("ratings", {}, "60 users, 99 ratings."),
-        ("candidates", {"sampled": True}, "Sampled metrics: they do not compare"),
+        ("candidates", {"sampled": True}, "Sampled metrics cannot be compared"),
         ("kgat-ndcg", {"non_standard": True}, "kgat_ndcg is not the standard NDCG"),
         ("full", {"num_unreachable": 7}, "7 of them could not be found"),
     ],

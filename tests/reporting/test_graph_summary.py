@@ -64,9 +64,9 @@ def test_items():
     links = link(Vocabulary([DBO + "heat", DBO + "ali", DBO + "up", "x"], "item"), FILMS)
     text = shown(FILMS, links)
     assert "3 of 4 items (75.0%) are linked, to 3 entities." in text
-    assert "within 1 hop of 0%, within 2 hops of 66.7%, within 3 hops of 66.7%" in text
+    assert "Share with another item within 1 hop 0%, 2 hops 66.7%, 3 hops 66.7%" in text
     assert "From 1 (33.3%) no path leads to another item" in text
-    assert "They lie in 2 components, 2 of them (66.7%) in the largest." in text
+    assert "They lie in 2 components; the largest holds 2 of them (66.7%)." in text
     row = next(line for line in text.splitlines() if line.startswith(" type"))
     assert "33.3%" in row
 
@@ -119,6 +119,6 @@ def test_films_of_dbpedia(tmp_path):
     )
     assert "12,014 entities, 37,776 triples between them with 8 relations" in text
     assert "1,411 of 1,682 items (83.9%) are linked, to 1,394 entities." in text
-    assert "within 1 hop of 0%, within 2 hops of 100%" in text
+    assert "within 1 hop 0%, 2 hops 100%" in text
     kg.write(tmp_path / "again.nt.gz")
     assert KnowledgeGraph.read(tmp_path / "again.nt.gz").equals(kg)

@@ -115,7 +115,7 @@ def test_runs_that_differ_in_their_seed_are_one_model_if_asked(runs, tmp_path):
     assert found.tests["ndcg@3"]["trained (mean of 2)"].mean == pytest.approx((own + 1) / 2)
     separate = compare_runs([popular, trained, twin], metrics=["ndcg@3"])
     assert [model.name for model in separate.models] == ["popular", "trained", "twin"]
-    with pytest.raises(ConfigError, match=r"found 1\. All runs differ in their seeds alone"):
+    with pytest.raises(ConfigError, match=r"found 1\. All runs differ only in their seeds"):
         compare_runs([trained, twin], seeds=True)
 
 

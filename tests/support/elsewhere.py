@@ -67,7 +67,11 @@ class _Generator(torch.Generator):
 
 
 class _Spread(TorchDispatchMode):
-    """Every operation, those of a backward pass too: what comes of the GPU's tensors is there."""
+    """Every operation: what comes of the GPU's tensors is there.
+
+    What a backward pass makes from nothing is there too: autograd itself knows the device that it
+    belongs on, and this does not.
+    """
 
     def __init__(self, there):
         super().__init__()
@@ -82,7 +86,8 @@ class _Spread(TorchDispatchMode):
             where = [(tuple(t.shape), "gpu" if g else "cpu") for t, g in zip(given, far)]  # noqa: B905
             raise RuntimeError(f"{func.name()} mixes tensors of two devices: {where}")
         made = func(*args, **(kwargs or {}))
-        if any(far) and (far[0] or not mixes):
+        from_nothing = not given and torch._C._current_graph_task_id() >= 0
+        if from_nothing or (any(far) and (far[0] or not mixes)):
             self.there.put(made)
         return made
 
