@@ -19,8 +19,8 @@ import numpy as np
 from kgrec.config import load_config
 from kgrec.files import write_json
 from kgrec.reporting.reporter import Reporter
+from kgrec.runs.about import about
 from kgrec.runs.evaluating import evaluate_run
-from kgrec.runs.folder import about
 from kgrec.runs.training import train_run
 
 HERE = Path(__file__).parent

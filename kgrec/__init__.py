@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from kgrec.rdf.settings import ReadConfig
     from kgrec.recommender import Recommendation, Recommender, evaluate
     from kgrec.runs.comparing import compare_runs
-    from kgrec.runs.folder import load, save
+    from kgrec.runs.reading import load
+    from kgrec.runs.writing import save
     from kgrec.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.sparql.settings import SparqlConfig
     from kgrec.text.cache import EmbeddingCache
@@ -99,12 +100,12 @@ _HOME = {
     "fetch_graph": "kgrec.sparql.fetch",
     "evaluate": "kgrec.recommender",
     "link": "kgrec.linking",
-    "load": "kgrec.runs.folder",
+    "load": "kgrec.runs.reading",
     "map_table": "kgrec.kg.tables.mapped_table",
     "merge_graphs": "kgrec.kg.merging",
     "merge_same_as": "kgrec.linking.same_as",
     "read_dataset": "kgrec.datasets.loading",
-    "save": "kgrec.runs.folder",
+    "save": "kgrec.runs.writing",
     "suggest_mapping": "kgrec.kg.tables.suggestion",
 }
 

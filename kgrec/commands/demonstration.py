@@ -16,12 +16,15 @@ from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
 from kgrec.graph.build import describe
+from kgrec.models.content import item_attributes
 from kgrec.recommender import Recommender
 from kgrec.reporting.metric_tables import show_metrics
 from kgrec.reporting.reporter import Reporter
-from kgrec.runs.folder import make_model, make_recommender, save_run
+from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.training import save_curve
+from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.training.link_prediction import LinkPrediction
 
 QUERY = "artificial intelligence turns on its makers"
 BASELINES: dict[str, dict[str, object]] = {
@@ -83,15 +86,20 @@ def run_demo(out: Path) -> None:
 def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> Recommender:
     split = dataset.split
     cache = EmbeddingCache(default_cache_folder(os.environ))
+    model = make_model(config)
+    assert isinstance(model, LinkPrediction)
     recommender = make_recommender(
-        config, dataset, make_model(config), cache=cache, progress=reporter.interactive
+        config, dataset, model, cache=cache, progress=reporter.interactive
     )
     reporter.say("Encoding texts and building the graph …")
-    recommender.prepare(split.train, split.valid, candidates=protocol_candidates(split, "valid"))
-    reporter.say(f"Graph: {describe(recommender.graph)}.")
+    candidates = protocol_candidates(split, "valid")
+    prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
+    reporter.say(f"Graph: {describe(prepared.data.graph)}.")
     with reporter.training(config) as callback:
-        recommender.model.fit(recommender.data, callback=callback)
-    progress = recommender.model.progress  # type: ignore[attr-defined]
+        model.fit(prepared.data, callback=callback)
+    recommender.take(prepared.fitted(model))
+    progress = model.progress
+    assert progress is not None
     reporter.say(
         f"Trained for {progress.seconds:.0f} s; the best epoch on validation is "
         f"{progress.best_epoch}."
@@ -145,12 +153,10 @@ def _typical_user(dataset: Dataset) -> str:
 
 def _show_new_film(recommender: Recommender, reporter: Reporter) -> None:
     """Show the new film that stands highest in somebody's list, and whose lists it is in."""
-    assert recommender.data.attributes is not None
-    known = recommender.known[0].matrix()
-    for log in recommender.known[1:]:
-        known = known + log.matrix()
+    known = recommender.snapshot.histories
+    attributes = item_attributes(recommender.graph)
     rated = np.asarray(known.sum(0)).ravel() > 0
-    new = np.flatnonzero(~rated & (np.asarray(recommender.data.attributes.sum(1)).ravel() > 0))
+    new = np.flatnonzero(~rated & (np.asarray(attributes.sum(1)).ravel() > 0))
     users = np.arange(known.shape[0])
     scores = recommender.score(users)
     scores[known.nonzero()] = -np.inf

@@ -22,7 +22,7 @@ def explain(
 ) -> None:
     """Say why an item fits a user."""
     from kgrec.reporting.recommendations import print_explanation
-    from kgrec.runs.folder import load_run
+    from kgrec.runs.reading import load_run
 
     recommender, _, _ = load_run(run)
     explanation = recommender.explain(user, item, liked=liked or ())

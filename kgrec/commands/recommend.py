@@ -18,7 +18,7 @@ def recommend(
 ) -> None:
     """Recommend items to a known user, to someone new who likes the given items, or both."""
     from kgrec.reporting.recommendations import print_items
-    from kgrec.runs.folder import load_run
+    from kgrec.runs.reading import load_run
 
     recommender, _, split = load_run(run)
     # The test part was kept from the model, not from the user.

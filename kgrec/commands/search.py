@@ -17,7 +17,7 @@ def search(
 ) -> None:
     """Find items by a description in plain words."""
     from kgrec.reporting.recommendations import print_items
-    from kgrec.runs.folder import load_run
+    from kgrec.runs.reading import load_run
 
     recommender, _, _ = load_run(run)
     print_items(recommender.search(query, k), as_json)

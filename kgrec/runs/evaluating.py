@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.data.interactions import PARTS, Interactions
-from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
 from kgrec.evaluation.fairness import with_groups
@@ -20,7 +20,7 @@ from kgrec.evaluation.settings import (
     protocol_config,
 )
 from kgrec.evaluation.trec import write_trec
-from kgrec.runs.folder import load_run
+from kgrec.runs.reading import load_run
 
 
 def evaluate_run(
@@ -66,7 +66,11 @@ def evaluate_run(
             f"The {part} part of this run's split is empty. A random split takes a share of each "
             f"user's interactions and rounds it: set a larger data.{part}."
         )
-    check_no_leak(recommender.graph, recommender.known[0], test)
+    if not recommender.snapshot.interactions:
+        raise RunError(
+            f"{folder} was moved on without data/interactions.parquet, and cannot be measured."
+        )
+    check_no_leak(recommender.graph, split.train, test)
     candidates = protocol_candidates(split, part)
     asked, most = bool(k) or "k" in (settings or {}), len(candidates)
     if isinstance(config, CandidatesConfig) and given is None and not asked:
@@ -79,7 +83,7 @@ def evaluate_run(
         ranking = rank(recommender, test, depth=depth, **options)
         facts = ItemFacts.from_graph(recommender.graph)
         result = measure(ranking, test, k=config.k, facts=facts, **options)
-        result = with_groups(result, recommender.known[0], recommender.users)
+        result = with_groups(result, split.train, recommender.snapshot.sources.users)
         write_trec(trec, ranking, test)
     else:
         pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)

@@ -17,11 +17,13 @@ from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.files import write_json
 from kgrec.graph.build import describe
-from kgrec.recommender import Recommender
-from kgrec.runs.folder import make_model, make_recommender, save_run
+from kgrec.models.base import TrainingData
 from kgrec.runs.log import RunLog, trained_parts
+from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
+from kgrec.training.link_prediction import LinkPrediction
 
 
 def train_run(
@@ -55,19 +57,20 @@ def train_run(
     recommender = make_recommender(config, dataset, model, cache=cache, progress=log.interactive)
     valid = split.valid if len(split.valid) else None
     candidates = protocol_candidates(split, "valid") if valid is not None else None
-    prepared = time.perf_counter()
-    recommender.prepare(split.train, valid, candidates=candidates)
-    _check_split(recommender, split)
-    log.say(f"Graph: {describe(recommender.graph)} ({time.perf_counter() - prepared:.1f} s)")
-    fitted = time.perf_counter()
+    preparing = time.perf_counter()
+    prepared = recommender.prepare(split.train, valid, candidates=candidates)
+    _check_split(prepared.data, split)
+    log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
+    fitting = time.perf_counter()
     with log.training(config) as callback:
-        model.fit(recommender.data, callback=callback)
-    seconds = {"fit": time.perf_counter() - fitted, "all": time.perf_counter() - started}
+        model.fit(prepared.data, callback=callback)
+    seconds = {"fit": time.perf_counter() - fitting, "all": time.perf_counter() - started}
+    recommender.take(prepared.fitted(model))
     metrics: dict[str, Any] = {"seconds": seconds}
     if valid is not None:
         found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
         metrics["valid"] = found.to_dict()
-    progress = getattr(model, "progress", None)
+    progress = model.progress if isinstance(model, LinkPrediction) else None
     if progress is not None:
         metrics["training"] = {
             "best_epoch": progress.best_epoch,
@@ -111,9 +114,9 @@ def _link_encoder(config: Config) -> TextEncoder | None:
     return TextEncoder() if config.text is None else TextEncoder(config.text.model)
 
 
-def _check_split(recommender: Recommender, split: Split) -> None:
-    held_out = split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
-    check_no_leak(recommender.graph, held_out.train, [held_out.valid, held_out.test])
+def _check_split(data: TrainingData, split: Split) -> None:
+    held_out = split.reindex(data.train.users, data.train.items)
+    check_no_leak(data.graph, held_out.train, [held_out.valid, held_out.test])
 
 
 def save_curve(folder: Path, curve: Sequence[Mapping[str, float]], config: Config) -> None:

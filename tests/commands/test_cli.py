@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from project import HOSTILE, write_project
 
-from kgrec.runs.folder import load_run
+from kgrec.runs.reading import load_run
 
 
 def test_version_and_help(ok):

@@ -16,7 +16,7 @@ from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.tables.mapping import TableMapping
-from kgrec.runs.folder import load_run
+from kgrec.runs.reading import load_run
 
 
 @pytest.fixture(params=[recbole, kgat, kgcn], ids=lambda made: made.__name__)

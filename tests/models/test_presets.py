@@ -6,7 +6,7 @@ from kgrec.choices import CHOICES, PresetChoice
 from kgrec.config import dump_config, make_config
 from kgrec.errors import ConfigError
 from kgrec.models.presets.by_name import PRESETS
-from kgrec.runs.folder import make_model
+from kgrec.runs.making import make_model
 from kgrec.testing import FindsBlocks, ModelContract
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
