@@ -91,8 +91,7 @@ def test_nothing_held_out_is_an_edge_of_the_graph_that_is_trained_on(project, ki
         dataset.kg, dataset.links, model=MostPopular(), items=dataset.items, users=dataset.users,
         text=None,
     )  # fmt: skip
-    recommender.prepare(split.train, split.valid)
-    graph = recommender.data.graph
+    graph = recommender.prepare(split.train, split.valid).data.graph
     joined = set()
     for source, _, target in graph.edge_types:
         if {source, target} == {"user", "item"}:
