@@ -17,7 +17,7 @@ SAID = {
     "link_titles": ["386 of 393 items linked", "the same as in links.csv: 1.0"],
     "networkx_neighborhood": ["Shared: Action, Honour and duty", "Mary Poppins"],
     "new_user": ["Rope and Rear Window -> Strangers on a Train", "The Matrix"],
-    "own_model": ["F0126", "passed"],
+    "own_model": ["Rope", "passed"],
     "protocols": ["sampled_ndcg@10", "auc 0.8", "bias_rmse"],
     "recommend": [" 1. Rope"],
     "save_load": ["weights.safetensors", "the same: True"],
@@ -39,7 +39,7 @@ def test_every_example_is_listed_and_has_one_idea():
     for path in found.values():
         text = path.read_text(encoding="utf-8")
         assert "Expect" in ast.get_docstring(ast.parse(text))
-        assert len(text.splitlines()) <= 60, path
+        assert len(text.splitlines()) <= 80, path
 
 
 @pytest.mark.parametrize("name", sorted(set(SAID) - {"own_model"}))
