@@ -123,7 +123,7 @@ def test_nothing_held_out_is_an_edge_of_the_graph_that_is_trained_on(project, ki
         held_out = {item for part in ("valid", "test") for _, item in pairs[part]}
         assert held_out
         for item in held_out:
-            assert degree[0, recommender.item_vocabulary.row(item)] == 0
+            assert degree[0, prepared.data.train.items.row(item)] == 0
 
 
 def splits(folder, **changed):
