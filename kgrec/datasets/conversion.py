@@ -12,7 +12,7 @@ import yaml
 
 from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.loading import Dataset, load_dataset, published_config
