@@ -12,8 +12,7 @@ import numpy as np
 import yaml
 
 from kgrec.config import Config, make_config
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.datasets.loading import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales

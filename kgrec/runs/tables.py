@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 
 from kgrec.config import Config
 from kgrec.data.attribute_table import AttributeTable, Category
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import PARTS, Split
+from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError
 from kgrec.graph.node_names import NodeNames
