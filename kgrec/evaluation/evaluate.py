@@ -13,11 +13,11 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
+from kgrec.evaluation.beyond_accuracy import ItemFeatures, novelty, popularity_lift
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
 from kgrec.files import write_json
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
-from kgrec.types import Float64Array, FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray, index_to_mask
 
 
 class Scorer(Protocol):
@@ -30,7 +30,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best candidates for each user who has something to be found.
+    """The best candidates for each user with test interactions.
 
     Attributes:
         users: Rows of users, int64 of shape (b,), ascending.
@@ -50,27 +50,26 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model reached.
+    """The results of a model.
 
     Attributes:
-        metrics: Means over the users, such as `"ndcg@10"`, and what is true of all
-            recommendations together: `"coverage@10"`, `"popularity@10"`, `"gini@10"`,
-            `"popularity_lift@10"`, and where attributes and text of the items are known the mean
-            diversity of lists, `"ild_graph@10"` and `"ild_text@10"`; see
-            `kgrec.evaluation.beyond`.
+        metrics: Means over the users, such as `"ndcg@10"`, and metrics of all recommendations
+            together: `"coverage@10"`, `"popularity@10"`, `"gini@10"`, `"popularity_lift@10"`, and
+            if attributes and text of the items are known, the mean diversity of lists,
+            `"ild_graph@10"` and `"ild_text@10"`; see `kgrec.evaluation.beyond_accuracy`.
         per_user: The per-user metrics, each float64 of shape (num_users,).
         user_ids: The users' ids, in the same order.
         k: The cut-offs.
-        num_candidates: Items that were ranked; for one user at most where each has their own, and
-            pairs that were judged where nothing is ranked.
-        num_judgements: Interactions to be found.
-        num_unreachable: Those of them that could not be found, because they were excluded or are
-            no candidates. They count as missed.
-        protocol: How it was measured; see `kgrec.evaluation.settings.PROTOCOLS`.
+        num_candidates: Ranked items; the most of one user if each has their own; the judged pairs
+            if nothing is ranked.
+        num_judgements: Test interactions.
+        num_unreachable: Test interactions that no ranking can contain, because they were excluded
+            or are no candidates. They count as missed.
+        protocol: Name of the protocol; see `kgrec.evaluation.settings.PROTOCOLS`.
         sampled: Whether a sample of the items was ranked. Such figures do not compare with those
             of the full ranking.
-        non_standard: Whether a metric is not what its name says elsewhere.
-        details: What else there is to know, such as settings, as JSON can hold it.
+        non_standard: Whether a metric is not the usual one of its name.
+        details: Anything else, such as settings, in types of JSON.
     """
 
     metrics: Mapping[str, float]
@@ -87,7 +86,7 @@ class Evaluation:
 
     @property
     def num_users(self) -> int:
-        """Users with at least one interaction to be found."""
+        """Users with at least one test interaction."""
         return len(self.user_ids)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -98,7 +97,7 @@ class Evaluation:
         """Return plain numbers and strings that JSON can hold.
 
         Args:
-            per_user: Whether the values of each user are among them.
+            per_user: Whether to include the values of each user.
         """
         result: dict[str, Any] = {
             "protocol": self.protocol,
@@ -133,7 +132,7 @@ def evaluate(
     exclude: Interactions | Sequence[Interactions],
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
-    facts: ItemFacts | None = None,
+    features: ItemFeatures | None = None,
     chunk_elements: int = CHUNK_ELEMENTS,
 ) -> Evaluation:
     """Rank all candidates for each user of `test` and measure the rankings.
@@ -142,14 +141,13 @@ def evaluate(
 
     Args:
         model: What scores items for users.
-        test: The interactions to be found.
-        exclude: What users have already, which is not recommended again: the training part, and
-            the validation part as well when testing. The popularity of items is counted in the
-            first of them.
+        test: The test interactions.
+        exclude: What users already have, which is not recommended again: the training part, and
+            when testing also the validation part. The first log gives the popularity of items.
         k: Cut-offs.
-        candidates: Rows of the items that are ranked, int64 of shape (c,), see
-            `protocol_candidates`; None: all items of the vocabulary.
-        facts: What is known of the items, for the diversity of lists; None: it is not measured.
+        candidates: Rows of the items to rank, int64 of shape (c,), see `protocol_candidates`;
+            None: all items of the vocabulary.
+        features: Features of the items, to measure the diversity of lists; None: not measured.
         chunk_elements: Scores held at a time.
 
     Raises:
@@ -166,7 +164,7 @@ def evaluate(
         candidates=candidates,
         chunk_elements=chunk_elements,
     )
-    return measure(ranking, test, exclude=exclude, k=k, candidates=candidates, facts=facts)
+    return measure(ranking, test, exclude=exclude, k=k, candidates=candidates, features=features)
 
 
 def rank(
@@ -180,9 +178,8 @@ def rank(
 ) -> Ranking:
     """Return the `depth` best candidates for each user of `test`.
 
-    The arguments are those of `evaluate`. A ranking deeper than the cut-offs may be measured
-    with `measure` and written with `kgrec.evaluation.trec.write_trec`, so that the model scores
-    once.
+    The arguments are those of `evaluate`. `measure` can measure a ranking deeper than the
+    cut-offs, and `kgrec.evaluation.trec.write_trec` can write it, so that the model scores once.
 
     Raises:
         DataError: The logs do not share their vocabularies, `test` is empty, or a score is NaN.
@@ -209,7 +206,7 @@ def measure(
     exclude: Interactions | Sequence[Interactions],
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
-    facts: ItemFacts | None = None,
+    features: ItemFeatures | None = None,
 ) -> Evaluation:
     """Return the metrics of a ranking that `rank` made with the same arguments.
 
@@ -232,7 +229,7 @@ def measure(
         values[f"novelty@{cut}"] = novelty(ranking.items, counts, num_active, cut)
     means = {name: float(column.mean()) for name, column in values.items()}
     means |= beyond_accuracy(ranking.items, counts, k, candidates)
-    means |= _beyond_profiles(ranking.items, counts, train[users], k, facts)
+    means |= _lift_and_diversity(ranking.items, counts, train[users], k, features)
     return Evaluation(
         metrics=means,
         per_user=values,
@@ -244,17 +241,17 @@ def measure(
     )
 
 
-def _beyond_profiles(
+def _lift_and_diversity(
     ranking: IntArray,
     counts: IntArray,
     profiles: csr_matrix,
     k: Sequence[int],
-    facts: ItemFacts | None,
+    features: ItemFeatures | None,
 ) -> dict[str, float]:
     """Return the lift of popularity and the diversity, as far as they are defined."""
     found = {f"popularity_lift@{cut}": popularity_lift(ranking, counts, profiles, cut) for cut in k}
-    if facts is not None:
-        for name, values in facts.diversity(ranking, k, len(counts)).items():
+    if features is not None:
+        for name, values in features.diversity(ranking, k, len(counts)).items():
             known = values[~np.isnan(values)]
             found[name] = float(known.mean()) if len(known) else float("nan")
     return {name: value for name, value in found.items() if np.isfinite(value)}
@@ -263,8 +260,7 @@ def _beyond_profiles(
 def protocol_candidates(split: Split, part: str = "test", kind: str | None = None) -> IntArray:
     """Return the rows of the items that are ranked when `part` of `split` is evaluated.
 
-    For `random` and `temporal`, all items that occur in a part of the split; for `cold_items`,
-    the items of the part that is evaluated.
+    For `cold_items`, the items of that part; for other splits, all items that occur in a part.
 
     Args:
         split: The split.
@@ -289,7 +285,7 @@ def as_logs(exclude: Interactions | Sequence[Interactions]) -> list[Interactions
 
 
 def users_of(test: Interactions) -> IntArray:
-    """Return the rows of the users who have something to be found, ascending.
+    """Return the rows of the users with test interactions, ascending.
 
     Raises:
         DataError: There are none.
@@ -301,7 +297,7 @@ def users_of(test: Interactions) -> IntArray:
 
 
 def seen_items(test: Interactions, logs: Sequence[Interactions]) -> csr_matrix:
-    """Return what is excluded, shape (num_users, num_items).
+    """Return the excluded interactions, shape (num_users, num_items).
 
     Raises:
         DataError: The logs do not share the vocabularies of `test`.
@@ -322,7 +318,5 @@ def seen_items(test: Interactions, logs: Sequence[Interactions]) -> csr_matrix:
 def _num_unreachable(relevant: csr_matrix, seen: csr_matrix, candidates: IntArray | None) -> int:
     reachable = relevant - relevant.multiply(seen > 0)
     if candidates is not None:
-        chosen = np.zeros(relevant.shape[1], dtype=np.float32)
-        chosen[candidates] = 1.0
-        reachable = reachable.multiply(chosen[None, :])
+        reachable = reachable.multiply(index_to_mask(candidates, relevant.shape[1])[None, :])
     return int(relevant.nnz - csr_matrix(reachable).count_nonzero())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
-from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import evaluate_candidates
 from kgrec.evaluation.ctr import evaluate_ctr
 from kgrec.evaluation.evaluate import Evaluation, Scorer, evaluate
@@ -31,7 +31,7 @@ def evaluate_protocol(
     exclude: Sequence[Interactions],
     candidates: IntArray | None = None,
     given: Interactions | None = None,
-    facts: ItemFacts | None = None,
+    features: ItemFeatures | None = None,
 ) -> Evaluation:
     """Measure a model by a protocol.
 
@@ -42,7 +42,7 @@ def evaluate_protocol(
         exclude: What users have already: the training part, and when testing the validation part.
         candidates: Rows of the items that are ranked or drawn from; None: all.
         given: For the protocol `candidates`: the candidates of each user.
-        facts: For the full rankings: what is known of the items, for the diversity of lists.
+        features: For full rankings: features of the items, to measure the diversity of lists.
 
     Raises:
         DataError: The data does not fit together or lacks what the protocol needs.
@@ -52,11 +52,11 @@ def evaluate_protocol(
         raise ConfigError(f"The protocol {protocol.name!r} has no use for candidates of each user.")
     if isinstance(protocol, FullConfig):
         return evaluate(
-            model, test, exclude=exclude, k=protocol.k, candidates=candidates, facts=facts
+            model, test, exclude=exclude, k=protocol.k, candidates=candidates, features=features
         )
     if isinstance(protocol, KGATConfig):
         return evaluate_kgat(
-            model, test, protocol, exclude=exclude, candidates=candidates, facts=facts
+            model, test, protocol, exclude=exclude, candidates=candidates, features=features
         )
     if isinstance(protocol, CandidatesConfig):
         return evaluate_candidates(
