@@ -13,7 +13,7 @@ import yaml
 
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
-from kgrec.datasets.loading import Dataset
+from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales
 from kgrec.models.base import check_state, csr_expected, csr_from_state
