@@ -31,9 +31,8 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
-from kgrec.models.encoders.layers import Propagated
+from kgrec.models.encoders.base import Propagated
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
-from kgrec.training.contrast import check_contrast
 from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.settings import TrainingConfig
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 class LinkPredictionConfig(ModelConfig):
     """Settings of the model, of its training, and of what happens to items without interactions."""
 
-    model: LinkPredictorConfig = LinkPredictorConfig()
+    predictor: LinkPredictorConfig = LinkPredictorConfig()
     training: TrainingConfig = TrainingConfig()
     new_items: Literal["regress", "propagate"] = Field(
         default="regress",
@@ -64,8 +63,9 @@ class LinkPredictionConfig(ModelConfig):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        check_num_neighbors(self.model, self.training)
-        check_contrast(self.model, self.training.contrast)
+        check_num_neighbors(self.predictor, self.training)
+        if self.training.contrast is not None:
+            self.training.contrast.check(self.predictor)
         return self
 
 
@@ -217,9 +217,9 @@ class LinkPrediction(Model):
     def _prepare(self, data: TrainingData) -> None:
         if data.graph is None:
             raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
-        config = self.config.model
+        config = self.config.predictor
         generator = torch.Generator().manual_seed(self.config.training.seed)
-        reads = config.reads_knowledge or self.config.training.negatives == "graph"
+        reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
         self._graph = Propagation(data.graph, config.normalisation, interactions_only=not reads)
         features = node_features(data.graph)
         self._features = {kind: x for kind, x in features.items() if kind in self._graph.sizes}

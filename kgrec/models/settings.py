@@ -1,0 +1,44 @@
+"""What the settings of all models and their parts have, and how a name chooses among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+class Settings(BaseModel):
+    """The settings of a model or of a part of one. Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def by_name(default: str = "") -> BeforeValidator:
+    """Let a name alone stand for the settings of that name, in a union discriminated by `name`.
+
+    Args:
+        default: What settings without a name are of; empty: they need one.
+    """
+
+    def named(given: Any) -> Any:
+        if isinstance(given, str):
+            return {"name": given}
+        if default and isinstance(given, Mapping) and "name" not in given:
+            return {"name": default, **given}
+        return given
+
+    return BeforeValidator(named)
+
+
+def kinds_of(union: Any) -> dict[str, type[BaseModel]]:
+    """Return the classes of a union that is discriminated by `name`, by name.
+
+    Args:
+        union: An `Annotated` union of classes with a literal `name`.
+    """
+    return {
+        name: kind
+        for kind in get_args(get_args(union)[0])
+        for name in get_args(kind.model_fields["name"].annotation)
+    }
