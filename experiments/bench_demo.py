@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from kgrec.runs.folder import about, write_json
+from kgrec.files import write_json
+from kgrec.runs.folder import about
 
 HERE = Path(__file__).parent
 KGREC = [sys.executable, "-m", "kgrec.cli"]

@@ -43,11 +43,12 @@ import torch
 from growth_picture import draw
 from synthetic_graph import EXPONENT, synthetic
 
+from kgrec.files import write_json
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor, trained_nodes
 from kgrec.models.presets.by_name import PRESETS
-from kgrec.runs.folder import about, write_json
+from kgrec.runs.folder import about
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.loop import Task, Trainer
 

@@ -39,9 +39,10 @@ from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
 from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.evaluation.evaluate import protocol_candidates
+from kgrec.files import write_json
 from kgrec.models.ensemble import Ensemble
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import about, make_model, make_recommender, write_json
+from kgrec.runs.folder import about, make_model, make_recommender
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 HERE = Path(__file__).resolve().parent

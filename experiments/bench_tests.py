@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from kgrec.runs.folder import about, write_json
+from kgrec.files import write_json
+from kgrec.runs.folder import about
 
 HERE = Path(__file__).parent
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from kgrec.config import load_config
-from kgrec.runs.folder import about, write_json
+from kgrec.files import write_json
+from kgrec.runs.folder import about
 from kgrec.runs.training import evaluate_run, train_run
 
 HERE = Path(__file__).parent

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 import kg_data
+from kgrec.files import write_json
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Encoder, LinkConfig, link
-from kgrec.runs.folder import about, write_json
+from kgrec.runs.folder import about
 from kgrec.text.encoder import TextEncoder
 
 HERE = Path(__file__).parent

@@ -41,9 +41,10 @@ from kgrec.evaluation.significance import (
     paired_tests,
     with_holm,
 )
+from kgrec.files import write_json
 from kgrec.models.base import Model
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import about, make_model, make_recommender, write_json
+from kgrec.runs.folder import about, make_model, make_recommender
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 HERE = Path(__file__).parent

@@ -28,8 +28,9 @@ import numpy as np
 
 from kgrec.config import make_config
 from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.files import write_json
 from kgrec.models.presets.by_name import PRESETS
-from kgrec.runs.folder import about, make_model, make_recommender, write_json
+from kgrec.runs.folder import about, make_model, make_recommender
 from kgrec.training.link_prediction import LinkPrediction
 
 HERE = Path(__file__).parent

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kgrec.config import TextConfig
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions
     from kgrec.data.splits import Split
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     from kgrec.sparql.settings import SparqlConfig
     from kgrec.text.cache import EmbeddingCache
     from kgrec.text.encoder import TextEncoder
+    from kgrec.text.module import TextModule
+    from kgrec.text.settings import TextConfig
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 _HOME = {
@@ -88,8 +89,9 @@ _HOME = {
     "SparqlGraph": "kgrec.sparql.fetch",
     "Split": "kgrec.data.splits",
     "TableMapping": "kgrec.kg.tables.mapping",
-    "TextConfig": "kgrec.config",
+    "TextConfig": "kgrec.text.settings",
     "TextEncoder": "kgrec.text.encoder",
+    "TextModule": "kgrec.text.module",
     "Vocabulary": "kgrec.data.vocabulary",
     "compare_models": "kgrec.evaluation.comparison",
     "compare_runs": "kgrec.runs.comparison",

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
 from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.files import nearest_file
 from kgrec.graph.selection import GraphConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.settings import ReadConfig
-from kgrec.text.model_files import DEFAULT_MODEL
+from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 
@@ -162,22 +163,6 @@ class DataConfig(_Section):
         return self
 
 
-class TextConfig(_Section):
-    """How entities become text, and text vectors."""
-
-    model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
-    languages: tuple[str, ...] = Field(
-        default=("en", ""), description="Preferred languages of labels; '' is none given."
-    )
-    entities: bool = Field(
-        default=True,
-        description="Whether entities and attribute values get vectors, or items only.",
-    )
-    cache: str | None = Field(
-        default=None, description="Folder of cached vectors; None: the user's cache folder."
-    )
-
-
 class Config(_Section):
     """One training run.
 
@@ -221,9 +206,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise ConfigError(
-            f"The config file {path} does not exist." + did_you_mean(path.name, beside)
+            f"The config file {path} does not exist." + nearest_file(path, "*.y*ml")
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The config file {path} cannot be read: {error}") from error

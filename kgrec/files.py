@@ -1,28 +1,129 @@
-"""Writing result files so that a half-written one is never left behind."""
+"""Writing files and folders whole or not at all, so that a half-written one is never left behind.
+
+What is new is written beside its place under another name, flushed to the disk, and then takes the
+place of what stood there. A full disk, a crash or an interruption leaves the old as it was.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Iterable
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import IO, Any
 
-from kgrec.errors import RunError
+from kgrec.errors import KgrecError, RunError, did_you_mean, printable
+
+_LONGEST = 4096  # characters of a path
+
+
+@contextmanager
+def writing(subject: str | Path, error: type[KgrecError] = RunError) -> Iterator[None]:
+    """Say what cannot be written, and why, where the body meets an error of the system.
+
+    Args:
+        subject: What the message begins with: a path, or more words.
+        error: What is raised.
+
+    Raises:
+        KgrecError: The system refuses, or a text has characters that UTF-8 does not have.
+    """
+    try:
+        yield
+    except (OSError, UnicodeEncodeError) as refused:
+        what = printable(str(subject), _LONGEST)
+        raise error(f"{what} cannot be written: {system_reason(refused)}.") from refused
+
+
+def system_reason(error: Exception) -> str:
+    """Return what an error says, without its number and file, safe to print.
+
+    >>> system_reason(OSError(28, "No space left on device", "x.nt"))
+    'No space left on device'
+    """
+    return printable(str(getattr(error, "strerror", None) or error)).rstrip(".")
+
+
+def replacing(path: Path) -> AbstractContextManager[IO[bytes]]:
+    """Open a new binary file that takes the place of `path` when the body ends without an error.
+
+    Raises:
+        OSError: It cannot be written; what stood at `path` is unchanged. See `writing`.
+    """
+    return _replacing(path, "xb")
+
+
+def replacing_text(path: Path) -> AbstractContextManager[IO[str]]:
+    r"""Open a new UTF-8 file like `replacing`; ends of lines are written as they are given."""
+    return _replacing(path, "x", encoding="utf-8", newline="")
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Make a new folder that takes the place of `path` when the body ends without an error.
+
+    Folders above it are made. What may be replaced is for the caller to check.
+
+    Raises:
+        OSError: It cannot be written; what stood at `path` is unchanged. See `writing`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    new, old = scratch / "new", scratch / "old"
+    try:
+        new.mkdir()
+        yield new
+        for file in new.rglob("*"):
+            if file.is_file():
+                with file.open("rb+") as opened:
+                    os.fsync(opened.fileno())
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def write_atomically(path: str | Path, chunks: Iterable[str]) -> None:
-    """Write UTF-8 text to `path`: to a file beside it first, which then takes its place.
+    """Write UTF-8 text to `path`, whole or not at all.
 
     Raises:
         RunError: It cannot be written; what stood at `path` is unchanged.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with writing(path), replacing_text(Path(path)) as file:
+        file.writelines(chunks)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value as JSON to `path`, whole or not at all.
+
+    Raises:
+        RunError: It cannot be written; what stood at `path` is unchanged.
+    """
+    write_atomically(path, [json.dumps(value, indent=1, ensure_ascii=False) + "\n"])
+
+
+def nearest_file(path: Path, pattern: str = "*") -> str:
+    """Return ' Did you mean …?' for a file that does not exist; see `errors.did_you_mean`."""
+    return did_you_mean(path.name, sorted(entry.name for entry in path.parent.glob(pattern)))
+
+
+@contextmanager
+def _replacing(path: Path, mode: str, **options: str) -> Iterator[IO[Any]]:
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(chunks)
-        temporary.replace(target)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written: {error.strerror or error}.") from error
+        with scratch.open(mode, **options) as file:  # type: ignore[call-overload]
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
     finally:  # also when it was interrupted
-        if target.parent.is_dir():
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)

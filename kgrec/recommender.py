@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from kgrec.config import TextConfig
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
@@ -37,6 +36,7 @@ from kgrec.retrieval.topk import top_k
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts
+from kgrec.text.settings import TextConfig
 from kgrec.text.words import tf_idf
 from kgrec.training.link_prediction import LinkPrediction
 from kgrec.types import FloatArray, IntArray

@@ -1,9 +1,19 @@
-"""The arrays that functions take and return. Shapes stand in their docstrings."""
+"""The arrays that functions take and return, and the device that computes.
+
+Shapes stand in the functions' docstrings.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
+
+from kgrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 FloatArray = npt.NDArray[np.float32]
 """Scores, vectors and features."""
@@ -22,3 +32,22 @@ BoolArray = npt.NDArray[np.bool_]
 
 ByteArray = npt.NDArray[np.uint8]
 """Text as it lies in a file."""
+
+
+def torch_device(name: str) -> torch.device:
+    """Return the device of a setting: "auto" is a GPU where there is one, and else the CPU.
+
+    Raises:
+        ConfigError: It is not there, or torch knows none of that name.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"device: {name!r} cannot be used: {first}") from error
+    return device

@@ -15,9 +15,10 @@ from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
+from kgrec.files import write_json
 from kgrec.recommender import Recommender
 from kgrec.reporting.terminal import Reporter, draw_curve, show_metrics
-from kgrec.runs.folder import make_model, make_recommender, save_run, write_json
+from kgrec.runs.folder import make_model, make_recommender, save_run
 from kgrec.runs.training import describe
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 

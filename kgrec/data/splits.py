@@ -12,6 +12,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean
+from kgrec.files import nearest_file
 from kgrec.types import IntArray
 
 KINDS = ("random", "uniform", "temporal", "cold_items")
@@ -123,10 +124,7 @@ class Split:
         """
         folder = Path(folder)
         if not folder.is_dir():
-            beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
-            raise DataError(
-                f"The split folder {folder} does not exist." + did_you_mean(folder.name, beside)
-            )
+            raise DataError(f"The split folder {folder} does not exist." + nearest_file(folder))
         train = Interactions.read(folder / "train.csv", **options)
         held_out = []
         for name in PARTS[1:]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from kgrec.data.jsonlines import read_json_lines
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.files import nearest_file
 
 _ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
@@ -64,8 +65,7 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the {what} file.")
     if not path.is_file():
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"{what} file {path} does not exist." + did_you_mean(path.name, beside))
+        raise DataError(f"{what} file {path} does not exist." + nearest_file(path))
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
     try:

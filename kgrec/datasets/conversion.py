@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +17,8 @@ from kgrec.data.splits import PARTS
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.loading import Dataset, load_dataset, published_config
-from kgrec.errors import ConfigError, DataError, RunError, printable
+from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.files import replacing_folder, writing
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.tables.mapping import IDS, TableMapping, map_table
 from kgrec.linking import Links
@@ -111,22 +110,8 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
     """
     out = Path(out)
     _check_empty(out)
-    scratch: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        folder = scratch / "new"
-        folder.mkdir()
+    with writing(out), replacing_folder(out) as folder:
         _write(dataset, folder, out)
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
-    except OSError as error:
-        reason = printable(error.strerror or str(error))
-        raise RunError(f"{out} cannot be written: {reason}.") from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
     load_config(out / CONFIG)
     return out / CONFIG
 

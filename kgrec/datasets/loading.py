@@ -25,7 +25,7 @@ from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.merging import merge_graphs
 from kgrec.kg.storage import MANIFEST
 from kgrec.kg.tables.mapping import IDS, MappedTable, map_table
-from kgrec.linking import Links, SentenceEncoder, link
+from kgrec.linking import Links, TextEncoderLike, link
 
 _READING = {"user", "item", "rating", "timestamp", "positive", "duplicates"}
 """Settings of the data config that are arguments of `Interactions.read`."""
@@ -104,7 +104,7 @@ def detect_format(path: str | Path) -> Literal["recbole", "kgat", "kgcn"]:
 
 
 def load_dataset(
-    config: DataConfig, seed: int = 0, *, encoder: SentenceEncoder | None = None
+    config: DataConfig, seed: int = 0, *, encoder: TextEncoderLike | None = None
 ) -> Dataset:
     """Read everything that `config` names.
 
@@ -186,7 +186,7 @@ def _graph_notes(kg: KnowledgeGraph, links: Links) -> list[str]:
     ]
 
 
-def _files(config: DataConfig, root: Path, seed: int, encoder: SentenceEncoder | None) -> Dataset:
+def _files(config: DataConfig, root: Path, seed: int, encoder: TextEncoderLike | None) -> Dataset:
     notes = []
     log = None
     if config.interactions is not None:

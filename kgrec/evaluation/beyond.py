@@ -14,8 +14,9 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
+from kgrec.graph.modalities import TEXT, vectors_of
 from kgrec.models.content import item_attributes
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -37,13 +38,13 @@ class ItemFacts:
     """
 
     attributes: csr_matrix | None = None
-    text: Float64Array | None = None
+    text: FloatArray | None = None
 
     @classmethod
     def from_graph(cls, graph: HeteroData) -> Self:
         """Take both from the graph that `kgrec.graph.build.build_graph` made."""
         attributes = item_attributes(graph)
-        text = graph["item"].text.numpy() if "text" in graph["item"] else None
+        text = vectors_of(graph, "item").get(TEXT)
         return cls(attributes if attributes.nnz else None, text)
 
     def diversity(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from kgrec.data.splits import Split
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
-from kgrec.files import write_atomically
+from kgrec.files import write_json
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -125,8 +124,7 @@ class Evaluation:
         Raises:
             RunError: The file cannot be written.
         """
-        text = json.dumps(self.to_dict(per_user=per_user), ensure_ascii=False, indent=1)
-        write_atomically(path, [text + "\n"])
+        write_json(path, self.to_dict(per_user=per_user))
 
 
 def evaluate(

@@ -8,9 +8,6 @@ everything that a column could point outside of itself with is looked at before 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +20,7 @@ from isal import isal_zlib
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
+from kgrec.files import replacing_folder, writing
 from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.reading import PathLike, ReadReport
 from kgrec.types import RowArray
@@ -75,26 +73,8 @@ def save(kg: KnowledgeGraph, folder: PathLike) -> None:
         raise RunError(
             f"{printable(str(target))} exists and is no saved graph; it is not overwritten."
         )
-    scratch: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        written = scratch / "new"
-        written.mkdir()
-        _write(kg, written)
-        if target.exists():
-            target.rename(scratch / "old")
-        written.rename(target)
-    except OSError as error:
-        if scratch is not None and (scratch / "old").exists() and not target.exists():
-            (scratch / "old").rename(target)
-        raise RunError(
-            f"{printable(str(target))}: the graph cannot be written: "
-            f"{printable(error.strerror or str(error))}."
-        ) from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with writing(f"{target}: the graph"), replacing_folder(target) as new:
+        _write(kg, new)
 
 
 def load(folder: PathLike) -> Stored:
@@ -193,11 +173,9 @@ def _write(kg: KnowledgeGraph, folder: Path) -> None:
         batch = pa.RecordBatch.from_arrays(arrays, schema=_SCHEMAS[name])
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
-        _flush(path)
         manifest["files"][name] = {"rows": batch.num_rows, "crc32": _checksum(path)}
     path = folder / MANIFEST
     path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _flush(path)
 
 
 def _checksum(path: Path) -> int:
@@ -206,12 +184,6 @@ def _checksum(path: Path) -> int:
         while piece := file.read(_PIECE):
             found = isal_zlib.crc32(piece, found)
     return found
-
-
-def _flush(path: Path) -> None:
-    """Have the file on the disk before the folder takes its name: a crash leaves old or new."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from kgrec.linking.linker import link
 from kgrec.linking.links import LinkReport, Links
-from kgrec.linking.meaning import SentenceEncoder
+from kgrec.linking.meaning import TextEncoderLike
 from kgrec.linking.review import Candidate, write_links, write_review
 from kgrec.linking.settings import LinkConfig
 
@@ -11,7 +11,7 @@ __all__ = [
     "LinkConfig",
     "LinkReport",
     "Links",
-    "SentenceEncoder",
+    "TextEncoderLike",
     "link",
     "write_links",
     "write_review",

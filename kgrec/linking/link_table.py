@@ -9,6 +9,7 @@ import pandas as pd
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.files import system_reason
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.reading import PathLike
 
@@ -57,8 +58,7 @@ def _read_csv(path: PathLike) -> pd.DataFrame:
         reason = printable(str(error).strip())
         raise DataError(f"{name}: this is not a CSV file with a header: {reason}.") from error
     except OSError as error:
-        reason = printable(error.strerror or str(error))
-        raise DataError(f"{name}: the file cannot be read: {reason}.") from error
+        raise DataError(f"{name}: the file cannot be read: {system_reason(error)}.") from error
 
 
 def text_column(frame: pd.DataFrame, column: str, name: str) -> list[str]:

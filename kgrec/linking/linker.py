@@ -13,7 +13,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.linking.catalogue import read_items, read_titles
 from kgrec.linking.link_table import raise_nothing_linked, read_link_table
 from kgrec.linking.links import LinkReport, Links
-from kgrec.linking.meaning import SentenceEncoder
+from kgrec.linking.meaning import TextEncoderLike
 from kgrec.linking.methods import LinkingState, run_methods
 from kgrec.linking.review import uncertain, unlinked_reasons
 from kgrec.linking.settings import METHODS, LinkConfig, make_link_config
@@ -35,7 +35,7 @@ def link(
     iri: str = "iri",
     confidence: str = "confidence",
     interactions: Interactions | None = None,
-    encoder: SentenceEncoder | None = None,
+    encoder: TextEncoderLike | None = None,
     **settings: Any,
 ) -> Links:
     """Link catalogue items to entities of the graph.

@@ -34,8 +34,8 @@ _KEPT = 5  # candidates per item
 _AT_ONCE = 256  # items that are compared at a time
 
 
-class SentenceEncoder(Protocol):
-    """What turns texts into vectors, such as `kgrec.TextEncoder`."""
+class TextEncoderLike(Protocol):
+    """Anything that turns texts into vectors, such as `kgrec.TextEncoder`."""
 
     def encode(self, texts: list[str], /) -> Any:
         """Return vectors of shape (n, dim) of n texts."""
@@ -60,7 +60,7 @@ def meaning_candidates(
     rows: IntArray,
     linked: pd.DataFrame,
     pool: Pool,
-    encoder: SentenceEncoder,
+    encoder: TextEncoderLike,
     tolerance: int,
     limit: float,
 ) -> tuple[pd.DataFrame, str]:
@@ -120,7 +120,7 @@ def _known_similarities(
     linked: pd.DataFrame,
     pool: Pool,
     vectors: Float64Array,
-    encoder: SentenceEncoder,
+    encoder: TextEncoderLike,
     tolerance: int,
 ) -> tuple[Float64Array, Float64Array]:
     """Return how similar linked items are to their entity, and to the best of the others."""

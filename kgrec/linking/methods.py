@@ -20,7 +20,7 @@ from kgrec.linking.matching import (
     spelling_candidates,
     title_candidates,
 )
-from kgrec.linking.meaning import Pool, SentenceEncoder, meaning_candidates
+from kgrec.linking.meaning import Pool, TextEncoderLike, meaning_candidates
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.years import chosen_years, entity_years
 from kgrec.types import IntArray
@@ -68,7 +68,7 @@ def run_methods(
     kg: KnowledgeGraph,
     config: LinkConfig,
     stated: pd.DataFrame,
-    encoder: SentenceEncoder | None,
+    encoder: TextEncoderLike | None,
 ) -> LinkingState:
     """Link items by every method that is wanted and possible.
 
@@ -133,7 +133,7 @@ def _by_meaning(
     kg: KnowledgeGraph,
     config: LinkConfig,
     knowledge: Knowledge,
-    encoder: SentenceEncoder,
+    encoder: TextEncoderLike,
 ) -> LinkingState:
     left = progress.left(len(catalogue.years))
     titled = np.array([bool(text.strip()) for text in catalogue.titles.to_pylist()], dtype=bool)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import RunError, printable
+from kgrec.files import replacing_text, writing
 from kgrec.linking.kinds import OTHER
 
 if TYPE_CHECKING:
@@ -179,16 +179,12 @@ def write_review(review: Sequence[Candidate], path: Path) -> None:
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     path = Path(path)
-    draft = path.with_name(path.name + ".part")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8", newline="") as file:
+        with replacing_text(path) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
-        draft.replace(path)
-    except (OSError, UnicodeEncodeError) as error:
-        raise RunError(f"{printable(str(path))} cannot be written: {error}") from error
 
 
 def _whole(year: float) -> int | None:

@@ -11,6 +11,7 @@ import numpy as np
 import pyoxigraph
 
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.files import system_reason
 from kgrec.rdf.jsonld import Loader
 from kgrec.rdf.line_errors import reason_of
 from kgrec.rdf.ntriples import BlankNodes
@@ -165,8 +166,7 @@ def _explained(source: RdfSource, parsing: Parsing) -> Iterator[None]:
             f"{name}: a term is too long for the parser: {printable(str(error))}."
         ) from error
     except OSError as error:
-        reason = printable(error.strerror or str(error))
-        raise DataError(f"{name}: the file cannot be read: {reason}.") from error
+        raise DataError(f"{name}: the file cannot be read: {system_reason(error)}.") from error
     except ValueError as error:
         # pyoxigraph's word for a base IRI that is none.
         raise DataError(f"{name}: {printable(str(error))}.") from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError
+from kgrec.files import replacing_text, writing
 
 
 class Rejects:
@@ -50,24 +52,13 @@ class Rejects:
         if self.path is None:
             yield
             return
-        scratch = self.path.with_name(f".{self.path.name}.part")
-        with _writable(self.path):
-            self._stream = scratch.open("w", encoding="ascii", newline="\n")
+        told = partial(writing, f"{self.path}: the file of rejects", DataError)
+        file = contextlib.ExitStack()
+        with told():
+            self._stream = file.enter_context(replacing_text(self.path))
         try:
             yield
         finally:
-            with _writable(self.path):
-                self._stream.close()
-                self._stream = None
-                scratch.replace(self.path)
-
-
-@contextlib.contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{printable(str(path))}: the file of rejects cannot be written: "
-            f"{printable(error.strerror or str(error))}."
-        ) from error
+            self._stream = None
+            with told():
+                file.close()

@@ -7,19 +7,17 @@ escaped that have to be. It is valid N-Triples 1.1 too.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyoxigraph
 
-from kgrec.errors import DataError, RunError, printable
+from kgrec.errors import DataError, printable
+from kgrec.files import replacing, writing
 from kgrec.kg.profile.connectivity import mentioned
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.reading import PathLike
@@ -61,16 +59,18 @@ def write(kg: KnowledgeGraph, path: PathLike) -> None:
             "without_graphs()."
         )
     _check_terms(kg)
-    with _replacing(target) as file:
-        if not compressed:
-            _write_lines(kg, file)
-            return
-        from isal import igzip
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as file:
+            if not compressed:
+                _write_lines(kg, file)
+                return
+            from isal import igzip
 
-        # Neither time nor name: the same graph gives the same file.
-        made = igzip.IGzipFile(filename="", mode="wb", fileobj=file, mtime=0)
-        with made as packed:
-            _write_lines(kg, packed)
+            # Neither time nor name: the same graph gives the same file.
+            made = igzip.IGzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+            with made as packed:
+                _write_lines(kg, packed)
 
 
 def lines(kg: KnowledgeGraph) -> Iterator[Any]:
@@ -274,24 +274,3 @@ def _checked_extension(target: Path) -> str:
         f"{printable(str(target))}: a graph is written to a file that ends in "
         f"{', '.join(_EXTENSIONS[:-1])} or {_EXTENSIONS[-1]}."
     )
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the name `target` once it is whole; until then nothing changes."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise RunError(
-            f"{printable(str(target))} cannot be written: "
-            f"{printable(error.strerror or str(error))}."
-        ) from error
-    finally:  # also when it was interrupted
-        if target.parent.is_dir():
-            temporary.unlink(missing_ok=True)

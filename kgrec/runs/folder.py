@@ -38,7 +38,7 @@ from kgrec.data.splits import PARTS, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.loading import Dataset
 from kgrec.errors import ConfigError, DataError, RunError, printable
-from kgrec.files import write_atomically
+from kgrec.files import write_atomically, write_json
 from kgrec.graph.numeric import NumberScales
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkReport, Links
@@ -178,15 +178,6 @@ def _remove_leftovers(folder: Path, recommender: Recommender) -> None:
         stale.append(folder / "checkpoint.safetensors")
     for path in stale:
         path.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, atomically.
-
-    Raises:
-        RunError: The file cannot be written.
-    """
-    write_atomically(path, [json.dumps(value, indent=1, ensure_ascii=False) + "\n"])
 
 
 def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:

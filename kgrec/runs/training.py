@@ -25,10 +25,11 @@ from kgrec.evaluation.settings import (
     protocol_config,
 )
 from kgrec.evaluation.trec import write_trec
+from kgrec.files import write_json
 from kgrec.graph.build import forward_types
 from kgrec.recommender import Recommender
 from kgrec.reporting.terminal import Reporter, draw_curve
-from kgrec.runs.folder import load_run, make_model, make_recommender, save_run, write_json
+from kgrec.runs.folder import load_run, make_model, make_recommender, save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
 

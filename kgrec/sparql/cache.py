@@ -6,14 +6,14 @@ import gzip
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kgrec.errors import RunError, printable
+from kgrec.errors import printable
+from kgrec.files import replacing, writing
 
 _FORMAT: Final = 1
 
@@ -85,12 +85,11 @@ class AnswerCache:
             "bindings": stored.bindings,
         }
         path = self._path(endpoint, query)
-        try:
+        data = gzip.compress(json.dumps(entry).encode(), compresslevel=3, mtime=0)
+        with writing(f"The cache {path.parent}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            data = gzip.compress(json.dumps(entry).encode(), compresslevel=3, mtime=0)
-            _write_whole(path, data)
-        except OSError as error:
-            raise RunError(f"The cache {path.parent} cannot be written: {error}") from error
+            with replacing(path) as file:
+                file.write(data)
 
     def _path(self, endpoint: str, query: str) -> Path:
         assert self._folder is not None
@@ -108,14 +107,3 @@ def _read(entry: Any, endpoint: str, query: str) -> Stored:
     if not (is_table or bindings is None) or type(rows) is not int:
         raise ValueError("it holds no table of bindings")
     return Stored(bindings, rows)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

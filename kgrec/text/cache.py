@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
+from kgrec.files import replacing, writing
+from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -26,8 +27,8 @@ _KEY = pa.binary(32)
 _TEXTS_PER_SHARD = 8192  # what an interruption can cost, in texts
 
 
-class CachableEncoder(Protocol):
-    """What `encode_cached` needs of an encoder."""
+class CacheableTextEncoder(TextEncoderLike, Protocol):
+    """What turns texts into vectors, and says which ones, as `encode_cached` needs."""
 
     @property
     def dim(self) -> int:
@@ -155,17 +156,17 @@ class EmbeddingCache:
         table = pa.table({"key": pa.array(keys, type=_KEY)}).replace_schema_metadata(
             {"crc32": str(crc32), "dim": str(contiguous.shape[1])}
         )
-        try:
+        with writing(f"The cache {path.parent}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, lambda file: np.save(file, contiguous, allow_pickle=False))
-            _write_whole(path.with_suffix(".parquet"), lambda file: pq.write_table(table, file))
+            with replacing(path) as file:
+                np.save(file, contiguous, allow_pickle=False)
+            with replacing(path.with_suffix(".parquet")) as file:
+                pq.write_table(table, file)
             store.damaged = [old for old in store.damaged if old != path]
             while store.damaged:
                 old = store.damaged.pop()
                 old.with_suffix(".parquet").unlink(missing_ok=True)
                 old.unlink(missing_ok=True)
-        except OSError as error:
-            raise RunError(f"The cache {path.parent} cannot be written: {error}") from error
         shard = _Shard(path, table["key"].combine_chunks(), contiguous.shape[1], crc32)
         store.shards = [*(old for old in store.shards if old.path != path), shard]
         store.rebuild()
@@ -209,7 +210,7 @@ class EmbeddingCache:
 
 
 def encode_cached(
-    encoder: CachableEncoder,
+    encoder: CacheableTextEncoder,
     texts: Sequence[str],
     cache: EmbeddingCache | None,
     *,
@@ -245,7 +246,7 @@ def encode_cached(
 
 
 def _encode_missing(
-    encoder: CachableEncoder,
+    encoder: CacheableTextEncoder,
     distinct: list[str],
     missing: IntArray,
     vectors: FloatArray,
@@ -309,17 +310,3 @@ def _damaged(path: Path, why: str) -> None:
     warnings.warn(
         f"The cached vectors in {path} are damaged and will be made anew: {why}", stacklevel=4
     )
-
-
-def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write beside `path` and rename, so that the name only ever stands for a complete file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

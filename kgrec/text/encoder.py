@@ -7,15 +7,15 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.text.batching import length_batches
-from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
+from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, checked_length, find_model
 from kgrec.text.progress import ShowProgress, reporter
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 _POOLING = "mean"
-_CHARS_PER_TOKEN = 1000  # what lies beyond max_length tokens of this many characters is cut unread
-_TEXTS_AT_ONCE = 4096  # texts that are tokenised at a time
 _CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
 _GPU_TOKENS = 65536
 
@@ -72,15 +70,13 @@ class TextEncoder:
                 f"precision: unknown value {precision!r}."
                 + did_you_mean(str(precision), get_args(Precision))
             )
-        if max_length is not None and max_length < 3:
-            raise ConfigError(f"max_length: expected at least 3 tokens, found {max_length}.")
         if token_budget is not None and token_budget < 1:
             raise ConfigError(f"token_budget: expected at least 1 token, found {token_budget}.")
         self.model = str(model)
         self.precision = precision
         self.device = device
         self.normalize = normalize
-        self._max_length = max_length
+        self._max_length = checked_length(max_length)
         self._token_budget = token_budget
 
     @cached_property
@@ -96,8 +92,7 @@ class TextEncoder:
     @property
     def max_length(self) -> int:
         """Tokens read of each text."""
-        own = self.files.max_length
-        return own if self._max_length is None else min(self._max_length, own)
+        return self.files.length_within(self._max_length)
 
     @property
     def loaded_precision(self) -> str:
@@ -153,13 +148,13 @@ class TextEncoder:
         return vectors if len(row_of) == len(texts) else vectors[inverse]
 
     def _encode_distinct(self, texts: list[str], report: Callable[[int, int], None]) -> FloatArray:
-        tokens = self._tokenise(texts)
-        lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
-        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         from kgrec.text.parallel import map_batches
 
         forward = self._forward
-        on_cpu = forward.device.type == "cpu"
+        tokens = forward.module.tokenize(texts)
+        lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
+        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        on_cpu = forward.module.device.type == "cpu"
         budget = self._token_budget or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
 
         def encode_batch(rows: IntArray) -> int:
@@ -173,56 +168,17 @@ class TextEncoder:
             report(done, len(texts))
         return vectors
 
-    def _tokenise(self, texts: list[str]) -> list[IntArray]:
-        limit = self.max_length * _CHARS_PER_TOKEN
-        rows: list[IntArray] = []
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            part = [_encodable(text[:limit]) for text in texts[start : start + _TEXTS_AT_ONCE]]
-            found = self._tokenizer(
-                part,
-                truncation=True,
-                max_length=self.max_length,
-                return_attention_mask=False,
-                return_token_type_ids=False,
-            )
-            rows.extend(np.asarray(ids, dtype=np.int64) for ids in found["input_ids"])
-        return rows
-
-    @cached_property
-    def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        try:
-            return AutoTokenizer.from_pretrained(
-                str(self.files.folder), local_files_only=True, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(
-                f"{self.files.folder} holds no tokenizer that can be read: {error}"
-            ) from error
-
     @cached_property
     def _forward(self) -> Forward:
         from kgrec.text.forward import Forward
+        from kgrec.text.module import TextModule
         from kgrec.text.parallel import map_batches
 
         def load(device: torch.device) -> Forward:
-            return Forward(self.files, device, self.precision, self._tokenise)
+            module = TextModule.load(self.files, max_length=self._max_length)
+            return Forward(module, device, self.precision)
 
-        return next(map_batches(load, [self._torch_device()]))
-
-    def _torch_device(self) -> torch.device:
-        import torch
-
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            device = torch.device(self.device)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            first = str(error).splitlines()[0]
-            raise ConfigError(f"device: {self.device!r} cannot be used: {first}") from error
-        return device
+        return next(map_batches(load, [torch_device(self.device)]))
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.model!r}, precision={self.precision!r}, device={self.device!r})"
@@ -234,8 +190,3 @@ def _check_texts(texts: Sequence[str]) -> None:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"texts[{row}]: expected a string, found {type(text).__name__}.")
-
-
-def _encodable(text: str) -> str:
-    """Return `text` without lone surrogates, which no UTF-8 tokenizer takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")

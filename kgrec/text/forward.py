@@ -1,34 +1,18 @@
-"""From token ids to pooled vectors: the language model's forward pass, in a chosen precision."""
+"""Inference with a text module, in the precision that the processor is fast at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from kgrec.errors import ConfigError
 from kgrec.text.int8 import CALIBRATION_TEXTS, Int8Bert, int8_possible
-from kgrec.text.model_files import ModelFiles
+from kgrec.text.module import HiddenStates, TextModule
 from kgrec.types import FloatArray, IntArray
 
 _LEAST_COSINE = 0.999  # to float32, below which "auto" does not take int8
-
-
-def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the hidden states of each text's own tokens, in float32.
-
-    Args:
-        hidden: Shape (n, length, dim).
-        mask: Shape (n, length); 1 for a token, 0 for padding.
-
-    Returns:
-        float32 of shape (n, dim).
-    """
-    weights = mask.to(torch.float32)
-    total = torch.einsum("nld,nl->nd", hidden.float(), weights)
-    return total / weights.sum(1, keepdim=True).clamp_min(1.0)
 
 
 def fast_precision(device: torch.device, *, int8_possible: bool) -> str:
@@ -54,49 +38,43 @@ def _cpu_has(question: str) -> bool:
 
 
 class Forward:
-    """A loaded encoder that maps lists of token ids to pooled vectors.
+    """A text module for inference: token ids in, pooled vectors out, in a chosen precision.
 
     Args:
-        files: The model's files.
+        module: The language model, in float32 on the CPU. It is moved to `device` and rounded to
+            the precision.
         device: Where it runs.
         precision: "auto", "float32", "bfloat16" or "int8".
-        tokenise: Turns texts into token ids, to set the scales of int8.
 
     Attributes:
-        device: Where it runs.
+        module: The module.
         precision: What "auto" came to.
 
     Raises:
-        ConfigError: The weights cannot be read, or the precision is not possible.
+        ConfigError: The precision is not possible.
     """
 
-    def __init__(
-        self,
-        files: ModelFiles,
-        device: torch.device,
-        precision: str,
-        tokenise: Callable[[list[str]], list[IntArray]],
-    ) -> None:
-        model = _load(files)
-        possible = device.type == "cpu" and int8_possible(model)
+    def __init__(self, module: TextModule, device: torch.device, precision: str) -> None:
+        possible = device.type == "cpu" and int8_possible(module.model)
         if precision == "int8" and not possible:
             raise ConfigError(
                 "precision: 'int8' is for BERT models with GELU on a CPU; found "
-                f"{model.config.model_type!r} on {device.type!r}. Choose 'auto' or 'float32'."
+                f"{module.model.config.model_type!r} on {device.type!r}. "
+                "Choose 'auto' or 'float32'."
             )
-        self.device = device
         self.precision = (
             fast_precision(device, int8_possible=possible) if precision == "auto" else precision
         )
-        self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
-        self._model = model.to(device=device, dtype=dtype)
-        self._int8: Int8Bert | None = None
+        self.module = module.to(device=device, dtype=dtype)
+        self._hidden_states: HiddenStates = module.hidden_states
         if self.precision == "int8":
-            samples = [torch.from_numpy(ids)[None] for ids in tokenise(list(CALIBRATION_TEXTS))]
-            self._int8 = Int8Bert(self._model, samples)
-            if precision == "auto" and self._agreement(samples) < _LEAST_COSINE:
-                self._int8, self.precision = None, "float32"
+            samples = [torch.from_numpy(ids)[None] for ids in module.tokenize(CALIBRATION_TEXTS)]
+            int8 = Int8Bert(module.model, samples)
+            if precision == "auto" and _agreement(int8, module, samples) < _LEAST_COSINE:
+                self.precision = "float32"
+            else:
+                self._hidden_states = int8
 
     @torch.inference_mode()
     def __call__(self, tokens: Sequence[IntArray], *, normalize: bool) -> FloatArray:
@@ -109,62 +87,17 @@ class Forward:
         Returns:
             float32 of shape (n, dim).
         """
-        ids, mask = self._pad_batch(tokens)
-        whole = bool(mask.all())
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        # Without padding no mask is needed, and attention takes its faster path.
-        hidden = self._hidden(ids, None if whole else mask)
-        vectors = mean_pool(hidden, mask)
-        if normalize:
-            vectors = torch.nn.functional.normalize(vectors, dim=1)
+        vectors = self.module.pooled(tokens, self._hidden_states, normalize=normalize)
         return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
-    def _hidden(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        if self._int8 is not None:
-            return self._int8(ids, mask)
-        hidden: torch.Tensor = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
-        return hidden
 
-    @torch.inference_mode()
-    def _agreement(self, samples: list[torch.Tensor]) -> float:
-        """Return the mean cosine of the calibration texts' vectors in int8 and in float32."""
-        assert self._int8 is not None
-        cosines = [
-            torch.cosine_similarity(
-                self._int8(ids, None).mean(1),
-                self._model(input_ids=ids).last_hidden_state.mean(1),
-            ).item()
-            for ids in samples
-        ]
-        return sum(cosines) / len(cosines)
-
-    def _pad_batch(self, tokens: Sequence[IntArray]) -> tuple[torch.Tensor, torch.Tensor]:
-        longest = max(len(row) for row in tokens)
-        ids = np.full((len(tokens), longest), self._pad, dtype=np.int64)
-        mask = np.zeros((len(tokens), longest), dtype=np.int64)
-        for row, values in enumerate(tokens):
-            ids[row, : len(values)] = values
-            mask[row, : len(values)] = 1
-        return torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def _load(files: ModelFiles) -> Any:
-    from transformers import AutoModel
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # 100 tensors are read in a blink
-    try:
-        model = AutoModel.from_pretrained(
-            str(files.folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-        )
-    except Exception as error:  # each model class raises errors of its own kind
-        raise ConfigError(f"{files.folder} cannot be loaded as an encoder: {error}") from error
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-    return model.eval()
+@torch.inference_mode()
+def _agreement(int8: Int8Bert, module: TextModule, samples: list[torch.Tensor]) -> float:
+    """Return the mean cosine of the calibration texts' vectors in int8 and in float32."""
+    cosines = [
+        torch.cosine_similarity(
+            int8(ids, None).mean(1), module.hidden_states(ids, None).mean(1)
+        ).item()
+        for ids in samples
+    ]
+    return sum(cosines) / len(cosines)

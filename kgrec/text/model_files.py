@@ -104,6 +104,15 @@ class ModelFiles:
         chosen = next((n for n in limits if isinstance(n, int) and 2 < n < 1_000_000), 512)
         return min(chosen, positions) if isinstance(positions, int) else chosen
 
+    def length_within(self, asked: int | None) -> int:
+        """Return how many tokens are read where `asked` are wanted; None: `max_length`.
+
+        Raises:
+            ConfigError: `asked` is below 3.
+        """
+        asked = checked_length(asked)
+        return self.max_length if asked is None else min(asked, self.max_length)
+
     def check(self) -> None:
         """Check that what is needed is there and, for the packaged copy, is the original.
 
@@ -134,6 +143,17 @@ class ModelFiles:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
         return value if isinstance(value, dict) else {}
+
+
+def checked_length(asked: int | None) -> int | None:
+    """Return `asked` tokens, which have to be 3 at least: a text's own and the special ones.
+
+    Raises:
+        ConfigError: They are fewer.
+    """
+    if asked is not None and asked < 3:
+        raise ConfigError(f"max_length: expected at least 3 tokens, found {asked}.")
+    return asked
 
 
 def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:

@@ -1,4 +1,4 @@
-"""Paths: a planted graph whose best path and sentence are known."""
+"""Paths: a film_paths graph whose best path and sentence are known."""
 
 from itertools import pairwise
 
@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from film_paths import EX, TITLES, film_paths
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted_graph import EX, TITLES, planted
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
@@ -23,7 +23,7 @@ LOG10 = np.log(10)
 
 @pytest.fixture(scope="module")
 def finder():
-    return PathFinder(*planted())
+    return PathFinder(*film_paths())
 
 
 def short(path):
@@ -80,7 +80,7 @@ def test_similarity_decides_between_liked_items(finder):
 
 
 def test_weights():
-    graph, names = planted()
+    graph, names = film_paths()
     plain = explain(graph, 2, user=0, names=names)
     weighted = explain(graph, 2, user=0, names=names, weights={EX + "director": 0.1, "genre": 2})
     assert short(weighted.paths[0]) == ("Seven Samurai", "Drama")
@@ -167,7 +167,7 @@ def test_a_weak_path_is_better_than_none():
     triples = [(n, "type", "film") for n in range(49)]
     likes = [(0, 0), (1, 1), (1, 2)]
     titles = [f"t{n}" for n in range(50)]
-    finder = PathFinder(*planted(triples, num_items=50, titles=titles, likes=likes))
+    finder = PathFinder(*film_paths(triples, num_items=50, titles=titles, likes=likes))
     weak = finder.explain(3, user=0)
     assert [path.kind for path in weak.paths] == ["shared"]
     assert finder.explain(2, liked=[1]).paths[0].kind == "audience"
@@ -179,7 +179,7 @@ def test_at_most_three_paths_over_one_node_unless_there_is_nothing_else():
     # Each path over the director scores higher than those over the genre.
     triples = [(n, "director", "kurosawa") for n in range(6)]
     triples += [(n, "genre", "drama") for n in (0, 1, 5, 6, 7, 8, 9)]
-    graph, names = planted(triples)
+    graph, names = film_paths(triples)
     found = explain(graph, 5, liked=range(5), names=names, k=4)
     assert [short(path)[1] for path in found.paths] == ["Akira Kurosawa"] * 3 + ["Drama"]
     more = explain(graph, 5, liked=range(5), names=names, k=10)
@@ -206,7 +206,7 @@ def test_attributes_and_users_of_tables():
 
 def test_hostile_labels_are_escaped():
     titles = ["\x1b[2J$x$", "\u202eevil", "<b>" * 99, *TITLES[3:]]
-    graph, names = planted(titles=titles)
+    graph, names = film_paths(titles=titles)
     found = explain(graph, 2, user=0, names=names)
     assert found.sentence.isprintable()
     assert "\\x1b[2J$x$" in found.sentence
@@ -217,7 +217,7 @@ def test_hostile_labels_are_escaped():
 def test_to_dict_is_json():
     import json
 
-    found = explain(*planted()[:1], 2, user=0)
+    found = explain(*film_paths()[:1], 2, user=0)
     data = json.loads(json.dumps(found.to_dict()))
     path = data["paths"][0]
     assert data["item"] == {"type": "item", "row": 2, "id": "i2", "label": "i2"}
@@ -264,7 +264,7 @@ def test_bad_input(finder):
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_edge_order_does_not_matter(seed):
-    graph, names = planted()
+    graph, names = film_paths()
     shuffled = graph.clone()
     generator = torch.Generator().manual_seed(seed)
     for kind in graph.edge_types:
@@ -278,7 +278,7 @@ def test_edge_order_does_not_matter(seed):
 
 
 def test_paths_are_walks_in_the_graph(finder):
-    graph, _ = planted()
+    graph, _ = film_paths()
     edges = {
         (source, a, name, target, b)
         for source, name, target in forward_types(graph)

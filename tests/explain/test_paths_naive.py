@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from planted_graph import LIKES, TITLES, planted
+from film_paths import LIKES, TITLES, film_paths
 
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import forward_types
@@ -20,7 +20,7 @@ def random_graph(seed):
     triples += [
         (int(a), "isBasedOn", int(b)) for a, b in rng.integers(8, size=(3, 2)) if a != b
     ] + [("slasher", "broader", "horror"), ("drama", "inspired", 3)]
-    return planted(triples, num_items=8, titles=TITLES[:8], likes=LIKES[:2])
+    return film_paths(triples, num_items=8, titles=TITLES[:8], likes=LIKES[:2])
 
 
 def naive_scores(graph, item, liked):

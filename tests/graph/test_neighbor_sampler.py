@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from planted import planted
+from three_blocks import three_blocks
 from torch_geometric.data import HeteroData
 from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.sampler import NegativeSampling
@@ -15,7 +15,7 @@ LIKES = ("user", "interacts", "item")
 
 @pytest.fixture(scope="module")
 def graph():
-    return planted().data.graph
+    return three_blocks().data.graph
 
 
 @pytest.fixture(scope="module")

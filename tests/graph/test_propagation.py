@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from planted import planted
+from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation, SparseOperator, mean_of_layers
 
@@ -75,7 +75,7 @@ def test_a_wrong_number_of_rows_is_an_error():
 
 @pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
 def test_weights_by_degree(normalisation):
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     propagation = Propagation(graph, normalisation)
     assert propagation.sizes == {"user": 32, "item": 22, "item_shelf": 3}
     assert propagation.relations == ["interacts", "rev_interacts", "rev_shelf", "shelf"]
@@ -95,7 +95,7 @@ def test_weights_by_degree(normalisation):
 
 @pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
 def test_histories_weigh_as_in_training(normalisation):
-    data = planted().data
+    data = three_blocks().data
     propagation = Propagation(data.graph, normalisation)
     users = [3, 20, 31]
     histories = data.train.matrix()[users].tocoo()
@@ -108,7 +108,7 @@ def test_histories_weigh_as_in_training(normalisation):
 
 @pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
 def test_an_empty_history_and_a_liked_new_item_are_finite(normalisation):
-    propagation = Propagation(planted().data.graph, normalisation)
+    propagation = Propagation(three_blocks().data.graph, normalisation)
     operator = propagation.of_histories(torch.tensor([1]), torch.tensor([20]), 2)
     found = operator(torch.ones(22, 2))
     assert found[0].tolist() == [0, 0]
@@ -116,7 +116,7 @@ def test_an_empty_history_and_a_liked_new_item_are_finite(normalisation):
 
 
 def test_edges_in_any_order_give_the_same_operators():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     shuffled = graph.clone()
     for kind in shuffled.edge_types:
         index = shuffled[kind].edge_index
@@ -131,7 +131,7 @@ def test_edges_in_any_order_give_the_same_operators():
 @pytest.mark.parametrize("num_layers", [0, 1, 3])
 def test_the_mean_of_layers_and_its_gradients(num_layers):
     """Against layers that are kept and added one by one."""
-    propagation = Propagation(planted().data.graph, interactions_only=True)
+    propagation = Propagation(three_blocks().data.graph, interactions_only=True)
     assert propagation.sizes == {"user": 32, "item": 22}
     to_user = propagation.operators["item", "rev_interacts", "user"]
     to_item = propagation.operators["user", "interacts", "item"]

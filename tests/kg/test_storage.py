@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from kgrec.errors import RunError
-from kgrec.kg import storage
 from kgrec.kg.graph import KnowledgeGraph
 
 KG = KnowledgeGraph.from_triples(
@@ -61,7 +60,7 @@ def test_a_full_disk_leaves_the_old_graph(folder, monkeypatch, moment):
         raise OSError(28, "No space left on device")
 
     if moment == "write":
-        monkeypatch.setattr(storage, "_flush", full)
+        monkeypatch.setattr(os, "fsync", full)
     else:
         rename = type(folder).rename
         monkeypatch.setattr(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from contract import FindsBlocks, HistoryContract, log_of, planted
+from history_contract import HistoryContract
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
@@ -18,6 +18,7 @@ from kgrec.models.ease import (
 )
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular
+from kgrec.testing import FindsBlocks, log_from_pairs, planted
 
 
 class TestMostPopular(HistoryContract):
@@ -25,7 +26,9 @@ class TestMostPopular(HistoryContract):
         return MostPopular()
 
     def test_scores_are_counts_of_users(self):
-        model = MostPopular().fit(TrainingData(log_of([(0, 1), (1, 1), (1, 1), (2, 0)], 4, 3)))
+        model = MostPopular().fit(
+            TrainingData(log_from_pairs([(0, 1), (1, 1), (1, 1), (2, 0)], 4, 3))
+        )
         assert model.score(np.array([3, 0])).tolist() == [[1, 2, 0], [1, 2, 0]]
 
     def test_recommends_the_largest_group_to_everyone(self):
@@ -39,10 +42,10 @@ class TestItemKNN(FindsBlocks, HistoryContract):
 
     def test_indices_that_lead_outside_are_refused(self):
         state = self.fitted().state()
-        outside = state["indices"].copy()
+        outside = state["weights.indices"].copy()
         outside[0] = 10_000
         with pytest.raises(RunError, match="sparse"):
-            self.make().load_state({**state, "indices": outside}, self.data())
+            self.make().load_state({**state, "weights.indices": outside}, self.data())
 
 
 class TestEASE(FindsBlocks, HistoryContract):
@@ -68,7 +71,7 @@ def random_log(seed, num_users=23, num_items=11, density=0.25):
     dense = rng.random((num_users, num_items)) < density
     dense[:, 4] = False  # an item without interactions
     dense[7] = False  # a user without any
-    return log_of(np.argwhere(dense).tolist(), num_users, num_items), dense.astype(float)
+    return log_from_pairs(np.argwhere(dense).tolist(), num_users, num_items), dense.astype(float)
 
 
 def naive_ease(rows, l2):
@@ -154,7 +157,7 @@ def test_words_are_further_rows_of_attribute_ease():
 
 
 def test_attributes_of_no_weight_change_nothing():
-    data, _ = planted()
+    data = planted().data
     plain = EASE(EASEConfig(l2=7.0)).fit(data)
     model = AttributeEASE(AttributeEASEConfig(l2=7.0, alpha=0.0)).fit(data)
     np.testing.assert_allclose(model.state()["weights"], plain.state()["weights"], atol=1e-7)
@@ -215,10 +218,10 @@ def test_settings_out_of_range_are_refused(config, wrong):
 
 
 def test_training_data_must_fit_together():
-    data, held_out = planted()
+    data, held_out = planted().data, planted().held_out
     with pytest.raises(DataError, match="25 items"):
         TrainingData(data.train, attributes=csr_matrix((24, 3), dtype=np.float32))
-    other = log_of([(0, 0)], 3, 3)
+    other = log_from_pairs([(0, 0)], 3, 3)
     with pytest.raises(DataError, match="vocabularies"):
         TrainingData(data.train, valid=other)
     with pytest.raises(UnknownIdError, match="candidate"):
@@ -232,7 +235,7 @@ def test_too_little_memory_is_said(monkeypatch):
 
     monkeypatch.setattr("kgrec.models.ease.ease_weights", exhausted)
     with pytest.raises(DataError, match="GiB"):
-        EASE().fit(planted()[0])
+        EASE().fit(planted().data)
 
 
 def test_rows_may_be_lists_and_other_integers():

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from planted import COLD, planted
 from scipy import sparse
+from three_blocks import COLD, three_blocks
 
+from kgrec.errors import DataError
+from kgrec.graph.modalities import attach
 from kgrec.models.content import (
     ContentRegression,
     ItemContent,
@@ -82,27 +84,27 @@ def test_reliability_knows_good_content_from_noise():
 
 
 def test_item_attributes_are_the_neighbors_that_are_no_users():
-    data = planted().data
+    data = three_blocks().data
     found = item_attributes(data.graph)
     assert found.shape == (22, 22 + 3)  # items first, in the order of the node types
     shelf = found[:, 22:].toarray()
-    np.testing.assert_array_equal(shelf, np.eye(3)[planted().block_of_item])
+    np.testing.assert_array_equal(shelf, np.eye(3)[three_blocks().block_of_item])
     assert found[:, :22].nnz == 0
     assert set(found.data) == {1.0}
 
 
 def test_the_blocks_of_the_features():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     graph["item"].numeric = torch.linspace(-1, 1, 22)[:, None]
     graph["item"].text[4] = 0  # an item without text
     content = ItemContent.from_graph(graph)
     text = graph["item"].text.numpy()
     known = np.arange(22) != 4
-    np.testing.assert_allclose(content.text_mean, text[known].mean(0), atol=1e-6)
+    np.testing.assert_allclose(content.means["text"], text[known].mean(0), atol=1e-6)
     centred = text - text[known].mean(0)
     expected = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    np.testing.assert_allclose(content.text[known], expected[known], atol=1e-5)
-    assert not content.text[4].any()
+    np.testing.assert_allclose(content.vectors["text"][known], expected[known], atol=1e-5)
+    assert not content.vectors["text"][4].any()
     # One attribute each: whatever its idf, the row has length one.
     assert content.attributes.shape == (22, 25)
     np.testing.assert_allclose(content.attributes[:, 22:].toarray().sum(1), 1, atol=1e-6)
@@ -111,11 +113,11 @@ def test_the_blocks_of_the_features():
     assert content.matrix(2.0).shape == (22, width)  # there are no words
     assert not content.words.shape[1]
     assert np.linalg.norm(content.numbers, axis=1).max() <= 1 + 1e-5
-    np.testing.assert_allclose(content.of_text(text[known]), expected[known], atol=1e-5)
+    np.testing.assert_allclose(content.block("text", text[known])[0], expected[known], atol=1e-5)
 
 
 def test_words_are_the_last_block():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     words = sparse.csr_matrix(np.tile(np.eye(2, dtype=np.float32), (11, 1)))
     content = ItemContent.from_graph(graph, words)
     without = content.matrix(0.0).toarray()
@@ -126,7 +128,7 @@ def test_words_are_the_last_block():
 
 
 def test_idf_weighs_rare_attributes_more():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     # Item 0 also stands on the shelf of the smallest block.
     index = torch.cat(
         [graph["item", "shelf", "item_shelf"].edge_index, torch.tensor([[0], [2]])], dim=1
@@ -139,12 +141,12 @@ def test_idf_weighs_rare_attributes_more():
 
 
 def test_informed_is_text_or_attributes():
-    graph = planted(attributes=False).data.graph
+    graph = three_blocks(attributes=False).data.graph
     graph["item"].text[[3, 20]] = 0
     expected = ~np.isin(np.arange(22), [3, 20])
     np.testing.assert_array_equal(ItemContent.from_graph(graph).informed(), expected)
-    assert ItemContent.from_graph(planted(text=False).data.graph).informed().all()
-    bare = planted(attributes=False, text=False).data.graph
+    assert ItemContent.from_graph(three_blocks(text=False).data.graph).informed().all()
+    bare = three_blocks(attributes=False, text=False).data.graph
     assert not ItemContent.from_graph(bare).informed().any()
     words = sparse.csr_matrix(([1.0], ([4], [0])), shape=(22, 1), dtype=np.float32)
     assert np.flatnonzero(ItemContent.from_graph(bare, words).informed()).tolist() == [4]
@@ -160,10 +162,30 @@ def test_bumps_make_a_gaussian_kernel():
 
 
 def test_a_map_finds_the_block_of_new_items():
-    case = planted()
+    case = three_blocks()
     content = ItemContent.from_graph(case.data.graph)
     warm = np.arange(19)
     targets = np.eye(3, dtype=np.float32)[case.block_of_item[warm]]
     made = ContentRegression(content.matrix(0.0)[warm], 1.0).fit(targets)
     assert made(content.matrix(0.0)[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
-    assert made.of_text(content.text[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
+    raw = case.data.graph["item"].text.numpy()[list(COLD)]
+    block, columns = content.block("text", raw * 3)  # their length says nothing
+    np.testing.assert_allclose(np.linalg.norm(block, axis=1), 1, atol=1e-5)
+    assert made.of_blocks([(block, columns)]).argmax(1).tolist() == [0, 1, 2]
+
+
+def test_two_modalities_are_two_blocks_in_the_order_of_their_names():
+    graph = three_blocks().data.graph
+    rng = np.random.default_rng(3)
+    image = rng.normal(size=(22, 5)).astype(np.float32)
+    attach(graph, "item", "image", image, "a camera")
+    content = ItemContent.from_graph(graph)
+    assert list(content.vectors) == ["image", "text"]
+    whole = content.matrix(0.0).toarray()
+    for name in ("image", "text"):
+        block, columns = content.block(name, graph["item"][name].numpy())
+        np.testing.assert_allclose(whole[:, columns], block, atol=1e-6)
+    with pytest.raises(DataError, match=r"'image': 5.*'sound' of shape \(22, 5\)"):
+        content.block("sound", image)
+    with pytest.raises(DataError, match="widths"):
+        content.block("image", image[:, :4])

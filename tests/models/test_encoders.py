@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from planted import planted
+from three_blocks import three_blocks
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
@@ -31,7 +31,7 @@ def inputs(sizes, dim=4):
 
 @pytest.fixture(scope="module")
 def graph():
-    return planted().data.graph
+    return three_blocks().data.graph
 
 
 @pytest.mark.parametrize("num_layers", [0, 1, 2, 3])

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from contract import FindsBlocks, ModelContract, log_of, planted
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, RunError
@@ -13,6 +12,7 @@ from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.ensemble import Ensemble, EnsembleConfig, logit_weights, standardised
 from kgrec.models.item_knn import ItemKNN
 from kgrec.models.popular import MostPopular
+from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs, planted
 
 
 class TestEnsemble(FindsBlocks, ModelContract):
@@ -40,8 +40,8 @@ class TestFittedEnsemble(FindsBlocks, ModelContract):
         return Ensemble([MostPopular(), EASE(EASEConfig(l2=5.0))])
 
     def data(self):
-        data, held_out = planted()
-        return replace(data, valid=held_out)
+        case = planted()
+        return replace(case.data, valid=case.held_out)
 
     def test_the_member_that_knows_gets_the_weight(self):
         popular, ease = self.fitted().weights
@@ -58,7 +58,7 @@ def test_no_members_and_too_few_weights_are_errors():
 
 
 def test_without_validation_all_members_count_alike():
-    model = Ensemble([MostPopular(), ItemKNN()]).fit(planted()[0])
+    model = Ensemble([MostPopular(), ItemKNN()]).fit(planted().data)
     assert model.weights.tolist() == [0.5, 0.5]
 
 
@@ -97,8 +97,8 @@ def test_weights_do_not_fall_below_zero_and_a_penalty_makes_them_small():
 
 def test_what_the_user_has_or_is_no_candidate_stands_in_no_choice():
     # The second member is right among the candidates only, the first among all other items.
-    train = log_of([(0, 0), (1, 0), (2, 1)], 3, 5)
-    valid = log_of([(0, 3), (1, 3), (2, 3)], 3, 5)
+    train = log_from_pairs([(0, 0), (1, 0), (2, 1)], 3, 5)
+    valid = log_from_pairs([(0, 3), (1, 3), (2, 3)], 3, 5)
     data = TrainingData(train, valid, candidates=np.array([2, 3]))
     members = [_Fixed([9, 9, 1, 0, 9]), _Fixed([5, 5, 0, 1, 5])]
     model = Ensemble(members, EnsembleConfig(l2=0.01)).fit(data)
@@ -115,9 +115,11 @@ class _Fixed(MostPopular):
 
 
 def test_members_that_were_fitted_before_keep_what_they_learned():
-    data, held_out = planted()
-    ease = EASE(EASEConfig(l2=5.0)).fit(data)
-    model = Ensemble([ease, MostPopular().fit(data)]).fit_weights(replace(data, valid=held_out))
+    case = planted()
+    ease = EASE(EASEConfig(l2=5.0)).fit(case.data)
+    model = Ensemble([ease, MostPopular().fit(case.data)]).fit_weights(
+        replace(case.data, valid=case.held_out)
+    )
     assert model.weights[0] > model.weights[1]
     history = csr_matrix(np.eye(1, 25, dtype=np.float32))
     assert np.isfinite(model.score_histories(history)).all()

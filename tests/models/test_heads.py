@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from planted import planted
+from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders.layers import Propagated
@@ -52,7 +52,7 @@ def test_distmult(vectors):
 
 
 def test_relation_attention_is_the_formula_and_the_same_for_pairs_and_for_all_items():
-    data = planted().data.graph.clone()
+    data = three_blocks().data.graph.clone()
     for kind in data.edge_types:
         if kind[2] == "item" and "interacts" not in kind[1]:
             edges = data[kind].edge_index

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract import FindsBlocks, ModelContract, planted
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from test_baselines import random_log
@@ -14,6 +13,7 @@ from test_baselines import random_log
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.models.base import TrainingData
 from kgrec.models.ials import IALS, IALSConfig, folded_in
+from kgrec.testing import FindsBlocks, ModelContract, planted
 
 
 class TestIALS(FindsBlocks, ModelContract):
@@ -92,7 +92,7 @@ def test_stored_zeros_and_dislikes_are_no_liking():
 
 
 def test_ratings_weigh_confidence():
-    data, _ = planted()
+    data = planted().data
     train = data.train
     rating = np.where(train.item % 2 == 0, 5.0, 1.0).astype(np.float32)
     rated = type(train)(train.users, train.items, train.user, train.item, rating)
@@ -107,15 +107,17 @@ def test_ratings_weigh_confidence():
 def test_without_the_library_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr("kgrec.models.ials.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'kgrec\[baselines\]'"):
-        IALS().fit(planted()[0])
+        IALS().fit(planted().data)
 
 
 def test_a_fitted_model_is_read_and_asked_without_the_library():
     code = (
         f"import sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent / 'support')!r}]\n"
         "from test_ials import *\n"
-        "data, model = planted()[0], IALS(IALSConfig(dim=3))\n"
-        "model.load_state({'factors': np.ones((25, 3), np.float32)}, data)\n"
+        "data, model = planted().data, IALS(IALSConfig(dim=3))\n"
+        "from kgrec.models.base import csr_state\n"
+        "known = csr_state('histories', data.train.matrix())\n"
+        "model.load_state({'factors': np.ones((25, 3), np.float32)} | known, data)\n"
         "model.score(np.arange(3)); model.similar(np.arange(3))\n"
         "assert not {'implicit', 'threadpoolctl'} & set(sys.modules)"
     )
@@ -123,7 +125,7 @@ def test_a_fitted_model_is_read_and_asked_without_the_library():
 
 
 def test_factors_that_are_not_finite_are_said():
-    data, _ = planted()
+    data = planted().data
     with pytest.raises(DataError, match="larger l2"):
         IALS(IALSConfig(alpha=1e38)).fit(data)
 

@@ -5,7 +5,7 @@ import cmath
 import numpy as np
 import pytest
 import torch
-from planted import planted
+from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation
 from kgrec.models.knowledge import Triples, TripleScorer
@@ -51,7 +51,7 @@ def test_rotate_needs_pairs():
 @pytest.mark.parametrize("interactions", [False, True])
 @pytest.mark.parametrize("inverses", [False, True])
 def test_triples_are_the_edges(interactions, inverses):
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     whole = Propagation(graph).homogeneous
     triples = Triples(whole, interactions=interactions, inverses=inverses)
     found = {
@@ -73,7 +73,7 @@ def test_triples_are_the_edges(interactions, inverses):
 
 
 def test_a_corrupted_triple_is_false_and_of_the_tails_type():
-    whole = Propagation(planted().data.graph).homogeneous
+    whole = Propagation(three_blocks().data.graph).homogeneous
     triples = Triples(whole, interactions=True)
     generator = torch.Generator().manual_seed(0)
     rows = triples.draw(10**9, generator)
@@ -95,7 +95,7 @@ def test_a_corrupted_triple_is_false_and_of_the_tails_type():
 
 
 def test_the_joint_graph_joins_and_splits():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     whole = Propagation(graph).homogeneous
     x = {kind: torch.randn(size, 3) for kind, size in whole.sizes.items()}
     joined = whole.join(x)
@@ -103,7 +103,7 @@ def test_the_joint_graph_joins_and_splits():
     assert torch.equal(joined[whole.start("item") + 5], x["item"][5])
     for kind, value in whole.split(joined).items():
         assert torch.equal(value, x[kind])
-    assert int(whole.of_interactions().sum()) == 2 * len(planted().data.train)
+    assert int(whole.of_interactions().sum()) == 2 * len(three_blocks().data.train)
     assert int(whole.forward().sum()) * 2 == len(whole.source)
     kept = torch.ones(22, 1)
     kept[3] = 0
@@ -112,13 +112,13 @@ def test_the_joint_graph_joins_and_splits():
         (whole.relations[r], t) for r, t, m in zip(
             whole.relation.tolist(), whole.target.tolist(), mask.tolist(), strict=True) if not m
     ]  # fmt: skip
-    users = int((planted().data.train.item == 3).sum())
+    users = int((three_blocks().data.train.item == 3).sum())
     assert seen == [("interacts", whole.start("item") + 3)] * users
     assert whole.of_kept_items(None).tolist() == [1.0]
 
 
 def test_edges_in_any_order_are_the_same_joint_graph():
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     shuffled = graph.clone()
     for kind in shuffled.edge_types:
         index = shuffled[kind].edge_index

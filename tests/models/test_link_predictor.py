@@ -4,18 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from planted import COLD, log_of, planted
+from three_blocks import COLD, three_blocks
 
 from kgrec.graph.build import GraphConfig, build_graph
 from kgrec.graph.propagation import Propagation
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.testing import log_from_pairs
 from kgrec.training.link_prediction import node_features
 
 
 def parts(encoder="lightgcn", **settings):
-    graph = planted().data.graph
+    graph = three_blocks().data.graph
     propagation = Propagation(graph, "mean" if encoder == "rgcn" else "symmetric")
     features = node_features(graph)
     config = LinkPredictorConfig(dim=6, encoder=encoder, **settings)
@@ -113,7 +114,7 @@ def test_which_nodes_training_reaches():
         ("e:film2", "e:by", "e:nobody"),
     ]
     kg = KnowledgeGraph.from_triples(triples)
-    log = log_of([(0, 0)], 2, 3)
+    log = log_from_pairs([(0, 0)], 2, 3)
     table = pd.DataFrame(
         {"item_id": ["i000", "i001", "i002"], "iri": ["e:film0", "e:film1", "e:film2"]}
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from planted import planted
+from three_blocks import three_blocks
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
@@ -19,7 +19,7 @@ def generator(seed=0):
 
 @pytest.fixture(scope="module")
 def graph():
-    return planted().data.graph
+    return three_blocks().data.graph
 
 
 def inputs(graph):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from contract import FindsBlocks, HistoryContract, planted
+from history_contract import HistoryContract
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import ElasticNet
@@ -13,6 +13,7 @@ from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.models.base import TrainingData
 from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.models.slim_descent import descend
+from kgrec.testing import FindsBlocks, planted
 
 
 class TestSLIM(FindsBlocks, HistoryContract):
@@ -21,10 +22,10 @@ class TestSLIM(FindsBlocks, HistoryContract):
 
     def test_indices_that_lead_outside_are_refused(self):
         state = self.fitted().state()
-        outside = state["indices"].copy()
+        outside = state["weights.indices"].copy()
         outside[0] = 10_000
         with pytest.raises(RunError, match="sparse"):
-            self.make().load_state({**state, "indices": outside}, self.data())
+            self.make().load_state({**state, "weights.indices": outside}, self.data())
 
 
 def elastic_net(dense, l1, l2):
@@ -53,7 +54,8 @@ def test_slim_is_an_elastic_net_of_each_item_on_the_others(l1, l2, shape):
     weights = elastic_net(dense, l1, l2)
     assert 0 < (weights > 0).sum() < 0.8 * weights.size  # there is something to find and to leave
     of_model = csr_matrix(
-        tuple(model.state()[name] for name in ("data", "indices", "indptr")), weights.shape
+        tuple(model.state()[f"weights.{name}"] for name in ("data", "indices", "indptr")),
+        weights.shape,
     ).toarray()
     np.testing.assert_allclose(of_model, weights, atol=1e-6)
     np.testing.assert_array_equal(of_model > 0, weights > 1e-8)
@@ -107,7 +109,7 @@ def test_the_threads_of_others_stay_as_they_are():
 
 
 def test_what_is_not_solved_is_said():
-    data, _ = planted()
+    data = planted().data
     with pytest.raises(DataError, match="max_passes=1"):
         SLIM(SLIMConfig(l1=0.0, l2=0.1, tolerance=1e-12, max_passes=1)).fit(data)
     gram = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
@@ -129,10 +131,10 @@ def test_too_little_memory_is_said(monkeypatch):
 
     monkeypatch.setattr("kgrec.models.slim_descent.descend", exhausted)
     with pytest.raises(DataError, match="GiB"):
-        SLIM().fit(planted()[0])
+        SLIM().fit(planted().data)
 
 
 def test_without_numba_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr("kgrec.models.slim.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="numba, which compiles them, is not installed"):
-        SLIM().fit(planted()[0])
+        SLIM().fit(planted().data)

@@ -24,6 +24,7 @@ def log_of(pairs, users, items, rating=None):
 
 
 def vocabularies(num_users, num_items):
+    """Return the vocabularies of so many users and items."""
     return (
         Vocabulary([f"u{row:03}" for row in range(num_users)], "user"),
         Vocabulary([f"i{row:03}" for row in range(num_items)], "item"),

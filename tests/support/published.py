@@ -4,6 +4,7 @@ USERS, ITEMS = 6, 12
 
 
 def recbole(folder):
+    """Write atomic files of RecBole, with links, an item table and a user table."""
     rows = [
         f"u{user}\ti {item}\t{item % 5}.5\t{100 * user + item}"
         for user in range(USERS)
@@ -31,6 +32,7 @@ def recbole(folder):
 
 
 def kgat(folder):
+    """Write the files of KGAT: lists of items for each user, and triples."""
     for name in ("train", "test"):
         lines = [
             " ".join([str(u), *(str(i) for i in range(ITEMS) if (i % 4 == 0) == (name == "test"))])
@@ -41,6 +43,7 @@ def kgat(folder):
 
 
 def kgcn(folder):
+    """Write the files of KGCN: ratings, triples, and the entities of items."""
     rows = [f"{u}\t{i}\t1" for u in range(USERS) for i in range(ITEMS) if (u + i) % 2]
     (folder / "ratings.txt").write_text("\n".join(rows))
     (folder / "kg.txt").write_text("".join(f"e{i}\tby\tperson {i % 3}\n" for i in range(9)))

@@ -14,6 +14,7 @@ BASE = "http://example.org/doc/file"
 
 
 def node(text):
+    """Return a term of pyoxigraph; `_:` begins a blank node."""
     return ox.BlankNode(text[2:]) if text.startswith("_:") else ox.NamedNode(text)
 
 
@@ -55,29 +56,35 @@ def dataset(kg):
 
 
 def expected(text):
+    """Return the dataset that N-Quads stand for, as `dataset` does."""
     found = ox.Dataset(ox.parse(text, format=ox.RdfFormat.N_QUADS))
     found.canonicalize(ox.CanonicalizationAlgorithm.UNSTABLE)
     return set(found)
 
 
 def read(text, format):
+    """Read a document with the base IRI `BASE`, where its syntax knows one."""
     content = text if isinstance(text, bytes) else text.encode()
     base = None if format in ("nt", "nq") else BASE
     return KnowledgeGraph.read(io.BytesIO(content), format=format, base_iri=base)
 
 
 def cases(good):
+    """Return parameters of a test: the document and its statements in N-Quads."""
     return [pytest.param(text, quads, id=name) for name, (text, quads) in good.items()]
 
 
 def bad_cases(bad):
+    """Return parameters of a test: the document that is to be refused."""
     return [pytest.param(text, id=name) for name, text in bad.items()]
 
 
 def check(text, quads, format):
+    """Assert that a document holds these statements and no others."""
     assert dataset(read(text, format)) == expected(quads)
 
 
 def check_refused(text, format):
+    """Assert that a document is refused with the line of the mistake."""
     with pytest.raises(DataError, match=r"<BytesIO>, line \d+"):
         read(text, format)

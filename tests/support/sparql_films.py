@@ -12,6 +12,7 @@ NUM_PEOPLE = 7
 
 
 def node(name):
+    """Return a node by its IRI, or by its name in `EX`."""
     return ox.NamedNode(name if "://" in name else EX + name)
 
 

@@ -39,6 +39,7 @@ class Server:
 
 
 def answer(server, query, graphs=()):
+    """Return the right answer to a query as bytes of JSON, cut off after `row_limit` rows."""
     default_graph = [ox.NamedNode(graph) for graph in graphs] or None
     found = server.store.query(query, default_graph=default_graph)
     solutions = json.loads(found.serialize(format=ox.QueryResultsFormat.JSON))

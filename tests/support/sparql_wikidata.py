@@ -15,6 +15,7 @@ LABEL = RDFS + "label"
 
 
 def wikidata():
+    """Return a store with two films, their directors, and what surrounds them."""
     store = ox.Store()
 
     def add(subject, predicate, object):

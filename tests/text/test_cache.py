@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 import sys
 import warnings
@@ -157,7 +158,7 @@ def test_a_full_disk_leaves_no_half_written_file(tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.warns(UserWarning, match="No space left"):
         run(tmp_path, ["a", "b"])
     assert sorted(tmp_path.rglob("*")) == before

@@ -5,8 +5,9 @@ import torch
 from kgrec.errors import ConfigError, DataError
 from kgrec.text import TextEncoder
 from kgrec.text.batching import length_batches
-from kgrec.text.forward import fast_precision, mean_pool
+from kgrec.text.forward import fast_precision
 from kgrec.text.int8 import Int8Linear, Int8LinearAfterGelu
+from kgrec.text.module import mean_pool
 from kgrec.text.parallel import map_batches
 
 TEXTS = [

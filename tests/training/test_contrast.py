@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from planted import planted
 from pydantic import ValidationError
+from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders.layers import Propagated
@@ -38,7 +38,7 @@ def shared(graph):
 
 
 def test_apart():
-    graph = Propagation(planted().data.graph)
+    graph = Propagation(three_blocks().data.graph)
     vectors, config = propagated(graph), ContrastConfig(
         kind="apart", user_weight=0.3, item_weight=0.7, temperature=0.6
     )  # fmt: skip
@@ -64,7 +64,7 @@ def test_apart():
 def test_layer():
     from kgrec.training import losses
 
-    graph = Propagation(planted().data.graph)
+    graph = Propagation(three_blocks().data.graph)
     vectors = propagated(graph)
     config = ContrastConfig(kind="layer", user_weight=0.3, item_weight=0.7, layer=1)
     batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from planted import log_of, planted
+from three_blocks import three_blocks
 
 from kgrec.errors import DataError, RunError
 from kgrec.graph.propagation import Propagation
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.testing import log_from_pairs
 from kgrec.training import losses
 from kgrec.training.checkpoint import load_tensors
 from kgrec.training.link_prediction import node_features
@@ -28,7 +29,7 @@ class Validation:
 
 
 def trainer(values=None, checkpoint=None, model=None, train=None, **settings):
-    data = planted().data
+    data = three_blocks().data
     propagation = Propagation(data.graph)
     features = node_features(data.graph)
     config = LinkPredictorConfig(**{"dim": 5, **(model or {})})
@@ -225,7 +226,7 @@ def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path):
         ({"model": {"dim": 6}}, "dim"),
         ({"model": {"head": "dot"}}, "head"),
         ({"model": {"id_dropout": 0.7}}, "id_dropout"),
-        ({"train": log_of([(0, 0), (1, 3)], 32, 22)}, "interactions"),
+        ({"train": log_from_pairs([(0, 0), (1, 3)], 32, 22)}, "interactions"),
     ],
 )
 def test_another_training_does_not_go_on(tmp_path, change, named):
@@ -300,7 +301,7 @@ def test_a_full_disk_while_training_is_an_error_that_keeps_the_last_checkpoint(
 
 def test_an_empty_log_and_a_loss_that_is_no_number():
     with pytest.raises(DataError, match="no interactions"):
-        trainer(None, train=log_of([], 32, 22)).run()
+        trainer(None, train=log_from_pairs([], 32, 22)).run()
     made = trainer(None)
     with torch.no_grad():
         made.model.fusion["user"].embedding.fill_(float("nan"))

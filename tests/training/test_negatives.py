@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from planted import log_of, planted
+from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation
+from kgrec.testing import log_from_pairs
 from kgrec.training.negatives import NegativeSampler
 from kgrec.training.sampling import Batch, Sampler
 
@@ -13,7 +14,7 @@ MODES = ("uniform", "popularity", "in_batch", "graph")
 
 
 def made(mode, seed=0, **settings):
-    case = planted()
+    case = three_blocks()
     sampler = Sampler(case.data.train, torch.Generator().manual_seed(seed))
     return case, sampler, NegativeSampler(sampler, mode, Propagation(case.data.graph), **settings)
 
@@ -44,7 +45,7 @@ def test_a_seed_gives_the_same_draws(mode):
 def lonely_user():
     """Items 0 … 5 with 1, 2, 4, 8, 16 and 32 users, and one user who chose item 6 alone."""
     pairs = [(u, i) for i in range(6) for u in range(2**i)] + [(40, 6)]
-    return log_of(pairs, 41, 7)
+    return log_from_pairs(pairs, 41, 7)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.75, 1.0])
@@ -99,7 +100,7 @@ def test_without_a_graph_to_walk_on_they_are_uniform():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_who_chose_everything_ends_the_search(mode):
-    log = log_of([(0, i) for i in range(4)] + [(1, 0)], 2, 4)
+    log = log_from_pairs([(0, i) for i in range(4)] + [(1, 0)], 2, 4)
     from kgrec.graph.build import build_graph
 
     sampler = Sampler(log, torch.Generator().manual_seed(0))

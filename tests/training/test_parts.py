@@ -5,8 +5,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from planted import NUM_USERS, found, planted
 from pydantic import ValidationError
+from three_blocks import NUM_USERS, three_blocks
 
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
@@ -17,7 +17,7 @@ HEADS = ("dot", "cosine", "distmult", "translation", "relation_attention")
 
 @pytest.fixture(scope="module")
 def case():
-    return planted()
+    return three_blocks()
 
 
 def trained(case, training=None, new_items="regress", **model):
@@ -38,7 +38,7 @@ def test_any_encoder_with_any_head(case, encoder, head):
     # Without propagation it is the L2 that keeps users from learning their negatives by heart.
     own = {"max_epochs": 60, "ego_l2": 0.1} if encoder in ("none", "cke") else {}
     model = trained(case, own, encoder=encoder, head=head)
-    assert found(model.score(USERS), case.data.train, case.held_out) >= 0.75
+    assert case.found(model.score(USERS)) >= 0.75
     again = LinkPrediction(model.config).load_state(model.state(), case.data)
     np.testing.assert_array_equal(again.score(USERS), model.score(USERS))
 
@@ -56,7 +56,7 @@ def test_any_loss_with_any_negatives(case, loss, negatives, batch_pairs):
         "num_negatives": 12, "negatives_per_positive": 4, "max_epochs": 40,
     }  # fmt: skip
     model = trained(case, training, head="cosine")
-    share = found(model.score(USERS), case.data.train, case.held_out)
+    share = case.found(model.score(USERS))
     if negatives == "graph":
         # On the planted shelves only the held-out item shares one with a positive and is none: it
         # is the negative that these users get, and what they learn to put last.
@@ -74,7 +74,7 @@ def test_links_of_the_graph_are_learned_beside_interactions(case, scoring, loss)
         "l2": 1e-3,
     }  # fmt: skip
     model = trained(case, {"max_epochs": 60}, encoder="none", head="dot", knowledge=links)
-    assert found(model.score(USERS), case.data.train, case.held_out) >= 0.75
+    assert case.found(model.score(USERS)) >= 0.75
     assert model.content_map is not None
 
 
@@ -91,7 +91,7 @@ def test_triples_place_items_that_nobody_chose(case):
 @pytest.mark.parametrize("kind", ["layer", "apart"])
 def test_contrast_leaves_the_blocks_in_place(case, kind):
     model = trained(case, {"contrast": {"kind": kind}}, encoder="lightgcn", head="dot")
-    assert found(model.score(USERS), case.data.train, case.held_out) >= 0.9
+    assert case.found(model.score(USERS)) >= 0.9
 
 
 def test_shared_negatives_cannot_be_of_one_positive():
@@ -110,7 +110,7 @@ def test_negatives_are_of_the_graph_where_the_model_reads_none_of_it(case, model
         "loss": "bpr", "negatives": "graph", "negatives_per_positive": 4, "max_epochs": 40,
     }  # fmt: skip
     made = trained(case, training, head="cosine", **model)
-    assert found(made.score(USERS), case.data.train, case.held_out) <= 0.2
+    assert case.found(made.score(USERS)) <= 0.2
 
 
 @pytest.mark.parametrize("encoder", ["kgat", "kgin", "xsimgcl", "lightkg"])

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import log_of
 
+from kgrec.testing import log_from_pairs
 from kgrec.training.sampling import Sampler
 
 NUM_USERS, NUM_ITEMS = 11, 7
@@ -23,7 +23,7 @@ def sampler(log, seed=0):
 @settings(max_examples=60, deadline=None)
 @given(pairs, st.integers(1, 5), st.integers(0, 9))
 def test_an_epoch_has_every_user_once_with_all_positives(chosen, batch_users, seed):
-    log = log_of(chosen, NUM_USERS, NUM_ITEMS)
+    log = log_from_pairs(chosen, NUM_USERS, NUM_ITEMS)
     seen, users = [], []
     for batch in sampler(log, seed).batches(batch_users):
         assert 1 <= len(batch.users) <= batch_users
@@ -35,7 +35,7 @@ def test_an_epoch_has_every_user_once_with_all_positives(chosen, batch_users, se
 
 
 def test_a_batch_has_the_weight_of_each_rating():
-    log = log_of([(0, 3), (0, 1), (2, 5)], NUM_USERS, NUM_ITEMS)
+    log = log_from_pairs([(0, 3), (0, 1), (2, 5)], NUM_USERS, NUM_ITEMS)
     log = replace(log, rating=np.array([4.0, 1.0, 9.0], dtype=np.float32))
     found = Sampler(log, torch.Generator().manual_seed(0), rating_power=0.5)
     wanted = {(0, 3): 4 / 3, (0, 1): 2 / 3, (2, 5): 1.0}
@@ -49,7 +49,7 @@ def test_a_batch_has_the_weight_of_each_rating():
 @settings(max_examples=60, deadline=None)
 @given(pairs, st.integers(0, 9))
 def test_unchosen_is_never_chosen(chosen, seed):
-    log = log_of(chosen, NUM_USERS, NUM_ITEMS)
+    log = log_from_pairs(chosen, NUM_USERS, NUM_ITEMS)
     found = sampler(log, seed)
     known = {item for _, item in chosen}
     users = torch.tensor([user for user, _ in chosen] * 3)
@@ -62,7 +62,7 @@ def test_unchosen_is_never_chosen(chosen, seed):
 @settings(max_examples=60, deadline=None)
 @given(pairs)
 def test_are_positive_is_membership(chosen):
-    found = sampler(log_of(chosen, NUM_USERS, NUM_ITEMS))
+    found = sampler(log_from_pairs(chosen, NUM_USERS, NUM_ITEMS))
     users, items = torch.arange(NUM_USERS), torch.arange(NUM_ITEMS).flip(0)
     expected = np.zeros((NUM_USERS, NUM_ITEMS), dtype=bool)
     expected[tuple(np.array(chosen).T)] = True
@@ -70,7 +70,7 @@ def test_are_positive_is_membership(chosen):
 
 
 def test_shared_negatives_are_uniform_over_the_items_that_training_knows():
-    log = log_of([(0, 1), (0, 1), (1, 1), (2, 4), (3, 6), (4, 1)], NUM_USERS, NUM_ITEMS)
+    log = log_from_pairs([(0, 1), (0, 1), (1, 1), (2, 4), (3, 6), (4, 1)], NUM_USERS, NUM_ITEMS)
     drawn = sampler(log).shared(30_000)
     count = torch.bincount(drawn, minlength=NUM_ITEMS)
     assert count[[0, 2, 3, 5]].sum() == 0
@@ -78,14 +78,14 @@ def test_shared_negatives_are_uniform_over_the_items_that_training_knows():
 
 
 def test_unchosen_is_uniform_over_what_is_left():
-    log = log_of([(0, 0), (0, 1), (1, 2), (2, 3), (3, 4)], NUM_USERS, NUM_ITEMS)
+    log = log_from_pairs([(0, 0), (0, 1), (1, 2), (2, 3), (3, 4)], NUM_USERS, NUM_ITEMS)
     count = torch.bincount(sampler(log).unchosen(torch.zeros(30_000, dtype=torch.int64)))
     assert count[:2].sum() == 0
     assert (count[2:5] - 10_000).abs().max() < 400
 
 
 def test_draws_are_the_generators():
-    log = log_of([(user, user % 5) for user in range(NUM_USERS)], NUM_USERS, NUM_ITEMS)
+    log = log_from_pairs([(user, user % 5) for user in range(NUM_USERS)], NUM_USERS, NUM_ITEMS)
 
     def drawn(seed):
         made = sampler(log, seed)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.errors import DataError, printable
+from kgrec.files import nearest_file, system_reason
 from kgrec.types import IntArray
 
 _NUMBER = r"\A[0-9]{1,18}\z"
@@ -56,10 +57,9 @@ def read_lines(path: Path, encoding: str = "utf-8-sig") -> Lines:
     try:
         octets = path.read_bytes()
     except FileNotFoundError as error:
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"{path} does not exist." + did_you_mean(path.name, beside)) from error
+        raise DataError(f"{path} does not exist." + nearest_file(path)) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"{path} cannot be read: {system_reason(error)}.") from error
     try:
         text = octets.decode(encoding)
     except UnicodeDecodeError as error:

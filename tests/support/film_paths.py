@@ -44,10 +44,12 @@ LIKES = [(0, 0), (0, 1), (1, 8), (1, 9), (2, 8), (2, 9), (3, 8)]
 
 
 def iri(thing):
+    """Return the IRI of a film by its number, or of another entity by its name."""
     return f"{EX}film{thing}" if isinstance(thing, int) else EX + thing
 
 
-def planted(triples=TRIPLES, num_items=10, titles=TITLES, likes=LIKES):
+def film_paths(triples=TRIPLES, num_items=10, titles=TITLES, likes=LIKES):
+    """Return the training graph of the films, and the names of its nodes."""
     users = Vocabulary([f"u{n}" for n in range(4)], "user")
     items = Vocabulary([f"i{n}" for n in range(num_items)], "item")
     log = Interactions(users, items, *np.array(likes, dtype=np.int64).T)

@@ -1,0 +1,251 @@
+"""What every model must hold to, as tests to inherit. Names of tests say the rule in words."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import ValidationError
+from safetensors.numpy import load, save
+from scipy.sparse import csr_matrix
+
+from kgrec.errors import ConfigError, DataError, RunError, UnknownIdError
+from kgrec.models.base import Model, TrainingData
+from kgrec.testing.planted import planted
+from kgrec.types import FloatArray
+
+
+class ModelContract:
+    """The contract of `kgrec.models.base.Model`: a subclass named `Test…` gives `make`.
+
+    Shapes, types and errors; the same answers one user or many at a time, in any order, fitted
+    twice, and after saving and loading; nothing changes that the model was given.
+    `FindsBlocks` asks besides whether its recommendations are right.
+    """
+
+    def make(self) -> Model:
+        """Return an unfitted model, with the same settings at each call."""
+        raise NotImplementedError("Define make(): it returns the unfitted model that is tested.")
+
+    def data(self) -> TrainingData:
+        """Return what to fit on; override to add what the model needs besides, such as words."""
+        return planted().data
+
+    def fitted(self) -> Model:
+        """Return the model fitted on `data()`, the same one for all tests of the class."""
+        kind: Any = type(self)
+        return _fitted(kind)[0]
+
+    def fitted_on(self) -> TrainingData:
+        """Return what `fitted()` was fitted on."""
+        kind: Any = type(self)
+        return _fitted(kind)[1]
+
+    def test_has_a_name_and_a_frozen_config(self) -> None:
+        model = self.make()
+        assert isinstance(model.name, str)
+        assert model.name
+        with _raises(ValidationError):
+            model.config.no_such_setting = 1  # type: ignore[attr-defined]
+        with _raises(ValidationError):
+            type(model.config)(no_such_setting=1)  # type: ignore[call-arg]
+
+    def test_fit_returns_the_model_itself(self) -> None:
+        model = self.make()
+        assert model.fit(self.data()) is model
+
+    def test_scores_are_float32_rows_of_all_items(self) -> None:
+        model, train = self.fitted(), self.fitted_on().train
+        for scores in (
+            model.score(np.array([3, 0, 3])),
+            model.score_histories(train.matrix()[[3, 0, 3]]),
+            model.similar(np.array([3, 0, 3])),
+        ):
+            assert scores.shape == (3, train.num_items)
+            assert scores.dtype == np.float32
+            _close(scores[0], scores[2])
+        assert model.score(np.zeros(0, dtype=np.int64)).shape == (0, train.num_items)
+
+    def test_scores_everyone_and_everything(self) -> None:
+        model, train = self.fitted(), self.fitted_on().train
+        assert np.isfinite(model.score(np.arange(train.num_users))).all()
+        assert np.isfinite(model.similar(np.arange(train.num_items))).all()
+        nothing = csr_matrix(np.zeros((1, train.num_items), dtype=np.float32))
+        assert np.isfinite(model.score_histories(nothing)).all()
+
+    def test_a_batch_scores_as_its_members_do_in_any_order(self) -> None:
+        model, rows = self.fitted(), np.arange(self.fitted_on().train.num_users)
+        everyone = model.score(rows)
+        _close(model.score(rows[::-1]), everyone[::-1])
+        for user in (0, len(rows) // 2, len(rows) - 1):
+            _close(model.score(rows[[user]])[0], everyone[user])
+
+    def test_fitting_twice_gives_the_same(self) -> None:
+        data = self.data()
+        users = np.arange(data.train.num_users)
+        once = self.make().fit(data)
+        scores = once.score(users)
+        np.testing.assert_array_equal(self.make().fit(data).score(users), scores)
+        np.testing.assert_array_equal(once.fit(data).score(users), scores)
+
+    def test_changes_nothing_that_it_was_given(self) -> None:
+        data = self.data()
+        before = _arrays(data)
+        model = self.make().fit(data)
+        histories = data.train.matrix()[:4]
+        histories.data *= 2.0
+        asked, rows = histories.copy(), np.array([2, 1])
+        model.score(rows)
+        model.score_histories(histories)
+        model.similar(rows)
+        assert rows.tolist() == [2, 1]
+        np.testing.assert_array_equal(histories.toarray(), asked.toarray())
+        after = _arrays(data)
+        assert after.keys() == before.keys()
+        for name, array in before.items():
+            np.testing.assert_array_equal(after[name], array, err_msg=name)
+
+    def test_scores_handed_out_are_not_the_models_own(self) -> None:
+        model = self.fitted()
+        for ask in (model.score, model.similar):
+            first = ask(np.array([1]))
+            kept = first.copy()
+            first[:] = 77.0
+            np.testing.assert_array_equal(ask(np.array([1])), kept)
+
+    def test_state_survives_safetensors(self) -> None:
+        model, train = self.fitted(), self.fitted_on().train
+        arrays = {name: np.ascontiguousarray(array) for name, array in model.state().items()}
+        other = self.make()
+        assert other.load_state(load(save(arrays)), self.data()) is other
+        users, items = np.arange(train.num_users), np.arange(train.num_items)
+        np.testing.assert_array_equal(other.score(users), model.score(users))
+        np.testing.assert_array_equal(other.similar(items), model.similar(items))
+        histories = train.matrix()[:5]
+        np.testing.assert_array_equal(
+            other.score_histories(histories), model.score_histories(histories)
+        )
+
+    def test_a_damaged_state_is_refused(self) -> None:
+        state, data = self.fitted().state(), self.fitted_on()
+        name = sorted(state)[0]
+        missing = {key: array for key, array in state.items() if key != name}
+        with _raises(RunError, match=name):
+            self.make().load_state(missing, data)
+        with _raises(RunError):
+            self.make().load_state({**state, name: state[name][..., None, None]}, data)
+        with _raises(RunError):
+            self.make().load_state({**state, "no_such_array": np.zeros(1)}, data)
+
+    def test_asking_before_fitting_is_an_error(self) -> None:
+        model, train = self.make(), self.fitted_on().train
+        rows = np.array([0])
+        for ask in (
+            lambda: model.score(rows),
+            lambda: model.score_histories(train.matrix()[:1]),
+            lambda: model.similar(rows),
+            lambda: model.state(),
+        ):
+            with _raises(RunError, match="fit"):
+                ask()
+
+    def test_unknown_rows_are_an_error(self) -> None:
+        for row in (-1, 10_000):
+            with _raises(UnknownIdError, match=str(row)):
+                self.fitted().score(np.array([0, row]))
+            with _raises(UnknownIdError, match=str(row)):
+                self.fitted().similar(np.array([0, row]))
+
+    def test_rows_that_are_no_integers_are_an_error(self) -> None:
+        for wrong in (np.array([0.5]), np.array([[0]]), np.array(["0"])):
+            with _raises(DataError, match="rows"):
+                self.fitted().score(wrong)
+
+    def test_histories_that_do_not_fit_are_an_error(self) -> None:
+        num = self.fitted_on().train.num_items
+        wide = np.zeros((1, num + 1), dtype=np.float32)
+        wrong: Any
+        for wrong in (csr_matrix(wide), wide[:, 1:], csr_matrix(wide[:, 1:] + np.nan)):
+            with _raises(DataError, match="histories"):
+                self.fitted().score_histories(wrong)
+
+    def test_an_empty_log_is_an_error(self) -> None:
+        data = self.data()
+        empty = data.train.select(np.zeros(len(data.train), dtype=bool))
+        with _raises(DataError, match="no interactions"):
+            self.make().fit(replace(data, train=empty))
+
+
+class FindsBlocks(ModelContract):
+    """The contract of a model that personalises: it finds what was held out of each block.
+
+    `data()` may add to the planted data, and has to keep its interactions.
+
+    Attributes:
+        share: The share of users for whom that has to hold.
+    """
+
+    share: ClassVar[float] = 1.0
+
+    def test_recommends_the_item_held_out_of_the_block(self) -> None:
+        case = planted()
+        scores = self.fitted().score(case.known_users)
+        assert case.found(scores) >= self.share
+        scores[case.data.train.matrix()[case.known_users].toarray() > 0] = -np.inf
+        right = case.block_of_item[scores.argmax(axis=1)] == case.block_of_user[case.known_users]
+        assert right.mean() >= self.share
+
+    def test_finds_the_block_of_an_unseen_user(self) -> None:
+        case = planted()
+        blocks = np.arange(case.block_of_item.max() + 1)
+        liked = np.zeros((len(blocks), len(case.block_of_item)), dtype=np.float32)
+        for block in blocks:
+            liked[block, np.flatnonzero(case.block_of_item == block)[:3]] = 1
+        scores = self.fitted().score_histories(csr_matrix(liked))
+        scores[liked > 0] = -np.inf
+        assert case.block_of_item[scores.argmax(axis=1)].tolist() == blocks.tolist()
+
+    def test_similar_items_are_those_of_the_block(self) -> None:
+        case = planted()
+        items = np.unique(case.block_of_item, return_index=True)[1]  # the first of each block
+        similarity = self.fitted().similar(items)
+        similarity[np.arange(len(items)), items] = -np.inf
+        best = np.argsort(-similarity, axis=1, kind="stable")[:, :3]
+        others = (case.block_of_item[best] != case.block_of_item[items][:, None]).sum()
+        assert others == 0
+
+
+@cache
+def _fitted(contract: type[ModelContract]) -> tuple[Model, TrainingData]:
+    data = contract().data()
+    return contract().make().fit(data), data
+
+
+def _close(found: FloatArray, expected: FloatArray) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def _raises(error: type[Exception], match: str | None = None) -> AbstractContextManager[Any]:
+    try:
+        import pytest
+    except ImportError as missing:
+        raise ConfigError(
+            "The contract of models needs pytest, which is not installed: pip install pytest."
+        ) from missing
+    return pytest.raises(error, match=match)
+
+
+def _arrays(data: TrainingData) -> dict[str, Any]:
+    """Return copies of all arrays in `data`, by where they stand."""
+    found: dict[str, Any] = {"user": data.train.user.copy(), "item": data.train.item.copy()}
+    for name in ("attributes", "user_features", "words"):
+        if getattr(data, name) is not None:
+            found[name] = getattr(data, name).toarray()
+    for store in () if data.graph is None else data.graph.stores:
+        for key, value in store.items():
+            if hasattr(value, "clone"):
+                found[f"{store._key} {key}"] = value.clone().numpy()
+    return found

@@ -1,0 +1,25 @@
+"""The settings of text."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kgrec.text.model_files import DEFAULT_MODEL
+
+
+class TextConfig(BaseModel):
+    """How entities become text, and text vectors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
+    languages: tuple[str, ...] = Field(
+        default=("en", ""), description="Preferred languages of labels; '' is none given."
+    )
+    entities: bool = Field(
+        default=True,
+        description="Whether entities and attribute values get vectors, or items only.",
+    )
+    cache: str | None = Field(
+        default=None, description="Folder of cached vectors; None: the user's cache folder."
+    )
