@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
+from kgrec.choices import LinkPredictionChoice, ModelChoice, with_seed
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.files import nearest_file
 from kgrec.graph.selection import GraphConfig
@@ -244,7 +244,7 @@ def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
         return Config.model_validate(_with_model_name(tree))
     except ValidationError as error:
         raise ConfigError(
-            f"{where}: " + "; ".join(_explain(item) for item in error.errors())
+            f"{where}: " + "; ".join(_explain(item, Config) for item in error.errors())
         ) from error
 
 
@@ -289,47 +289,57 @@ def _override(tree: dict[str, Any], override: str) -> None:
     place[last] = _parse(value, f"the value of {key}")
 
 
-def _explain(error: Any) -> str:
-    whole = [str(part) for part in error["loc"]]
-    # pydantic names the chosen model after the key `model`; the file does not.
-    named = len(whole) > 1 and whole[0] == "model" and whole[1] in _MODEL_NAMES
-    location = ["model", *whole[2:]] if named else whole
-    if len(location) > 3 and location[:2] == ["model", "members"] and location[3] in _MODEL_NAMES:
-        location = [*location[:3], *location[4:]]
-    key = ".".join(location)
+def _explain(error: Any, root: type[BaseModel]) -> str:
+    """Return what is wrong with the settings of `root`, and where in the file."""
+    shown, sections = _placed([str(part) for part in error["loc"]], root)
+    key = ".".join(shown)
     if error["type"] == "extra_forbidden":
-        known = _keys(whole[:-1])
-        return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], known)
+        _, around = _placed([str(part) for part in error["loc"][:-1]], root)
+        known = sorted({name for section in around for name in section.model_fields})
+        return f"unknown key {printable(key)!r}." + did_you_mean(shown[-1], known)
     if error["type"] == "missing":
         return f"the key {key!r} is missing"
     if error["type"] == "union_tag_invalid":
-        name = str(error["ctx"]["tag"])
-        return f"unknown model {printable(name)!r}." + did_you_mean(name, _MODEL_NAMES)
-    found = printable(repr(error.get("input")), 60)
-    return f"{key}: {error['msg']}, found {found}"
+        tag = str(error["ctx"]["tag"])
+        what = error["ctx"]["discriminator"].strip("'")
+        names = [get_args(section.model_fields[what].annotation) for section in sections]
+        known = [name for some in names for name in some]
+        return f"{key}: unknown {what} {printable(tag)!r}." + did_you_mean(tag, known)
+    if error["type"] == "value_error":
+        return (f"{key}: " if key else "") + str(error["ctx"]["error"])
+    return f"{key}: {error['msg']}, found {printable(repr(error.get('input')), 60)}"
 
 
-_MODEL_NAMES = tuple(CHOICES)
+def _placed(
+    location: Sequence[str], root: type[BaseModel]
+) -> tuple[list[str], list[type[BaseModel]]]:
+    """Return the keys of a place as the file has them, and the sections that can stand there.
 
-
-def _keys(location: Sequence[str]) -> list[str]:
-    """Return the valid keys of the section at `location`."""
-    sections: list[type[BaseModel]] = [Config]
+    Below the key of a union, pydantic names the section that was chosen, as a key of its own.
+    """
+    shown: list[str] = []
+    sections, chosen = [root], True
     for part in location:
-        inner: list[type[BaseModel]] = []
-        if part in CHOICES:  # pydantic names the chosen model after the key `model`
-            sections = [CHOICES[part]]
+        tagged = [section for section in sections if part in _tags(section)]
+        if tagged and not chosen:
+            sections, chosen = tagged, True
             continue
-        if not any(part in section.model_fields for section in sections):
-            continue  # the place in a list, or a key that the user chose, such as a column
-        for section in sections:
-            if part in section.model_fields:
-                inner += _sections(section.model_fields[part].annotation)
-        sections = inner
-    return sorted({name for section in sections for name in section.model_fields})
+        shown.append(part)
+        fields = [section.model_fields.get(part) for section in sections]
+        # Else it is the place in a list, or a key that the user chose, such as a column.
+        if any(fields):
+            sections = [found for field in fields if field for found in _sections(field.annotation)]
+            chosen = len(sections) < 2
+    return shown, sections
+
+
+def _tags(section: type[BaseModel]) -> set[str]:
+    """Return what tells a section from others of a union: its literals."""
+    kinds = [field.annotation for field in section.model_fields.values()]
+    return {tag for kind in kinds if get_origin(kind) is Literal for tag in get_args(kind)}
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for part in getattr(annotation, "__args__", ()) for found in _sections(part)]
+    return [found for part in get_args(annotation) for found in _sections(part)]

@@ -38,6 +38,7 @@ from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
+from kgrec.training.moved_keys import refuse_moved_keys
 from kgrec.training.settings import TrainingConfig
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -63,6 +64,11 @@ class LinkPredictionConfig(ModelConfig):
         description="Weight of the words of an item's text in it, beside the language model's "
         "vector; 0: they are not read.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_moved_key(cls, given: Any) -> Any:
+        return refuse_moved_keys(given)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
