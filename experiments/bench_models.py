@@ -48,7 +48,7 @@ from kgrec.graph.propagation import Propagation
 from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor, trained_nodes
 from kgrec.models.presets import PRESETS
-from kgrec.runs.folder import about
+from kgrec.runs.about import about
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.loop import Task, Trainer
 

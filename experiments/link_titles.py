@@ -20,7 +20,7 @@ import kg_data
 from kgrec.files import write_json
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Encoder, LinkConfig, link
-from kgrec.runs.folder import about
+from kgrec.runs.about import about
 from kgrec.text.encoder import TextEncoder
 
 HERE = Path(__file__).parent

@@ -30,7 +30,8 @@ from kgrec.config import make_config
 from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.files import write_json
 from kgrec.models.presets import PRESETS
-from kgrec.runs.folder import about, make_model, make_recommender
+from kgrec.runs.about import about
+from kgrec.runs.making import make_model, make_recommender
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 HERE = Path(__file__).parent
@@ -101,14 +102,15 @@ def trained(name: str, data: Path, rate: float, seed: int, dataset: Dataset) -> 
     assert isinstance(model, LinkPrediction)
     recommender = make_recommender(config, dataset, model)
     split = dataset.split
-    recommender.prepare(split.train, split.valid)
+    prepared = recommender.prepare(split.train, split.valid)
     used: dict[int, float] = {}
     started = time.process_time()
 
     def note(figures: dict[str, float]) -> None:
         used[int(figures["epoch"])] = time.process_time() - started
 
-    model.fit(recommender.data, callback=note)
+    model.fit(prepared.data, callback=note)
+    recommender.take(prepared.fitted(model))
     progress = model.progress
     assert progress is not None
     test = recommender.evaluate(split.test, exclude=[split.train, split.valid])

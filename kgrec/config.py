@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from kgrec.choices import LinkPredictionChoice, ModelChoice, with_seed
-from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.files import nearest_file
+from kgrec.errors import ConfigError
 from kgrec.graph.selection import GraphConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.settings import ReadConfig
+from kgrec.settings import Settings, make_settings, parse_settings, read_yaml
 from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TableConfig(_Section):
+class TableConfig(Settings):
     """A table of items or of users."""
 
     path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
@@ -35,7 +31,7 @@ class TableConfig(_Section):
     separator: str = Field(default="|", description="Between several values of a category.")
 
 
-class GraphTableConfig(_Section):
+class GraphTableConfig(Settings):
     """A table that becomes part of the graph. A path alone has the defaults."""
 
     path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
@@ -66,7 +62,7 @@ _KNOWN_FORMATS = {
 _ONLY_KNOWN = ("folder", "parts", "ratings", "separator")
 
 
-class DataConfig(_Section):
+class DataConfig(Settings):
     """Where the data lies and how it is read."""
 
     root: str = Field(
@@ -163,7 +159,7 @@ class DataConfig(_Section):
         return self
 
 
-class Config(_Section):
+class Config(Settings):
     """One training run.
 
     Attributes:
@@ -202,36 +198,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The file is missing or no YAML, or a key or value is wrong.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"The config file {path} does not exist." + nearest_file(path, "*.y*ml")
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The config file {path} cannot be read: {error}") from error
-    tree = _parse(text, str(path))
+    tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
-    for override in overrides:
-        _override(tree, override)
-    return make_config(tree, str(path))
-
-
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Return the tree that `key=value` texts stand for, with values read as YAML.
-
-    Raises:
-        ConfigError: A text is none of these.
-
-    >>> parse_settings(["valid=0.2", "positive=rating >= 4"])
-    {'valid': 0.2, 'positive': 'rating >= 4'}
-    """
-    tree: dict[str, Any] = {}
-    for setting in settings:
-        _override(tree, setting)
-    return tree
+    return make_config(parse_settings(overrides, tree), str(path))
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
@@ -240,12 +210,7 @@ def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
     Raises:
         ConfigError: A key or value is wrong.
     """
-    try:
-        return Config.model_validate(_with_model_name(tree))
-    except ValidationError as error:
-        raise ConfigError(
-            f"{where}: " + "; ".join(_explain(item, Config) for item in error.errors())
-        ) from error
+    return make_settings(Config, _with_model_name(tree), where, yaml=True)
 
 
 def dump_config(config: Config) -> str:
@@ -258,88 +223,3 @@ def _with_model_name(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(model, dict) and "name" not in model:
         return {**tree, "model": {"name": "link_prediction", **model}}
     return tree
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date may have no such month
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"{where}{line} is no valid YAML: {problem}.") from error
-
-
-def _override(tree: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(
-            f"{printable(override)!r} is no override: expected key=value, such as "
-            "data.split=random."
-        )
-    *parents, last = key.split(".")
-    place = tree
-    for parent in parents:
-        inner = place.setdefault(parent, {})
-        if inner is None:
-            inner = place[parent] = {}
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{printable(key)}: {printable(parent)} is a value, not a section.")
-        place = inner
-    place[last] = _parse(value, f"the value of {key}")
-
-
-def _explain(error: Any, root: type[BaseModel]) -> str:
-    """Return what is wrong with the settings of `root`, and where in the file."""
-    shown, sections = _placed([str(part) for part in error["loc"]], root)
-    key = ".".join(shown)
-    if error["type"] == "extra_forbidden":
-        _, around = _placed([str(part) for part in error["loc"][:-1]], root)
-        known = sorted({name for section in around for name in section.model_fields})
-        return f"unknown key {printable(key)!r}." + did_you_mean(shown[-1], known)
-    if error["type"] == "missing":
-        return f"the key {key!r} is missing"
-    if error["type"] == "union_tag_invalid":
-        tag = str(error["ctx"]["tag"])
-        what = error["ctx"]["discriminator"].strip("'")
-        names = [get_args(section.model_fields[what].annotation) for section in sections]
-        known = [name for some in names for name in some]
-        return f"{key}: unknown {what} {printable(tag)!r}." + did_you_mean(tag, known)
-    if error["type"] == "value_error":
-        return (f"{key}: " if key else "") + str(error["ctx"]["error"])
-    return f"{key}: {error['msg']}, found {printable(repr(error.get('input')), 60)}"
-
-
-def _placed(
-    location: Sequence[str], root: type[BaseModel]
-) -> tuple[list[str], list[type[BaseModel]]]:
-    """Return the keys of a place as the file has them, and the sections that can stand there.
-
-    Below the key of a union, pydantic names the section that was chosen, as a key of its own.
-    """
-    shown: list[str] = []
-    sections, chosen = [root], True
-    for part in location:
-        tagged = [section for section in sections if part in _tags(section)]
-        if tagged and not chosen:
-            sections, chosen = tagged, True
-            continue
-        shown.append(part)
-        fields = [section.model_fields.get(part) for section in sections]
-        # Else it is the place in a list, or a key that the user chose, such as a column.
-        if any(fields):
-            sections = [found for field in fields if field for found in _sections(field.annotation)]
-            chosen = len(sections) < 2
-    return shown, sections
-
-
-def _tags(section: type[BaseModel]) -> set[str]:
-    """Return what tells a section from others of a union: its literals."""
-    kinds = [field.annotation for field in section.model_fields.values()]
-    return {tag for kind in kinds if get_origin(kind) is Literal for tag in get_args(kind)}
-
-
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for part in get_args(annotation) for found in _sections(part)]

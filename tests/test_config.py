@@ -70,10 +70,7 @@ def test_an_ensemble_round_trips_and_its_members_keep_their_seeds_apart():
     [
         ([], "members"),
         ([{"name": "eese"}], "ease"),
-        (
-            [{"name": "ensemble", "members": [{"name": "ease"}]}],
-            "members.0: unknown name 'ensemble'",
-        ),
+        ([{"name": "ensemble", "members": [{"name": "ease"}]}], "name: there is no 'ensemble'"),
         ([{"name": "most_popular"}, {"name": "ease", "l22": 3}], "l2"),
         ([{"name": "ease", "l2": -1}], r"model\.members\.0\.l2"),
     ],
@@ -116,14 +113,14 @@ def test_there_are_experiments():
         ),
         (
             {"model": {"predictor": {"encoder": "lightgnc"}}},
-            "model.predictor.encoder: unknown name 'lightgnc'. Did you mean 'lightgcn'?",
+            "model.predictor.encoder.name: there is no 'lightgnc'. Did you mean 'lightgcn'?",
         ),
         (
             {"model": {"training": {"contrast": {"name": "layer", "layr": 1}}}},
             "unknown key 'model.training.contrast.layr'. Did you mean 'layer'?",
         ),
         ({"model": {"name": "ease", "l3": 1}}, "'model.l3'"),
-        ({"model": {"name": "eas"}}, "model: unknown name 'eas'. Did you mean 'ease'?"),
+        ({"model": {"name": "eas"}}, "model.name: there is no 'eas'. Did you mean 'ease'?"),
         ({"graph": {"min_degre": 1}}, "Did you mean 'min_degree'?"),
         ({"data": {"items": {"pth": "x", "path": "y"}}}, "Did you mean 'path'?"),
         ({"text": {"langages": ["en"]}}, "Did you mean 'languages'?"),

@@ -248,7 +248,7 @@ def test_an_unknown_part(fails, run_folder):
 @pytest.mark.parametrize(
     "name",
     ["config.yaml", "weights.safetensors", "features.safetensors", "numbers.json",
-     "data/interactions.parquet",
+     "data/histories.parquet", "data/names.parquet", "words.safetensors", "about.json",
      "data/items.parquet", "data/item_table.parquet", "data/links.parquet",
      "data/graph/triples.arrow", "data/graph/manifest.json"],
 )  # fmt: skip

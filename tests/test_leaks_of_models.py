@@ -31,6 +31,7 @@ from kgrec.linking import link
 from kgrec.models.base import TrainingData
 from kgrec.models.popular import MostPopular
 from kgrec.recommender import Recommender
+from kgrec.snapshot import Derived
 
 NUM_USERS, NUM_ITEMS, EPOCHS = 23, 17, 2
 EX = "http://ex.org/"
@@ -76,8 +77,8 @@ def prepared(split, candidates):
     }  # fmt: skip
     made = Recommender(kg, links, model=MostPopular(), graph=GraphConfig(min_degree=1), **tables)
     text = np.random.default_rng(0).normal(size=(NUM_ITEMS, 6)).astype(np.float32)
-    made.prepare(split.train, split.valid, candidates=candidates, features={"item": text})
-    return made.data
+    derived = Derived({("item", "text"): text})
+    return made.prepare(split.train, split.valid, candidates=candidates, derived=derived).data
 
 
 def pairs(log):

@@ -20,7 +20,8 @@ from kgrec.datasets.loading import Dataset, load_dataset, published_config
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.files import replacing_folder, writing
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.tables.mapping import IDS, TableMapping, map_table
+from kgrec.kg.tables.mapped_table import map_table
+from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
 
 CONFIG: Final = "config.yaml"
@@ -81,7 +82,7 @@ def table_to_graph(
     """
     if id is not None:
         if mapping is not None:
-            raise ConfigError("The mapping names the id column; leave out the other.")
+            raise ConfigError("The mapping names the id column already; leave out `id`.")
         read_table(table, columns=[id])
     mapped = map_table(table, mapping, ids=IDS if id is None else (id,))
     if out is None:
@@ -118,7 +119,7 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
 
 def _check_empty(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise RunError(f"{out} has something in it already; it is not overwritten.")
+        raise RunError(f"{out} exists already and is not empty; it is not overwritten.")
 
 
 def _write(dataset: Dataset, folder: Path, out: Path) -> None:
@@ -144,7 +145,7 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
     tree: dict[str, Any] = {"data": data}
     if dataset.kg is not None and not len(dataset.kg.literals):
         tree["text"] = None  # its entities are codes: there is nothing to read
-    text = "# Written by `kgrec convert`: notes.txt says what became of the input.\n"
+    text = "# Written by `kgrec convert`: notes.txt says how the input was read.\n"
     text += yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     (folder / CONFIG).write_text(text, encoding="utf-8")
     notes = "\n".join(dataset.notes)
@@ -186,7 +187,9 @@ def _table(
     values = [value for category in table.categories.values() for value in category.values]
     separator = next((one for one in _SEPARATORS if not any(one in v for v in values)), None)
     if separator is None:
-        raise DataError(f"No separator is free for the categories of the {name} table.")
+        raise DataError(
+            f"The categories of the {name} table contain every separator that kgrec can write."
+        )
     for column, category in table.categories.items():
         pairs = pd.Series(category.values.take(category.value), index=category.row, dtype=object)
         joined = pairs.groupby(level=0).agg(separator.join)

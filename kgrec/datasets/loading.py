@@ -24,7 +24,8 @@ from kgrec.errors import ConfigError, DataError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.merging import merge_graphs
 from kgrec.kg.storage import MANIFEST
-from kgrec.kg.tables.mapping import IDS, MappedTable, map_table
+from kgrec.kg.tables.mapped_table import MappedTable, map_table
+from kgrec.kg.tables.mapping import IDS
 from kgrec.linking import Links, TextEncoderLike, link
 
 _READING = {"user", "item", "rating", "timestamp", "positive", "duplicates"}

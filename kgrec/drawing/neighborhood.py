@@ -109,7 +109,7 @@ def neighborhood_figure(
     if None in layers.values():
         raise DataError(
             "Every node of a neighborhood needs a `layer`, the column in which it stands; "
-            "draw_graph draws graphs without."
+            "draw_graph draws graphs without one."
         )
     boxes, words = _boxes(graph), _words(graph)
     sizes = {key: _padded(made) for key, made in boxes.items()}

@@ -139,9 +139,7 @@ def _mean_distance(
     return np.asarray(1.0 - mean)
 
 
-def diversity_by_text(
-    ranking: IntArray, text: Float64Array, k: Sequence[int]
-) -> list[Float64Array]:
+def diversity_by_text(ranking: IntArray, text: FloatArray, k: Sequence[int]) -> list[Float64Array]:
     """Return the intra-list diversity by what items are about, for each cut-off.
 
     1 - the mean cosine of the text vectors over all pairs of the first k items, the measure of

@@ -306,3 +306,18 @@ def _assemble(
 def forward_types(data: HeteroData) -> Iterable[tuple[str, str, str]]:
     """Return the edge types without the inverses that `build_graph` added."""
     return [kind for kind in data.edge_types if not kind[1].startswith("rev_")]
+
+
+def describe(graph: HeteroData) -> str:
+    """Return the size of a graph in words, with what was left out of it."""
+    nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
+    edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
+    left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
+    size = f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
+    chosen = [
+        f"{setting}: "
+        + ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
+        for setting, counts in graph.choices.items()
+        if any(counts.values())
+    ]
+    return "; ".join([size, *chosen])

@@ -3,60 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
 
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
+LANGUAGES: Final = ("en", "")
+"""The languages of names where none are asked for, best first; "" is text without one."""
 
 
 def entity_labels(
-    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
-) -> Any:
-    """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
-    rows, texts = _best_texts(kg, relations, languages)
-    return _fill(name_from_iri(kg.entities.array), rows, texts)
+    kg: GraphColumns,
+    rows: npt.ArrayLike | None = None,
+    languages: Sequence[str] = LANGUAGES,
+    relations: Sequence[str] = LABEL_RELATIONS,
+) -> list[str]:
+    """Return a name for each entity; see `KnowledgeGraph.labels`."""
+    return _taken(_labels(kg, languages, relations), rows)
 
 
 def entity_descriptions(
-    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = DESCRIPTION_RELATIONS
-) -> Any:
-    """Return a description for each entity or "", Arrow `large_string` of (num_entities,)."""
-    rows, texts = _best_texts(kg, relations, languages)
-    empty = pa.array([""] * kg.num_entities, type=pa.large_string())
-    return _fill(empty, rows, texts)
+    kg: GraphColumns,
+    rows: npt.ArrayLike | None = None,
+    languages: Sequence[str] = LANGUAGES,
+    relations: Sequence[str] = DESCRIPTION_RELATIONS,
+) -> list[str]:
+    """Return a description for each entity, "" for none; see `KnowledgeGraph.descriptions`."""
 
+    def make() -> Any:
+        empty = pa.array([""] * kg.num_entities, type=pa.large_string())
+        return _fill(empty, *_best_texts(kg, relations, languages))
 
-def labelled(kg: KnowledgeGraph, relations: Sequence[str] = LABEL_RELATIONS) -> BoolArray:
-    """Return which entities have a label of their own, bool of shape (num_entities,)."""
-    has = np.zeros(kg.num_entities, dtype=bool)
-    has[_best_texts(kg, relations, ())[0]] = True
-    return has
+    key = ("descriptions", tuple(languages), tuple(relations))
+    return _taken(kg.cached(key, make), rows)
 
 
 def relation_labels(
-    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
-) -> Any:
-    """Return a name for each relation, Arrow `large_string` of shape (num_relations,).
+    kg: GraphColumns,
+    languages: Sequence[str] = LANGUAGES,
+    relations: Sequence[str] = LABEL_RELATIONS,
+) -> list[str]:
+    """Return a name for each relation; see `KnowledgeGraph.relation_labels`.
 
     A relation that the graph describes has its label; others get the last part of their IRI with
     its camel case taken apart.
     """
-    spaced = pc.replace_substring_regex(
-        name_from_iri(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
-    )
-    has = labelled(kg, relations)
-    entity = kg.entities.rows(kg.relations.array, missing="-1")
-    known = np.flatnonzero((entity >= 0) & has[entity])
-    labels = entity_labels(kg, languages, relations).take(pa.array(entity[known]))
-    return _fill(pc.utf8_lower(spaced), known, labels)
+
+    def make() -> Any:
+        spaced = pc.replace_substring_regex(
+            name_from_iri(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
+        )
+        has = labelled(kg, relations)
+        entity = kg.entities.rows(kg.relations.array, missing="-1")
+        known = np.flatnonzero((entity >= 0) & has[entity])
+        labels = _labels(kg, languages, relations).take(pa.array(entity[known]))
+        return _fill(pc.utf8_lower(spaced), known, labels)
+
+    return list(kg.cached(("relations", tuple(languages), tuple(relations)), make).to_pylist())
+
+
+def _labels(kg: GraphColumns, languages: Sequence[str], relations: Sequence[str]) -> Any:
+    """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
+
+    def make() -> Any:
+        return _fill(name_from_iri(kg.entities.array), *_best_texts(kg, relations, languages))
+
+    return kg.cached(("labels", tuple(languages), tuple(relations)), make)
+
+
+def _taken(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
+    if rows is not None:
+        texts = texts.take(pa.array(np.asarray(rows, dtype=np.int64)))
+    return list(texts.to_pylist())
+
+
+def labelled(kg: GraphColumns, relations: Sequence[str] = LABEL_RELATIONS) -> BoolArray:
+    """Return which entities have a label of their own, bool of shape (num_entities,)."""
+    has = np.zeros(kg.num_entities, dtype=bool)
+    has[_best_texts(kg, relations, ())[0]] = True
+    return has
 
 
 def name_from_iri(iris: Any) -> Any:
@@ -83,7 +115,7 @@ def name_from_iri(iris: Any) -> Any:
 
 
 def _best_texts(
-    kg: KnowledgeGraph, relations: Sequence[str], languages: Sequence[str]
+    kg: GraphColumns, relations: Sequence[str], languages: Sequence[str]
 ) -> tuple[IntArray, Any]:
     """Return the rows of the entities that have a text, sorted, and the best text of each."""
     literals = kg.literals

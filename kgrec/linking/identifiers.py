@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,7 @@ import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.kg.labels import name_from_iri
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.columns import GraphColumns
 
 
 def identifier_keys(values: Any, form: str) -> Any:
@@ -38,7 +36,7 @@ def identifier_keys(values: Any, form: str) -> Any:
 
 
 def identifier_candidates(
-    identifiers: Any, kg: KnowledgeGraph, property: str, form: str
+    identifiers: Any, kg: GraphColumns, property: str, form: str
 ) -> pd.DataFrame:
     """Return pairs of items and entities with the same identifier.
 

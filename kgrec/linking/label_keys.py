@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,14 @@ import pyarrow.compute as pc
 
 from kgrec.kg.labels import labelled, name_from_iri
 from kgrec.linking.titles import title_keys
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.namespaces import ALTERNATIVE_LABEL_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 _LONGEST = 400  # characters; a longer literal is no label
 
 
-def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
+def entity_keys(kg: GraphColumns, wanted: Any) -> pd.DataFrame:
     """Return the keys of all labels that are among the wanted ones.
 
     An entity that has no label is called what its IRI ends in. Blank nodes without one have none.
@@ -44,7 +42,7 @@ def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
 
 
 def label_texts(
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
 ) -> tuple[IntArray, Any, BoolArray]:
     """Return entity rows, their labels (Arrow), and whether each is an alternative label only."""
     relations = [*LABEL_RELATIONS, *ALTERNATIVE_LABEL_RELATIONS]

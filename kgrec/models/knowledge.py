@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgrec.graph.homogeneous import HomogeneousGraph
-from kgrec.models.settings import Settings
+from kgrec.settings import Settings
 
 TripleScoring = Literal["transe", "transr", "distmult", "rotate"]
 
@@ -138,7 +138,7 @@ class TripleScorer(nn.Module):
         matrices = zip(pieces, self.matrix.unbind(), strict=True)
         mapped = torch.cat([piece @ matrix for piece, matrix in matrices if len(piece)])
         back = torch.empty_like(order)
-        back[order] = torch.arange(len(order))
+        back[order] = torch.arange(len(order), device=order.device)
         mapped = mapped[back]
         return mapped[:, 0], mapped[:, 1:]
 
@@ -166,15 +166,16 @@ class Triples:
     def __init__(
         self, graph: HomogeneousGraph, *, interactions: bool = False, inverses: bool = False
     ) -> None:
-        keep = torch.ones(len(graph.source), dtype=torch.bool) if inverses else graph.forward()
+        every = torch.ones_like(graph.relation, dtype=torch.bool)
+        keep = every if inverses else graph.forward()
         if not interactions:
             keep = keep & ~graph.of_interactions()
         part = graph.select(keep)
         self.num_nodes = graph.num_nodes
         self.head, self.relation, self.tail = part.source, part.relation, part.target
         self._keys, _ = torch.sort(self._key(self.head, self.relation, self.tail))
-        sizes = torch.tensor(list(graph.sizes.values()))
-        kind = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+        sizes = torch.tensor(list(graph.sizes.values()), device=self.head.device)
+        kind = torch.repeat_interleave(sizes)
         self._first = (torch.cumsum(sizes, 0) - sizes)[kind]
         self._size = sizes[kind]
 
@@ -184,8 +185,8 @@ class Triples:
     def draw(self, num: int, generator: torch.Generator) -> Tensor:
         """Return rows of random triples, int64 of shape (min(num, n),)."""
         if num >= len(self):
-            return torch.arange(len(self))
-        return torch.randint(len(self), (num,), generator=generator)
+            return torch.arange(len(self), device=self.head.device)
+        return torch.randint(len(self), (num,), generator=generator, device=self.head.device)
 
     def corrupted(self, rows: Tensor, num: int, generator: torch.Generator) -> Tensor:
         """Return tails that make false triples, int64 of shape (b, num).
@@ -195,14 +196,15 @@ class Triples:
         """
         rows = rows.repeat_interleave(num)
         first, size = self._first[self.tail[rows]], self._size[self.tail[rows]]
-        made = first + (torch.rand(len(rows), generator=generator) * size).long()
+        drawn = torch.rand(len(rows), generator=generator, device=rows.device)
+        made = first + (drawn * size).long()
         for _ in range(5):
             keys = self._key(self.head[rows], self.relation[rows], made)
             place = torch.searchsorted(self._keys, keys).clamp(max=len(self) - 1)
             wrong = (self._keys[place] == keys).nonzero().squeeze(1)
             if not len(wrong):
                 break
-            again = torch.rand(len(wrong), generator=generator)
+            again = torch.rand(len(wrong), generator=generator, device=rows.device)
             made[wrong] = first[wrong] + (again * size[wrong]).long()
         return made.reshape(-1, num)
 

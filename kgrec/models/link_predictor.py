@@ -18,7 +18,7 @@ from kgrec.models.fusion import Fusion, FusionMode
 from kgrec.models.heads import HeadConfig
 from kgrec.models.heads.inner_product import CosineHeadConfig
 from kgrec.models.knowledge import KnowledgeConfig, TripleScorer
-from kgrec.models.settings import Settings
+from kgrec.settings import Settings
 
 
 class LinkPredictorConfig(Settings):
@@ -149,8 +149,8 @@ class LinkPredictor(nn.Module):
                 ("user", self.config.user_dropout),
             ):
                 if share:
-                    kept = torch.rand(keep[kind].shape, generator=generator) >= share
-                    keep[kind] = keep[kind] * kept
+                    some = torch.rand(keep[kind].shape, generator=generator, device=graph.device)
+                    keep[kind] = keep[kind] * (some >= share)
         # Among interactions alone, what training does not reach has no edge: with nothing dropped
         # there is nothing to mask while training.
         drops = self.config.id_dropout or self.config.user_dropout
@@ -238,12 +238,12 @@ def trained_nodes(
     Returns:
         1.0 where reached, float32 of shape (num_nodes, 1), by node type.
     """
-    seen = {kind: torch.zeros(size, 1) for kind, size in graph.sizes.items()}
+    device = graph.device
+    seen = {kind: torch.zeros(size, 1, device=device) for kind, size in graph.sizes.items()}
     for kind, operator in graph.items():
-        if kind[1] == "interacts":
-            seen["item"] = (operator(torch.ones(operator.num_sources, 1)) > 0).float()
-        elif kind[1] == "rev_interacts":
-            seen["user"] = (operator(torch.ones(operator.num_sources, 1)) > 0).float()
+        if kind[1] in ("interacts", "rev_interacts"):
+            everyone = torch.ones(operator.num_sources, 1, device=device)
+            seen[kind[2]] = (operator(everyone) > 0).float()
     chosen = dict(seen)
     for _ in range(num_layers):
         new = dict(seen)
@@ -251,7 +251,7 @@ def trained_nodes(
             new[target] = ((new[target] + operator(seen[source])) > 0).float()
         seen = new
     if of_triples:
-        linked = torch.zeros(graph.homogeneous.num_nodes, 1)
+        linked = torch.zeros(graph.homogeneous.num_nodes, 1, device=device)
         linked[graph.homogeneous.target] = 1.0
         return graph.homogeneous.split(linked)
     # An item or user without an interaction is new, however well its neighbors are known.

@@ -1,17 +1,13 @@
-"""What the settings of all models and their parts have, and how a name chooses among them."""
+"""How a name chooses among the settings of models and their parts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
-
-class Settings(BaseModel):
-    """The settings of a model or of a part of one. Frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from kgrec.settings import Settings
 
 
 def by_name(default: str = "") -> BeforeValidator:
@@ -31,7 +27,7 @@ def by_name(default: str = "") -> BeforeValidator:
     return BeforeValidator(named)
 
 
-def kinds_of(union: Any) -> dict[str, type[BaseModel]]:
+def kinds_of(union: Any) -> dict[str, type[Settings]]:
     """Return the classes of a union that is discriminated by `name`, by name.
 
     Args:

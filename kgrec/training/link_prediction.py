@@ -40,7 +40,7 @@ from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
 from kgrec.training.settings import TrainingConfig
-from kgrec.types import BoolArray, FloatArray, IntArray
+from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -115,7 +115,7 @@ class LinkPrediction(VectorModel):
         Raises:
             DataError: There is no graph, or no training interaction.
         """
-        self._prepare(data)
+        self._prepare(data, torch_device(self.config.training.device))
         if len(self._anchors):
             features = self._features_of_items[self._anchors]
             self._regression = ContentRegression(features, self.config.content_l2)
@@ -173,12 +173,13 @@ class LinkPrediction(VectorModel):
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()  # a copy of ours; a stored zero is no liking
         liked = found.tocoo()
-        row = torch.from_numpy(liked.row.astype(np.int64))
-        item = torch.from_numpy(liked.col.astype(np.int64))
+        device = self._graph.device
+        row = torch.from_numpy(liked.row.astype(np.int64)).to(device)
+        item = torch.from_numpy(liked.col.astype(np.int64)).to(device)
         predictor, propagated = self._predictor(), self._vectors().propagated
         with torch.no_grad():
             user = predictor.fold_in(self._graph, propagated, row, item, liked.shape[0])
-            vectors = np.array(predictor.head.user(user).numpy())
+            vectors = np.array(predictor.head.user(user).cpu().numpy())
         # Who likes nothing, or only what nothing is known of, is taken for the average user.
         vectors[~vectors.any(axis=1)] = self._vectors().average
         return vectors
@@ -198,7 +199,8 @@ class LinkPrediction(VectorModel):
     def state(self) -> State:
         """Return the weights of the predictor and of the content map."""
         self._vectors()
-        state = {name: value.numpy() for name, value in self._predictor().state_dict().items()}
+        weights = self._predictor().state_dict()
+        state = {name: value.cpu().numpy() for name, value in weights.items()}
         if self.content_map is not None:
             state["content_map.weight"] = self.content_map.weight
             state["content_map.centre"] = self.content_map.centre
@@ -208,10 +210,12 @@ class LinkPrediction(VectorModel):
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Take over what `state` returned; `data` must hold the graph that `fit` was given.
 
+        The model then computes on the CPU, wherever it was trained.
+
         Raises:
             RunError: An array is missing, unexpected, of another shape, or not finite.
         """
-        self._prepare(data)
+        self._prepare(data, torch.device("cpu"))
         predictor = self._predictor()
         width = predictor.width
         expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
@@ -235,23 +239,28 @@ class LinkPrediction(VectorModel):
         self._encode()
         return self
 
-    def _prepare(self, data: TrainingData) -> None:
+    def _prepare(self, data: TrainingData, device: torch.device) -> None:
         if data.graph is None:
             raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
         config = self.config.predictor
         generator = torch.Generator().manual_seed(self.config.training.seed)
         reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
-        self._graph = Propagation(data.graph, config.normalisation, interactions_only=not reads)
+        self._graph = Propagation(
+            data.graph, config.normalisation, interactions_only=not reads, device=device
+        )
         features = node_features(data.graph)
-        self._features = {kind: x for kind, x in features.items() if kind in self._graph.sizes}
+        self._features = {
+            kind: x.to(device) for kind, x in features.items() if kind in self._graph.sizes
+        }
         self._trained = trained_nodes(
             self._graph, config.reach, of_triples=config.knowledge is not None
         )
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
-        self.predictor = LinkPredictor(config, self._graph, dims, generator)
+        # Initial values are drawn on the CPU, so that they are the same wherever it computes.
+        self.predictor = LinkPredictor(config, self._graph, dims, generator).to(device)
         self._content = ItemContent.from_graph(data.graph, data.words)
         self.content_map = None
-        known = self._trained["item"].numpy().ravel() > 0
+        known = self._trained["item"].cpu().numpy().ravel() > 0
         # The map serves new items and texts; where it serves neither, it is not fitted.
         mapped = self.config.new_items == "regress" or bool(self._content.vectors)
         self._anchors = np.flatnonzero(known & self._content.informed() & mapped)
@@ -269,7 +278,7 @@ class LinkPrediction(VectorModel):
         with torch.no_grad():
             predictor = self._predictor()
             propagated: Propagated = predictor(self._graph, self._features, self._trained)
-            targets = predictor.head.place(propagated).numpy()
+            targets = predictor.head.place(propagated).cpu().numpy()
         if self._regression is not None:
             self.content_map = self._regression.fit(targets[self._anchors])
         self._encode()
@@ -281,15 +290,15 @@ class LinkPrediction(VectorModel):
             if self.config.new_items == "regress" and self.content_map is not None:
                 propagated = self._completed(propagated, self.content_map)
             head = predictor.head
-            place = head.place(propagated).numpy()
+            place = head.place(propagated).cpu().numpy()
             guessed = self._is_guessed()
             if self.content_map is not None and self.config.new_items == "regress":
                 place[guessed] *= self.content_map.reliability
             lies_apart = head.is_inner_product and type(head).place is not DotHead.place
-            item = head.item(propagated.item).numpy() if lies_apart else place
-            user = head.user(propagated.user).numpy()
+            item = head.item(propagated.item).cpu().numpy() if lies_apart else place
+            user = head.user(propagated.user).cpu().numpy()
         # A user of whom nothing is known is taken for the average of those who are.
-        known = self._trained["user"].numpy().ravel() > 0
+        known = self._trained["user"].cpu().numpy().ravel() > 0
         average = np.asarray(user[known].mean(0))
         user[~known] = average
         self._found = _Vectors(propagated, user, item, place, average)
@@ -305,7 +314,8 @@ class LinkPrediction(VectorModel):
             scores = np.asarray(users @ found.item.T)
         else:
             with torch.no_grad():
-                scores = head.scores(torch.from_numpy(users), found.propagated).numpy()
+                given = torch.from_numpy(users).to(self._graph.device)
+                scores = head.scores(given, found.propagated).cpu().numpy()
         unknown = ~found.item.any(axis=1)
         if unknown.any() and not unknown.all():
             # Without interactions and content there is no reason to put an item before another.
@@ -317,8 +327,8 @@ class LinkPrediction(VectorModel):
         new = self._is_guessed()
         if not new.any() or not self._predictor().head.is_inner_product:
             return propagated  # a head that reads an item's neighbors knows new items by them
-        rows = torch.from_numpy(np.flatnonzero(new))
-        made = torch.from_numpy(content_map(self._features_of_items[new]))
+        rows = torch.from_numpy(np.flatnonzero(new)).to(self._graph.device)
+        made = torch.from_numpy(content_map(self._features_of_items[new])).to(self._graph.device)
         known = propagated.item[self._trained["item"].squeeze(1) > 0]
         made = F.normalize(made, dim=1) * known.norm(dim=1).mean()
         item = propagated.item.clone()
@@ -335,7 +345,9 @@ class LinkPrediction(VectorModel):
 
     def _is_guessed(self) -> BoolArray:
         """Return which items have no training interactions, but content, bool (num_items,)."""
-        return np.asarray((self._trained["item"].numpy().ravel() == 0) & self._content.informed())
+        return np.asarray(
+            (self._trained["item"].cpu().numpy().ravel() == 0) & self._content.informed()
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from kgrec.models.settings import Settings
+from kgrec.settings import Settings
 from kgrec.training.contrast import ContrastConfig
 from kgrec.training.losses import LossConfig
 from kgrec.training.losses.softmax import SoftmaxConfig
@@ -69,6 +69,11 @@ class TrainingConfig(Settings):
     checkpoint_every: float = Field(
         default=30.0, ge=0, description="Seconds between two checkpoints."
     )
+    device: str = Field(
+        default="cpu",
+        description="Where training computes, as torch names it, such as `cpu` or `cuda`; `auto`: "
+        "on a GPU where there is one. What is loaded computes on the CPU.",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
@@ -82,7 +87,7 @@ class TrainingConfig(Settings):
     def _some_neighbors(cls, numbers: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if numbers is not None and any(num < 1 and num != -1 for num in numbers):
             raise ValueError(
-                f"must be whole numbers from 1 on, or -1 for all neighbors, found {list(numbers)}"
+                "must be whole numbers from 1 on, or -1 for all neighbors"
             )
         return numbers
 

@@ -14,14 +14,13 @@ from kgrec.config import dump_config, load_config, make_config
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, RunError
-from kgrec.graph.build import INTERACTS, build_graph, forward_types
+from kgrec.graph.build import INTERACTS, build_graph, describe, forward_types
 from kgrec.graph.selection import GraphConfig, choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.link_predictor import LinkPredictorConfig
 from kgrec.rdf.namespaces import OWL_SAME_AS, RDF_TYPE, RDFS, XSD
 from kgrec.recommender import Recommender
-from kgrec.runs.training import describe
 from kgrec.text.node_texts import node_texts
 from kgrec.text.verbalise import verbalise
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig

@@ -7,7 +7,7 @@ from kgrec.config import dump_config, make_config
 from kgrec.errors import ConfigError
 from kgrec.models.encoders.rgcn import RGCNConfig
 from kgrec.models.presets import PRESETS
-from kgrec.runs.folder import make_model
+from kgrec.runs.making import make_model
 from kgrec.testing import FindsBlocks, ModelContract
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 from kgrec.training.losses.pairwise import BPRConfig

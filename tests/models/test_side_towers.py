@@ -19,7 +19,7 @@ from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_content import user_features
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs, planted
-from kgrec.text.words import tf_idf
+from kgrec.text.words import count_words, tf_idf
 
 
 @cache
@@ -39,7 +39,9 @@ def with_sides() -> TrainingData:
         data,
         train=replace(data.train, timestamp=time),
         user_features=user_features(users),
-        words=tf_idf([f"shelf {'abc'[g]} of {['sea', 'ship', 'storm'][g]}" for g in group]),
+        words=tf_idf(
+            count_words([f"shelf {'abc'[g]} of {['sea', 'ship', 'storm'][g]}" for g in group])
+        ),
     )
 
 

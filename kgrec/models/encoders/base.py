@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kgrec.graph.propagation import Normalisation, Propagation
 from kgrec.models.knowledge import TripleScorer
-from kgrec.models.settings import Settings
+from kgrec.settings import Settings
 
 NodeVectors = dict[str, Tensor]
 Message = Callable[[Tensor], Tensor]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgrec.models.encoders.base import BuildContext, Propagated
-from kgrec.models.settings import Settings
+from kgrec.settings import Settings
 
 
 class DotHead(nn.Module):

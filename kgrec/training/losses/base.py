@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.heads.inner_product import DotHead
-from kgrec.models.settings import Settings
+from kgrec.settings import Settings
 from kgrec.training.negatives import Negatives, NegativeSampler
 from kgrec.training.sampling import Batch
 

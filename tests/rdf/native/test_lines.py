@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from kgrec.errors import DataError
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.updates import same_statements
 from kgrec.rdf import parsing
+from kgrec.rdf.assembly import assemble
 from kgrec.rdf.line_reader import LineReader, uncut_lines, with_graphs
 from kgrec.rdf.native.scan import Scanner
 from kgrec.rdf.native.term_table import MOST, Table, Text
 from kgrec.rdf.ntriples import BlankNodes
-from kgrec.rdf.read_report import FileReport
 from kgrec.rdf.syntaxes import FORMATS
 
 SHORT = FORMATS
@@ -214,11 +215,11 @@ def test_neither_cuts_nor_threads_change_anything(threads, size):
         VALID.replace(b"ex.org/a", b"ex.org/a%d" % k).replace(b"_:x", b"_:x%d" % (k % 7))
         for k in range(30)
     )
-    whole = KnowledgeGraph._assembled([read(text)[2]], [FileReport("", "nt", 150)])
+    whole = assemble([read(text)[2]])
     found, mistakes, batch = read(text, threads=threads, size=size)
     assert not mistakes
     assert found == oracle(text)[0]
-    assert KnowledgeGraph._assembled([batch], [FileReport("", "nt", 150)]).equals(whole)
+    assert same_statements(assemble([batch]), whole)
 
 
 def test_mistakes_are_given_in_order_with_their_lines():
