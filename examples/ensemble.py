@@ -14,10 +14,9 @@ links = kgrec.link(log.items, kg, films / "links.csv")
 split = log.split("random", valid=0.1, test=0.1, seed=0)
 
 members = [kgrec.MostPopular(), kgrec.ItemKNN(), kgrec.AttributeEASE()]
-ensemble = kgrec.Ensemble(members)
-for model in (ensemble, *members):
+for model in (*members, kgrec.Ensemble(members)):
     rec = kgrec.Recommender(kg, links, model=model, text=None).fit(split.train, split.valid)
     metrics = kgrec.evaluate(rec, split.test).metrics
     print(f"{model.name:15} ndcg@10 {metrics['ndcg@10']:.4f}")
-for member, weight in zip(members, ensemble.weights, strict=True):
+for member, weight in zip(members, rec.model.weights, strict=True):
     print(f"weight of {member.name}: {weight:.2f}")

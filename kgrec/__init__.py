@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kgrec.data.attribute_table import AttributeTable
-    from kgrec.data.interactions import Interactions
-    from kgrec.data.splits import Split
+    from kgrec.data.interactions import Interactions, Split
     from kgrec.data.vocabulary import Vocabulary
     from kgrec.datasets.loading import Dataset, read_dataset
     from kgrec.evaluation.comparison import Comparison, compare_models
@@ -89,7 +88,7 @@ _HOME = {
     "SLIMConfig": "kgrec.models.slim",
     "SparqlConfig": "kgrec.sparql.settings",
     "SparqlGraph": "kgrec.sparql.fetch",
-    "Split": "kgrec.data.splits",
+    "Split": "kgrec.data.interactions",
     "TableMapping": "kgrec.kg.tables.mapping",
     "TextConfig": "kgrec.text.settings",
     "TextEncoder": "kgrec.text.encoder",

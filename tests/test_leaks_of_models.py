@@ -18,8 +18,8 @@ from scipy.sparse import issparse
 from kgrec.choices import CHOICES, make_untrained
 from kgrec.config import make_config
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import KINDS, Split
+from kgrec.data.interactions import Interactions, Split
+from kgrec.data.splits import KINDS
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import find_leaks

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS
 from kgrec.datasets.loading import Dataset
 
 

@@ -138,7 +138,6 @@ def _show_user(recommender: Recommender, dataset: Dataset, reporter: Reporter, o
         title = escape(printable(found.title))
         reporter.console.print(f"{place:3}. [bold]{title}[/bold]", soft_wrap=True)
         reporter.console.print(f"     {escape(why.sentence)}", soft_wrap=True)
-        reporter.lines.append(f"{place}. {found.title}: {why.sentence}")
     shown = max(range(len(best)), key=lambda row: len(explanations[row].paths))
     picture = out / "recommendation.png"
     draw_neighborhood(explanations[shown], picture)

@@ -12,8 +12,7 @@ import yaml
 
 from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.loading import Dataset, load_dataset, published_config
@@ -129,7 +128,7 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
         part = split.part(name)
         path = folder / "splits" / split.kind / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        _interactions(part).to_csv(path, index=False)
+        part.to_pandas().to_csv(path, index=False)
     data |= {"splits": "splits", "split": split.kind}
     if dataset.kg is not None and dataset.links is not None:
         dataset.kg.save(folder / "graph")
@@ -150,18 +149,6 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
     (folder / CONFIG).write_text(text, encoding="utf-8")
     notes = "\n".join(dataset.notes)
     (folder / "notes.txt").write_text(notes + "\n", encoding="utf-8")
-
-
-def _interactions(log: Interactions) -> pd.DataFrame:
-    columns: dict[str, Any] = {
-        "user_id": log.users.take(log.user),
-        "item_id": log.items.take(log.item),
-    }
-    if log.rating is not None:
-        columns["rating"] = log.rating
-    if log.timestamp is not None:
-        columns["timestamp"] = log.timestamp
-    return pd.DataFrame(columns)
 
 
 def _links(links: Links, entities: Vocabulary) -> pd.DataFrame:

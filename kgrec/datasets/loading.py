@@ -16,8 +16,7 @@ from kgrec.data.formats.dataset_files import DatasetFiles
 from kgrec.data.formats.kgat import read_kgat
 from kgrec.data.formats.kgcn import RATINGS, read_kgcn
 from kgrec.data.formats.recbole import read_atomic_files
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.data.tables import as_ids, read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError

@@ -140,15 +140,8 @@ def _bars(
 
 
 def _nothing(ax: Any) -> None:
-    ax.text(
-        0.5,
-        0.5,
-        "there are none",
-        transform=ax.transAxes,
-        ha="center",
-        va="center",
-        color="#777777",
-    )
+    place = {"transform": ax.transAxes, "ha": "center", "va": "center"}
+    ax.text(0.5, 0.5, "there are none", color="#777777", **place)
     ax.set_xticks([])
     ax.set_yticks([])
 

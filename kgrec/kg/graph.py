@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 class KnowledgeGraph(GraphColumns):
     """An RDF graph with its terms numbered. Equality is `equals`.
 
-    Its columns are those of `GraphColumns`.
+    It is made of the columns `entities`, `relations`, `triples`, `literals` and `graphs` and the
+    `report` of what was read; `GraphColumns` says what they hold, and has what looks things up.
 
     >>> kg = KnowledgeGraph.from_triples(
     ...     [("ex:Heat", "ex:director", "ex:Mann")],

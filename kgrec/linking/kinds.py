@@ -69,7 +69,7 @@ def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:
     owned = owned[owned[:, 1] != type_row]
     one = np.unique(owned[:, 0] * kg.num_relations + owned[:, 1])  # quicker than rows of two
     owned = np.column_stack(np.divmod(one, kg.num_relations))
-    num_subjects = len(np.unique(np.concatenate([kg.triples[:, 0], kg.literals.subject])))
+    num_subjects = int(kg.mentioned(as_subject=True).sum())
     chosen = _telling(owned, sure, _RELATION_SHARE, num_subjects)
     if len(chosen):
         has = np.bincount(owned[np.isin(owned[:, 1], chosen), 0], minlength=kg.num_entities)

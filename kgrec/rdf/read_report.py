@@ -14,7 +14,7 @@ class FileReport:
 
     Attributes:
         path: The file, or a name for what was read in its place.
-        format: A name of `formats.FORMATS`, or how the statements were given.
+        format: A name of `syntaxes.FORMATS`, or how the statements were given.
         statements: Number of statements, with repetitions.
         blank_nodes: Number of blank nodes.
         rejected: Number of statements left out as not valid, with `on_error="skip"`.

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS, Interactions
 from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank

@@ -12,8 +12,7 @@ import numpy as np
 import yaml
 
 from kgrec.config import Config, make_config
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.datasets.loading import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales
@@ -34,20 +33,9 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
     folder = Path(folder)
-    if not (folder / "config.yaml").is_file():
-        raise RunError(
-            f"{folder} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
-            f"{folder}` makes one."
-        )
+    check_is_run(folder)
     _check_format(folder)
-    try:
-        tree = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        config = make_config(tree, str(folder / "config.yaml"))
-    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        raise RunError(f"{folder / 'config.yaml'} is damaged: {error}") from error
-    missing = [key for key in Config.model_fields if key not in tree]
-    if missing:
-        raise RunError(f"{folder / 'config.yaml'} is damaged: it lacks the key {missing[0]!r}.")
+    config = read_config(folder)
     state, _ = load_tensors(folder / "weights.safetensors")
     try:
         histories = read_histories(folder / "data")
@@ -74,6 +62,53 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     return recommender, config, split or _without_test(histories)
 
 
+def check_is_run(folder: Path) -> None:
+    """Check that a folder is a run folder.
+
+    Raises:
+        RunError: It is none.
+    """
+    if not (folder / "config.yaml").is_file():
+        where = printable(str(folder))
+        raise RunError(
+            f"{where} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
+            f"{where}` makes one."
+        )
+
+
+def read_config(folder: Path) -> Config:
+    """Return the config of a run.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    path = folder / "config.yaml"
+    where = printable(str(path))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = make_config(tree, str(path))
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+        raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
+    missing = [key for key in Config.model_fields if key not in tree]
+    if missing:
+        raise RunError(f"{where} is damaged: it lacks the key {missing[0]!r}.")
+    return config
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of a run folder holds.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+
+
 def _without_test(histories: Sequence[Interactions]) -> Split:
     """Return the split of a run that was moved on without its interactions."""
     train = histories[0]
@@ -88,13 +123,11 @@ def _check_format(folder: Path) -> None:
         RunError: It is one, or about.json is missing or damaged.
     """
     path = folder / "about.json"
+    about = read_json(path)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
         wrote = printable(str(about["kgrec"]), 40)
         found = about.get("format", 1)
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
     if found != FORMAT:
         raise RunError(
@@ -143,10 +176,8 @@ def _check_names(derived: Derived, graph: Any) -> None:
 
 def _load_scales(path: Path) -> NumberScales:
     try:
-        return NumberScales.from_list(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError, DataError) as error:
+        return NumberScales.from_list(read_json(path))
+    except DataError as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 

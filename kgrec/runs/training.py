@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.config import Config
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Split
 from kgrec.datasets.loading import Dataset, load_dataset
 from kgrec.drawing.curves import draw_training
 from kgrec.errors import RunError

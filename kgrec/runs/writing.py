@@ -27,7 +27,7 @@ import torch
 
 from kgrec.choices import choice_of
 from kgrec.config import Config, dump_config, make_config
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Split
 from kgrec.errors import DataError, RunError
 from kgrec.files import write_atomically, write_json
 from kgrec.graph.modalities import made_by_of

@@ -10,7 +10,7 @@ from published import kgat, kgcn, recbole
 import kgrec
 from kgrec.cli import main
 from kgrec.config import load_config
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS
 from kgrec.datasets.conversion import convert, table_to_graph, write_dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, RunError

@@ -91,8 +91,8 @@ def test_nothing_held_out_is_an_edge_of_the_graph_that_is_trained_on(project, ki
         dataset.kg, dataset.links, model=MostPopular(), items=dataset.items, users=dataset.users,
         text=None,
     )  # fmt: skip
-    recommender.prepare(split.train, split.valid)
-    graph = recommender.data.graph
+    prepared = recommender.prepare(split.train, split.valid)
+    graph = prepared.data.graph
     joined = set()
     for source, _, target in graph.edge_types:
         if {source, target} == {"user", "item"}:
@@ -119,11 +119,11 @@ def test_nothing_held_out_is_an_edge_of_the_graph_that_is_trained_on(project, ki
     assert joined == pairs["train"]
     assert not joined & (pairs["valid"] | pairs["test"])
     if kind == "cold_items":
-        degree = recommender.data.train.matrix().sum(0)
+        degree = prepared.data.train.matrix().sum(0)
         held_out = {item for part in ("valid", "test") for _, item in pairs[part]}
         assert held_out
         for item in held_out:
-            assert degree[0, recommender.item_vocabulary.row(item)] == 0
+            assert degree[0, prepared.data.train.items.row(item)] == 0
 
 
 def splits(folder, **changed):

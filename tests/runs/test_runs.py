@@ -13,8 +13,7 @@ import yaml
 from project import WordEncoder, write_project
 
 from kgrec.config import load_config, make_config
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError, KgrecError, RunError
 from kgrec.models.popular import MostPopular
 from kgrec.recommender import Recommender

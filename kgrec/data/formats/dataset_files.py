@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError
 
 
