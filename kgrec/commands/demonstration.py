@@ -11,7 +11,8 @@ from rich.markup import escape
 
 import kg_data
 from kgrec.config import Config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
