@@ -255,7 +255,7 @@ class LinkPrediction(VectorModel):
         generator = torch.Generator().manual_seed(self.config.training.seed)
         reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
         self._graph = Propagation(
-            data.graph, config.normalisation, interactions_only=not reads, device=device
+            data.graph, config.encoder.normalisation, interactions_only=not reads, device=device
         )
         features = node_features(data.graph)
         self._features = {
