@@ -81,7 +81,9 @@ def test_an_edge_between_a_user_and_an_item(part, direction):
     assert leak.edge_type == kind
     assert leak.pairs == (ids(held_out)[0],)
     user, item = ids(held_out)[0]
-    with pytest.raises(DataError, match=rf"1 held-out interactions.*'{direction}'.*'{user}'.*'{item}'"):
+    with pytest.raises(
+        DataError, match=rf"1 held-out interactions.*'{direction}'.*'{user}'.*'{item}'"
+    ):
         check(graph, split)
 
 

@@ -264,7 +264,9 @@ def test_what_cannot_be_compared():
         compare({"b": one}, one, "ndgc@10")
     with pytest.raises(DataError, match=r"different users: 1 are only in the first and 1 .* 'u2'"):
         compare({"b": evaluation([0.1, 0.2, 0.3], ["u0", "u1", "x"])}, one, "ndcg@10")
-    with pytest.raises(DataError, match=r"0 are only in the first and 1 only in the second.*'u3' of b"):
+    with pytest.raises(
+        DataError, match=r"0 are only in the first and 1 only in the second.*'u3' of b"
+    ):
         compare({"b": evaluation([0.1, 0.2, 0.3, 0.4])}, one, "ndcg@10")
     with pytest.raises(DataError, match="50 and 60 ranked items"):
         compare({"b": evaluation([0.1, 0.2, 0.3], candidates=60)}, one, "ndcg@10")
