@@ -129,9 +129,9 @@ def check_alike(before, after):
         {"name": "attribute_ease", "l2": 3.0},
         {"name": "ensemble", "members": [
             {"name": "content_ease", "l2": 3.0}, {"name": "user_ease", "l2": 3.0},
-            {"name": "link_prediction", "model": {"dim": 6}, "training": {"max_epochs": 2}}]},
+            {"name": "link_prediction", "predictor": {"dim": 6}, "training": {"max_epochs": 2}}]},
         {"name": "link_prediction", "new_items": "propagate",
-         "model": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
+         "predictor": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
          "training": {"max_epochs": 2}},
     ],
     ids=lambda model: model["name"],
@@ -242,7 +242,9 @@ def test_a_missing_folder(copy, folder):
 
 
 def test_files_of_another_run(copy, project, word_encoder, tmp_path):
-    train_run(load_config(project, ["model.model.dim=7", "graph.min_degree=5"]), tmp_path / "other")
+    train_run(
+        load_config(project, ["model.predictor.dim=7", "graph.min_degree=5"]), tmp_path / "other"
+    )
     shutil.copy(tmp_path / "other" / "weights.safetensors", copy)
     with pytest.raises(RunError, match=r"fusion\.\w+\.embedding"):
         load_run(copy)
