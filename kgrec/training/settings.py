@@ -86,9 +86,7 @@ class TrainingConfig(Settings):
     @classmethod
     def _some_neighbors(cls, numbers: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if numbers is not None and any(num < 1 and num != -1 for num in numbers):
-            raise ValueError(
-                "must be whole numbers from 1 on, or -1 for all neighbors"
-            )
+            raise ValueError("must be whole numbers from 1 on, or -1 for all neighbors")
         return numbers
 
     @model_validator(mode="after")
