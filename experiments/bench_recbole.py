@@ -37,7 +37,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.files import write_json
 from kgrec.models.base import TrainingData

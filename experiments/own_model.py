@@ -26,7 +26,8 @@ import yaml
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates, rank
 from kgrec.evaluation.groups import (
     gains_by_items,

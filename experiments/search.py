@@ -50,7 +50,8 @@ from search_space import (
 
 from kgrec.choices import make_untrained
 from kgrec.config import load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.errors import KgrecError
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.files import write_atomically

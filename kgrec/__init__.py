@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions, Split
     from kgrec.data.vocabulary import Vocabulary
-    from kgrec.datasets.loading import Dataset, read_dataset
+    from kgrec.datasets.dataset import Dataset
+    from kgrec.datasets.loading import read_dataset
     from kgrec.evaluation.comparison import Comparison, compare_models
     from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import build_graph
@@ -62,7 +63,7 @@ _HOME = {
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
     "Comparison": "kgrec.evaluation.comparison",
-    "Dataset": "kgrec.datasets.loading",
+    "Dataset": "kgrec.datasets.dataset",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
     "AttributeEASE": "kgrec.models.ease",

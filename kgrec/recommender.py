@@ -25,6 +25,7 @@ from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.selection import GraphConfig
+from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.models.base import Callback, Model, TrainingData
@@ -313,7 +314,7 @@ class Recommender:
         interactions: Interactions | None = None,
         items: AttributeTable | Iterable[str] = (),
         users: AttributeTable | Iterable[str] = (),
-        triples: Iterable[tuple[str, ...]] = (),
+        triples: Iterable[Triple | LiteralStatement] = (),
     ) -> Snapshot:
         """Take in what came since `fit`, without training, and return the new snapshot.
 

@@ -25,6 +25,7 @@ SAID = {
     "table_graph": ["maker is a relation", "http://example.org/maker/Anmut"],
     "train_link_predictor": ["{'epoch': 12, ", "test: 0.2"],
     "turtle_graph": ["For Ann: Leek pie", "you liked Leek soup"],
+    "update_recommender": ["u0016: ['Rope', ", "users: 900 -> 901"],
     "update_graph": ["added=2", "triples: 29 -> 30", "mixer: 14 -> 14"],
 }
 

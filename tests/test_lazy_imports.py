@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = {
     "torch", "torch_geometric", "transformers", "rdflib", "pandas", "pyarrow", "numpy", "scipy",
-    "pydantic", "networkx", "matplotlib", "pyoxigraph", "safetensors", "yaml", "ranx",
+    "pydantic", "networkx", "matplotlib", "pyoxigraph", "safetensors", "yaml", "ranx", "pytest",
 }  # fmt: skip
 COMMANDS = [
     path

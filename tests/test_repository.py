@@ -2,13 +2,14 @@
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "examples/README.md")
 
 
 def test_the_newest_version_of_the_changelog_is_that_of_the_package():
@@ -19,6 +20,22 @@ def test_the_newest_version_of_the_changelog_is_that_of_the_package():
     assert versions == sorted(versions, reverse=True)
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= kinds
+
+
+def test_new_names_and_modules_of_the_changelog_are_there():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("## [0.1.0]")[0]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "kgrec").rglob("*.py"))
+    new = [row[1] for row in re.findall(r"^\| (`.*?) \| (.*?) \|$", text, re.MULTILINE)]
+    assert len(new) > 40
+    for name in (name for cell in new for name in re.findall(r"`([^`]+)`", cell)):
+        if not name.startswith("kgrec."):
+            for word in re.findall(r"[A-Za-z_]\w+", name):
+                assert re.search(rf"\b{word}\b", code), name
+            continue
+        first, _, last = name.partition("{")
+        for part in last.rstrip("}").split(","):
+            path = ROOT / (first + part).replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").exists(), name
 
 
 def test_hooks_check_what_make_test_checks_before_its_tests():
@@ -41,6 +58,26 @@ def test_links_and_paths_of_a_page_exist(page):
         return
     for path in re.findall(r"`((?:kgrec|tests|experiments|fuzz|docs)/[\w/.]+)`", text):
         assert ".venv" in path or "NAME" in path or (ROOT / path).exists(), path
+
+
+def test_the_architecture_names_every_folder_and_file_in_the_order_of_the_layers():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## The folders")[2].partition("## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    place = {
+        name: number
+        for number, row in enumerate(rows)
+        for name in re.findall(r"`(\w+)(?:/|\.py)`", row)
+    }
+    parts = {path.stem for path in (ROOT / "kgrec").iterdir() if path.suffix == ".py"}
+    parts |= {path.parent.name for path in (ROOT / "kgrec").glob("*/__init__.py")}
+    assert set(place) == parts - {"__init__"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    names = [layer.split(" : ") for layer in reversed(layers)]
+    for lower, higher in pairwise(names):
+        for one in lower:
+            assert all(place[one] <= place[other] for other in higher), (one, higher)
 
 
 def test_forms_of_issues_ask_for_something():

@@ -11,7 +11,8 @@ from rich.markup import escape
 
 import kg_data
 from kgrec.config import Config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
@@ -138,7 +139,6 @@ def _show_user(recommender: Recommender, dataset: Dataset, reporter: Reporter, o
         title = escape(printable(found.title))
         reporter.console.print(f"{place:3}. [bold]{title}[/bold]", soft_wrap=True)
         reporter.console.print(f"     {escape(why.sentence)}", soft_wrap=True)
-        reporter.lines.append(f"{place}. {found.title}: {why.sentence}")
     shown = max(range(len(best)), key=lambda row: len(explanations[row].paths))
     picture = out / "recommendation.png"
     draw_neighborhood(explanations[shown], picture)

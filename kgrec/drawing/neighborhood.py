@@ -14,7 +14,7 @@ from kgrec.drawing import canvas
 from kgrec.drawing.layered import layered
 from kgrec.drawing.placement import Layout, Pair, spread
 from kgrec.errors import DataError
-from kgrec.graph.node_names import last_part
+from kgrec.rdf.iri_names import last_part
 
 if TYPE_CHECKING:
     import networkx

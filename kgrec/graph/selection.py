@@ -12,10 +12,10 @@ from scipy.sparse import coo_array
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.graph.relation_names import local_name
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
+from kgrec.rdf.iri_names import local_name
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
 from kgrec.types import BoolArray, IntArray
 

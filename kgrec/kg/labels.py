@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.iri_names import names_from_iris
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
 
@@ -58,7 +58,7 @@ def relation_labels(
 
     def make() -> Any:
         spaced = pc.replace_substring_regex(
-            name_from_iri(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
+            names_from_iris(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
         )
         has = labelled(kg, relations)
         entity = kg.entities.rows(kg.relations.array, missing="-1")
@@ -73,7 +73,7 @@ def _labels(kg: GraphColumns, languages: Sequence[str], relations: Sequence[str]
     """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
 
     def make() -> Any:
-        return _fill(name_from_iri(kg.entities.array), *_best_texts(kg, relations, languages))
+        return _fill(names_from_iris(kg.entities.array), *_best_texts(kg, relations, languages))
 
     return kg.cached(("labels", tuple(languages), tuple(relations)), make)
 
@@ -89,29 +89,6 @@ def labelled(kg: GraphColumns, relations: Sequence[str] = LABEL_RELATIONS) -> Bo
     has = np.zeros(kg.num_entities, dtype=bool)
     has[_best_texts(kg, relations, ())[0]] = True
     return has
-
-
-def name_from_iri(iris: Any) -> Any:
-    """Return the last part of each IRI, percent-decoded, with blanks for underscores.
-
-    >>> name_from_iri(pa.array(["http://e.org/Am%C3%A9lie_(film)", "urn:x:y", "http://e.org/a#b/"]))[0]
-    <pyarrow.LargeStringScalar: 'Amélie (film)'>
-    """
-    iris = iris.cast(pa.large_string())
-    blank = pc.starts_with(iris, "_:")
-    trimmed = pc.utf8_rtrim(iris, characters="/#")
-    last = pc.replace_substring_regex(trimmed, pattern=r"^.*[/#]", replacement="")
-    last = pc.if_else(
-        pc.match_substring_regex(trimmed, "[/#]"),
-        last,
-        pc.replace_substring_regex(trimmed, pattern=r"^.*:", replacement=""),
-    )
-    encoded = pc.match_substring(last, "%")
-    if pc.any(encoded).as_py():
-        decoded = [unquote(text) for text in last.filter(encoded).to_pylist()]
-        last = pc.replace_with_mask(last, encoded, pa.array(decoded, type=pa.large_string()))
-    last = pc.utf8_trim_whitespace(pc.replace_substring(last, "_", " "))
-    return pc.if_else(pc.or_(blank, pc.equal(last, "")), iris, last)
 
 
 def _best_texts(

@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.kg.labels import labelled, name_from_iri
+from kgrec.kg.labels import labelled
 from kgrec.linking.titles import title_keys
 from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.iri_names import names_from_iris
 from kgrec.rdf.namespaces import ALTERNATIVE_LABEL_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
 
@@ -56,7 +57,7 @@ def label_texts(
     chosen, texts = chosen[short], texts.filter(pa.array(short))
     other = place[chosen] >= len(LABEL_RELATIONS)
     bare = np.flatnonzero(~labelled(kg))
-    names = name_from_iri(kg.entities.array.take(pa.array(bare)))
+    names = names_from_iris(kg.entities.array.take(pa.array(bare)))
     named = np.asarray(pc.invert(pc.starts_with(names, "_:")), dtype=bool)
     bare, names = bare[named], names.filter(pa.array(named))
     entity = np.concatenate([kg.literals.subject[chosen].astype(np.int64), bare])

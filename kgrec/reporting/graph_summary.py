@@ -120,7 +120,7 @@ def _show_properties(found: GraphStatistics, console: Console) -> None:
     for p in found.properties[: _limit(console)]:
         cells = [f"{p.literals:,}", f"{p.subjects:,}", _share(p.share), f"{p.max_values:,}"]
         cells += [_share(p.item_share)] if p.item_share is not None else []
-        datatypes = {_last(iri): count for iri, count in p.datatypes.items()}
+        datatypes = {iri.rpartition("#")[2] or iri: count for iri, count in p.datatypes.items()}
         texts = [_range(p), _mix(datatypes, p.literals), _mix(p.languages, p.literals)]
         table.add_row(safe(p.label), *cells, *map(safe, texts), safe(_cut(p.iri, console)))
     _print(console, table, len(found.properties), "properties")
@@ -247,10 +247,6 @@ def _mix(counts: dict[str, int], total: int) -> str:
     shown = [f"{name} {_share(count / total)}" for name, count in list(counts.items())[:_LANGUAGES]]
     more = len(counts) - _LANGUAGES
     return ", ".join(shown) + (f", {more} more" if more > 0 else "")
-
-
-def _last(iri: str) -> str:
-    return iri.rpartition("#")[2] or iri
 
 
 def _share(share: float) -> str:

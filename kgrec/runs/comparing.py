@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kgrec.errors import ConfigError, DataError, RunError, printable
 from kgrec.evaluation.comparison import Comparison, compare_models, usual_metrics
@@ -17,6 +15,8 @@ from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.runs.evaluating import check_part, evaluate_run, evaluation_path
 from kgrec.runs.grouping import named_runs, runs_of_models
+from kgrec.runs.reading import check_is_run
+from kgrec.runs.tables import read_frame
 
 
 def compare_runs(
@@ -126,27 +126,12 @@ def _check_same_part(runs: Mapping[str, Path], part: str) -> None:
 
 def _pairs(folder: Path, part: str) -> pd.DataFrame:
     """Return the users and items of a part, sorted."""
-    if not (folder / "config.yaml").is_file():
-        raise RunError(
-            f"{printable(str(folder))} is no run folder: it has no config.yaml. `kgrec train "
-            f"CONFIG.yaml --out {printable(str(folder))}` makes one."
-        )
+    check_is_run(folder)
     path = folder / "data" / "interactions.parquet"
-    columns = ["user_id", "item_id", "part"]
-    try:
-        table = pq.read_table(path, columns=columns).replace_schema_metadata()
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
-    if table.column_names != columns or not all(map(_is_text, table.schema.types)):
-        raise RunError(
-            f"{printable(str(path))} is damaged: it needs the columns {columns}, each of text."
-        )
-    frame: pd.DataFrame = table.to_pandas()
-    chosen = frame.loc[frame["part"] == part, ["user_id", "item_id"]]
-    return chosen.sort_values(["user_id", "item_id"], ignore_index=True)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    columns = ["user_id", "item_id"]
+    frame = read_frame(path, [*columns, "part"])
+    kinds = {pd.api.types.infer_dtype(frame[column]) for column in columns}
+    if not kinds <= {"string", "empty"}:
+        raise RunError(f"{printable(str(path))} is damaged: its users and items are not texts.")
+    chosen = frame.loc[frame["part"] == part, columns]
+    return chosen.sort_values(columns, ignore_index=True)

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from kgrec.config import Config, make_config
-from kgrec.errors import ConfigError, RunError, printable
+from kgrec.errors import ConfigError, printable
+from kgrec.runs.reading import read_config
 
 
 def named_runs(folders: Sequence[str | Path]) -> dict[str, Path]:
@@ -44,26 +42,12 @@ def runs_of_models(runs: Mapping[str, Path], *, seeds: bool) -> dict[str, list[s
         return {name: [name] for name in runs}
     groups: dict[str, list[str]] = {}
     for name, folder in runs.items():
-        whole = config_of_run(folder).model_dump(mode="json")
+        whole = read_config(folder).model_dump(mode="json")
         groups.setdefault(json.dumps(_without_seeds(whole), sort_keys=True), []).append(name)
     return {
         names[0] if len(names) == 1 else f"{names[0]} (mean of {len(names)})": names
         for names in groups.values()
     }
-
-
-def config_of_run(folder: Path) -> Config:
-    """Return the config of a run.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    path = folder / "config.yaml"
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return make_config(tree, str(path))
-    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
 def _without_seeds(tree: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config
-from kgrec.datasets.loading import Dataset
+from kgrec.datasets.dataset import Dataset
 from kgrec.errors import ConfigError
 from kgrec.models.base import Model
 from kgrec.recommender import Recommender

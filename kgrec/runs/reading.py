@@ -13,7 +13,7 @@ import yaml
 
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
-from kgrec.datasets.loading import Dataset
+from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales
 from kgrec.models.base import check_state, csr_expected, csr_from_state
@@ -33,20 +33,9 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
     folder = Path(folder)
-    if not (folder / "config.yaml").is_file():
-        raise RunError(
-            f"{folder} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
-            f"{folder}` makes one."
-        )
+    check_is_run(folder)
     _check_format(folder)
-    try:
-        tree = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        config = make_config(tree, str(folder / "config.yaml"))
-    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        raise RunError(f"{folder / 'config.yaml'} is damaged: {error}") from error
-    missing = [key for key in Config.model_fields if key not in tree]
-    if missing:
-        raise RunError(f"{folder / 'config.yaml'} is damaged: it lacks the key {missing[0]!r}.")
+    config = read_config(folder)
     state, _ = load_tensors(folder / "weights.safetensors")
     try:
         histories = read_histories(folder / "data")
@@ -73,6 +62,53 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     return recommender, config, split or _without_test(histories)
 
 
+def check_is_run(folder: Path) -> None:
+    """Check that a folder is a run folder.
+
+    Raises:
+        RunError: It is none.
+    """
+    if not (folder / "config.yaml").is_file():
+        where = printable(str(folder))
+        raise RunError(
+            f"{where} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
+            f"{where}` makes one."
+        )
+
+
+def read_config(folder: Path) -> Config:
+    """Return the config of a run.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    path = folder / "config.yaml"
+    where = printable(str(path))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = make_config(tree, str(path))
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+        raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
+    missing = [key for key in Config.model_fields if key not in tree]
+    if missing:
+        raise RunError(f"{where} is damaged: it lacks the key {missing[0]!r}.")
+    return config
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of a run folder holds.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+
+
 def _without_test(histories: Sequence[Interactions]) -> Split:
     """Return the split of a run that was moved on without its interactions."""
     train = histories[0]
@@ -87,13 +123,11 @@ def _check_format(folder: Path) -> None:
         RunError: It is one, or about.json is missing or damaged.
     """
     path = folder / "about.json"
+    about = read_json(path)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
         wrote = printable(str(about["kgrec"]), 40)
         found = about.get("format", 1)
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
     if found != FORMAT:
         raise RunError(
@@ -111,6 +145,8 @@ def _read_derived(folder: Path, num_items: int) -> Derived:
         arrays = {k: v.numpy() for k, v in load_tensors(folder / "words.safetensors")[0].items()}
         expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
         counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
+        if counts.nnz and counts.data.min() < 1:
+            raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
         counted = WordCounts(words, counts)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):
@@ -142,10 +178,8 @@ def _check_names(derived: Derived, graph: Any) -> None:
 
 def _load_scales(path: Path) -> NumberScales:
     try:
-        return NumberScales.from_list(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError, DataError) as error:
+        return NumberScales.from_list(read_json(path))
+    except DataError as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 

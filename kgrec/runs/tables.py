@@ -14,6 +14,7 @@ from kgrec.config import Config
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import RunError
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
@@ -104,10 +105,10 @@ def read_histories(folder: Path) -> tuple[Interactions, ...]:
     Raises:
         RunError: A file is missing or damaged.
     """
-    users = Vocabulary(_frame(folder / "users.parquet", ["id"])["id"].tolist(), "user")
-    items = Vocabulary(_frame(folder / "items.parquet", ["id"])["id"].tolist(), "item")
+    users = Vocabulary(read_frame(folder / "users.parquet", ["id"])["id"].tolist(), "user")
+    items = Vocabulary(read_frame(folder / "items.parquet", ["id"])["id"].tolist(), "item")
     path = folder / "histories.parquet"
-    frame = _frame(path, ["user", "item", "part"])
+    frame = read_frame(path, ["user", "item", "part"])
     logs = []
     for _, part in frame.groupby("part", sort=True):  # training before validation
         columns = [part[column].to_numpy(np.int64) for column in ("user", "item")]
@@ -128,7 +129,7 @@ def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | No
     """
     if not (folder / "interactions.parquet").exists():
         return None
-    frame = _frame(folder / "interactions.parquet", ["user_id", "item_id", "part", "kind"])
+    frame = read_frame(folder / "interactions.parquet", ["user_id", "item_id", "part", "kind"])
     logs = []
     for name in PARTS:
         part = frame[frame["part"] == name]
@@ -155,11 +156,11 @@ def read_sources(
         RunError: A file is missing or damaged.
     """
     kg, links = None, None
-    data = config.data
-    if data.graph is not None or data.format == "recbole" or (folder / "graph").exists():
+    data = config.data if isinstance(config.data, FilesDataConfig) else FilesDataConfig()
+    if data.graph is not None or (folder / "graph").exists():
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
-        found = _frame(folder / "links.parquet", columns)
+        found = read_frame(folder / "links.parquet", columns)
         report = LinkReport(num_items=len(items), linked=found["item"].nunique())
         links = Links(
             items,
@@ -182,11 +183,11 @@ def read_names(folder: Path) -> NodeNames:
     Raises:
         RunError: A file is missing or damaged.
     """
-    frame = _frame(folder / "names.parquet", ["kind", "label"])
+    frame = read_frame(folder / "names.parquet", ["kind", "label"])
     nodes = {
         str(kind): group["label"].tolist() for kind, group in frame.groupby("kind", sort=False)
     }
-    relations = _frame(folder / "relations.parquet", ["iri", "words"])
+    relations = read_frame(folder / "relations.parquet", ["iri", "words"])
     return NodeNames(nodes, {}, dict(zip(relations["iri"], relations["words"], strict=True)))
 
 
@@ -196,7 +197,7 @@ def read_words(folder: Path) -> list[str]:
     Raises:
         RunError: The file is missing or damaged.
     """
-    return [str(word) for word in _frame(folder / "words.parquet", ["word"])["word"]]
+    return [str(word) for word in read_frame(folder / "words.parquet", ["word"])["word"]]
 
 
 def _numbers(part: pd.DataFrame, column: str, dtype: Any) -> Any:
@@ -210,8 +211,10 @@ def _load_table(stem: Path, name: str, *, required: bool) -> AttributeTable | No
     path = stem.with_suffix(".parquet")
     if not path.exists() and not required:
         return None
-    frame = _frame(path, ["id"])
-    pairs = _frame(stem.with_name(f"{stem.name}_categories.parquet"), ["column", "row", "value"])
+    frame = read_frame(path, ["id"])
+    pairs = read_frame(
+        stem.with_name(f"{stem.name}_categories.parquet"), ["column", "row", "value"]
+    )
     categories = {}
     for column in _columns(frame, "category:"):
         group = pairs[pairs["column"] == column]
@@ -235,7 +238,16 @@ def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
-def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
+def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read a table of a run folder.
+
+    Args:
+        path: A Parquet file.
+        columns: What it must have.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
     try:
         # The columns alone: what pandas notes beside them is not needed and may be damaged.
         frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from kgrec.errors import DataError, RunError, printable
-from kgrec.runs.grouping import config_of_run, named_runs, runs_of_models
+from kgrec.runs.grouping import named_runs, runs_of_models
+from kgrec.runs.reading import read_config, read_json
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 _LARGEST: Final = 1e30
@@ -86,7 +86,7 @@ def _curve(folder: Path) -> list[dict[str, float]]:
     path = folder / "curve.json"
     if not path.exists():
         return []
-    points = _json(path)
+    points = read_json(path)
     if not isinstance(points, list) or not all(
         isinstance(point, dict)
         and point.keys() == points[0].keys()
@@ -105,7 +105,7 @@ def _is_figure(value: Any) -> bool:
 
 def _validated(folder: Path) -> str:
     """Return the metric that a run was validated by."""
-    model = config_of_run(folder).model
+    model = read_config(folder).model
     if not isinstance(model, LinkPredictionConfig):
         raise RunError(
             f"{printable(str(folder))} has a validation curve, but {model.name} has none."
@@ -117,7 +117,7 @@ def _seconds(folder: Path) -> float:
     """Return the seconds that training took."""
     path = folder / "metrics.json"
     try:
-        seconds = float(_json(path)["seconds"]["fit"])
+        seconds = float(read_json(path)["seconds"]["fit"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
             f"{printable(str(path))} does not say how long training took; `kgrec train` does."
@@ -125,12 +125,3 @@ def _seconds(folder: Path) -> float:
     if not 0 < seconds < _LARGEST:
         raise RunError(f"{printable(str(path))} is damaged: training took {seconds} seconds.")
     return seconds
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error

@@ -75,7 +75,7 @@ def test_what_a_run_folder_holds(run_folder):
     assert (run_folder / "curve.png").read_bytes()[:4] == b"\x89PNG"
     assert "21 of 23 items linked" in (run_folder / "log.txt").read_text()
     tree = yaml.safe_load((run_folder / "config.yaml").read_text())
-    assert tree["model"]["training"]["loss"] == "softmax"  # the resolved config
+    assert tree["model"]["training"]["loss"]["name"] == "softmax"  # the resolved config
     assert not stat.S_IMODE((run_folder / "weights.safetensors").stat().st_mode) & 0o111
     modes = {stat.S_IMODE(path.stat().st_mode) for path in run_folder.glob("*.*")}
     assert len(modes) == 1  # whoever may read one of the files may read all

@@ -1,11 +1,11 @@
-"""What a fitted recommender is: all that serving needs, in one object that never changes."""
+"""All that serving needs, in one object that never changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
@@ -13,83 +13,20 @@ from scipy.sparse import coo_matrix, csr_matrix
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.node_names import NodeNames
-from kgrec.graph.numeric import NumberScales
-from kgrec.graph.selection import GraphConfig, choose
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
+from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
-from kgrec.text.words import WordCounts
+from kgrec.snapshot.sources import Derived, Sources
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
-
-
-@dataclass(frozen=True)
-class Derived:
-    """What is made of the data before training, so that a run folder need not make it again.
-
-    Attributes:
-        features: Vectors by (node type, modality), float32 of shape (num_nodes, dim).
-        words: The words of the items' texts; None: there is no text.
-        names: Labels of all nodes; None: they are made when they are asked for.
-        scales: How numbers were normalised.
-        made_by: Who made the features, as far as it is known.
-    """
-
-    features: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
-    words: WordCounts | None = None
-    names: NodeNames | None = None
-    scales: NumberScales | None = None
-    made_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a snapshot's graph is built of, over the vocabularies of the snapshot.
-
-    Attributes:
-        kg: The knowledge graph; None: there is none.
-        links: Which item is which entity; None with the graph.
-        items: The item table.
-        users: The user table.
-        config: What of the knowledge graph is used.
-        languages: Languages of labels, best first.
-    """
-
-    kg: KnowledgeGraph | None = None
-    links: Links | None = None
-    items: AttributeTable | None = None
-    users: AttributeTable | None = None
-    config: GraphConfig = field(default_factory=GraphConfig)
-    languages: tuple[str, ...] = ("en", "")
-
-    def chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
-        """Return what of the knowledge graph is used, and the links to it."""
-        if self.kg is None or self.links is None:
-            return None, None
-        chosen = choose(self.kg, self.links, self.config)
-        return chosen.kg, chosen.links
-
-    def names(self, graph: HeteroData) -> NodeNames:
-        """Return the labels of all nodes of the graph that was built of these."""
-        kg, links = self.chosen()
-        return NodeNames.from_graph(
-            graph,
-            kg=kg,
-            links=links,
-            items=self.items,
-            languages=self.languages,
-            label_relations=self.config.label_relations,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +199,7 @@ class Snapshot:
         interactions: Interactions | None = None,
         items: AttributeTable | Iterable[str] = (),
         users: AttributeTable | Iterable[str] = (),
-        triples: Iterable[tuple[str, ...]] = (),
+        triples: Iterable[Triple | LiteralStatement] = (),
         texts: Sequence[str] = (),
         features: Mapping[str, FloatArray] | None = None,
     ) -> Snapshot:
@@ -291,7 +228,8 @@ class Snapshot:
         )
         new = len(item_ids) - len(self.items)
         histories, changed = self._appended(user_ids, item_ids, interactions)
-        sources = _updated(self.sources, item_ids, user_ids, items, users, triples)
+        rows = [given if isinstance(given, AttributeTable) else None for given in (items, users)]
+        sources = self.sources.extended(item_ids, user_ids, rows[0], rows[1], list(triples))
         labels = [self.title(row) for row in range(len(self.items))] + [""] * new
         table = sources.items
         if table is not None and table.titles:
@@ -302,15 +240,8 @@ class Snapshot:
         derived = self.derived
         placed = self.placed
         if new:
-            derived = self._derived(new, texts, features or {})
-            more = self._placed(features) if features else None
-            if more is not None or placed is not None:
-                width = more.shape[1] if more is not None else placed.shape[1]  # type: ignore[union-attr]
-                before = np.zeros((len(self.items) - self.num_scored, width), np.float32)
-                none = np.zeros((new, width), np.float32)
-                placed = np.concatenate(
-                    [before if placed is None else placed, none if more is None else more]
-                )
+            derived = derived.extended(new, texts, features or {})
+            placed = self._placed(new, features)
         return replace(
             self,
             users=user_ids,
@@ -342,27 +273,17 @@ class Snapshot:
         histories.data[:] = 1.0  # what stands twice is had once
         return histories, changed
 
-    def _derived(
-        self, new: int, texts: Sequence[str], features: Mapping[str, FloatArray]
-    ) -> Derived:
-        made = dict(self.derived.features)
-        for (kind, modality), matrix in self.derived.features.items():
-            if kind == "item":
-                more = features.get(modality, np.zeros((new, matrix.shape[1]), np.float32))
-                if more.shape != (new, matrix.shape[1]):
-                    raise DataError(
-                        f"The features {modality!r} of {new} new items must have the shape "
-                        f"({new}, {matrix.shape[1]}), found {more.shape}."
-                    )
-                made[kind, modality] = np.concatenate([matrix, more])
-        words = self.derived.words
-        if words is not None:
-            words = words.extended(texts or [""] * new)
-        return replace(self.derived, features=made, words=words)
-
-    def _placed(self, features: Mapping[str, FloatArray]) -> FloatArray | None:
+    def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
+        """Return the vectors of all items behind the model's, `new` ones among them."""
         space = self.model.content_space()
-        return None if space is None else space.vectors_of_content(features)
+        if space is None:
+            return None
+        width = space.item_vectors.shape[1]
+        before = np.zeros((len(self.items) - self.num_scored, width), np.float32)
+        more = np.zeros((new, width), np.float32)
+        if features:
+            more = space.vectors_of_content(features)
+        return np.concatenate([before if self.placed is None else self.placed, more])
 
     def _learnt(self, users: IntArray) -> BoolArray:
         """Return which users have the history that the model learnt."""
@@ -422,25 +343,3 @@ class Prepared:
 
 def _ids(rows: AttributeTable | Iterable[str]) -> Iterable[str]:
     return rows.ids.ids if isinstance(rows, AttributeTable) else rows
-
-
-def _updated(
-    sources: Sources,
-    item_ids: Vocabulary,
-    user_ids: Vocabulary,
-    items: AttributeTable | Iterable[str],
-    users: AttributeTable | Iterable[str],
-    triples: Iterable[tuple[Any, ...]],
-) -> Sources:
-    kg, stated = sources.kg, list(triples)
-    if stated:
-        if kg is None:
-            raise DataError("Triples were given, but the recommender has no knowledge graph.")
-        kg = kg.update(added=stated)
-    tables = []
-    for table, more, ids in ((sources.items, items, item_ids), (sources.users, users, user_ids)):
-        if isinstance(more, AttributeTable):
-            table = more if table is None else table.extended(more)
-        tables.append(None if table is None else table.reindex(ids))
-    links = None if sources.links is None else sources.links.reindex(item_ids)
-    return replace(sources, kg=kg, links=links, items=tables[0], users=tables[1])

@@ -1,12 +1,24 @@
-"""The ways to write an identifier. A graph has one of them, and often not the reader's."""
+"""International Standard Book Numbers (ISO 2108): the same number in each way to write it."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
 
-_ISBN: Final = re.compile(r"[0-9]{9}[0-9X]|97[89][0-9]{10}")
-_BODY: Final = 9  # digits of group, registrant and publication together
+_BODY = 9  # digits of group, registrant and publication together
+
+
+def isbn_13(digits: str) -> str:
+    """Return a number without hyphens as an ISBN-13, "" where its check digit is wrong.
+
+    >>> isbn_13("0306406152"), isbn_13("9780306406157"), isbn_13("080442957x"), isbn_13("12")
+    ('9780306406157', '9780306406157', '9780804429573', '')
+    """
+    digits = digits.upper()
+    if re.fullmatch("[0-9]{9}[0-9X]", digits) and digits[-1] == _check_10(digits[:9]):
+        return f"978{digits[:9]}{_check_13(f'978{digits[:9]}')}"
+    if re.fullmatch("[0-9]{13}", digits) and digits[-1] == _check_13(digits[:12]):
+        return digits
+    return ""
 
 
 def isbn_forms(text: str) -> list[str]:
@@ -24,30 +36,22 @@ def isbn_forms(text: str) -> list[str]:
     >>> isbn_forms("9780306406158")
     ['9780306406158']
     """
-    digits = re.sub(r"^ISBN(-1[03])?:?|[\s-]", "", text.strip().upper())
-    if not _ISBN.fullmatch(digits) or not _is_checked(digits):
+    digits = isbn_13(re.sub(r"^ISBN(-1[03])?:?|[\s-]", "", text.strip().upper()))
+    prefix, body = digits[:3], digits[3:-1]
+    if prefix not in ("978", "979"):
         return [text]
-    if len(digits) == 13:
-        prefix, body = digits[:3], digits[3:12]
-    else:
-        prefix, body = "978", digits[:9]
-    numbers = [(prefix + "-", body, _check_13(prefix + body))]
+    numbers = [(prefix + "-", digits[-1])]
     if prefix == "978":  # books of 979 have no short number
-        numbers.append(("", body, _check_10(body)))
+        numbers.append(("", _check_10(body)))
     forms = []
-    for start, middle, check in numbers:
-        forms.append(start.strip("-") + middle + check)
+    for start, check in numbers:
+        forms.append(start.strip("-") + body + check)
         forms += [
-            f"{start}{middle[:i]}-{middle[i:j]}-{middle[j:]}-{check}"
+            f"{start}{body[:i]}-{body[i:j]}-{body[j:]}-{check}"
             for i in range(1, _BODY - 1)
             for j in range(i + 1, _BODY)
         ]
     return forms
-
-
-def _is_checked(digits: str) -> bool:
-    check = _check_13(digits[:12]) if len(digits) == 13 else _check_10(digits[:9])
-    return digits[-1] == check
 
 
 def _check_13(digits: str) -> str:
