@@ -26,7 +26,7 @@ from kgrec import cli
 from kgrec.choices import CHOICES
 from kgrec.config import load_config, make_config
 from kgrec.datasets.own_files import FilesDataConfig, TableConfig
-from kgrec.evaluation.settings import PROTOCOLS
+from kgrec.evaluation.protocols import PROTOCOLS
 from kgrec.kg.tables.mapping import TableMapping
 
 ROOT = Path(__file__).parents[1]
