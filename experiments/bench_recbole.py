@@ -153,7 +153,7 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
     shared = SHARED_SETTINGS
     choice = {
         "name": "lightgcn",
-        "model": {"dim": shared["dim"], "num_layers": shared["num_layers"]},
+        "predictor": {"dim": shared["dim"], "encoder": {"num_layers": shared["num_layers"]}},
         "training": {
             "batch_pairs": shared["batch"],
             "learning_rate": shared["learning_rate"],
@@ -198,8 +198,8 @@ def compared_epochs(turns: Turns, work: Any, model: Any, data: TrainingData) -> 
         "num_interactions": len(data.train),
         "batch_size": settings.batch_pairs,
         "negatives_per_positive": settings.negatives_per_positive,
-        "dim": model.config.model.dim,
-        "num_layers": model.config.model.num_layers,
+        "dim": model.config.predictor.dim,
+        "num_layers": model.config.predictor.encoder.num_layers,
         "num_parameters": sum(value.numel() for value in model.predictor.parameters()),
         "forward": ours[0]["forward"],
         "steps": ours[0]["steps"],

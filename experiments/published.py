@@ -30,10 +30,10 @@ from kgrec.config import make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.files import write_json
-from kgrec.models.presets.by_name import PRESETS
+from kgrec.models.presets import PRESETS
 from kgrec.runs.about import about
 from kgrec.runs.making import make_model, make_recommender
-from kgrec.training.link_prediction import LinkPrediction
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 HERE = Path(__file__).parent
 GRID = (0.005, 0.001)
@@ -84,7 +84,8 @@ EXPLANATIONS = {
 
 def settings(name: str, rate: float, seed: int) -> dict[str, Any]:
     """Return a preset's settings with what the search and the protocol fix."""
-    tree: dict[str, Any] = PRESETS[name].settings.model_dump(mode="json")
+    preset = LinkPredictionConfig.model_validate(PRESETS[name].settings)
+    tree: dict[str, Any] = preset.model_dump(mode="json", exclude={"name"})
     tree["training"] |= {"learning_rate": rate, "seed": seed, "metric": METRIC, "threads": 1}
     return tree
 

@@ -124,7 +124,7 @@ def data_of(kind, change="none"):
 
 def model_of(name, **training):
     choice = {"name": name}
-    small = {"model": {"dim": 6}, "training": {"max_epochs": EPOCHS, "eval_every": EPOCHS}}
+    small = {"predictor": {"dim": 6}, "training": {"max_epochs": EPOCHS, "eval_every": EPOCHS}}
     small["training"] |= training
     if "training" in CHOICES[name].model_fields:
         choice |= small

@@ -25,7 +25,7 @@ from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 BLOCK = {item: block for item, block, _ in items()} | {"x0": 2}
 QUICK = LinkPredictionConfig(
-    model={"dim": 12}, training={"max_epochs": 15, "batch_users": 64, "eval_every": 5}
+    predictor={"dim": 12}, training={"max_epochs": 15, "batch_users": 64, "eval_every": 5}
 )
 
 

@@ -86,7 +86,7 @@ class Trainer:
     ) -> None:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
         self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
-        self.sampler = Sampler(task.train, self.generator, config.rating_power)
+        self.sampler = Sampler(task.train, self.generator, config.loss.rating_exponent)
         self.objective = Objective(
             model, task.graph, task.features, task.trained, self.sampler, config
         )
@@ -146,7 +146,7 @@ class Trainer:
         train, dim = self.task.train, self.model.config.dim
         scores = min(self.config.batch_users, train.num_users) * train.num_items
         edges = sum(operator.num_entries for _, operator in self.task.graph.items())
-        work = (scores + edges * max(1, self.model.config.num_layers)) * dim
+        work = (scores + edges * max(1, self.model.encoder.num_layers)) * dim
         return 1 if work < SMALL_STEP else available
 
     def _epoch(self) -> float:
