@@ -38,7 +38,7 @@ def data():
 def trained(data, model, training, checkpoint=None, epochs=3):
     config = predictor_config(**model)
     graph = Propagation(
-        data.graph, config.normalisation, interactions_only=not config.reads_knowledge
+        data.graph, config.encoder.normalisation, interactions_only=not config.reads_knowledge
     )
     features = node_features(data.graph)
     predictor = LinkPredictor(config, graph, {"item": 7}, torch.Generator().manual_seed(0))

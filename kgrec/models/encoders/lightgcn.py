@@ -20,7 +20,6 @@ from kgrec.models.encoders.base import (
     LayeredConfig,
     Message,
     NodeVectors,
-    layer_sum,
 )
 
 
@@ -110,10 +109,6 @@ class LightGCN(GraphEncoder):
         """Return unseen users' vectors after one more layer."""
         del layer, user
         return message(item)
-
-    def combine(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return the mean over the layers."""
-        return layer_sum(layers) / len(layers)
 
 
 class LightGCNConfig(LayeredConfig):

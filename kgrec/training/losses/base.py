@@ -74,9 +74,9 @@ class RankingLossConfig(Settings):
         """How much a rating weighs a positive, as its power; 0: all alike."""
         return 0.0
 
-    @abstractmethod
-    def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:
-        """Return what stands against the positives of a batch."""
+    def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:  # noqa: ARG002
+        """Return what stands against the positives of a batch; nothing is drawn where all do."""
+        return Negatives()
 
     @abstractmethod
     def of_batch(self, scores: BatchScores) -> Tensor:
