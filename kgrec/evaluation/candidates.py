@@ -42,8 +42,8 @@ class CandidatesConfig(RankingConfig):
     num: int = Field(default=100, ge=1, lt=2**31, description="Items drawn for each user.")
     sampling: Literal["uniform", "popularity"] = Field(
         default="uniform",
-        description="`uniform`: all unseen items have the same probability; `popularity`: in proportion "
-        "to their training interactions plus one.",
+        description="`uniform`: all unseen items have the same probability; `popularity`: in "
+        "proportion to their training interactions plus one.",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the draw.")
 

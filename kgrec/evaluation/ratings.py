@@ -55,7 +55,8 @@ class RatingsConfig(ProtocolConfig):
     )
     slope: float | None = Field(
         default=None,
-        description="Rating points for one standard deviation of the score; None: fitted on validation.",
+        description="Rating points for one standard deviation of the score; None: fitted on "
+        "validation.",
     )
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:

@@ -321,7 +321,7 @@ def test_bad_input():
         evaluate_candidates(model, split.test, config, exclude=exclude, given=other)
     with pytest.raises(ConfigError, match="k=30 is larger"):
         evaluate_candidates(model, split.test, CandidatesConfig(k=30, num=2), exclude=exclude)
-    with pytest.raises(ConfigError, match="no use for candidates"):
+    with pytest.raises(ConfigError, match="takes no candidates"):
         evaluate_protocol(model, split.test, FullConfig(), exclude=exclude, given=few)
     with pytest.raises(DataError, match="NaN"):
         evaluate_candidates(Table(part * np.nan), split.test, config, exclude=exclude)
