@@ -27,7 +27,8 @@ import yaml
 from kgrec.config import Config, load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
-from kgrec.evaluation.evaluate import Evaluation, protocol_candidates, rank
+from kgrec.evaluation.base import Evaluation
+from kgrec.evaluation.evaluate import protocol_candidates, rank
 from kgrec.evaluation.groups import (
     gains_by_items,
     gains_by_users,

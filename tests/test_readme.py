@@ -25,7 +25,7 @@ import kgrec
 from kgrec import cli
 from kgrec.config import MODELS, load_config, make_config
 from kgrec.datasets.own_files import FilesDataConfig, TableConfig
-from kgrec.evaluation.settings import PROTOCOLS
+from kgrec.evaluation.protocols import PROTOCOLS
 from kgrec.kg.tables.mapping import TableMapping
 
 ROOT = Path(__file__).parents[1]

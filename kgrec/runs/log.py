@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from kgrec.config import Config, NamedEnsembleConfig
 from kgrec.errors import printable
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.models.base import Callback
 from kgrec.training.link_prediction import LinkPredictionConfig
 
