@@ -35,9 +35,9 @@ from own_model import measured
 from threadpoolctl import threadpool_limits
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.files import write_json
 from kgrec.models.base import TrainingData
@@ -152,7 +152,7 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
     shared = SHARED_SETTINGS
     choice = {
         "name": "lightgcn",
-        "model": {"dim": shared["dim"], "num_layers": shared["num_layers"]},
+        "predictor": {"dim": shared["dim"], "encoder": {"num_layers": shared["num_layers"]}},
         "training": {
             "batch_pairs": shared["batch"],
             "learning_rate": shared["learning_rate"],
@@ -162,7 +162,7 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
             "threads": options.threads,
         },
     }
-    model = make_untrained(make_config({"data": {}, "model": choice}).model)
+    model = make_config({"data": {}, "model": choice}).model.build()
     recommender = Recommender(dataset.kg, dataset.links, model=model, text=None)
     data = recommender.prepare(dataset.split.train).data  # no validation: every epoch is trained
     theirs = {
@@ -197,8 +197,8 @@ def compared_epochs(turns: Turns, work: Any, model: Any, data: TrainingData) -> 
         "num_interactions": len(data.train),
         "batch_size": settings.batch_pairs,
         "negatives_per_positive": settings.negatives_per_positive,
-        "dim": model.config.model.dim,
-        "num_layers": model.config.model.num_layers,
+        "dim": model.config.predictor.dim,
+        "num_layers": model.config.predictor.encoder.num_layers,
         "num_parameters": sum(value.numel() for value in model.predictor.parameters()),
         "forward": ours[0]["forward"],
         "steps": ours[0]["steps"],

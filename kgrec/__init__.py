@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions, Split
     from kgrec.data.vocabulary import Vocabulary
-    from kgrec.datasets.loading import Dataset, read_dataset
+    from kgrec.datasets.dataset import Dataset
+    from kgrec.datasets.loading import read_dataset
+    from kgrec.evaluation.base import Evaluation
     from kgrec.evaluation.comparison import Comparison, compare_models
-    from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import build_graph
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
@@ -62,14 +63,14 @@ _HOME = {
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
     "Comparison": "kgrec.evaluation.comparison",
-    "Dataset": "kgrec.datasets.loading",
+    "Dataset": "kgrec.datasets.dataset",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
     "AttributeEASE": "kgrec.models.ease",
     "AttributeEASEConfig": "kgrec.models.ease",
     "AttributeTable": "kgrec.data.attribute_table",
     "EmbeddingCache": "kgrec.text.cache",
-    "Evaluation": "kgrec.evaluation.evaluate",
+    "Evaluation": "kgrec.evaluation.base",
     "GraphConfig": "kgrec.graph.selection",
     "IALS": "kgrec.models.ials",
     "IALSConfig": "kgrec.models.ials",

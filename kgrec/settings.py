@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, overload
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from kgrec.errors import ConfigError, did_you_mean, nearest, printable
@@ -43,6 +43,15 @@ class Settings(BaseModel):
     """The settings of a component. Frozen; an unknown one is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def by_default(key: str, value: str) -> BeforeValidator:
+    """Give settings that a key chooses the usual choice, where they do not have the key."""
+
+    def chosen(given: Any) -> Any:
+        return {key: value, **given} if isinstance(given, Mapping) else given
+
+    return BeforeValidator(chosen)
 
 
 @overload
@@ -169,7 +178,7 @@ class _Place:
         options: What may stand there, as types.
         discriminator: The key that says which of them it is.
         section: The classes that the last key may be of.
-        chosen: Which key has which value in the innermost section that was chosen by one.
+        chosen: Which key chose the section of the last key, if another choice would have that one.
         member: Where in `loc` the member of a union is named that no key chooses; None: nowhere.
     """
 
@@ -185,9 +194,11 @@ class _Place:
     def find(cls, kind: Any, loc: Sequence[int | str], item: Any) -> _Place:
         place = cls(item, *_members(kind))
         named = len(place.options) > 1  # pydantic names the member of a union next
+        union: Sequence[Any] = ()
         for number, part in enumerate(loc):
             inner = []
             if named:
+                union = place.options
                 if place.discriminator is not None:
                     place.chosen = f" where {place.discriminator} is {printable(str(part))!r}"
                 elif place.member is None:
@@ -203,8 +214,9 @@ class _Place:
                 inner = [found for one in place.options for found in _below(one, part)]
                 if part != "[key]":
                     place.keys.append(str(part))
-                if number + 1 < len(loc):
-                    place.chosen = ""
+                known = any(part in one.model_fields for one in union if _is_class(one))
+                if number + 1 < len(loc) or not known:
+                    place.chosen = ""  # with another choice, the key would be as wrong
             if len(inner) == 1:
                 place.options, place.discriminator = _members(*inner[0])
                 named = len(place.options) > 1

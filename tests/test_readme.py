@@ -23,9 +23,9 @@ from typer.main import get_command
 import kg_data
 import kgrec
 from kgrec import cli
-from kgrec.choices import CHOICES
-from kgrec.config import DataConfig, TableConfig, load_config, make_config
-from kgrec.evaluation.settings import PROTOCOLS
+from kgrec.config import MODELS, load_config, make_config
+from kgrec.datasets.own_files import FilesDataConfig, TableConfig
+from kgrec.evaluation.protocols import PROTOCOLS
 from kgrec.kg.tables.mapping import TableMapping
 
 ROOT = Path(__file__).parents[1]
@@ -221,9 +221,9 @@ def test_models(shop, capsys):
     said = follow(section("## Models"), capsys)
     assert "torch.Size([2, " in said
     assert (shop / "runs" / "kgat" / "weights.safetensors").exists()
-    assert set(CHOICES) <= set(re.findall(r"`(\w+)`", section("## Models")))
+    assert set(MODELS) <= set(re.findall(r"`(\w+)`", section("## Models")))
     for block in re.findall(r"^```yaml\n(.*?)^```$", section("## Models"), re.M | re.S):
-        assert make_config({"data": {}, **yaml.safe_load(block)}).model.name in CHOICES
+        assert make_config({"data": {}, **yaml.safe_load(block)}).model.name in MODELS
 
 
 def test_ways_to_measure(films, capsys):
@@ -246,11 +246,11 @@ def test_linking_figures_are_those_measured():
 def test_the_config_shows_defaults_where_it_says_so(shop):
     data = load_config("books.yaml").data
     for name in ("root", "user", "item", "rating", "timestamp", "iri", "split"):
-        assert getattr(data, name) == DataConfig.model_fields[name].default, name
+        assert getattr(data, name) == FilesDataConfig.model_fields[name].default, name
     assert data.items is not None
     assert (data.items.id, data.items.title) == ("item_id", "title")  # what None stands for
     assert TableConfig.model_fields["separator"].default == "|"
-    assert set(re.findall(r"`data\.(\w+)", README)) <= set(DataConfig.model_fields)
+    assert set(re.findall(r"`data\.(\w+)", README)) <= set(FilesDataConfig.model_fields)
 
 
 def test_every_command_is_there_and_has_an_example():

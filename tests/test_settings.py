@@ -62,7 +62,7 @@ class Kitchen(Settings):
 
 MISTAKES = [  # in words of Python, and where they differ in words of YAML
     ({"fod": 1}, "unknown setting 'fod'. Did you mean 'food'?", "unknown key 'fod'."),
-    ({"food": {"sugr": 1}}, "setting 'food.sugr' where kind is 'apple'. Did you mean 'sugar'?"),
+    ({"food": {"sugr": 1}}, "setting 'food.sugr'. Did you mean 'sugar'?"),
     ({"food": {"kind": "raspberry", "sugar": 1}}, "'food.sugar' where kind is 'raspberry'. Known: "
      "kind, number, thorns."),
     ({"food": {"kind": "aple"}}, "food.kind: there is no 'aple'. Did you mean 'apple'?"),
@@ -76,8 +76,8 @@ MISTAKES = [  # in words of Python, and where they differ in words of YAML
     ({"food": {"kind": "bowl", "fruits": [{"kind": "raspberry", "number": 0}]}},
      "food.fruits.0.number: expected a number greater than 0, found 0."),
     ({"food": {"kind": "bowl", "fruits": [{"kind": "apple", "x": 1}]}},
-     "unknown setting 'food.fruits.0.x' where kind is 'apple'. Known: kind, sorts, sugar.",
-     "unknown key 'food.fruits.0.x' where kind is 'apple'."),
+     "unknown setting 'food.fruits.0.x'. Known: kind, sorts, sugar.",
+     "unknown key 'food.fruits.0.x'."),
     ({"food": {"kind": "bowl", "fruits": []}}, "food.fruits: expected 1 or more entries, found []"),
     ({"food": {"kind": "bowl"}}, "the setting 'food.fruits' is missing.", "'food.fruits' is"),
     ({"food": {"kind": "bowl", "fruits": [{"kind": "apple"}] * 3}},
@@ -97,7 +97,7 @@ MISTAKES = [  # in words of Python, and where they differ in words of YAML
     ({"cook": [1, "a"]}, "the test: cook.1: expected a whole number, found 'a'."),
     ({"cook": None, "pair": None}, "pair: expected a list or tuple", "a list, found null."),
     ({"either": "x"}, "either: expected a mapping or a whole number or True or", "or true or"),
-    ({"either": {"kind": "apple", "suga": 1}}, "'either.suga' where kind is 'apple'. Did you"),
+    ({"either": {"kind": "apple", "suga": 1}}, "'either.suga'. Did you"),
     ({"inner": {"sort": []}}, "unknown setting 'inner.sort'. Did you mean 'sorts'?", "'inner.sor"),
     ({"when": "nigth"}, "when: expected 'noon' or 'night', found 'nigth'. Did you mean 'night'?"),
     ({"when": "never"}, "the test: when: expected 'noon' or 'night', found 'never'."),
@@ -126,8 +126,8 @@ def test_right_values_and_unions_of_classes():
     assert make_settings(Food, {"kind": "raspberry"}, "x") == Berry(kind="raspberry")
     with pytest.raises(ConfigError, match="x: kind: there is no 'pear'"):
         make_settings(Food, {"kind": "pear"}, "x")
-    with pytest.raises(ConfigError, match="x: unknown setting 'a' where kind is 'apple'"):
-        make_settings(Food, {"kind": "apple", "a": 1}, "x")
+    with pytest.raises(ConfigError, match="x: unknown setting 'thorns' where kind is 'apple'"):
+        make_settings(Food, {"kind": "apple", "thorns": 1}, "x")
 
 
 def test_settings_are_put_into_a_tree():

@@ -10,18 +10,20 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import PARTS
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.datasets.loading import Dataset, load_dataset, published_config
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset, published_config
+from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.files import replacing_folder, writing
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.tables.mapped_table import map_table
 from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
+from kgrec.settings import make_settings
 
 CONFIG: Final = "config.yaml"
 _SEPARATORS: Final = ("|", ";", "~", "^", "\t", "\x1f")
@@ -112,7 +114,6 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
     _check_empty(out)
     with writing(out), replacing_folder(out) as folder:
         _write(dataset, folder, out)
-    load_config(out / CONFIG)
     return out / CONFIG
 
 
@@ -141,6 +142,7 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
         frame, settings = _table(table, ids, name)
         frame.to_csv(folder / f"{name}s.csv", index=False)
         data[f"{name}s"] = {"path": f"{name}s.csv", **settings}
+    make_settings(FilesDataConfig, data, str(out / CONFIG), yaml=True)
     tree: dict[str, Any] = {"data": data}
     if dataset.kg is not None and not len(dataset.kg.literals):
         tree["text"] = None  # its entities are codes: there is nothing to read

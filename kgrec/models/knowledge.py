@@ -7,14 +7,15 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from kgrec.graph.homogeneous import HomogeneousGraph
-from kgrec.models.base import ModelConfig
+from kgrec.settings import Settings
 
 TripleScoring = Literal["transe", "transr", "distmult", "rotate"]
 
 
-class KnowledgeConfig(ModelConfig):
+class KnowledgeConfig(Settings):
     """Predicting the graph's links jointly with the interactions."""
 
     scoring: TripleScoring = Field(default="transe", description="How a triple is scored.")
@@ -34,6 +35,45 @@ class KnowledgeConfig(ModelConfig):
     inverses: bool = Field(
         default=False, description="Whether a triple is learned in both directions."
     )
+
+    def of_scores(self, chosen: Tensor, other: Tensor) -> Tensor:
+        """Return the loss of triples, a scalar.
+
+        Args:
+            chosen: Scores of the triples, float32 of shape (b,).
+            other: Scores of the corrupted ones, float32 of shape (b, n).
+        """
+        if self.loss == "margin":
+            return knowledge_margin(chosen, other, margin=self.margin)
+        return knowledge_softmax(chosen, other)
+
+
+def knowledge_margin(chosen: Tensor, other: Tensor, *, margin: float) -> Tensor:
+    """Hinge of triples over corrupted ones: max(0, γ - s(h, r, t) + s(h, r, t')).
+
+    Bordes et al., Translating Embeddings for Modeling Multi-relational Data, NeurIPS 2013; the
+    mean over triples and corruptions.
+
+    Args:
+        chosen: Scores of the triples, float32 of shape (b,).
+        other: Scores of the corrupted ones, float32 of shape (b, n).
+        margin: γ.
+    """
+    return F.relu(margin - chosen[:, None] + other).mean()
+
+
+def knowledge_softmax(chosen: Tensor, other: Tensor) -> Tensor:
+    """Cross-entropy of each triple among itself and its corruptions, the mean over triples.
+
+    With one corruption it is -log σ(s(h, r, t) - s(h, r, t')), the pairwise ranking loss of CKE
+    and KGAT.
+
+    Args:
+        chosen: Scores of the triples, float32 of shape (b,).
+        other: Scores of the corrupted ones, float32 of shape (b, n).
+    """
+    everything = torch.cat([chosen[:, None], other], dim=1)
+    return (torch.logsumexp(everything, dim=1) - chosen).mean()
 
 
 class TripleScorer(nn.Module):

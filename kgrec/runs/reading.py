@@ -13,7 +13,7 @@ import yaml
 
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
-from kgrec.datasets.loading import Dataset
+from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales
 from kgrec.models.base import check_state, csr_expected, csr_from_state
@@ -145,6 +145,8 @@ def _read_derived(folder: Path, num_items: int) -> Derived:
         arrays = {k: v.numpy() for k, v in load_tensors(folder / "words.safetensors")[0].items()}
         expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
         counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
+        if counts.nnz and counts.data.min() < 1:
+            raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
         counted = WordCounts(words, counts)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):

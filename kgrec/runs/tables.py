@@ -14,6 +14,7 @@ from kgrec.config import Config
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import RunError
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
@@ -155,8 +156,8 @@ def read_sources(
         RunError: A file is missing or damaged.
     """
     kg, links = None, None
-    data = config.data
-    if data.graph is not None or data.format == "recbole" or (folder / "graph").exists():
+    data = config.data if isinstance(config.data, FilesDataConfig) else FilesDataConfig()
+    if data.graph is not None or (folder / "graph").exists():
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
         found = read_frame(folder / "links.parquet", columns)

@@ -10,7 +10,9 @@ from typing import Any
 
 from kgrec.config import Config
 from kgrec.data.interactions import Split
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
+from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.drawing.curves import draw_training
 from kgrec.errors import RunError
 from kgrec.evaluation.evaluate import protocol_candidates
@@ -108,7 +110,7 @@ def _read(config: Config, log: RunLog) -> Dataset:
 
 def _link_encoder(config: Config) -> TextEncoder | None:
     """Return what links items by meaning; None where that could not make a link anyway."""
-    link = config.data.link
+    link = config.data.link if isinstance(config.data, FilesDataConfig) else None
     if link is None or not link.uses("meaning") or link.meaning_limit <= link.threshold:
         return None
     return TextEncoder() if config.text is None else TextEncoder(config.text.model)

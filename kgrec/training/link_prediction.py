@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +33,12 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
-from kgrec.models.encoders.layers import Propagated
-from kgrec.models.heads import DotHead
+from kgrec.models.encoders.base import Propagated
+from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
-from kgrec.training.contrast import check_contrast
 from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
+from kgrec.training.moved_keys import refuse_moved_keys
 from kgrec.training.settings import TrainingConfig
 from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 class LinkPredictionConfig(ModelConfig):
     """Settings of the model, of its training, and of what happens to items without interactions."""
 
-    model: LinkPredictorConfig = LinkPredictorConfig()
+    name: Literal["link_prediction"] = "link_prediction"
+    predictor: LinkPredictorConfig = LinkPredictorConfig()
     training: TrainingConfig = TrainingConfig()
     new_items: Literal["regress", "propagate"] = Field(
         default="regress",
@@ -65,10 +66,25 @@ class LinkPredictionConfig(ModelConfig):
         "vector; 0: they are not read.",
     )
 
+    def build(self) -> LinkPrediction:
+        """Return the model, not fitted."""
+        return LinkPrediction(self)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        training = self.training.model_copy(update={"seed": seed + self.training.seed})
+        return self.model_copy(update={"training": training})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_moved_key(cls, given: Any) -> Any:
+        return refuse_moved_keys(given)
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        check_num_neighbors(self.model, self.training)
-        check_contrast(self.model, self.training.contrast)
+        check_num_neighbors(self.predictor, self.training)
+        if self.training.contrast is not None:
+            self.training.contrast.check(self.predictor)
         return self
 
 
@@ -85,7 +101,6 @@ class LinkPrediction(VectorModel):
         resume: Whether `fit` goes on from `checkpoint`.
     """
 
-    name: ClassVar[str] = "link_prediction"
     config: LinkPredictionConfig
 
     def __init__(
@@ -236,11 +251,11 @@ class LinkPrediction(VectorModel):
     def _prepare(self, data: TrainingData, device: torch.device) -> None:
         if data.graph is None:
             raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
-        config = self.config.model
+        config = self.config.predictor
         generator = torch.Generator().manual_seed(self.config.training.seed)
-        reads = config.reads_knowledge or self.config.training.negatives == "graph"
+        reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
         self._graph = Propagation(
-            data.graph, config.normalisation, interactions_only=not reads, device=device
+            data.graph, config.encoder.normalisation, interactions_only=not reads, device=device
         )
         features = node_features(data.graph)
         self._features = {

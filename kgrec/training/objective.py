@@ -10,13 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.layers import Propagated
+from kgrec.models.encoders.base import Propagated
 from kgrec.models.knowledge import KnowledgeConfig, Triples, TripleScorer
 from kgrec.models.link_predictor import LinkPredictor
-from kgrec.training import losses
 from kgrec.training.contrast import Contrast
-from kgrec.training.minibatch import MiniBatches, Negatives, check_num_neighbors, rows_by_type
-from kgrec.training.negatives import NegativeSampler
+from kgrec.training.losses.base import BatchScores
+from kgrec.training.minibatch import MiniBatches, check_num_neighbors, rows_by_type
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
@@ -44,18 +43,16 @@ class Objective:
     ) -> None:
         self.model, self.graph, self.config = model, graph, config
         self.features, self.trained, self.sampler = features, trained, sampler
-        self.negative_sampler = NegativeSampler(
-            sampler, config.negatives, graph, power=config.popularity_power
-        )
-        self.allowed = torch.zeros(sampler.num_items, dtype=torch.bool)
-        self.allowed[sampler.known] = True
+        self.negative_sampler = config.negatives.build(sampler, graph)
+        self.known = torch.zeros(sampler.num_items, dtype=torch.bool, device=sampler.device)
+        self.known[sampler.known] = True
         self.parts: MiniBatches | None = None
         if config.num_neighbors is not None:
             check_num_neighbors(model.config, config)
             self.parts = MiniBatches(graph, config.num_neighbors)
         self.contrast: Contrast | None = None
         if config.contrast is not None:
-            self.contrast = Contrast(config.contrast, graph)
+            self.contrast = config.contrast.build(graph)
         self.triples: Triples | None = None
         if model.config.knowledge is not None:
             of_graph = model.config.knowledge
@@ -65,17 +62,20 @@ class Objective:
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        generator = self.sampler.generator
+        generator, loss = self.sampler.generator, self.config.loss
         every = self.contrast is not None
         if self.parts is None:
             propagated = self.model(
                 self.graph, self.features, self.trained, generator, all_layers=every
             )
-            negatives = self._negatives(batch)
+            negatives = loss.negatives(self.negative_sampler, batch)
         else:
-            part, batch, negatives = self.parts(batch, self._negatives(batch), generator)
+            negatives = loss.negatives(self.negative_sampler, batch)
+            part, batch, negatives = self.parts(batch, negatives, generator)
             propagated = self.model(part, self.features, self.trained, generator, all_layers=every)
-        total = self._ranking(propagated, batch, negatives)
+        head = self.model.head
+        user = head.user(F.embedding(batch.users, propagated.user))
+        total = loss.of_batch(BatchScores(head, propagated, user, batch, negatives, self.known))
         if self.config.ego_l2:
             total = total + self.config.ego_l2 * _length(propagated, batch, negatives.negative)
         if self.contrast is not None:
@@ -84,68 +84,6 @@ class Objective:
             total = total + self._links(self.triples, self.model.triples)
         penalty = self.model.encoder.penalty()
         return total if penalty is None else total + penalty
-
-    def _negatives(self, batch: Batch) -> Negatives:
-        if self.config.loss == "softmax":
-            return Negatives()
-        if self.config.loss == "sampled_softmax":
-            items, log_chance = self.negative_sampler.shared(batch, self.config.num_negatives)
-            is_positive = self.sampler.are_positive(batch.users, items)
-            return Negatives(None, items, log_chance, is_positive)
-        return Negatives(self.negative_sampler.of_pairs(batch, self.config.negatives_per_positive))
-
-    def _ranking(self, propagated: Propagated, batch: Batch, negatives: Negatives) -> Tensor:
-        head, config, row = self.model.head, self.config, batch.row
-        user = head.user(F.embedding(batch.users, propagated.user))
-        if config.loss == "softmax":
-            scores = head.scores(user, propagated)
-            return losses.full_softmax(
-                scores,
-                row,
-                batch.item,
-                temperature=config.temperature,
-                allowed=self.allowed,
-                weight=batch.weight,
-            )
-        of_pair = user if len(user) == len(row) and _is_range(row) else user[row]
-        if negatives.negative is None:
-            return self._sampled_softmax(propagated, batch, user, of_pair, negatives)
-        both = torch.cat([batch.item[:, None], negatives.negative], dim=1)
-        scores = head.pair_scores(of_pair, propagated, both)
-        if config.loss == "bpr":
-            return losses.bpr(scores[:, 0], scores[:, 1:])
-        if config.loss == "cross_entropy":
-            return losses.cross_entropy(scores[:, 0], scores[:, 1:])
-        return losses.bsl(
-            scores[:, 0],
-            scores[:, 1:],
-            row,
-            temperature=config.temperature,
-            positive_temperature=config.positive_temperature,
-        )
-
-    def _sampled_softmax(
-        self,
-        propagated: Propagated,
-        batch: Batch,
-        user: Tensor,
-        of_pair: Tensor,
-        negatives: Negatives,
-    ) -> Tensor:
-        head, items = self.model.head, negatives.shared
-        assert items is not None
-        assert negatives.log_chance is not None
-        assert negatives.is_positive is not None
-        return losses.sampled_softmax(
-            head.pair_scores(of_pair, propagated, batch.item[:, None])[:, 0],
-            head.pair_scores(user, propagated, items.expand(len(user), -1))
-            if not head.is_inner_product
-            else user @ head.item(propagated.item[items]).T,
-            batch.row,
-            temperature=self.config.temperature,
-            log_chance=negatives.log_chance,
-            is_positive=negatives.is_positive,
-        )
 
     def _links(self, triples: Triples, scorer: TripleScorer) -> Tensor:
         settings = self.model.config.knowledge
@@ -158,10 +96,7 @@ class Objective:
         head = F.embedding(ends[:, 0], vectors)
         tail = F.embedding(ends[:, 1:].reshape(-1), vectors).reshape(len(rows), -1, head.shape[1])
         scores = scorer(head, triples.relation[rows], tail)
-        if settings.loss == "margin":
-            loss = losses.knowledge_margin(scores[:, 0], scores[:, 1:], margin=settings.margin)
-        else:
-            loss = losses.knowledge_softmax(scores[:, 0], scores[:, 1:])
+        loss = settings.of_scores(scores[:, 0], scores[:, 1:])
         if settings.l2:
             relation = scorer.relation[triples.relation[rows]]
             squares = (head**2).sum() + (tail**2).sum() + (relation**2).sum()
@@ -213,7 +148,3 @@ class _WeightedSquares(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (weighted,) = ctx.saved_tensors
         return weighted * (2 * gradient), None
-
-
-def _is_range(row: Tensor) -> bool:
-    return bool((row == torch.arange(len(row))).all())

@@ -338,7 +338,7 @@ def test_a_saved_model_has_the_same_graph_and_numbers(kg, links, log, tmp_path):
     config = GraphConfig(min_degree=1, same_as=True, types="nodes", min_type_size=1, max_hops=2)
     model = LinkPrediction(
         LinkPredictionConfig(
-            model=LinkPredictorConfig(dim=4), training=TrainingConfig(max_epochs=2)
+            predictor=LinkPredictorConfig(dim=4), training=TrainingConfig(max_epochs=2)
         )
     )
     fitted = Recommender(kg, links, model=model, text=None, graph=config).fit(log)
@@ -394,7 +394,7 @@ def test_any_two_choices_train(kg, links, log, options):
     encoder = "rgcn" if options.get("types") == "nodes" or "max_hops" in options else "lightgcn"
     model = LinkPrediction(
         LinkPredictionConfig(
-            model=LinkPredictorConfig(dim=4, encoder=encoder),
+            predictor={"dim": 4, "encoder": encoder},
             training=TrainingConfig(max_epochs=2),
         )
     )

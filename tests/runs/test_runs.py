@@ -75,7 +75,7 @@ def test_what_a_run_folder_holds(run_folder):
     assert (run_folder / "curve.png").read_bytes()[:4] == b"\x89PNG"
     assert "21 of 23 items linked" in (run_folder / "log.txt").read_text()
     tree = yaml.safe_load((run_folder / "config.yaml").read_text())
-    assert tree["model"]["training"]["loss"] == "softmax"  # the resolved config
+    assert tree["model"]["training"]["loss"]["name"] == "softmax"  # the resolved config
     assert not stat.S_IMODE((run_folder / "weights.safetensors").stat().st_mode) & 0o111
     modes = {stat.S_IMODE(path.stat().st_mode) for path in run_folder.glob("*.*")}
     assert len(modes) == 1  # whoever may read one of the files may read all
@@ -129,9 +129,9 @@ def check_alike(before, after):
         {"name": "attribute_ease", "l2": 3.0},
         {"name": "ensemble", "members": [
             {"name": "content_ease", "l2": 3.0}, {"name": "user_ease", "l2": 3.0},
-            {"name": "link_prediction", "model": {"dim": 6}, "training": {"max_epochs": 2}}]},
+            {"name": "link_prediction", "predictor": {"dim": 6}, "training": {"max_epochs": 2}}]},
         {"name": "link_prediction", "new_items": "propagate",
-         "model": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
+         "predictor": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
          "training": {"max_epochs": 2}},
     ],
     ids=lambda model: model["name"],
@@ -242,7 +242,9 @@ def test_a_missing_folder(copy, folder):
 
 
 def test_files_of_another_run(copy, project, word_encoder, tmp_path):
-    train_run(load_config(project, ["model.model.dim=7", "graph.min_degree=5"]), tmp_path / "other")
+    train_run(
+        load_config(project, ["model.predictor.dim=7", "graph.min_degree=5"]), tmp_path / "other"
+    )
     shutil.copy(tmp_path / "other" / "weights.safetensors", copy)
     with pytest.raises(RunError, match=r"fusion\.\w+\.embedding"):
         load_run(copy)

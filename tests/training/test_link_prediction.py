@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from parts_by_name import loss as loss_of
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from three_blocks import COLD, NUM_USERS, three_blocks
@@ -19,12 +20,11 @@ from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig,
 USERS = np.arange(NUM_USERS)
 
 
-def config(new_items="regress", training=None, **model):
+def config(new_items="regress", training=None, **predictor):
     return LinkPredictionConfig(
-        model={"dim": 12, **model},
+        predictor={"dim": 12, **predictor},
         training={
-            "max_epochs": 20, "learning_rate": 0.03, "batch_users": 32, "num_negatives": 12,
-            **(training or {}),
+            "max_epochs": 20, "learning_rate": 0.03, "batch_users": 32, **(training or {}),
         },
         new_items=new_items,
     )  # fmt: skip
@@ -53,7 +53,8 @@ def fitted(case):
 )
 def test_any_fusion_with_any_encoder_head_and_loss(case, fusion, encoder, head, loss):
     """Popularity finds half of what is held out: it is the largest block's."""
-    settings = config(fusion=fusion, encoder=encoder, head=head, training={"loss": loss})
+    training = {"loss": loss_of(loss, num_negatives=12)}
+    settings = config(fusion=fusion, encoder=encoder, head=head, training=training)
     model = LinkPrediction(settings).fit(case.data)
     popular = case.found(MostPopular().fit(case.data).score(USERS))
     assert popular == 0.5

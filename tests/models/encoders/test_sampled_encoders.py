@@ -1,21 +1,14 @@
 """Encoders on a drawn part of the graph: equal without a limit, and else in expectation."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 import torch
+from parts_by_name import ENCODERS, HEADS, encoder
 from torch_geometric.data import HeteroData
 
 from kgrec.graph.propagation import Propagation
 from kgrec.graph.sampled import Parts
-from kgrec.models.link_predictor import (
-    EncoderName,
-    HeadName,
-    LinkPredictor,
-    LinkPredictorConfig,
-    trained_nodes,
-)
+from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 
 SIZES = {"user": 17, "item": 13, "entity": 11, "shelf": 3, "alone": 2}
 EDGES = {
@@ -46,10 +39,12 @@ def data():
 
 
 def predictor_of(data, num_layers=2, **model):
-    config = LinkPredictorConfig(
-        **{"dim": 6, "num_layers": num_layers, "init_scale": 0.5, "num_bases": 2, **model}
+    name, own = model.pop("encoder"), model.pop("own", {})
+    parts = encoder(name, num_layers=num_layers, num_bases=2, **own)
+    config = LinkPredictorConfig(dim=6, init_scale=0.5, encoder=parts, **model)
+    graph = Propagation(
+        data, config.encoder.normalisation, interactions_only=not config.reads_knowledge
     )
-    graph = Propagation(data, config.normalisation, interactions_only=not config.reads_knowledge)
     draw = torch.Generator().manual_seed(2)
     features = {
         kind: torch.randn(SIZES[kind], 4, generator=draw)
@@ -79,9 +74,9 @@ def gradients(predictor, value):
 
 KNOWLEDGE = {"scoring": "transr"}
 MODELS = [
-    *({"encoder": name} for name in get_args(EncoderName)),
-    *({"encoder": "rgcn", "head": name} for name in get_args(HeadName)),
-    *({"encoder": name, "relation_weight": 0.0} for name in ("lightgcn", "xsimgcl")),
+    *({"encoder": name} for name in ENCODERS),
+    *({"encoder": "rgcn", "head": name} for name in HEADS),
+    *({"encoder": name, "own": {"relation_weight": 0.0}} for name in ("lightgcn", "xsimgcl")),
     {"encoder": "kgat", "knowledge": KNOWLEDGE},
     {"encoder": "none", "head": "relation_attention"},
     {"encoder": "cke", "head": "relation_attention", "knowledge": KNOWLEDGE},
@@ -182,8 +177,8 @@ def test_attention_counts_edges_that_were_not_drawn():
     ends = torch.stack([torch.arange(10), torch.zeros(10, dtype=torch.int64)])
     data["entity", "one", "item"].edge_index = ends[:, :1]
     data["entity", "many", "item"].edge_index = ends[:, 1:]
-    for encoder, head in (("none", "relation_attention"), ("kgin", "dot")):
-        config = LinkPredictorConfig(encoder=encoder, head=head, dim=4, num_layers=1)
+    for name, head in (("none", "relation_attention"), ("kgin", "dot")):
+        config = LinkPredictorConfig(encoder=encoder(name, num_layers=1), head=head, dim=4)
         graph = Propagation(data, "mean")
         predictor = LinkPredictor(config, graph, {}, torch.Generator().manual_seed(0))
         with torch.no_grad():  # all that a relation leads to is alike: no draw can matter

@@ -1,134 +1,17 @@
-"""Link-prediction heads: from a user's and an item's vector to a score.
-
-All but one are an inner product of transformed vectors, so that one index serves them.
-"""
+"""The head of KGCN: each user weighs the relations of an item by themselves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgrec.graph.homogeneous import HomogeneousGraph, segment_softmax
-from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.layers import Propagated
-
-
-class DotHead(nn.Module):
-    """score(u, i) = ⟨u, i⟩, and what all heads have.
-
-    Attributes:
-        is_inner_product: Whether scores are inner products of what `user` and `item` return.
-    """
-
-    is_inner_product: ClassVar[bool] = True
-
-    def user(self, vectors: Tensor) -> Tensor:
-        """Return the users' side of the product, float32 of shape (b, dim)."""
-        return vectors
-
-    def item(self, vectors: Tensor) -> Tensor:
-        """Return the items' side of the product, float32 of shape (n, dim)."""
-        return vectors
-
-    def place(self, propagated: Propagated) -> Tensor:
-        """Return where items lie among each other, float32 of shape (num_items, dim)."""
-        return self.item(propagated.item)
-
-    def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users, before `user`, whom items placed at `vectors` fit; shape (b, dim)."""
-        return vectors
-
-    def scores(self, user: Tensor, propagated: Propagated) -> Tensor:
-        """Return the scores of all items, float32 of shape (b, num_items).
-
-        Args:
-            user: What `user` returned, float32 of shape (b, dim).
-            propagated: The vectors of all nodes.
-        """
-        return user @ self.item(propagated.item).T
-
-    def pair_scores(self, user: Tensor, propagated: Propagated, items: Tensor) -> Tensor:
-        """Return the scores of some items for each user, float32 of shape (p, n).
-
-        Args:
-            user: What `user` returned, float32 of shape (p, dim).
-            propagated: The vectors of all nodes.
-            items: Rows of items, int64 of shape (p, n).
-        """
-        chosen = self.item(F.embedding(items.reshape(-1), propagated.item))
-        # Not einsum: its product of many small matrices takes ten times as long for small n.
-        return (user[:, None] * chosen.reshape(*items.shape, -1)).sum(2)
-
-
-class CosineHead(DotHead):
-    """score(u, i) = ⟨u, i⟩ / (‖u‖ ‖i‖)."""
-
-    def user(self, vectors: Tensor) -> Tensor:
-        """Return the users' vectors at length one."""
-        return F.normalize(vectors, dim=1)
-
-    def item(self, vectors: Tensor) -> Tensor:
-        """Return the items' vectors at length one."""
-        return F.normalize(vectors, dim=1)
-
-
-class DistMultHead(DotHead):
-    """score(u, i) = ⟨u, r, i⟩ = Σ_d u_d r_d i_d with a trained vector r for “interacts”.
-
-    Yang et al., Embedding Entities and Relations for Learning and Inference in Knowledge Bases,
-    ICLR 2015.
-
-    Args:
-        dim: Width of the vectors.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.relation = nn.Parameter(torch.ones(dim))
-
-    def user(self, vectors: Tensor) -> Tensor:
-        """Return the users' vectors times r."""
-        return vectors * self.relation
-
-    def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users whom items at `vectors` fit: items of the sign that r turns them to."""
-        return vectors * torch.sign(self.relation)
-
-
-class TranslationHead(DotHead):
-    """score(u, i) = -‖u + r - i‖², up to what is the same for all items of a user.
-
-    TransE for the edge “interacts” (Bordes et al., NeurIPS 2013), as CFKG recommends. Written as
-    an inner product: 2 ⟨u + r, i⟩ - ‖i‖² = ⟨[u + r, 1], [2 i, -‖i‖²]⟩.
-
-    Args:
-        dim: Width of the vectors.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.relation = nn.Parameter(torch.zeros(dim))
-
-    def user(self, vectors: Tensor) -> Tensor:
-        """Return [u + r, 1], float32 of shape (b, dim + 1)."""
-        moved = vectors + self.relation
-        return torch.cat([moved, torch.ones_like(moved[:, :1])], dim=1)
-
-    def item(self, vectors: Tensor) -> Tensor:
-        """Return [2 i, -‖i‖²], float32 of shape (n, dim + 1)."""
-        return torch.cat([2 * vectors, -(vectors**2).sum(1, keepdim=True)], dim=1)
-
-    def place(self, propagated: Propagated) -> Tensor:
-        """Return the items' vectors as they are."""
-        return propagated.item
-
-    def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users from whom r leads to `vectors`."""
-        return vectors - self.relation
+from kgrec.models.encoders.base import BuildContext, Propagated
+from kgrec.models.heads.inner_product import DotHead, LinkHeadConfig
 
 
 class RelationAttentionHead(DotHead):
@@ -140,16 +23,14 @@ class RelationAttentionHead(DotHead):
     has another vector for each user.
 
     Args:
-        graph: The edges.
-        dim: Width of the vectors.
-        generator: Source of the initial values.
+        context: What it is built for.
     """
 
     is_inner_product: ClassVar[bool] = False
 
-    def __init__(self, graph: Propagation, dim: int, generator: torch.Generator) -> None:
-        super().__init__()
-        homogeneous = graph.homogeneous
+    def __init__(self, context: BuildContext) -> None:
+        super().__init__(context)
+        dim, generator, homogeneous = context.dim, context.generator, context.graph.homogeneous
         self._edges = _EdgesOfItems.from_graph(homogeneous)
         scale = dim**-0.5
         self.relation = nn.Parameter(
@@ -160,7 +41,7 @@ class RelationAttentionHead(DotHead):
 
     def place(self, propagated: Propagated) -> Tensor:
         """Return what items are to a user who weighs all of their relations alike."""
-        everything = torch.arange(len(self._edges.count))
+        everything = torch.arange(len(self._edges.count), device=propagated.item.device)
         nobody = propagated.item.new_zeros((1, self.weight.shape[0]))
         return self._vectors(nobody @ self.relation.T, propagated, everything[None])
 
@@ -194,7 +75,8 @@ class RelationAttentionHead(DotHead):
         count = edges.count[pairs]
         pair = torch.repeat_interleave(count)
         offset = torch.cumsum(count, 0) - count
-        edge = torch.arange(len(pair)) - offset[pair] + edges.start[pairs][pair]
+        place = torch.arange(len(pair), device=pair.device)
+        edge = place - offset[pair] + edges.start[pairs][pair]
         owner = torch.div(pair, items.shape[1], rounding_mode="floor")
         inclined = edges.inclined(affinity[owner, edges.relation[edge]], edge)
         attention = segment_softmax(inclined, pair, len(pairs))
@@ -214,6 +96,14 @@ class RelationAttentionHead(DotHead):
             if propagated.part is None
             else _EdgesOfItems.from_graph(propagated.part.homogeneous)
         )
+
+
+class RelationAttentionHeadConfig(LinkHeadConfig):
+    """The settings of `RelationAttentionHead`: there are none."""
+
+    name: Literal["relation_attention"] = "relation_attention"
+    head: ClassVar[type[DotHead]] = RelationAttentionHead
+    reach: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ import math
 import pytest
 import torch
 
-from kgrec.training import losses
+from kgrec.models.knowledge import KnowledgeConfig
+from kgrec.training.contrast import info_nce
+from kgrec.training.losses.pairwise import BPRConfig, BSLConfig, CrossEntropyConfig
+from kgrec.training.losses.softmax import full_softmax, sampled_softmax
 
 
 def problem(seed=0, num_users=5, num_items=9, dim=4):
@@ -22,12 +25,13 @@ def score(user, item, u, i):
 
 
 def full(user, item, row, column, **settings):
-    return losses.full_softmax(user @ item.T, row, column, **settings)
+    return full_softmax(user @ item.T, row, column, **settings)
 
 
 def bpr(user, item, row, column, negative):
     chosen = (user[row] * item[column]).sum(1)
-    return losses.bpr(chosen, torch.einsum("pd,pnd->pn", user[row], item[negative]))
+    other = torch.einsum("pd,pnd->pn", user[row], item[negative])
+    return BPRConfig().of_scores(chosen, other, row)
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 3.0])
@@ -75,9 +79,7 @@ def test_the_gradient_of_the_full_softmax_is_that_of_its_definition(weighted):
     weight = torch.arange(1.0, len(row) + 1, dtype=torch.float64) if weighted else None
 
     def loss(scores):
-        return losses.full_softmax(
-            scores, row, column, temperature=0.3, allowed=allowed, weight=weight
-        )
+        return full_softmax(scores, row, column, temperature=0.3, allowed=allowed, weight=weight)
 
     assert not allowed.all()
     assert torch.autograd.gradcheck(loss, (scores,))
@@ -98,7 +100,7 @@ def sampled(user, item, row, column, negatives, num_items=9, temperature=0.7):
     is_positive = torch.tensor(
         [[(u, j) in chosen for j in negatives.tolist()] for u in range(len(user))]
     )
-    return losses.sampled_softmax(
+    return sampled_softmax(
         (user[row] * item[column]).sum(1),
         user @ item[negatives].T,
         row,
@@ -176,9 +178,10 @@ def test_cross_entropy():
             total -= math.log(1 - 1 / (1 + math.exp(-score(user, item, u, j))))
     chosen = (user[row] * item[column]).sum(1)
     other = torch.einsum("pd,pnd->pn", user[row], item[negative])
-    found = losses.cross_entropy(chosen, other)
+    found = CrossEntropyConfig().of_scores(chosen, other, row)
     assert float(found) == pytest.approx(total / (3 * len(row)), rel=1e-10)
-    assert torch.isfinite(losses.cross_entropy(chosen.float() * -1e5, other.float() * 1e5))
+    far = CrossEntropyConfig().of_scores(chosen.float() * -1e5, other.float() * 1e5, row)
+    assert torch.isfinite(far)
 
 
 def test_a_popular_sample_estimates_the_full_softmax_too():
@@ -188,7 +191,7 @@ def test_a_popular_sample_estimates_the_full_softmax_too():
     negatives = torch.multinomial(
         chance, 300_000, replacement=True, generator=torch.Generator().manual_seed(0)
     )
-    found = losses.sampled_softmax(
+    found = sampled_softmax(
         (user[row] * item[column]).sum(1),
         user @ item[negatives].T,
         row,
@@ -211,13 +214,9 @@ def test_bsl(positive_temperature):
         bad = [math.exp(score(user, item, u, j) / 0.4) for p in mine for j in negative[p].tolist()]
         total -= positive_temperature * math.log(sum(good) / len(good))
         total += 0.4 * math.log(sum(bad) / len(bad))
-    found = losses.bsl(
-        (user[row] * item[column]).sum(1),
-        torch.einsum("pd,pnd->pn", user[row], item[negative]),
-        row,
-        temperature=0.4,
-        positive_temperature=positive_temperature,
-    )
+    config = BSLConfig(temperature=0.4, positive_temperature=positive_temperature)
+    other = torch.einsum("pd,pnd->pn", user[row], item[negative])
+    found = config.of_scores((user[row] * item[column]).sum(1), other, row)
     assert float(found) == pytest.approx(total / 5, rel=1e-8)
 
 
@@ -231,11 +230,11 @@ def test_info_nce():
     for i in range(4):
         grown = [math.exp(cosine(one[i], other[j]) / 0.3) for j in range(4)]
         total -= math.log(grown[i] / sum(grown))
-    found = losses.info_nce(one, other, temperature=0.3)
+    found = info_nce(one, other, temperature=0.3)
     assert float(found) == pytest.approx(total / 4, rel=1e-10)
     # Views that agree are better than views that are mixed up.
     mixed = one[[1, 2, 3, 0]]
-    assert losses.info_nce(one, one, temperature=0.3) < losses.info_nce(one, mixed, temperature=0.3)
+    assert info_nce(one, one, temperature=0.3) < info_nce(one, mixed, temperature=0.3)
 
 
 def test_losses_of_triples():
@@ -243,14 +242,15 @@ def test_losses_of_triples():
     margin = sum(
         max(0.0, 1.5 - float(chosen[b]) + float(other[b, n])) for b in (0, 1) for n in (0, 1)
     )
-    found = losses.knowledge_margin(chosen, other.double(), margin=1.5)
+    found = KnowledgeConfig(loss="margin", margin=1.5).of_scores(chosen, other.double())
     assert float(found) == pytest.approx(margin / 4)
     entropy = 0.0
     for b in (0, 1):
         grown = [math.exp(float(chosen[b])), *(math.exp(float(x)) for x in other[b])]
         entropy -= math.log(grown[0] / sum(grown)) / 2
-    assert float(losses.knowledge_softmax(chosen, other.double())) == pytest.approx(entropy)
-    one = losses.knowledge_softmax(chosen, other.double()[:, :1])
+    softmax = KnowledgeConfig(loss="softmax")
+    assert float(softmax.of_scores(chosen, other.double())) == pytest.approx(entropy)
+    one = softmax.of_scores(chosen, other.double()[:, :1])
     pairwise = -torch.nn.functional.logsigmoid(chosen - other.double()[:, 0]).mean()
     assert float(one) == pytest.approx(float(pairwise))
 

@@ -6,7 +6,9 @@ from three_blocks import three_blocks
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.layers import RGCN, LightGCN
+from kgrec.models.encoders.base import BuildContext
+from kgrec.models.encoders.lightgcn import LightGCNConfig
+from kgrec.models.encoders.rgcn import RGCNConfig
 
 
 def dense_operators(graph, normalisation):
@@ -24,6 +26,10 @@ def dense_operators(graph, normalisation):
     return made
 
 
+def built(config, graph, dim=4):
+    return config.build(BuildContext(graph, dim, 0.1, torch.Generator().manual_seed(0)))
+
+
 def inputs(sizes, dim=4):
     generator = torch.Generator().manual_seed(2)
     return {kind: torch.randn(size, dim, generator=generator) for kind, size in sizes.items()}
@@ -38,7 +44,7 @@ def graph():
 @pytest.mark.parametrize("weight", [0.0, 0.3])
 def test_lightgcn_is_the_mean_over_powers_of_one_big_matrix(graph, num_layers, weight):
     propagation = Propagation(graph, "symmetric")
-    encoder = LightGCN(propagation.relations, num_layers, weight)
+    encoder = built(LightGCNConfig(num_layers=num_layers, relation_weight=weight), propagation)
     x = inputs(propagation.sizes)
     offset, size = {}, 0
     for kind, count in propagation.sizes.items():
@@ -64,11 +70,11 @@ def test_lightgcn_is_the_mean_over_powers_of_one_big_matrix(graph, num_layers, w
 
 def test_a_relation_and_its_inverse_share_a_learned_weight(graph):
     propagation = Propagation(graph)
-    encoder = LightGCN(propagation.relations, 2, 0.3)
+    encoder = built(LightGCNConfig(), propagation)
     assert encoder.relation_weights() == {"shelf": pytest.approx(0.3)}
     sum(v.sum() for v in encoder(inputs(propagation.sizes), propagation)[-1].values()).backward()
     assert encoder.raw_weight.grad.abs().min() > 0
-    assert LightGCN(propagation.relations, 2, 0.0).relation_weights() == {}
+    assert built(LightGCNConfig(relation_weight=0.0), propagation).relation_weights() == {}
     with torch.no_grad():
         encoder.raw_weight.fill_(-50.0)
     assert min(encoder.relation_weights().values()) >= 0  # it stays positive
@@ -77,8 +83,7 @@ def test_a_relation_and_its_inverse_share_a_learned_weight(graph):
 @pytest.mark.parametrize("num_layers", [0, 1, 2])
 def test_rgcn_is_the_sum_over_relations_with_bases(graph, num_layers):
     propagation = Propagation(graph, "mean")
-    generator = torch.Generator().manual_seed(0)
-    encoder = RGCN(propagation.relations, num_layers, 4, 3, generator)
+    encoder = built(RGCNConfig(num_layers=num_layers, num_bases=3), propagation)
     x = inputs(propagation.sizes)
     matrices = dense_operators(graph, "mean")
     relations = sorted(propagation.relations)
@@ -103,11 +108,9 @@ def test_rgcn_is_the_sum_over_relations_with_bases(graph, num_layers):
 
 
 def encoders(propagation, num_layers=2):
-    generator = torch.Generator().manual_seed(0)
-    return {
-        "symmetric": LightGCN(propagation.relations, num_layers, 0.3),
-        "mean": RGCN(propagation.relations, num_layers, 4, 2, generator),
-    }[propagation.normalisation]
+    configs = LightGCNConfig(num_layers=num_layers), RGCNConfig(num_layers=num_layers, num_bases=2)
+    config = next(one for one in configs if one.normalisation == propagation.normalisation)
+    return built(config, propagation)
 
 
 @pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
@@ -147,7 +150,7 @@ def test_folding_in_a_user_of_training_gives_what_training_gave(graph, normalisa
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_softplus_begins_where_it_was_asked_to():
+def test_softplus_begins_where_it_was_asked_to(graph):
     for start in (0.05, 0.3, 2.0):
-        encoder = LightGCN(["by", "rev_by", "interacts", "rev_interacts"], 1, start)
+        encoder = built(LightGCNConfig(relation_weight=start), Propagation(graph))
         assert F.softplus(encoder.raw_weight).item() == pytest.approx(start, rel=1e-5)

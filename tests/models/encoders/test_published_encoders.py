@@ -7,7 +7,12 @@ from three_blocks import three_blocks
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.published import CKE, KGAT, KGIN, LightKG, XSimGCL, unit_rows
+from kgrec.models.encoders.base import BuildContext, dropped, unit_rows
+from kgrec.models.encoders.cke import CKEConfig
+from kgrec.models.encoders.kgat import KGATConfig
+from kgrec.models.encoders.kgin import KGINConfig
+from kgrec.models.encoders.lightkg import LightKGConfig
+from kgrec.models.encoders.xsimgcl import XSimGCLConfig
 from kgrec.models.knowledge import TripleScorer
 
 DIM = 6
@@ -15,6 +20,10 @@ DIM = 6
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def built(config, graph, scale=0.3):
+    return config.build(BuildContext(graph, DIM, scale, generator()))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +70,7 @@ def check(graph, encoder, x, expected, atol=1e-5):
 
 def test_lightkg(graph):
     graph = Propagation(graph)
-    encoder, x = LightKG(graph, 2, 0.1, generator()), inputs(graph)
+    encoder, x = built(LightKGConfig(), graph), inputs(graph)
     matrices = dense(graph)
     degree = (sum(matrices.values()) > 0).sum(1)
     scale = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0)
@@ -78,7 +87,7 @@ def test_lightkg(graph):
 
 def test_kgin(graph):
     graph = Propagation(graph, "mean")
-    encoder = KGIN(graph, 2, DIM, 3, 0.5, 0.1, 1e-4, 0.3, generator())
+    encoder = built(KGINConfig(num_intents=3), graph)
     x, homogeneous = inputs(graph), graph.homogeneous
     matrices = dense(graph)
     knowledge = {n: m for n, m in matrices.items() if "interacts" not in n}
@@ -110,7 +119,7 @@ def test_kgin(graph):
 
 def test_dropped_edges_leave_a_mean_of_the_others(graph):
     graph = Propagation(graph, "mean")
-    encoder = KGIN(graph, 1, DIM, 2, 0.5, 0.0, 0.0, 0.3, generator())
+    encoder = built(KGINConfig(num_layers=1, num_intents=2, dropout=0, independence=0), graph)
     part = graph.homogeneous.select(~graph.homogeneous.of_interactions())
     weight = encoder._edge_weights(part, generator(1))
     assert 0.2 < (weight == 0).float().mean() < 0.8
@@ -122,7 +131,7 @@ def test_gradients_stay_finite_where_no_edge_is_kept(graph):
     graph = Propagation(graph)
     for seed in range(5):
         x = {kind: value.requires_grad_() for kind, value in inputs(graph).items()}
-        encoder = KGIN(graph, 5, DIM, 3, 0.9, 0.1, 1e-4, 0.3, generator())
+        encoder = built(KGINConfig(num_layers=5, num_intents=3, edge_dropout=0.9), graph)
         layers = encoder(x, graph, generator=generator(seed))
         sum(layer["user"].sum() + layer["item"].sum() for layer in layers).backward()
         for value in (*x.values(), *encoder.parameters()):
@@ -141,7 +150,8 @@ def test_rows_of_length_one():
 def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
     graph = Propagation(graph, "mean")
     homogeneous = graph.homogeneous
-    encoder = KGIN(graph, 1, DIM, 3, 0.25, 0.0, 0.0, 0.3, generator())
+    settings = {"num_layers": 1, "num_intents": 3, "edge_dropout": 0.25, "dropout": 0}
+    encoder = built(KGINConfig(**settings), graph)
     x = inputs(graph)
     found = encoder(x, graph, None, generator(5))[1]["user"].detach()
     weight, liked = encoder._liked_weight, homogeneous.liked
@@ -161,7 +171,7 @@ def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
 @pytest.mark.parametrize("attended", [False, True])
 def test_kgat(graph, attended):
     graph = Propagation(graph, "mean")
-    encoder, x = KGAT(graph, 2, DIM, 0.1, generator()), inputs(graph)
+    encoder, x = built(KGATConfig(), graph), inputs(graph)
     scorer = TripleScorer("transr", len(graph.homogeneous.relations), DIM, 0.5, generator(4))
     homogeneous = graph.homogeneous
     num = homogeneous.num_nodes
@@ -208,13 +218,13 @@ def test_kgat(graph, attended):
         )
     check(graph, encoder, x, layers, atol=1e-4)
     combined = encoder.combine([torch.tensor(layer) for layer in layers])
-    assert combined.shape == (num, encoder.width(DIM)) == (num, 18)
+    assert combined.shape == (num, KGATConfig().width(DIM)) == (num, 18)
     np.testing.assert_allclose(np.linalg.norm(combined[:, 6:12].numpy(), axis=1), 1, atol=1e-6)
 
 
 def test_xsimgcl_is_shaken_while_training_alone(graph):
     graph = Propagation(graph, interactions_only=True)
-    encoder, x = XSimGCL(graph.relations, 2, 0.0, 0.25), inputs(graph)
+    encoder, x = built(XSimGCLConfig(relation_weight=0, noise=0.25), graph), inputs(graph)
     quiet, shaken = encoder(x, graph), encoder(x, graph, None, generator(2))
     for kind in ("user", "item"):
         moved = shaken[1][kind] - quiet[1][kind]
@@ -227,24 +237,20 @@ def test_xsimgcl_is_shaken_while_training_alone(graph):
 
 def test_cke_adds_a_structural_vector_to_items(graph):
     graph = Propagation(graph, "mean")
-    encoder, x = CKE(22, DIM, 0.1, generator()), inputs(graph)
+    encoder, x = built(CKEConfig(), graph), inputs(graph)
     (layer,) = encoder(x, graph)
     assert torch.equal(layer["item"], x["item"] + encoder.structure)
     assert torch.equal(layer["user"], x["user"])
     assert torch.equal(encoder.triple_vectors(x)["item"], encoder.structure)
 
 
-@pytest.mark.parametrize("name", ["kgat", "kgin", "lightkg", "xsimgcl"])
-def test_folding_in_a_user_of_training_gives_what_training_gave(graph, name):
+@pytest.mark.parametrize(
+    "config", [KGATConfig(), KGINConfig(num_intents=3), LightKGConfig(), XSimGCLConfig()]
+)
+def test_folding_in_a_user_of_training_gives_what_training_gave(graph, config):
     """With the item vectors as they are, a known user's row comes out again."""
-    made = {
-        "kgat": lambda g: KGAT(g, 2, DIM, 0.1, generator()),
-        "kgin": lambda g: KGIN(g, 2, DIM, 3, 0.5, 0.1, 0.0, 0.3, generator()),
-        "lightkg": lambda g: LightKG(g, 2, 0.1, generator()),
-        "xsimgcl": lambda g: XSimGCL(g.relations, 2, 0.3, 0.2),
-    }[name]
-    propagation = Propagation(graph, "mean" if name in ("kgat", "kgin") else "symmetric")
-    encoder, x = made(propagation), inputs(propagation)
+    propagation = Propagation(graph, config.normalisation)
+    encoder, x = built(config, propagation), inputs(propagation)
     users = torch.tensor([2, 18, 30])
     train = graph["user", "interacts", "item"].edge_index
     liked = [train[1, train[0] == user] for user in users]
@@ -259,12 +265,9 @@ def test_folding_in_a_user_of_training_gives_what_training_gave(graph, name):
 
 def test_items_that_see_no_user_hear_the_graph_alone(graph):
     """Their vectors do not change when users do; others' do."""
-    for made, normalisation in (
-        (lambda g: KGAT(g, 1, DIM, 0.1, generator()), "mean"),
-        (lambda g: LightKG(g, 1, 0.1, generator()), "symmetric"),
-    ):
-        propagation = Propagation(graph, normalisation)
-        encoder, x = made(propagation), inputs(propagation)
+    for config in (KGATConfig(num_layers=1), LightKGConfig(num_layers=1)):
+        propagation = Propagation(graph, config.normalisation)
+        encoder, x = built(config, propagation), inputs(propagation)
         other = {**x, "user": x["user"] + 1}
         keep = torch.ones(22, 1)
         keep[5] = 0
@@ -274,9 +277,7 @@ def test_items_that_see_no_user_hear_the_graph_alone(graph):
 
 
 def test_dropout_keeps_the_mean():
-    from kgrec.models.encoders.published import _dropped
-
     x = torch.ones(400, 50)
-    assert _dropped(x, 0.3, generator()).mean() == pytest.approx(1, abs=0.02)
-    assert torch.equal(_dropped(x, 0.3, None), x)
-    assert F.mse_loss(_dropped(x, 0.0, generator()), x) == 0
+    assert dropped(x, 0.3, generator()).mean() == pytest.approx(1, abs=0.02)
+    assert torch.equal(dropped(x, 0.3, None), x)
+    assert F.mse_loss(dropped(x, 0.0, generator()), x) == 0

@@ -7,14 +7,20 @@ import torch
 from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.layers import Propagated
-from kgrec.models.heads import CosineHead, DistMultHead, DotHead, RelationAttentionHead
+from kgrec.models.encoders.base import BuildContext, Propagated
+from kgrec.models.heads.inner_product import CosineHeadConfig, DistMultHeadConfig, DotHeadConfig
+from kgrec.models.heads.relation_attention import RelationAttentionHeadConfig
 
 
 @pytest.fixture
 def vectors():
     generator = torch.Generator().manual_seed(1)
     return torch.randn(4, 3, generator=generator), torch.randn(6, 3, generator=generator)
+
+
+def built(config, dim=3):
+    graph = Propagation(three_blocks().data.graph)
+    return config.build(BuildContext(graph, dim, 1.0, torch.Generator()))
 
 
 def scores(head, user, item):
@@ -24,23 +30,23 @@ def scores(head, user, item):
 def test_dot(vectors):
     user, item = vectors
     naive = [[sum(a * b for a, b in zip(u, i, strict=True)) for i in item] for u in user]
-    torch.testing.assert_close(scores(DotHead(), user, item), torch.tensor(naive))
+    torch.testing.assert_close(scores(built(DotHeadConfig()), user, item), torch.tensor(naive))
 
 
 def test_cosine(vectors):
     user, item = vectors
-    found = scores(CosineHead(), user, item)
+    found = scores(built(CosineHeadConfig()), user, item)
     for u in range(4):
         for i in range(6):
             expected = torch.dot(user[u], item[i]) / (user[u].norm() * item[i].norm())
             assert found[u, i].item() == pytest.approx(expected.item(), abs=1e-6)
-    torch.testing.assert_close(scores(CosineHead(), 7 * user, 0.1 * item), found)
-    assert torch.isfinite(scores(CosineHead(), torch.zeros(1, 3), item)).all()
+    torch.testing.assert_close(scores(built(CosineHeadConfig()), 7 * user, 0.1 * item), found)
+    assert torch.isfinite(scores(built(CosineHeadConfig()), torch.zeros(1, 3), item)).all()
 
 
 def test_distmult(vectors):
     user, item = vectors
-    head = DistMultHead(3)
+    head = built(DistMultHeadConfig())
     torch.testing.assert_close(scores(head, user, item), user @ item.T)  # it begins as dot
     with torch.no_grad():
         head.relation.copy_(torch.tensor([2.0, -1.0, 0.5]))
@@ -60,7 +66,7 @@ def test_relation_attention_is_the_formula_and_the_same_for_pairs_and_for_all_it
     graph = Propagation(data, "mean")
     whole, dim = graph.homogeneous, 5
     generator = torch.Generator().manual_seed(2)
-    head = RelationAttentionHead(graph, dim, generator)
+    head = RelationAttentionHeadConfig().build(BuildContext(graph, dim, 1.0, generator))
     with torch.no_grad():
         head.bias.copy_(torch.linspace(-0.5, 0.5, dim))
     nodes = {
