@@ -28,8 +28,7 @@ import scipy
 from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import KgrecError
 from kgrec.evaluation.evaluate import Evaluation, evaluate, protocol_candidates

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from kgrec.files import write_json
-from kgrec.runs.folder import about
+from kgrec.runs.about import about
 
 HERE = Path(__file__).parent
 KGREC = [sys.executable, "-m", "kgrec.cli"]

@@ -96,7 +96,7 @@ def main() -> None:
     if options.inside:
         print(json.dumps(measured(options.users, options.items)))
         return
-    from kgrec.runs.folder import about
+    from kgrec.runs.about import about
 
     sizes = ["--users", str(options.users), "--items", str(options.items)]
     command = [sys.executable, __file__, "--inside", *sizes]

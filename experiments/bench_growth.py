@@ -22,7 +22,7 @@ from typing import Any
 
 from rdf_like_dbpedia import write_triples
 
-from kgrec.runs.folder import about
+from kgrec.runs.about import about
 
 HERE = Path(__file__).parent
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

@@ -47,8 +47,8 @@ from kgrec.files import write_json
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor, trained_nodes
-from kgrec.models.presets.by_name import PRESETS
-from kgrec.runs.folder import about
+from kgrec.models.presets import PRESETS
+from kgrec.runs.about import about
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.loop import Task, Trainer
 
@@ -62,11 +62,12 @@ MOST_STEPS = 60
 
 def settings(name: str, sampled: bool) -> LinkPredictionConfig:
     """Return what is trained: a preset, or kgrec's own by its defaults."""
-    config = LinkPredictionConfig() if name == "own" else PRESETS[name].settings
+    given = {} if name == "own" else PRESETS[name].settings
+    config = LinkPredictionConfig.model_validate(given)
     changed: dict[str, Any] = {"threads": 1}
     if sampled:
-        changed["num_neighbors"] = NUM_NEIGHBORS[: config.model.reach]
-        if config.training.loss == "softmax":
+        changed["num_neighbors"] = NUM_NEIGHBORS[: config.predictor.reach]
+        if config.training.loss.needs_all_items:
             changed |= {"loss": "sampled_softmax", "batch_pairs": 2048}
     tree = config.model_dump()
     tree["training"] |= changed
@@ -77,7 +78,7 @@ def cases(only: list[str]) -> list[tuple[str, bool]]:
     """Return (model, whether steps are sampled) of all that can be measured."""
     names = [name for name in (*PRESETS, "own") if not only or name in only]
     whole = [(name, False) for name in names]
-    reach = {name: settings(name, sampled=False).model.reach for name in names}
+    reach = {name: settings(name, sampled=False).predictor.reach for name in names}
     return whole + [(name, True) for name in names if reach[name]]
 
 
@@ -100,15 +101,14 @@ def forget_peak() -> None:
 def measured(name: str, sampled: bool, data: TrainingData, seconds: float) -> dict[str, Any]:
     """Measure one case in this process; memory is what comes on top of what is there."""
     config = settings(name, sampled)
+    parts = config.predictor
     forget_peak()
     libraries_and_data, begun = resident("VmRSS"), time.perf_counter()
     graph = Propagation(
-        data.graph, config.model.normalisation, interactions_only=not config.model.reads_knowledge
+        data.graph, parts.normalisation, interactions_only=not parts.reads_knowledge
     )
-    trained = trained_nodes(
-        graph, config.model.reach, of_triples=config.model.knowledge is not None
-    )
-    model = LinkPredictor(config.model, graph, {}, torch.Generator().manual_seed(0))
+    trained = trained_nodes(graph, parts.reach, of_triples=parts.knowledge is not None)
+    model = LinkPredictor(parts, graph, {}, torch.Generator().manual_seed(0))
     trainer = Trainer(model, Task(data.train, graph, {}, trained, None), config.training, None)
     result: dict[str, Any] = {"prepare_seconds": time.perf_counter() - begun}
     before_forward = resident("VmHWM")

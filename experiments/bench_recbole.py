@@ -37,13 +37,17 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.files import write_json
+from kgrec.models.base import TrainingData
 from kgrec.models.ensemble import Ensemble
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import about, make_model, make_recommender
+from kgrec.runs.about import about
+from kgrec.runs.making import make_model, make_recommender
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.training.link_prediction import LinkPrediction
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
@@ -149,7 +153,7 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
     shared = SHARED_SETTINGS
     choice = {
         "name": "lightgcn",
-        "model": {"dim": shared["dim"], "num_layers": shared["num_layers"]},
+        "predictor": {"dim": shared["dim"], "encoder": {"num_layers": shared["num_layers"]}},
         "training": {
             "batch_pairs": shared["batch"],
             "learning_rate": shared["learning_rate"],
@@ -161,7 +165,7 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
     }
     model = make_untrained(make_config({"data": {}, "model": choice}).model)
     recommender = Recommender(dataset.kg, dataset.links, model=model, text=None)
-    recommender.prepare(dataset.split.train)  # without validation: every epoch is trained
+    data = recommender.prepare(dataset.split.train).data  # no validation: every epoch is trained
     theirs = {
         "n_layers": shared["num_layers"],
         "embedding_size": shared["dim"],
@@ -178,24 +182,24 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
         register_optimizer_step_post_hook(turns.count_step),
     ]
     try:
-        model.fit(recommender.data, callback=turns)
+        model.fit(data, callback=turns)
     finally:
         for hook in hooks:
             hook.remove()
         peer.close()
-    return compared_epochs(turns, work, model, recommender)
+    return compared_epochs(turns, work, model, data)
 
 
-def compared_epochs(turns: Turns, work: Any, model: Any, recommender: Recommender) -> Any:
+def compared_epochs(turns: Turns, work: Any, model: Any, data: TrainingData) -> Any:
     """Return both sides' epochs but the first, which warms up, and that they did the same work."""
     ours, theirs = turns.ours[1:], turns.theirs[1:]
     settings = model.config.training
     own_work = {
-        "num_interactions": len(recommender.data.train),
+        "num_interactions": len(data.train),
         "batch_size": settings.batch_pairs,
         "negatives_per_positive": settings.negatives_per_positive,
-        "dim": model.config.model.dim,
-        "num_layers": model.config.model.num_layers,
+        "dim": model.config.predictor.dim,
+        "num_layers": model.config.predictor.encoder.num_layers,
         "num_parameters": sum(value.numel() for value in model.predictor.parameters()),
         "forward": ours[0]["forward"],
         "steps": ours[0]["steps"],
@@ -228,14 +232,15 @@ def own_fit(config: Config, dataset: Dataset, seed: int) -> dict[str, Any]:
     recommender = make_recommender(config, dataset, model, cache=cache)
     split = dataset.split
     candidates = protocol_candidates(split, "valid")
-    recommender.prepare(split.train, split.valid, candidates=candidates)
+    prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     after_best, used = 0.0, time.process_time()
     started = time.perf_counter()
     for member in model.members:
-        member.fit(recommender.data)
-        progress = getattr(member, "progress", None)
+        member.fit(prepared.data)
+        progress = member.progress if isinstance(member, LinkPrediction) else None
         after_best += progress.seconds - progress.best_seconds if progress is not None else 0.0
-    model.fit_weights(recommender.data)
+    model.fit_weights(prepared.data)
+    recommender.take(prepared.fitted(model))
     seconds = time.perf_counter() - started
     processor = time.process_time() - used
     valid, test = (measured(recommender, dataset, part) for part in ("valid", "test"))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from kgrec.files import write_json
-from kgrec.runs.folder import about
+from kgrec.runs.about import about
 
 HERE = Path(__file__).parent
 

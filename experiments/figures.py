@@ -16,11 +16,11 @@ from typing import Any
 
 from model_tables import NAMES as MODELS
 
+from kgrec.drawing.curves import draw_curves
 from kgrec.drawing.results import (
     Estimate,
     draw_ablations,
     draw_accuracy_by_time,
-    draw_curves,
     draw_gains,
 )
 from kgrec.evaluation.groups import GroupGain

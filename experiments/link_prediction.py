@@ -18,8 +18,10 @@ import numpy as np
 
 from kgrec.config import load_config
 from kgrec.files import write_json
-from kgrec.runs.folder import about
-from kgrec.runs.training import evaluate_run, train_run
+from kgrec.reporting.reporter import Reporter
+from kgrec.runs.about import about
+from kgrec.runs.evaluating import evaluate_run
+from kgrec.runs.training import train_run
 
 HERE = Path(__file__).parent
 EXPERIMENTS = {
@@ -35,7 +37,7 @@ def run(name: str, data: Path, seed: int, folder: Path) -> dict[str, Any]:
     file, overrides = EXPERIMENTS[name]
     config = load_config(HERE / file, [*overrides, f"data.root={data}", f"seed={seed}"])
     out = folder / f"{name}-{seed}"
-    metrics = train_run(config, out)
+    metrics = train_run(config, out, log=Reporter())
     result = evaluate_run(out)
     return {
         "seed": seed,

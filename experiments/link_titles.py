@@ -19,8 +19,8 @@ import pandas as pd
 import kg_data
 from kgrec.files import write_json
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Encoder, LinkConfig, link
-from kgrec.runs.folder import about
+from kgrec.linking import LinkConfig, TextEncoderLike, link
+from kgrec.runs.about import about
 from kgrec.text.encoder import TextEncoder
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def measure(
     items: pd.DataFrame,
     given: dict[str, str],
     config: LinkConfig,
-    encoder: Encoder | None = None,
+    encoder: TextEncoderLike | None = None,
 ) -> dict[str, Any]:
     """Link, and compare with the given links.
 

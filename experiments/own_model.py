@@ -26,7 +26,8 @@ import yaml
 
 from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.evaluate import Evaluation, protocol_candidates, rank
 from kgrec.evaluation.groups import (
     gains_by_items,
@@ -44,8 +45,10 @@ from kgrec.evaluation.significance import (
 from kgrec.files import write_json
 from kgrec.models.base import Model
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import about, make_model, make_recommender
+from kgrec.runs.about import about
+from kgrec.runs.making import make_model, make_recommender
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.training.link_prediction import LinkPrediction
 
 HERE = Path(__file__).parent
 METRICS = ("ndcg@10", "recall@10", "recall@20", "mrr@10")
@@ -90,10 +93,11 @@ def fitted(config: Config, dataset: Dataset, model: Model) -> tuple[Recommender,
     recommender = make_recommender(config, dataset, model, cache=cache)
     split = dataset.split
     candidates = protocol_candidates(split, "valid")
-    recommender.prepare(split.train, split.valid, candidates=candidates)
+    prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     start = time.perf_counter()
-    model.fit(recommender.data)
-    return recommender, time.perf_counter() - start
+    model.fit(prepared.data)
+    seconds = time.perf_counter() - start
+    return recommender.take(prepared.fitted(model)), seconds
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def trained(name: str, data: Path, seed: int, dataset: Dataset | None) -> dict[s
     progress = {
         member.name: member.progress
         for member in recommender.model.members
-        if getattr(member, "progress", None) is not None
+        if isinstance(member, LinkPrediction) and member.progress is not None
     }
     return {
         "valid": measured(recommender, dataset, "valid"),

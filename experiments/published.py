@@ -27,11 +27,13 @@ from typing import Any
 import numpy as np
 
 from kgrec.config import make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.files import write_json
-from kgrec.models.presets.by_name import PRESETS
-from kgrec.runs.folder import about, make_model, make_recommender
-from kgrec.training.link_prediction import LinkPrediction
+from kgrec.models.presets import PRESETS
+from kgrec.runs.about import about
+from kgrec.runs.making import make_model, make_recommender
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 HERE = Path(__file__).parent
 GRID = (0.005, 0.001)
@@ -82,7 +84,8 @@ EXPLANATIONS = {
 
 def settings(name: str, rate: float, seed: int) -> dict[str, Any]:
     """Return a preset's settings with what the search and the protocol fix."""
-    tree: dict[str, Any] = PRESETS[name].settings.model_dump(mode="json")
+    preset = LinkPredictionConfig.model_validate(PRESETS[name].settings)
+    tree: dict[str, Any] = preset.model_dump(mode="json", exclude={"name"})
     tree["training"] |= {"learning_rate": rate, "seed": seed, "metric": METRIC, "threads": 1}
     return tree
 
@@ -90,7 +93,7 @@ def settings(name: str, rate: float, seed: int) -> dict[str, Any]:
 def trained(name: str, data: Path, rate: float, seed: int, dataset: Dataset) -> dict[str, Any]:
     """Train and measure one model; test figures are of the epoch that validation chose."""
     tree = {
-        "data": {"root": str(data), "format": "recbole", "recbole": "lastfm/lastfm"},
+        "data": {"root": str(data), "format": "recbole", "folder": "lastfm/lastfm"},
         "text": None,
         "model": {"name": name, **settings(name, rate, seed)},
         "seed": seed,
@@ -100,14 +103,15 @@ def trained(name: str, data: Path, rate: float, seed: int, dataset: Dataset) -> 
     assert isinstance(model, LinkPrediction)
     recommender = make_recommender(config, dataset, model)
     split = dataset.split
-    recommender.prepare(split.train, split.valid)
+    prepared = recommender.prepare(split.train, split.valid)
     used: dict[int, float] = {}
     started = time.process_time()
 
     def note(figures: dict[str, float]) -> None:
         used[int(figures["epoch"])] = time.process_time() - started
 
-    model.fit(recommender.data, callback=note)
+    model.fit(prepared.data, callback=note)
+    recommender.take(prepared.fitted(model))
     progress = model.progress
     assert progress is not None
     test = recommender.evaluate(split.test, exclude=[split.train, split.valid])
@@ -196,7 +200,7 @@ def run_model(name: str, rate: float | None, seed: int, data: Path, out: Path) -
     runs = stored_runs(name, out)
     rate = best_rate(runs) if rate is None else rate
     if not any((run["learning_rate"], run["seed"]) == (rate, seed) for run in runs):
-        tree = {"root": str(data), "format": "recbole", "recbole": "lastfm/lastfm"}
+        tree = {"root": str(data), "format": "recbole", "folder": "lastfm/lastfm"}
         dataset = load_dataset(make_config({"data": tree}).data, 0)
         runs = [*runs, trained(name, data, rate, seed, dataset)]
         last = runs[-1]

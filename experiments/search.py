@@ -50,14 +50,17 @@ from search_space import (
 
 from kgrec.choices import make_untrained
 from kgrec.config import load_config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset
 from kgrec.errors import KgrecError
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.files import write_atomically
 from kgrec.models.base import Callback, Model
 from kgrec.models.ensemble import Ensemble
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import about, make_recommender
+from kgrec.runs.about import about
+from kgrec.runs.making import make_recommender
+from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
 HERE = Path(__file__).parent
@@ -74,6 +77,7 @@ class Task:
     tree: dict[str, Any]
     dataset: Dataset
     recommender: Recommender
+    prepared: Prepared
 
     @property
     def metric(self) -> str:
@@ -81,7 +85,7 @@ class Task:
 
     def figures(self, model: Model, part: str) -> dict[str, float]:
         """Measure a fitted model by the protocol of the split."""
-        self.recommender.model = model
+        self.recommender.take(self.prepared.fitted(model))
         return dict(measured(self.recommender, self.dataset, part).metrics)
 
 
@@ -105,8 +109,9 @@ def task(name: str, data: Path) -> Task:
     recommender = make_recommender(config, dataset, make_untrained(config.model), cache=cached)
     split = dataset.split
     candidates = protocol_candidates(split, "valid")
-    recommender.prepare(split.train, split.valid, candidates=candidates)
-    return Task(name, yaml.safe_load(path.read_text(encoding="utf-8")), dataset, recommender)
+    prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Task(name, tree, dataset, recommender, prepared)
 
 
 def model_tree(task: Task, model: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def searched(task: Task, model: str, trials: int) -> tuple[optuna.Study, Best, d
         if own is None:
             made = new_model(model_tree(task, model, settings))
             try:
-                made.fit(task.recommender.data, callback=reporting(trial, task.metric))
+                made.fit(task.prepared.data, callback=reporting(trial, task.metric))
             except KgrecError as error:
                 trial.set_user_attr("error", str(error))
                 raise
@@ -201,7 +206,7 @@ class OwnWeights:
         self.task = task
         self.section = dict(task.tree["model"])
         self.fitted: Ensemble = new_model(self.section)  # type: ignore[assignment]
-        self.fitted.fit(task.recommender.data)
+        self.fitted.fit(task.prepared.data)
         assert self.fitted.weights is not None
         weights = self.fitted.weights / max(self.fitted.weights[0], 1e-6)
         self.first = {
@@ -214,7 +219,7 @@ class OwnWeights:
         """Return the fitted members with other weights."""
         weights = (1.0, *settings.values())
         config = self.fitted.config.model_copy(update={"weights": weights})
-        return Ensemble(self.fitted.members, config).fit_weights(self.task.recommender.data)
+        return Ensemble(self.fitted.members, config).fit_weights(self.task.prepared.data)
 
     def tree(self, settings: dict[str, Any]) -> dict[str, Any]:
         return {**self.section, "weights": [1.0, *settings.values()]}

@@ -40,7 +40,7 @@ of LightKG, whose contrast compares all of a step's pairs with each other, nor o
 predictor, whose steps hold users with all that they have."""
 
 FIXED: dict[tuple[str, str], dict[str, Any]] = {
-    ("lastfm", "link_prediction"): {"model": {"fusion": "none"}},  # there is nothing to fuse
+    ("lastfm", "link_prediction"): {"predictor": {"fusion": "none"}},  # there is nothing to fuse
     # Words serve new items alone, and where these are not what is ranked, they stay out.
     ("movielens_random", "link_prediction"): {"content_words": 0.0},
     ("movielens_temporal", "link_prediction"): {"content_words": 0.0},
@@ -152,9 +152,9 @@ def _of_trained(dataset: str, model: str) -> Space:
     rate: Space = {"training.learning_rate": log(5e-4, 3e-2)}
     l2: Space = {"training.ego_l2": log(1e-6, 1e-2)}
     decay: Space = {"training.weight_decay": log(1e-7, 1e-2)}
-    layers: Space = {"model.num_layers": IntDistribution(1, 4)}
-    dropout: Space = {"model.dropout": between(0.0, 0.5)}
-    knowledge: Space = {"model.knowledge.weight": log(0.02, 2.0)}
+    layers: Space = {"predictor.encoder.num_layers": IntDistribution(1, 4)}
+    dropout: Space = {"predictor.encoder.dropout": between(0.0, 0.5)}
+    knowledge: Space = {"predictor.knowledge.weight": log(0.02, 2.0)}
     if model == "link_prediction":
         return _of_link_prediction(dataset)
     spaces: dict[str, Space] = {
@@ -164,15 +164,21 @@ def _of_trained(dataset: str, model: str) -> Space:
             **rate,
             **l2,
             **layers,
-            "model.noise": between(0.01, 0.5),
+            "predictor.encoder.noise": between(0.01, 0.5),
             "training.contrast.weight": log(0.01, 1.0),
         },
         "cke": {**rate, **l2, **knowledge},
         "cfkg": {**rate, **knowledge},
         "kgcn": {**rate, **decay},
         "kgat": {**rate, **l2, **layers, **dropout, **knowledge},
-        "kgin": {**rate, **l2, **layers, **dropout, "model.edge_dropout": between(0.0, 0.7)},
-        "rgcn": {**rate, **l2, **layers, "model.num_bases": IntDistribution(1, 8)},
+        "kgin": {
+            **rate,
+            **l2,
+            **layers,
+            **dropout,
+            "predictor.encoder.edge_dropout": between(0.0, 0.7),
+        },
+        "rgcn": {**rate, **l2, **layers, "predictor.encoder.num_bases": IntDistribution(1, 8)},
         "lightkg": {
             **rate,
             **layers,
@@ -187,14 +193,14 @@ def _of_trained(dataset: str, model: str) -> Space:
 def _of_link_prediction(dataset: str) -> Space:
     made: Space = {
         "training.learning_rate": log(5e-3, 1e-1),
-        "training.temperature": between(0.1, 0.4),
-        "training.rating_power": between(0.0, 0.6 if dataset == "lastfm" else 2.0),
-        "model.num_layers": IntDistribution(1, 4),
-        "model.relation_weight": between(0.0, 1.0),
-        "model.id_dropout": between(0.0, 0.4),
+        "training.loss.temperature": between(0.1, 0.4),
+        "training.loss.rating_power": between(0.0, 0.6 if dataset == "lastfm" else 2.0),
+        "predictor.encoder.num_layers": IntDistribution(1, 4),
+        "predictor.encoder.relation_weight": between(0.0, 1.0),
+        "predictor.id_dropout": between(0.0, 0.4),
     }
     if dataset != "lastfm":
-        made["model.fusion"] = pick("none", "add", "gate")
+        made["predictor.fusion"] = pick("none", "add", "gate")
     if dataset == "movielens_cold_items":
         made["content_l2"] = log(1.0, 30.0)
         made["content_words"] = between(0.0, 6.0)

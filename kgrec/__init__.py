@@ -12,21 +12,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from kgrec.data.attribute_table import AttributeTable
-    from kgrec.data.interactions import Interactions
-    from kgrec.data.splits import Split
+    from kgrec.data.interactions import Interactions, Split
     from kgrec.data.vocabulary import Vocabulary
-    from kgrec.datasets.loading import Dataset, read_dataset
+    from kgrec.datasets.dataset import Dataset
+    from kgrec.datasets.loading import read_dataset
     from kgrec.evaluation.comparison import Comparison, compare_models
     from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import build_graph
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.merging import merge_graphs
-    from kgrec.kg.tables.mapping import TableMapping, map_table
+    from kgrec.kg.tables.mapped_table import map_table
+    from kgrec.kg.tables.mapping import TableMapping
     from kgrec.kg.tables.suggestion import suggest_mapping
     from kgrec.linking import Links, link
     from kgrec.linking.same_as import merge_same_as
@@ -41,8 +40,9 @@ if TYPE_CHECKING:
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.rdf.settings import ReadConfig
     from kgrec.recommender import Recommendation, Recommender, evaluate
-    from kgrec.runs.comparison import compare_runs
-    from kgrec.runs.folder import load, save
+    from kgrec.runs.comparing import compare_runs
+    from kgrec.runs.reading import load
+    from kgrec.runs.writing import save
     from kgrec.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.sparql.settings import SparqlConfig
     from kgrec.text.cache import EmbeddingCache
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from kgrec.text.module import TextModule
     from kgrec.text.settings import TextConfig
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+
+    __version__: str
 
 _HOME = {
     "ContentEASE": "kgrec.models.content_ease",
@@ -61,7 +63,7 @@ _HOME = {
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
     "Comparison": "kgrec.evaluation.comparison",
-    "Dataset": "kgrec.datasets.loading",
+    "Dataset": "kgrec.datasets.dataset",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
     "AttributeEASE": "kgrec.models.ease",
@@ -87,24 +89,24 @@ _HOME = {
     "SLIMConfig": "kgrec.models.slim",
     "SparqlConfig": "kgrec.sparql.settings",
     "SparqlGraph": "kgrec.sparql.fetch",
-    "Split": "kgrec.data.splits",
+    "Split": "kgrec.data.interactions",
     "TableMapping": "kgrec.kg.tables.mapping",
     "TextConfig": "kgrec.text.settings",
     "TextEncoder": "kgrec.text.encoder",
     "TextModule": "kgrec.text.module",
     "Vocabulary": "kgrec.data.vocabulary",
     "compare_models": "kgrec.evaluation.comparison",
-    "compare_runs": "kgrec.runs.comparison",
+    "compare_runs": "kgrec.runs.comparing",
     "build_graph": "kgrec.graph.build",
     "fetch_graph": "kgrec.sparql.fetch",
     "evaluate": "kgrec.recommender",
     "link": "kgrec.linking",
-    "load": "kgrec.runs.folder",
-    "map_table": "kgrec.kg.tables.mapping",
+    "load": "kgrec.runs.reading",
+    "map_table": "kgrec.kg.tables.mapped_table",
     "merge_graphs": "kgrec.kg.merging",
     "merge_same_as": "kgrec.linking.same_as",
     "read_dataset": "kgrec.datasets.loading",
-    "save": "kgrec.runs.folder",
+    "save": "kgrec.runs.writing",
     "suggest_mapping": "kgrec.kg.tables.suggestion",
 }
 
@@ -112,6 +114,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # that of pyproject.toml, by way of the installation
+        return import_module("importlib.metadata").version("kgrec")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'kgrec' has no attribute {name!r}")

@@ -14,7 +14,7 @@ from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular, MostPopularConfig
-from kgrec.models.presets.by_name import PRESETS
+from kgrec.models.presets import PRESETS, PresetName
 from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
@@ -87,18 +87,7 @@ class PresetChoice(LinkPredictionConfig):
     What is given beside the name replaces the published setting.
     """
 
-    name: Literal[
-        "bpr_mf",
-        "lightgcn",
-        "xsimgcl",
-        "cke",
-        "cfkg",
-        "rgcn",
-        "kgcn",
-        "kgat",
-        "kgin",
-        "lightkg",
-    ]
+    name: PresetName
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +95,8 @@ class PresetChoice(LinkPredictionConfig):
         name = given.get("name") if isinstance(given, Mapping) else None
         if not isinstance(name, str) or name not in PRESETS:
             return given  # what is wrong with it is said where it is read
-        return _merged(PRESETS[name].settings.model_dump(), given)
+        published = LinkPredictionConfig.model_validate(PRESETS[name].settings)
+        return _merged(published.model_dump(), given)
 
 
 MemberChoice = Annotated[
@@ -202,10 +192,14 @@ def with_seed(choice: ModelChoice, seed: int) -> ModelChoice:
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `under` with what `over` says, section by section."""
+    """Return `under` with what `over` says, section by section; another name is another section."""
     made = dict(under)
     for key, value in over.items():
         below = made.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        made[key] = _merged(below, value) if both and isinstance(below, Mapping) else value
+        if isinstance(below, Mapping) and isinstance(value, str):
+            value = {"name": value}
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            same = value.get("name", below.get("name")) == below.get("name")
+            value = _merged(below, value) if same else value
+        made[key] = value
     return made

@@ -4,166 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from kgrec.choices import CHOICES, LinkPredictionChoice, ModelChoice, with_seed
-from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.files import nearest_file
+from kgrec.choices import LinkPredictionChoice, ModelChoice, with_seed
+from kgrec.datasets.loading import DataConfig
+from kgrec.errors import ConfigError
 from kgrec.graph.selection import GraphConfig
-from kgrec.kg.tables.mapping import TableMapping
-from kgrec.linking.settings import LinkConfig
-from kgrec.rdf.settings import ReadConfig
+from kgrec.settings import Settings, make_settings, parse_settings, read_yaml
 from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TableConfig(_Section):
-    """A table of items or of users."""
-
-    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
-    id: str | None = Field(default=None, description="Id column; item_id or user_id by default.")
-    title: str | None = Field(default=None, description="Title column; `title` where there is one.")
-    categories: tuple[str, ...] = Field(default=(), description="Columns that become nodes.")
-    numbers: tuple[str, ...] = Field(default=(), description="Columns that become features.")
-    separator: str = Field(default="|", description="Between several values of a category.")
-
-
-class GraphTableConfig(_Section):
-    """A table that becomes part of the graph. A path alone has the defaults."""
-
-    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
-    items: bool | None = Field(
-        default=None,
-        description="Whether its ids are ids of items, which are then linked to its entities; "
-        "None: if it is the first table and no other one is.",
-    )
-    mapping: TableMapping | None = Field(
-        default=None, description="What its columns mean; None: chosen, and told when it is read."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
-
-
-_SPLITTING = ("positive", "duplicates", "split", "valid", "test")
-_KNOWN_FORMATS = {
-    "recbole": (
-        "recbole", "folder", "parts", "user", "item", "rating", "timestamp", *_SPLITTING,
-    ),
-    "kgat": ("folder", "valid"),
-    "kgcn": ("folder", "ratings", "separator", *_SPLITTING),
-}  # fmt: skip
-"""The settings that the readers of known formats use, by format."""
-_ONLY_KNOWN = ("folder", "parts", "ratings", "separator")
-
-
-class DataConfig(_Section):
-    """Where the data lies and how it is read."""
-
-    root: str = Field(
-        default=".", description="Folder of all paths below, relative to the current folder."
-    )
-    format: Literal["files", "recbole", "kgat", "kgcn"] = Field(
-        default="files",
-        description="`files`: graph, tables and links as named below; the others: the files of a "
-        "published data set in `folder`.",
-    )
-    folder: str | None = Field(
-        default=None,
-        description="Folder of a data set of RecBole, KGAT or KGCN (also RippleNet and MKR); for "
-        "RecBole also the path of its files less their suffixes.",
-    )
-    recbole: str | None = Field(default=None, description="The same as folder, for RecBole.")
-    parts: tuple[str, ...] | None = Field(
-        default=None,
-        description="RecBole: names of the training, validation and test part in the names of "
-        ".inter files; None: found by their names.",
-    )
-    ratings: str | None = Field(default=None, description="KGCN: name of the file of ratings.")
-    separator: str | None = Field(
-        default=None, description="KGCN: what stands between the fields of the ratings."
-    )
-    graph: tuple[str, ...] | str | None = Field(
-        default=None, description="RDF file or files, or a folder that `KnowledgeGraph.save` wrote."
-    )
-    reading: ReadConfig = Field(
-        default=ReadConfig(), description="How the RDF files are read; see kgrec.ReadConfig."
-    )
-    tables: tuple[GraphTableConfig, ...] = Field(
-        default=(), description="Tables that become parts of the graph, each with a mapping."
-    )
-    links: str | None = Field(
-        default=None,
-        description="Table of item_id and iri; None: by the table of items among `tables`, or "
-        "item ids are IRIs.",
-    )
-    link: LinkConfig | None = Field(
-        default=None,
-        description="How items that no table links are looked for in the graph, by columns of the "
-        "item table; None: they are not.",
-    )
-    interactions: str | None = Field(default=None, description="Table of interactions.")
-    user: str = Field(default="user_id", description="User column of the interactions.")
-    item: str = Field(default="item_id", description="Item column, also of the links.")
-    iri: str = Field(default="iri", description="IRI column of the links.")
-    rating: str | None = "rating"
-    timestamp: str | None = "timestamp"
-    positive: str | None = Field(default=None, description="Such as `rating >= 4`; None: all rows.")
-    duplicates: Literal["last", "first", "error"] = "last"
-    items: TableConfig | None = None
-    users: TableConfig | None = None
-    split: Literal["random", "uniform", "temporal", "cold_items"] = "random"
-    splits: str | None = Field(
-        default=None,
-        description="Folder with one folder per split, each with train.csv, valid.csv and "
-        "test.csv; None: the interactions are split here.",
-    )
-    valid: float = Field(default=0.1, ge=0, lt=1, description="Share of the validation part.")
-    test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
-
-    @model_validator(mode="after")
-    def _no_key_without_effect(self) -> DataConfig:
-        if self.format != "recbole" and self.recbole is not None:
-            raise ValueError("recbole names files, but format is not 'recbole'")
-        if self.recbole is not None and self.folder is not None:
-            raise ValueError("folder and recbole are the same: give one of them")
-        # The config of a run folder writes every default out; those say nothing.
-        given = [
-            name
-            for name, field in type(self).model_fields.items()
-            if getattr(self, name) != field.default
-        ]
-        known = _KNOWN_FORMATS.get(self.format)
-        idle = (
-            [name for name in given if name in _ONLY_KNOWN]
-            if known is None
-            else [name for name in given if name not in {"root", "format", *known}]
-        )
-        if idle:
-            raise ValueError(f"format {self.format!r} does not read {', '.join(idle)}")
-        if self.links is not None and self.graph is None and not self.tables:
-            raise ValueError("links are given without a graph that they lead to")
-        if self.link is not None:
-            if self.graph is None and not self.tables:
-                raise ValueError("link is given without a graph to look for items in")
-            columns = self.link.title or self.link.column
-            if columns is not None and self.items is None:
-                raise ValueError(f"link names the column {columns!r}, but there is no item table")
-        if sum(table.items is True for table in self.tables) > 1:
-            raise ValueError("more than one of the tables is said to be that of the items")
-        return self
-
-
-class Config(_Section):
+class Config(Settings):
     """One training run.
 
     Attributes:
@@ -202,36 +57,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The file is missing or no YAML, or a key or value is wrong.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"The config file {path} does not exist." + nearest_file(path, "*.y*ml")
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The config file {path} cannot be read: {error}") from error
-    tree = _parse(text, str(path))
+    tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
-    for override in overrides:
-        _override(tree, override)
-    return make_config(tree, str(path))
-
-
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Return the tree that `key=value` texts stand for, with values read as YAML.
-
-    Raises:
-        ConfigError: A text is none of these.
-
-    >>> parse_settings(["valid=0.2", "positive=rating >= 4"])
-    {'valid': 0.2, 'positive': 'rating >= 4'}
-    """
-    tree: dict[str, Any] = {}
-    for setting in settings:
-        _override(tree, setting)
-    return tree
+    return make_config(parse_settings(overrides, tree), str(path))
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
@@ -240,12 +69,7 @@ def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
     Raises:
         ConfigError: A key or value is wrong.
     """
-    try:
-        return Config.model_validate(_with_model_name(tree))
-    except ValidationError as error:
-        raise ConfigError(
-            f"{where}: " + "; ".join(_explain(item) for item in error.errors())
-        ) from error
+    return make_settings(Config, _with_model_name(tree), where, yaml=True)
 
 
 def dump_config(config: Config) -> str:
@@ -258,78 +82,3 @@ def _with_model_name(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(model, dict) and "name" not in model:
         return {**tree, "model": {"name": "link_prediction", **model}}
     return tree
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date may have no such month
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"{where}{line} is no valid YAML: {problem}.") from error
-
-
-def _override(tree: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(
-            f"{printable(override)!r} is no override: expected key=value, such as "
-            "data.split=random."
-        )
-    *parents, last = key.split(".")
-    place = tree
-    for parent in parents:
-        inner = place.setdefault(parent, {})
-        if inner is None:
-            inner = place[parent] = {}
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{printable(key)}: {printable(parent)} is a value, not a section.")
-        place = inner
-    place[last] = _parse(value, f"the value of {key}")
-
-
-def _explain(error: Any) -> str:
-    whole = [str(part) for part in error["loc"]]
-    # pydantic names the chosen model after the key `model`; the file does not.
-    named = len(whole) > 1 and whole[0] == "model" and whole[1] in _MODEL_NAMES
-    location = ["model", *whole[2:]] if named else whole
-    if len(location) > 3 and location[:2] == ["model", "members"] and location[3] in _MODEL_NAMES:
-        location = [*location[:3], *location[4:]]
-    key = ".".join(location)
-    if error["type"] == "extra_forbidden":
-        known = _keys(whole[:-1])
-        return f"unknown key {printable(key)!r}." + did_you_mean(location[-1], known)
-    if error["type"] == "missing":
-        return f"the key {key!r} is missing"
-    if error["type"] == "union_tag_invalid":
-        name = str(error["ctx"]["tag"])
-        return f"unknown model {printable(name)!r}." + did_you_mean(name, _MODEL_NAMES)
-    found = printable(repr(error.get("input")), 60)
-    return f"{key}: {error['msg']}, found {found}"
-
-
-_MODEL_NAMES = tuple(CHOICES)
-
-
-def _keys(location: Sequence[str]) -> list[str]:
-    """Return the valid keys of the section at `location`."""
-    sections: list[type[BaseModel]] = [Config]
-    for part in location:
-        inner: list[type[BaseModel]] = []
-        if part in CHOICES:  # pydantic names the chosen model after the key `model`
-            sections = [CHOICES[part]]
-            continue
-        if not any(part in section.model_fields for section in sections):
-            continue  # the place in a list, or a key that the user chose, such as a column
-        for section in sections:
-            if part in section.model_fields:
-                inner += _sections(section.model_fields[part].annotation)
-        sections = inner
-    return sorted({name for section in sections for name in section.model_fields})
-
-
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for part in getattr(annotation, "__args__", ()) for found in _sections(part)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
@@ -20,26 +21,28 @@ from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.protocols import evaluate_protocol
 from kgrec.evaluation.settings import ProtocolConfig, protocol_config
 from kgrec.explain.explanation import Explanation
-from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
+from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
-from kgrec.graph.numeric import NumberScales
-from kgrec.graph.selection import GraphConfig, choose
+from kgrec.graph.selection import GraphConfig
+from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.models.user_content import user_features
-from kgrec.retrieval.bm25 import BM25Index
-from kgrec.retrieval.search import semantic_scores
-from kgrec.retrieval.topk import top_k
+from kgrec.retrieval.topk import TopK, top_k
+from kgrec.snapshot import Derived, Prepared, Snapshot, Sources
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
-from kgrec.text.node_texts import node_texts
+from kgrec.text.node_texts import node_texts, table_texts
 from kgrec.text.settings import TextConfig
-from kgrec.text.words import tf_idf
+from kgrec.text.words import count_words, tf_idf
 from kgrec.training.link_prediction import LinkPrediction
 from kgrec.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,33 @@ class Recommender:
     ) -> None:
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
-        self.kg, self.links, self.items, self.users = kg, links, items, users
-        self.model: Model = model or LinkPrediction()
+        self._model: Model = model or LinkPrediction()
         if cache is None and text is not None and text.cache is not None:
             cache = EmbeddingCache(text.cache)
         self.text_config, self.cache, self.progress = text, cache, progress
         if encoder is None and text is not None:
             encoder = TextEncoder(text.model)
         self.encoder = encoder
-        self.graph_config = graph or GraphConfig()
-        self.known: tuple[Interactions, ...] = ()
+        languages = ("en", "") if text is None else text.languages
+        self.sources = Sources(kg, links, items, users, graph or GraphConfig(), languages)
+        self._snapshot: Snapshot | None = None
+        self._updating = Lock()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the last `fit` or `update` made. It never changes; a later one is another object.
+
+        Raises:
+            DataError: Nothing was fitted.
+        """
+        if self._snapshot is None:
+            raise DataError("The recommender was not fitted. Call fit() first.")
+        return self._snapshot
+
+    @property
+    def model(self) -> Model:
+        """The fitted model; before `fit`, the one that was given."""
+        return self._model if self._snapshot is None else self._snapshot.model
 
     def fit(
         self,
@@ -112,20 +132,29 @@ class Recommender:
         candidates: IntArray | None = None,
         callback: Callback | None = None,
     ) -> Self:
-        """Build the graph from `train`, encode its text, and train the model.
+        """Build the graph from `train`, encode its text, and train a copy of the model.
 
         Args:
             train: The interactions to learn from.
             valid: Interactions that choose when to stop; over the vocabularies of `train`.
             candidates: Rows of the items that are ranked when `valid` is measured; None: all.
-                They are rows of `catalogue(train)`, which `train` may be brought over before.
+                They are rows of `train.items`.
             callback: Gets the figures after each validation.
 
         Raises:
             DataError: The parts do not fit together, or there is nothing to learn from.
         """
-        self.prepare(train, valid, candidates=candidates)
-        self.model.fit(self.data, callback=callback)
+        prepared = self.prepare(train, valid, candidates=candidates)
+        model = deepcopy(self._model).fit(prepared.data, callback=callback)
+        return self.take(prepared.fitted(model))
+
+    def take(self, snapshot: Snapshot) -> Self:
+        """Recommend by another snapshot from now on; what is being asked meanwhile ends by the old.
+
+        Args:
+            snapshot: Made by `prepare(…).fitted(model)`, `update`, or of another recommender.
+        """
+        self._snapshot = snapshot
         return self
 
     def prepare(
@@ -134,54 +163,54 @@ class Recommender:
         valid: Interactions | None = None,
         *,
         candidates: IntArray | None = None,
-        features: dict[str, FloatArray] | None = None,
-        scales: NumberScales | None = None,
-    ) -> None:
-        """Do all that `fit` does before training.
+        derived: Derived | None = None,
+    ) -> Prepared:
+        """Return what a model is fitted on, and what a snapshot needs besides. Nothing changes.
 
         Args:
             train: As for `fit`.
             valid: As for `fit`.
             candidates: As for `fit`.
-            features: Text vectors by node type, when they are known already.
-            scales: How numbers are normalised, when that is known already.
+            derived: What was made of the same data before, and need not be made again.
         """
-        catalogue = self._catalogue(train, valid)
-        users = train.users if self.users is None else train.users.union(self.users.ids)
-        if candidates is not None and catalogue != train.items:
-            candidates = catalogue.rows(train.items.take(candidates))
-        train = train.reindex(users, catalogue)
-        valid = None if valid is None else valid.reindex(users, catalogue)
-        self.links = None if self.links is None else self.links.reindex(catalogue)
-        self.graph = build_graph(
+        given = self.sources
+        items = train.items if valid is None else train.items.union(valid.items)
+        items = items if given.links is None else items.union(given.links.items)
+        items = items if given.items is None else items.union(given.items.ids)
+        users = train.users if given.users is None else train.users.union(given.users.ids)
+        if candidates is not None and items != train.items:
+            candidates = items.rows(train.items.take(candidates))
+        train = train.reindex(users, items)
+        valid = None if valid is None else valid.reindex(users, items)
+        links = None if given.links is None else given.links.reindex(items)
+        sources = replace(given, links=links)
+        graph = build_graph(
             train,
-            self.kg,
-            self.links,
-            items=self.items,
-            users=self.users,
-            config=self.graph_config,
-            scales=scales,
+            sources.kg,
+            links,
+            items=sources.items,
+            users=sources.users,
+            config=sources.config,
+            scales=None if derived is None else derived.scales,
         )
-        texts = {} if self.text_config is None else self._texts()
-        self._attach_text(texts, features)
-        self.known = (train,) if valid is None else (train, valid)
-        self.data = TrainingData(
+        if derived is None:
+            derived = self._derived(sources, graph)
+        for (kind, modality), matrix in derived.features.items():
+            attach(graph, kind, modality, matrix, derived.made_by.get((kind, modality), "unknown"))
+        data = TrainingData(
             train,
             valid,
-            self.graph,
-            item_attributes(self.graph),
+            graph,
+            item_attributes(graph),
             candidates,
-            None if self.users is None else user_features(self.users.reindex(users)),
-            tf_idf(texts["item"]) if "item" in texts else None,
+            None if sources.users is None else user_features(sources.users.reindex(users)),
+            None if derived.words is None else tf_idf(derived.words),
         )
-        self._liked = sum((log.matrix() for log in self.known[1:]), train.matrix()).tocsr()
-        self._names: NodeNames | None = None
-        self._paths: PathFinder | None = None
-        self._words: BM25Index | None = None
+        return Prepared(data, sources, derived)
 
     def score(self, users: IntArray) -> FloatArray:
-        """Return the model's scores of all items for rows of users; see `Model.score`."""
-        return self.model.score(users)
+        """Return the scores of all items for rows of users; see `Snapshot.score`."""
+        return self.snapshot.score(users)
 
     def recommend(
         self,
@@ -209,15 +238,19 @@ class Recommender:
             DataError: Neither `user` nor `liked` is given.
             ConfigError: k is larger than the catalogue.
         """
-        k = self._checked(k)
-        history = self._history(user, liked)
-        if liked or user is None:
-            scores = self.model.score_histories(history)
+        now = self.snapshot
+        k = _checked(k, now)
+        row = _user_row(now, user, liked)
+        history = now.history(row, liked)
+        rows = None if candidates is None else now.items.rows(candidates)
+        excluded = history if not exclude else now.history(row, [*liked, *exclude])
+        learnt = None if liked else row
+        if now.index is not None:
+            vector = now.user_vectors(learnt, history)
+            best = now.index.search(vector, k, exclude=excluded, candidates=rows)
         else:
-            scores = self.model.score(np.array([self.user_vocabulary.row(user)]))
-        rows = None if candidates is None else self.item_vocabulary.rows(candidates)
-        excluded = history if not exclude else self._history(user, [*liked, *exclude])
-        return self._listed(scores, k, excluded, rows)
+            best = top_k(now.scores(learnt, history), k, exclude=excluded, candidates=rows)
+        return _listed(now, best)
 
     def similar_items(self, item: str, k: int | None = None) -> list[Recommendation]:
         """Return the k items most like an item, best first; k as for `recommend`.
@@ -226,10 +259,13 @@ class Recommender:
             UnknownIdError: The item is unknown.
             ConfigError: k is larger than the catalogue.
         """
-        k = self._checked(k)
-        row = np.array([self.item_vocabulary.row(item)])
-        itself = csr_matrix(([1.0], ([0], row)), shape=(1, len(self.item_vocabulary)))
-        return self._listed(self.model.similar(row), k, itself)
+        now = self.snapshot
+        k = _checked(k, now)
+        row, itself = now.items.row(item), now.history(None, [item])
+        if now.similarity_index is not None:
+            vector = now.similarity_index.vectors[[row]]
+            return _listed(now, now.similarity_index.search(vector, k, exclude=itself))
+        return _listed(now, top_k(now.similar(row), k, exclude=itself))
 
     def search(self, query: str, k: int | None = None) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
@@ -241,22 +277,14 @@ class Recommender:
             DataError: There is no text in the model, or the query is empty.
             ConfigError: k is larger than the catalogue.
         """
-        k = self._checked(k)
+        now = self.snapshot
+        k = _checked(k, now)
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
-        if self.encoder is None or "text" not in self.graph["item"]:
+        if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
-        if self._words is None:
-            self._words = BM25Index(self._texts()["item"])
-        vector, words = self.encoder.encode([query]), self._words.score(query)
-        dim = self.graph["item"].text.shape[1]
-        if vector.shape[1] != dim:
-            raise DataError(
-                f"The items' text vectors have {dim} numbers, the encoder's {vector.shape[1]}: "
-                "the recommender was made with another encoder."
-            )
-        scores = semantic_scores(vector, self.graph["item"].text.numpy(), words, self.model)
-        return self._listed(scores, k, None)
+        scores = now.semantic_search.scores(query, self.encoder.encode([query]))
+        return _listed(now, top_k(scores, k))
 
     def explain(
         self, user: str | None, item: str, *, liked: Sequence[str] = (), k: int = 5
@@ -266,12 +294,54 @@ class Recommender:
         Raises:
             UnknownIdError: The user or the item is unknown.
         """
-        row = self.item_vocabulary.row(item)
-        history = self._history(user, liked)
-        user_row = None if user is None else self.user_vocabulary.row(user)
-        return self.paths.explain(
-            row, user=user_row, liked=history.indices, similarity=self._similarity(row), k=k
+        now = self.snapshot
+        row, user_row = now.items.row(item), _user_row(now, user, liked)
+
+        def similarity(others: IntArray) -> FloatArray:
+            return np.asarray(now.similar(row)[0, others])
+
+        return now.paths.explain(
+            row,
+            user=user_row,
+            liked=now.history(user_row, liked).indices,
+            similarity=similarity,
+            k=k,
         )
+
+    def update(
+        self,
+        *,
+        interactions: Interactions | None = None,
+        items: AttributeTable | Iterable[str] = (),
+        users: AttributeTable | Iterable[str] = (),
+        triples: Iterable[Triple | LiteralStatement] = (),
+    ) -> Snapshot:
+        """Take in what came since `fit`, without training, and return the new snapshot.
+
+        Users are scored by their new history at once. New items whose row of the item table gives
+        them text are placed by it, where the model can. See `Snapshot.update`.
+        """
+        with self._updating:
+            now = self.snapshot
+            ids = items.ids.ids if isinstance(items, AttributeTable) else list(items)
+            logged = [] if interactions is None else interactions.items.ids
+            new = now.items.extended(ids).extended(logged).ids[len(now.items) :]
+            texts: list[str] = []
+            features: dict[str, FloatArray] = {}
+            if new and isinstance(items, AttributeTable) and now.derived.words is not None:
+                told = dict(zip(items.ids.ids, table_texts(items), strict=True))
+                texts = [told.get(id, "") for id in new]
+                if self.encoder is not None and any(texts):
+                    features[TEXT] = self._filled(texts, self.encoder)
+            self._snapshot = now.update(
+                interactions=interactions,
+                items=items if isinstance(items, AttributeTable) else ids,
+                users=users,
+                triples=triples,
+                texts=texts,
+                features=features,
+            )
+            return self._snapshot
 
     def evaluate(
         self,
@@ -303,158 +373,115 @@ class Recommender:
             ConfigError: There is no such protocol or setting.
         """
         config = protocol_config(protocol, settings)
+        now = self.snapshot
+        if not now.interactions:
+            raise DataError(
+                "The recommender was loaded without the interactions that it was trained on, and "
+                "cannot be measured: what users have would be ranked."
+            )
         if candidates is not None:
-            candidates = self.item_vocabulary.rows(test.items.take(candidates))
-        test = self._over(test)
-        check_no_leak(self.graph, self.known[0], test)
-        logs = self.known if exclude is None else tuple(exclude)
+            candidates = now.items.rows(test.items.take(candidates))
+        test = test.reindex(now.users, now.items)
+        train = now.interactions[0].reindex(now.users, now.items)
+        check_no_leak(now.graph, train, test)
+        logs = now.interactions if exclude is None else tuple(exclude)
         result = evaluate_protocol(
-            self,
+            now,
             test,
             config,
-            exclude=[self._over(log) for log in logs],
+            exclude=[log.reindex(now.users, now.items) for log in logs],
             candidates=candidates,
-            given=None if given is None else self._over(given),
-            facts=ItemFacts.from_graph(self.graph),
+            given=None if given is None else given.reindex(now.users, now.items),
+            facts=ItemFacts.from_graph(now.graph),
         )
-        return with_groups(result, self.known[0], self.users)
+        return with_groups(result, train, now.sources.users)
 
     @property
     def item_vocabulary(self) -> Vocabulary:
         """The catalogue."""
-        return self.known[0].items if self.known else self._not_fitted()
+        return self.snapshot.items
 
     @property
     def user_vocabulary(self) -> Vocabulary:
         """The known users."""
-        return self.known[0].users if self.known else self._not_fitted()
+        return self.snapshot.users
+
+    @property
+    def graph(self) -> HeteroData:
+        """The user–item–attribute graph."""
+        return self.snapshot.graph
 
     @property
     def names(self) -> NodeNames:
         """Labels of all nodes of the graph, safe to print."""
-        if self._names is None:
-            languages = ("en", "") if self.text_config is None else self.text_config.languages
-            kg, links = self._chosen()
-            self._names = NodeNames.from_graph(
-                self.graph,
-                kg=kg,
-                links=links,
-                items=self.items,
-                languages=languages,
-                label_relations=self.graph_config.label_relations,
-            )
-        return self._names
-
-    @property
-    def paths(self) -> PathFinder:
-        """What finds paths in the training graph."""
-        if self._paths is None:
-            self._paths = PathFinder(self.graph, self.names)
-        return self._paths
+        return self.snapshot.names
 
     def title(self, item: str) -> str:
         """Return the title of an item: that of the item table, its entity's label, or its id."""
-        return self._title(self.item_vocabulary.row(item))
+        return self.snapshot.title(self.snapshot.items.row(item))
 
     def history(self, user: str) -> list[str]:
-        """Return the ids of the items that a user has, of all interactions that `fit` was given."""
-        return self.item_vocabulary.take(self._history(user, ()).indices)
+        """Return the ids of the items that a user has, of all that is known here."""
+        now = self.snapshot
+        return now.items.take(now.history(now.users.row(user)).indices)
 
-    def _over(self, log: Interactions) -> Interactions:
-        return log.reindex(self.user_vocabulary, self.item_vocabulary)
-
-    def _catalogue(self, train: Interactions, valid: Interactions | None) -> Vocabulary:
-        items = train.items if valid is None else train.items.union(valid.items)
-        if self.links is not None:
-            items = items.union(self.links.items)
-        return items if self.items is None else items.union(self.items.ids)
-
-    def _attach_text(
-        self, texts: dict[str, list[str]], features: dict[str, FloatArray] | None
-    ) -> None:
-        import torch
-
-        if features is None:
-            features = self._encoded(texts) if texts and self.encoder is not None else {}
-        for kind, vectors in features.items():
-            self.graph[kind].text = torch.from_numpy(vectors)
-
-    def _texts(self) -> dict[str, list[str]]:
-        assert self.text_config is not None
-        kg, links = self._chosen()
-        return node_texts(
-            self.graph,
+    def _derived(self, sources: Sources, graph: HeteroData) -> Derived:
+        if self.text_config is None:
+            return Derived(scales=graph.scales)
+        kg, links = sources.chosen()
+        texts = node_texts(
+            graph,
             kg,
             links,
-            self.items,
+            sources.items,
             languages=self.text_config.languages,
             entities=self.text_config.entities,
-            label_relations=self.graph_config.label_relations,
-            description_relations=self.graph_config.description_relations,
+            label_relations=sources.config.label_relations,
+            description_relations=sources.config.description_relations,
         )
-
-    def _chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
-        """Return what of the knowledge graph is used, and the links to it."""
-        if self.kg is None or self.links is None:
-            return None, None
-        chosen = choose(self.kg, self.links, self.graph_config)
-        return chosen.kg, chosen.links
-
-    def _encoded(self, texts: dict[str, list[str]]) -> dict[str, FloatArray]:
-        assert self.encoder is not None
-        flat = [text for values in texts.values() for text in values if text]
-        vectors = encode_cached(self.encoder, flat, self.cache, progress=self.progress)
-        result, start = {}, 0
-        for kind, values in texts.items():
-            filled = np.array([bool(text) for text in values])
-            result[kind] = np.zeros((len(values), vectors.shape[1]), dtype=np.float32)
-            result[kind][filled] = vectors[start : start + int(filled.sum())]
-            start += int(filled.sum())
-        return result
-
-    def _history(self, user: str | None, liked: Sequence[str]) -> csr_matrix:
-        if user is None and not liked:
-            raise DataError("Give a user, or the items that a new user likes (`liked`).")
-        rows = self.item_vocabulary.rows([str(item) for item in liked])
-        if user is not None:
-            known = self._liked[self.user_vocabulary.row(user)].indices.astype(np.int64)
-            rows = np.concatenate([rows, known])
-        rows = np.unique(rows)
-        ones = np.ones(len(rows), dtype=np.float32)
-        shape = (1, len(self.item_vocabulary))
-        return csr_matrix((ones, (np.zeros_like(rows), rows)), shape=shape)
-
-    def _listed(
-        self, scores: FloatArray, k: int, exclude: csr_matrix | None, rows: IntArray | None = None
-    ) -> list[Recommendation]:
-        best = top_k(scores, k, exclude=exclude, candidates=rows)
-        return [
-            Recommendation(self.item_vocabulary.id(int(row)), self._title(int(row)), float(score))
-            for row, score in zip(best.items[0], best.scores[0], strict=True)
-            if row >= 0
-        ]
-
-    def _similarity(self, item: int) -> Callable[[IntArray], FloatArray]:
-        def similarity(others: IntArray) -> FloatArray:
-            return np.asarray(self.model.similar(np.array([item]))[0, others])
-
-        return similarity
-
-    def _title(self, row: int) -> str:
-        return self.names.node("item", row)
-
-    def _checked(self, k: int | None) -> int:
-        if k is None:
-            return min(10, len(self.item_vocabulary))
-        if not 1 <= k <= len(self.item_vocabulary):
-            raise ConfigError(
-                f"k must lie between 1 and the {len(self.item_vocabulary)} items of the catalogue, "
-                f"found {k}."
+        features: dict[tuple[str, str], FloatArray] = {}
+        if texts and self.encoder is not None:
+            flat = self._filled(
+                [text for values in texts.values() for text in values], self.encoder
             )
-        return k
+            parts = np.split(flat, np.cumsum([len(values) for values in texts.values()])[:-1])
+            features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
+        words = count_words(texts["item"]) if "item" in texts else None
+        made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
+        return Derived(features, words, None, graph.scales, made_by)
 
-    def _not_fitted(self) -> Vocabulary:
-        raise DataError("The recommender was not fitted. Call fit() first.")
+    def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
+        """Return the vectors of texts, zero where a text is empty, float32 (len(texts), dim)."""
+        filled = np.array([bool(text) for text in texts])
+        given = [text for text in texts if text]
+        vectors = encode_cached(encoder, given, self.cache, progress=self.progress)
+        made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
+        made[filled] = vectors
+        return made
+
+
+def _user_row(now: Snapshot, user: str | None, liked: Sequence[str]) -> int | None:
+    if user is None and not liked:
+        raise DataError("Give a user, or the items that a new user likes (`liked`).")
+    return None if user is None else now.users.row(user)
+
+
+def _listed(now: Snapshot, best: TopK) -> list[Recommendation]:
+    return [
+        Recommendation(now.items.id(int(row)), now.title(int(row)), float(score))
+        for row, score in zip(best.items[0], best.scores[0], strict=True)
+        if row >= 0
+    ]
+
+
+def _checked(k: int | None, now: Snapshot) -> int:
+    if k is None:
+        return min(10, len(now.items))
+    if not 1 <= k <= len(now.items):
+        raise ConfigError(
+            f"k must lie between 1 and the {len(now.items)} items of the catalogue, found {k}."
+        )
+    return k
 
 
 def evaluate(recommender: Recommender, test: Interactions, **options: Any) -> Evaluation:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from kgrec.config import Config, dump_config, load_config, make_config
 from kgrec.errors import ConfigError
+from kgrec.models.encoders.kgin import KGINConfig
+from kgrec.training.moved_keys import MOVED
 
 MINIMAL = {"data": {"interactions": "ratings.csv"}}
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
@@ -27,7 +29,7 @@ def test_defaults_and_round_trip():
     assert make_config(yaml.safe_load(text)) == config
     tree = yaml.safe_load(text)
     assert tree.keys() == Config.model_fields.keys()
-    assert tree["model"]["training"]["loss"] == "softmax"  # defaults are written out
+    assert tree["model"]["training"]["loss"]["name"] == "softmax"  # defaults are written out
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_an_ensemble_round_trips_and_its_members_keep_their_seeds_apart():
     ease, first, second = config.seeded_model().members
     assert ease.l2 == 7.0
     assert (first.training.seed, second.training.seed) == (5, 7)
-    assert first.training.loss == "bpr"
+    assert first.training.loss.name == "bpr"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_an_ensemble_round_trips_and_its_members_keep_their_seeds_apart():
     [
         ([], "members"),
         ([{"name": "eese"}], "ease"),
-        ([{"name": "ensemble", "members": [{"name": "ease"}]}], "unknown model 'ensemble'"),
+        ([{"name": "ensemble", "members": [{"name": "ease"}]}], "name: there is no 'ensemble'"),
         ([{"name": "most_popular"}, {"name": "ease", "l22": 3}], "l2"),
         ([{"name": "ease", "l2": -1}], r"model\.members\.0\.l2"),
     ],
@@ -79,7 +81,7 @@ def test_what_is_wrong_with_a_member_is_said(members, message):
 
 
 def test_weights_of_positives_belong_to_the_full_softmax():
-    training = {"loss": "bpr", "rating_power": 1.0}
+    training = {"loss": {"name": "bpr", "rating_power": 1.0}}
     with pytest.raises(ConfigError, match="rating_power"):
         make_config({**MINIMAL, "model": {"training": training}})
 
@@ -104,9 +106,21 @@ def test_there_are_experiments():
         ({"dat": {}}, "unknown key 'dat'. Did you mean 'data'?"),
         ({"data": {"interaction": "x"}}, "'data.interaction'. Did you mean 'interactions'?"),
         ({"model": {"training": {"learing_rate": 1}}}, "Did you mean 'learning_rate'?"),
-        ({"model": {"model": {"fusoin": "add"}}}, "Did you mean 'fusion'?"),
+        ({"model": {"predictor": {"fusoin": "add"}}}, "Did you mean 'fusion'?"),
+        (
+            {"model": {"predictor": {"encoder": {"name": "kgat", "droput": 0}}}},
+            "unknown key 'model.predictor.encoder.droput'",
+        ),
+        (
+            {"model": {"predictor": {"encoder": "lightgnc"}}},
+            "model.predictor.encoder.name: there is no 'lightgnc'. Did you mean 'lightgcn'?",
+        ),
+        (
+            {"model": {"training": {"contrast": {"name": "layer", "layr": 1}}}},
+            "unknown key 'model.training.contrast.layr'",
+        ),
         ({"model": {"name": "ease", "l3": 1}}, "'model.l3'"),
-        ({"model": {"name": "eas"}}, "unknown model 'eas'. Did you mean 'ease'?"),
+        ({"model": {"name": "eas"}}, "model.name: there is no 'eas'. Did you mean 'ease'?"),
         ({"graph": {"min_degre": 1}}, "Did you mean 'min_degree'?"),
         ({"data": {"items": {"pth": "x", "path": "y"}}}, "Did you mean 'path'?"),
         ({"text": {"langages": ["en"]}}, "Did you mean 'languages'?"),
@@ -123,9 +137,10 @@ def test_a_misspelt_key_gets_the_nearest(tree, message):
     [
         ({"data": {"split": "randm"}}, "data.split"),
         ({"data": {"valid": 1.5}}, "data.valid"),
-        ({"model": {"training": {"temperature": 0}}}, "temperature"),
+        ({"model": {"training": {"loss": {"temperature": 0}}}}, "model.training.loss.temperature"),
         ({"model": {"training": {"max_epochs": "many"}}}, "found 'many'"),
-        ({"model": {"model": {"dim": 0}}}, "dim"),
+        ({"model": {"predictor": {"dim": 0}}}, "dim"),
+        ({"model": {"predictor": {"encoder": {"num_layers": -1}}}}, "encoder.num_layers: "),
         ({"model": {"name": "ease", "l2": -1}}, "l2"),
         ({"model": "ease"}, "model"),
         ({"seed": "x"}, "seed"),
@@ -143,6 +158,45 @@ def test_a_wrong_value_is_named(tree, message):
 def test_the_key_data_is_needed():
     with pytest.raises(ConfigError, match="the key 'data' is missing"):
         make_config({"seed": 1})
+
+
+OLD = [
+    ({"model": {"dim": 8}}, "the section model is called predictor now"),
+    ({"model": {"num_layers": 3}}, "write predictor.encoder: {name: lightgcn, num_layers: 2}"),
+    (
+        {"predictor": {"noise": 0.1}},
+        "predictor.noise moved: write predictor.encoder: {name: xsimgcl",
+    ),
+    ({"training": {"temperature": 0.2}}, "write training.loss: {name: softmax, temperature: 0.25}"),
+    ({"training": {"contrast": {"kind": "apart"}}}, "write training.contrast: {name: layer}"),
+]
+
+
+@pytest.mark.parametrize(("section", "message"), OLD)
+@pytest.mark.parametrize("name", ["link_prediction", "kgat"])
+def test_a_key_of_an_older_version_is_told_its_new_place(section, message, name):
+    with pytest.raises(ConfigError) as caught:
+        make_config({**MINIMAL, "model": {"name": name, **section}}, "my.yaml")
+    assert str(caught.value).startswith("my.yaml: model: ")
+    assert message in str(caught.value)
+
+
+def test_what_stands_in_the_new_place_is_valid():
+    for place in MOVED.values():
+        path, _, settings = place.partition(": ")
+        for key in reversed(path.split(".")):
+            settings = f"{{{key}: {settings}}}"
+        tree = {**MINIMAL, "model": yaml.safe_load(settings)}
+        assert make_config(tree).model.name == "link_prediction"
+
+
+def test_a_name_alone_is_a_part_with_its_defaults():
+    parts = {"encoder": "kgin", "head": "dot"}
+    training = {"loss": "bsl", "negatives": "popularity", "contrast": "apart"}
+    model = make_config({**MINIMAL, "model": {"predictor": parts, "training": training}}).model
+    assert model.predictor.encoder == KGINConfig()
+    assert model.training.loss.temperature == 0.25
+    assert model.training.negatives.power == 0.75
 
 
 def test_overrides(tmp_path):
@@ -236,7 +290,7 @@ def test_whatever_a_file_holds_it_is_a_config_or_an_error_of_ours(tree):
 
 
 def test_a_config_survives_being_written_with_all_defaults():
-    recbole = {"data": {"format": "recbole", "recbole": "lastfm"}, "text": None}
+    recbole = {"data": {"format": "recbole", "folder": "lastfm"}, "text": None}
     mapping = {
         "id": "sku",
         "relations": ["brand"],
@@ -249,16 +303,21 @@ def test_a_config_survives_being_written_with_all_defaults():
 
 
 def test_keys_that_would_have_no_effect_are_errors():
-    recbole = {"format": "recbole", "recbole": "lastfm"}
+    recbole = {"format": "recbole", "folder": "lastfm"}
     for key, value in (("links", "l.csv"), ("ratings", "r.txt"), ("tables", ["t.csv"])):
-        with pytest.raises(ConfigError, match=f"'recbole' does not read {key}"):
+        with pytest.raises(ConfigError, match=f"key 'data.{key}' where format is 'recbole'"):
             make_config({"data": {**recbole, key: value}})
-    with pytest.raises(ConfigError, match="'kgat' does not read positive, split"):
-        make_config({"data": {"format": "kgat", "positive": "x > 1", "split": "temporal"}})
-    with pytest.raises(ConfigError, match="folder and recbole are the same"):
-        make_config({"data": {**recbole, "folder": "lastfm"}})
-    with pytest.raises(ConfigError, match="'files' does not read folder"):
+    both = {"positive": "x > 1", "split": "temporal"}
+    with pytest.raises(ConfigError) as caught:
+        make_config({"data": {"format": "kgat", "folder": "x", **both}})
+    for key in both:
+        assert f"nknown key 'data.{key}' where format is 'kgat'" in str(caught.value)
+    with pytest.raises(ConfigError, match="data: `recbole` is called `folder`"):
+        make_config({"data": {"format": "recbole", "recbole": "lastfm"}})
+    with pytest.raises(ConfigError, match=r"key 'data\.folder' where format is 'files'"):
         make_config({"data": {"folder": "ml-100k"}})
+    with pytest.raises(ConfigError, match=r"data\.format: there is no 'recbol'. Did you mean"):
+        make_config({"data": {**recbole, "format": "recbol"}})
     two = [{"path": "a.csv", "items": True}, {"path": "b.csv", "items": True}]
     with pytest.raises(ConfigError, match="more than one of the tables"):
         make_config({"data": {"tables": two}})

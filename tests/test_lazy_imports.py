@@ -2,13 +2,19 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HEAVY = {
     "torch", "torch_geometric", "transformers", "rdflib", "pandas", "pyarrow", "numpy", "scipy",
-    "pydantic", "networkx", "matplotlib", "pyoxigraph", "safetensors", "yaml", "ranx",
+    "pydantic", "networkx", "matplotlib", "pyoxigraph", "safetensors", "yaml", "ranx", "pytest",
 }  # fmt: skip
+COMMANDS = [
+    path
+    for path in (Path(__file__).parents[1] / "kgrec" / "commands").glob("*.py")
+    if path.stem != "demonstration"  # what `demo` loads when it runs
+]
 
 
 def imported(code):
@@ -22,6 +28,12 @@ def imported(code):
 
 def test_importing_kgrec_loads_nothing_heavy():
     assert not imported("import kgrec; kgrec.__version__; dir(kgrec)") & HEAVY
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_a_command_loads_nothing_heavy_before_it_runs(path):
+    # typer itself takes pydantic to read options.
+    assert not imported(f"import kgrec.commands.{path.stem}") & (HEAVY - {"pydantic"})
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])

@@ -18,8 +18,8 @@ from scipy.sparse import issparse
 from kgrec.choices import CHOICES, make_untrained
 from kgrec.config import make_config
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import KINDS, Split
+from kgrec.data.interactions import Interactions, Split
+from kgrec.data.splits import KINDS
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.evaluation.leaks import find_leaks
@@ -31,6 +31,7 @@ from kgrec.linking import link
 from kgrec.models.base import TrainingData
 from kgrec.models.popular import MostPopular
 from kgrec.recommender import Recommender
+from kgrec.snapshot import Derived
 
 NUM_USERS, NUM_ITEMS, EPOCHS = 23, 17, 2
 EX = "http://ex.org/"
@@ -76,8 +77,8 @@ def prepared(split, candidates):
     }  # fmt: skip
     made = Recommender(kg, links, model=MostPopular(), graph=GraphConfig(min_degree=1), **tables)
     text = np.random.default_rng(0).normal(size=(NUM_ITEMS, 6)).astype(np.float32)
-    made.prepare(split.train, split.valid, candidates=candidates, features={"item": text})
-    return made.data
+    derived = Derived({("item", "text"): text})
+    return made.prepare(split.train, split.valid, candidates=candidates, derived=derived).data
 
 
 def pairs(log):
@@ -123,7 +124,7 @@ def data_of(kind, change="none"):
 
 def model_of(name, **training):
     choice = {"name": name}
-    small = {"model": {"dim": 6}, "training": {"max_epochs": EPOCHS, "eval_every": EPOCHS}}
+    small = {"predictor": {"dim": 6}, "training": {"max_epochs": EPOCHS, "eval_every": EPOCHS}}
     small["training"] |= training
     if "training" in CHOICES[name].model_fields:
         choice |= small

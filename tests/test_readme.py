@@ -24,7 +24,8 @@ import kg_data
 import kgrec
 from kgrec import cli
 from kgrec.choices import CHOICES
-from kgrec.config import DataConfig, TableConfig, load_config, make_config
+from kgrec.config import load_config, make_config
+from kgrec.datasets.own_files import FilesDataConfig, TableConfig
 from kgrec.evaluation.settings import PROTOCOLS
 from kgrec.kg.tables.mapping import TableMapping
 
@@ -246,11 +247,11 @@ def test_linking_figures_are_those_measured():
 def test_the_config_shows_defaults_where_it_says_so(shop):
     data = load_config("books.yaml").data
     for name in ("root", "user", "item", "rating", "timestamp", "iri", "split"):
-        assert getattr(data, name) == DataConfig.model_fields[name].default, name
+        assert getattr(data, name) == FilesDataConfig.model_fields[name].default, name
     assert data.items is not None
     assert (data.items.id, data.items.title) == ("item_id", "title")  # what None stands for
     assert TableConfig.model_fields["separator"].default == "|"
-    assert set(re.findall(r"`data\.(\w+)", README)) <= set(DataConfig.model_fields)
+    assert set(re.findall(r"`data\.(\w+)", README)) <= set(FilesDataConfig.model_fields)
 
 
 def test_every_command_is_there_and_has_an_example():

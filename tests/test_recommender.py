@@ -25,7 +25,7 @@ from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 BLOCK = {item: block for item, block, _ in items()} | {"x0": 2}
 QUICK = LinkPredictionConfig(
-    model={"dim": 12}, training={"max_epochs": 15, "batch_users": 64, "eval_every": 5}
+    predictor={"dim": 12}, training={"max_epochs": 15, "batch_users": 64, "eval_every": 5}
 )
 
 
@@ -324,8 +324,8 @@ def test_candidates_are_rows_of_the_training_log(dataset):
     used = np.unique(log.item)
     small = log.reindex(log.users, kgrec.Vocabulary(log.items.take(used), "item"))
     made = recommender(dataset, MostPopular(), text=None)
-    made.prepare(small, candidates=np.arange(len(used))[::-1])
-    assert made.item_vocabulary.take(made.data.candidates) == log.items.take(used)[::-1]
+    data = made.prepare(small, candidates=np.arange(len(used))[::-1]).data
+    assert data.train.items.take(data.candidates) == log.items.take(used)[::-1]
 
 
 def test_a_user_without_interactions_gets_something(fitted):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kgrec.data.splits import PARTS
-from kgrec.datasets.loading import Dataset
+from kgrec.data.interactions import PARTS
+from kgrec.datasets.dataset import Dataset
 
 
 def write_recbole_files(dataset: Dataset, folder: Path, name: str) -> dict[str, int]:

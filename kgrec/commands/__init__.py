@@ -1,1 +1,1 @@
-"""The commands of `kgrec`, one file each."""
+"""The commands of `kgrec`, one file each: options, a call, printing."""

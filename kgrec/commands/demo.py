@@ -1,170 +1,19 @@
-"""`kgrec demo`: the whole pipeline on the embedded films, and what comes of it."""
+"""`kgrec demo`: the whole pipeline on the embedded films."""
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
+from typing import Annotated
 
-import numpy as np
-from rich.markup import escape
-
-import kg_data
-from kgrec.config import Config, make_config
-from kgrec.datasets.loading import Dataset, load_dataset
-from kgrec.drawing.neighborhood import draw_neighborhood
-from kgrec.errors import printable
-from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
-from kgrec.files import write_json
-from kgrec.recommender import Recommender
-from kgrec.reporting.terminal import Reporter, draw_curve, show_metrics
-from kgrec.runs.folder import make_model, make_recommender, save_run
-from kgrec.runs.training import describe
-from kgrec.text.cache import EmbeddingCache, default_cache_folder
-
-QUERY = "artificial intelligence turns on its makers"
-BASELINES: dict[str, dict[str, object]] = {
-    "most popular": {"name": "most_popular"},
-    "item k-NN": {"name": "item_knn"},
-    "EASE": {"name": "ease", "l2": 50.0},
-    "EASE + attributes": {"name": "attribute_ease", "l2": 50.0},
-}
+import typer
 
 
-def demo_config(folder: Path, **changes: object) -> Config:
-    """Return the config of the demo for the films in `folder`."""
-    return make_config(
-        {
-            "data": {
-                "root": str(folder),
-                "graph": "films.ttl",
-                "links": "links.csv",
-                "interactions": "ratings.csv",
-                "positive": "rating >= 4",
-                "items": {"path": "items.csv"},
-            },
-            **changes,
-        }
-    )
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run and the picture.")] = Path(
+        "demo-out"
+    ),
+) -> None:
+    """Train on the embedded films, and show what the model can do."""
+    from kgrec.commands.demonstration import run_demo
 
-
-def run_demo(out: Path) -> None:
-    """Train on the films, compare with baselines, and show what the model can do.
-
-    Writes the run folder and the picture `recommendation.png` to `out`.
-    """
-    reporter = Reporter()
-    started = time.perf_counter()
-    say = reporter.say
-    config = demo_config(kg_data.path("films"))
-    say("kgrec demo: real films, simulated ratings (see kg_data/films/README.md)\n")
-    dataset = load_dataset(config.data, config.seed)
-    for note in dataset.notes:
-        say(note)
-    recommender = _train(config, dataset, out, reporter)
-    results = {"kgrec": _measured(recommender, dataset)}
-    for name, model in BASELINES.items():
-        results[name] = _measured(_baseline(model, dataset), dataset)
-    say("\nFull ranking on the test part (a tenth of each user's ratings of 4 and 5):")
-    _show_figures(results, reporter)
-    best = max(results, key=lambda name: results[name].metrics["ndcg@10"])
-    if best != "kgrec":
-        say(f"{best} ranks best here; the simulated ratings are drawn from the graph's attributes.")
-    _show_user(recommender, dataset, reporter, out)
-    say(f"\nSearch: “{QUERY}”")
-    for place, found in enumerate(recommender.search(QUERY, k=5), 1):
-        say(f"  {place}. {found.title}")
-    _show_new_film(recommender, reporter)
-    say(f"\nRun folder: {out}  ({time.perf_counter() - started:.0f} s in all)")
-    say(f'Go on with: kgrec search {out} "a love story in Paris"')
-
-
-def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> Recommender:
-    split = dataset.split
-    cache = EmbeddingCache(default_cache_folder(os.environ))
-    recommender = make_recommender(
-        config, dataset, make_model(config), cache=cache, progress=reporter.interactive
-    )
-    reporter.say("Encoding texts and building the graph …")
-    recommender.prepare(split.train, split.valid, candidates=protocol_candidates(split, "valid"))
-    reporter.say(f"Graph: {describe(recommender.graph)}.")
-    with reporter.training(config) as callback:
-        recommender.model.fit(recommender.data, callback=callback)
-    progress = recommender.model.progress  # type: ignore[attr-defined]
-    reporter.say(
-        f"Trained for {progress.seconds:.0f} s; the best epoch on validation is "
-        f"{progress.best_epoch}."
-    )
-    metrics = {"training": {"best_epoch": progress.best_epoch, "seconds": progress.seconds}}
-    save_run(out, recommender, config, split, metrics=metrics, log=reporter.lines)
-    write_json(out / "curve.json", progress.curve)
-    draw_curve(progress.curve, config, out / "curve.png")
-    return recommender
-
-
-def _baseline(model: dict[str, object], dataset: Dataset) -> Recommender:
-    config = demo_config(kg_data.path("films"), text=None, model=model)
-    recommender = make_recommender(config, dataset, make_model(config))
-    return recommender.fit(dataset.split.train, dataset.split.valid)
-
-
-def _measured(recommender: Recommender, dataset: Dataset) -> Evaluation:
-    candidates = protocol_candidates(dataset.split, "test")
-    return recommender.evaluate(dataset.split.test, candidates=candidates)
-
-
-def _show_figures(results: dict[str, Evaluation], reporter: Reporter) -> None:
-    show_metrics(
-        results, reporter.console, kinds=("ndcg", "recall", "hit", "coverage"), cutoffs=(10,)
-    )
-
-
-def _show_user(recommender: Recommender, dataset: Dataset, reporter: Reporter, out: Path) -> None:
-    user = _typical_user(dataset)
-    liked = [recommender.title(item) for item in recommender.history(user)]
-    reporter.say(f"\nUser {user} liked {len(liked)} films, among them: {', '.join(liked[:12])}.")
-    reporter.say("Top ten, and why:")
-    best = recommender.recommend(user, k=10)
-    explanations = [recommender.explain(user, found.item) for found in best]
-    for place, (found, why) in enumerate(zip(best, explanations, strict=True), 1):
-        title = escape(printable(found.title))
-        reporter.console.print(f"{place:3}. [bold]{title}[/bold]", soft_wrap=True)
-        reporter.console.print(f"     {escape(why.sentence)}", soft_wrap=True)
-        reporter.lines.append(f"{place}. {found.title}: {why.sentence}")
-    shown = max(range(len(best)), key=lambda row: len(explanations[row].paths))
-    picture = out / "recommendation.png"
-    draw_neighborhood(explanations[shown], picture)
-    reporter.say(f"\nWhy {best[shown].title}, as a picture: {picture}")
-
-
-def _typical_user(dataset: Dataset) -> str:
-    """Return the first user with about fifteen training interactions: enough to have a taste."""
-    count = np.bincount(dataset.split.train.user, minlength=dataset.split.train.num_users)
-    return dataset.split.train.users.id(int(np.argmin(np.abs(count - 15))))
-
-
-def _show_new_film(recommender: Recommender, reporter: Reporter) -> None:
-    """Show the new film that stands highest in somebody's list, and whose lists it is in."""
-    assert recommender.data.attributes is not None
-    known = recommender.known[0].matrix()
-    for log in recommender.known[1:]:
-        known = known + log.matrix()
-    rated = np.asarray(known.sum(0)).ravel() > 0
-    new = np.flatnonzero(~rated & (np.asarray(recommender.data.attributes.sum(1)).ravel() > 0))
-    users = np.arange(known.shape[0])
-    scores = recommender.score(users)
-    scores[known.nonzero()] = -np.inf
-    tenth = np.partition(scores, -10, axis=1)[:, -10]
-    inside = scores[:, new] >= tenth[:, None]
-    film = int(new[inside.sum(0).argmax()])
-    audience = np.flatnonzero(scores[:, film] >= tenth)
-    title = recommender.title(recommender.item_vocabulary.id(film))
-    reporter.say(
-        f"\nNobody has rated {title} yet, and it is in the top ten of {len(audience)} of "
-        f"{len(users)} users."
-    )
-    if len(audience):
-        fan = audience[scores[audience, film].argmax()]
-        user = recommender.user_vocabulary.id(int(fan))
-        why = recommender.explain(user, recommender.item_vocabulary.id(film))
-        reporter.say(f"For user {user}: {why.sentence}")
+    run_demo(out)

@@ -137,6 +137,32 @@ class AttributeTable:
             self.not_numbers,
         )
 
+    def extended(self, other: AttributeTable) -> AttributeTable:
+        """Return both tables as one: new ids behind these, and known ones as `other` has them."""
+        ids = self.ids.extended(other.ids.ids)
+        old, new = self.reindex(ids), other.reindex(ids)
+        told = np.zeros(len(ids), dtype=bool)
+        told[ids.rows(other.ids.array)] = True
+        none = [""] * len(ids)
+        pairs = zip(old.titles or none, new.titles or none, strict=True)
+        titles = [after or before for before, after in pairs]
+        categories: dict[str, Category] = {}
+        numbers: dict[str, Float64Array] = {}
+        for column in {**old.categories, **new.categories}:
+            nothing = np.zeros(0, dtype=np.int64)
+            empty = Category(Vocabulary((), column), nothing, nothing)
+            first, second = (table.categories.get(column, empty) for table in (old, new))
+            kept = ~told[first.row]
+            texts = first.values.take(first.value[kept]) + second.values.take(second.value)
+            values = first.values.extended(texts)
+            row = np.append(first.row[kept], second.row)
+            categories[column] = Category(values, row, values.rows(texts))
+        for column in {**old.numbers, **new.numbers}:
+            missing = np.full(len(ids), np.nan)
+            known, said = (table.numbers.get(column, missing) for table in (old, new))
+            numbers[column] = np.where(np.isnan(said), known, said)
+        return AttributeTable(ids, tuple(titles) if any(titles) else (), categories, numbers)
+
     def words(self) -> list[dict[str, list[str]]]:
         """Return the categories of each row in words, by column."""
         found: list[dict[str, list[str]]] = [

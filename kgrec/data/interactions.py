@@ -1,4 +1,4 @@
-"""Who chose what: the interaction log as rows of two vocabularies."""
+"""Who chose what: the interaction log as rows of two vocabularies, and its parts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from kgrec.data.expression import evaluate_expression
-from kgrec.data.tables import as_ids, as_numbers, read_table, require_column
+from kgrec.data.splits import assign_parts
+from kgrec.data.tables import as_ids, as_numbers, as_seconds, read_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError, printable
+from kgrec.errors import ConfigError, DataError, did_you_mean, printable
+from kgrec.files import nearest_file
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from kgrec.data.splits import Split
-
-_LATEST = 1e15  # seconds; beyond lie counts of nanoseconds, and what int64 cannot hold
+PARTS = ("train", "valid", "test")
 Duplicates = Literal["last", "first", "error"]
 _COLUMNS = {"user": np.int64, "item": np.int64, "rating": np.float32, "timestamp": np.int64}
 
@@ -128,7 +128,7 @@ class Interactions:
         if rating is not None and (rating != "rating" or rating in frame.columns):
             columns["rating"] = as_numbers(frame, rating, where)
         if timestamp is not None and (timestamp != "timestamp" or timestamp in frame.columns):
-            columns["timestamp"] = _as_seconds(frame, timestamp, where)
+            columns["timestamp"] = as_seconds(frame, timestamp, where)
         keep = (
             np.ones(len(frame), dtype=bool)
             if positive is None
@@ -191,10 +191,32 @@ class Interactions:
     def split(
         self, kind: str = "random", *, valid: float = 0.1, test: float = 0.1, seed: int = 0
     ) -> Split:
-        """Split the log; see `kgrec.data.splits.split_interactions`."""
-        from kgrec.data.splits import split_interactions
+        """Split the log into training, validation and test parts.
 
-        return split_interactions(self, kind, valid=valid, test=test, seed=seed)
+        Args:
+            kind: `random`: within each user, so that a user with few interactions keeps at least
+                one in training; `uniform`: any interaction is as likely as any other, whose ever
+                it is, so that a user may be left with none in training; `temporal`: at two points
+                of time, the same for all users; `cold_items`: whole items are held out, with all
+                of their interactions.
+            valid: Share of the interactions (items for `cold_items`) that becomes the validation.
+            test: Share that becomes the test.
+            seed: Seed of the draw; `temporal` draws nothing.
+
+        Raises:
+            ConfigError: The kind is unknown, the shares do not leave a training part, or
+                `temporal` is asked of a log without timestamps.
+        """
+        if not (0 <= valid and 0 <= test and valid + test < 1):
+            raise ConfigError(
+                f"valid={valid} and test={test} must be at least 0 and leave a part for training."
+            )
+        columns = self.user, self.item, self.timestamp
+        part = assign_parts(kind, *columns, valid=valid, test=test, seed=seed)
+        train, held_out, tested = (self.select(part == number) for number in range(3))
+        if not len(train):
+            raise ConfigError(f"valid={valid} and test={test} leave nothing for training.")
+        return Split(train, held_out, tested, kind)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the log as a frame of `user_id`, `item_id` and, where known, the rest."""
@@ -206,6 +228,121 @@ class Interactions:
         if self.timestamp is not None:
             frame["timestamp"] = self.timestamp
         return frame
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Three logs over the same two vocabularies that share no interaction.
+
+    Attributes:
+        train: What models learn from.
+        valid: What chooses among models and stops training.
+        test: What the result is measured on, once.
+        kind: How it was made: `random`, `uniform`, `temporal` or `cold_items`.
+    """
+
+    train: Interactions
+    valid: Interactions
+    test: Interactions
+    kind: str = "random"
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together and that nothing leaks."""
+        parts = [getattr(self, name) for name in PARTS]
+        if any(p.users != self.train.users or p.items != self.train.items for p in parts):
+            raise DataError("The parts of a split must share their vocabularies.")
+        pairs = [p.user * self.train.num_items + p.item for p in parts]
+        for (a, one), (b, other) in (
+            ((0, pairs[0]), (1, pairs[1])),
+            ((0, pairs[0]), (2, pairs[2])),
+            ((1, pairs[1]), (2, pairs[2])),
+        ):
+            shared = np.intersect1d(one, other)
+            if len(shared):
+                user, item = divmod(int(shared[0]), self.train.num_items)
+                raise DataError(
+                    f"{PARTS[a]} and {PARTS[b]} share {len(shared)} interactions, such as user "
+                    f"{self.train.users.id(user)!r} with item {self.train.items.id(item)!r}."
+                )
+
+    def part(self, name: str) -> Interactions:
+        """Return the part `train`, `valid` or `test`.
+
+        Raises:
+            ConfigError: There is no such part.
+        """
+        if name not in PARTS:
+            raise ConfigError(f"A split has no part {name!r}." + did_you_mean(name, PARTS))
+        part: Interactions = getattr(self, name)
+        return part
+
+    def whole(self) -> Interactions:
+        """Return who chose what in all three parts together, without ratings and times."""
+        parts = (self.train, self.valid, self.test)
+        return Interactions(
+            self.train.users,
+            self.train.items,
+            np.concatenate([part.user for part in parts]),
+            np.concatenate([part.item for part in parts]),
+        )
+
+    def reindex(self, users: Vocabulary, items: Vocabulary) -> Split:
+        """Return the same split over vocabularies that hold all of its ids."""
+        train, valid, test = (self.part(name).reindex(users, items) for name in PARTS)
+        return Split(train, valid, test, self.kind)
+
+    def with_validation(self, share: float, seed: int = 0) -> Split:
+        """Return the split with a validation part drawn from training, where it has none.
+
+        Args:
+            share: Share of each user's training interactions; one at least stays in training.
+            seed: Seed of the draw.
+        """
+        if len(self.valid) or not share:
+            return self
+        log = self.train
+        part = assign_parts("random", log.user, log.item, None, valid=share, test=0.0, seed=seed)
+        return Split(log.select(part == 0), log.select(part == 1), self.test, self.kind)
+
+    @classmethod
+    def from_tables(
+        cls, train: Interactions, valid: Interactions, test: Interactions, kind: str = "random"
+    ) -> Split:
+        """Bring three logs to shared vocabularies, the unions of theirs."""
+        users = train.users.union(valid.users).union(test.users)
+        items = train.items.union(valid.items).union(test.items)
+        return cls(
+            train.reindex(users, items),
+            valid.reindex(users, items),
+            test.reindex(users, items),
+            kind,
+        )
+
+    @classmethod
+    def read(cls, folder: str | Path, kind: str = "random", **options: Any) -> Split:
+        """Read `train.csv`, `valid.csv` and `test.csv` of a folder.
+
+        The latter two may have a header and nothing else.
+
+        Args:
+            folder: The folder.
+            kind: How the split was made.
+            options: As for `Interactions.read`, such as the names of columns.
+
+        Raises:
+            DataError: A file is missing or wrong, or two of them share an interaction.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise DataError(f"The split folder {folder} does not exist." + nearest_file(folder))
+        train = Interactions.read(folder / "train.csv", **options)
+        held_out = []
+        for name in PARTS[1:]:
+            path = folder / f"{name}.csv"
+            empty = read_table(path, what="interactions").empty
+            nothing = np.zeros(len(train), dtype=bool)
+            held_out.append(train.select(nothing) if empty else Interactions.read(path, **options))
+        return cls.from_tables(train, held_out[0], held_out[1], kind)
 
 
 def _translate(rows: IntArray, old: Vocabulary, new: Vocabulary) -> IntArray:
@@ -267,33 +404,3 @@ def _merge_repetitions(
         )
     by_time = log.sort_values("timestamp", kind="stable") if "timestamp" in log else log
     return by_time.drop_duplicates(["user", "item"], keep=duplicates).sort_index()
-
-
-def _as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
-    """Return a column of times as whole seconds since 1970 (UTC where no zone is given)."""
-    require_column(frame, column, where)
-    missing = int(frame[column].isna().sum())
-    if missing:
-        raise DataError(f"{where}: {missing} of {len(frame)} rows have no {column}.")
-    numbers: pd.Series[Any]
-    if pd.api.types.is_numeric_dtype(frame[column]):
-        numbers = as_numbers(frame, column, where)
-    else:
-        # A column of dates counts nanoseconds, or whatever its unit is, if taken as numbers.
-        dated = pd.api.types.is_datetime64_any_dtype(frame[column])
-        numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
-        if dated or not np.isfinite(numbers).all():
-            dates = pd.to_datetime(frame[column], errors="coerce", utc=True, format="ISO8601")
-            wrong = dates.isna().to_numpy()
-            if wrong.any():
-                neither = wrong & ~np.isfinite(numbers.to_numpy())
-                first = int((neither if neither.any() else wrong).argmax())
-                raise DataError(
-                    f"{where}: column {column!r} must hold seconds since 1970 or ISO 8601 dates; "
-                    f"data row {first + 1} holds {printable(str(frame[column].iloc[first]), 40)!r}."
-                )
-            numbers = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    seconds = numbers.to_numpy(np.float64)
-    if (np.abs(seconds) > _LATEST).any():
-        raise DataError(f"{where}: column {column!r} holds times that are no seconds since 1970.")
-    return seconds.astype(np.int64)

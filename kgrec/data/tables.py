@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from kgrec.data.jsonlines import read_json_lines
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.files import nearest_file
+from kgrec.types import IntArray
 
 _ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
+_LATEST = 1e15  # seconds; beyond lie counts of nanoseconds, and what int64 cannot hold
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
 _SEPARATORS = {".csv": ",", ".tsv": "\t"} | dict.fromkeys(_ATOMIC, "\t")
 
@@ -166,3 +168,38 @@ def numbers_or_missing(column: pd.Series[Any]) -> pd.Series[float]:
     """Return a column as float64, NaN for what is no finite number."""
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     return numbers.where(np.isfinite(numbers))
+
+
+def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
+    """Return a column of times as whole seconds since 1970 (UTC where no zone is given), int64.
+
+    Raises:
+        DataError: The column is missing, a time is, or one is neither a number nor a date (ISO
+            8601); the first such row is named.
+    """
+    require_column(frame, column, where)
+    missing = int(frame[column].isna().sum())
+    if missing:
+        raise DataError(f"{where}: {missing} of {len(frame)} rows have no {column}.")
+    numbers: pd.Series[Any]
+    if pd.api.types.is_numeric_dtype(frame[column]):
+        numbers = as_numbers(frame, column, where)
+    else:
+        # A column of dates counts nanoseconds, or whatever its unit is, if taken as numbers.
+        dated = pd.api.types.is_datetime64_any_dtype(frame[column])
+        numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
+        if dated or not np.isfinite(numbers).all():
+            dates = pd.to_datetime(frame[column], errors="coerce", utc=True, format="ISO8601")
+            wrong = dates.isna().to_numpy()
+            if wrong.any():
+                neither = wrong & ~np.isfinite(numbers.to_numpy())
+                first = int((neither if neither.any() else wrong).argmax())
+                raise DataError(
+                    f"{where}: column {column!r} must hold seconds since 1970 or ISO 8601 dates; "
+                    f"data row {first + 1} holds {printable(str(frame[column].iloc[first]), 40)!r}."
+                )
+            numbers = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
+    seconds = numbers.to_numpy(np.float64)
+    if (np.abs(seconds) > _LATEST).any():
+        raise DataError(f"{where}: column {column!r} holds times that are no seconds since 1970.")
+    return seconds.astype(np.int64)

@@ -10,18 +10,20 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.datasets.loading import Dataset, load_dataset, published_config
+from kgrec.datasets.dataset import Dataset
+from kgrec.datasets.loading import load_dataset, published_config
+from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.files import replacing_folder, writing
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.tables.mapping import IDS, TableMapping, map_table
+from kgrec.kg.tables.mapped_table import map_table
+from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
+from kgrec.settings import make_settings
 
 CONFIG: Final = "config.yaml"
 _SEPARATORS: Final = ("|", ";", "~", "^", "\t", "\x1f")
@@ -81,7 +83,7 @@ def table_to_graph(
     """
     if id is not None:
         if mapping is not None:
-            raise ConfigError("The mapping names the id column; leave out the other.")
+            raise ConfigError("The mapping names the id column already; leave out `id`.")
         read_table(table, columns=[id])
     mapped = map_table(table, mapping, ids=IDS if id is None else (id,))
     if out is None:
@@ -112,13 +114,12 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
     _check_empty(out)
     with writing(out), replacing_folder(out) as folder:
         _write(dataset, folder, out)
-    load_config(out / CONFIG)
     return out / CONFIG
 
 
 def _check_empty(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise RunError(f"{out} has something in it already; it is not overwritten.")
+        raise RunError(f"{out} exists already and is not empty; it is not overwritten.")
 
 
 def _write(dataset: Dataset, folder: Path, out: Path) -> None:
@@ -128,7 +129,7 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
         part = split.part(name)
         path = folder / "splits" / split.kind / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        _interactions(part).to_csv(path, index=False)
+        part.to_pandas().to_csv(path, index=False)
     data |= {"splits": "splits", "split": split.kind}
     if dataset.kg is not None and dataset.links is not None:
         dataset.kg.save(folder / "graph")
@@ -141,26 +142,15 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
         frame, settings = _table(table, ids, name)
         frame.to_csv(folder / f"{name}s.csv", index=False)
         data[f"{name}s"] = {"path": f"{name}s.csv", **settings}
+    make_settings(FilesDataConfig, data, str(out / CONFIG), yaml=True)
     tree: dict[str, Any] = {"data": data}
     if dataset.kg is not None and not len(dataset.kg.literals):
         tree["text"] = None  # its entities are codes: there is nothing to read
-    text = "# Written by `kgrec convert`: notes.txt says what became of the input.\n"
+    text = "# Written by `kgrec convert`: notes.txt says how the input was read.\n"
     text += yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     (folder / CONFIG).write_text(text, encoding="utf-8")
     notes = "\n".join(dataset.notes)
     (folder / "notes.txt").write_text(notes + "\n", encoding="utf-8")
-
-
-def _interactions(log: Interactions) -> pd.DataFrame:
-    columns: dict[str, Any] = {
-        "user_id": log.users.take(log.user),
-        "item_id": log.items.take(log.item),
-    }
-    if log.rating is not None:
-        columns["rating"] = log.rating
-    if log.timestamp is not None:
-        columns["timestamp"] = log.timestamp
-    return pd.DataFrame(columns)
 
 
 def _links(links: Links, entities: Vocabulary) -> pd.DataFrame:
@@ -186,7 +176,9 @@ def _table(
     values = [value for category in table.categories.values() for value in category.values]
     separator = next((one for one in _SEPARATORS if not any(one in v for v in values)), None)
     if separator is None:
-        raise DataError(f"No separator is free for the categories of the {name} table.")
+        raise DataError(
+            f"The categories of the {name} table contain every separator that kgrec can write."
+        )
     for column, category in table.categories.items():
         pairs = pd.Series(category.values.take(category.value), index=category.row, dtype=object)
         joined = pairs.groupby(level=0).agg(separator.join)

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from kgrec.errors import ConfigError, RunError, printable
+from kgrec.errors import ConfigError, printable
+from kgrec.files import writing
 
 # The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 ORANGE: Final = "#E69F00"
@@ -110,9 +111,9 @@ def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
     )
 
 
-def one_line(content: str, points: float, columns: int) -> str:
+def one_line(content: str, columns: int) -> str:
     """Return a text in one line, with control characters escaped and known letters only."""
-    return text(content, points, columns=columns, most_lines=1).lines[0]
+    return text(content, 10, columns=columns, most_lines=1).lines[0]
 
 
 def plain(*texts: Any) -> None:
@@ -137,8 +138,8 @@ def figure(width: float, height: float) -> tuple[Any, Any]:
     return made, axes
 
 
-def save(made: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure to a .png or .svg file and return its path.
+def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
+    """Write a figure to a .png or .svg file, with `dpi` pixels an inch, and return its path.
 
     Raises:
         ConfigError: The file has another ending.
@@ -150,10 +151,8 @@ def save(made: Any, path: str | os.PathLike[str]) -> Path:
             f"A picture is written to a .png or .svg file, found {printable(target.name)!r}."
         )
     options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
-    try:
-        made.savefig(target, dpi=_DPI, facecolor="white", **options)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written: {error}") from error
+    with writing(target):
+        made.savefig(target, dpi=dpi, facecolor="white", **options)
     return target
 
 

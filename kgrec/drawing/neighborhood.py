@@ -14,7 +14,7 @@ from kgrec.drawing import canvas
 from kgrec.drawing.layered import layered
 from kgrec.drawing.placement import Layout, Pair, spread
 from kgrec.errors import DataError
-from kgrec.graph.node_names import last_part
+from kgrec.rdf.iri_names import last_part
 
 if TYPE_CHECKING:
     import networkx
@@ -109,7 +109,7 @@ def neighborhood_figure(
     if None in layers.values():
         raise DataError(
             "Every node of a neighborhood needs a `layer`, the column in which it stands; "
-            "draw_graph draws graphs without."
+            "draw_graph draws graphs without one."
         )
     boxes, words = _boxes(graph), _words(graph)
     sizes = {key: _padded(made) for key, made in boxes.items()}

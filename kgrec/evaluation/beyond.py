@@ -14,8 +14,9 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
+from kgrec.graph.modalities import TEXT, vectors_of
 from kgrec.models.content import item_attributes
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -37,13 +38,13 @@ class ItemFacts:
     """
 
     attributes: csr_matrix | None = None
-    text: Float64Array | None = None
+    text: FloatArray | None = None
 
     @classmethod
     def from_graph(cls, graph: HeteroData) -> Self:
         """Take both from the graph that `kgrec.graph.build.build_graph` made."""
         attributes = item_attributes(graph)
-        text = graph["item"].text.numpy() if "text" in graph["item"] else None
+        text = vectors_of(graph, "item").get(TEXT)
         return cls(attributes if attributes.nnz else None, text)
 
     def diversity(
@@ -138,9 +139,7 @@ def _mean_distance(
     return np.asarray(1.0 - mean)
 
 
-def diversity_by_text(
-    ranking: IntArray, text: Float64Array, k: Sequence[int]
-) -> list[Float64Array]:
+def diversity_by_text(ranking: IntArray, text: FloatArray, k: Sequence[int]) -> list[Float64Array]:
     """Return the intra-list diversity by what items are about, for each cut-off.
 
     1 - the mean cosine of the text vectors over all pairs of the first k items, the measure of

@@ -20,8 +20,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.stats import rankdata
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split, split_interactions
+from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError
 from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
@@ -38,7 +37,7 @@ def ctr_split(log: Interactions, seed: int = 0) -> Split:
     Raises:
         ConfigError: The log is too small to leave a training part.
     """
-    return split_interactions(log, "uniform", valid=0.2, test=0.2, seed=seed)
+    return log.split("uniform", valid=0.2, test=0.2, seed=seed)
 
 
 def auc(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:

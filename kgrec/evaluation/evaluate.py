@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.settings import Settings, make_settings
 
 
-class ProtocolConfig(BaseModel):
+class ProtocolConfig(Settings):
     """The settings of a protocol. Frozen; an unknown key is an error.
 
     Attributes:
         name: The protocol's name, in results and in the command.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     name: ClassVar[str]
 
@@ -148,20 +149,8 @@ def protocol_config(
     elif name in PROTOCOLS:
         kind = PROTOCOLS[name]
     else:
-        raise ConfigError(f"There is no protocol {printable(name)!r}." + _near(name, PROTOCOLS))
-    try:
-        return kind.model_validate({**given, **(settings or {})})
-    except ValidationError as error:
-        reasons = "; ".join(_explain(item, kind) for item in error.errors())
-        raise ConfigError(f"Protocol {kind.name}: {reasons}") from error
-
-
-def _near(name: str, known: Mapping[str, Any]) -> str:
-    return did_you_mean(name, list(known))
-
-
-def _explain(error: Any, kind: type[ProtocolConfig]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"unknown setting {printable(key)!r}." + _near(key, kind.model_fields)
-    return f"{printable(key)}: {error['msg']}, found {printable(repr(error.get('input')), 60)}"
+        raise ConfigError(
+            f"There is no protocol {printable(name)!r}." + did_you_mean(name, PROTOCOLS)
+        )
+    values = {**given, **(settings or {})}
+    return make_settings(kind, values, f"Protocol {kind.name}")

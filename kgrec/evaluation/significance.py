@@ -14,21 +14,20 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy import stats
 
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 from kgrec.evaluation.evaluate import Evaluation
+from kgrec.settings import Settings
 from kgrec.types import Float64Array
 
 TESTS: Final = ("t_test", "wilcoxon", "bootstrap")
 _BATCH_ELEMENTS: Final = 1 << 22
 
 
-class SignificanceConfig(BaseModel):
+class SignificanceConfig(Settings):
     """How differences are tested."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="Share of the bootstrap inside of an interval."

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
+from kgrec.graph.modalities import NUMERIC, attach
 from kgrec.graph.numeric import (
     GRAPH,
     TABLE,
@@ -109,7 +110,8 @@ def build_graph(
     `kg_row`, the rows in `kg.entities` (int64). Each edge type has `edge_index` (int64 of shape
     (2, E), source and destination rows) and `iri`. Numeric columns of the item table and
     literals of the linked entities that measure something become `data["item"].numeric` (float32
-    of shape (num_items, f)) with `numeric_names`. `data.scales` (`NumberScales`) is how they were
+    of shape (num_items, f)) with `numeric_names`, a modality (see `kgrec.graph.modalities`).
+    `data.scales` (`NumberScales`) is how they were
     normalised, `data.report` (a dict by node type) counts the nodes that were left out, and
     `data.choices` (a dict by setting) what the settings left out or merged.
 
@@ -293,7 +295,7 @@ def _assemble(
             data[target, f"rev_{name}", source].edge_index = index.flip(0).contiguous()
             data[target, f"rev_{name}", source].iri = edges.iri
     if scales.scales:
-        data["item"].numeric = torch.from_numpy(numeric)
+        attach(data, "item", NUMERIC, numeric, "kgrec.graph.numeric")
         data["item"].numeric_names = scales.names()
     data.scales = scales
     data.report = draft.report
@@ -304,3 +306,18 @@ def _assemble(
 def forward_types(data: HeteroData) -> Iterable[tuple[str, str, str]]:
     """Return the edge types without the inverses that `build_graph` added."""
     return [kind for kind in data.edge_types if not kind[1].startswith("rev_")]
+
+
+def describe(graph: HeteroData) -> str:
+    """Return the size of a graph in words, with what was left out of it."""
+    nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
+    edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
+    left = sum(part["left_out_below_min_degree"] for part in graph.report.values())
+    size = f"{nodes} nodes, {edges:,} edges; {left:,} nodes below the minimum degree left out"
+    chosen = [
+        f"{setting}: "
+        + ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
+        for setting, counts in graph.choices.items()
+        if any(counts.values())
+    ]
+    return "; ".join([size, *chosen])

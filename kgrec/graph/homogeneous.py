@@ -40,13 +40,16 @@ class HomogeneousGraph:
 
     @classmethod
     def from_operators(
-        cls, sizes: Mapping[str, int], edges: Mapping[EdgeType, tuple[Tensor, Tensor]]
+        cls,
+        sizes: Mapping[str, int],
+        edges: Mapping[EdgeType, tuple[Tensor, Tensor]],
+        device: torch.device | str = "cpu",
     ) -> HomogeneousGraph:
         """Join the edge types; edges are sorted, so that their order does not matter."""
         relations = tuple(sorted({kind[1] for kind in edges}))
         place = {name: row for row, name in enumerate(relations)}
         start = _starts(sizes)
-        none = torch.zeros(0, dtype=torch.int64)
+        none = torch.zeros(0, dtype=torch.int64, device=device)
         source = torch.cat([none, *(edges[kind][0] + start[kind[0]] for kind in edges)])
         target = torch.cat([none, *(edges[kind][1] + start[kind[2]] for kind in edges)])
         relation = torch.cat(
@@ -132,9 +135,9 @@ class HomogeneousGraph:
             float32 of shape (E,), or of shape (1,) where there are none.
         """
         if keep_item is None or bool(keep_item.all()):
-            return torch.ones(1)
+            return torch.ones(1, device=self.source.device)
         edges = self._named({"interacts"}).nonzero().squeeze(1)
-        kept = torch.ones(len(self.source))
+        kept = torch.ones(len(self.source), device=self.source.device)
         kept[edges] = keep_item.squeeze(1)[self.target[edges] - self.start("item")]
         return kept
 
@@ -143,8 +146,8 @@ class HomogeneousGraph:
         return self._named({name for name in self.relations if not name.startswith("rev_")})
 
     def _named(self, names: set[str]) -> Tensor:
-        table = torch.tensor([name in names for name in self.relations], dtype=torch.bool)
-        return table[self.relation]
+        named = [name in names for name in self.relations]
+        return torch.tensor(named, dtype=torch.bool, device=self.source.device)[self.relation]
 
 
 def _starts(sizes: Mapping[str, int]) -> dict[str, int]:

@@ -97,7 +97,7 @@ class Neighbors:
     A node is expanded once, in the hop after the one that found it, over its in-edges: with all
     edges taken in k hops, the seeds see what k layers of message passing would bring them. Edges
     are drawn without replacement. The cost grows with what is drawn and not with the graph, for
-    which a table of 8 bytes a node is kept.
+    which a table of 8 bytes a node is kept. All but the generator is on the CPU.
 
     Args:
         sizes: Number of nodes of each type.
@@ -169,7 +169,9 @@ class Neighbors:
             degree = edges.degree(nodes)
             num = min(num, int(degree.max()) if len(degree) else 0)
             draws = num * int((degree > num).sum()) if num > 0 else 0
-            uniform = torch.rand(draws, generator=generator, dtype=torch.float64)
+            uniform = torch.rand(
+                draws, generator=generator, device=generator.device, dtype=torch.float64
+            ).cpu()
             arrays = (edges.start.numpy(), edges.source.numpy(), nodes.numpy())
             place, count, numbered, new = map(
                 torch.from_numpy,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from kgrec.errors import DataError, printable
+from kgrec.rdf.iri_names import in_words, last_part
 from kgrec.rdf.namespaces import LABEL_RELATIONS
 
 if TYPE_CHECKING:
@@ -111,28 +110,6 @@ class NodeNames:
             return _LIKED
         words = self.relations.get(iri, "").strip()
         return printable(words or in_words(iri or edge_type[1]))
-
-
-def last_part(id: str) -> str:
-    """Return the last part of an IRI with blanks for underscores; any other id as it is.
-
-    >>> last_part("http://dbpedia.org/resource/Akira_Kurosawa"), last_part("u-1/7")
-    ('Akira Kurosawa', 'u-1/7')
-    """
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", id):
-        return id
-    return unquote(re.split(r"[/#]", id.rstrip("/#"))[-1]).replace("_", " ").strip() or id
-
-
-def in_words(name: str) -> str:
-    """Return the name of a relation or column in words, its camel case taken apart.
-
-    >>> in_words("https://schema.org/countryOfOrigin"), in_words("price_level")
-    ('country of origin', 'price level')
-    """
-    last = re.split(r"[/#:]", name.rstrip("/#:"))[-1] or name
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", unquote(last))
-    return re.sub(r"[_\s]+", " ", spaced).strip().lower() or name
 
 
 def _with_entity_labels(titles: list[str], links: Links, labels: list[str]) -> list[str]:

@@ -176,6 +176,7 @@ class Propagation:
             type (He et al., LightGCN, SIGIR 2020); `mean`: 1 / in-degree (Schlichtkrull et al.,
             R-GCN, ESWC 2018).
         interactions_only: Whether all but users, items and their interactions is left out.
+        device: Where the operators compute; `data` stays where it is.
 
     Attributes:
         sizes: Number of nodes of each type.
@@ -192,6 +193,7 @@ class Propagation:
         normalisation: Normalisation = "symmetric",
         *,
         interactions_only: bool = False,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.normalisation = normalisation
         self.interactions_only = interactions_only
@@ -202,26 +204,25 @@ class Propagation:
         for kind in sorted(data.edge_types):
             if interactions_only and kind[1] not in ("interacts", "rev_interacts"):
                 continue
-            source, target = data[kind].edge_index
+            source, target = data[kind].edge_index.to(device)
             self._edges[kind] = source, target
             num_sources, num_targets = self.sizes[kind[0]], self.sizes[kind[2]]
             weight = _weights(source, target, num_sources, num_targets, normalisation)
             self.operators[kind] = SparseOperator(source, target, weight, num_sources, num_targets)
         self.relations = sorted({kind[1] for kind in self.operators})
-        train = data["user", "interacts", "item"].edge_index if self._has_log(data) else None
-        self.item_degree = torch.bincount(
-            train[1] if train is not None else torch.zeros(0, dtype=torch.int64),
-            minlength=self.sizes["item"],
-        )
+        none = torch.zeros(0, dtype=torch.int64, device=device)
+        _, chosen = self._edges.get(("user", "interacts", "item"), (none, none))
+        self.item_degree = torch.bincount(chosen, minlength=self.sizes["item"])
 
-    @staticmethod
-    def _has_log(data: HeteroData) -> bool:
-        return ("user", "interacts", "item") in data.edge_types
+    @property
+    def device(self) -> torch.device:
+        """Where the operators compute."""
+        return self.item_degree.device
 
     @cached_property
     def homogeneous(self) -> HomogeneousGraph:
         """The same edges over all nodes in one numbering."""
-        return HomogeneousGraph.from_operators(self.sizes, self._edges)
+        return HomogeneousGraph.from_operators(self.sizes, self._edges, self.device)
 
     def take(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Return of the rows of all nodes, by type, those of this graph's nodes."""

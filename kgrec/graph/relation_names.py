@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
+
+from kgrec.rdf.iri_names import local_name
 
 
 def short_names(iris: Sequence[str]) -> list[str]:
@@ -23,15 +24,6 @@ def short_names(iris: Sequence[str]) -> list[str]:
         for name, iri in zip(last, iris, strict=True)
     ]
     return [f"relation_{name}" if is_reserved(name) else name for name in names]
-
-
-def local_name(iri: str) -> str:
-    """Return the last part of an IRI: what stands behind the last slash, hash or colon.
-
-    >>> local_name("http://a/director"), local_name("urn:isbn:1"), local_name("soup")
-    ('director', '1', 'soup')
-    """
-    return re.split(r"[/#:]", iri.rstrip("/#"))[-1] or iri
 
 
 def is_reserved(name: str) -> bool:

@@ -31,9 +31,9 @@ class SampledPropagation(Propagation):
         self.normalisation = whole.normalisation
         self.interactions_only = whole.interactions_only
         self.relations = whole.relations
-        self.node = drawn.node
+        self.node = {kind: rows.to(whole.device) for kind, rows in drawn.node.items()}
         self.sizes = {kind: len(rows) for kind, rows in drawn.node.items()}
-        self.item_degree = whole.item_degree[drawn.node["item"]]
+        self.item_degree = whole.item_degree[self.node["item"]]
         self._parts, self._drawn = parts, drawn
         self._after: dict[int, SampledPropagation] = {}
 
@@ -43,14 +43,16 @@ class SampledPropagation(Propagation):
         from kgrec.graph.neighbor_loops import transpose
 
         drawn, made = self._drawn, {}
-        for kind, operator in self._parts.whole.items():
+        for kind, values in self._parts.weights.items():
             source, target = drawn.source[kind], drawn.target[kind]
-            weight = operator.by_target[2][drawn.place[kind]] * drawn.weight[kind]
+            weight = values[drawn.place[kind]] * drawn.weight[kind]
             count = torch.bincount(target, minlength=self.sizes[kind[2]])
             arrays = source.numpy(), target.numpy(), weight.numpy()
+            by_target = source, torch.cumsum(count, 0) - count, weight
+            by_source = map(torch.from_numpy, transpose(*arrays, self.sizes[kind[0]]))
             made[kind] = SparseOperator.of_orders(
-                (source, torch.cumsum(count, 0) - count, weight),
-                tuple(map(torch.from_numpy, transpose(*arrays, self.sizes[kind[0]]))),
+                tuple(part.to(self.device) for part in by_target),
+                tuple(part.to(self.device) for part in by_source),
             )
         return made
 
@@ -68,42 +70,47 @@ class SampledPropagation(Propagation):
         """The same edges over all of the part's nodes in one numbering."""
         drawn, relations = self._drawn, self._parts.whole.homogeneous.relations
         rows = self._parts.homogeneous_rows
-        graph = HomogeneousGraph(self.sizes, relations, *(torch.zeros(0, dtype=torch.int64),) * 3)
+        none = torch.zeros(0, dtype=torch.int64, device=self.device)
+        graph = HomogeneousGraph(self.sizes, relations, none, none, none)
         kinds = list(rows)
         if not kinds:
             return graph
-        return HomogeneousGraph(
-            self.sizes,
-            relations,
-            torch.cat([drawn.source[kind] + graph.start(kind[0]) for kind in kinds]),
-            torch.cat([drawn.target[kind] + graph.start(kind[2]) for kind in kinds]),
-            torch.cat(
-                [torch.full_like(drawn.place[kind], relations.index(kind[1])) for kind in kinds]
-            ),
-            torch.cat([rows[kind][drawn.place[kind]] for kind in kinds]),
-            torch.cat([drawn.weight[kind] for kind in kinds]),
+        columns = (
+            [drawn.source[kind] + graph.start(kind[0]) for kind in kinds],
+            [drawn.target[kind] + graph.start(kind[2]) for kind in kinds],
+            [torch.full_like(drawn.place[kind], relations.index(kind[1])) for kind in kinds],
+            [rows[kind][drawn.place[kind]] for kind in kinds],
+            [drawn.weight[kind] for kind in kinds],
         )
+        made = [torch.cat(column).to(self.device) for column in columns]
+        return HomogeneousGraph(self.sizes, relations, *made)
 
 
 class Parts:
     """Draws parts of a graph, each the neighborhood of some nodes.
 
+    They are drawn on the CPU, by compiled loops, and then go where the whole graph computes.
+
     Args:
         whole: The operators of all edges.
         num_neighbors: Edges of each type that are taken of a node, at most, in each hop; -1: all.
+
+    Attributes:
+        weights: Value of each edge in operator order, float32 of shape (E,), on the CPU.
     """
 
     def __init__(self, whole: Propagation, num_neighbors: Sequence[int]) -> None:
         self.whole = whole
         self.num_neighbors = {kind: tuple(num_neighbors) for kind, _ in whole.items()}
-        edges = {}
+        edges, self.weights = {}, {}
         for kind, operator in whole.items():
-            source, start, _ = operator.by_target
+            source, start, self.weights[kind] = (part.cpu() for part in operator.by_target)
             edges[kind] = InEdges(torch.cat([start, torch.tensor([len(source)])]), source)
         self._neighbors = Neighbors(whole.sizes, edges)
 
     def around(self, seeds: Mapping[str, Tensor], generator: torch.Generator) -> SampledPropagation:
         """Return the neighborhood of distinct nodes, rows by type, which are its first nodes."""
+        seeds = {kind: rows.cpu() for kind, rows in seeds.items()}
         drawn = self._neighbors.draw(seeds, self.num_neighbors, generator)
         return SampledPropagation(self, drawn)
 
@@ -115,12 +122,10 @@ class Parts:
         """
         homogeneous, keys = self.whole.homogeneous, {}
         place = {name: row for row, name in enumerate(homogeneous.relations)}
-        for kind, operator in self.whole.items():
-            source, start, _ = operator.by_target
-            count = torch.diff(start, append=torch.tensor([len(source)]))
-            target = torch.repeat_interleave(count) + homogeneous.start(kind[2])
+        for kind, edges in self._neighbors.edges.items():
+            target = torch.repeat_interleave(torch.diff(edges.start)) + homogeneous.start(kind[2])
             row = place[kind[1]] * homogeneous.num_nodes + target
-            keys[kind] = row * homogeneous.num_nodes + source + homogeneous.start(kind[0])
+            keys[kind] = row * homogeneous.num_nodes + edges.source + homogeneous.start(kind[0])
         if not keys:
             return {}
         order = torch.argsort(torch.cat(list(keys.values())))

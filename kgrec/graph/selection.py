@@ -12,10 +12,10 @@ from scipy.sparse import coo_array
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.graph.relation_names import local_name
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
+from kgrec.rdf.iri_names import local_name
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
 from kgrec.types import BoolArray, IntArray
 
@@ -289,7 +289,7 @@ def _within(
     assert config.max_hops is not None
     is_edge = np.ones(kg.num_triples, dtype=bool)
     if config.types != "edges":
-        is_edge &= kg.triples[:, 1] != int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+        is_edge &= kg.triples[:, 1] != kg.relation_row(RDF_TYPE)
     ends = kg.triples[is_edge, 0], kg.triples[is_edge, 2]
     size = (kg.num_entities, kg.num_entities)
     out = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
@@ -313,7 +313,7 @@ def _without(
     subject, relation, object = kg.triples.T
     kept = used[object]
     if classes_stay:
-        kept = kept | (relation == int(kg.relations.rows([RDF_TYPE], missing="-1")[0]))
+        kept = kept | (relation == kg.relation_row(RDF_TYPE))
     kept = kept & used[subject]
     touched = np.zeros(kg.num_entities, dtype=bool)
     touched[kg.triples[:, [0, 2]].ravel()] = True

@@ -1,1 +1,1 @@
-"""Reading RDF and tables into a `KnowledgeGraph`, and linking catalogue items to its entities."""
+"""The knowledge graph: what is done with its columns, tables that become one, what is in it."""

@@ -15,6 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.literals import Literals
+from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.statements import Statements, statements, string_array
 from kgrec.types import BoolArray
@@ -23,10 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import rdflib
 
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.rdf.literals import Literals
-    from kgrec.rdf.named_graphs import NamedGraphs
-
+Triple = tuple[str, str, str]
+LiteralStatement = tuple[str, str, str, str | None, str | None]
 Edges = tuple[Any, Any, Any]
 Values = tuple[Any, Any, Any, Any, Any]
 _BLANK = "_:"
@@ -96,7 +97,19 @@ def _is_literal(frame: pd.DataFrame) -> BoolArray:
     return is_literal
 
 
-def tuple_columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
+def tuple_statements(
+    triples: Iterable[Sequence[str | None]], literals: Iterable[Sequence[str | None]]
+) -> Statements:
+    """Return the statements of three strings, and those of five, which hold a literal.
+
+    Raises:
+        DataError: One has another length, or holds something that is no string.
+    """
+    edges, values = _columns(triples, 3, "triples"), _columns(literals, 5, "literals")
+    return statements((edges[0], edges[1], edges[2]), tuple(values))
+
+
+def _columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
     """Return tuples of strings as `width` columns.
 
     Raises:
@@ -161,7 +174,7 @@ def _frame_texts(frame: pd.DataFrame, name: str) -> Any:
     return string_array(column.where(column.notna(), None).tolist())
 
 
-def to_pandas(kg: KnowledgeGraph, literals: bool) -> pd.DataFrame:
+def to_pandas(kg: GraphColumns, literals: bool) -> pd.DataFrame:
     """Return `kg` as a table of text; see `KnowledgeGraph.to_pandas`."""
     import pandas as pd
 
@@ -186,7 +199,7 @@ def to_pandas(kg: KnowledgeGraph, literals: bool) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def to_rdflib(kg: KnowledgeGraph) -> rdflib.Graph:
+def to_rdflib(kg: GraphColumns) -> rdflib.Graph:
     """Return `kg` as an rdflib graph; see `KnowledgeGraph.to_rdflib`."""
     import rdflib
 

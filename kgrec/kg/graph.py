@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg import exchange, networks, storage
 from kgrec.kg import labels as names
 from kgrec.kg import updates as changes
+from kgrec.kg.exchange import LiteralStatement, Triple
+from kgrec.kg.profile.connectivity import LinkedItems
+from kgrec.kg.profile.statistics import GraphStatistics, graph_statistics
 from kgrec.rdf import reading, writing
+from kgrec.rdf.assembly import assemble
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.jsonld import Loader
-from kgrec.rdf.literals import Literals
-from kgrec.rdf.named_graphs import NamedGraphs
-from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
-from kgrec.rdf.reading import FileReport, PathLike, ReadReport
+from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
+from kgrec.rdf.read_report import FileReport, ReadReport
 from kgrec.rdf.settings import ReadConfig, ReadSettings, make_read_config
-from kgrec.rdf.statements import LiteralTable, Statements, assemble, statements
-from kgrec.types import BoolArray, IntArray, RowArray
+from kgrec.rdf.sources import PathLike
+from kgrec.rdf.statements import Statements
 
 if TYPE_CHECKING:
     import networkx
@@ -32,29 +32,16 @@ if TYPE_CHECKING:
     import pyoxigraph
     import rdflib
 
-    from kgrec.kg.profile.statistics import GraphStatistics
-    from kgrec.kg.tables.mapping import MappedTable, TableMapping
-    from kgrec.linking import Links
-    from kgrec.sparql.settings import SparqlConfig
-
-Triple = tuple[str, str, str]
-LiteralStatement = tuple[str, str, str, str | None, str | None]
-T = TypeVar("T")
+    from kgrec.kg.tables.mapped_table import MappedTable
+    from kgrec.kg.tables.mapping import TableMapping
 
 
-@dataclass(frozen=True, eq=False)
-class KnowledgeGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class KnowledgeGraph(GraphColumns):
     """An RDF graph with its terms numbered. Equality is `equals`.
 
-    Attributes:
-        entities: Every IRI and blank node that is a subject or an object. Blank nodes are named
-            "_:file0_b0" and so on: numbered by their first appearance in their file.
-        relations: Every predicate, of statements between entities and of literals.
-        triples: Distinct statements between entities, int32 of shape (n, 3): subject, relation
-            and object rows, sorted by these columns.
-        literals: Distinct statements whose object is a literal.
-        report: What was read, and what was left out.
-        graphs: Which named graphs hold which statements; None: all are in the default graph.
+    It is made of the columns `entities`, `relations`, `triples`, `literals` and `graphs` and the
+    `report` of what was read; `GraphColumns` says what they hold, and has what looks things up.
 
     >>> kg = KnowledgeGraph.from_triples(
     ...     [("ex:Heat", "ex:director", "ex:Mann")],
@@ -65,29 +52,6 @@ class KnowledgeGraph:
     >>> kg.labels()
     ['Heat', 'Mann']
     """
-
-    entities: Vocabulary
-    relations: Vocabulary
-    triples: RowArray
-    literals: Literals
-    report: ReadReport = field(default_factory=ReadReport)
-    graphs: NamedGraphs | None = None
-    _cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def num_entities(self) -> int:
-        """Number of entities."""
-        return len(self.entities)
-
-    @property
-    def num_relations(self) -> int:
-        """Number of relations, of triples and of literals together."""
-        return len(self.relations)
-
-    @property
-    def num_triples(self) -> int:
-        """Number of distinct statements between entities; `len(literals)` counts the others."""
-        return len(self.triples)
 
     # ------------------------------------------------------------------ in
 
@@ -124,12 +88,8 @@ class KnowledgeGraph:
                 line, column and reason), or its format is unknown.
             ConfigError: A setting is unknown, or has a value that it cannot have.
         """
-        read = reading.read_all(source, make_read_config(config, settings), loader)
-        made = cls._assembled(read.batches, read.files, read.skipped, may_be_empty=True)
-        report = replace(
-            made.report, rejected=read.rejected, rejects=read.rejects, notes=read.notes
-        )
-        return replace(made, report=report)
+        settled = make_read_config(config, settings)
+        return cls.from_columns(reading.read_all(source, settled, loader))
 
     @classmethod
     def from_triples(
@@ -147,7 +107,8 @@ class KnowledgeGraph:
             DataError: An id is missing or empty, something is not a string, or there is no
                 statement.
         """
-        return cls._collected(triples, literals, "from_triples")
+        batch = exchange.tuple_statements(triples, literals)
+        return cls._from_statements(batch, FileReport("from_triples", "memory", len(batch)))
 
     @classmethod
     def from_pandas(
@@ -167,7 +128,7 @@ class KnowledgeGraph:
             DataError: A column is missing, a value is missing, or there is no row.
         """
         batch = exchange.frame_statements(frame, head, relation, tail)
-        return cls._assembled([batch], [FileReport("from_pandas", "table", len(batch))])
+        return cls._from_statements(batch, FileReport("from_pandas", "table", len(batch)))
 
     @classmethod
     def from_table(
@@ -188,12 +149,11 @@ class KnowledgeGraph:
             DataError: The table cannot be read, or lacks a column or an id.
             ConfigError: The mapping is wrong.
         """
-        from kgrec.kg.tables.mapping import MappedTable, map_table
+        from kgrec.kg.tables.mapped_table import MappedTable, map_table
 
         mapped = table if isinstance(table, MappedTable) else map_table(table, mapping)
-        files = [FileReport(mapped.name, "table", len(mapped.statements))]
-        made = cls._assembled([mapped.statements], files)
-        return replace(made, report=replace(made.report, notes=mapped.notes))
+        file = FileReport(mapped.name, "table", len(mapped.statements))
+        return cls._from_statements(mapped.statements, file, mapped.notes)
 
     @classmethod
     def from_rdflib(cls, graph: rdflib.Graph, graphs: Sequence[str] | None = None) -> Self:
@@ -225,26 +185,6 @@ class KnowledgeGraph:
         """
         return cls.read(store, graphs=None if graphs is None else list(graphs))
 
-    @staticmethod
-    def from_sparql(
-        endpoint: str | SparqlConfig,
-        ids: Iterable[str],
-        *,
-        property: str | Sequence[str] | None = None,
-        hops: int = 1,
-        relations: Sequence[str] | None = None,
-        **options: Any,
-    ) -> KnowledgeGraph:
-        """Fetch the graph around items from a SPARQL endpoint, such as Wikidata's.
-
-        `kgrec.fetch_graph` takes the same, is documented in full, and also returns which id is
-        which entity and a report. Here, what was left out is a warning.
-        """
-        from kgrec.sparql.fetch import fetch_with_warning
-
-        options |= {"property": property, "hops": hops, "relations": relations}
-        return fetch_with_warning(endpoint, ids, **options).kg
-
     @classmethod
     def from_networkx(cls, graph: networkx.MultiDiGraph[Any]) -> Self:
         """Return the graph of what `to_networkx` gives: edge keys are relations.
@@ -255,52 +195,20 @@ class KnowledgeGraph:
             DataError: The graph is empty, undirected or without keys, or its parts are no text.
         """
         batch = networks.networkx_statements(graph)
-        return cls._assembled([batch], [FileReport("from_networkx", "memory", len(batch))])
+        return cls._from_statements(batch, FileReport("from_networkx", "memory", len(batch)))
 
     @classmethod
-    def _collected(cls, triples: Iterable[Any], literals: Iterable[Any], name: str) -> Self:
-        edges = exchange.tuple_columns(triples, 3, "triples")
-        values = exchange.tuple_columns(literals, 5, "literals")
-        batch = statements((edges[0], edges[1], edges[2]), tuple(values))
-        return cls._assembled([batch], [FileReport(name, "memory", len(batch))])
-
-    @classmethod
-    def _assembled(
-        cls,
-        batches: Sequence[Statements],
-        files: Sequence[FileReport],
-        skipped: Sequence[str] = (),
-        *,
-        may_be_empty: bool = False,
+    def _from_statements(
+        cls, batch: Statements, file: FileReport, notes: tuple[str, ...] = ()
     ) -> Self:
-        if not may_be_empty and not any(len(batch) for batch in batches):
-            shown = ", ".join(file.path for file in files[:3])
-            raise DataError(f"The graph is empty: no statement was found in {shown}.")
-        parts = assemble(batches)
-        report = ReadReport(
-            files=tuple(files),
-            statements=sum(len(batch) for batch in batches),
-            triples=len(parts.triples),
-            literals=len(parts.literal_subject),
-            duplicates=parts.duplicates,
-            skipped=tuple(skipped),
-        )
-        table: LiteralTable = parts.literals
-        literals = Literals(
-            parts.literal_subject,
-            parts.literal_relation,
-            table.value,
-            table.datatype,
-            table.language,
-        )
-        return cls(parts.entities, parts.relations, parts.triples, literals, report, parts.graphs)
+        return cls.from_columns(assemble([batch], ReadReport(files=(file,), notes=notes)))
 
     # ------------------------------------------------------------------ changed
 
     def update(
         self,
-        added: KnowledgeGraph | Iterable[Triple | LiteralStatement] = (),
-        removed: KnowledgeGraph | Iterable[Triple | LiteralStatement] = (),
+        added: GraphColumns | Iterable[Triple | LiteralStatement] = (),
+        removed: GraphColumns | Iterable[Triple | LiteralStatement] = (),
         *,
         missing: changes.Missing = "ignore",
     ) -> Self:
@@ -328,76 +236,7 @@ class KnowledgeGraph:
         >>> new.entities.ids, new.report.updates[-1].added
         (['ex:Heat', 'ex:Mann', 'ex:Ali'], 1)
         """
-        given = [
-            part if isinstance(part, KnowledgeGraph) else self._stated(part, name)
-            for part, name in ((added, "added"), (removed, "removed"))
-        ]
-        own = not isinstance(added, KnowledgeGraph)
-        parts = changes.updated(self, given[0], given[1], missing=missing, own_blank_nodes=own)
-        report = replace(self.report, updates=(*self.report.updates, parts.report))
-        return replace(
-            self,
-            entities=parts.entities,
-            relations=parts.relations,
-            triples=parts.triples,
-            literals=parts.literals,
-            report=report,
-        )
-
-    @classmethod
-    def _stated(
-        cls, statements: Iterable[Triple | LiteralStatement], name: str
-    ) -> KnowledgeGraph | None:
-        triples, literals = exchange.split_statements(statements, name)
-        return cls.from_triples(triples, literals) if triples or literals else None
-
-    # ------------------------------------------------------------------ part
-
-    def select_graphs(self, names: str | Iterable[str]) -> Self:
-        """Return the graph of the statements that stand in some of the named graphs.
-
-        Args:
-            names: IRIs of graphs, "" for the default graph.
-
-        Raises:
-            UnknownIdError: There is no graph of a name.
-        """
-        wanted = [names] if isinstance(names, str) else list(names)
-        if self.graphs is None:
-            if wanted == [""]:
-                return self
-            raise UnknownIdError(
-                "The graph has no named graphs: all of its statements are in the default graph, "
-                "whose name is ''."
-            )
-        masks = self.graphs.statements_in(wanted, self.num_triples, len(self.literals))
-        return self._restricted(*masks)
-
-    def without_graphs(self) -> Self:
-        """Return the same statements without the names of graphs, as of one default graph."""
-        return replace(self, graphs=None)
-
-    def _restricted(self, triples: BoolArray, literals: BoolArray) -> Self:
-        """Return the graph of some of the statements, and of the terms in them."""
-        edges, values = self.triples[triples], self.literals.take(np.flatnonzero(literals))
-        used = np.union1d(edges[:, [0, 2]].ravel(), values.subject)
-        relations = np.union1d(edges[:, 1], values.relation)
-        entity = np.zeros(self.num_entities, dtype=np.int32)
-        entity[used] = np.arange(len(used))
-        relation = np.zeros(self.num_relations, dtype=np.int32)
-        relation[relations] = np.arange(len(relations))
-        # Rows keep their order, so that sorted triples and literals stay sorted.
-        rows = np.column_stack([entity[edges[:, 0]], relation[edges[:, 1]], entity[edges[:, 2]]])
-        return replace(
-            self,
-            entities=self.entities.restricted(used),
-            relations=self.relations.restricted(relations),
-            triples=rows,
-            literals=replace(
-                values, subject=entity[values.subject], relation=relation[values.relation]
-            ),
-            graphs=None if self.graphs is None else self.graphs.restricted(triples, literals),
-        )
+        return changes.updated(self, added, removed, missing=missing)
 
     # ------------------------------------------------------------------ out
 
@@ -479,17 +318,9 @@ class KnowledgeGraph:
         Raises:
             RunError: A file is missing, damaged or of another format version.
         """
-        parts = storage.load(folder)
-        return cls(
-            parts.entities,
-            parts.relations,
-            parts.triples,
-            Literals(*parts.literals),
-            parts.report,
-            parts.graphs,
-        )
+        return cls.from_columns(storage.load(folder))
 
-    def equals(self, other: KnowledgeGraph) -> bool:
+    def equals(self, other: GraphColumns) -> bool:
         """Return whether both graphs hold the same statements, whatever their terms' rows are."""
         return changes.same_statements(self, other)
 
@@ -498,7 +329,7 @@ class KnowledgeGraph:
     def labels(
         self,
         rows: npt.ArrayLike | None = None,
-        languages: Sequence[str] = ("en", ""),
+        languages: Sequence[str] = names.LANGUAGES,
         relations: Sequence[str] = LABEL_RELATIONS,
     ) -> list[str]:
         """Return a name for each entity.
@@ -512,84 +343,26 @@ class KnowledgeGraph:
             languages: Language tags, best first; "" is a literal without one.
             relations: IRIs of the properties that give names, best first.
         """
-        key = ("labels", tuple(languages), tuple(relations))
-        return _taken(
-            self.cached(key, lambda: names.entity_labels(self, languages, relations)), rows
-        )
+        return names.entity_labels(self, rows, languages, relations)
 
     def descriptions(
         self,
         rows: npt.ArrayLike | None = None,
-        languages: Sequence[str] = ("en", ""),
+        languages: Sequence[str] = names.LANGUAGES,
         relations: Sequence[str] = DESCRIPTION_RELATIONS,
     ) -> list[str]:
         """Return a description for each entity, "" where it has none; otherwise as `labels`."""
-        key = ("descriptions", tuple(languages), tuple(relations))
-        return _taken(
-            self.cached(key, lambda: names.entity_descriptions(self, languages, relations)), rows
-        )
+        return names.entity_descriptions(self, rows, languages, relations)
 
     def relation_labels(
         self,
-        languages: Sequence[str] = ("en", ""),
+        languages: Sequence[str] = names.LANGUAGES,
         relations: Sequence[str] = LABEL_RELATIONS,
     ) -> list[str]:
         """Return a name for each relation: its label in the graph, or from its IRI in words."""
-        key = ("relations", tuple(languages), tuple(relations))
-        return _taken(
-            self.cached(key, lambda: names.relation_labels(self, languages, relations)), None
-        )
+        return names.relation_labels(self, languages, relations)
 
-    def types(self) -> tuple[IntArray, IntArray]:
-        """Return entity rows and type rows (entities too) of every `rdf:type` statement."""
-        found = self.relation_triples(RDF_TYPE)
-        return found[:, 0].astype(np.int64), found[:, 2].astype(np.int64)
-
-    def relation_triples(self, relation: str) -> RowArray:
-        """Return the triples of a relation, int32 of shape (k, 3); none if it is unknown."""
-        row = int(self.relations.rows([relation], missing="-1")[0])
-        found: RowArray = self.triples[self.triples[:, 1] == row]
-        return found
-
-    def literal_values(self, relation: str) -> Literals:
-        """Return the literals of a relation; none if the graph does not know it."""
-        row = int(self.relations.rows([relation], missing="-1")[0])
-        return self.literals.take(np.flatnonzero(self.literals.relation == row))
-
-    def neighbors(self, row: int) -> RowArray:
-        """Return the triples that touch an entity, int32 of shape (k, 3), outgoing ones first.
-
-        Raises:
-            UnknownIdError: `row` is outside of 0 … num_entities - 1.
-        """
-        if not 0 <= row < self.num_entities:
-            raise UnknownIdError(f"Entity row {row} is outside of 0 … {self.num_entities - 1}.")
-        subject = self.triples[:, 0]
-        first, last = np.searchsorted(subject, [row, row + 1])
-        order, objects = self.cached("by_object", self._by_object)
-        begin, end = np.searchsorted(objects, [row, row + 1])
-        incoming = self.triples[order[begin:end]]
-        loops = incoming[:, 0] == row  # already among the outgoing ones
-        return np.concatenate([self.triples[first:last], incoming[~loops]])
-
-    def degree(self) -> IntArray:
-        """Return the number of triples that start or end at each entity, int64 (num_entities,)."""
-        ends = (self.triples[:, 0], self.triples[:, 2])
-        out, into = (np.bincount(column, minlength=self.num_entities) for column in ends)
-        return (out + into).astype(np.int64)
-
-    def relation_counts(self) -> IntArray:
-        """Return the number of triples and of literals per relation, int64 (num_relations, 2)."""
-        columns = (self.triples[:, 1], self.literals.relation)
-        counts = [np.bincount(column, minlength=self.num_relations) for column in columns]
-        return np.column_stack(counts).astype(np.int64)
-
-    def check_not_empty(self) -> None:
-        """Raise a DataError if there is no statement, for what needs some."""
-        if not self.num_triples and not len(self.literals):
-            raise DataError(" ".join(self.report.notes) or "The graph is empty.")
-
-    def statistics(self, links: Links | None = None) -> GraphStatistics:
+    def statistics(self, links: LinkedItems | None = None) -> GraphStatistics:
         """Return what `kgrec inspect` shows: counts, relations, literals, degree, problems.
 
         Args:
@@ -599,29 +372,4 @@ class KnowledgeGraph:
         Raises:
             DataError: The graph is empty, or the links are of another one.
         """
-        from kgrec.kg.profile.statistics import graph_statistics
-
         return graph_statistics(self, links)
-
-    def cached(self, key: Any, make: Callable[[], T]) -> T:
-        """Return `make()`, computed once per `key`: the graph never changes."""
-        if key not in self._cache:
-            self._cache[key] = make()
-        found: T = self._cache[key]
-        return found
-
-    def _by_object(self) -> tuple[IntArray, RowArray]:
-        order = np.argsort(self.triples[:, 2], kind="stable")
-        return order, self.triples[order, 2]
-
-    def __repr__(self) -> str:
-        return (
-            f"KnowledgeGraph({self.num_entities} entities, {self.num_relations} relations, "
-            f"{self.num_triples} triples, {len(self.literals)} literals)"
-        )
-
-
-def _taken(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
-    if rows is not None:
-        texts = texts.take(pa.array(np.asarray(rows, dtype=np.int64)))
-    return list(texts.to_pylist())

@@ -3,87 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.iri_names import names_from_iris
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
 
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
+LANGUAGES: Final = ("en", "")
+"""The languages of names where none are asked for, best first; "" is text without one."""
 
 
 def entity_labels(
-    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
-) -> Any:
-    """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
-    rows, texts = _best_texts(kg, relations, languages)
-    return _fill(name_from_iri(kg.entities.array), rows, texts)
+    kg: GraphColumns,
+    rows: npt.ArrayLike | None = None,
+    languages: Sequence[str] = LANGUAGES,
+    relations: Sequence[str] = LABEL_RELATIONS,
+) -> list[str]:
+    """Return a name for each entity; see `KnowledgeGraph.labels`."""
+    return _taken(_labels(kg, languages, relations), rows)
 
 
 def entity_descriptions(
-    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = DESCRIPTION_RELATIONS
-) -> Any:
-    """Return a description for each entity or "", Arrow `large_string` of (num_entities,)."""
-    rows, texts = _best_texts(kg, relations, languages)
-    empty = pa.array([""] * kg.num_entities, type=pa.large_string())
-    return _fill(empty, rows, texts)
+    kg: GraphColumns,
+    rows: npt.ArrayLike | None = None,
+    languages: Sequence[str] = LANGUAGES,
+    relations: Sequence[str] = DESCRIPTION_RELATIONS,
+) -> list[str]:
+    """Return a description for each entity, "" for none; see `KnowledgeGraph.descriptions`."""
+
+    def make() -> Any:
+        empty = pa.array([""] * kg.num_entities, type=pa.large_string())
+        return _fill(empty, *_best_texts(kg, relations, languages))
+
+    key = ("descriptions", tuple(languages), tuple(relations))
+    return _taken(kg.cached(key, make), rows)
 
 
-def labelled(kg: KnowledgeGraph, relations: Sequence[str] = LABEL_RELATIONS) -> BoolArray:
+def relation_labels(
+    kg: GraphColumns,
+    languages: Sequence[str] = LANGUAGES,
+    relations: Sequence[str] = LABEL_RELATIONS,
+) -> list[str]:
+    """Return a name for each relation; see `KnowledgeGraph.relation_labels`.
+
+    A relation that the graph describes has its label; others get the last part of their IRI with
+    its camel case taken apart.
+    """
+
+    def make() -> Any:
+        spaced = pc.replace_substring_regex(
+            names_from_iris(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
+        )
+        has = labelled(kg, relations)
+        entity = kg.entities.rows(kg.relations.array, missing="-1")
+        known = np.flatnonzero((entity >= 0) & has[entity])
+        labels = _labels(kg, languages, relations).take(pa.array(entity[known]))
+        return _fill(pc.utf8_lower(spaced), known, labels)
+
+    return list(kg.cached(("relations", tuple(languages), tuple(relations)), make).to_pylist())
+
+
+def _labels(kg: GraphColumns, languages: Sequence[str], relations: Sequence[str]) -> Any:
+    """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
+
+    def make() -> Any:
+        return _fill(names_from_iris(kg.entities.array), *_best_texts(kg, relations, languages))
+
+    return kg.cached(("labels", tuple(languages), tuple(relations)), make)
+
+
+def _taken(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
+    if rows is not None:
+        texts = texts.take(pa.array(np.asarray(rows, dtype=np.int64)))
+    return list(texts.to_pylist())
+
+
+def labelled(kg: GraphColumns, relations: Sequence[str] = LABEL_RELATIONS) -> BoolArray:
     """Return which entities have a label of their own, bool of shape (num_entities,)."""
     has = np.zeros(kg.num_entities, dtype=bool)
     has[_best_texts(kg, relations, ())[0]] = True
     return has
 
 
-def relation_labels(
-    kg: KnowledgeGraph, languages: Sequence[str], relations: Sequence[str] = LABEL_RELATIONS
-) -> Any:
-    """Return a name for each relation, Arrow `large_string` of shape (num_relations,).
-
-    A relation that the graph describes has its label; others get the last part of their IRI with
-    its camel case taken apart.
-    """
-    spaced = pc.replace_substring_regex(
-        name_from_iri(kg.relations.array), pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2"
-    )
-    has = labelled(kg, relations)
-    entity = kg.entities.rows(kg.relations.array, missing="-1")
-    known = np.flatnonzero((entity >= 0) & has[entity])
-    labels = entity_labels(kg, languages, relations).take(pa.array(entity[known]))
-    return _fill(pc.utf8_lower(spaced), known, labels)
-
-
-def name_from_iri(iris: Any) -> Any:
-    """Return the last part of each IRI, percent-decoded, with blanks for underscores.
-
-    >>> name_from_iri(pa.array(["http://e.org/Am%C3%A9lie_(film)", "urn:x:y", "http://e.org/a#b/"]))[0]
-    <pyarrow.LargeStringScalar: 'Amélie (film)'>
-    """
-    iris = iris.cast(pa.large_string())
-    blank = pc.starts_with(iris, "_:")
-    trimmed = pc.utf8_rtrim(iris, characters="/#")
-    last = pc.replace_substring_regex(trimmed, pattern=r"^.*[/#]", replacement="")
-    last = pc.if_else(
-        pc.match_substring_regex(trimmed, "[/#]"),
-        last,
-        pc.replace_substring_regex(trimmed, pattern=r"^.*:", replacement=""),
-    )
-    encoded = pc.match_substring(last, "%")
-    if pc.any(encoded).as_py():
-        decoded = [unquote(text) for text in last.filter(encoded).to_pylist()]
-        last = pc.replace_with_mask(last, encoded, pa.array(decoded, type=pa.large_string()))
-    last = pc.utf8_trim_whitespace(pc.replace_substring(last, "_", " "))
-    return pc.if_else(pc.or_(blank, pc.equal(last, "")), iris, last)
-
-
 def _best_texts(
-    kg: KnowledgeGraph, relations: Sequence[str], languages: Sequence[str]
+    kg: GraphColumns, relations: Sequence[str], languages: Sequence[str]
 ) -> tuple[IntArray, Any]:
     """Return the rows of the entities that have a text, sorted, and the best text of each."""
     literals = kg.literals

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError
-from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.assembly import assemble
+from kgrec.rdf.columns import Columns, GraphColumns
+from kgrec.rdf.read_report import ReadReport
 from kgrec.rdf.statements import Statements, statements
 
 
-def merge_graphs(graphs: Sequence[KnowledgeGraph]) -> KnowledgeGraph:
+def merge_graphs(graphs: Sequence[Columns]) -> Columns:
     """Return the graph of all statements of several graphs.
 
     IRIs are the same everywhere; blank nodes are not, and those of the second graph and the
@@ -24,6 +26,7 @@ def merge_graphs(graphs: Sequence[KnowledgeGraph]) -> KnowledgeGraph:
     Raises:
         DataError: There is no graph.
 
+    >>> from kgrec.kg.graph import KnowledgeGraph
     >>> one = KnowledgeGraph.from_triples([("ex:a", "ex:p", "_:x")])
     >>> other = KnowledgeGraph.from_triples([("ex:a", "ex:p", "_:x"), ("ex:a", "ex:p", "ex:b")])
     >>> merge_graphs([one, other]).entities.ids
@@ -39,21 +42,24 @@ def merge_graphs(graphs: Sequence[KnowledgeGraph]) -> KnowledgeGraph:
         blank = graph.entities.array.filter(pc.starts_with(graph.entities.array, "_:"))
         batches.append(_statements(graph, _free_prefix(taken) if taken and len(blank) else ""))
         taken += _blank(batches[-1].terms)
-    made = graphs[0]._assembled(batches, [f for graph in graphs for f in graph.report.files])
-    repeated = made.report.duplicates
-    report = replace(
-        made.report,
-        statements=sum(graph.report.statements for graph in graphs),
-        duplicates=repeated + sum(graph.report.duplicates for graph in graphs),
-        rejected=sum(graph.report.rejected for graph in graphs),
-        rejects=next((g.report.rejects for g in graphs if g.report.rejects), None),
-        skipped=tuple(name for graph in graphs for name in graph.report.skipped),
-        notes=tuple(note for graph in graphs for note in graph.report.notes),
+    reports = [graph.report for graph in graphs]
+    report = ReadReport(
+        files=tuple(file for report in reports for file in report.files),
+        skipped=tuple(name for report in reports for name in report.skipped),
+        rejected=sum(report.rejected for report in reports),
+        rejects=next((report.rejects for report in reports if report.rejects), None),
+        notes=tuple(note for report in reports for note in report.notes),
     )
-    return replace(made, report=report)
+    made = assemble(batches, report)
+    read = replace(
+        made.report,
+        statements=sum(report.statements for report in reports),
+        duplicates=made.report.duplicates + sum(report.duplicates for report in reports),
+    )
+    return type(graphs[0]).from_columns(replace(made, report=read))
 
 
-def _statements(kg: KnowledgeGraph, prefix: str) -> Statements:
+def _statements(kg: GraphColumns, prefix: str) -> Statements:
     entities, relations, literals = kg.entities.array, kg.relations.array, kg.literals
     if prefix:
         entities = pc.replace_substring_regex(entities, r"\A_:", "_:" + prefix)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgrec.errors import DataError, printable
-from kgrec.kg.exchange import in_graphs, tuple_columns
-from kgrec.rdf.statements import Statements, statements, string_array
+from kgrec.kg.exchange import in_graphs, tuple_statements
+from kgrec.kg.labels import entity_labels, relation_labels
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.statements import Statements, string_array
 
 if TYPE_CHECKING:
     import networkx
-
-    from kgrec.kg.graph import KnowledgeGraph
 
 Texts = tuple[str, ...]
 
@@ -54,8 +54,7 @@ def networkx_statements(graph: networkx.MultiDiGraph[Any]) -> Statements:
             for name in _names(names, literal):
                 values.append((_id(node, "node"), *literal))
                 in_graph[1].append(name)
-    columns = tuple_columns(edges, 3, "triples"), tuple_columns(values, 5, "literals")
-    batch = statements(tuple(columns[0]), tuple(columns[1]))
+    batch = tuple_statements(edges, values)
     if not named:
         return batch
     return in_graphs(batch, *(string_array(names) for names in in_graph))
@@ -94,7 +93,7 @@ def _literals(node: Any, found: Any) -> Iterator[Texts]:
 
 
 def to_networkx(
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     entities: Iterable[str | int] | None,
     hops: int,
     max_nodes: int | None,
@@ -110,10 +109,10 @@ def to_networkx(
     inside[kept] = True
     graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(left_out=len(reached) - len(kept))
     ids = dict(zip(kept.tolist(), kg.entities.take(kept), strict=True))
-    for (row, id), label in zip(ids.items(), kg.labels(kept), strict=True):
+    for (row, id), label in zip(ids.items(), entity_labels(kg, kept), strict=True):
         distance = None if entities is None else int(hop[row])
         graph.add_node(id, label=label, row=row, hop=distance, literals=[])
-    names = kg.relation_labels()
+    names = relation_labels(kg)
     chosen = np.flatnonzero(inside[kg.triples[:, 0]] & inside[kg.triples[:, 2]])
     edges = kg.triples[chosen]
     graphs = _graph_names(kg)
@@ -140,7 +139,7 @@ def to_networkx(
 
 
 def _graph_names(
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]] | None:
     """Return the names of the graphs of each triple and of each literal; None if there are none."""
     if kg.graphs is None:
@@ -152,7 +151,7 @@ def _graph_names(
 
 
 def _hops(
-    kg: KnowledgeGraph, entities: Iterable[str | int] | None, hops: int
+    kg: GraphColumns, entities: Iterable[str | int] | None, hops: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the distance of each entity from the nearest of `entities`, -1 beyond `hops`."""
     if entities is None:

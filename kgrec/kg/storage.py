@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +20,12 @@ from isal import isal_zlib
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
 from kgrec.files import replacing_folder, writing
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.literals import Literals
 from kgrec.rdf.named_graphs import NamedGraphs
-from kgrec.rdf.reading import PathLike, ReadReport
+from kgrec.rdf.read_report import ReadReport
+from kgrec.rdf.sources import PathLike
 from kgrec.types import RowArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 FORMAT_VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
@@ -50,19 +49,7 @@ _SCHEMAS: Final = dict(
 _PIECE: Final = 1 << 24  # bytes
 
 
-@dataclass(frozen=True)
-class Stored:
-    """The parts of a graph as they were loaded; `literals` in the order of `Literals`' fields."""
-
-    entities: Vocabulary
-    relations: Vocabulary
-    triples: RowArray
-    literals: tuple[RowArray, RowArray, Any, Any, Any]
-    report: ReadReport
-    graphs: NamedGraphs | None
-
-
-def save(kg: KnowledgeGraph, folder: PathLike) -> None:
+def save(kg: GraphColumns, folder: PathLike) -> None:
     """Write `kg` to `folder`, replacing the whole folder or leaving it as it was.
 
     Raises:
@@ -77,8 +64,8 @@ def save(kg: KnowledgeGraph, folder: PathLike) -> None:
         _write(kg, new)
 
 
-def load(folder: PathLike) -> Stored:
-    """Return the parts of the graph that `save` wrote, mapped into memory.
+def load(folder: PathLike) -> GraphColumns:
+    """Return the graph that `save` wrote, mapped into memory.
 
     Raises:
         RunError: A file is missing, damaged, of another version, or does not fit the others.
@@ -110,14 +97,8 @@ def load(folder: PathLike) -> Stored:
         report = ReadReport.from_dict(manifest["report"])
     except (KeyError, TypeError) as error:
         raise RunError(f"{_shown(target / MANIFEST)}: the report is damaged: {error}.") from error
-    return Stored(
-        entities=entities,
-        relations=relations,
-        triples=triples,
-        literals=(rows[0], rows[1], texts[0], texts[1], texts[2]),
-        report=report,
-        graphs=_graphs(tables, target, manifest, len(triples), len(literals)),
-    )
+    graphs = _graphs(tables, target, manifest, len(triples), len(literals))
+    return GraphColumns(entities, relations, triples, Literals(*rows, *texts), graphs, report)
 
 
 def _graphs(
@@ -142,7 +123,7 @@ def _replaceable(target: Path) -> bool:
     return target.is_dir() and ((target / MANIFEST).is_file() or not any(target.iterdir()))
 
 
-def _write(kg: KnowledgeGraph, folder: Path) -> None:
+def _write(kg: GraphColumns, folder: Path) -> None:
     triples = pa.array(np.ascontiguousarray(kg.triples).ravel())
     columns: dict[str, list[Any]] = {
         "entities": [kg.entities.array],

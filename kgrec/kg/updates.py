@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,58 +13,15 @@ import pyarrow.compute as pc
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, printable
-from kgrec.rdf.literals import Literals
+from kgrec.kg.exchange import LiteralStatement, Triple, split_statements, tuple_statements
+from kgrec.rdf.assembly import assemble
+from kgrec.rdf.columns import Columns, GraphColumns
+from kgrec.rdf.literals import Literals, text_ranks
 from kgrec.rdf.named_graphs import NamedGraphs
+from kgrec.rdf.read_report import UpdateReport
 from kgrec.types import BoolArray, IntArray, RowArray
 
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-
 Missing = Literal["ignore", "raise"]
-
-
-@dataclass(frozen=True)
-class UpdateReport:
-    """What one update changed.
-
-    Attributes:
-        added: Number of statements that are new.
-        already_there: Number of statements that were to be added and stood there before.
-        removed: Number of statements that are gone.
-        not_there: Number of statements that were to be removed and did not stand there.
-        new_entities: Number of entities that the graph did not know before.
-        new_relations: Number of relations likewise.
-    """
-
-    added: int = 0
-    already_there: int = 0
-    removed: int = 0
-    not_there: int = 0
-    new_entities: int = 0
-    new_relations: int = 0
-
-    def to_dict(self) -> dict[str, int]:
-        """Return the report as what JSON can hold."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, eq=False)
-class Updated:
-    """The parts of an updated graph; those that did not change are the old graph's own.
-
-    Attributes:
-        entities: The old graph's entities, with new ones behind them.
-        relations: Its relations, likewise.
-        triples: Distinct and sorted, int32 of shape (n, 3).
-        literals: Distinct and sorted.
-        report: What was changed.
-    """
-
-    entities: Vocabulary
-    relations: Vocabulary
-    triples: RowArray
-    literals: Literals
-    report: UpdateReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +38,12 @@ class _Part:
 
 
 def updated(
-    kg: KnowledgeGraph,
-    added: KnowledgeGraph | None,
-    removed: KnowledgeGraph | None,
+    kg: Columns,
+    added: GraphColumns | Iterable[Triple | LiteralStatement] = (),
+    removed: GraphColumns | Iterable[Triple | LiteralStatement] = (),
     *,
     missing: Missing = "ignore",
-    own_blank_nodes: bool = False,
-) -> Updated:
+) -> Columns:
     """Return (kg without `removed`) with `added`; see `KnowledgeGraph.update`.
 
     Places are found by binary search, so that time goes with the change and with copying the
@@ -95,16 +51,18 @@ def updated(
 
     Args:
         kg: The old graph.
-        added: Statements to add.
-        removed: Statements to remove.
+        added: Statements to add; blank nodes of a graph are new ones, others those of `kg`.
+        removed: Statements to remove; their blank nodes are those of `kg`.
         missing: What becomes of a statement to remove that is not there.
-        own_blank_nodes: Whether blank nodes of `added` are those of the same name in `kg`.
 
     Raises:
-        DataError: `missing` is "raise", and a statement to remove is not there.
+        DataError: A statement is malformed, or `missing` is "raise" and one to remove is not
+            there.
         ConfigError: `missing` is something else.
     """
-    if any(graph is not None and graph.graphs is not None for graph in (kg, added, removed)):
+    own_blank_nodes = not isinstance(added, GraphColumns)
+    coming, going = _columns(added, "added"), _columns(removed, "removed")
+    if any(graph is not None and graph.graphs is not None for graph in (kg, coming, going)):
         raise DataError(
             "A graph with named graphs cannot be updated, since it is not said in which of them "
             "statements come and go. Choose some with select_graphs() and leave their names out "
@@ -114,22 +72,22 @@ def updated(
         raise ConfigError(f"missing: expected 'ignore' or 'raise', found {printable(missing)!r}.")
     entities, relations = kg.entities, kg.relations
     names: Any = None
-    if added is not None:
-        names = added.entities.array if own_blank_nodes else _apart(kg, added)
-        used = np.union1d(added.triples[:, [0, 2]].ravel(), added.literals.subject)
+    if coming is not None:
+        names = coming.entities.array if own_blank_nodes else _apart(kg, coming)
+        used = np.union1d(coming.triples[:, [0, 2]].ravel(), coming.literals.subject)
         entities = entities.extended(names.take(pa.array(used)))
-        used = np.union1d(added.triples[:, 1], added.literals.relation)
-        relations = relations.extended(added.relations.array.take(pa.array(used)))
-    new = _part(added, names, entities, relations)
-    gone = _part(removed, None, kg.entities, kg.relations)
+        used = np.union1d(coming.triples[:, 1], coming.literals.relation)
+        relations = relations.extended(coming.relations.array.take(pa.array(used)))
+    new = _part(coming, names, entities, relations)
+    gone = _part(going, None, kg.entities, kg.relations)
     triples, there, found, is_gone = _changed_triples(kg.triples, new.triples, gone.triples)
     literals, there_too, found_too, are_gone = _changed_literals(kg.literals, new, gone)
     not_there = len(gone) - int(found.sum() + found_too.sum())
     if not_there and missing == "raise":
-        assert removed is not None
-        raise DataError(_not_there(removed, gone, found, found_too, not_there))
+        assert going is not None
+        raise DataError(_not_there(going, gone, found, found_too, not_there))
     already = int(there.sum() + there_too.sum())
-    report = UpdateReport(
+    update = UpdateReport(
         added=len(new) - already,
         already_there=already,
         removed=is_gone + are_gone,
@@ -137,10 +95,27 @@ def updated(
         new_entities=len(entities) - len(kg.entities),
         new_relations=len(relations) - len(kg.relations),
     )
-    return Updated(entities, relations, triples, literals, report)
+    return replace(
+        kg,
+        entities=entities,
+        relations=relations,
+        triples=triples,
+        literals=literals,
+        report=replace(kg.report, updates=(*kg.report.updates, update)),
+    )
 
 
-def same_statements(one: KnowledgeGraph, other: KnowledgeGraph) -> bool:
+def _columns(
+    given: GraphColumns | Iterable[Triple | LiteralStatement], name: str
+) -> GraphColumns | None:
+    """Return statements as columns; None for none."""
+    if isinstance(given, GraphColumns):
+        return given
+    triples, literals = split_statements(given, name)
+    return assemble([tuple_statements(triples, literals)]) if triples or literals else None
+
+
+def same_statements(one: GraphColumns, other: GraphColumns) -> bool:
     """Return whether two graphs hold the same statements, whatever their rows are."""
     if one.num_triples != other.num_triples or len(one.literals) != len(other.literals):
         return False
@@ -202,7 +177,7 @@ def _same_graphs(
     return True
 
 
-def _apart(kg: KnowledgeGraph, added: KnowledgeGraph) -> Any:
+def _apart(kg: GraphColumns, added: GraphColumns) -> Any:
     """Return the ids of the added entities, with other names for blank nodes that `kg` names too.
 
     Blank nodes of two graphs are two nodes, even if their names agree
@@ -224,7 +199,7 @@ def _apart(kg: KnowledgeGraph, added: KnowledgeGraph) -> Any:
 
 
 def _part(
-    kg: KnowledgeGraph | None, names: Any, entities: Vocabulary, relations: Vocabulary
+    kg: GraphColumns | None, names: Any, entities: Vocabulary, relations: Vocabulary
 ) -> _Part:
     """Return the statements of `kg`, whose entities are called `names`, in others' rows."""
     none = np.zeros(0, dtype=np.int64)
@@ -244,7 +219,7 @@ def _changed_triples(
     columns = list(old.T)
     place, there = _find(columns, list(new.T))
     gone_place, found = _find(columns, list(gone.T))
-    removed = np.setdiff1d(gone_place[found], place[there], assume_unique=True)
+    removed = np.setdiff1d(gone_place[found], place[there])  # sorted, unlike `gone`
     if there.all() and not len(removed):
         return old, there, found, 0
     missing = new[~there].astype(np.int32)
@@ -300,7 +275,7 @@ def _distinct(literals: Literals) -> tuple[IntArray, IntArray]:
     columns: list[npt.NDArray[Any]] = [
         literals.subject,
         literals.relation,
-        *(_ranks(column) for column in (literals.value, literals.datatype, literals.language)),
+        *(text_ranks(column) for column in (literals.value, literals.datatype, literals.language)),
     ]
     order = np.lexsort(columns[::-1])
     is_first = np.ones(len(order), dtype=bool)
@@ -348,15 +323,6 @@ def _joined(arrays: Sequence[Any]) -> Any:
     return pa.concat_arrays([array.cast(pa.large_string()) for array in arrays]).dictionary_encode()
 
 
-def _ranks(column: Any) -> IntArray:
-    """Return each text's place among the column's distinct texts, in UTF-8 byte order."""
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    order = np.asarray(pc.sort_indices(encoded.dictionary), dtype=np.int64)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return place[np.asarray(encoded.indices, dtype=np.int64)]
-
-
 def _ranges(start: IntArray, end: IntArray) -> IntArray:
     """Return the numbers of all ranges [start, end) one behind the other."""
     length = end - start
@@ -395,7 +361,7 @@ def _first_at_least(
 
 
 def _not_there(
-    removed: KnowledgeGraph,
+    removed: GraphColumns,
     gone: _Part,
     found: BoolArray,
     found_too: BoolArray,

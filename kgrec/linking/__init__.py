@@ -1,9 +1,9 @@
 """Links from catalogue items to graph entities: stated, or found with a confidence."""
 
 from kgrec.linking.linker import link
-from kgrec.linking.links import LinkReport, Links
+from kgrec.linking.links import Candidate, LinkReport, Links
 from kgrec.linking.meaning import TextEncoderLike
-from kgrec.linking.review import Candidate, write_links, write_review
+from kgrec.linking.review import write_links, write_review
 from kgrec.linking.settings import LinkConfig
 
 __all__ = [

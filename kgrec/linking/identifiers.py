@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.data.isbn import isbn_13
 from kgrec.errors import DataError, did_you_mean, printable
-from kgrec.kg.labels import name_from_iri
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.iri_names import names_from_iris
 
 
 def identifier_keys(values: Any, form: str) -> Any:
@@ -34,11 +33,11 @@ def identifier_keys(values: Any, form: str) -> Any:
     plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"[^\pL\pN]", "")
     if form == "plain":
         return plain
-    return pa.array([_isbn(text) for text in plain.to_pylist()], type=pa.large_string())
+    return pa.array([isbn_13(text) for text in plain.to_pylist()], type=pa.large_string())
 
 
 def identifier_candidates(
-    identifiers: Any, kg: KnowledgeGraph, property: str, form: str
+    identifiers: Any, kg: GraphColumns, property: str, form: str
 ) -> pd.DataFrame:
     """Return pairs of items and entities with the same identifier.
 
@@ -64,7 +63,7 @@ def identifier_candidates(
     literals = kg.literal_values(property)
     triples = kg.relation_triples(property)
     objects = kg.entities.array.take(pa.array(triples[:, 2].astype(np.int64)))
-    texts = [literals.value, objects, name_from_iri(objects)]
+    texts = [literals.value, objects, names_from_iris(objects)]
     owners = [literals.subject, triples[:, 0], triples[:, 0]]
     theirs = pd.DataFrame(
         {
@@ -80,24 +79,3 @@ def identifier_candidates(
 
 def _keys(values: Any, form: str) -> Any:
     return identifier_keys(values, form).cast(pa.large_string())
-
-
-def _isbn(text: str) -> str:
-    if not text.isascii():
-        return ""
-    if len(text) == 10 and text[:9].isdigit() and (text[9].isdigit() or text[9] == "x"):
-        figures = [int(char) for char in text[:9]] + [10 if text[9] == "x" else int(text[9])]
-        if (
-            sum(weight * figure for weight, figure in zip(range(10, 0, -1), figures, strict=True))
-            % 11
-        ):
-            return ""
-        first = "978" + text[:9]
-        return first + str(-_weighted(first) % 10)
-    if len(text) == 13 and text.isdigit() and (_weighted(text[:12]) + int(text[12])) % 10 == 0:
-        return text
-    return ""
-
-
-def _weighted(figures: str) -> int:
-    return sum(int(figure) * (1 + 2 * (place % 2)) for place, figure in enumerate(figures))

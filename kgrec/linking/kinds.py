@@ -6,17 +6,14 @@ Learnt from links that are sure, or given as types.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.namespaces import RDF_TYPE
 from kgrec.types import IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 FITS, UNKNOWN, OTHER = 1, 0, -1
 
@@ -26,7 +23,7 @@ _RELATION_SHARE = 0.5
 _UBIQUITOUS = 0.95  # share of all subjects: what these have tells nothing apart
 
 
-def typed(kg: KnowledgeGraph, types: Sequence[str]) -> npt.NDArray[np.int8]:
+def typed(kg: GraphColumns, types: Sequence[str]) -> npt.NDArray[np.int8]:
     """Return `FITS` for entities of one of the types and `OTHER` for the rest, (num_entities,).
 
     Raises:
@@ -45,7 +42,7 @@ def typed(kg: KnowledgeGraph, types: Sequence[str]) -> npt.NDArray[np.int8]:
     return fits
 
 
-def learnt(kg: KnowledgeGraph, sure: IntArray) -> npt.NDArray[np.int8]:
+def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:
     """Return how well each entity fits what surely linked ones have in common.
 
     An entity with types fits if it has one that at least a twentieth of the sure ones have. One
@@ -65,14 +62,14 @@ def learnt(kg: KnowledgeGraph, sure: IntArray) -> npt.NDArray[np.int8]:
     sure = np.unique(sure)
     if len(sure) < _FEWEST:
         return fits
-    type_row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    type_row = kg.relation_row(RDF_TYPE)
     owned = np.concatenate(
         [kg.triples[:, :2], np.column_stack([kg.literals.subject, kg.literals.relation])]
     ).astype(np.int64)
     owned = owned[owned[:, 1] != type_row]
     one = np.unique(owned[:, 0] * kg.num_relations + owned[:, 1])  # quicker than rows of two
     owned = np.column_stack(np.divmod(one, kg.num_relations))
-    num_subjects = len(np.unique(np.concatenate([kg.triples[:, 0], kg.literals.subject])))
+    num_subjects = int(kg.mentioned(as_subject=True).sum())
     chosen = _telling(owned, sure, _RELATION_SHARE, num_subjects)
     if len(chosen):
         has = np.bincount(owned[np.isin(owned[:, 1], chosen), 0], minlength=kg.num_entities)

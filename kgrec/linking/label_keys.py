@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.kg.labels import labelled, name_from_iri
+from kgrec.kg.labels import labelled
 from kgrec.linking.titles import title_keys
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.iri_names import names_from_iris
 from kgrec.rdf.namespaces import ALTERNATIVE_LABEL_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 _LONGEST = 400  # characters; a longer literal is no label
 
 
-def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
+def entity_keys(kg: GraphColumns, wanted: Any) -> pd.DataFrame:
     """Return the keys of all labels that are among the wanted ones.
 
     An entity that has no label is called what its IRI ends in. Blank nodes without one have none.
@@ -44,7 +43,7 @@ def entity_keys(kg: KnowledgeGraph, wanted: Any) -> pd.DataFrame:
 
 
 def label_texts(
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
 ) -> tuple[IntArray, Any, BoolArray]:
     """Return entity rows, their labels (Arrow), and whether each is an alternative label only."""
     relations = [*LABEL_RELATIONS, *ALTERNATIVE_LABEL_RELATIONS]
@@ -58,7 +57,7 @@ def label_texts(
     chosen, texts = chosen[short], texts.filter(pa.array(short))
     other = place[chosen] >= len(LABEL_RELATIONS)
     bare = np.flatnonzero(~labelled(kg))
-    names = name_from_iri(kg.entities.array.take(pa.array(bare)))
+    names = names_from_iris(kg.entities.array.take(pa.array(bare)))
     named = np.asarray(pc.invert(pc.starts_with(names, "_:")), dtype=bool)
     bare, names = bare[named], names.filter(pa.array(named))
     entity = np.concatenate([kg.literals.subject[chosen].astype(np.int64), bare])

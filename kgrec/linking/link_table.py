@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,8 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.files import system_reason
 from kgrec.linking.settings import LinkConfig
-from kgrec.rdf.reading import PathLike
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.sources import PathLike
 
 
 def read_link_table(
@@ -95,7 +93,7 @@ def _place(links: PathLike | pd.DataFrame, row: np.int64) -> str:
 
 def raise_nothing_linked(
     items: Vocabulary,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     links: PathLike | pd.DataFrame | None = None,
     pairs: pd.DataFrame | None = None,
     config: LinkConfig | None = None,
@@ -122,7 +120,7 @@ def raise_nothing_linked(
     )
 
 
-def _example_iri(kg: KnowledgeGraph) -> str:
+def _example_iri(kg: GraphColumns) -> str:
     """Return a subject of the graph, an IRI if there is one: likelier an item than a genre is."""
     subjects = np.unique(kg.triples[:, 0] if kg.num_triples else kg.literals.subject)
     ids = kg.entities.take(subjects[:1000])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.linking.catalogue import read_items, read_titles
 from kgrec.linking.link_table import raise_nothing_linked, read_link_table
@@ -17,17 +18,14 @@ from kgrec.linking.meaning import TextEncoderLike
 from kgrec.linking.methods import LinkingState, run_methods
 from kgrec.linking.review import uncertain, unlinked_reasons
 from kgrec.linking.settings import METHODS, LinkConfig, make_link_config
-from kgrec.rdf.reading import PathLike
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.sources import PathLike
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.data.interactions import Interactions
-    from kgrec.kg.graph import KnowledgeGraph
 
 
 def link(
     items: Vocabulary | AttributeTable | pd.DataFrame,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     links: PathLike | pd.DataFrame | None = None,
     config: LinkConfig | None = None,
     *,
@@ -125,7 +123,7 @@ class _Stated:
 
 def _stated(
     catalogue: Vocabulary,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     links: PathLike | pd.DataFrame | None,
     item: str,
     iri: str,

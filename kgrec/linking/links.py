@@ -9,8 +9,32 @@ import numpy as np
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import printable
-from kgrec.linking.review import Candidate
 from kgrec.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entity that an unlinked item may be.
+
+    Attributes:
+        item_id: The item.
+        title: Its title, "" for none.
+        year: Its year, None for none.
+        iri: The entity.
+        label: Its label.
+        candidate_year: Its year, None for none.
+        confidence: How sure the link would be, 0 to 1.
+        reason: Why it is none.
+    """
+
+    item_id: str
+    title: str
+    year: int | None
+    iri: str
+    label: str
+    candidate_year: int | None
+    confidence: float
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,8 @@ from kgrec.linking.label_keys import entity_keys
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.titles import arrow_text, article_of, title_keys
 from kgrec.linking.years import chosen_years, entity_years
+from kgrec.rdf.columns import GraphColumns
 from kgrec.types import Float64Array, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-
 
 _MOST_NAMESAKES = 1000  # entities of one key; a name of more says nothing
 
@@ -39,7 +36,7 @@ class Catalogue:
 
 
 def title_candidates(
-    catalogue: Catalogue, kg: KnowledgeGraph, rows: IntArray
+    catalogue: Catalogue, kg: GraphColumns, rows: IntArray
 ) -> tuple[pd.DataFrame, IntArray]:
     """Return the entities that have a key with an item in common.
 
@@ -93,7 +90,7 @@ def _articles(cleaned: pd.Series) -> npt.NDArray[np.object_]:
 
 def spelling_candidates(
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     rows: IntArray,
     fits: npt.NDArray[np.int8],
     least: float = 0.85,
@@ -138,7 +135,7 @@ class Knowledge:
 def learn(
     candidates: pd.DataFrame,
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     config: LinkConfig,
     linked: IntArray,
 ) -> Knowledge:
@@ -177,7 +174,7 @@ def learn(
 def compare(
     candidates: pd.DataFrame,
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     knowledge: Knowledge,
     config: LinkConfig,
 ) -> pd.DataFrame:

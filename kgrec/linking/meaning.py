@@ -12,18 +12,16 @@ similarity tells it apart. So the confidence stays below a limit that is a setti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from kgrec.kg.labels import entity_descriptions, entity_labels
+from kgrec.linking.matching import Catalogue
+from kgrec.rdf.columns import GraphColumns
 from kgrec.types import Float64Array, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.linking.matching import Catalogue
-
 
 _PRIOR_ODDS = 1 / 9  # of being in the graph, where no title found it
 _LEAST_RATIO = 3  # how much likelier among right pairs a similarity must be to say anything
@@ -56,7 +54,7 @@ class Pool:
 
 def meaning_candidates(
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     rows: IntArray,
     linked: pd.DataFrame,
     pool: Pool,
@@ -177,8 +175,8 @@ def _share(sample: Float64Array, values: Float64Array) -> Float64Array:
     return share
 
 
-def _entity_texts(kg: KnowledgeGraph, entities: IntArray) -> list[str]:
-    labels, texts = kg.labels(entities), kg.descriptions(entities)
+def _entity_texts(kg: GraphColumns, entities: IntArray) -> list[str]:
+    labels, texts = entity_labels(kg, entities), entity_descriptions(kg, entities)
     return [f"{label}. {text[:_TEXT]}" for label, text in zip(labels, texts, strict=True)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,11 +23,8 @@ from kgrec.linking.matching import (
 from kgrec.linking.meaning import Pool, TextEncoderLike, meaning_candidates
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.years import chosen_years, entity_years
+from kgrec.rdf.columns import GraphColumns
 from kgrec.types import IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-
 
 _SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless it is several entities'
 _MOST_ENCODED = 50_000  # entities whose texts are encoded to link by meaning
@@ -65,7 +62,7 @@ def run_methods(
     ids: Vocabulary,
     frame: pd.DataFrame,
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     config: LinkConfig,
     stated: pd.DataFrame,
     encoder: TextEncoderLike | None,
@@ -113,7 +110,7 @@ def _by_identifier(
     progress: LinkingState,
     ids: Vocabulary,
     frame: pd.DataFrame,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     config: LinkConfig,
 ) -> LinkingState:
     assert config.property is not None
@@ -130,7 +127,7 @@ def _by_identifier(
 def _by_meaning(
     progress: LinkingState,
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     config: LinkConfig,
     knowledge: Knowledge,
     encoder: TextEncoderLike,

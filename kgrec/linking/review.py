@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,46 +14,20 @@ import pyarrow as pa
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.files import replacing_text, writing
+from kgrec.kg.labels import entity_labels
 from kgrec.linking.kinds import OTHER
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.linking.links import Links
-    from kgrec.linking.matching import Catalogue
-    from kgrec.linking.methods import LinkingState
-    from kgrec.linking.settings import LinkConfig
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An entity that an unlinked item may be.
-
-    Attributes:
-        item_id: The item.
-        title: Its title, "" for none.
-        year: Its year, None for none.
-        iri: The entity.
-        label: Its label.
-        candidate_year: Its year, None for none.
-        confidence: How sure the link would be, 0 to 1.
-        reason: Why it is none.
-    """
-
-    item_id: str
-    title: str
-    year: int | None
-    iri: str
-    label: str
-    candidate_year: int | None
-    confidence: float
-    reason: str
+from kgrec.linking.links import Candidate, Links
+from kgrec.linking.matching import Catalogue
+from kgrec.linking.methods import LinkingState
+from kgrec.linking.settings import LinkConfig
+from kgrec.rdf.columns import GraphColumns
 
 
 def uncertain(
     progress: LinkingState,
     ids: Vocabulary,
     catalogue: Catalogue,
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     config: LinkConfig,
 ) -> tuple[Candidate, ...]:
     """Return the candidates of unlinked items, by item, the surest first."""
@@ -73,7 +47,7 @@ def uncertain(
         catalogue.titles.take(pa.array(item)).to_pylist(),
         map(_whole, catalogue.years[item]),
         kg.entities.take(entity),
-        kg.labels(entity),
+        entity_labels(kg, entity),
         map(_whole, table["year"]),
         (round(value, 4) for value in table["confidence"]),
         _reasons(table, rivals, catalogue.years[item]),

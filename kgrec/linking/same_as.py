@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Generic
 
 import numpy as np
 import pyarrow.compute as pc
@@ -11,13 +11,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from kgrec.kg.updates import distinct_literals
-from kgrec.linking import Links
+from kgrec.linking.links import Links
+from kgrec.rdf.columns import Columns, GraphColumns
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.namespaces import OWL_SAME_AS
 from kgrec.types import BoolArray, IntArray, RowArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class SameAsReport:
 
 
 @dataclass(frozen=True, eq=False)
-class Merged:
+class Merged(Generic[Columns]):
     """A graph and its links without entities that are the same.
 
     Attributes:
@@ -56,13 +54,13 @@ class Merged:
         report: What was merged.
     """
 
-    kg: KnowledgeGraph
+    kg: Columns
     links: Links | None
     canonical: IntArray
     report: SameAsReport
 
 
-def merge_same_as(kg: KnowledgeGraph, links: Links | None = None) -> Merged:
+def merge_same_as(kg: Columns, links: Links | None = None) -> Merged[Columns]:
     """Merge the entities that `owl:sameAs` joins, in either direction and over several steps.
 
     One entity of each set gets the statements of all: a linked one where there is one, of several
@@ -109,7 +107,7 @@ def merge_same_as(kg: KnowledgeGraph, links: Links | None = None) -> Merged:
     return Merged(with_statements(kg, triples, literals), moved, canonical, report)
 
 
-def with_statements(kg: KnowledgeGraph, triples: RowArray, literals: Literals) -> KnowledgeGraph:
+def with_statements(kg: Columns, triples: RowArray, literals: Literals) -> Columns:
     """Return a graph of the same entities and relations with other statements.
 
     Which named graphs hold them is not said any more.
@@ -118,7 +116,7 @@ def with_statements(kg: KnowledgeGraph, triples: RowArray, literals: Literals) -
 
 
 def _canonical(
-    kg: KnowledgeGraph,
+    kg: GraphColumns,
     one: RowArray,
     other: RowArray,
     linked: BoolArray,

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.settings import Settings, make_settings
 
 Method = Literal["iri", "identifier", "title", "spelling", "meaning"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
-class LinkConfig(BaseModel):
+class LinkConfig(Settings):
     """How items are linked to entities where no table of links says it.
 
     Methods are used in the order of the list below, whatever their order here; each sees only the
     items that those before it left.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     methods: tuple[Method, ...] = Field(
         default=METHODS,
@@ -88,17 +86,4 @@ def make_link_config(config: LinkConfig | None, settings: Mapping[str, Any]) -> 
     if not settings and config is not None:
         return config
     before = {} if config is None else config.model_dump()
-    try:
-        return LinkConfig.model_validate({**before, **settings})
-    except ValidationError as error:
-        found = error.errors()[0]
-        key = ".".join(str(part) for part in found["loc"])
-        if found["type"] == "extra_forbidden":
-            known = sorted(LinkConfig.model_fields)
-            raise ConfigError(
-                f"Unknown setting of linking: {printable(key)!r}." + did_you_mean(key, known)
-            ) from error
-        shown = printable(repr(found.get("input")), 60) if key else ""
-        tail = f", found {shown}" if shown else ""
-        name = f"{key}: " if key else ""
-        raise ConfigError(f"Linking: {name}{found['msg']}{tail}.") from error
+    return make_settings(LinkConfig, {**before, **settings}, "Linking")

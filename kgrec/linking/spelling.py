@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,17 +11,15 @@ import pyarrow.compute as pc
 
 from kgrec.linking.label_keys import label_texts
 from kgrec.linking.titles import arrow_text, digits, main_titles, title_keys
+from kgrec.rdf.columns import GraphColumns
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 _RARE = 200  # titles that a word may stand in; one of more brings too many pairs
 _SHORTEST = 5  # characters; of shorter titles one letter is too much
 _START = 5  # letters of a beginning
 
 
-def near_pairs(titles: Any, kg: KnowledgeGraph, allowed: BoolArray, least: float) -> pd.DataFrame:
+def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray, least: float) -> pd.DataFrame:
     """Return pairs of titles and labels that are nearly equal.
 
     Args:

@@ -8,19 +8,17 @@ unambiguous title is counted, and the most reliable source that an entity has co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.kg.labels import entity_descriptions, entity_labels
 from kgrec.linking.titles import years_in
+from kgrec.rdf.columns import GraphColumns
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-
 
 _PRIOR = {"label": 0.95, "date": 0.8, "description": 0.8, "number": 0.4, "neighbor": 0.4}
 _PRIOR_WEIGHT = 4.0  # observations that the prior counts as
@@ -28,7 +26,7 @@ _LEAST = 0.6  # reliability of a source that is looked at
 _DATES = ("gYear", "gYearMonth", "date", "dateTime")
 
 
-def entity_years(kg: KnowledgeGraph, entities: IntArray) -> pd.DataFrame:
+def entity_years(kg: GraphColumns, entities: IntArray) -> pd.DataFrame:
     """Return every year that the graph gives for some entities.
 
     Args:
@@ -89,19 +87,19 @@ def _frame(entity: Any, source: Any, kind: str, year: Any) -> pd.DataFrame:
     return table.astype({"year": np.int64, "source": object})
 
 
-def _last_brackets(kg: KnowledgeGraph, entities: IntArray) -> Any:
-    labels = pa.array(kg.labels(entities), type=pa.large_string())
+def _last_brackets(kg: GraphColumns, entities: IntArray) -> Any:
+    labels = pa.array(entity_labels(kg, entities), type=pa.large_string())
     pattern = r"[\(\[](?P<inside>[^()\[\]]*)[\)\]]\s*$"
     return pc.struct_field(pc.extract_regex(labels, pattern), 0)
 
 
-def _first_sentences(kg: KnowledgeGraph, entities: IntArray) -> Any:
-    texts = pa.array(kg.descriptions(entities), type=pa.large_string())
+def _first_sentences(kg: GraphColumns, entities: IntArray) -> Any:
+    texts = pa.array(entity_descriptions(kg, entities), type=pa.large_string())
     start = pc.utf8_slice_codeunits(texts, 0, 400)
     return pc.struct_field(pc.extract_regex(start, r"(?s)^(?P<first>.*?[^.]{4})(?:\.\s|$)"), 0)
 
 
-def _literals(kg: KnowledgeGraph, wanted: BoolArray) -> list[pd.DataFrame]:
+def _literals(kg: GraphColumns, wanted: BoolArray) -> list[pd.DataFrame]:
     """Return the years of short literals: a source per relation."""
     literals = kg.literals.take(np.flatnonzero(wanted[kg.literals.subject]))
     short = np.asarray(pc.less_equal(pc.utf8_length(literals.value), 40), dtype=bool)
@@ -121,11 +119,11 @@ def _literals(kg: KnowledgeGraph, wanted: BoolArray) -> list[pd.DataFrame]:
     ]
 
 
-def _neighbors(kg: KnowledgeGraph, wanted: BoolArray) -> pd.DataFrame:
+def _neighbors(kg: GraphColumns, wanted: BoolArray) -> pd.DataFrame:
     """Return the years in the names of neighbors: a source per relation and wording."""
     triples = kg.triples[wanted[kg.triples[:, 0]]]
     ends, place = np.unique(triples[:, 2], return_inverse=True)
-    texts = pa.array(kg.labels(ends), type=pa.large_string())
+    texts = pa.array(entity_labels(kg, ends), type=pa.large_string())
     texts = pc.utf8_slice_codeunits(texts, 0, 100)
     year = years_in(texts)
     wording = pc.replace_substring_regex(texts, r"(?:1[5-9]|20)\d\d", "#").to_pandas().to_numpy()

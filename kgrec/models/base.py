@@ -166,9 +166,129 @@ class Model(ABC):
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Take over what `state` returned after fitting on `data`, and return the model itself.
 
+        Args:
+            state: The arrays.
+            data: What the model was fitted on. Its interactions are not read: what a model needs of
+                them to score is in its state.
+
         Raises:
             RunError: An array is missing, unexpected, or of another shape or type.
         """
+
+    def content_space(self) -> VectorModel | None:
+        """Return the vectors among which content can be placed, for a search in words.
+
+        None: this model has none.
+        """
+        return None
+
+
+class VectorModel(Model):
+    """A model whose score is the inner product of a user's vector and an item's.
+
+    An index, a search, items and users that come later need no more of it. Whether a model is one,
+    its class says. Items whose vector is zero are unknown to the model: they come last.
+    """
+
+    @property
+    @abstractmethod
+    def user_vectors(self) -> FloatArray:
+        """The known users, float32 of shape (num_users, dim)."""
+
+    @property
+    @abstractmethod
+    def item_vectors(self) -> FloatArray:
+        """The items, float32 of shape (num_items, dim)."""
+
+    @abstractmethod
+    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the vectors of unseen users, float32 of shape (b, dim).
+
+        Args:
+            histories: As for `score_histories`.
+        """
+
+    @property
+    def scores_are_products(self) -> bool:
+        """Whether `score` is the product, with the settings that this model has."""
+        return True
+
+    @property
+    def places_content(self) -> bool:
+        """Whether `vectors_of_content` can be asked."""
+        return False
+
+    def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
+        """Return the vectors of items or queries that the model has not seen, from their features.
+
+        Args:
+            content: Vectors by modality (`text`, …), float32 of shape (m, width) each, made by what
+                made those of the items.
+
+        Returns:
+            float32 of shape (m, dim), to be compared with `item_vectors`.
+
+        Raises:
+            DataError: The model knows nothing of the items but who chose them, or not these
+                modalities.
+        """
+        raise DataError(
+            f"The model {self.name} was made without content ({', '.join(content)}): it cannot "
+            "place what it has not seen."
+        )
+
+    @property
+    def similarity_vectors(self) -> FloatArray:
+        """Vectors of length one whose inner products are `similar`, float32 (num_items, dim)."""
+        return unit_rows(self.item_vectors)
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the cosine of the items' vectors; see `Model.similar`."""
+        unit = self.similarity_vectors
+        return np.asarray(unit[check_rows(items, len(unit), "item")] @ unit.T)
+
+    def content_space(self) -> VectorModel | None:
+        """Return the model itself where it places content; see `Model.content_space`."""
+        return self if self.places_content else None
+
+
+def unit_rows(vectors: FloatArray) -> FloatArray:
+    """Return vectors at length one; a vector of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12))
+
+
+def csr_state(name: str, matrix: csr_matrix) -> State:
+    """Return a sparse matrix as arrays `<name>.data`, `.indices` and `.indptr` of a state."""
+    return {
+        f"{name}.data": matrix.data,
+        f"{name}.indices": matrix.indices.astype(np.int64),
+        f"{name}.indptr": matrix.indptr.astype(np.int64),
+    }
+
+
+def csr_expected(name: str, num_rows: int) -> dict[str, tuple[type[np.generic], Any]]:
+    """Return what `check_state` expects of the arrays of `csr_state`."""
+    return {
+        f"{name}.data": (np.float32, (None,)),
+        f"{name}.indices": (np.int64, (None,)),
+        f"{name}.indptr": (np.int64, (num_rows + 1,)),
+    }
+
+
+def csr_from_state(state: Mapping[str, npt.NDArray[Any]], name: str, num_columns: int) -> Any:
+    """Return the CSR matrix that `csr_state` made arrays of.
+
+    Raises:
+        RunError: The arrays are no sparse matrix, or an index leads outside.
+    """
+    data, indices, indptr = (state[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    try:
+        matrix = csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, num_columns))
+        matrix.check_format(full_check=True)
+    except ValueError as error:
+        raise RunError(f"The model's state {name!r} is no sparse matrix: {error}.") from error
+    return matrix
 
 
 def not_fitted(model: Model) -> RunError:

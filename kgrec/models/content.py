@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from kgrec.errors import DataError
+from kgrec.graph.modalities import NUMERIC, vectors_of
 from kgrec.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -20,8 +23,9 @@ class ItemContent:
     """Content features of all items, in blocks whose rows have at most length one.
 
     Attributes:
-        text: Centred, normalised text vectors, float32 of shape (num_items, dim) or width 0.
-        text_mean: What was subtracted, float32 of shape (dim,).
+        vectors: Centred, normalised vectors by modality, such as those of the text: float32 of
+            shape (num_items, dim) each.
+        means: What was subtracted from each, float32 of shape (dim,).
         attributes: Neighbors in the graph that are no users, idf-weighted and normalised, CSR
             float32 of shape (num_items, num_attributes).
         numbers: Numeric columns and the number of attributes as Gaussian bumps, float32 of shape
@@ -30,8 +34,8 @@ class ItemContent:
             num_words).
     """
 
-    text: FloatArray
-    text_mean: FloatArray
+    vectors: Mapping[str, FloatArray]
+    means: Mapping[str, FloatArray]
     attributes: Any
     numbers: FloatArray
     words: Any
@@ -45,29 +49,33 @@ class ItemContent:
             words: As in `TrainingData.words`; None: there are none.
         """
         num_items = int(data["item"].num_nodes)
-        text = data["item"].text.numpy() if "text" in data["item"] else None
-        vectors = np.zeros((num_items, 0), np.float32) if text is None else text
-        known = np.abs(vectors).sum(1) > 0
-        mean = vectors[known].mean(0) if known.any() else np.zeros(vectors.shape[1], np.float32)
-        centred = np.where(known[:, None], vectors - mean, 0.0).astype(np.float32)
+        vectors, means = {}, {}
+        for name, matrix in vectors_of(data, "item").items():
+            known = np.abs(matrix).sum(1) > 0
+            mean = matrix[known].mean(0) if known.any() else np.zeros(matrix.shape[1], np.float32)
+            centred = np.where(known[:, None], matrix - mean, 0.0).astype(np.float32)
+            vectors[name], means[name] = _unit_rows(centred), mean.astype(np.float32)
         attributes = item_attributes(data)
         columns = [np.log1p(np.asarray(attributes.sum(1)).ravel())]
-        if "numeric" in data["item"]:
-            columns += list(data["item"].numeric.numpy().T)
+        if NUMERIC in data["item"]:
+            columns += list(data["item"][NUMERIC].numpy().T)
         bumps = [number_bumps(column) for column in columns]
         return cls(
-            _unit_rows(centred),
-            mean.astype(np.float32),
+            vectors,
+            means,
             _idf_weighted(attributes),
             np.concatenate(bumps, axis=1) * np.float32(0.5**0.5),
             sparse.csr_matrix(np.zeros((num_items, 0), np.float32)) if words is None else words,
         )
 
     def informed(self) -> BoolArray:
-        """Return which items have text, words or attributes, bool of shape (num_items,)."""
+        """Return which items have vectors, words or attributes, bool of shape (num_items,)."""
         of_graph = np.diff(self.attributes.indptr) > 0
         of_words = np.diff(self.words.indptr) > 0
-        return np.asarray((np.abs(self.text).sum(1) > 0) | of_graph | of_words)
+        found = of_graph | of_words
+        for vectors in self.vectors.values():
+            found |= np.abs(vectors).sum(1) > 0
+        return np.asarray(found)
 
     def matrix(self, words: float) -> Any:
         """Return all blocks side by side, CSR float32 of shape (num_items, num_features).
@@ -75,14 +83,31 @@ class ItemContent:
         Args:
             words: What the block of words is multiplied by; 0: it is left out.
         """
-        blocks = [sparse.csr_matrix(self.text), self.attributes, sparse.csr_matrix(self.numbers)]
+        blocks = [sparse.csr_matrix(vectors) for vectors in self.vectors.values()]
+        blocks += [self.attributes, sparse.csr_matrix(self.numbers)]
         if words:
             blocks.append(self.words * np.float32(words))
         return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
-    def of_text(self, vectors: FloatArray) -> FloatArray:
-        """Return the text block of texts that are no items, float32 of shape (m, dim)."""
-        return _unit_rows(vectors - self.text_mean)
+    def block(self, modality: str, vectors: FloatArray) -> tuple[FloatArray, slice]:
+        """Return the block of things that are no items, and its columns in `matrix`.
+
+        Args:
+            modality: One of `vectors`.
+            vectors: Their vectors of it, float32 of shape (m, dim).
+
+        Raises:
+            DataError: The items have no such vectors, or ones of another width.
+        """
+        if modality not in self.vectors or vectors.shape[1:] != self.means[modality].shape:
+            known = {name: mean.shape[0] for name, mean in self.means.items()}
+            raise DataError(
+                f"The model knows items by vectors of these modalities and widths: {known}; found "
+                f"{modality!r} of shape {vectors.shape}."
+            )
+        names = list(self.vectors)
+        start = sum(self.means[name].shape[0] for name in names[: names.index(modality)])
+        return _unit_rows(vectors - self.means[modality]), slice(start, start + vectors.shape[1])
 
 
 @dataclass(frozen=True)
@@ -109,9 +134,10 @@ class ContentMap:
         """Return the vectors that content stands for, float32 of shape (m, dim)."""
         return np.asarray(features @ self.weight + self.centre, dtype=np.float32)
 
-    def of_text(self, text: FloatArray) -> FloatArray:
-        """Return the vectors of texts, from the first block of the features alone."""
-        return np.asarray(text @ self.weight[: text.shape[1]] + self.centre, dtype=np.float32)
+    def of_blocks(self, blocks: Sequence[tuple[FloatArray, slice]]) -> FloatArray:
+        """Return the vectors that some blocks of the features stand for, float32 (m, dim)."""
+        made: Any = sum(block @ self.weight[columns] for block, columns in blocks)
+        return np.asarray(made + self.centre, dtype=np.float32)
 
 
 class ContentRegression:

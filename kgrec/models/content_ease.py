@@ -21,7 +21,7 @@ class ContentEASEConfig(EASEConfig):
     Attributes:
         l2: As for `EASE`.
         content_l2: Weight of the ridge penalty of the regression from content.
-        text: Weight of the text in the similarity of two items.
+        text: Weight of the text, and of other vectors, in the similarity of two items.
         words: Weight of the words of the text.
         attributes: Weight of the graph's attributes.
         numbers: Weight of the numeric columns and of how many attributes there are.
@@ -84,7 +84,9 @@ class ContentEASE(EASE):
 
     def _similarity(self, content: ItemContent, rows: Any, columns: Any) -> FloatArray:
         config = self.config
-        kernel = config.text * (content.text[rows] @ content.text[columns].T)
+        kernel = np.zeros((len(rows), len(columns)), dtype=np.float32)
+        for vectors in content.vectors.values():
+            kernel += config.text * (vectors[rows] @ vectors[columns].T)
         kernel += config.numbers * (content.numbers[rows] @ content.numbers[columns].T)
         for weight, block in (
             (config.attributes, content.attributes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +10,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, ModelConfig, State, TrainingData, check_state
+from kgrec.models.base import Callback, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import ItemItemModel, training_matrix
 from kgrec.types import FloatArray
@@ -78,17 +77,6 @@ class EASE(ItemItemModel):
     def _rows(self, train: csr_matrix, data: TrainingData) -> csr_matrix:  # noqa: ARG002
         """Return what the weights must rebuild, of shape (num_rows, num_items)."""
         return train
-
-    def state(self) -> State:
-        """Return `weights`, float32 of shape (num_items, num_items); see `Model.state`."""
-        return {"weights": self._fitted()[1]}
-
-    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
-        shape = (data.train.num_items, data.train.num_items)
-        self._weights = check_state(state, {"weights": (np.float32, shape)})["weights"]
-        self._train = confidence(data.train, self.config.rating_power)
-        return self
 
 
 class AttributeEASEConfig(EASEConfig):

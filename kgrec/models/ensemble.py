@@ -20,6 +20,7 @@ from kgrec.models.base import (
     ModelConfig,
     State,
     TrainingData,
+    VectorModel,
     check_histories,
     check_rows,
     check_state,
@@ -130,6 +131,10 @@ class Ensemble(Model):
         items = check_rows(items, self._num_items, "item")
         return self._sum(lambda member: member.similar(items))
 
+    def content_space(self) -> VectorModel | None:
+        """Return the vectors of the first member that places content; see `Model.content_space`."""
+        return next(filter(None, (member.content_space() for member in self.members)), None)
+
     def state(self) -> State:
         """Return `weights`, and each member's arrays as `<number>.<name>`; see `Model.state`."""
         state: State = {"weights": self._weights()}
@@ -192,14 +197,6 @@ class Ensemble(Model):
         total = weights.sum()
         # Where no member tells the chosen from the others, none is better than another.
         return weights / total if total > 0 else np.full_like(weights, 1.0 / len(weights))
-
-    def __getattr__(self, name: str) -> Any:
-        # Searching by text needs item vectors: those of the first member that has some.
-        if name in ("content_map", "vectors_of_texts", "item_vectors"):
-            for member in self.members:
-                if getattr(member, "content_map", None) is not None:
-                    return getattr(member, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
 
 def standardised(scores: FloatArray) -> FloatArray:

@@ -99,7 +99,8 @@ class Fusion(nn.Module):
     def project(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return P x, float32 of shape (m, dim), for features of shape (m, feature_dim)."""
         if generator is not None and self.feature_dropout:
-            kept = torch.rand(features.shape, generator=generator) >= self.feature_dropout
+            drawn = torch.rand(features.shape, generator=generator, device=features.device)
+            kept = drawn >= self.feature_dropout
             features = features * kept / (1 - self.feature_dropout)
         return features @ self.projection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
@@ -14,14 +15,18 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import ConfigError, DataError
 from kgrec.models.base import (
     Callback,
-    Model,
     ModelConfig,
     State,
     TrainingData,
+    VectorModel,
     check_histories,
     check_rows,
     check_state,
+    csr_expected,
+    csr_from_state,
+    csr_state,
     not_fitted,
+    unit_rows,
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import training_matrix
@@ -48,7 +53,7 @@ class IALSConfig(ModelConfig):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
 
-class IALS(Model):
+class IALS(VectorModel):
     """Implicit alternating least squares (Hu, Koren and Volinsky, ICDM 2008).
 
     The factors x_u and y_i minimise Σ_ui c_ui (p_ui - x_uᵀy_i)² + l2 (Σ ‖x_u‖² + Σ ‖y_i‖²), with
@@ -106,38 +111,60 @@ class IALS(Model):
                     f"The factors of ials are not finite with l2={config.l2} and "
                     f"alpha={config.alpha}; give a larger l2 or a smaller alpha."
                 ) from error
-        self._factors = np.ascontiguousarray(model.item_factors, dtype=np.float32)
-        self._train = train
+        self._take(np.ascontiguousarray(model.item_factors, dtype=np.float32), train)
         return self
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""
         train, _ = self._fitted()
-        return self._scores(train[check_rows(users, train.shape[0], "user")])
+        histories = train[check_rows(users, train.shape[0], "user")]
+        return np.asarray(self._of_confidences(histories) @ self.item_vectors.T)
 
     def score_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the scores of all items for unseen users; see `Model.score_histories`."""
-        train, _ = self._fitted()
-        return self._scores(check_histories(histories, train.shape[1]))
+        return np.asarray(self.vectors_of_histories(histories) @ self.item_vectors.T)
 
-    def similar(self, items: IntArray) -> FloatArray:
-        """Return the cosine of the items' factors; see `Model.similar`."""
+    @property
+    def user_vectors(self) -> FloatArray:
+        """The known users, solved for when they are asked for; see `VectorModel.user_vectors`."""
+        return self._of_confidences(self._fitted()[0])
+
+    @cached_property
+    def item_vectors(self) -> FloatArray:
+        """The factors, and behind them the share of users who have each item.
+
+        The last column speaks to users without history alone: they have a 1 there, others a 0.
+        """
         train, factors = self._fitted()
-        items = check_rows(items, train.shape[1], "item")
-        lengths = np.linalg.norm(factors, axis=1, keepdims=True)
-        unit = factors / np.maximum(lengths, 1e-12)
-        return np.asarray(unit[items] @ unit.T)
+        share = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+        return np.column_stack([factors, share]).astype(np.float32)
+
+    @property
+    def similarity_vectors(self) -> FloatArray:
+        """The factors at length one; see `VectorModel.similarity_vectors`."""
+        return unit_rows(self._fitted()[1])
+
+    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the vectors of unseen users; see `VectorModel.vectors_of_histories`."""
+        train, _ = self._fitted()
+        return self._of_confidences(check_histories(histories, train.shape[1]))
 
     def state(self) -> State:
-        """Return `factors` of the items, float32 of shape (num_items, dim)."""
-        return {"factors": self._fitted()[1]}
+        """Return `factors` of the items, float32 (num_items, dim), and the known histories."""
+        train, factors = self._fitted()
+        return {"factors": factors} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Take over what `state` returned; see `Model.load_state`."""
         shape = (data.train.num_items, self.config.dim)
-        self._factors = check_state(state, {"factors": (np.float32, shape)})["factors"]
-        self._train = confidence(data.train, self.config.rating_power)
+        expected = csr_expected("histories", data.train.num_users)
+        arrays = check_state(state, expected | {"factors": (np.float32, shape)})
+        self._take(arrays["factors"], csr_from_state(arrays, "histories", shape[0]))
         return self
+
+    def _take(self, factors: FloatArray, train: csr_matrix) -> None:
+        self._factors, self._train = factors, train
+        self.__dict__.pop("item_vectors", None)
 
     def _confidences(self, histories: csr_matrix) -> csr_matrix:
         """Return c_ui at the entries of `histories`; entries that are not above 0 are none."""
@@ -147,14 +174,11 @@ class IALS(Model):
         made.data = 1.0 + np.float32(self.config.alpha) * made.data
         return made
 
-    def _scores(self, histories: csr_matrix) -> FloatArray:
-        train, factors = self._fitted()
+    def _of_confidences(self, histories: csr_matrix) -> FloatArray:
         found = self._confidences(histories)
-        scores = np.asarray(folded_in(factors, found, self.config.l2) @ factors.T)
         empty = np.diff(found.indptr) == 0
-        if empty.any():
-            scores[empty] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
-        return scores
+        solved = folded_in(self._fitted()[1], found, self.config.l2)
+        return np.column_stack([solved, empty]).astype(np.float32)
 
     def _fitted(self) -> tuple[csr_matrix, FloatArray]:
         if self._train is None or self._factors is None:

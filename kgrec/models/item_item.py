@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import DataError, RunError
-from kgrec.models.base import Model, State, check_histories, check_rows, check_state, not_fitted
+from kgrec.errors import DataError
+from kgrec.models.base import (
+    Model,
+    State,
+    TrainingData,
+    check_histories,
+    check_rows,
+    check_state,
+    csr_expected,
+    csr_from_state,
+    csr_state,
+    not_fitted,
+)
 from kgrec.types import FloatArray, IntArray
 
 
@@ -22,7 +33,12 @@ class ItemItemModel(Model):
     Nothing is learned about users, so that a known user and an unseen one with the same history
     get the same scores. Of a user without history nothing is known but that they are a user: they
     get the share of users who have each item, which is what is popular.
+
+    Attributes:
+        sparse: Whether most weights are zero, and stored as CSR.
     """
+
+    sparse: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._weights: FloatArray | csr_matrix | None = None
@@ -42,6 +58,29 @@ class ItemItemModel(Model):
         """Return how much liking each of `items` speaks for all items; see `Model.similar`."""
         train, weights = self._fitted()
         return _dense(weights[check_rows(items, train.shape[1], "item")])
+
+    def state(self) -> State:
+        """Return the weights, and the histories of the known users; see `Model.state`."""
+        train, weights = self._fitted()
+        dense = isinstance(weights, np.ndarray)
+        return ({"weights": weights} if dense else csr_state("weights", weights)) | csr_state(
+            "histories", train
+        )
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Take over what `state` returned; see `Model.load_state`."""
+        num_users, num_items = data.train.num_users, data.train.num_items
+        expected = csr_expected("histories", num_users)
+        if self.sparse:
+            expected |= csr_expected("weights", num_items)
+        else:
+            expected["weights"] = (np.float32, (num_items, num_items))
+        arrays = check_state(state, expected)
+        self._train = csr_from_state(arrays, "histories", num_items)
+        self._weights = (
+            csr_from_state(arrays, "weights", num_items) if self.sparse else arrays["weights"]
+        )
+        return self
 
     def _scores(self, histories: csr_matrix) -> FloatArray:
         train, weights = self._fitted()
@@ -66,42 +105,6 @@ def training_matrix(train: Interactions) -> csr_matrix:
     if len(train) == 0:
         raise DataError("train has no interactions; there is nothing to learn from.")
     return train.matrix()
-
-
-def sparse_state(weights: csr_matrix) -> State:
-    """Return sparse weights as arrays: `data` float32, `indices` and `indptr` int64."""
-    return {
-        "data": weights.data,
-        "indices": weights.indices.astype(np.int64),
-        "indptr": weights.indptr.astype(np.int64),
-    }
-
-
-def sparse_weights(state: Mapping[str, npt.NDArray[Any]], num_items: int, name: str) -> csr_matrix:
-    """Return the weights that `sparse_state` made arrays of, float32 of (num_items, num_items).
-
-    Args:
-        state: The arrays.
-        num_items: How many items there are.
-        name: The model's name, for messages.
-
-    Raises:
-        RunError: An array is missing or does not fit, or an index leads outside.
-    """
-    expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
-        "data": (np.float32, (None,)),
-        "indices": (np.int64, (None,)),
-        "indptr": (np.int64, (num_items + 1,)),
-    }
-    arrays = check_state(state, expected)
-    try:
-        weights = csr_matrix(
-            (arrays["data"], arrays["indices"], arrays["indptr"]), shape=(num_items, num_items)
-        )
-        weights.check_format(full_check=True)
-    except ValueError as error:
-        raise RunError(f"The state of {name} is no sparse matrix: {error}.") from error
-    return weights
 
 
 def _dense(block: Any) -> FloatArray:

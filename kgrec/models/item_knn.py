@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from kgrec.models.base import Callback, ModelConfig, State, TrainingData, check_rows
+from kgrec.models.base import Callback, ModelConfig, TrainingData, check_rows
 from kgrec.models.item_item import (
     ItemItemModel,
-    sparse_state,
-    sparse_weights,
     training_matrix,
 )
 from kgrec.types import Float64Array, FloatArray, IntArray
@@ -48,6 +44,7 @@ class ItemKNN(ItemItemModel):
     """
 
     name: ClassVar[str] = "item_knn"
+    sparse: ClassVar[bool] = True
 
     def __init__(self, config: ItemKNNConfig | None = None) -> None:
         super().__init__()
@@ -75,16 +72,6 @@ class ItemKNN(ItemItemModel):
         train, weights = self._fitted()
         columns = weights.tocsc()[:, check_rows(items, train.shape[1], "item")]
         return np.ascontiguousarray(columns.toarray().T, dtype=np.float32)
-
-    def state(self) -> State:
-        """Return the weights in CSR: `data` float32, `indices` and `indptr` int64."""
-        return sparse_state(self._fitted()[1])
-
-    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
-        self._weights = sparse_weights(state, data.train.num_items, self.name)
-        self._train = data.train.matrix()
-        return self
 
 
 def _cosine(shared: csr_matrix, start: int, norms: Float64Array, shrinkage: float) -> csr_matrix:

@@ -7,14 +7,15 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from kgrec.graph.homogeneous import HomogeneousGraph
-from kgrec.models.base import ModelConfig
+from kgrec.settings import Settings
 
 TripleScoring = Literal["transe", "transr", "distmult", "rotate"]
 
 
-class KnowledgeConfig(ModelConfig):
+class KnowledgeConfig(Settings):
     """Predicting the graph's links jointly with the interactions."""
 
     scoring: TripleScoring = Field(default="transe", description="How a triple is scored.")
@@ -34,6 +35,45 @@ class KnowledgeConfig(ModelConfig):
     inverses: bool = Field(
         default=False, description="Whether a triple is learned in both directions."
     )
+
+    def of_scores(self, chosen: Tensor, other: Tensor) -> Tensor:
+        """Return the loss of triples, a scalar.
+
+        Args:
+            chosen: Scores of the triples, float32 of shape (b,).
+            other: Scores of the corrupted ones, float32 of shape (b, n).
+        """
+        if self.loss == "margin":
+            return knowledge_margin(chosen, other, margin=self.margin)
+        return knowledge_softmax(chosen, other)
+
+
+def knowledge_margin(chosen: Tensor, other: Tensor, *, margin: float) -> Tensor:
+    """Hinge of triples over corrupted ones: max(0, γ - s(h, r, t) + s(h, r, t')).
+
+    Bordes et al., Translating Embeddings for Modeling Multi-relational Data, NeurIPS 2013; the
+    mean over triples and corruptions.
+
+    Args:
+        chosen: Scores of the triples, float32 of shape (b,).
+        other: Scores of the corrupted ones, float32 of shape (b, n).
+        margin: γ.
+    """
+    return F.relu(margin - chosen[:, None] + other).mean()
+
+
+def knowledge_softmax(chosen: Tensor, other: Tensor) -> Tensor:
+    """Cross-entropy of each triple among itself and its corruptions, the mean over triples.
+
+    With one corruption it is -log σ(s(h, r, t) - s(h, r, t')), the pairwise ranking loss of CKE
+    and KGAT.
+
+    Args:
+        chosen: Scores of the triples, float32 of shape (b,).
+        other: Scores of the corrupted ones, float32 of shape (b, n).
+    """
+    everything = torch.cat([chosen[:, None], other], dim=1)
+    return (torch.logsumexp(everything, dim=1) - chosen).mean()
 
 
 class TripleScorer(nn.Module):
@@ -98,7 +138,7 @@ class TripleScorer(nn.Module):
         matrices = zip(pieces, self.matrix.unbind(), strict=True)
         mapped = torch.cat([piece @ matrix for piece, matrix in matrices if len(piece)])
         back = torch.empty_like(order)
-        back[order] = torch.arange(len(order))
+        back[order] = torch.arange(len(order), device=order.device)
         mapped = mapped[back]
         return mapped[:, 0], mapped[:, 1:]
 
@@ -126,15 +166,16 @@ class Triples:
     def __init__(
         self, graph: HomogeneousGraph, *, interactions: bool = False, inverses: bool = False
     ) -> None:
-        keep = torch.ones(len(graph.source), dtype=torch.bool) if inverses else graph.forward()
+        every = torch.ones_like(graph.relation, dtype=torch.bool)
+        keep = every if inverses else graph.forward()
         if not interactions:
             keep = keep & ~graph.of_interactions()
         part = graph.select(keep)
         self.num_nodes = graph.num_nodes
         self.head, self.relation, self.tail = part.source, part.relation, part.target
         self._keys, _ = torch.sort(self._key(self.head, self.relation, self.tail))
-        sizes = torch.tensor(list(graph.sizes.values()))
-        kind = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+        sizes = torch.tensor(list(graph.sizes.values()), device=self.head.device)
+        kind = torch.repeat_interleave(sizes)
         self._first = (torch.cumsum(sizes, 0) - sizes)[kind]
         self._size = sizes[kind]
 
@@ -144,8 +185,8 @@ class Triples:
     def draw(self, num: int, generator: torch.Generator) -> Tensor:
         """Return rows of random triples, int64 of shape (min(num, n),)."""
         if num >= len(self):
-            return torch.arange(len(self))
-        return torch.randint(len(self), (num,), generator=generator)
+            return torch.arange(len(self), device=self.head.device)
+        return torch.randint(len(self), (num,), generator=generator, device=self.head.device)
 
     def corrupted(self, rows: Tensor, num: int, generator: torch.Generator) -> Tensor:
         """Return tails that make false triples, int64 of shape (b, num).
@@ -155,14 +196,15 @@ class Triples:
         """
         rows = rows.repeat_interleave(num)
         first, size = self._first[self.tail[rows]], self._size[self.tail[rows]]
-        made = first + (torch.rand(len(rows), generator=generator) * size).long()
+        drawn = torch.rand(len(rows), generator=generator, device=rows.device)
+        made = first + (drawn * size).long()
         for _ in range(5):
             keys = self._key(self.head[rows], self.relation[rows], made)
             place = torch.searchsorted(self._keys, keys).clamp(max=len(self) - 1)
             wrong = (self._keys[place] == keys).nonzero().squeeze(1)
             if not len(wrong):
                 break
-            again = torch.rand(len(wrong), generator=generator)
+            again = torch.rand(len(wrong), generator=generator, device=rows.device)
             made[wrong] = first[wrong] + (again * size[wrong]).long()
         return made.reshape(-1, num)
 

@@ -2,71 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from kgrec.graph.propagation import Normalisation, Propagation
-from kgrec.models.base import ModelConfig
-from kgrec.models.encoders.layers import (
-    RGCN,
-    GraphEncoder,
-    LightGCN,
-    NodeVectors,
-    Propagated,
-    Unpropagated,
-)
-from kgrec.models.encoders.published import CKE, KGAT, KGIN, LightKG, XSimGCL
+from kgrec.models.encoders import EncoderConfig
+from kgrec.models.encoders.base import BuildContext, GraphEncoder, NodeVectors, Propagated
+from kgrec.models.encoders.lightgcn import LightGCNConfig
+from kgrec.models.encoders.unpropagated import Unpropagated
 from kgrec.models.fusion import Fusion, FusionMode
-from kgrec.models.heads import (
-    CosineHead,
-    DistMultHead,
-    DotHead,
-    RelationAttentionHead,
-    TranslationHead,
-)
+from kgrec.models.heads import HeadConfig
+from kgrec.models.heads.inner_product import CosineHeadConfig
 from kgrec.models.knowledge import KnowledgeConfig, TripleScorer
-
-EncoderName = Literal["none", "lightgcn", "xsimgcl", "rgcn", "cke", "kgat", "kgin", "lightkg"]
-HeadName = Literal["dot", "cosine", "distmult", "translation", "relation_attention"]
+from kgrec.settings import Settings
 
 
-class LinkPredictorConfig(ModelConfig):
+class LinkPredictorConfig(Settings):
     """The parts of a link predictor: any fusion × any encoder × any head."""
 
     dim: int = Field(default=64, ge=1, description="Width of all node vectors.")
     fusion: FusionMode = Field(default="add", description="How features join the id embedding.")
-    encoder: EncoderName = "lightgcn"
-    head: HeadName = "cosine"
+    encoder: EncoderConfig = LightGCNConfig()
+    head: HeadConfig = CosineHeadConfig()
     knowledge: KnowledgeConfig | None = Field(
         default=None, description="Joint training of the graph's own links; None: they are not."
     )
-    num_layers: int = Field(default=2, ge=0, description="Layers of message passing.")
-    relation_weight: float = Field(
-        default=0.3,
-        ge=0,
-        description="LightGCN: where the weights of the graph's relations begin; 0 leaves the "
-        "knowledge graph out of the propagation.",
-    )
-    num_bases: int = Field(default=4, ge=1, description="R-GCN: bases of its matrices.")
-    dropout: float = Field(
-        default=0.1,
-        ge=0,
-        lt=1,
-        description="KGAT, KGIN: share of the entries of each layer dropped while training; "
-        "LightKG: of the input.",
-    )
-    edge_dropout: float = Field(
-        default=0.5, ge=0, lt=1, description="KGIN: share of the edges dropped in a step."
-    )
-    num_intents: int = Field(default=4, ge=1, description="KGIN: intents of users.")
-    independence: float = Field(
-        default=1e-4, ge=0, description="KGIN: weight of the penalty on intents that are alike."
-    )
-    noise: float = Field(default=0.2, ge=0, description="XSimGCL: length of the noise.")
     id_dropout: float = Field(
         default=0.1,
         ge=0,
@@ -85,31 +49,29 @@ class LinkPredictorConfig(ModelConfig):
     @property
     def normalisation(self) -> Normalisation:
         """How edges weigh for the encoder."""
-        mean = ("none", "cke", "rgcn", "kgat", "kgin")
-        return "mean" if self.encoder in mean else "symmetric"
+        return self.encoder.normalisation
 
     @property
     def reach(self) -> int:
         """Steps from which a node's vector comes to count."""
-        layers = 0 if self.encoder in ("none", "cke") else self.num_layers
-        return layers + (self.head == "relation_attention")
+        return self.encoder.reach + self.head.reach
 
     @property
     def reads_knowledge(self) -> bool:
         """Whether anything but the interactions is read of the graph's edges."""
-        own = self.encoder in ("lightgcn", "xsimgcl") and self.relation_weight == 0
-        without = own or self.encoder == "none"
-        return not without or self.knowledge is not None or self.head == "relation_attention"
+        reads = self.encoder.reads_knowledge or self.head.reach > 0
+        return reads or self.knowledge is not None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> LinkPredictorConfig:
         rotates = self.knowledge is not None and self.knowledge.scoring == "rotate"
         if rotates and self.dim % 2:
             raise ValueError(f"knowledge.scoring 'rotate' needs an even dim, found {self.dim}")
-        if rotates and self.encoder == "kgat":
+        if rotates and self.encoder.adds_relations:
             raise ValueError(
-                "encoder 'kgat' adds the vectors of relations to those of nodes, which are twice "
-                "as wide with knowledge.scoring 'rotate': use 'transr', 'transe' or 'distmult'"
+                f"encoder {self.encoder.name!r} adds the vectors of relations to those of nodes, "
+                "which are twice as wide with knowledge.scoring 'rotate': use 'transr', 'transe' "
+                "or 'distmult'"
             )
         return self
 
@@ -147,9 +109,10 @@ class LinkPredictor(nn.Module):
                 for kind, size in graph.sizes.items()
             }
         )
-        self.encoder = _encoder(config, graph, generator)
-        self.width = self.encoder.width(config.dim)
-        self.head = _head(config, graph, self.width, generator)
+        context = BuildContext(graph, config.dim, config.init_scale, generator)
+        self.encoder = config.encoder.build(context)
+        self.width = config.encoder.width(config.dim)
+        self.head = config.head.build(replace(context, dim=self.width))
         self.triples: TripleScorer | None = None
         if config.knowledge is not None:
             self.triples = TripleScorer(
@@ -186,8 +149,8 @@ class LinkPredictor(nn.Module):
                 ("user", self.config.user_dropout),
             ):
                 if share:
-                    kept = torch.rand(keep[kind].shape, generator=generator) >= share
-                    keep[kind] = keep[kind] * kept
+                    some = torch.rand(keep[kind].shape, generator=generator, device=graph.device)
+                    keep[kind] = keep[kind] * (some >= share)
         # Among interactions alone, what training does not reach has no edge: with nothing dropped
         # there is nothing to mask while training.
         drops = self.config.id_dropout or self.config.user_dropout
@@ -275,12 +238,12 @@ def trained_nodes(
     Returns:
         1.0 where reached, float32 of shape (num_nodes, 1), by node type.
     """
-    seen = {kind: torch.zeros(size, 1) for kind, size in graph.sizes.items()}
+    device = graph.device
+    seen = {kind: torch.zeros(size, 1, device=device) for kind, size in graph.sizes.items()}
     for kind, operator in graph.items():
-        if kind[1] == "interacts":
-            seen["item"] = (operator(torch.ones(operator.num_sources, 1)) > 0).float()
-        elif kind[1] == "rev_interacts":
-            seen["user"] = (operator(torch.ones(operator.num_sources, 1)) > 0).float()
+        if kind[1] in ("interacts", "rev_interacts"):
+            everyone = torch.ones(operator.num_sources, 1, device=device)
+            seen[kind[2]] = (operator(everyone) > 0).float()
     chosen = dict(seen)
     for _ in range(num_layers):
         new = dict(seen)
@@ -288,50 +251,8 @@ def trained_nodes(
             new[target] = ((new[target] + operator(seen[source])) > 0).float()
         seen = new
     if of_triples:
-        linked = torch.zeros(graph.homogeneous.num_nodes, 1)
+        linked = torch.zeros(graph.homogeneous.num_nodes, 1, device=device)
         linked[graph.homogeneous.target] = 1.0
         return graph.homogeneous.split(linked)
     # An item or user without an interaction is new, however well its neighbors are known.
     return {**seen, "item": chosen["item"], "user": chosen["user"]}
-
-
-def _encoder(
-    config: LinkPredictorConfig, graph: Propagation, generator: torch.Generator
-) -> GraphEncoder:
-    num_layers, dim = config.num_layers, config.dim
-    make: dict[str, Callable[[], GraphEncoder]] = {
-        "none": Unpropagated,
-        "lightgcn": lambda: LightGCN(graph.relations, num_layers, config.relation_weight),
-        "xsimgcl": lambda: XSimGCL(
-            graph.relations, num_layers, config.relation_weight, config.noise
-        ),
-        "rgcn": lambda: RGCN(graph.relations, num_layers, dim, config.num_bases, generator),
-        "cke": lambda: CKE(graph.sizes["item"], dim, config.init_scale, generator),
-        "kgat": lambda: KGAT(graph, num_layers, dim, config.dropout, generator),
-        "kgin": lambda: KGIN(
-            graph,
-            num_layers,
-            dim,
-            config.num_intents,
-            config.edge_dropout,
-            config.dropout,
-            config.independence,
-            config.init_scale,
-            generator,
-        ),
-        "lightkg": lambda: LightKG(graph, num_layers, config.dropout, generator),
-    }
-    return make[config.encoder]()
-
-
-def _head(
-    config: LinkPredictorConfig, graph: Propagation, width: int, generator: torch.Generator
-) -> DotHead:
-    make: dict[str, Callable[[], DotHead]] = {
-        "dot": DotHead,
-        "cosine": CosineHead,
-        "distmult": lambda: DistMultHead(width),
-        "translation": lambda: TranslationHead(width),
-        "relation_attention": lambda: RelationAttentionHead(graph, width, generator),
-    }
-    return make[config.head]()

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.models.base import Callback, ModelConfig, State, TrainingData
+from kgrec.models.base import Callback, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import (
     ItemItemModel,
-    sparse_state,
-    sparse_weights,
     training_matrix,
 )
 
@@ -57,6 +53,7 @@ class SLIM(ItemItemModel):
     """
 
     name: ClassVar[str] = "slim"
+    sparse: ClassVar[bool] = True
 
     def __init__(self, config: SLIMConfig | None = None) -> None:
         super().__init__()
@@ -114,13 +111,3 @@ class SLIM(ItemItemModel):
         weights: csr_matrix = vstack(chunks, format="csr").T.tocsr()
         weights.sort_indices()
         return weights
-
-    def state(self) -> State:
-        """Return the weights in CSR: `data` float32, `indices` and `indptr` int64."""
-        return sparse_state(self._fitted()[1])
-
-    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
-        self._weights = sparse_weights(state, data.train.num_items, self.name)
-        self._train = confidence(data.train, self.config.rating_power)
-        return self

@@ -21,6 +21,9 @@ from kgrec.models.base import (
     check_histories,
     check_rows,
     check_state,
+    csr_expected,
+    csr_from_state,
+    csr_state,
     not_fitted,
 )
 from kgrec.models.item_item import training_matrix
@@ -74,7 +77,8 @@ class Trending(Model):
                 half-life.
         """
         training_matrix(data.train)
-        self._prepare(data)
+        self._weighted = self._weights(data.train)
+        self._read_features(data)
         mean = np.asarray(self._weighted.mean(axis=0), dtype=np.float32)
         self._popularity = mean.reshape(-1)
         return self
@@ -102,18 +106,20 @@ class Trending(Model):
         return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
 
     def state(self) -> State:
-        """Return `popularity`, float32 of shape (num_items,); see `Model.state`."""
-        return {"popularity": self._fitted()}
+        """Return `popularity`, float32 of shape (num_items,), and the weighted histories."""
+        return {"popularity": self._fitted()} | csr_state("histories", self._weighted)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Take over what `state` returned; see `Model.load_state`."""
-        arrays = check_state(state, {"popularity": (np.float32, (data.train.num_items,))})
-        self._prepare(data)
+        num_users, num_items = data.train.num_users, data.train.num_items
+        expected = csr_expected("histories", num_users)
+        arrays = check_state(state, expected | {"popularity": (np.float32, (num_items,))})
+        self._weighted = csr_from_state(arrays, "histories", num_items)
+        self._read_features(data)
         self._popularity = arrays["popularity"]
         return self
 
-    def _prepare(self, data: TrainingData) -> None:
-        self._weighted = self._weights(data.train)
+    def _read_features(self, data: TrainingData) -> None:
         features = data.user_features
         self._features = None if features is None or not features.nnz else features
 

@@ -19,6 +19,9 @@ from kgrec.models.base import (
     check_histories,
     check_rows,
     check_state,
+    csr_expected,
+    csr_from_state,
+    csr_state,
     not_fitted,
 )
 from kgrec.models.confidence import confidence
@@ -109,18 +112,18 @@ class UserEASE(Model):
         return self.score_histories(csr_matrix((ones, place), shape=(len(items), train.shape[1])))
 
     def state(self) -> State:
-        """Return `weights`, float32 of shape (num_users, num_users), and `inverse`."""
-        _, weights, inverse = self._fitted()
-        return {"weights": weights, "inverse": inverse}
+        """Return `weights`, float32 (num_users, num_users), `inverse` and the histories."""
+        train, weights, inverse = self._fitted()
+        return {"weights": weights, "inverse": inverse} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Take over what `state` returned; see `Model.load_state`."""
         num = data.train.num_users
-        arrays = check_state(
-            state, {"weights": (np.float32, (num, num)), "inverse": (np.float32, (num,))}
-        )
+        expected = csr_expected("histories", num)
+        expected |= {"weights": (np.float32, (num, num)), "inverse": (np.float32, (num,))}
+        arrays = check_state(state, expected)
         self._weights, self._inverse = arrays["weights"], arrays["inverse"]
-        self._train = confidence(data.train, self.config.rating_power)
+        self._train = csr_from_state(arrays, "histories", data.train.num_items)
         return self
 
     def _scores(self, of_users: FloatArray) -> FloatArray:

@@ -1,1 +1,1 @@
-"""RDF syntaxes to statements and back: sources, parsing, compiled loops, writing."""
+"""RDF syntaxes to the columns of a graph and back: sources, parsing, compiled loops, writing."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from kgrec.types import RowArray
+from kgrec.types import IntArray, RowArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,3 +63,19 @@ class Literals:
                 "language": pd.Categorical(self.language.to_pandas()),
             }
         )
+
+
+def text_ranks(column: Any) -> IntArray:
+    """Return each text's place among the column's distinct texts, in UTF-8 byte order.
+
+    Args:
+        column: Arrow string or dictionary array of shape (n,).
+
+    Returns:
+        int64 of shape (n,).
+    """
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    order = np.asarray(pc.sort_indices(encoded.dictionary), dtype=np.int64)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place[np.asarray(encoded.indices, dtype=np.int64)]

@@ -1,4 +1,4 @@
-"""What reading found, and what it left out."""
+"""What reading found and left out, and what updates have changed since."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kgrec.errors import printable
-from kgrec.kg.updates import UpdateReport
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,7 @@ class FileReport:
 
     Attributes:
         path: The file, or a name for what was read in its place.
-        format: A name of `formats.FORMATS`, or how the statements were given.
+        format: A name of `syntaxes.FORMATS`, or how the statements were given.
         statements: Number of statements, with repetitions.
         blank_nodes: Number of blank nodes.
         rejected: Number of statements left out as not valid, with `on_error="skip"`.
@@ -28,6 +27,31 @@ class FileReport:
     blank_nodes: int = 0
     rejected: int = 0
     other_graphs: int = 0
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """What one update changed.
+
+    Attributes:
+        added: Number of statements that are new.
+        already_there: Number of statements that were to be added and stood there before.
+        removed: Number of statements that are gone.
+        not_there: Number of statements that were to be removed and did not stand there.
+        new_entities: Number of entities that the graph did not know before.
+        new_relations: Number of relations likewise.
+    """
+
+    added: int = 0
+    already_there: int = 0
+    removed: int = 0
+    not_there: int = 0
+    new_entities: int = 0
+    new_relations: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the report as what JSON can hold."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

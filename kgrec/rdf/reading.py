@@ -1,10 +1,10 @@
-"""Reading RDF: whatever is given, into batches of statements, and what is wrong with it."""
+"""Reading RDF: whatever is given, into the columns of a graph, and what is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ import pyoxigraph
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.files import system_reason
+from kgrec.rdf.assembly import assemble
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.jsonld import Loader
 from kgrec.rdf.line_errors import reason_of
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
@@ -21,38 +23,15 @@ from kgrec.rdf.rdflib_input import rdflib_columns
 from kgrec.rdf.read_report import FileReport, ReadReport
 from kgrec.rdf.rejects import Rejects
 from kgrec.rdf.settings import ReadConfig
-from kgrec.rdf.sources import FileLike, PathLike, RdfSource, find_sources, is_store
+from kgrec.rdf.sources import RdfSource, find_sources, is_store
 from kgrec.rdf.statements import Statements, statements, string_array
 from kgrec.rdf.syntaxes import Format
-
-__all__ = ["FileLike", "FileReport", "PathLike", "ReadReport", "Reading", "read_all"]
 
 _BY_LINES = ("nt", "nq")
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What was read, before it is put together.
-
-    Attributes:
-        batches: Statements, those of a file behind one another.
-        files: What each file held.
-        skipped: Files of folders that were passed over.
-        rejected: Number of statements left out as not valid.
-        rejects: The file that lists them.
-        notes: What else became of it, in sentences.
-    """
-
-    batches: list[Statements]
-    files: list[FileReport]
-    skipped: list[str]
-    rejected: int = 0
-    rejects: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Reading:
-    """Read everything that is given.
+def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> GraphColumns:
+    """Read everything that is given into one graph; see `KnowledgeGraph.read`.
 
     Args:
         given: What `sources.find_sources` takes.
@@ -72,9 +51,9 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Re
     notes: list[str] = []
     with rejects.writing():
         for number, source in enumerate(sources):
-            read, report, parsing = _read(source, number, config, rejects, loader)
+            read, file, parsing = _read(source, number, config, rejects, loader)
             batches += read
-            files.append(report)
+            files.append(file)
             graphs |= parsing.graphs.met
             if parsing.without_direction:
                 left_out = f"text whose base direction was left out: {parsing.without_direction}"
@@ -87,7 +66,14 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Re
         shown = ", ".join(printable(file.path) for file in files[:3])
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         notes.append(f"The graph is empty: no statement was read from {shown}{more}.")
-    return Reading(batches, files, skipped, rejects.count, path, tuple(notes))
+    report = ReadReport(
+        files=tuple(files),
+        skipped=tuple(skipped),
+        rejected=rejects.count,
+        rejects=path,
+        notes=tuple(notes),
+    )
+    return assemble(batches, report, may_be_empty=True)
 
 
 def _read(

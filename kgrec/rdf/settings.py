@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.settings import Settings, make_settings
 
 
-class ReadConfig(BaseModel):
+class ReadConfig(Settings):
     """How RDF is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: str | None = Field(
         default=None,
@@ -75,18 +73,4 @@ def make_read_config(config: ReadConfig | None, settings: ReadSettings) -> ReadC
         ConfigError: A setting is unknown or has a value that it cannot have.
     """
     given = (config or ReadConfig()).model_dump() | settings
-    if isinstance(given["graphs"], str):
-        raise ConfigError("graphs must be a list of IRIs, found a string.")
-    try:
-        return ReadConfig.model_validate(given)
-    except ValidationError as error:
-        raise ConfigError("Reading: " + "; ".join(map(_explained, error.errors()))) from error
-
-
-def _explained(error: object) -> str:
-    assert isinstance(error, dict)
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        hint = did_you_mean(key, ReadConfig.model_fields)
-        return f"there is no setting {printable(key)!r}.{hint}"
-    return f"{printable(key)}: {error['msg']}, found {printable(repr(error.get('input')), 60)}"
+    return make_settings(ReadConfig, given, "Reading")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +18,11 @@ import pyoxigraph
 
 from kgrec.errors import DataError, printable
 from kgrec.files import replacing, writing
-from kgrec.kg.profile.connectivity import mentioned
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
-from kgrec.rdf.reading import PathLike
+from kgrec.rdf.sources import PathLike
 from kgrec.types import IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.rdf.named_graphs import NamedGraphs
-
 
 _EXTENSIONS: Final = (".nt", ".nq", ".nt.gz", ".nq.gz")
 _BATCH: Final = 1 << 16  # statements
@@ -47,7 +43,7 @@ _CODED: Final = tuple(
 _ESCAPED_BY_CODE: Final = r"[\x00-\x1F\x7F\x{FFFE}\x{FFFF}]"
 
 
-def write(kg: KnowledgeGraph, path: PathLike) -> None:
+def write(kg: GraphColumns, path: PathLike) -> None:
     """Write `kg` as canonical N-Triples; see `KnowledgeGraph.write`."""
     target = Path(path)
     extension = _checked_extension(target)
@@ -73,7 +69,7 @@ def write(kg: KnowledgeGraph, path: PathLike) -> None:
                 _write_lines(kg, packed)
 
 
-def lines(kg: KnowledgeGraph) -> Iterator[Any]:
+def lines(kg: GraphColumns) -> Iterator[Any]:
     """Yield the statements as lines of N-Triples, in Arrow `large_string` arrays.
 
     They are ordered by subject, then relation, then object, entities before literals.
@@ -99,7 +95,7 @@ def lines(kg: KnowledgeGraph) -> Iterator[Any]:
         )
 
 
-def _order(kg: KnowledgeGraph, subject: IntArray, relation: IntArray) -> IntArray:
+def _order(kg: GraphColumns, subject: IntArray, relation: IntArray) -> IntArray:
     """Return the order of the statements by their ids, triples before literals."""
     if _is_sorted(kg.entities.array) and _is_sorted(kg.relations.array):
         # Both parts are in order already, so that a stable sort merges them.
@@ -160,7 +156,7 @@ def escaped(values: Any) -> Any:
     return pc.replace_with_mask(values, odd, texts)
 
 
-def _objects(kg: KnowledgeGraph, entities: Any, chosen: IntArray) -> Any:
+def _objects(kg: GraphColumns, entities: Any, chosen: IntArray) -> Any:
     """Return the objects of statements as terms; those of literals count from `num_triples`."""
     is_literal = chosen >= kg.num_triples
     edges = kg.triples[chosen[~is_literal], 2]
@@ -200,12 +196,12 @@ def _terms(ids: Any) -> Any:
     return pc.if_else(pc.starts_with(ids, _BLANK), ids, _joined("<", ids, ">"))
 
 
-def _check_terms(kg: KnowledgeGraph) -> None:
+def _check_terms(kg: GraphColumns) -> None:
     """Make sure that every term can be written, as whoever reads the file will look at them."""
     literals = kg.literals
     used = pc.unique(literals.datatype).cast(pa.large_string())
     for name, iris, blank_allowed in (
-        ("entity", kg.entities.array.filter(pa.array(mentioned(kg))), True),
+        ("entity", kg.entities.array.filter(pa.array(kg.mentioned())), True),
         ("relation", kg.relations.array.filter(pa.array(kg.relation_counts().any(axis=1))), False),
         ("datatype", used, False),
         ("graph", _texts([]) if kg.graphs is None else _texts(_named(kg.graphs)), True),
@@ -255,7 +251,7 @@ def _is_read(line: str) -> bool:
     return len(read) == 1 and f"{read[0].triple} ." == line
 
 
-def _write_lines(kg: KnowledgeGraph, file: Any) -> None:
+def _write_lines(kg: GraphColumns, file: Any) -> None:
     for batch in lines(kg):
         # The text of all lines stands in one piece in the array's memory.
         _, offsets, text = batch.buffers()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import sparse
 
-from kgrec.text.words import count_words, fold_words
+from kgrec.text.words import WordCounts, fold_words
 from kgrec.types import FloatArray
 
 
@@ -17,22 +15,22 @@ class BM25Index:
     Words are folded: no case, no accents, no plural s.
 
     Args:
-        texts: n texts.
+        counted: The words of n texts.
         saturation: k1, how soon a repeated word stops counting.
         length_weight: b, how much long texts are held back.
     """
 
     def __init__(
-        self, texts: Sequence[str], *, saturation: float = 1.2, length_weight: float = 0.75
+        self, counted: WordCounts, *, saturation: float = 1.2, length_weight: float = 0.75
     ) -> None:
-        vocabulary, found = count_words(texts)
-        self._column = {word: column for column, word in enumerate(vocabulary)}
+        found = counted.counts
+        self._column = {word: column for column, word in enumerate(counted.words)}
         counts = found.tocoo()
         length = np.asarray(found.sum(axis=1), dtype=np.float64).ravel()
         mean = length.mean() if length.sum() else 1.0
         norm = saturation * (1 - length_weight + length_weight * length / mean)
         documents = np.bincount(counts.col, minlength=counts.shape[1])
-        idf = np.log1p((len(texts) - documents + 0.5) / (documents + 0.5))
+        idf = np.log1p((found.shape[0] - documents + 0.5) / (documents + 0.5))
         value = idf[counts.col] * counts.data * (saturation + 1) / (counts.data + norm[counts.row])
         self._weights = sparse.csr_matrix(
             (value, (counts.row, counts.col)), shape=counts.shape

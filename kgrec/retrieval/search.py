@@ -2,47 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from kgrec.errors import DataError
+from kgrec.models.base import VectorModel
+from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.index import ExactIndex
 from kgrec.types import FloatArray
 
 
-def semantic_scores(
-    query: FloatArray, item_text: FloatArray, words: FloatArray, model: Any
-) -> FloatArray:
-    """Return how well each item fits a query.
+class SemanticSearch:
+    """How well each item fits a query in words.
 
     The score is the sum of three, each standardised over the items:
 
     * the cosine of the query's and the item's text vectors: what the item says of itself;
     * the words that they share (BM25): names and rare words, which text vectors blur;
     * half of the cosine of the query's place in the model's item space and the item's vector
-      there: what people choose who like such things. A model that cannot place texts has none.
+      there: what people choose who like such things. A model that cannot place content has none.
 
     Args:
-        query: Text vector of the query, float32 of shape (1, text dim).
         item_text: Text vectors of the items, float32 of shape (num_items, text dim), a row of
             zeros where an item has no text.
-        words: Word scores of the items, float32 of shape (num_items,).
-        model: A model; its `vectors_of_texts` and `item_vectors` are used where it has them.
-
-    Returns:
-        float32 of shape (1, num_items).
+        words: The items' words.
+        space: What places content among the items; None: nothing does.
+        places: The items there, float32 of shape (num_items, dim); None: as `space` has them.
     """
-    unit = _unit(item_text)
-    known = np.abs(unit).sum(1) > 0
-    # The mean is what all items have in common, such as being films; it tells none apart.
-    centre = unit[known].mean(0)
-    scores = np.zeros((1, len(unit)), dtype=np.float32)
-    scores[:, known] = _standardised(_unit(query - centre) @ _unit(unit[known] - centre).T)
-    scores += _standardised(words[None, :])
-    if getattr(model, "content_map", None) is None:
+
+    def __init__(
+        self,
+        item_text: FloatArray,
+        words: BM25Index,
+        space: VectorModel | None = None,
+        places: FloatArray | None = None,
+    ) -> None:
+        unit = _unit(item_text)
+        self._known = np.abs(unit).sum(1) > 0
+        # The mean is what all items have in common, such as being films; it tells none apart.
+        self._centre = unit[self._known].mean(0)
+        self._text = ExactIndex(_unit(unit[self._known] - self._centre))
+        self._words, self._space = words, space
+        self._places = None
+        if space is not None:
+            self._places = ExactIndex(_unit(space.item_vectors if places is None else places))
+
+    def scores(self, query: str, vector: FloatArray) -> FloatArray:
+        """Return the scores of all items, float32 of shape (1, num_items).
+
+        Args:
+            query: The query in words.
+            vector: Its text vector, float32 of shape (1, text dim).
+
+        Raises:
+            DataError: The vector has another width than those of the items.
+        """
+        if vector.shape[1] != len(self._centre):
+            raise DataError(
+                f"The items' text vectors have {len(self._centre)} numbers, the encoder's "
+                f"{vector.shape[1]}: the recommender was made with another encoder."
+            )
+        scores = np.zeros((1, len(self._known)), dtype=np.float32)
+        scores[:, self._known] = _standardised(self._text.scores(_unit(vector - self._centre)))
+        scores += _standardised(self._words.score(query)[None, :])
+        if self._space is not None and self._places is not None:
+            placed = self._space.vectors_of_content({"text": vector})
+            scores += _standardised(self._places.scores(placed)) / 2
         return scores
-    placed = model.vectors_of_texts(query)
-    scores += _standardised(placed @ _unit(model.item_vectors).T) / 2
-    return scores
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

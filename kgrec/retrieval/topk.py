@@ -72,9 +72,9 @@ def top_k(
     block = np.asarray(scores, dtype=np.float32)
     if block.ndim != 2:
         raise DataError(f"scores must have the shape (b, num_items), found {block.shape}.")
-    _check_k(k)
-    exclude = _check_exclude(exclude, *block.shape)
-    allowed = _check_candidates(candidates, block.shape[1])
+    check_k(k)
+    exclude = check_exclude(exclude, *block.shape)
+    allowed = check_candidates(candidates, block.shape[1])
     if allowed is None and exclude is not None:
         block = block.copy()
     return _chosen(block, k, exclude, allowed)
@@ -91,9 +91,9 @@ def _chosen(
         block = block[:, allowed]
     elif exclude is not None and not block.flags.writeable:
         block = block.copy()
-    hidden = _mask(block, exclude, allowed)
+    hidden = mask(block, exclude, allowed)
     try:
-        return _choose_in_threads(block, k, allowed)
+        return choose_in_threads(block, k, allowed)
     finally:
         if hidden is not None:
             block[hidden.query, hidden.item] = hidden.scores
@@ -129,11 +129,11 @@ def top_k_scored(
     queries = np.asarray(rows, dtype=np.int64)
     if queries.ndim != 1:
         raise DataError(f"rows must have the shape (b,), found {queries.shape}.")
-    _check_k(k)
-    exclude = _check_exclude(exclude, len(queries), num_items)
-    allowed = _check_candidates(candidates, num_items)
-    made = _empty(len(queries), k)
-    for part in _chunks(len(queries), num_items, chunk_elements):
+    check_k(k)
+    exclude = check_exclude(exclude, len(queries), num_items)
+    allowed = check_candidates(candidates, num_items)
+    made = empty(len(queries), k)
+    for part in chunks(len(queries), num_items, chunk_elements):
         block = np.asarray(score(queries[part]), dtype=np.float32)
         if block.shape != (part.stop - part.start, num_items):
             raise DataError(
@@ -145,63 +145,7 @@ def top_k_scored(
     return made
 
 
-def top_k_vectors(
-    query_vectors: npt.ArrayLike,
-    item_vectors: npt.ArrayLike,
-    k: int,
-    *,
-    exclude: csr_matrix | None = None,
-    candidates: IntArray | None = None,
-    chunk_elements: int = CHUNK_ELEMENTS,
-) -> TopK:
-    """Return the k items of largest inner product with each query.
-
-    Cut into chunks of queries and, where one query's scores are more than a chunk holds, of
-    items.
-
-    Args:
-        query_vectors: float32 of shape (b, dim), such as vectors of users or of search texts.
-        item_vectors: float32 of shape (num_items, dim).
-        k: How many, at least 1.
-        exclude: Shape (b, num_items); stored entries are not returned.
-        candidates: Rows of the items that may be returned; None: all.
-        chunk_elements: Scores held at a time.
-
-    Raises:
-        DataError: A product is NaN or +inf, or the shapes do not fit together.
-        ConfigError: `k` or `chunk_elements` is below 1.
-
-    >>> top_k_vectors([[1.0, 0.0]], [[0.0, 1.0], [3.0, 0.0]], k=1).items.tolist()
-    [[1]]
-    """
-    queries = np.asarray(query_vectors, dtype=np.float32)
-    vectors = np.asarray(item_vectors, dtype=np.float32)
-    if queries.ndim != 2 or vectors.ndim != 2 or queries.shape[1] != vectors.shape[1]:
-        raise DataError(
-            "query_vectors and item_vectors must have the shapes (b, dim) and (num_items, dim), "
-            f"found {queries.shape} and {vectors.shape}."
-        )
-    _check_k(k)
-    exclude = _check_exclude(exclude, len(queries), len(vectors))
-    allowed = _check_candidates(candidates, len(vectors))
-    # Rows of items in ascending order, as `_choose` breaks ties by position.
-    pool = np.arange(len(vectors), dtype=np.int64) if allowed is None else allowed
-    vectors = vectors if allowed is None else vectors[allowed]
-    made = _empty(len(queries), k)
-    width = min(len(pool), max(chunk_elements, 1))
-    for part in _chunks(len(queries), width, chunk_elements):
-        masked = None if exclude is None else exclude[part]
-        best = _empty(part.stop - part.start, k)
-        for start in range(0, len(pool), max(width, 1)):
-            piece = pool[start : start + width]
-            block = queries[part] @ vectors[start : start + width].T
-            _mask(block, masked, piece)
-            best = _merge(best, _choose_in_threads(block, k, piece))
-        made.items[part], made.scores[part] = best
-    return made
-
-
-def _choose_in_threads(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
+def choose_in_threads(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
     """Return what `_choose` does; the rows of a large block are shared among the cores.
 
     numpy's loops run beside each other, and the threads end before this returns.
@@ -219,7 +163,7 @@ def _choose(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
     """Return the k best columns of `block`, named by the ascending `rows` (None: 0, 1, …)."""
     num, width = block.shape
     taken = min(k, width)
-    made = _empty(num, k)
+    made = empty(num, k)
     if taken == 0 or num == 0:
         return made
     columns = _largest(block, taken)
@@ -294,7 +238,7 @@ def _partitioned(block: FloatArray, taken: int) -> IntArray:
     return columns
 
 
-def _merge(left: TopK, right: TopK) -> TopK:
+def merge(left: TopK, right: TopK) -> TopK:
     """Return the best of two rankings; the items of `left` precede those of `right` in rows."""
     k = left.items.shape[1]
     items = np.concatenate([left.items, right.items], axis=1)
@@ -311,7 +255,7 @@ class _Hidden(NamedTuple):
     scores: FloatArray
 
 
-def _mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) -> _Hidden | None:
+def mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) -> _Hidden | None:
     """Set the excluded entries of `block`, whose columns stand for the ascending `rows`."""
     if exclude is None or not exclude.nnz:
         return None
@@ -326,23 +270,27 @@ def _mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) 
     return hidden
 
 
-def _empty(num: int, k: int) -> TopK:
+def empty(num: int, k: int) -> TopK:
+    """Return padding alone."""
     return TopK(np.full((num, k), -1, dtype=np.int64), np.full((num, k), -np.inf, dtype=np.float32))
 
 
-def _chunks(num: int, width: int, chunk_elements: int) -> list[slice]:
+def chunks(num: int, width: int, chunk_elements: int) -> list[slice]:
+    """Return slices of `num` rows of `width` scores, `chunk_elements` scores each."""
     if chunk_elements < 1:
         raise ConfigError(f"chunk_elements must be at least 1, found {chunk_elements}.")
     step = max(1, chunk_elements // max(width, 1))
     return [slice(start, min(start + step, num)) for start in range(0, num, step)]
 
 
-def _check_k(k: int) -> None:
+def check_k(k: int) -> None:
+    """Raise a ConfigError for a k below 1."""
     if k < 1:
         raise ConfigError(f"k must be at least 1, found {k}.")
 
 
-def _check_exclude(exclude: csr_matrix | None, num: int, num_items: int) -> csr_matrix | None:
+def check_exclude(exclude: csr_matrix | None, num: int, num_items: int) -> csr_matrix | None:
+    """Return what is excluded as CSR; a DataError where its shape does not fit."""
     if exclude is None:
         return None
     if exclude.shape != (num, num_items):
@@ -350,7 +298,8 @@ def _check_exclude(exclude: csr_matrix | None, num: int, num_items: int) -> csr_
     return exclude.tocsr()
 
 
-def _check_candidates(candidates: IntArray | None, num_items: int) -> IntArray | None:
+def check_candidates(candidates: IntArray | None, num_items: int) -> IntArray | None:
+    """Return candidates, ascending and once each; a DataError where they are no rows of items."""
     if candidates is None:
         return None
     rows = np.asarray(candidates)

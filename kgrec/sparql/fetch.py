@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kgrec.errors import DataError, printable
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.read_report import FileReport
 from kgrec.sparql import queries
 from kgrec.sparql.cache import AnswerCache
 from kgrec.sparql.client import Binding, Client
@@ -23,8 +24,6 @@ from kgrec.sparql.terms import Literal as LiteralTerm
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from kgrec.kg.graph import KnowledgeGraph
 
 FetchProgress = Callable[[str, int, int], None]
 
@@ -127,17 +126,6 @@ def fetch_graph(
         cached=answers.hits,
     )
     return SparqlGraph(_graph(found, config), _links(distinct, resolved), report)
-
-
-def fetch_with_warning(
-    endpoint: str | SparqlConfig, ids: Iterable[str], **options: Any
-) -> SparqlGraph:
-    """Return what `fetch_graph` does, and warn of what was left out."""
-    fetched = fetch_graph(endpoint, ids, **options)
-    problems = fetched.report.problems()
-    if problems:
-        warnings.warn("; ".join(problems), stacklevel=3)
-    return fetched
 
 
 def _resolve(
@@ -331,9 +319,6 @@ def _links(ids: Sequence[str], resolved: Resolved) -> pd.DataFrame:
 
 
 def _graph(found: _Found, config: SparqlConfig) -> KnowledgeGraph:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.rdf.reading import FileReport
-
     if not found.edges and not found.values:
         raise DataError(
             f"{printable(config.endpoint)} has the items, but not one statement that is wanted."

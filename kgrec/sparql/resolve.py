@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from kgrec.data.isbn import isbn_forms
 from kgrec.errors import DataError
 from kgrec.rdf.namespaces import XSD_STRING
 from kgrec.sparql import queries
 from kgrec.sparql.client import Binding
 from kgrec.sparql.complete import AnswerSource, text_of
-from kgrec.sparql.identifiers import isbn_forms
 from kgrec.sparql.settings import SparqlConfig
 from kgrec.sparql.terms import check_iri, literal_text
 

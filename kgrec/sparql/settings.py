@@ -10,19 +10,18 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import pyoxigraph
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 from kgrec.rdf.namespaces import DBO, FOAF, RDF, RDFS, SKOS
+from kgrec.settings import Settings, make_settings
 
 WIKIDATA_DIRECT: Final = "http://www.wikidata.org/prop/direct/"
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 
-class SparqlConfig(BaseModel):
+class SparqlConfig(Settings):
     """A SPARQL 1.1 endpoint: where it is, what is taken from it, and how often it is asked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     endpoint: str = Field(description="http or https address that takes queries by POST.")
     default_graph: tuple[str, ...] = Field(
@@ -262,18 +261,4 @@ def endpoint_config(endpoint: str | SparqlConfig, /, **changes: object) -> Sparq
             f"There is no endpoint {printable(endpoint)!r}; expected an address that begins with "
             f"http:// or https://, or a known name.{did_you_mean(endpoint, PRESETS)}"
         )
-    for name in changes:
-        if name not in SparqlConfig.model_fields:
-            raise ConfigError(
-                f"A SPARQL endpoint has no setting {printable(name)!r}."
-                f"{did_you_mean(name, SparqlConfig.model_fields)}"
-            )
-    try:
-        return SparqlConfig.model_validate(values | changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"The SPARQL setting {printable(place)}: {first['msg']}; found "
-            f"{printable(repr(first['input']))}."
-        ) from None
+    return make_settings(SparqlConfig, values | changes, "SPARQL endpoint")

@@ -12,7 +12,8 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.graph.build import GraphConfig, build_graph
-from kgrec.models.base import TrainingData
+from kgrec.graph.modalities import TEXT, attach
+from kgrec.models.base import TrainingData, unit_rows
 from kgrec.models.content import item_attributes
 from kgrec.types import FloatArray, IntArray
 
@@ -111,12 +112,9 @@ def planted(
         table = AttributeTable.read(frame, categories=["shelf"])
     graph = build_graph(train, items=table, config=GraphConfig(min_degree=1))
     if text:
-        import torch
-
         vectors = rng.normal(size=(len(blocks), 7))[block_of_item]
         vectors += 0.2 * rng.normal(size=(len(block_of_item), 7))
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        graph["item"].text = torch.from_numpy(vectors.astype(np.float32))
+        attach(graph, "item", TEXT, unit_rows(vectors.astype(np.float32)), made_by="planted")
     return Planted(
         TrainingData(train, graph=graph, attributes=item_attributes(graph)),
         log_from_pairs(list(enumerate(missing)), *shape),

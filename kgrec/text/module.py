@@ -6,8 +6,6 @@ was trained and saved is read by `TextEncoder` with the same vectors.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ import torch
 from torch import nn
 
 from kgrec.errors import ConfigError, RunError, printable
+from kgrec.files import replacing_folder, writing
 from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
 from kgrec.types import IntArray
 
@@ -194,25 +193,13 @@ class TextModule(nn.Module):
             RunError: Something stands there already, or it cannot be written.
         """
         target = Path(folder)
-        scratch: Path | None = None
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-            written = scratch / "new"
-            with _no_bars():
-                self.model.save_pretrained(written)
-            self.tokenize([""])  # it is saved with the cut of its last use, which may be another
-            self._tokenizer.model_max_length = self.max_length
-            self._tokenizer.save_pretrained(written)
-            written.rename(target)  # an empty folder gives way, and no other
-        except OSError as error:
-            raise RunError(
-                f"{printable(str(target))}: the text model cannot be written: "
-                f"{printable(error.strerror or str(error))}."
-            ) from error
-        finally:
-            if scratch is not None:
-                shutil.rmtree(scratch, ignore_errors=True)
+        if target.is_file() or (target.is_dir() and any(target.iterdir())):
+            raise RunError(f"{printable(str(target))} exists already; it is not overwritten.")
+        self.tokenize([""])  # a tokenizer is saved with the cut of its last use
+        self._tokenizer.model_max_length = self.max_length
+        with writing(target), replacing_folder(target) as new, _no_bars():
+            self.model.save_pretrained(new)
+            self._tokenizer.save_pretrained(new)
 
 
 def _load_model(files: ModelFiles) -> Any:

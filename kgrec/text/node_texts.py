@@ -78,16 +78,20 @@ def _item_texts(
     parts: list[list[str]] = [[] for _ in range(int(data["item"].num_nodes))]
     if items is not None:
         place = {id: row for row, id in enumerate(data["item"].node_id)}
-        words = items.words()
-        for row, id in enumerate(items.ids.ids):
-            title = items.titles[row] if items.titles else ""
-            parts[place[id]].append(_table_text(title, words[row]))
+        for id, text in zip(items.ids.ids, table_texts(items), strict=True):
+            parts[place[id]].append(text)
     if links is not None and len(links):
         entities = np.unique(links.entity)
         of_entity = dict(zip(entities, told(entities), strict=True))
         for item, entity in zip(links.item, links.entity, strict=True):
             parts[item].append(of_entity[entity])
     return [" ".join(part for part in found if part) for found in parts]
+
+
+def table_texts(table: AttributeTable) -> list[str]:
+    """Return the title and the categories of each row in words, "" where there are none."""
+    titles = table.titles or [""] * len(table.ids)
+    return [_table_text(title, words) for title, words in zip(titles, table.words(), strict=True)]
 
 
 def _table_text(title: str, words: dict[str, list[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -22,12 +23,36 @@ def fold_words(text: str) -> list[str]:
     return [word[:-1] if len(word) > 3 and word[-1] == "s" != word[-2] else word for word in words]
 
 
-def count_words(texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix]:
-    """Return the words of `texts` in alphabetical order, and how often each text has each.
+@dataclass(frozen=True)
+class WordCounts:
+    """Texts as words, counted once for all that reads them.
 
-    Returns:
-        The m words, and float64 counts of shape (n, m), without stored zeros.
+    Attributes:
+        words: The m distinct words, folded.
+        counts: How often each text has each, float64 CSR of shape (n, m) without stored zeros.
     """
+
+    words: list[str]
+    counts: sparse.csr_matrix
+
+    def extended(self, texts: Sequence[str]) -> WordCounts:
+        """Return the counts with more texts behind; new words come behind the old ones."""
+        more = count_words(texts)
+        column_of = {word: column for column, word in enumerate(self.words)}
+        new = [word for word in more.words if word not in column_of]
+        column_of |= {word: len(self.words) + place for place, word in enumerate(new)}
+        shape = len(texts), len(column_of)
+        columns = np.array([column_of[word] for word in more.words], dtype=np.int64)
+        found = more.counts.tocoo()
+        below = sparse.csr_matrix((found.data, (found.row, columns[found.col])), shape=shape)
+        old = self.counts
+        wide = (old.shape[0], shape[1])
+        above = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=wide)
+        return WordCounts([*self.words, *new], sparse.vstack([above, below], format="csr"))
+
+
+def count_words(texts: Sequence[str]) -> WordCounts:
+    """Return the words of `texts`, in alphabetical order, and how often each text has each."""
     found = [fold_words(text) for text in texts]
     vocabulary = sorted({word for words in found for word in words})
     column_of = {word: column for column, word in enumerate(vocabulary)}
@@ -37,11 +62,11 @@ def count_words(texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix]:
         (np.ones(len(column)), (row, column)), shape=(len(found), len(vocabulary))
     )
     counts.sum_duplicates()
-    return vocabulary, counts
+    return WordCounts(vocabulary, counts)
 
 
 def tf_idf(
-    texts: Sequence[str], *, min_texts: int = 2, max_words: int = 50_000
+    counted: WordCounts, *, min_texts: int = 2, max_words: int = 50_000
 ) -> sparse.csr_matrix:
     """Return texts as weighted words, so that inner products say how alike they are.
 
@@ -50,17 +75,17 @@ def tf_idf(
     text retrieval, 1988); each row is scaled to length 1.
 
     Args:
-        texts: The texts; "" where there is none.
+        counted: The words of the texts; a text that is "" has none.
         min_texts: Words of fewer texts are left out: they liken nothing to anything.
         max_words: Words at the most; those of the most texts are kept.
 
     Returns:
-        float32 of shape (len(texts), num_words); the row of a text without kept words is zero.
+        float32 of shape (n, num_words); the row of a text without kept words is zero.
 
-    >>> tf_idf(["blue car", "red car", "blue sky"]).shape
+    >>> tf_idf(count_words(["blue car", "red car", "blue sky"])).shape
     (3, 2)
     """
-    _, counts = count_words(texts)
+    counts = counted.counts
     num_texts = np.bincount(counts.indices, minlength=counts.shape[1])
     kept = np.flatnonzero(num_texts >= min_texts)
     if len(kept) > max_words:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,42 +14,26 @@ from torch.nn import functional as F
 
 from kgrec.errors import ConfigError
 from kgrec.graph.propagation import Propagation
-from kgrec.models.base import ModelConfig
-from kgrec.models.encoders.layers import Propagated
-from kgrec.models.encoders.published import num_neighbors
+from kgrec.models.encoders.base import Propagated
+from kgrec.models.encoders.lightkg import num_neighbors
 from kgrec.models.link_predictor import LinkPredictorConfig
-from kgrec.training import losses
+from kgrec.models.settings import by_name
+from kgrec.settings import Settings
 from kgrec.training.sampling import Batch
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
-class ContrastConfig(ModelConfig):
-    """A contrastive term beside the ranking loss."""
-
-    kind: Literal["layer", "apart"] = Field(
-        default="layer",
-        description="`layer`: InfoNCE between a layer's vectors and the result, of the batch's "
-        "users and items (XSimGCL); `apart`: inputs of nodes that share few neighbors are pushed "
-        "apart (LightKG).",
-    )
-    user_weight: float = Field(default=0.1, ge=0, description="Weight of the users' term.")
-    item_weight: float = Field(default=0.1, ge=0, description="Weight of the items' term.")
-    temperature: float = Field(default=0.2, gt=0)
-    layer: int = Field(default=1, ge=0, description="`layer`: which layer is contrasted.")
-
-
-class Contrast:
+class Contrast(ABC):
     """Computes the term for a batch.
 
     Args:
-        config: Settings.
+        config: The settings.
         graph: The edges.
     """
 
-    def __init__(self, config: ContrastConfig, graph: Propagation) -> None:
+    def __init__(self, config: ContrastTermConfig, graph: Propagation) -> None:  # noqa: ARG002
         self.config = config
-        self._overlap = _Overlap(graph) if config.kind == "apart" else None
 
     def __call__(self, propagated: Propagated, batch: Batch, negative: Tensor | None) -> Tensor:
         """Return the weighted term, a scalar.
@@ -58,52 +43,136 @@ class Contrast:
             batch: The batch.
             negative: Its negatives, int64 of shape (p, n); None: positives stand for them.
         """
-        config, overlap = self.config, self._overlap
-        if overlap is None:
-            user = self._views(propagated.user_layers, propagated.user, batch.users)
-            item = self._views(propagated.item_layers, propagated.item, batch.item)
-        else:
-            users = batch.users[batch.row]
-            others = batch.item if negative is None else negative.reshape(-1)
-            user = self._pushed("user", propagated.user_layers[0], users, users, propagated)
-            item = self._pushed("item", propagated.item_layers[0], batch.item, others, propagated)
-        return config.user_weight * user + config.item_weight * item
+        user, item = self.terms(propagated, batch, negative)
+        return self.config.user_weight * user + self.config.item_weight * item
+
+    @abstractmethod
+    def terms(
+        self, propagated: Propagated, batch: Batch, negative: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the terms of users and of items, not weighted."""
+
+
+class ContrastTermConfig(Settings):
+    """The settings of a contrastive term beside the ranking loss."""
+
+    name: str
+    contrast: ClassVar[type[Contrast]]
+    user_weight: float = Field(default=0.1, ge=0, description="Weight of the users' term.")
+    item_weight: float = Field(default=0.1, ge=0, description="Weight of the items' term.")
+    temperature: float = Field(default=0.2, gt=0)
+
+    def build(self, graph: Propagation) -> Contrast:
+        """Return what computes the term on a graph."""
+        return self.contrast(self, graph)
+
+    def check(self, model: LinkPredictorConfig) -> None:
+        """Check that a model has what is contrasted.
+
+        Raises:
+            ConfigError: It has not.
+        """
+
+
+class LayerContrast(Contrast):
+    """Views of a node agree."""
+
+    def __init__(self, config: LayerContrastConfig, graph: Propagation) -> None:
+        super().__init__(config, graph)
+        self.layer = config.layer
+
+    def terms(
+        self, propagated: Propagated, batch: Batch, negative: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the terms of users and of items, not weighted."""
+        del negative
+        user = self._views(propagated.user_layers, propagated.user, batch.users)
+        return user, self._views(propagated.item_layers, propagated.item, batch.item)
+
+    def _views(self, layers: list[Tensor], result: Tensor, rows: Tensor) -> Tensor:
+        rows = torch.unique(rows)
+        layer = layers[self.layer]
+        return info_nce(result[rows], layer[rows], temperature=self.config.temperature)
+
+
+class LayerContrastConfig(ContrastTermConfig):
+    """InfoNCE between a layer and the result, of the batch's users and items (XSimGCL)."""
+
+    name: Literal["layer"] = "layer"
+    contrast: ClassVar[type[Contrast]] = LayerContrast
+    layer: int = Field(default=1, ge=0, description="Which layer is contrasted; 0: the input.")
+
+    def check(self, model: LinkPredictorConfig) -> None:
+        """Check that the layer is one of the model, and as wide as the result.
+
+        Raises:
+            ConfigError: The encoder has fewer layers, or its result is wider than they are.
+        """
+        encoder = model.encoder
+        if self.layer > encoder.reach:
+            raise ConfigError(
+                f"training.contrast.layer must be a layer of encoder {encoder.name!r}, from 0 (its "
+                f"input) to {encoder.reach}, found {self.layer}."
+            )
+        if encoder.width(model.dim) != model.dim:
+            raise ConfigError(
+                "training.contrast 'layer' compares a layer with the result, which of encoder "
+                f"{encoder.name!r} is all layers side by side: use 'apart', or another encoder."
+            )
+
+
+def info_nce(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
+    """Contrast of two views: each row of one view must know its own row in the other.
+
+    -log exp(cos(x_i, y_i) / τ) / Σ_j exp(cos(x_i, y_j) / τ), the mean over rows (van den Oord et
+    al., Representation Learning with Contrastive Predictive Coding, 2018).
+
+    Args:
+        one: First view, float32 of shape (b, dim).
+        other: Second view of the same nodes, float32 of shape (b, dim).
+        temperature: τ.
+    """
+    logits = F.normalize(one, dim=1) @ F.normalize(other, dim=1).T / temperature
+    return (torch.logsumexp(logits, dim=1) - logits.diagonal()).mean()
+
+
+class ApartContrast(Contrast):
+    """Nodes keep apart."""
+
+    def __init__(self, config: ApartContrastConfig, graph: Propagation) -> None:
+        super().__init__(config, graph)
+        self._neighbors = _neighbors(graph)
+
+    def terms(
+        self, propagated: Propagated, batch: Batch, negative: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the terms of users and of items, not weighted."""
+        users = batch.users[batch.row]
+        others = batch.item if negative is None else negative.reshape(-1)
+        user = self._pushed("user", propagated.user_layers[0], users, users, propagated)
+        item = self._pushed("item", propagated.item_layers[0], batch.item, others, propagated)
+        return user, item
 
     def _pushed(
         self, kind: str, vectors: Tensor, one: Tensor, other: Tensor, propagated: Propagated
     ) -> Tensor:
         """Push nodes apart; on a drawn part, by the neighbors they share in the whole graph."""
-        assert self._overlap is not None
-        neighbors: NeighborContrast = getattr(self._overlap, kind)
         part = propagated.part
         node = None if part is None or part.node is None else part.node[kind]
-        return _apart(vectors, one, other, neighbors, self.config.temperature, node)
-
-    def _views(self, layers: list[Tensor], result: Tensor, rows: Tensor) -> Tensor:
-        rows = torch.unique(rows)
-        layer = layers[self.config.layer]
-        return losses.info_nce(result[rows], layer[rows], temperature=self.config.temperature)
+        return _apart(vectors, one, other, self._neighbors[kind], self.config.temperature, node)
 
 
-def check_contrast(model: LinkPredictorConfig, contrast: ContrastConfig | None) -> None:
-    """Check that the layer that is contrasted is one of the model, and as wide as the result.
+class ApartContrastConfig(ContrastTermConfig):
+    """Inputs of nodes that share few neighbors are pushed apart (LightKG)."""
 
-    Raises:
-        ConfigError: The encoder has fewer layers, or its result is wider than they are.
-    """
-    if contrast is None or contrast.kind != "layer":
-        return
-    layers = model.reach - (model.head == "relation_attention")
-    if contrast.layer > layers:
-        raise ConfigError(
-            f"training.contrast.layer must be a layer of encoder {model.encoder!r}, from 0 (its "
-            f"input) to {layers}, found {contrast.layer}."
-        )
-    if model.encoder == "kgat" and layers:
-        raise ConfigError(
-            "training.contrast.kind 'layer' compares a layer with the result, which of encoder "
-            "'kgat' is all layers side by side: use kind 'apart', or another encoder."
-        )
+    name: Literal["apart"] = "apart"
+    contrast: ClassVar[type[Contrast]] = ApartContrast
+
+
+ContrastConfig = Annotated[
+    LayerContrastConfig | ApartContrastConfig, Field(discriminator="name"), by_name("layer")
+]
+"""The settings of any contrastive term; a name alone is one with its defaults."""
 
 
 class NeighborContrast:
@@ -137,27 +206,25 @@ class NeighborContrast:
         return torch.from_numpy(count.astype(np.float32) * scale), torch.from_numpy(scale)
 
 
-class _Overlap:
-    """NeighborContrast of users and of items; those that count are users and items."""
-
-    def __init__(self, graph: Propagation) -> None:
-        homogeneous = graph.homogeneous
-        num = homogeneous.num_nodes
-        ones = np.ones(len(homogeneous.source), dtype=np.float32)
-        adjacency = csr_matrix(
-            (ones, (homogeneous.target.numpy(), homogeneous.source.numpy())), (num, num)
-        )
-        degree = num_neighbors(homogeneous).numpy()
-        norm = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0).astype(np.float32)
-        place = {
-            kind: slice(homogeneous.start(kind), homogeneous.start(kind) + homogeneous.sizes[kind])
-            for kind in ("user", "item")
-        }
-        counted = np.r_[place["user"], place["item"]]
-        self.user, self.item = (
-            NeighborContrast(adjacency[rows][:, counted], adjacency[rows][:, rows], norm[rows])
-            for rows in (place["user"], place["item"])
-        )
+def _neighbors(graph: Propagation) -> dict[str, NeighborContrast]:
+    """Return the neighbors of users and of items; those that count are users and items."""
+    homogeneous = graph.homogeneous
+    num = homogeneous.num_nodes
+    ones = np.ones(len(homogeneous.source), dtype=np.float32)
+    adjacency = csr_matrix(
+        (ones, (homogeneous.target.numpy(), homogeneous.source.numpy())), (num, num)
+    )
+    degree = num_neighbors(homogeneous).numpy()
+    norm = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0).astype(np.float32)
+    place = {
+        kind: slice(homogeneous.start(kind), homogeneous.start(kind) + homogeneous.sizes[kind])
+        for kind in ("user", "item")
+    }
+    counted = np.r_[place["user"], place["item"]]
+    return {
+        kind: NeighborContrast(adjacency[rows][:, counted], adjacency[rows][:, rows], norm[rows])
+        for kind, rows in place.items()
+    }
 
 
 def _apart(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -18,26 +18,29 @@ from torch.nn import functional as F
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
+from kgrec.graph.modalities import features_of
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
     Callback,
-    Model,
     ModelConfig,
     State,
     TrainingData,
+    VectorModel,
     check_histories,
     check_rows,
     check_state,
     not_fitted,
+    unit_rows,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
-from kgrec.models.encoders.layers import Propagated
+from kgrec.models.encoders.base import Propagated
+from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
-from kgrec.training.contrast import check_contrast
 from kgrec.training.loop import Task, Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
+from kgrec.training.moved_keys import refuse_moved_keys
 from kgrec.training.settings import TrainingConfig
-from kgrec.types import BoolArray, FloatArray, IntArray
+from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 class LinkPredictionConfig(ModelConfig):
     """Settings of the model, of its training, and of what happens to items without interactions."""
 
-    model: LinkPredictorConfig = LinkPredictorConfig()
+    predictor: LinkPredictorConfig = LinkPredictorConfig()
     training: TrainingConfig = TrainingConfig()
     new_items: Literal["regress", "propagate"] = Field(
         default="regress",
@@ -62,14 +65,20 @@ class LinkPredictionConfig(ModelConfig):
         "vector; 0: they are not read.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_moved_key(cls, given: Any) -> Any:
+        return refuse_moved_keys(given)
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        check_num_neighbors(self.model, self.training)
-        check_contrast(self.model, self.training.contrast)
+        check_num_neighbors(self.predictor, self.training)
+        if self.training.contrast is not None:
+            self.training.contrast.check(self.predictor)
         return self
 
 
-class LinkPrediction(Model):
+class LinkPrediction(VectorModel):
     """Recommends by predicting links user → item in the user–item–attribute graph.
 
     `fit` builds a `LinkPredictor` for the graph of the training data and trains it; then items
@@ -97,6 +106,7 @@ class LinkPrediction(Model):
         self.progress: TrainingProgress | None = None
         self.predictor: LinkPredictor | None = None
         self.content_map: ContentMap | None = None
+        self._found: _Vectors | None = None
         self._regression: ContentRegression | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
@@ -105,7 +115,7 @@ class LinkPrediction(Model):
         Raises:
             DataError: There is no graph, or no training interaction.
         """
-        self._prepare(data)
+        self._prepare(data, torch_device(self.config.training.device))
         if len(self._anchors):
             features = self._features_of_items[self._anchors]
             self._regression = ContentRegression(features, self.config.content_l2)
@@ -120,6 +130,31 @@ class LinkPrediction(Model):
         self._finish()
         self._regression = None  # its inverse is as large as items squared
         return self
+
+    @property
+    def user_vectors(self) -> FloatArray:
+        """The known users; one without training interactions is the average of the others."""
+        return self._vectors().user
+
+    @property
+    def item_vectors(self) -> FloatArray:
+        """The items; zero where neither interactions nor content tell anything."""
+        return self._vectors().item
+
+    @property
+    def similarity_vectors(self) -> FloatArray:
+        """Where items lie among each other, at length one; see `VectorModel`."""
+        return unit_rows(self._vectors().place)
+
+    @property
+    def scores_are_products(self) -> bool:
+        """Whether the head's score is an inner product; one that attends to relations is none."""
+        return self._predictor().head.is_inner_product
+
+    @property
+    def places_content(self) -> bool:
+        """Whether items have vectors by modality that a map to their places was fitted to."""
+        return self.content_map is not None and bool(self._content.vectors)
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`.
@@ -138,46 +173,34 @@ class LinkPrediction(Model):
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()  # a copy of ours; a stored zero is no liking
         liked = found.tocoo()
-        if not hasattr(self, "_encoded"):
-            raise not_fitted(self)
-        row = torch.from_numpy(liked.row.astype(np.int64))
-        item = torch.from_numpy(liked.col.astype(np.int64))
-        predictor = self._predictor()
+        device = self._graph.device
+        row = torch.from_numpy(liked.row.astype(np.int64)).to(device)
+        item = torch.from_numpy(liked.col.astype(np.int64)).to(device)
+        predictor, propagated = self._predictor(), self._vectors().propagated
         with torch.no_grad():
-            user = predictor.fold_in(self._graph, self._encoded, row, item, liked.shape[0])
-            vectors = np.array(predictor.head.user(user).numpy())
+            user = predictor.fold_in(self._graph, propagated, row, item, liked.shape[0])
+            vectors = np.array(predictor.head.user(user).cpu().numpy())
         # Who likes nothing, or only what nothing is known of, is taken for the average user.
-        vectors[~vectors.any(axis=1)] = self._average_user()
+        vectors[~vectors.any(axis=1)] = self._vectors().average
         return vectors
 
-    def similar(self, items: IntArray) -> FloatArray:
-        """Return the cosine of the items' vectors; see `Model.similar`."""
-        items = check_rows(items, len(self.item_vectors), "item")
-        unit = self.item_vectors / np.maximum(
-            np.linalg.norm(self.item_vectors, axis=1, keepdims=True), 1e-12
-        )
-        return np.asarray(unit[items] @ unit.T)
+    def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
+        """Return where content lies among the items, float32 (m, dim); see `VectorModel`.
 
-    def vectors_of_texts(self, vectors: FloatArray) -> FloatArray:
-        """Return the place in the item space of texts, float32 of shape (m, dim), length one.
-
-        Args:
-            vectors: What the text encoder made of them, float32 of shape (m, text dim).
-
-        Raises:
-            DataError: The model was trained without text.
+        At the length of a known item's vector, times how far content can be relied on.
         """
-        content = self._content
-        if self.content_map is None or not content.text.shape[1]:
-            raise DataError("The model was trained without text, so that it cannot be searched.")
-        placed = self.content_map.of_text(content.of_text(vectors))
-        return np.asarray(F.normalize(torch.from_numpy(placed), dim=1).numpy())
+        if not self.places_content or self.content_map is None:
+            return super().vectors_of_content(content)
+        blocks = [self._content.block(name, vectors) for name, vectors in content.items()]
+        unit = F.normalize(torch.from_numpy(self.content_map.of_blocks(blocks)), dim=1).numpy()
+        lengths = np.linalg.norm(self._vectors().place[self._anchors], axis=1)
+        return np.asarray(unit * np.float32(lengths.mean() * self.content_map.reliability))
 
     def state(self) -> State:
         """Return the weights of the predictor and of the content map."""
-        if self.predictor is None or not hasattr(self, "_encoded"):
-            raise not_fitted(self)
-        state = {name: value.numpy() for name, value in self.predictor.state_dict().items()}
+        self._vectors()
+        weights = self._predictor().state_dict()
+        state = {name: value.cpu().numpy() for name, value in weights.items()}
         if self.content_map is not None:
             state["content_map.weight"] = self.content_map.weight
             state["content_map.centre"] = self.content_map.centre
@@ -185,12 +208,14 @@ class LinkPrediction(Model):
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; `data` must be what `fit` was given.
+        """Take over what `state` returned; `data` must hold the graph that `fit` was given.
+
+        The model then computes on the CPU, wherever it was trained.
 
         Raises:
             RunError: An array is missing, unexpected, of another shape, or not finite.
         """
-        self._prepare(data)
+        self._prepare(data, torch.device("cpu"))
         predictor = self._predictor()
         width = predictor.width
         expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
@@ -214,25 +239,30 @@ class LinkPrediction(Model):
         self._encode()
         return self
 
-    def _prepare(self, data: TrainingData) -> None:
+    def _prepare(self, data: TrainingData, device: torch.device) -> None:
         if data.graph is None:
             raise DataError("Link prediction needs the user–item–attribute graph: give `graph`.")
-        config = self.config.model
+        config = self.config.predictor
         generator = torch.Generator().manual_seed(self.config.training.seed)
-        reads = config.reads_knowledge or self.config.training.negatives == "graph"
-        self._graph = Propagation(data.graph, config.normalisation, interactions_only=not reads)
+        reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
+        self._graph = Propagation(
+            data.graph, config.normalisation, interactions_only=not reads, device=device
+        )
         features = node_features(data.graph)
-        self._features = {kind: x for kind, x in features.items() if kind in self._graph.sizes}
+        self._features = {
+            kind: x.to(device) for kind, x in features.items() if kind in self._graph.sizes
+        }
         self._trained = trained_nodes(
             self._graph, config.reach, of_triples=config.knowledge is not None
         )
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
-        self.predictor = LinkPredictor(config, self._graph, dims, generator)
+        # Initial values are drawn on the CPU, so that they are the same wherever it computes.
+        self.predictor = LinkPredictor(config, self._graph, dims, generator).to(device)
         self._content = ItemContent.from_graph(data.graph, data.words)
         self.content_map = None
-        known = self._trained["item"].numpy().ravel() > 0
+        known = self._trained["item"].cpu().numpy().ravel() > 0
         # The map serves new items and texts; where it serves neither, it is not fitted.
-        mapped = self.config.new_items == "regress" or self._content.text.shape[1] > 0
+        mapped = self.config.new_items == "regress" or bool(self._content.vectors)
         self._anchors = np.flatnonzero(known & self._content.informed() & mapped)
         self._features_of_items = self._content.matrix(self.config.content_words)
         self._regression = None
@@ -248,7 +278,7 @@ class LinkPrediction(Model):
         with torch.no_grad():
             predictor = self._predictor()
             propagated: Propagated = predictor(self._graph, self._features, self._trained)
-            targets = predictor.head.place(propagated).numpy()
+            targets = predictor.head.place(propagated).cpu().numpy()
         if self._regression is not None:
             self.content_map = self._regression.fit(targets[self._anchors])
         self._encode()
@@ -259,39 +289,46 @@ class LinkPrediction(Model):
             propagated: Propagated = predictor(self._graph, self._features, self._trained)
             if self.config.new_items == "regress" and self.content_map is not None:
                 propagated = self._completed(propagated, self.content_map)
-            self._encoded = propagated
-            self.user_vectors: FloatArray = predictor.head.user(propagated.user).numpy()
-            # A user of whom nothing is known is taken for the average of those who are.
-            known = self._trained["user"].numpy().ravel() > 0
-            self.user_vectors[~known] = self._average_user()
-            self.item_vectors: FloatArray = predictor.head.place(propagated).numpy()
+            head = predictor.head
+            place = head.place(propagated).cpu().numpy()
+            guessed = self._is_guessed()
             if self.content_map is not None and self.config.new_items == "regress":
-                self.item_vectors[self._is_guessed()] *= self.content_map.reliability
+                place[guessed] *= self.content_map.reliability
+            lies_apart = head.is_inner_product and type(head).place is not DotHead.place
+            item = head.item(propagated.item).cpu().numpy() if lies_apart else place
+            user = head.user(propagated.user).cpu().numpy()
+        # A user of whom nothing is known is taken for the average of those who are.
+        known = self._trained["user"].cpu().numpy().ravel() > 0
+        average = np.asarray(user[known].mean(0))
+        user[~known] = average
+        self._found = _Vectors(propagated, user, item, place, average)
+
+    def _vectors(self) -> _Vectors:
+        if self._found is None:
+            raise not_fitted(self)
+        return self._found
 
     def _scores(self, users: FloatArray) -> FloatArray:
-        head = self._predictor().head
-        if users.shape[1] == self.item_vectors.shape[1] and head.is_inner_product:
-            scores = np.asarray(users @ self.item_vectors.T)
+        head, found = self._predictor().head, self._vectors()
+        if head.is_inner_product:
+            scores = np.asarray(users @ found.item.T)
         else:
             with torch.no_grad():
-                scores = head.scores(torch.from_numpy(users), self._encoded).numpy()
-        unknown = ~self.item_vectors.any(axis=1)
+                given = torch.from_numpy(users).to(self._graph.device)
+                scores = head.scores(given, found.propagated).cpu().numpy()
+        unknown = ~found.item.any(axis=1)
         if unknown.any() and not unknown.all():
             # Without interactions and content there is no reason to put an item before another.
             scores[:, unknown] = scores[:, ~unknown].min(axis=1, keepdims=True)
         return scores
-
-    def _average_user(self) -> FloatArray:
-        known = self._trained["user"].numpy().ravel() > 0
-        return np.asarray(self.user_vectors[known].mean(0))
 
     def _completed(self, propagated: Propagated, content_map: ContentMap) -> Propagated:
         """Give items without interactions the vectors that their content stands for."""
         new = self._is_guessed()
         if not new.any() or not self._predictor().head.is_inner_product:
             return propagated  # a head that reads an item's neighbors knows new items by them
-        rows = torch.from_numpy(np.flatnonzero(new))
-        made = torch.from_numpy(content_map(self._features_of_items[new]))
+        rows = torch.from_numpy(np.flatnonzero(new)).to(self._graph.device)
+        made = torch.from_numpy(content_map(self._features_of_items[new])).to(self._graph.device)
         known = propagated.item[self._trained["item"].squeeze(1) > 0]
         made = F.normalize(made, dim=1) * known.norm(dim=1).mean()
         item = propagated.item.clone()
@@ -308,12 +345,28 @@ class LinkPrediction(Model):
 
     def _is_guessed(self) -> BoolArray:
         """Return which items have no training interactions, but content, bool (num_items,)."""
-        return np.asarray((self._trained["item"].numpy().ravel() == 0) & self._content.informed())
+        return np.asarray(
+            (self._trained["item"].cpu().numpy().ravel() == 0) & self._content.informed()
+        )
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("user_vectors", "item_vectors", "_content", "_graph"):
-            raise not_fitted(self)
-        raise AttributeError(name)
+
+@dataclass(frozen=True)
+class _Vectors:
+    """What the weights make of the graph: all that scoring asks for.
+
+    Attributes:
+        propagated: The vectors of all nodes, with their layers.
+        user: The users' side of the product, float32 of shape (num_users, width).
+        item: The items' side, float32 of shape (num_items, width).
+        place: Where items lie among each other, float32 of shape (num_items, dim).
+        average: The mean of the users whom training knows, float32 of shape (width,).
+    """
+
+    propagated: Propagated
+    user: FloatArray
+    item: FloatArray
+    place: FloatArray
+    average: FloatArray
 
 
 class _Validation:
@@ -341,10 +394,9 @@ _CURVE = ("ndcg", "recall", "precision", "mrr", "map", "hit")
 
 
 def node_features(data: HeteroData) -> dict[str, Tensor]:
-    """Return text vectors and numbers side by side for each node type that has some."""
+    """Return all modalities side by side for each node type that has some."""
     features = {}
     for kind in data.node_types:
-        parts = [data[kind][name] for name in ("text", "numeric") if name in data[kind]]
-        if parts:
+        if parts := list(features_of(data, kind).values()):
             features[kind] = torch.cat(parts, dim=1)
     return features

@@ -57,7 +57,7 @@ class Task:
 
     Attributes:
         train: The training interactions.
-        graph: Their graph's operators.
+        graph: Their graph's operators, which say on which device all of this is.
         features: Features by node type.
         trained: Which nodes training reaches.
         validate: Returns the validation metrics of the model as it is; None: there is no
@@ -85,8 +85,8 @@ class Trainer:
         self, model: LinkPredictor, task: Task, config: TrainingConfig, checkpoint: Path | None
     ) -> None:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.sampler = Sampler(task.train, self.generator, config.rating_power)
+        self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
+        self.sampler = Sampler(task.train, self.generator, config.loss.rating_exponent)
         self.objective = Objective(
             model, task.graph, task.features, task.trained, self.sampler, config
         )
@@ -146,7 +146,7 @@ class Trainer:
         train, dim = self.task.train, self.model.config.dim
         scores = min(self.config.batch_users, train.num_users) * train.num_items
         edges = sum(operator.num_entries for _, operator in self.task.graph.items())
-        work = (scores + edges * max(1, self.model.config.num_layers)) * dim
+        work = (scores + edges * max(1, self.model.encoder.num_layers)) * dim
         return 1 if work < SMALL_STEP else available
 
     def _epoch(self) -> float:
@@ -243,11 +243,11 @@ class Trainer:
         digest = hashlib.sha256(matrix.indptr.tobytes() + matrix.indices.tobytes())
         inputs = hashlib.sha256()
         for kind, features in sorted(self.task.features.items()):
-            inputs.update(kind.encode() + features.numpy().tobytes())
+            inputs.update(kind.encode() + features.cpu().numpy().tobytes())
         for edge_type, operator in self.task.graph.items():
             inputs.update(repr((edge_type, operator.num_entries)).encode())
         return {
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json") | {"device": self.generator.device.type},
             "model": self.model.config.model_dump(mode="json"),
             "data": {
                 "interactions": digest.hexdigest()[:16],
@@ -268,8 +268,10 @@ class Trainer:
             _check_same(about.get(part), wanted, self.checkpoint)
         try:
             self.model.load_state_dict(_part(tensors, "model."))
-            self.best_state = {name: tensors[f"best.{name}"] for name in self.best_state}
-            self.average = {name: tensors[f"average.{name}"] for name in self.average}
+            device = self.task.graph.device
+            for name in self.average:
+                self.best_state[name] = tensors[f"best.{name}"].to(device)
+                self.average[name] = tensors[f"average.{name}"].to(device)
             self.optimizer.load_state_dict(self._optimizer_state(tensors))
             self.generator.set_state(tensors["generator"])
             self.progress = TrainingProgress(**about["progress"])

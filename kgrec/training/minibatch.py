@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,29 +12,9 @@ from kgrec.errors import ConfigError
 from kgrec.graph.propagation import Propagation
 from kgrec.graph.sampled import Parts
 from kgrec.models.link_predictor import LinkPredictorConfig
+from kgrec.training.negatives import Negatives
 from kgrec.training.sampling import Batch
 from kgrec.training.settings import TrainingConfig
-
-
-@dataclass(frozen=True)
-class Negatives:
-    """What stands negatives the positives of a batch; neither where all items do.
-
-    Attributes:
-        negative: Items for each positive, int64 of shape (p, n).
-        shared: Items for all positives alike, int64 of shape (s,).
-        log_chance: Log of the chance of each shared item in one draw, float32 of shape (s,).
-        is_positive: Which shared items each user of the batch chose, bool of shape (b, s).
-    """
-
-    negative: Tensor | None = None
-    shared: Tensor | None = None
-    log_chance: Tensor | None = None
-    is_positive: Tensor | None = None
-
-    def items(self) -> list[Tensor]:
-        """Return the items, flat."""
-        return [part.reshape(-1) for part in (self.negative, self.shared) if part is not None]
 
 
 class MiniBatches:
@@ -51,7 +31,7 @@ class MiniBatches:
     def __call__(
         self, batch: Batch, negatives: Negatives, generator: torch.Generator
     ) -> tuple[Propagation, Batch, Negatives]:
-        """Return the part, and the batch and what stands negatives it in rows of the part."""
+        """Return the part, and the batch and its negatives in rows of the part."""
         user, users = torch.unique(batch.users, return_inverse=True)
         pieces = [batch.item, *negatives.items()]
         item, items = torch.unique(torch.cat(pieces), return_inverse=True)
@@ -82,22 +62,20 @@ def check_num_neighbors(model: LinkPredictorConfig, training: TrainingConfig) ->
     numbers = training.num_neighbors
     if numbers is None:
         return
+    parts = f"encoder {model.encoder.name!r} with head {model.head.name!r}"
     if not model.reach:
         raise ConfigError(
-            f"training.num_neighbors draws the edges that messages are passed along, and encoder "
-            f"{model.encoder!r} with head {model.head!r} passes none: leave num_neighbors out."
+            "training.num_neighbors draws the edges that messages are passed along, and "
+            f"{parts} passes none: leave num_neighbors out."
         )
-    if training.loss == "softmax":
+    if training.loss.needs_all_items:
         raise ConfigError(
-            "training.num_neighbors computes the vectors of a batch's nodes, and loss 'softmax' "
-            "needs those of all items: use loss 'sampled_softmax', 'bpr', 'bsl' or "
-            "'cross_entropy', or leave num_neighbors out."
+            "training.num_neighbors computes the vectors of a batch's nodes, and loss "
+            f"{training.loss.name!r} needs those of all items: use loss 'sampled_softmax', 'bpr', "
+            "'bsl' or 'cross_entropy', or leave num_neighbors out."
         )
     if len(numbers) != model.reach:
-        steps = f"model.num_layers {model.num_layers}"
-        if model.head == "relation_attention":
-            steps = f"encoder {model.encoder!r} with head 'relation_attention'"
         raise ConfigError(
             f"training.num_neighbors must have a number for each step of message passing: "
-            f"{model.reach} for {steps}, found {len(numbers)}."
+            f"{model.reach} for {parts}, found {len(numbers)}."
         )

@@ -1,101 +1,151 @@
-"""Which items stand against a positive: uniform, popular, of the same batch, alike in the graph."""
+"""Which items stand against a positive: uniform, popular, of the same batch, alike in the graph.
+
+No negative is a positive of its user, unless the user chose all that could be drawn.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from kgrec.graph.propagation import Propagation
+from kgrec.models.settings import by_name
+from kgrec.settings import Settings
 from kgrec.training.sampling import Batch, Sampler
 
-NegativeMode = Literal["uniform", "popularity", "in_batch", "graph"]
+MAX_TRIES = 10
+"""Draws before a pair that found only positives takes a uniform item."""
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """What stands against the positives of a batch; neither where all items do.
+
+    Attributes:
+        negative: Items for each positive, int64 of shape (p, n).
+        shared: Items for all positives alike, int64 of shape (s,).
+        log_chance: Log of the chance of each shared item in one draw, float32 of shape (s,).
+        is_positive: Which shared items each user of the batch chose, bool of shape (b, s).
+    """
+
+    negative: Tensor | None = None
+    shared: Tensor | None = None
+    log_chance: Tensor | None = None
+    is_positive: Tensor | None = None
+
+    def items(self) -> list[Tensor]:
+        """Return the items, flat."""
+        return [part.reshape(-1) for part in (self.negative, self.shared) if part is not None]
 
 
 class NegativeSampler:
-    """Draws negatives for the pairs of a batch.
-
-    * `uniform`: each item that training knows with the same chance.
-    * `popularity`: with a chance that grows with its number of users to the power `power`
-      (Mikolov et al., Distributed Representations of Words, NeurIPS 2013).
-    * `in_batch`: the positives of other pairs of the batch.
-    * `graph`: an item one node of the knowledge graph away from the positive: a walk from it to a
-      random neighbor that is no user, and on to a random item there. Harder than a random one,
-      because only the interactions tell the two apart. An item without such neighbors gets
-      uniform ones.
-
-    No negative is a positive of its user, unless the user chose all that could be drawn.
+    """Draws negatives for the pairs of a batch: each item that training knows is as likely.
 
     Args:
+        config: The settings.
         sampler: The training interactions and the source of all draws.
-        mode: How to draw.
-        graph: The edges, which `graph` needs.
-        power: Exponent of the popularity.
-        max_tries: Draws before a pair that found only positives takes a uniform item.
+        graph: The edges.
     """
 
     def __init__(
         self,
+        config: NegativeSamplerConfig,  # noqa: ARG002
         sampler: Sampler,
-        mode: NegativeMode = "uniform",
-        graph: Propagation | None = None,
-        *,
-        power: float = 0.75,
-        max_tries: int = 10,
+        graph: Propagation,  # noqa: ARG002
     ) -> None:
-        self.sampler, self.mode, self.max_tries = sampler, mode, max_tries
-        chance = sampler.num_users.double()[sampler.known] ** power
-        self._cumulative = torch.cumsum(chance / chance.sum(), 0)
-        self.log_chance = torch.full((sampler.num_items,), -torch.inf)
-        self.log_chance[sampler.known] = torch.log(chance / chance.sum()).float()
-        self._walk = _Walk(graph, sampler) if mode == "graph" and graph is not None else None
+        self.sampler = sampler
 
     def of_pairs(self, batch: Batch, num: int) -> Tensor:
         """Return `num` negatives for each pair of the batch, int64 of shape (p, num)."""
         users = batch.users[batch.row].repeat_interleave(num)
         positives = batch.item.repeat_interleave(num)
-        draw = self._draw(batch)
-        items = draw(positives)
+        items = self.draw(batch, positives)
         wrong = self.sampler.are_pairs(users, items).nonzero().squeeze(1)
-        for _ in range(self.max_tries):
+        for _ in range(MAX_TRIES):
             if not len(wrong):
                 break
-            items[wrong] = draw(positives[wrong])
+            items[wrong] = self.draw(batch, positives[wrong])
             wrong = wrong[self.sampler.are_pairs(users[wrong], items[wrong])]
         if len(wrong):
             items[wrong] = self.sampler.unchosen(users[wrong])
         return items.reshape(len(batch.row), num)
 
-    def shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
-        """Return items that stand against all pairs, int64 (s,), and the log chance of each.
+    def shared(self, batch: Batch, num: int) -> Negatives:
+        """Return items that stand against all pairs of the batch."""
+        items, log_chance = self.draw_shared(batch, num)
+        is_positive = self.sampler.are_positive(batch.users, items)
+        return Negatives(None, items, log_chance, is_positive)
 
-        The chance is that of one draw, float32 of shape (s,); what a sampled softmax subtracts.
-        `in_batch` returns the distinct positives of the batch, whose chance is their popularity.
+    def draw(self, batch: Batch, positives: Tensor) -> Tensor:
+        """Return an item for each positive, whether its user chose it or not, int64 of its shape.
+
+        Args:
+            batch: The batch that they are of.
+            positives: Rows of items, int64 of shape (p,).
         """
-        if self.mode == "in_batch":
-            items = torch.unique(batch.item)
-            count = self.sampler.num_users[items].float()
-            return items, torch.log(count / self.sampler.num_users.sum())
-        if self.mode == "popularity":
-            items = self._popular(num)
-            return items, self.log_chance[items]
-        items = self.sampler.shared(num)
-        return items, torch.full((num,), -math.log(len(self.sampler.known)))
+        del batch
+        return self.sampler.shared(len(positives))
 
-    def _draw(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        generator = self.sampler.generator
-        if self.mode == "popularity":
-            return lambda positives: self._popular(len(positives))
-        if self.mode == "in_batch":
-            return lambda positives: batch.item[
-                torch.randint(len(batch.item), (len(positives),), generator=generator)
-            ]
-        if self._walk is not None:
-            return self._walk
-        return lambda positives: self.sampler.shared(len(positives))
+    def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
+        """Return items, int64 of shape (s,), and the log chance of each in one draw, float32."""
+        del batch
+        return self.sampler.shared(num), torch.full((num,), -math.log(len(self.sampler.known)))
+
+
+class NegativeSamplerConfig(Settings):
+    """How negatives are drawn.
+
+    Attributes:
+        name: What configs call it.
+        sampler: What it is the settings of.
+        is_of_positives: Whether a negative belongs to one positive.
+        reads_knowledge: Whether anything but the interactions is read of the graph's edges.
+    """
+
+    name: str
+    sampler: ClassVar[type[NegativeSampler]]
+    is_of_positives: ClassVar[bool] = False
+    reads_knowledge: ClassVar[bool] = False
+
+    def build(self, sampler: Sampler, graph: Propagation) -> NegativeSampler:
+        """Return what draws them; see `NegativeSampler`."""
+        return self.sampler(self, sampler, graph)
+
+
+class UniformNegativesConfig(NegativeSamplerConfig):
+    """Each item that training knows has the same chance."""
+
+    name: Literal["uniform"] = "uniform"
+    sampler: ClassVar[type[NegativeSampler]] = NegativeSampler
+
+
+class PopularityNegatives(NegativeSampler):
+    """Draws items with a chance that grows with their number of users to the power `power`."""
+
+    def __init__(
+        self, config: PopularityNegativesConfig, sampler: Sampler, graph: Propagation
+    ) -> None:
+        super().__init__(config, sampler, graph)
+        chance = sampler.num_users.double()[sampler.known] ** config.power
+        self._cumulative = torch.cumsum(chance / chance.sum(), 0)
+        self.log_chance = torch.full((sampler.num_items,), -torch.inf)
+        self.log_chance[sampler.known] = torch.log(chance / chance.sum()).float()
+
+    def draw(self, batch: Batch, positives: Tensor) -> Tensor:
+        """Return popular items; see `NegativeSampler.draw`."""
+        del batch
+        return self._popular(len(positives))
+
+    def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
+        """Return popular items and their log chance."""
+        del batch
+        items = self._popular(num)
+        return items, self.log_chance[items]
 
     def _popular(self, num: int) -> Tensor:
         at = torch.rand(num, generator=self.sampler.generator, dtype=torch.float64)
@@ -103,14 +153,53 @@ class NegativeSampler:
         return self.sampler.known[place]
 
 
-class _Walk:
-    """Steps from an item to a node of the knowledge graph, and back to an item."""
+class PopularityNegativesConfig(NegativeSamplerConfig):
+    """An item's chance grows with its number of users.
 
-    def __init__(self, graph: Propagation, sampler: Sampler) -> None:
+    Mikolov et al., Distributed Representations of Words, NeurIPS 2013.
+    """
+
+    name: Literal["popularity"] = "popularity"
+    sampler: ClassVar[type[NegativeSampler]] = PopularityNegatives
+    power: float = Field(default=0.75, ge=0, description="Exponent of the number of users.")
+
+
+class InBatchNegatives(NegativeSampler):
+    """Draws positives of other pairs of the batch."""
+
+    def draw(self, batch: Batch, positives: Tensor) -> Tensor:
+        """Return items of the batch; see `NegativeSampler.draw`."""
+        generator = self.sampler.generator
+        return batch.item[torch.randint(len(batch.item), (len(positives),), generator=generator)]
+
+    def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
+        """Return the distinct positives of the batch, whose chance is their popularity."""
+        del num
+        items = torch.unique(batch.item)
+        count = self.sampler.num_users[items].float()
+        return items, torch.log(count / self.sampler.num_users.sum())
+
+
+class InBatchNegativesConfig(NegativeSamplerConfig):
+    """The positives of other pairs of the batch."""
+
+    name: Literal["in_batch"] = "in_batch"
+    sampler: ClassVar[type[NegativeSampler]] = InBatchNegatives
+
+
+class GraphNegatives(NegativeSampler):
+    """Walks from the positive to a neighbor that is no user, and on to a random item there.
+
+    Harder than a random item, because only the interactions tell the two apart. An item without
+    such neighbors gets uniform ones.
+    """
+
+    def __init__(self, config: GraphNegativesConfig, sampler: Sampler, graph: Propagation) -> None:
+        super().__init__(config, sampler, graph)
         homogeneous = graph.homogeneous
         homogeneous = homogeneous.select(~homogeneous.of_interactions())
         first = homogeneous.start("item")
-        self.sampler, self.first = sampler, first
+        self._first = first
         known = torch.zeros(homogeneous.num_nodes, dtype=torch.bool)
         known[sampler.known + first] = True
         is_item = torch.zeros(homogeneous.num_nodes, dtype=torch.bool)
@@ -121,13 +210,14 @@ class _Walk:
             homogeneous.source[back], homogeneous.target[back], homogeneous.num_nodes
         )
 
-    def __call__(self, positives: Tensor) -> Tensor:
-        """Return an item for each positive, int64 of shape (p,); uniform where there is no way."""
+    def draw(self, batch: Batch, positives: Tensor) -> Tensor:
+        """Return an item for each positive; uniform where there is no way."""
+        del batch
         items = self.sampler.shared(len(positives))
-        there, found = self._step(self._out, positives + self.first)
+        there, found = self._step(self._out, positives + self._first)
         back, returned = self._step(self._back, there)
-        arrived = found & returned & (back != positives + self.first)
-        return torch.where(arrived, back - self.first, items)
+        arrived = found & returned & (back != positives + self._first)
+        return torch.where(arrived, back - self._first, items)
 
     def _step(self, rows: tuple[Tensor, Tensor], nodes: Tensor) -> tuple[Tensor, Tensor]:
         start, target = rows
@@ -139,8 +229,28 @@ class _Walk:
         return torch.where(count > 0, target[place], nodes), count > 0
 
 
+class GraphNegativesConfig(NegativeSamplerConfig):
+    """An item one node of the knowledge graph away from the positive, see `GraphNegatives`."""
+
+    name: Literal["graph"] = "graph"
+    sampler: ClassVar[type[NegativeSampler]] = GraphNegatives
+    is_of_positives: ClassVar[bool] = True
+    reads_knowledge: ClassVar[bool] = True
+
+
 def _rows(source: Tensor, target: Tensor, num: int) -> tuple[Tensor, Tensor]:
     order = torch.argsort(source * num + target)
     start = torch.zeros(num + 1, dtype=torch.int64)
     start[1:] = torch.cumsum(torch.bincount(source, minlength=num), 0)
     return start, target[order]
+
+
+NegativesConfig = Annotated[
+    UniformNegativesConfig
+    | PopularityNegativesConfig
+    | InBatchNegativesConfig
+    | GraphNegativesConfig,
+    Field(discriminator="name"),
+    by_name("uniform"),
+]
+"""How negatives are drawn; a name alone is that way with its defaults."""

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.layers import Propagated
+from kgrec.models.encoders.base import Propagated
 from kgrec.models.knowledge import KnowledgeConfig, Triples, TripleScorer
 from kgrec.models.link_predictor import LinkPredictor
-from kgrec.training import losses
 from kgrec.training.contrast import Contrast
-from kgrec.training.minibatch import MiniBatches, Negatives, check_num_neighbors, rows_by_type
-from kgrec.training.negatives import NegativeSampler
+from kgrec.training.losses.base import BatchScores
+from kgrec.training.minibatch import MiniBatches, check_num_neighbors, rows_by_type
+from kgrec.training.negatives import Negatives
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
@@ -44,18 +44,16 @@ class Objective:
     ) -> None:
         self.model, self.graph, self.config = model, graph, config
         self.features, self.trained, self.sampler = features, trained, sampler
-        self.negative_sampler = NegativeSampler(
-            sampler, config.negatives, graph, power=config.popularity_power
-        )
-        self.allowed = torch.zeros(sampler.num_items, dtype=torch.bool)
-        self.allowed[sampler.known] = True
+        self.negative_sampler = config.negatives.build(sampler, graph)
+        self.known = torch.zeros(sampler.num_items, dtype=torch.bool)
+        self.known[sampler.known] = True
         self.parts: MiniBatches | None = None
         if config.num_neighbors is not None:
             check_num_neighbors(model.config, config)
             self.parts = MiniBatches(graph, config.num_neighbors)
         self.contrast: Contrast | None = None
         if config.contrast is not None:
-            self.contrast = Contrast(config.contrast, graph)
+            self.contrast = config.contrast.build(graph)
         self.triples: Triples | None = None
         if model.config.knowledge is not None:
             of_graph = model.config.knowledge
@@ -86,66 +84,13 @@ class Objective:
         return total if penalty is None else total + penalty
 
     def _negatives(self, batch: Batch) -> Negatives:
-        if self.config.loss == "softmax":
-            return Negatives()
-        if self.config.loss == "sampled_softmax":
-            items, log_chance = self.negative_sampler.shared(batch, self.config.num_negatives)
-            is_positive = self.sampler.are_positive(batch.users, items)
-            return Negatives(None, items, log_chance, is_positive)
-        return Negatives(self.negative_sampler.of_pairs(batch, self.config.negatives_per_positive))
+        return self.config.loss.negatives(self.negative_sampler, batch)
 
     def _ranking(self, propagated: Propagated, batch: Batch, negatives: Negatives) -> Tensor:
-        head, config, row = self.model.head, self.config, batch.row
+        head = self.model.head
         user = head.user(F.embedding(batch.users, propagated.user))
-        if config.loss == "softmax":
-            scores = head.scores(user, propagated)
-            return losses.full_softmax(
-                scores,
-                row,
-                batch.item,
-                temperature=config.temperature,
-                allowed=self.allowed,
-                weight=batch.weight,
-            )
-        of_pair = user if len(user) == len(row) and _is_range(row) else user[row]
-        if negatives.negative is None:
-            return self._sampled_softmax(propagated, batch, user, of_pair, negatives)
-        both = torch.cat([batch.item[:, None], negatives.negative], dim=1)
-        scores = head.pair_scores(of_pair, propagated, both)
-        if config.loss == "bpr":
-            return losses.bpr(scores[:, 0], scores[:, 1:])
-        if config.loss == "cross_entropy":
-            return losses.cross_entropy(scores[:, 0], scores[:, 1:])
-        return losses.bsl(
-            scores[:, 0],
-            scores[:, 1:],
-            row,
-            temperature=config.temperature,
-            positive_temperature=config.positive_temperature,
-        )
-
-    def _sampled_softmax(
-        self,
-        propagated: Propagated,
-        batch: Batch,
-        user: Tensor,
-        of_pair: Tensor,
-        negatives: Negatives,
-    ) -> Tensor:
-        head, items = self.model.head, negatives.shared
-        assert items is not None
-        assert negatives.log_chance is not None
-        assert negatives.is_positive is not None
-        return losses.sampled_softmax(
-            head.pair_scores(of_pair, propagated, batch.item[:, None])[:, 0],
-            head.pair_scores(user, propagated, items.expand(len(user), -1))
-            if not head.is_inner_product
-            else user @ head.item(propagated.item[items]).T,
-            batch.row,
-            temperature=self.config.temperature,
-            log_chance=negatives.log_chance,
-            is_positive=negatives.is_positive,
-        )
+        scores = BatchScores(head, propagated, user, batch, negatives, self.known)
+        return self.config.loss.of_batch(scores)
 
     def _links(self, triples: Triples, scorer: TripleScorer) -> Tensor:
         settings = self.model.config.knowledge
@@ -158,10 +103,7 @@ class Objective:
         head = F.embedding(ends[:, 0], vectors)
         tail = F.embedding(ends[:, 1:].reshape(-1), vectors).reshape(len(rows), -1, head.shape[1])
         scores = scorer(head, triples.relation[rows], tail)
-        if settings.loss == "margin":
-            loss = losses.knowledge_margin(scores[:, 0], scores[:, 1:], margin=settings.margin)
-        else:
-            loss = losses.knowledge_softmax(scores[:, 0], scores[:, 1:])
+        loss = settings.of_scores(scores[:, 0], scores[:, 1:])
         if settings.l2:
             relation = scorer.relation[triples.relation[rows]]
             squares = (head**2).sum() + (tail**2).sum() + (relation**2).sum()
@@ -213,7 +155,3 @@ class _WeightedSquares(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (weighted,) = ctx.saved_tensors
         return weighted * (2 * gradient), None
-
-
-def _is_range(row: Tensor) -> bool:
-    return bool((row == torch.arange(len(row))).all())

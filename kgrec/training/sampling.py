@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,10 +36,11 @@ class Sampler:
 
     Args:
         log: The training interactions.
-        generator: Source of all draws.
+        generator: Source of all draws; batches are on its device.
         rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
 
     Attributes:
+        device: Where the generator is.
         known: Rows of the items that have interactions, int64, ascending.
         num_users: Number of users of each item, int64 of shape (num_items,).
     """
@@ -47,41 +49,56 @@ class Sampler:
         self, log: Interactions, generator: torch.Generator, rating_power: float = 0.0
     ) -> None:
         matrix = confidence(log, rating_power)
-        self._weight = torch.from_numpy(matrix.data) if rating_power else None
-        self.generator = generator
+        self.generator, self.device = generator, generator.device
+        self._weight = torch.from_numpy(matrix.data).to(self.device) if rating_power else None
         self.num_items = log.num_items
-        self._start = torch.from_numpy(matrix.indptr.astype(np.int64))
-        self._item = torch.from_numpy(matrix.indices.astype(np.int64))
-        self._users = torch.from_numpy(np.flatnonzero(np.diff(matrix.indptr)).astype(np.int64))
+        self._start = self._tensor(matrix.indptr)
+        self._item = self._tensor(matrix.indices)
+        self._users = self._tensor(np.flatnonzero(np.diff(matrix.indptr)))
         owner = np.repeat(np.arange(log.num_users, dtype=np.int64), np.diff(matrix.indptr))
         # Pairs in ascending order: membership is a binary search.
-        self._owner = torch.from_numpy(owner)
-        self._pairs = torch.from_numpy(owner * log.num_items + matrix.indices)
+        self._owner = self._tensor(owner)
+        self._pairs = self._tensor(owner * log.num_items + matrix.indices)
         self.num_users = torch.bincount(self._item, minlength=log.num_items)
-        self.known = torch.from_numpy(np.unique(matrix.indices).astype(np.int64))
+        self.known = self._tensor(np.unique(matrix.indices))
+
+    def _tensor(self, rows: npt.NDArray[np.integer]) -> Tensor:
+        return torch.from_numpy(rows.astype(np.int64, copy=False)).to(self.device)
 
     def batches(self, batch_users: int) -> Iterator[Batch]:
         """Yield all users that have interactions once, in random order."""
-        order = self._users[torch.randperm(len(self._users), generator=self.generator)]
+        order = self._users[self._shuffled(len(self._users))]
         for users in torch.split(order, batch_users):
             count = self._start[users + 1] - self._start[users]
             row = torch.repeat_interleave(count)
             first = torch.cumsum(count, 0) - count
-            place = torch.arange(len(row)) - first[row] + self._start[users][row]
+            of_all = torch.arange(len(row), device=self.device)
+            place = of_all - first[row] + self._start[users][row]
             weight = None if self._weight is None else self._weight[place]
             yield Batch(users, row, self._item[place], weight)
 
     def pair_batches(self, batch_pairs: int) -> Iterator[Batch]:
         """Yield all interactions once, in random order, each as a row of its own user."""
-        order = torch.randperm(len(self._item), generator=self.generator)
+        order = self._shuffled(len(self._item))
         for pairs in torch.split(order, batch_pairs):
             weight = None if self._weight is None else self._weight[pairs]
-            yield Batch(self._owner[pairs], torch.arange(len(pairs)), self._item[pairs], weight)
+            row = torch.arange(len(pairs), device=self.device)
+            yield Batch(self._owner[pairs], row, self._item[pairs], weight)
+
+    def _shuffled(self, num: int) -> Tensor:
+        return torch.randperm(num, generator=self.generator, device=self.device)
+
+    def rows(self, num_rows: int, num: int) -> Tensor:
+        """Return `num` random rows of `num_rows`, with repetitions, int64 of shape (num,)."""
+        return torch.randint(num_rows, (num,), generator=self.generator, device=self.device)
+
+    def uniform(self, num: int) -> Tensor:
+        """Return random numbers from 0 to below 1, float64 of shape (num,)."""
+        return torch.rand(num, generator=self.generator, device=self.device, dtype=torch.float64)
 
     def shared(self, num: int) -> Tensor:
         """Return `num` items, each known item with the same chance, int64 of shape (num,)."""
-        draw = torch.randint(len(self.known), (num,), generator=self.generator)
-        return self.known[draw]
+        return self.known[self.rows(len(self.known), num)]
 
     def are_positive(self, users: Tensor, items: Tensor) -> Tensor:
         """Return whether each of `users` (b,) chose each of `items` (s,), bool of shape (b, s)."""

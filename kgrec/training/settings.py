@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator, model_validator
 
-from kgrec.models.base import ModelConfig
+from kgrec.settings import Settings
 from kgrec.training.contrast import ContrastConfig
-from kgrec.training.negatives import NegativeMode
+from kgrec.training.losses import LossConfig
+from kgrec.training.losses.softmax import SoftmaxConfig
+from kgrec.training.negatives import NegativesConfig, UniformNegativesConfig
 
 
-class TrainingConfig(ModelConfig):
+class TrainingConfig(Settings):
     """How a link predictor is trained."""
 
-    loss: Literal["softmax", "sampled_softmax", "bpr", "bsl", "cross_entropy"] = "softmax"
-    temperature: float = Field(default=0.25, gt=0, description="Of the softmax losses and BSL.")
-    positive_temperature: float = Field(default=1.0, gt=0, description="BSL: of the positives.")
-    rating_power: float = Field(
-        default=0.0,
-        ge=0,
-        description="Of the full softmax: how much a rating or count weighs a positive, as "
-        "rating ** power by the mean of the same user's; 0: all alike.",
-    )
-    negatives: NegativeMode = Field(
-        default="uniform",
+    loss: LossConfig = SoftmaxConfig()
+    negatives: NegativesConfig = Field(
+        default=UniformNegativesConfig(),
         description="How the negatives of all losses but `softmax` are drawn: `uniform`, "
         "`popularity`, `in_batch`, or `graph`: items that share a node with the positive.",
-    )
-    popularity_power: float = Field(
-        default=0.75, ge=0, description="`popularity`: exponent of an item's number of users."
-    )
-    num_negatives: int = Field(default=512, ge=1, description="Of the sampled softmax.")
-    negatives_per_positive: int = Field(
-        default=1, ge=1, description="Of BPR, BSL and cross-entropy."
     )
     ego_l2: float = Field(
         default=0.0,
@@ -84,6 +69,11 @@ class TrainingConfig(ModelConfig):
     checkpoint_every: float = Field(
         default=30.0, ge=0, description="Seconds between two checkpoints."
     )
+    device: str = Field(
+        default="cpu",
+        description="Where training computes, as torch names it, such as `cpu` or `cuda`; `auto`: "
+        "on a GPU where there is one. What is loaded computes on the CPU.",
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
@@ -96,21 +86,15 @@ class TrainingConfig(ModelConfig):
     @classmethod
     def _some_neighbors(cls, numbers: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if numbers is not None and any(num < 1 and num != -1 for num in numbers):
-            raise ValueError(
-                f"must be whole numbers from 1 on, or -1 for all neighbors, found {list(numbers)}"
-            )
+            raise ValueError("must be whole numbers from 1 on, or -1 for all neighbors")
         return numbers
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainingConfig:
-        if self.loss == "sampled_softmax" and self.negatives == "graph":
+        if self.loss.shares_negatives and self.negatives.is_of_positives:
             raise ValueError(
-                "negatives 'graph' belong to one positive each; loss 'sampled_softmax' shares "
-                "them: use loss 'bpr', 'bsl' or 'cross_entropy', or other negatives"
-            )
-        if self.rating_power and self.loss != "softmax":
-            raise ValueError(
-                f"rating_power weighs the positives of loss 'softmax' only, and the loss is "
-                f"{self.loss!r}"
+                f"negatives {self.negatives.name!r} belong to one positive each; loss "
+                f"{self.loss.name!r} shares them: use loss 'bpr', 'bsl' or 'cross_entropy', or "
+                "other negatives"
             )
         return self

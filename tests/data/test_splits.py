@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import PARTS, Split, split_interactions
+from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 
@@ -91,7 +90,7 @@ def test_bad_settings():
         with pytest.raises(ConfigError, match=r"leave a part for training"):
             log.split(**shares)
     with pytest.raises(ConfigError, match=r"no split 'randm'. Did you mean 'random'"):
-        split_interactions(log, "randm")
+        log.split("randm")
     with pytest.raises(ConfigError, match=r"needs timestamps"):
         Interactions(log.users, log.items, log.user, log.item).split("temporal")
     few = log.select(np.isin(log.item, np.unique(log.item)[:2]))

@@ -10,13 +10,13 @@ from published import kgat, kgcn, recbole
 import kgrec
 from kgrec.cli import main
 from kgrec.config import load_config
-from kgrec.data.splits import PARTS
+from kgrec.data.interactions import PARTS
 from kgrec.datasets.conversion import convert, table_to_graph, write_dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.tables.mapping import TableMapping
-from kgrec.runs.folder import load_run
+from kgrec.runs.reading import load_run
 
 
 @pytest.fixture(params=[recbole, kgat, kgcn], ids=lambda made: made.__name__)
@@ -177,5 +177,5 @@ def test_map(tmp_path, command):
     code, printed, err = command("map", table, "--id", "skuu")
     assert (code, printed) == (2, "")
     assert "Did you mean 'sku'" in err
-    with pytest.raises(ConfigError, match="leave out the other"):
+    with pytest.raises(ConfigError, match="leave out `id`"):
         table_to_graph(table, mapping, "sku")

@@ -8,8 +8,9 @@ import pytest
 from project import items as project_items
 from project import write_project
 
-from kgrec.config import DataConfig, load_config, make_config
+from kgrec.config import load_config, make_config
 from kgrec.datasets.loading import load_dataset
+from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import ConfigError, DataError
 from kgrec.linking import LinkConfig
 from kgrec.models.popular import MostPopular
@@ -91,8 +92,8 @@ def test_nothing_held_out_is_an_edge_of_the_graph_that_is_trained_on(project, ki
         dataset.kg, dataset.links, model=MostPopular(), items=dataset.items, users=dataset.users,
         text=None,
     )  # fmt: skip
-    recommender.prepare(split.train, split.valid)
-    graph = recommender.data.graph
+    prepared = recommender.prepare(split.train, split.valid)
+    graph = prepared.data.graph
     joined = set()
     for source, _, target in graph.edge_types:
         if {source, target} == {"user", "item"}:
@@ -119,11 +120,11 @@ def test_nothing_held_out_is_an_edge_of_the_graph_that_is_trained_on(project, ki
     assert joined == pairs["train"]
     assert not joined & (pairs["valid"] | pairs["test"])
     if kind == "cold_items":
-        degree = recommender.data.train.matrix().sum(0)
+        degree = prepared.data.train.matrix().sum(0)
         held_out = {item for part in ("valid", "test") for _, item in pairs[part]}
         assert held_out
         for item in held_out:
-            assert degree[0, recommender.item_vocabulary.row(item)] == 0
+            assert degree[0, prepared.data.train.items.row(item)] == 0
 
 
 def splits(folder, **changed):
@@ -133,7 +134,7 @@ def splits(folder, **changed):
     for name, content in (parts | changed).items():
         path = folder / "splits" / "random" / f"{name}.csv"
         path.write_text("user_id,item_id\n" + content)
-    return DataConfig(root=str(folder), splits="splits")
+    return FilesDataConfig(root=str(folder), splits="splits")
 
 
 def test_splits_from_files(tmp_path):
@@ -151,14 +152,14 @@ def test_a_planted_leak_is_caught(tmp_path, part):
 
 def test_a_split_that_is_not_there_gets_the_nearest(tmp_path):
     splits(tmp_path)
-    config = DataConfig(root=str(tmp_path), splits="splits", split="temporal")
+    config = FilesDataConfig(root=str(tmp_path), splits="splits", split="temporal")
     with pytest.raises(DataError, match="random"):
         load_dataset(config)
 
 
 def test_there_must_be_something_to_learn_from(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.interactions nor data\.splits"):
-        load_dataset(DataConfig(root=str(tmp_path)))
+        load_dataset(FilesDataConfig(root=str(tmp_path)))
 
 
 def test_items_that_are_iris_need_no_links(tmp_path):
@@ -195,15 +196,15 @@ def test_the_config_says_how_rdf_is_read(tmp_path):
         "timestamp": None,
         "reading": reading,
     }
-    found = load_dataset(DataConfig.model_validate(tree), 0)
+    found = load_dataset(FilesDataConfig.model_validate(tree), 0)
     assert len(found.kg.literals) == 2
     assert any("1 statements are not valid and were left out" in note for note in found.notes)
     assert (tmp_path / "rejects.jsonl").read_text().count("\n") == 1
     with pytest.raises(DataError, match="no RDF format is known"):
-        load_dataset(DataConfig.model_validate(tree | {"reading": {}}), 0)
+        load_dataset(FilesDataConfig.model_validate(tree | {"reading": {}}), 0)
     (tmp_path / "kg.data").write_text("# nothing\n")
     with pytest.raises(DataError, match="The graph is empty: no statement was read from"):
-        load_dataset(DataConfig.model_validate(tree), 0)
+        load_dataset(FilesDataConfig.model_validate(tree), 0)
 
 
 def test_items_can_be_linked_by_title_without_a_table_of_links(tmp_path):

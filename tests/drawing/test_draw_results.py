@@ -8,12 +8,12 @@ from html import unescape
 import numpy as np
 import pytest
 
+from kgrec.drawing.curves import draw_curves
 from kgrec.drawing.results import (
     Estimate,
     draw_ablations,
     draw_accuracy_by_time,
     draw_comparison,
-    draw_curves,
     draw_gains,
 )
 from kgrec.errors import ConfigError, DataError, RunError

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.evaluate import evaluate, measure, protocol_candidates, rank

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError
 from kgrec.evaluation.leaks import check_no_leak, find_leaks

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import Table, log_of, vocabularies
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.ratings import (
     DAMPINGS,

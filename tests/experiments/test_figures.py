@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 def figures():
     spec = importlib.util.spec_from_file_location("figures", ROOT / "experiments" / "figures.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "experiments")
+        spec.loader.exec_module(module)
     return module
 
 

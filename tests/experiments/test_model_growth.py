@@ -49,7 +49,7 @@ def test_what_is_measured(modules):
     bench, _, synthetic_graph = modules
     assert ("bpr_mf", False) in bench.cases([])
     assert ("bpr_mf", True) not in bench.cases([])  # it passes no messages
-    assert bench.settings("own", sampled=True).training.loss == "sampled_softmax"
+    assert bench.settings("own", sampled=True).training.loss.name == "sampled_softmax"
     assert bench.settings("kgcn", sampled=True).training.num_neighbors == (10,)
     data = synthetic_graph.synthetic(400)
     options = argparse.Namespace(seconds=0.0, limit=60.0, gib=64.0)

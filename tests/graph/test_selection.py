@@ -14,14 +14,13 @@ from kgrec.config import dump_config, load_config, make_config
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, RunError
-from kgrec.graph.build import INTERACTS, build_graph, forward_types
+from kgrec.graph.build import INTERACTS, build_graph, describe, forward_types
 from kgrec.graph.selection import GraphConfig, choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.link_predictor import LinkPredictorConfig
 from kgrec.rdf.namespaces import OWL_SAME_AS, RDF_TYPE, RDFS, XSD
 from kgrec.recommender import Recommender
-from kgrec.runs.training import describe
 from kgrec.text.node_texts import node_texts
 from kgrec.text.verbalise import verbalise
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
@@ -339,7 +338,7 @@ def test_a_saved_model_has_the_same_graph_and_numbers(kg, links, log, tmp_path):
     config = GraphConfig(min_degree=1, same_as=True, types="nodes", min_type_size=1, max_hops=2)
     model = LinkPrediction(
         LinkPredictionConfig(
-            model=LinkPredictorConfig(dim=4), training=TrainingConfig(max_epochs=2)
+            predictor=LinkPredictorConfig(dim=4), training=TrainingConfig(max_epochs=2)
         )
     )
     fitted = Recommender(kg, links, model=model, text=None, graph=config).fit(log)
@@ -395,7 +394,7 @@ def test_any_two_choices_train(kg, links, log, options):
     encoder = "rgcn" if options.get("types") == "nodes" or "max_hops" in options else "lightgcn"
     model = LinkPrediction(
         LinkPredictionConfig(
-            model=LinkPredictorConfig(dim=4, encoder=encoder),
+            predictor={"dim": 4, "encoder": encoder},
             training=TrainingConfig(max_epochs=2),
         )
     )

@@ -12,7 +12,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.graph.build import GraphConfig, build_graph, forward_types
-from kgrec.graph.node_names import NodeNames, in_words, last_part
+from kgrec.graph.node_names import NodeNames
 from kgrec.graph.views import to_networkx
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
@@ -82,26 +82,6 @@ def test_names_need_what_the_graph_was_made_of(parts):
     other = KnowledgeGraph.from_triples([iri("film0", "director", "mann")])
     with pytest.raises(DataError, match=r"not the knowledge graph that the graph was made of"):
         NodeNames.from_graph(graph, kg=other)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "type"),
-        ("inLanguage", "in language"),
-        ("http://e.org/", "e.org"),
-        ("a:b_c", "b c"),
-        ("///", "///"),
-    ],
-)
-def test_in_words(text, words):
-    assert in_words(text) == words
-
-
-def test_last_part():
-    assert last_part("https://e.org/a#Am%C3%A9lie_1/") == "Amélie 1"
-    assert last_part("tt0113277") == "tt0113277"
-    assert last_part("Face/Off") == "Face/Off"
 
 
 def test_one_hop(parts):

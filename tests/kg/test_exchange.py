@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgrec.errors import DataError
-from kgrec.kg.exchange import in_graphs, tuple_columns
+from kgrec.kg.exchange import in_graphs, tuple_statements
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.rdf.assembly import assemble
 from kgrec.rdf.namespaces import RDF, RDF_LANG_STRING, XSD, XSD_STRING
-from kgrec.rdf.reading import FileReport
-from kgrec.rdf.statements import statements, string_array
+from kgrec.rdf.statements import string_array
 
 EX = "http://e/"
 # The odd ones are no IRIs; a graph holds them nevertheless.
@@ -110,14 +110,12 @@ VALUES = st.lists(
 
 
 def with_graphs(quads, values):
-    edge_columns = tuple_columns([quad[:3] for quad in quads], 3, "triples")
-    value_columns = tuple_columns([value[:5] for value in values], 5, "literals")
     batch = in_graphs(
-        statements(tuple(edge_columns), tuple(value_columns)),
+        tuple_statements([quad[:3] for quad in quads], [value[:5] for value in values]),
         string_array([quad[3] for quad in quads]),
         string_array([value[5] for value in values]),
     )
-    return KnowledgeGraph._assembled([batch], [FileReport("planted", "memory", len(batch))])
+    return KnowledgeGraph.from_columns(assemble([batch]))
 
 
 @pytest.mark.filterwarnings("ignore:Dataset.default_context")  # rdflib's own

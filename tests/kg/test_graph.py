@@ -3,7 +3,6 @@
 import networkx as nx
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import rdflib
 import rdflib.compare
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.kg.labels import name_from_iri
 from kgrec.rdf.namespaces import DCTERMS, RDF_LANG_STRING, RDF_TYPE, RDFS, SKOS, XSD, XSD_STRING
 
 EX = "http://ex.org/"
@@ -119,25 +117,6 @@ def test_descriptions_and_relation_labels(kg):
     labels = dict(zip(kg.relations.ids, kg.relation_labels(), strict=True))
     assert labels[EX + "by"] == "directed by"
     assert labels[EX + "with"] == "with"
-
-
-@pytest.mark.parametrize(
-    ("iri", "name"),
-    [
-        ("http://e.org/The_Matrix", "The Matrix"),
-        ("http://e.org/ns#runningTime", "runningTime"),
-        ("http://e.org/a/", "a"),
-        ("http://e.org/", "e.org"),
-        ("urn:isbn:0451", "0451"),
-        ("m.04xyz", "m.04xyz"),
-        ("http://e.org/100%25_%zz", "100% %zz"),
-        ("_:file0_b1", "_:file0_b1"),
-        ("http://e.org/AC%2FDC", "AC/DC"),
-        ("___", "___"),
-    ],
-)
-def test_name_from_iri(iri, name):
-    assert name_from_iri(pa.array([iri])).to_pylist() == [name]
 
 
 def test_networkx_neighborhood(kg):

@@ -147,7 +147,7 @@ def test_the_link_predictor_puts_the_backpack_on_top(kg, items, log, seed):
     """Nobody chose 2 or 4: only what propagates through the graph tells them apart."""
     config = LinkPredictionConfig(
         new_items="propagate",
-        model={"relation_weight": 1.0},
+        predictor={"encoder": {"relation_weight": 1.0}},
         training={"max_epochs": 30, "seed": seed},
     )
     recommender, ranking = recommended(kg, items, log, LinkPrediction(config))

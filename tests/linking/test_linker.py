@@ -317,7 +317,7 @@ def test_a_name_of_very_many_is_no_clue():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"titel": "title"}, ConfigError, "Unknown setting of linking: 'titel'.*'title'"),
+        ({"titel": "title"}, ConfigError, "Linking: unknown setting 'titel'.*'title'"),
         ({"title": "titel"}, ConfigError, "title: the items have no column 'titel'.*'title'"),
         ({"title": "title", "year": "yaer"}, ConfigError, "year: the items have no column 'yaer'"),
         ({"title": "title", "threshold": 0}, ConfigError, "threshold.*greater than 0"),

@@ -42,10 +42,10 @@ class TestItemKNN(FindsBlocks, HistoryContract):
 
     def test_indices_that_lead_outside_are_refused(self):
         state = self.fitted().state()
-        outside = state["indices"].copy()
+        outside = state["weights.indices"].copy()
         outside[0] = 10_000
         with pytest.raises(RunError, match="sparse"):
-            self.make().load_state({**state, "indices": outside}, self.data())
+            self.make().load_state({**state, "weights.indices": outside}, self.data())
 
 
 class TestEASE(FindsBlocks, HistoryContract):

@@ -6,6 +6,8 @@ import torch
 from scipy import sparse
 from three_blocks import COLD, three_blocks
 
+from kgrec.errors import DataError
+from kgrec.graph.modalities import attach
 from kgrec.models.content import (
     ContentRegression,
     ItemContent,
@@ -98,11 +100,11 @@ def test_the_blocks_of_the_features():
     content = ItemContent.from_graph(graph)
     text = graph["item"].text.numpy()
     known = np.arange(22) != 4
-    np.testing.assert_allclose(content.text_mean, text[known].mean(0), atol=1e-6)
+    np.testing.assert_allclose(content.means["text"], text[known].mean(0), atol=1e-6)
     centred = text - text[known].mean(0)
     expected = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    np.testing.assert_allclose(content.text[known], expected[known], atol=1e-5)
-    assert not content.text[4].any()
+    np.testing.assert_allclose(content.vectors["text"][known], expected[known], atol=1e-5)
+    assert not content.vectors["text"][4].any()
     # One attribute each: whatever its idf, the row has length one.
     assert content.attributes.shape == (22, 25)
     np.testing.assert_allclose(content.attributes[:, 22:].toarray().sum(1), 1, atol=1e-6)
@@ -111,7 +113,7 @@ def test_the_blocks_of_the_features():
     assert content.matrix(2.0).shape == (22, width)  # there are no words
     assert not content.words.shape[1]
     assert np.linalg.norm(content.numbers, axis=1).max() <= 1 + 1e-5
-    np.testing.assert_allclose(content.of_text(text[known]), expected[known], atol=1e-5)
+    np.testing.assert_allclose(content.block("text", text[known])[0], expected[known], atol=1e-5)
 
 
 def test_words_are_the_last_block():
@@ -166,4 +168,24 @@ def test_a_map_finds_the_block_of_new_items():
     targets = np.eye(3, dtype=np.float32)[case.block_of_item[warm]]
     made = ContentRegression(content.matrix(0.0)[warm], 1.0).fit(targets)
     assert made(content.matrix(0.0)[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
-    assert made.of_text(content.text[list(COLD)]).argmax(1).tolist() == [0, 1, 2]
+    raw = case.data.graph["item"].text.numpy()[list(COLD)]
+    block, columns = content.block("text", raw * 3)  # their length says nothing
+    np.testing.assert_allclose(np.linalg.norm(block, axis=1), 1, atol=1e-5)
+    assert made.of_blocks([(block, columns)]).argmax(1).tolist() == [0, 1, 2]
+
+
+def test_two_modalities_are_two_blocks_in_the_order_of_their_names():
+    graph = three_blocks().data.graph
+    rng = np.random.default_rng(3)
+    image = rng.normal(size=(22, 5)).astype(np.float32)
+    attach(graph, "item", "image", image, "a camera")
+    content = ItemContent.from_graph(graph)
+    assert list(content.vectors) == ["image", "text"]
+    whole = content.matrix(0.0).toarray()
+    for name in ("image", "text"):
+        block, columns = content.block(name, graph["item"][name].numpy())
+        np.testing.assert_allclose(whole[:, columns], block, atol=1e-6)
+    with pytest.raises(DataError, match=r"'image': 5.*'sound' of shape \(22, 5\)"):
+        content.block("sound", image)
+    with pytest.raises(DataError, match="widths"):
+        content.block("image", image[:, :4])

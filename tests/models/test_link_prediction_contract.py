@@ -14,7 +14,7 @@ class _Contract(FindsBlocks, ModelContract):
     def make(self):
         return LinkPrediction(
             LinkPredictionConfig(
-                model={"dim": 12, "encoder": self.encoder, "head": self.head},
+                predictor={"dim": 12, "encoder": self.encoder, "head": self.head},
                 training={"max_epochs": 20, "learning_rate": 0.05, "batch_users": 20},
                 new_items=self.new_items,
             )

@@ -22,7 +22,7 @@ def parts(encoder="lightgcn", **settings):
     config = LinkPredictorConfig(dim=6, encoder=encoder, **settings)
     dims = {kind: value.shape[1] for kind, value in features.items()}
     model = LinkPredictor(config, propagation, dims, torch.Generator().manual_seed(1))
-    return model, propagation, features, trained_nodes(propagation, config.num_layers)
+    return model, propagation, features, trained_nodes(propagation, config.reach)
 
 
 def generator(seed=0):

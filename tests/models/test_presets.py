@@ -5,18 +5,20 @@ import pytest
 from kgrec.choices import CHOICES, PresetChoice
 from kgrec.config import dump_config, make_config
 from kgrec.errors import ConfigError
-from kgrec.models.presets.by_name import PRESETS
-from kgrec.runs.folder import make_model
+from kgrec.models.encoders.rgcn import RGCNConfig
+from kgrec.models.presets import PRESETS
+from kgrec.runs.making import make_model
 from kgrec.testing import FindsBlocks, ModelContract
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+from kgrec.training.losses.pairwise import BPRConfig
 
 
 def small(name, *, dim=12, epochs=25, **training):
     """Return a preset's parts at a size and pace for planted data."""
-    settings = PRESETS[name].settings
+    settings = LinkPredictionConfig.model_validate(PRESETS[name].settings)
     pace = {"learning_rate": 0.05, "max_epochs": epochs, "batch_pairs": 90, "ego_l2": 0.05}
     return LinkPredictionConfig(
-        model=settings.model.model_copy(update={"dim": dim}),
+        predictor=settings.predictor.model_copy(update={"dim": dim}),
         training=settings.training.model_copy(update={**pace, **training}),
         new_items=settings.new_items,
     )
@@ -75,8 +77,7 @@ def test_every_preset_has_a_contract_a_name_and_a_citation():
     tested = {kind.name for kind in _Contract.__subclasses__()}
     assert tested == set(PRESETS)
     assert {name for name, choice in CHOICES.items() if choice is PresetChoice} == set(PRESETS)
-    for name, preset in PRESETS.items():
-        assert preset.name == name
+    for preset in PRESETS.values():
         assert any(char.isdigit() for char in preset.paper)  # the year
 
 
@@ -98,22 +99,36 @@ TREE = {"data": {"interactions": "log.csv"}}
 def test_a_config_names_a_preset(name):
     config = make_config({**TREE, "model": {"name": name}})
     settings = config.model.model_dump(exclude={"name"})
-    assert settings == PRESETS[name].settings.model_dump()
+    published = LinkPredictionConfig.model_validate(PRESETS[name].settings)
+    assert settings == published.model_dump()
     import yaml
 
     assert make_config(yaml.safe_load(dump_config(config))) == config
     made = make_model(config)
     assert isinstance(made, LinkPrediction)
-    assert made.config == PRESETS[name].settings
+    assert made.config == published
 
 
 def test_what_a_config_gives_replaces_the_published_setting():
-    model = {"name": "kgat", "model": {"dim": 8, "knowledge": {"weight": 0.5}}}
+    model = {"name": "kgat", "predictor": {"dim": 8, "knowledge": {"weight": 0.5}}}
     config = make_config({**TREE, "model": model, "seed": 4})
-    assert config.model.model.dim == 8
-    assert config.model.model.knowledge.weight == 0.5
-    assert config.model.model.knowledge.scoring == "transr"
+    assert config.model.predictor.dim == 8
+    assert config.model.predictor.knowledge.weight == 0.5
+    assert config.model.predictor.knowledge.scoring == "transr"
     assert make_model(config).config.training.seed == 4
+
+
+def test_another_part_than_the_published_one_has_its_own_defaults():
+    """Within a part of the same name, what is not given is as published."""
+    parts = {"encoder": {"name": "rgcn", "num_bases": 2}, "head": "cosine"}
+    training = {"loss": {"negatives_per_positive": 3}}
+    model = {"name": "kgat", "predictor": parts, "training": training}
+    config = make_config({**TREE, "model": model}).model
+    assert config.predictor.encoder == RGCNConfig(num_bases=2)
+    assert config.predictor.head.name == "cosine"
+    assert config.training.loss == BPRConfig(negatives_per_positive=3)
+    config = make_config({**TREE, "model": {"name": "kgat", "predictor": {"encoder": "kgat"}}})
+    assert config.model.predictor.encoder.num_layers == 1
 
 
 def test_a_misspelt_preset_or_key():

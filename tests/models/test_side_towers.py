@@ -19,7 +19,7 @@ from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_content import user_features
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs, planted
-from kgrec.text.words import tf_idf
+from kgrec.text.words import count_words, tf_idf
 
 
 @cache
@@ -39,7 +39,9 @@ def with_sides() -> TrainingData:
         data,
         train=replace(data.train, timestamp=time),
         user_features=user_features(users),
-        words=tf_idf([f"shelf {'abc'[g]} of {['sea', 'ship', 'storm'][g]}" for g in group]),
+        words=tf_idf(
+            count_words([f"shelf {'abc'[g]} of {['sea', 'ship', 'storm'][g]}" for g in group])
+        ),
     )
 
 
@@ -107,7 +109,7 @@ class TestContentEASE(FindsBlocks, ModelContract):
     def test_a_new_item_is_where_a_regression_from_its_content_puts_it(self):
         data = self.data()
         content = ItemContent.from_graph(data.graph)
-        text, numbers = content.text, content.numbers
+        text, numbers = content.vectors["text"], content.numbers
         attributes = content.attributes.toarray()
         words = data.words.toarray()
         kernel = 0.25 * text @ text.T + attributes @ attributes.T + numbers @ numbers.T

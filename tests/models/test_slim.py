@@ -22,10 +22,10 @@ class TestSLIM(FindsBlocks, HistoryContract):
 
     def test_indices_that_lead_outside_are_refused(self):
         state = self.fitted().state()
-        outside = state["indices"].copy()
+        outside = state["weights.indices"].copy()
         outside[0] = 10_000
         with pytest.raises(RunError, match="sparse"):
-            self.make().load_state({**state, "indices": outside}, self.data())
+            self.make().load_state({**state, "weights.indices": outside}, self.data())
 
 
 def elastic_net(dense, l1, l2):
@@ -54,7 +54,8 @@ def test_slim_is_an_elastic_net_of_each_item_on_the_others(l1, l2, shape):
     weights = elastic_net(dense, l1, l2)
     assert 0 < (weights > 0).sum() < 0.8 * weights.size  # there is something to find and to leave
     of_model = csr_matrix(
-        tuple(model.state()[name] for name in ("data", "indices", "indptr")), weights.shape
+        tuple(model.state()[f"weights.{name}"] for name in ("data", "indices", "indptr")),
+        weights.shape,
     ).toarray()
     np.testing.assert_allclose(of_model, weights, atol=1e-6)
     np.testing.assert_array_equal(of_model > 0, weights > 1e-8)

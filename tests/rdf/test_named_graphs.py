@@ -6,7 +6,8 @@ import pytest
 
 from kgrec.errors import DataError, UnknownIdError
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.rdf.reading import FileReport
+from kgrec.rdf.assembly import assemble
+from kgrec.rdf.read_report import FileReport, ReadReport
 from kgrec.rdf.statements import LiteralTable, Statements
 
 QUADS = [
@@ -59,7 +60,7 @@ def batch(quads, values, name):
 
 def made(*parts):
     batches, files = zip(*(batch(*part, str(k)) for k, part in enumerate(parts)), strict=True)
-    return KnowledgeGraph._assembled(batches, files)
+    return KnowledgeGraph.from_columns(assemble(batches, ReadReport(files=files)))
 
 
 def quads_of(kg):

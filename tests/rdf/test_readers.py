@@ -13,14 +13,15 @@ from odd_lines import VALID, line
 
 from kgrec.errors import DataError
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.updates import same_statements
 from kgrec.rdf import parsing, readers
 from kgrec.rdf.arrow_reader import ArrowReader
+from kgrec.rdf.assembly import assemble
 from kgrec.rdf.compiled_reader import CompiledReader
 from kgrec.rdf.line_errors import whole_lines
 from kgrec.rdf.namespaces import RDF
 from kgrec.rdf.native.term_table import MOST
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
-from kgrec.rdf.read_report import FileReport
 from kgrec.rdf.readers import LARGE, choose_reader
 from kgrec.rdf.syntaxes import FORMATS
 
@@ -254,11 +255,11 @@ def test_neither_cuts_nor_threads_change_anything(reader, size):
         VALID.replace(b"ex.org/a", b"ex.org/a%d" % k).replace(b"_:x", b"_:x%d" % (k % 7))
         for k in range(30)
     )
-    whole = KnowledgeGraph._assembled(read(text).batches, [FileReport("", "nt", 150)])
+    whole = assemble(read(text).batches)
     found = read(text, reader=reader, size=size)
     assert not found.mistakes
     assert found.statements == oracle(text)[0]
-    assert KnowledgeGraph._assembled(found.batches, [FileReport("", "nt", 150)]).equals(whole)
+    assert same_statements(assemble(found.batches), whole)
 
 
 @pytest.mark.parametrize("reader", READERS)

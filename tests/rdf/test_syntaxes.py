@@ -377,7 +377,7 @@ def test_one_statement_in_several_graphs_is_one_statement():
 def test_a_graph_that_is_nowhere_is_an_error():
     with pytest.raises(DataError, match=rf"named graph '{E}gg'. Did you mean '{E}g'"):
         KnowledgeGraph.read(named("nq"), format="nq", graphs=[E + "gg"])
-    with pytest.raises(ConfigError, match="graphs must be a list"):
+    with pytest.raises(ConfigError, match="graphs: expected a list or tuple, found 'http"):
         KnowledgeGraph.read(named("nq"), format="nq", graphs=E + "g")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kgrec.retrieval.bm25 import BM25Index
-from kgrec.text.words import fold_words
+from kgrec.text.words import count_words, fold_words
 
 TEXTS = [
     "A heist in Paris. A heist!",
@@ -35,19 +35,21 @@ def naive(query, k1=1.2, b=0.75):
 
 @pytest.mark.parametrize("query", ["heist", "a heist heist", "pirates in PARIS", "Cafe thief", "x"])
 def test_scores_are_the_formula(query):
-    found = BM25Index(TEXTS).score(query)
+    found = BM25Index(count_words(TEXTS)).score(query)
     assert found.dtype == np.float32
     assert found.shape == (5,)
     np.testing.assert_allclose(found, naive(query), rtol=1e-5, atol=1e-6)
 
 
 def test_other_settings():
-    found = BM25Index(TEXTS, saturation=0.4, length_weight=0.1).score("a heist of pirates")
+    found = BM25Index(count_words(TEXTS), saturation=0.4, length_weight=0.1).score(
+        "a heist of pirates"
+    )
     np.testing.assert_allclose(found, naive("a heist of pirates", 0.4, 0.1), rtol=1e-5)
 
 
 def test_rare_words_and_short_texts_count_more():
-    index = BM25Index(TEXTS)
+    index = BM25Index(count_words(TEXTS))
     heist = index.score("heist")
     assert heist[0] > heist[4] > 0  # twice in a short text, once in a long one
     assert heist[[1, 2, 3]].tolist() == [0, 0, 0]
@@ -68,8 +70,8 @@ def test_words_are_folded():
 
 
 def test_nothing_to_find():
-    index = BM25Index(TEXTS)
+    index = BM25Index(count_words(TEXTS))
     for query in ("", "?!", "zebra"):
         assert index.score(query).tolist() == [0] * 5
     for texts in (["", ""], []):
-        assert BM25Index(texts).score("heist").tolist() == [0] * len(texts)
+        assert BM25Index(count_words(texts)).score("heist").tolist() == [0] * len(texts)

@@ -3,23 +3,32 @@
 import numpy as np
 import pytest
 
-from kgrec.retrieval.search import semantic_scores
+from kgrec.retrieval.search import SemanticSearch
 
 
 class Placing:
     """A model that places every text at the same spot of its item space."""
 
-    content_map = object()
-
     def __init__(self, item_vectors, place):
         self.item_vectors, self.place = item_vectors, place
 
-    def vectors_of_texts(self, vectors):
-        return np.repeat(self.place[None, :], len(vectors), axis=0)
+    def vectors_of_content(self, content):
+        return np.repeat(self.place[None, :], len(content["text"]), axis=0)
 
 
-class Silent:
-    """A model that knows nothing of texts."""
+class Words:
+    """Word scores that are known."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def score(self, query):
+        assert query == "a query"
+        return self.scores
+
+
+def semantic_scores(query, text, words, space=None):
+    return SemanticSearch(text, Words(words), space).scores("a query", query)
 
 
 def problem():
@@ -48,7 +57,7 @@ def test_the_sum_of_three():
     meaning = z(np.array([wanted @ unit(unit(text[row]) - mean) for row in known]))
     expected = z(words.astype(float))
     expected[known] += meaning
-    without = semantic_scores(query, text, words, Silent())
+    without = semantic_scores(query, text, words)
     np.testing.assert_allclose(without[0], expected, atol=1e-5)
     expected += z(np.array([place @ unit(vector) for vector in vectors])) / 2
     found = semantic_scores(query, text, words, Placing(vectors, place))
@@ -60,14 +69,14 @@ def test_the_sum_of_three():
 def test_an_item_finds_itself():
     _, text, words, *_ = problem()
     for item in (0, 1, 3, 4, 5):
-        scores = semantic_scores(text[item : item + 1], text, 0 * words, Silent())
+        scores = semantic_scores(text[item : item + 1], text, 0 * words)
         assert scores.argmax() == item
 
 
 def test_words_decide_where_meanings_are_alike():
     query, text, words, *_ = problem()
     alike = np.tile(text[0], (6, 1))
-    assert semantic_scores(query, alike, words, Silent()).argmax() == 1
+    assert semantic_scores(query, alike, words).argmax() == 1
 
 
 def test_the_length_of_item_vectors_says_nothing():
@@ -83,4 +92,4 @@ def test_the_length_of_item_vectors_says_nothing():
 @pytest.mark.filterwarnings("error")
 def test_a_single_item_is_finite():
     one = np.ones((1, 4), dtype=np.float32)
-    assert np.isfinite(semantic_scores(one, one, np.ones(1, dtype=np.float32), Silent())).all()
+    assert np.isfinite(semantic_scores(one, one, np.ones(1, dtype=np.float32))).all()

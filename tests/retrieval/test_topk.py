@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.retrieval.topk import TopK, top_k, top_k_scored, top_k_vectors
+from kgrec.retrieval.index import ExactIndex
+from kgrec.retrieval.topk import TopK, top_k, top_k_scored
 
 
 def by_sorting(scores, k, exclude=None, candidates=None):
@@ -72,7 +73,10 @@ def _compare_with_a_full_sort(queries, items, excluded, candidates, k, chunk_ele
     assert_same(
         top_k_scored(lambda part: scores[part], rows, k, num_items=len(items), **options), expected
     )
-    assert_same(top_k_vectors(queries, items, k, **options), expected)
+    # A coordinate that queries do not look at, so that no item is all zeros: those come last.
+    index = ExactIndex(np.insert(items, 0, 1, axis=1), chunk_elements=chunk_elements)
+    seen = {"exclude": exclude, "candidates": candidates}
+    assert_same(index.search(np.insert(queries, 0, 0, axis=1), k, **seen), expected)
 
 
 @settings(max_examples=20, deadline=None)
@@ -161,7 +165,7 @@ def test_memory_is_bounded_by_the_chunk():
     items = rng.standard_normal((20_000, 4)).astype(np.float32)
     exclude = csr_matrix(random_array((3000, 20_000), density=1e-4, rng=rng))
     tracemalloc.start()
-    found = top_k_vectors(queries, items, 10, exclude=exclude, chunk_elements=1 << 20)
+    found = ExactIndex(items, chunk_elements=1 << 20).search(queries, 10, exclude=exclude)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40e6  # the whole matrix of scores has 240e6 bytes
@@ -180,7 +184,7 @@ def test_scores_that_are_no_numbers_are_an_error(bad):
     with pytest.raises(DataError, match="NaN or infinite"):
         top_k([[0.0, bad]], 1)
     with pytest.raises(DataError, match="NaN or infinite"):
-        top_k_vectors([[bad]], [[1.0], [2.0]], 1)
+        ExactIndex([[1.0], [2.0]]).search([[bad]], 1)
 
 
 def test_minus_infinity_means_not_to_be_returned():
@@ -196,8 +200,13 @@ def test_minus_infinity_means_not_to_be_returned():
         (lambda: top_k([[1.0]], 1, candidates=np.array([1])), DataError, "candidates"),
         (lambda: top_k([[1.0]], 1, candidates=np.array([-1])), DataError, "candidates"),
         (lambda: top_k([[1.0]], 1, candidates=np.array([0.5])), DataError, "candidates"),
-        (lambda: top_k_vectors([[1.0]], [[1.0, 2.0]], 1), DataError, "dim"),
-        (lambda: top_k_vectors([[1.0]], [[1.0]], 1, chunk_elements=0), ConfigError, "chunk"),
+        (lambda: ExactIndex([[1.0, 2.0]]).search([[1.0]], 1), DataError, "dim"),
+        (lambda: ExactIndex([1.0]), DataError, "num_items, dim"),
+        (
+            lambda: ExactIndex([[1.0]], chunk_elements=0).search([[1.0]], 1),
+            ConfigError,
+            "chunk",
+        ),
         (
             lambda: top_k_scored(lambda rows: np.zeros((1, 2)), [0], 1, num_items=3),
             DataError,

@@ -3,6 +3,7 @@
 import json
 import shutil
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,31 @@ import yaml
 from project import WordEncoder, write_project
 
 from kgrec.config import load_config, make_config
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
-from kgrec.errors import KgrecError, RunError
+from kgrec.data.interactions import Interactions, Split
+from kgrec.errors import ConfigError, DataError, KgrecError, RunError
 from kgrec.models.popular import MostPopular
 from kgrec.recommender import Recommender
-from kgrec.runs.folder import load_run, make_model, save_run
-from kgrec.runs.training import evaluate_run, train_run
+from kgrec.runs.evaluating import evaluate_run
+from kgrec.runs.log import RunLog
+from kgrec.runs.making import make_model
+from kgrec.runs.reading import load_run
+from kgrec.runs.training import train_run
+from kgrec.runs.writing import save_run
 
 NEEDED = [
     "config.yaml",
     "weights.safetensors",
     "features.safetensors",
     "numbers.json",
-    "data/interactions.parquet",
     "data/users.parquet",
     "data/items.parquet",
     "data/links.parquet",
+    "data/histories.parquet",
+    "data/names.parquet",
+    "data/relations.parquet",
+    "data/words.parquet",
+    "words.safetensors",
+    "about.json",
     "data/item_table.parquet",
     "data/item_table_categories.parquet",
     "data/user_table.parquet",
@@ -40,7 +49,7 @@ NEEDED = [
     "data/graph/literals.arrow",
 ]
 OTHERS = [
-    "about.json", "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
+    "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
 ]  # fmt: skip
 
 
@@ -54,7 +63,7 @@ def files(folder):
 
 
 def test_what_a_run_folder_holds(run_folder):
-    assert files(run_folder) == {*NEEDED, *OTHERS}
+    assert files(run_folder) == {*NEEDED, *OTHERS, "data/interactions.parquet"}
     about = json.loads((run_folder / "about.json").read_text())
     assert about["seed"] == 3
     assert about["versions"]["torch"]
@@ -66,7 +75,7 @@ def test_what_a_run_folder_holds(run_folder):
     assert (run_folder / "curve.png").read_bytes()[:4] == b"\x89PNG"
     assert "21 of 23 items linked" in (run_folder / "log.txt").read_text()
     tree = yaml.safe_load((run_folder / "config.yaml").read_text())
-    assert tree["model"]["training"]["loss"] == "softmax"  # the resolved config
+    assert tree["model"]["training"]["loss"]["name"] == "softmax"  # the resolved config
     assert not stat.S_IMODE((run_folder / "weights.safetensors").stat().st_mode) & 0o111
     modes = {stat.S_IMODE(path.stat().st_mode) for path in run_folder.glob("*.*")}
     assert len(modes) == 1  # whoever may read one of the files may read all
@@ -75,7 +84,7 @@ def test_what_a_run_folder_holds(run_folder):
 def test_all_of_a_recommender_comes_back(project, word_encoder, tmp_path):
     """Before saving, after loading, and after the folder has moved."""
     from kgrec.datasets.loading import load_dataset
-    from kgrec.runs.folder import make_recommender
+    from kgrec.runs.making import make_recommender
 
     config = load_config(project)
     dataset = load_dataset(config.data, config.seed)
@@ -120,9 +129,9 @@ def check_alike(before, after):
         {"name": "attribute_ease", "l2": 3.0},
         {"name": "ensemble", "members": [
             {"name": "content_ease", "l2": 3.0}, {"name": "user_ease", "l2": 3.0},
-            {"name": "link_prediction", "model": {"dim": 6}, "training": {"max_epochs": 2}}]},
+            {"name": "link_prediction", "predictor": {"dim": 6}, "training": {"max_epochs": 2}}]},
         {"name": "link_prediction", "new_items": "propagate",
-         "model": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
+         "predictor": {"dim": 6, "encoder": "rgcn", "head": "distmult", "fusion": "gate"},
          "training": {"max_epochs": 2}},
     ],
     ids=lambda model: model["name"],
@@ -140,7 +149,7 @@ def test_every_model_comes_back(project, word_encoder, tmp_path, model, graph):
     one, _, split = load_run(tmp_path / "run")
     other, _, _ = load_run(tmp_path / "run")
     check_alike(one, other)
-    assert (one.kg is None) == (not graph)
+    assert (one.sources.kg is None) == (not graph)
     found = evaluate_run(tmp_path / "run", k=(5,))
     saved = json.loads((tmp_path / "run" / "evaluation_test.json").read_text())
     assert saved["metrics"] == found.metrics
@@ -173,6 +182,58 @@ def test_what_is_only_there_to_be_read_is_not_needed(copy, name):
     assert load_run(copy)[0].recommend("u00", 1)
 
 
+def test_serving_needs_no_interactions(copy, run_folder):
+    whole, alone = load_run(run_folder)[0], None
+    (copy / "data" / "interactions.parquet").unlink()
+    alone, _, split = load_run(copy)
+    check_alike(whole, alone)
+    assert not len(split.test)
+    with pytest.raises(DataError, match=r"without the interactions"):
+        alone.evaluate(split.train)
+    with pytest.raises(ConfigError, match=r"test part .* is empty"):
+        evaluate_run(copy)
+    with pytest.raises(RunError, match=r"interactions\.parquet"):
+        evaluate_run(copy, "valid")
+
+
+@pytest.mark.parametrize("how", ["emptied", "cut off", "garbled"])
+def test_damaged_interactions_are_named(copy, how):
+    path = copy / "data" / "interactions.parquet"
+    content = path.read_bytes()
+    cut = content[: len(content) // 2]
+    path.write_bytes({"emptied": b"", "cut off": cut, "garbled": b"\x00\xff" * 50}[how])
+    with pytest.raises(RunError, match=r"interactions\.parquet"):
+        load_run(copy)
+
+
+def test_loading_neither_encodes_nor_verbalises(run_folder, monkeypatch):
+    for place in ("kgrec.recommender.node_texts", "kgrec.recommender.encode_cached"):
+        monkeypatch.setattr(place, None)
+    monkeypatch.setattr("kgrec.graph.node_names.NodeNames.from_graph", None)
+    loaded = load_run(run_folder)[0]
+    assert loaded.recommend("u00", 3)
+    assert loaded.explain("u00", "n0").sentence
+    assert loaded.snapshot.semantic_search is not None
+
+
+def test_a_run_of_another_version_is_refused_by_name(copy):
+    about = json.loads((copy / "about.json").read_text())
+    for given, says in (({"format": 3}, r"format 3"), ({}, r"kgrec 0\.1\.0 \(format 1\)")):
+        old = {key: value for key, value in about.items() if key != "format"}
+        old["kgrec"] = "0.1.0"
+        (copy / "about.json").write_text(json.dumps(old | given))
+        with pytest.raises(RunError, match=says) as caught:
+            load_run(copy)
+        assert "Train it again" in str(caught.value)
+
+
+def test_what_was_updated_since_is_not_saved_as_trained(run_folder, tmp_path):
+    loaded, config, split = load_run(run_folder)
+    loaded.update(users=["somebody"])
+    with pytest.raises(RunError, match="updated after it was trained"):
+        save_run(tmp_path / "run", loaded, config, split, metrics={})
+
+
 @pytest.mark.parametrize("folder", ["data/graph", "data"])
 def test_a_missing_folder(copy, folder):
     shutil.rmtree(copy / folder)
@@ -181,7 +242,9 @@ def test_a_missing_folder(copy, folder):
 
 
 def test_files_of_another_run(copy, project, word_encoder, tmp_path):
-    train_run(load_config(project, ["model.model.dim=7", "graph.min_degree=5"]), tmp_path / "other")
+    train_run(
+        load_config(project, ["model.predictor.dim=7", "graph.min_degree=5"]), tmp_path / "other"
+    )
     shutil.copy(tmp_path / "other" / "weights.safetensors", copy)
     with pytest.raises(RunError, match=r"fusion\.\w+\.embedding"):
         load_run(copy)
@@ -224,8 +287,9 @@ def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
     for key in ("graph", "links", "items", "users"):
         tree["data"].pop(key)
     train_run(make_config({**tree, "text": None, "model": {"name": "ease"}}), out)
-    gone = {name for name in NEEDED if "graph" in name or "table" in name or "links" in name}
-    assert files(out) == {*NEEDED, "about.json", "metrics.json", "log.txt"} - gone
+    gone = {name for name in NEEDED if any(w in name for w in ("graph", "table", "links", "words"))}
+    rest = {"metrics.json", "log.txt", "data/interactions.parquet"}
+    assert files(out) == {*NEEDED, *rest} - gone
     assert load_run(out)[0].title("i01") == "i01"
 
 
@@ -279,27 +343,19 @@ def test_a_full_disk_while_a_run_is_saved(run_folder, copy, monkeypatch):
 
 def test_resuming_a_run(project, word_encoder, tmp_path, run_folder):
     """Interrupted at the second validation, then gone on with: the same run in the end."""
-    import kgrec.runs.training
 
-    class Impatient(kgrec.runs.training.Reporter):
+    class Impatient(RunLog):
+        @contextmanager
         def training(self, config):
-            from contextlib import contextmanager
+            def callback(figures):
+                if figures["epoch"] == 8:
+                    raise KeyboardInterrupt
 
-            @contextmanager
-            def shown():
-                def callback(figures):
-                    if figures["epoch"] == 8:
-                        raise KeyboardInterrupt
-
-                yield callback
-
-            return shown()
+            yield callback
 
     config, out = load_config(project), tmp_path / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kgrec.runs.training, "Reporter", Impatient)
-        with pytest.raises(KeyboardInterrupt):
-            train_run(config, out)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(config, out, log=Impatient())
     assert files(out) == {"checkpoint.safetensors"}
     with pytest.raises(RunError, match="is no run folder"):
         load_run(out)

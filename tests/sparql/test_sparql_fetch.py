@@ -1,7 +1,5 @@
 """The fetched graph is the neighborhood, whole, whatever the server does on the way."""
 
-import warnings
-
 import pyoxigraph as ox
 import pytest
 from sparql_films import EX, IMDB, LABEL, NUM_FILMS, NUM_PEOPLE, films, neighborhood, node, rows
@@ -402,16 +400,6 @@ def test_the_cache_is_checked(fetch, server, tmp_path):
     blocked.write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         fetch(cache=blocked)
-
-
-def test_from_sparql_warns_of_what_is_missing(server, quick):
-    with pytest.warns(UserWarning, match="1 ids not found: nobody"):
-        kg = kgrec.KnowledgeGraph.from_sparql(
-            server.address, ["tt0000003", "nobody"], property=IMDB, **quick
-        )
-    assert isinstance(kg, kgrec.KnowledgeGraph)
-    with warnings.catch_warnings(action="error"):
-        kgrec.KnowledgeGraph.from_sparql(server.address, SOME, property=IMDB, **quick)
 
 
 def test_the_films_are_as_the_tests_say():

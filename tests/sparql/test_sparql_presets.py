@@ -32,7 +32,7 @@ def here(monkeypatch, tmp_path):
 
 
 def test_wikidata(here):
-    kg = kgrec.KnowledgeGraph.from_sparql("wikidata", IMDB[:1], property="P345")
+    kg = fetch_graph("wikidata", IMDB[:1], property="P345").kg
     assert [row[:3] for row in rows(kg)] == sorted([
         (WD + "Q42198", DIRECT + "P345", "tt0113277"),
         (WD + "Q42198", DIRECT + "P57", WD + "Q25104"),
@@ -49,9 +49,9 @@ def test_wikidata(here):
     assert labels[DIRECT + "P57"] == "director"
     assert kg.report.files[0].path == here.address
     # Named relations bring names and nothing else along.
-    named = kgrec.KnowledgeGraph.from_sparql(
+    named = fetch_graph(
         "wikidata", IMDB[:1], property="wdt:P345", relations=["P57", DIRECT + "P31"]
-    )
+    ).kg
     assert named.equals(kg)
 
 
@@ -71,7 +71,7 @@ def test_the_example_for_the_documentation(here):
 
 def test_the_graph_itself_can_be_linked(here):
     """The identifiers stand in the graph, so that the links need not be kept."""
-    kg = kgrec.KnowledgeGraph.from_sparql("wikidata", IMDB, property="P345", relations=["P57"])
+    kg = fetch_graph("wikidata", IMDB, property="P345", relations=["P57"]).kg
     items = pd.DataFrame({"item_id": ["a", "b"], "imdb": IMDB[::-1]})
     links = kgrec.link(items, kg, column="imdb", property=DIRECT + "P345")
     assert kg.labels(links.entity_of()) == ["Ronin", "Heat"]
@@ -107,9 +107,7 @@ def test_dbpedia(here):
         (dbr + "Michael_Mann", LABEL, ox.Literal("Michael Mann", language="en")),
     ):
         here.store.add(ox.Quad(ox.NamedNode(subject), ox.NamedNode(predicate), object, graph))
-    kg = kgrec.KnowledgeGraph.from_sparql(
-        "dbpedia", ["Heat"], id_template=dbr + "{}", exclude=["wikiPageID"]
-    )
+    kg = fetch_graph("dbpedia", ["Heat"], id_template=dbr + "{}", exclude=["wikiPageID"]).kg
     assert rows(kg) == sorted([
         (dbr + "Heat", dbo + "director", dbr + "Michael_Mann", None, None),
         (dbr + "Heat", dbo + "runtime", "10200.0", "urn:s", ""),

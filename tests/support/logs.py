@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from kgrec.data.interactions import Interactions
-from kgrec.data.splits import Split
+from kgrec.data.interactions import Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 
 

@@ -115,7 +115,7 @@ def write_project(folder: Path) -> Path:
 text:
   cache: {folder / "cache"}
 model:
-  model: {{dim: 12}}
+  predictor: {{dim: 12}}
   training: {{max_epochs: 12, eval_every: 4, batch_users: 64}}
 seed: 3
 """,

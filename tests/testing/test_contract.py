@@ -13,8 +13,12 @@ from kgrec.models.base import (
     check_histories,
     check_rows,
     check_state,
+    csr_expected,
+    csr_from_state,
+    csr_state,
     not_fitted,
 )
+from kgrec.models.ials import IALS
 from kgrec.models.item_item import training_matrix
 from kgrec.models.popular import MostPopular
 from kgrec.testing import FindsBlocks, ModelContract, planted
@@ -31,11 +35,12 @@ class Together(Model):
 
     def fit(self, data, *, callback=None):
         x = training_matrix(data.train)
-        return self.load_state({"counts": (x.T @ x).toarray()}, data)
+        state = {"counts": (x.T @ x).toarray(), **csr_state("liked", x)}
+        return self.load_state(state, data)
 
     def score(self, users):
-        self.state()
-        return self.score_histories(self.train[check_rows(users, self.train.shape[0], "user")])
+        liked = csr_from_state(self.state(), "liked", len(self.counts))
+        return self.score_histories(liked[check_rows(users, liked.shape[0], "user")])
 
     def score_histories(self, histories):
         counts = self.state()["counts"]
@@ -48,12 +53,12 @@ class Together(Model):
     def state(self):
         if self.counts is None:
             raise not_fitted(self)
-        return {"counts": self.counts}
+        return {"counts": self.counts, **self.liked}
 
     def load_state(self, state, data):
-        size = data.train.num_items
-        self.counts = check_state(state, {"counts": (np.float32, (size, size))})["counts"]
-        self.train = data.train.matrix()
+        size, liked = data.train.num_items, csr_expected("liked", data.train.num_users)
+        found = check_state(state, {"counts": (np.float32, (size, size)), **liked})
+        self.counts, self.liked = found["counts"], {name: found[name] for name in liked}
         return self
 
 
@@ -105,14 +110,35 @@ class ChangesTheGraph(Together):
 
 class TakesAnyState(Together):
     def load_state(self, state, data):
-        self.counts, self.train = state["counts"], data.train.matrix()
+        self.counts = state["counts"]
+        self.liked = {name: array for name, array in state.items() if name != "counts"}
         return self
+
+
+class ReadsTheLogAgain(Together):
+    def state(self):
+        return {"counts": super().state()["counts"]}
+
+    def load_state(self, state, data):
+        state = {**state, **csr_state("liked", data.train.matrix())}
+        return super().load_state(state, data)
+
+    def score(self, users):
+        self.state()
+        liked = csr_from_state(self.liked, "liked", len(self.counts))
+        return self.score_histories(liked[check_rows(users, liked.shape[0], "user")])
 
 
 class DrawsAnew(Together):
     def score_histories(self, histories):
         scores = super().score_histories(histories)
         return scores + np.random.default_rng().random(scores.shape, dtype=np.float32)
+
+
+class WrongVectors(IALS):
+    @property
+    def user_vectors(self):
+        return super().user_vectors[::-1]
 
 
 def failures(kind):
@@ -136,6 +162,8 @@ def failures(kind):
         (WrongUser, "a_batch_scores_as_its_members_do_in_any_order"),
         (IgnoresHistories, "finds_the_block_of_an_unseen_user"),
         (ForgetsOnSaving, "state_survives_safetensors"),
+        (ReadsTheLogAgain, "state_survives_safetensors"),
+        (WrongVectors, "vectors_give_the_scores"),
         (LendsItsCounts, "scores_handed_out_are_not_the_models_own"),
         (ChangesTheGraph, "changes_nothing_that_it_was_given"),
         (TakesAnyState, "a_damaged_state_is_refused"),

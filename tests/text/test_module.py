@@ -130,10 +130,12 @@ def test_saving_over_something_else_is_refused_and_leaves_it(small_model, tmp_pa
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("kept")
     module = TextModule.load(small_model)
-    with pytest.raises(RunError, match=r"mine: the text model cannot be written"):
+    with pytest.raises(RunError, match=r"mine exists already"):
         module.save(tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "small"]
     assert (tmp_path / "mine" / "notes.txt").read_text() == "kept"
+    with pytest.raises(RunError, match=r"below cannot be written"):
+        module.save(tmp_path / "mine" / "notes.txt" / "below")
     (tmp_path / "empty").mkdir()
     module.save(tmp_path / "empty")
     assert json.loads((tmp_path / "empty" / "config.json").read_text())["hidden_size"] == 48

@@ -25,15 +25,18 @@ def by_scikit_learn(texts, **settings):
 
 
 def test_it_is_what_scikit_learn_makes():
-    np.testing.assert_allclose(tf_idf(TEXTS).toarray(), by_scikit_learn(TEXTS, min_df=2), rtol=1e-6)
     np.testing.assert_allclose(
-        tf_idf(TEXTS, min_texts=1).toarray(), by_scikit_learn(TEXTS), rtol=1e-6
+        tf_idf(count_words(TEXTS)).toarray(), by_scikit_learn(TEXTS, min_df=2), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        tf_idf(count_words(TEXTS), min_texts=1).toarray(), by_scikit_learn(TEXTS), rtol=1e-6
     )
 
 
 @given(some_texts)
 def test_counts_are_those_of_the_texts(texts):
-    vocabulary, counts = count_words(texts)
+    counted = count_words(texts)
+    vocabulary, counts = counted.words, counted.counts
     assert counts.shape == (len(texts), len(vocabulary))
     for row, text in zip(counts.toarray(), texts, strict=True):
         words = fold_words(text)
@@ -44,22 +47,32 @@ def test_counts_are_those_of_the_texts(texts):
 
 @given(some_texts)
 def test_rows_have_length_one_or_none(texts):
-    length = np.linalg.norm(tf_idf(texts).toarray(), axis=1)
+    length = np.linalg.norm(tf_idf(count_words(texts)).toarray(), axis=1)
     assert np.all(np.isclose(length, 1.0, atol=1e-5) | (length == 0))
 
 
 def test_items_without_text_change_no_weight():
-    with_gaps = tf_idf(["", *TEXTS, ""])
-    np.testing.assert_array_equal(with_gaps.toarray()[1:-1], tf_idf(TEXTS).toarray())
+    with_gaps = tf_idf(count_words(["", *TEXTS, ""]))
+    np.testing.assert_array_equal(with_gaps.toarray()[1:-1], tf_idf(count_words(TEXTS)).toarray())
     assert with_gaps[0].nnz == with_gaps[-1].nnz == 0
 
 
 def test_the_words_of_most_texts_are_kept():
     texts = ["sea ship", "sea ship", "sea storm", "sea storm", "sea storm"]
-    assert tf_idf(texts, max_words=2).toarray()[0, 1] == 0  # "ship" is the rarest of three
-    assert tf_idf(texts, max_words=2).shape == (5, 2)
+    assert (
+        tf_idf(count_words(texts), max_words=2).toarray()[0, 1] == 0
+    )  # "ship" is the rarest of three
+    assert tf_idf(count_words(texts), max_words=2).shape == (5, 2)
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", "..."]])
 def test_nothing_to_read(texts):
-    assert tf_idf(texts).shape == (len(texts), 0)
+    assert tf_idf(count_words(texts)).shape == (len(texts), 0)
+
+
+def test_more_texts_are_counted_behind_and_old_words_keep_their_columns():
+    counted = count_words(TEXTS).extended(["a heist of zebras", "zebras, zebras"])
+    assert counted.words[: len(count_words(TEXTS).words)] == count_words(TEXTS).words
+    whole = count_words([*TEXTS, "a heist of zebras", "zebras, zebras"])
+    order = [counted.words.index(word) for word in whole.words]
+    np.testing.assert_array_equal(counted.counts.toarray()[:, order], whole.counts.toarray())

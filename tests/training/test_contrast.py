@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from three_blocks import three_blocks
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.layers import Propagated
-from kgrec.training.contrast import Contrast, ContrastConfig
+from kgrec.models.encoders.base import Propagated
+from kgrec.training.contrast import ApartContrastConfig, LayerContrastConfig, info_nce
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.sampling import Batch
 
@@ -39,9 +39,8 @@ def shared(graph):
 
 def test_apart():
     graph = Propagation(three_blocks().data.graph)
-    vectors, config = propagated(graph), ContrastConfig(
-        kind="apart", user_weight=0.3, item_weight=0.7, temperature=0.6
-    )  # fmt: skip
+    vectors = propagated(graph)
+    config = ApartContrastConfig(user_weight=0.3, item_weight=0.7, temperature=0.6)
     batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))
     negative = torch.tensor([[12, 16], [18, 12], [0, 5]])
     overlap, scale = shared(graph)
@@ -57,41 +56,39 @@ def test_apart():
 
     users = mean(vectors.user_layers[0], [3, 3, 20], [3, 3, 20], 0)
     items = mean(vectors.item_layers[0], [1, 2, 11], [12, 16, 18, 12, 0, 5], 32)
-    found = Contrast(config, graph)(vectors, batch, negative)
+    found = config.build(graph)(vectors, batch, negative)
     assert float(found) == pytest.approx(0.3 * users + 0.7 * items, rel=1e-5)
 
 
 def test_layer():
-    from kgrec.training import losses
-
     graph = Propagation(three_blocks().data.graph)
     vectors = propagated(graph)
-    config = ContrastConfig(kind="layer", user_weight=0.3, item_weight=0.7, layer=1)
+    config = LayerContrastConfig(user_weight=0.3, item_weight=0.7, layer=1)
     batch = Batch(torch.tensor([3, 3, 20]), torch.arange(3), torch.tensor([1, 2, 11]))
-    found = Contrast(config, graph)(vectors, batch, None)
+    found = config.build(graph)(vectors, batch, None)
     users, items = torch.tensor([3, 20]), torch.tensor([1, 2, 11])
-    expected = 0.3 * losses.info_nce(
+    expected = 0.3 * info_nce(
         vectors.user[users], vectors.user_layers[1][users], temperature=0.2
-    ) + 0.7 * losses.info_nce(vectors.item[items], vectors.item_layers[1][items], temperature=0.2)
+    ) + 0.7 * info_nce(vectors.item[items], vectors.item_layers[1][items], temperature=0.2)
     assert float(found) == pytest.approx(float(expected), rel=1e-6)
 
 
 @pytest.mark.parametrize(
     ("model", "layer", "last"),
     [
-        ({"num_layers": 2}, 3, 2),
+        ({"encoder": {"num_layers": 2}}, 3, 2),
         ({"encoder": "none"}, 1, 0),
-        ({"num_layers": 1, "head": "relation_attention"}, 2, 1),
+        ({"encoder": {"num_layers": 1}, "head": "relation_attention"}, 2, 1),
     ],
 )
 def test_a_layer_that_there_is_not(model, layer, last):
     with pytest.raises(ValidationError, match=f"from 0 .its input. to {last}, found {layer}"):
-        LinkPredictionConfig(model=model, training={"contrast": {"layer": layer}})
-    LinkPredictionConfig(model=model, training={"contrast": {"layer": last}})
-    LinkPredictionConfig(model=model, training={"contrast": {"kind": "apart", "layer": layer}})
+        LinkPredictionConfig(predictor=model, training={"contrast": {"layer": layer}})
+    LinkPredictionConfig(predictor=model, training={"contrast": {"layer": last}})
+    LinkPredictionConfig(predictor=model, training={"contrast": "apart"})
 
 
 def test_a_result_that_is_wider_than_its_layers():
     with pytest.raises(ValidationError, match="'kgat' is all layers side by side"):
-        LinkPredictionConfig(model={"encoder": "kgat"}, training={"contrast": {}})
-    LinkPredictionConfig(model={"encoder": "kgat"}, training={"contrast": {"kind": "apart"}})
+        LinkPredictionConfig(predictor={"encoder": "kgat"}, training={"contrast": {}})
+    LinkPredictionConfig(predictor={"encoder": "kgat"}, training={"contrast": "apart"})

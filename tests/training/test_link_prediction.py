@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from parts_by_name import loss as loss_of
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from three_blocks import COLD, NUM_USERS, three_blocks
@@ -19,12 +20,11 @@ from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig,
 USERS = np.arange(NUM_USERS)
 
 
-def config(new_items="regress", training=None, **model):
+def config(new_items="regress", training=None, **predictor):
     return LinkPredictionConfig(
-        model={"dim": 12, **model},
+        predictor={"dim": 12, **predictor},
         training={
-            "max_epochs": 20, "learning_rate": 0.03, "batch_users": 32, "num_negatives": 12,
-            **(training or {}),
+            "max_epochs": 20, "learning_rate": 0.03, "batch_users": 32, **(training or {}),
         },
         new_items=new_items,
     )  # fmt: skip
@@ -53,7 +53,8 @@ def fitted(case):
 )
 def test_any_fusion_with_any_encoder_head_and_loss(case, fusion, encoder, head, loss):
     """Popularity finds half of what is held out: it is the largest block's."""
-    settings = config(fusion=fusion, encoder=encoder, head=head, training={"loss": loss})
+    training = {"loss": loss_of(loss, num_negatives=12)}
+    settings = config(fusion=fusion, encoder=encoder, head=head, training=training)
     model = LinkPrediction(settings).fit(case.data)
     popular = case.found(MostPopular().fit(case.data).score(USERS))
     assert popular == 0.5
@@ -176,13 +177,18 @@ def test_similar_items_are_those_of_the_block(case, fitted):
 
 def test_texts_are_placed_where_such_items_are(case, fitted):
     text = case.data.graph["item"].text.numpy()
-    placed = fitted.vectors_of_texts(text[[0, 10, 17]] * 3)  # their length says nothing
-    np.testing.assert_allclose(np.linalg.norm(placed, axis=1), 1, atol=1e-5)
+    placed = fitted.vectors_of_content({"text": text[[0, 10, 17]] * 3})  # length says nothing
+    # At the length of known vectors, which a cosine head makes one, less what is not sure.
+    length = fitted.content_map.reliability
+    np.testing.assert_allclose(np.linalg.norm(placed, axis=1), length, atol=1e-5)
     best = (placed @ fitted.item_vectors.T).argmax(1)
     assert case.block_of_item[best].tolist() == [0, 1, 2]
     silent = three_blocks(text=False)
-    with pytest.raises(DataError, match="without text"):
-        LinkPrediction(config(training={"max_epochs": 1})).fit(silent.data).vectors_of_texts(text)
+    mute = LinkPrediction(config(training={"max_epochs": 1})).fit(silent.data)
+    assert mute.content_space() is None
+    assert fitted.content_space() is fitted
+    with pytest.raises(DataError, match=r"without content \(text\)"):
+        mute.vectors_of_content({"text": text})
 
 
 def test_validation_stops_and_the_best_epoch_is_kept(case):

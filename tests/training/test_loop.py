@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from parts_by_name import loss as loss_of
 from three_blocks import three_blocks
 
 from kgrec.errors import DataError, RunError
 from kgrec.graph.propagation import Propagation
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.testing import log_from_pairs
-from kgrec.training import losses
 from kgrec.training.checkpoint import load_tensors
 from kgrec.training.link_prediction import node_features
 from kgrec.training.loop import Task, Trainer
+from kgrec.training.losses import softmax
 from kgrec.training.settings import TrainingConfig
 
 
@@ -98,7 +99,7 @@ def test_the_callback_gets_the_figures():
 
 @pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "bpr"])
 def test_a_seed_gives_the_same_bits(loss):
-    settings = {"loss": loss, "max_epochs": 4, "num_negatives": 9}
+    settings = {"loss": loss_of(loss, num_negatives=9), "max_epochs": 4}
     one, other = trainer(None, **settings), trainer(None, **settings)
     one.run()
     torch.rand(3)  # the library draws from no global generator
@@ -178,8 +179,8 @@ def test_going_on_after_an_interruption_is_as_if_there_had_been_none(tmp_path, m
         stop, validate = stop_at(3), first.task.validate
         monkeypatch.setattr(Validation, "__call__", lambda _: stop() or Validation_call(validate))
     else:  # in the middle of an epoch: five steps make one
-        stop, loss = stop_at(28), losses.full_softmax
-        monkeypatch.setattr(losses, "full_softmax", lambda *a, **k: stop() or loss(*a, **k))
+        stop, loss = stop_at(28), softmax.full_softmax
+        monkeypatch.setattr(softmax, "full_softmax", lambda *a, **k: stop() or loss(*a, **k))
     with pytest.raises(KeyboardInterrupt):
         first.run(callback)
     monkeypatch.undo()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from parts_by_name import encoder as encoder_of
 from pydantic import ValidationError
 from three_blocks import three_blocks
 
@@ -19,8 +20,14 @@ from kgrec.training.loop import Task, Trainer
 from kgrec.training.minibatch import rows_by_type
 from kgrec.training.settings import TrainingConfig
 
-EXACT = {"id_dropout": 0, "user_dropout": 0, "feature_dropout": 0, "dropout": 0, "noise": 0,
-         "edge_dropout": 0}  # fmt: skip
+EXACT = {"id_dropout": 0, "user_dropout": 0, "feature_dropout": 0}
+NO_DRAW = {"dropout": 0, "noise": 0, "edge_dropout": 0}
+
+
+def predictor_config(encoder="lightgcn", own=None, **model):
+    """Return parts that draw nothing; `own` are settings of the encoder."""
+    part = encoder_of(encoder, **NO_DRAW, **(own or {}))
+    return LinkPredictorConfig(dim=6, **EXACT, encoder=part, **model)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,7 @@ def data():
 
 
 def trained(data, model, training, checkpoint=None, epochs=3):
-    config = LinkPredictorConfig(**{"dim": 6, "num_layers": 2, **EXACT, **model})
+    config = predictor_config(**model)
     graph = Propagation(
         data.graph, config.normalisation, interactions_only=not config.reads_knowledge
     )
@@ -47,32 +54,32 @@ TRANSR = {"scoring": "transr", "interactions": True, "inverses": True, "batch_tr
 PAIRS = {"loss": "bpr", "batch_pairs": 40, "ego_l2": 0.1}
 CASES = {
     "lightgcn": ({"encoder": "lightgcn"}, PAIRS),
-    "interactions": ({"encoder": "lightgcn", "relation_weight": 0.0}, PAIRS),
-    "sampled": ({"encoder": "lightgcn"}, {"loss": "sampled_softmax", "batch_users": 9,
-                "num_negatives": 15, "ego_l2": 0.1}),
+    "interactions": ({"own": {"relation_weight": 0.0}}, PAIRS),
+    "sampled": ({"encoder": "lightgcn"}, {"loss": {"name": "sampled_softmax",
+                "num_negatives": 15}, "batch_users": 9, "ego_l2": 0.1}),
     "in_batch": ({"encoder": "rgcn", "head": "cosine"}, {"loss": "sampled_softmax",
                  "batch_pairs": 30, "negatives": "in_batch"}),
-    "bsl": ({"encoder": "rgcn", "num_bases": 2}, {"loss": "bsl", "batch_users": 11,
-            "negatives": "graph", "negatives_per_positive": 3}),
+    "bsl": ({"encoder": "rgcn", "own": {"num_bases": 2}}, {"loss": {"name": "bsl",
+            "negatives_per_positive": 3}, "batch_users": 11, "negatives": "graph"}),
     "kgat": ({"encoder": "kgat", "head": "dot", "knowledge": TRANSR}, PAIRS),
-    "kgin": ({"encoder": "kgin", "head": "dot", "num_intents": 2}, PAIRS),
+    "kgin": ({"encoder": "kgin", "head": "dot", "own": {"num_intents": 2}}, PAIRS),
     "cke": ({"encoder": "cke", "head": "relation_attention", "knowledge": TRANSR}, PAIRS),
     "kgcn": ({"encoder": "none", "head": "relation_attention"},
              {**PAIRS, "loss": "cross_entropy"}),
     "xsimgcl": ({"encoder": "xsimgcl", "head": "dot"},
-                {**PAIRS, "contrast": {"kind": "layer", "user_weight": 0.5}}),
-    "contrast": ({"encoder": "lightgcn", "relation_weight": 0.0, "head": "dot"},
-                 {**PAIRS, "contrast": {"kind": "layer", "user_weight": 0.5}}),
+                {**PAIRS, "contrast": {"name": "layer", "user_weight": 0.5}}),
+    "contrast": ({"own": {"relation_weight": 0.0}, "head": "dot"},
+                 {**PAIRS, "contrast": {"name": "layer", "user_weight": 0.5}}),
     "lightkg": ({"encoder": "lightkg", "head": "dot"},
-                {**PAIRS, "contrast": {"kind": "apart", "user_weight": 0.5, "item_weight": 0.5},
-                 "negatives_per_positive": 2}),
+                {**PAIRS, "contrast": {"name": "apart", "user_weight": 0.5, "item_weight": 0.5},
+                 "loss": {"name": "bpr", "negatives_per_positive": 2}}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_without_a_limit_training_is_that_on_the_whole_graph(data, case):
     model, training = CASES[case]
-    reach = LinkPredictorConfig(num_layers=2, **model).reach
+    reach = predictor_config(**model).reach
     whole, weights, _ = trained(data, model, training)
     parts, of_parts, trainer = trained(data, model, {**training, "num_neighbors": [-1] * reach})
     assert trainer.objective.parts is not None
@@ -116,13 +123,12 @@ def test_drawn_neighbors_learn_the_planted_blocks():
     made = three_blocks()
     model = LinkPrediction(
         LinkPredictionConfig(
-            model={"dim": 16, "encoder": "lightgcn", "num_layers": 2},
+            predictor={"dim": 16, "encoder": "lightgcn"},
             training={
                 "loss": "bpr",
                 "batch_pairs": 64,
                 "num_neighbors": [4, 3],
                 "max_epochs": 60,
-                "temperature": 0.2,
             },
         )
     ).fit(made.data)
@@ -152,10 +158,10 @@ def test_rows_by_type():
 
 WRONG = [
     ({}, {"loss": "softmax", "num_neighbors": [4, 4]}, "loss 'softmax' needs those of all"),
-    ({}, {"loss": "bpr", "num_neighbors": [4]}, "2 for model.num_layers 2, found 1"),
+    ({}, {"loss": "bpr", "num_neighbors": [4]}, "2 for encoder .* found 1"),
     ({"encoder": "none"}, {"loss": "bpr", "num_neighbors": [4]}, "encoder 'none' .* passes none"),
     ({"encoder": "cke"}, {"loss": "bpr", "num_neighbors": []}, "encoder 'cke' .* passes none"),
-    ({"num_layers": 0}, {"loss": "bpr", "num_neighbors": []}, "passes none"),
+    ({"encoder": {"num_layers": 0}}, {"loss": "bpr", "num_neighbors": []}, "passes none"),
     ({"head": "relation_attention"}, {"loss": "bpr", "num_neighbors": [4, 4]},
      "3 for encoder 'lightgcn' with head 'relation_attention', found 2"),
     ({}, {"loss": "bpr", "num_neighbors": [4, 0]}, r"from 1 on, or -1 .* \[4, 0\]"),
@@ -167,14 +173,14 @@ WRONG = [
 @pytest.mark.parametrize(("model", "training", "message"), WRONG)
 def test_what_cannot_be_combined_is_an_error(tmp_path, model, training, message):
     with pytest.raises(ValidationError):
-        LinkPredictionConfig(model=model, training=training)
+        LinkPredictionConfig(predictor=model, training=training)
     path = tmp_path / "config.yaml"
-    tree = {"data": {"interactions": "a.csv"}, "model": {"model": model, "training": training}}
+    tree = {"data": {"interactions": "a.csv"}, "model": {"predictor": model, "training": training}}
     path.write_text(yaml.safe_dump(tree))
     with pytest.raises(ConfigError, match=message):
         load_config(path)
 
 
 def test_the_trainer_checks_too(data):
-    with pytest.raises(ConfigError, match=r"2 for model\.num_layers 2, found 3"):
+    with pytest.raises(ConfigError, match=r"2 for encoder 'lightgcn' .* found 3"):
         trained(data, {"encoder": "lightgcn"}, {**PAIRS, "num_neighbors": [1, 1, 1]})

@@ -1,25 +1,27 @@
-"""NegativeSampler: never a positive, and drawn as often as their mode says."""
+"""Negatives: never a positive, and drawn as often as their mode says."""
 
 import numpy as np
 import pytest
 import torch
 from three_blocks import three_blocks
 
+from kgrec.graph.build import build_graph
 from kgrec.graph.propagation import Propagation
+from kgrec.models.settings import kinds_of
 from kgrec.testing import log_from_pairs
-from kgrec.training.negatives import NegativeSampler
+from kgrec.training.negatives import NegativesConfig
 from kgrec.training.sampling import Batch, Sampler
 
-MODES = ("uniform", "popularity", "in_batch", "graph")
+KINDS = kinds_of(NegativesConfig)
 
 
-def made(mode, seed=0, **settings):
+def made(mode, seed=0):
     case = three_blocks()
     sampler = Sampler(case.data.train, torch.Generator().manual_seed(seed))
-    return case, sampler, NegativeSampler(sampler, mode, Propagation(case.data.graph), **settings)
+    return case, sampler, KINDS[mode]().build(sampler, Propagation(case.data.graph))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", KINDS)
 def test_no_negative_is_a_positive_of_its_user(mode):
     case, sampler, negatives = made(mode)
     train = case.data.train.matrix().toarray()
@@ -31,7 +33,7 @@ def test_no_negative_is_a_positive_of_its_user(mode):
         assert set(items.flatten().tolist()) <= set(sampler.known.tolist())
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", KINDS)
 def test_a_seed_gives_the_same_draws(mode):
     draws = []
     for seed in (0, 0, 1):
@@ -50,15 +52,16 @@ def lonely_user():
 
 @pytest.mark.parametrize("power", [0.0, 0.75, 1.0])
 def test_popular_items_are_drawn_by_their_number_of_users(power):
-    sampler = Sampler(lonely_user(), torch.Generator().manual_seed(0))
-    negatives = NegativeSampler(sampler, "popularity", power=power)
+    log = lonely_user()
+    sampler = Sampler(log, torch.Generator().manual_seed(0))
+    negatives = KINDS["popularity"](power=power).build(sampler, Propagation(build_graph(log)))
     batch = Batch(torch.tensor([40]), torch.tensor([0]), torch.tensor([6]))
     items = negatives.of_pairs(batch, 60_000).flatten()
     expected = np.array([2.0**i for i in range(6)]) ** power
     found = torch.bincount(items, minlength=7).numpy()
     np.testing.assert_allclose(found[:6] / 60_000, expected / expected.sum(), atol=0.01)
     assert found[6] == 0
-    shared, log_chance = negatives.shared(batch, 50_000)
+    shared, log_chance = negatives.draw_shared(batch, 50_000)
     chance = np.array([*(2.0**i for i in range(6)), 1.0]) ** power
     np.testing.assert_allclose(
         torch.exp(log_chance).numpy(), (chance / chance.sum())[shared.numpy()], rtol=1e-5
@@ -66,12 +69,15 @@ def test_popular_items_are_drawn_by_their_number_of_users(power):
 
 
 def test_in_batch_negatives_are_of_the_batch():
-    _, sampler, negatives = made("in_batch")
+    case, sampler, negatives = made("in_batch")
     batch = next(sampler.pair_batches(30))
     assert set(negatives.of_pairs(batch, 2).flatten().tolist()) <= set(batch.item.tolist())
-    shared, log_chance = negatives.shared(batch, 3)
-    assert shared.tolist() == sorted(set(batch.item.tolist()))
-    assert log_chance.shape == shared.shape
+    found = negatives.shared(batch, 3)
+    assert found.shared.tolist() == sorted(set(batch.item.tolist()))
+    assert found.log_chance.shape == found.shared.shape
+    train = case.data.train.matrix().toarray()
+    wanted = train[batch.users.numpy()][:, found.shared.numpy()] > 0
+    np.testing.assert_array_equal(found.is_positive.numpy(), wanted)
 
 
 def test_graph_negatives_share_a_node_with_the_positive():
@@ -89,22 +95,18 @@ def test_graph_negatives_share_a_node_with_the_positive():
 
 def test_without_a_graph_to_walk_on_they_are_uniform():
     log = lonely_user()
-    from kgrec.graph.build import build_graph
-
     sampler = Sampler(log, torch.Generator().manual_seed(0))
-    negatives = NegativeSampler(sampler, "graph", Propagation(build_graph(log)))
+    negatives = KINDS["graph"]().build(sampler, Propagation(build_graph(log)))
     batch = Batch(torch.tensor([40]), torch.tensor([0]), torch.tensor([6]))
     found = torch.bincount(negatives.of_pairs(batch, 12_000).flatten(), minlength=7)
     np.testing.assert_allclose(found[:6].numpy() / 12_000, 1 / 6, atol=0.02)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", KINDS)
 def test_who_chose_everything_ends_the_search(mode):
     log = log_from_pairs([(0, i) for i in range(4)] + [(1, 0)], 2, 4)
-    from kgrec.graph.build import build_graph
-
     sampler = Sampler(log, torch.Generator().manual_seed(0))
-    negatives = NegativeSampler(sampler, mode, Propagation(build_graph(log)))
+    negatives = KINDS[mode]().build(sampler, Propagation(build_graph(log)))
     batch = Batch(torch.tensor([0]), torch.zeros(2, dtype=torch.int64), torch.tensor([1, 2]))
     assert negatives.of_pairs(batch, 2).shape == (2, 2)
 

@@ -5,14 +5,14 @@ from itertools import product
 
 import numpy as np
 import pytest
+from parts_by_name import ENCODERS, HEADS
+from parts_by_name import loss as loss_of
 from pydantic import ValidationError
 from three_blocks import NUM_USERS, three_blocks
 
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 USERS = np.arange(NUM_USERS)
-ENCODERS = ("none", "lightgcn", "xsimgcl", "rgcn", "cke", "kgat", "kgin", "lightkg")
-HEADS = ("dot", "cosine", "distmult", "translation", "relation_attention")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def case():
 
 def trained(case, training=None, new_items="regress", **model):
     config = LinkPredictionConfig(
-        model={"dim": 12, "fusion": "none", **model},
+        predictor={"dim": 12, "fusion": "none", **model},
         training={
             "max_epochs": 30, "learning_rate": 0.03, "batch_pairs": 60, "loss": "bpr",
             "weight_average": 0, **(training or {}),
@@ -52,8 +52,8 @@ def test_any_encoder_with_any_head(case, encoder, head):
 @pytest.mark.parametrize("batch_pairs", [60, None])
 def test_any_loss_with_any_negatives(case, loss, negatives, batch_pairs):
     training = {
-        "loss": loss, "negatives": negatives, "batch_pairs": batch_pairs, "batch_users": 32,
-        "num_negatives": 12, "negatives_per_positive": 4, "max_epochs": 40,
+        "loss": loss_of(loss, num_negatives=12, negatives_per_positive=4), "negatives": negatives,
+        "batch_pairs": batch_pairs, "batch_users": 32, "max_epochs": 40,
     }  # fmt: skip
     model = trained(case, training, head="cosine")
     share = case.found(model.score(USERS))
@@ -88,9 +88,9 @@ def test_triples_place_items_that_nobody_chose(case):
     assert (case.block_of_item[best] == case.block_of_user).mean() >= 0.9
 
 
-@pytest.mark.parametrize("kind", ["layer", "apart"])
-def test_contrast_leaves_the_blocks_in_place(case, kind):
-    model = trained(case, {"contrast": {"kind": kind}}, encoder="lightgcn", head="dot")
+@pytest.mark.parametrize("name", ["layer", "apart"])
+def test_contrast_leaves_the_blocks_in_place(case, name):
+    model = trained(case, {"contrast": name}, encoder="lightgcn", head="dot")
     assert case.found(model.score(USERS)) >= 0.9
 
 
@@ -98,16 +98,17 @@ def test_shared_negatives_cannot_be_of_one_positive():
     with pytest.raises(ValidationError, match="'graph' belong to one positive"):
         LinkPredictionConfig(training={"loss": "sampled_softmax", "negatives": "graph"})
     with pytest.raises(ValidationError, match="even dim, found 7"):
-        LinkPredictionConfig(model={"dim": 7, "knowledge": {"scoring": "rotate"}})
+        LinkPredictionConfig(predictor={"dim": 7, "knowledge": {"scoring": "rotate"}})
     with pytest.raises(ValidationError, match="twice as wide"):
-        LinkPredictionConfig(model={"encoder": "kgat", "knowledge": {"scoring": "rotate"}})
+        LinkPredictionConfig(predictor={"encoder": "kgat", "knowledge": {"scoring": "rotate"}})
 
 
-@pytest.mark.parametrize("model", [{"encoder": "none"}, {"relation_weight": 0.0}])
+@pytest.mark.parametrize("model", [{"encoder": "none"}, {"encoder": {"relation_weight": 0.0}}])
 def test_negatives_are_of_the_graph_where_the_model_reads_none_of_it(case, model):
     """As above, the held-out item is what they are, and is put last."""
     training = {
-        "loss": "bpr", "negatives": "graph", "negatives_per_positive": 4, "max_epochs": 40,
+        "loss": {"name": "bpr", "negatives_per_positive": 4}, "negatives": "graph",
+        "max_epochs": 40,
     }  # fmt: skip
     made = trained(case, training, head="cosine", **model)
     assert case.found(made.score(USERS)) <= 0.2
@@ -120,8 +121,8 @@ def test_a_resumed_training_is_the_whole_one(case, encoder, tmp_path):
 
     def run(epochs, resume=False):
         config = LinkPredictionConfig(
-            model={"dim": 6, "fusion": "none", "encoder": encoder, "head": "dot",
-                   "knowledge": links},
+            predictor={"dim": 6, "fusion": "none", "encoder": encoder, "head": "dot",
+                       "knowledge": links},
             training={"max_epochs": epochs, "loss": "bpr", "batch_pairs": 50},
         )  # fmt: skip
         path = tmp_path / "checkpoint.safetensors"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.formats.dataset_files import DatasetFiles, reading, split_of
+from kgrec.data.formats.base import DatasetFiles, PublishedConfig, reading
 from kgrec.data.formats.lines import Lines, fields, numbers, read_lines, texts
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
@@ -28,44 +28,53 @@ from kgrec.types import IntArray
 _REMAP = "remap_id"
 
 
-def read_kgat(folder: str | Path) -> DatasetFiles:
-    """Read `train.txt`, `test.txt` and, where they are there, `valid.txt`, the graph and the lists.
+class KGATDataConfig(PublishedConfig):
+    """`train.txt`, `test.txt` and, where they are there, `valid.txt`, the graph and the lists.
 
     Ids are the original ones where a list has them, else the numbers. A number that its list does
     not have is `#7`; an original id that stands for several numbers is followed by them, as in
     `m.01#7`, so that nothing is merged. Every item of the data is in the item table.
-
-    Raises:
-        DataError: A file is missing, empty, wrongly encoded or holds something else.
     """
-    folder = Path(folder)
-    notes: list[str] = []
-    users = _names(folder / "user_list.txt", notes)
-    items = _names(folder / "item_list.txt", notes)
-    parts = {
-        part: _pairs(folder / f"{part}.txt", notes)
-        for part in ("train", "valid", "test")
-        if part != "valid" or (folder / "valid.txt").exists()
-    }
-    logs = {}
-    for part, pairs in parts.items():
-        frame = pd.DataFrame({"user_id": users.of(pairs.user), "item_id": items.of(pairs.item)})
-        with reading(folder / f"{part}.txt"):
-            logs[part] = Interactions.read(frame)
-        notes.append(f"{part}.txt: {logs[part].report}.")
-    rows = np.unique(np.concatenate([items.number, *(pairs.item for pairs in parts.values())]))
-    everyone = np.concatenate([users.number, *(pairs.everyone for pairs in parts.values())])
-    triples, links = _graph(folder, rows, items, notes)
-    for names in (users, items):
-        names.tell(notes)
-    return DatasetFiles(
-        split=split_of(logs["train"], logs.get("valid"), logs["test"]),
-        triples=triples,
-        links=links,
-        items=AttributeTable(Vocabulary.from_ids(items.of(rows), "item")),
-        users=AttributeTable(Vocabulary.from_ids(users.of(np.unique(everyone)), "user")),
-        notes=tuple(notes),
-    )
+
+    FILES: ClassVar[str] = "train.txt and test.txt"
+
+    format: Literal["kgat"] = "kgat"
+
+    @classmethod
+    def fits(cls, path: Path) -> bool:
+        """Return whether `train.txt` and `test.txt` are there."""
+        return (path / "train.txt").exists() and (path / "test.txt").exists()
+
+    def read(self, seed: int = 0) -> DatasetFiles:
+        """Read the files; see `PublishedConfig.read`."""
+        folder = self.path
+        notes: list[str] = []
+        users = _names(folder / "user_list.txt", notes)
+        items = _names(folder / "item_list.txt", notes)
+        parts = {
+            part: _pairs(folder / f"{part}.txt", notes)
+            for part in ("train", "valid", "test")
+            if part != "valid" or (folder / "valid.txt").exists()
+        }
+        logs = {}
+        for part, pairs in parts.items():
+            frame = pd.DataFrame({"user_id": users.of(pairs.user), "item_id": items.of(pairs.item)})
+            with reading(folder / f"{part}.txt"):
+                logs[part] = Interactions.read(frame)
+            notes.append(f"{part}.txt: {logs[part].report}.")
+        rows = np.unique(np.concatenate([items.number, *(pairs.item for pairs in parts.values())]))
+        everyone = np.concatenate([users.number, *(pairs.everyone for pairs in parts.values())])
+        triples, links = _graph(folder, rows, items, notes)
+        for names in (users, items):
+            names.tell(notes)
+        return DatasetFiles(
+            self.published_split(logs["train"], logs.get("valid"), logs["test"], seed, notes),
+            triples,
+            links,
+            items=AttributeTable(Vocabulary.from_ids(items.of(rows), "item")),
+            users=AttributeTable(Vocabulary.from_ids(users.of(np.unique(everyone)), "user")),
+            notes=tuple(notes),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
-from kgrec.data.formats.dataset_files import DatasetFiles, reading
+from kgrec.data.formats.base import DatasetFiles, PublishedConfig, reading
 from kgrec.data.formats.lines import Lines, fields, numbers, read_lines, texts
 from kgrec.data.interactions import Interactions
+from kgrec.data.settings import LogConfig
 from kgrec.data.tables import numbers_or_missing
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.types import Float64Array
@@ -62,51 +64,58 @@ _FINAL_GRAPH: Final = "kg_final.txt"
 _INDEX: Final = "item_index2entity_id"
 
 
-def read_kgcn(
-    folder: str | Path,
-    *,
-    ratings: str | None = None,
-    separator: str | None = None,
-    positive: str | None = None,
-    encoding: str | None = None,
-    **options: Any,
-) -> DatasetFiles:
-    """Read the ratings, the graph and which item is which entity.
+class KGCNDataConfig(PublishedConfig, LogConfig):
+    """The ratings, the graph and which item is which entity.
 
     Items without an entity stay in the data, unlike in the papers' scripts. The files are paired:
     `ratings_final.txt` and `kg_final.txt` number items and entities alike, in the order of the
     lines of `item_index2entity_id.txt`; other ratings have the ids that stand in that file.
-
-    Args:
-        folder: The folder.
-        ratings: Name of the file of ratings; None: `ratings_final.txt` where `kg_final.txt` is
-            there too, else the first of `RATINGS` that is there.
-        separator: What stands between its fields; None: as `RATINGS` says, else a tab.
-        positive: Which rows count as interactions, such as "rating >= 4"; None: as `RATINGS` says,
-            else all rows.
-        encoding: Its encoding; None: as `RATINGS` says, else UTF-8.
-        options: `duplicates`, as for `Interactions.read`.
-
-    Raises:
-        DataError: A file is missing, empty, wrongly encoded or holds something else.
     """
-    folder = Path(folder)
-    name = _ratings_name(folder) if ratings is None else ratings
-    usual = RATINGS.get(name, RatingFile())
-    notes: list[str] = []
-    lines = read_lines(folder / name, encoding or usual.encoding)
-    frame = _ratings(lines, separator or usual.separator, usual.timestamp, notes)
-    wanted = positive or usual.positive
-    with reading(folder / name):
-        log = Interactions.read(frame, positive=wanted, **options)
-    notes.append(f"{name}: {log.report}; positive is {wanted or 'every row'}.")
-    graph = _graph_names(folder, final=name == FINAL)
-    if graph is None:
-        notes.append("There is no kg.txt or kg_final.txt, and so no graph.")
-        return DatasetFiles(log, notes=tuple(notes))
-    triples = pd.concat([_triples(folder / file) for file in graph], ignore_index=True)
-    links = _links(folder, graph, log, final=name == FINAL, notes=notes)
-    return DatasetFiles(log, triples=triples, links=links, notes=tuple(notes))
+
+    FILES: ClassVar[str] = f"one of {', '.join(RATINGS)}"
+
+    format: Literal["kgcn"] = "kgcn"
+    ratings: str | None = Field(
+        default=None,
+        description="Name of the file of ratings; None: `ratings_final.txt` where `kg_final.txt` "
+        "is there too, else the first known name.",
+    )
+    separator: str | None = Field(
+        default=None,
+        description="What stands between its fields; None: what does in a file of that name, else "
+        "a tab.",
+    )
+    positive: str | None = Field(
+        default=None,
+        description="Such as `rating >= 4`; None: what the papers take for positive in a file of "
+        "that name, else all rows.",
+    )
+
+    @classmethod
+    def fits(cls, path: Path) -> bool:
+        """Return whether there is a file of ratings with a known name."""
+        return any((path / name).exists() for name in RATINGS)
+
+    def read(self, seed: int = 0) -> DatasetFiles:
+        """Read the files; see `PublishedConfig.read`."""
+        folder = self.path
+        name = _ratings_name(folder) if self.ratings is None else self.ratings
+        usual = RATINGS.get(name, RatingFile())
+        notes: list[str] = []
+        lines = read_lines(folder / name, usual.encoding)
+        frame = _ratings(lines, self.separator or usual.separator, usual.timestamp, notes)
+        wanted = self.positive or usual.positive
+        with reading(folder / name):
+            log = Interactions.read(frame, positive=wanted, duplicates=self.duplicates)
+        notes.append(f"{name}: {log.report}; positive is {wanted or 'every row'}.")
+        triples, links = None, None
+        graph = _graph_names(folder, final=name == FINAL)
+        if graph is None:
+            notes.append("There is no kg.txt or kg_final.txt, and so no graph.")
+        else:
+            triples = pd.concat([_triples(folder / file) for file in graph], ignore_index=True)
+            links = _links(folder, graph, log, final=name == FINAL, notes=notes)
+        return DatasetFiles(self.split_log(log, seed), triples, links, notes=tuple(notes))
 
 
 def _ratings_name(folder: Path) -> str:
@@ -179,7 +188,7 @@ def _triples(path: Path) -> pd.DataFrame:
 def _links(
     folder: Path, graph: tuple[str, ...], log: Interactions, *, final: bool, notes: list[str]
 ) -> pd.DataFrame:
-    """Return which item is which entity; see `read_kgcn` for how the files are paired."""
+    """Return which item is which entity; see `KGCNDataConfig` for how the files are paired."""
     numbered = graph == (_FINAL_GRAPH,)
     if final and numbered:
         return pd.DataFrame({"item_id": log.items.ids, "entity_id": log.items.ids})

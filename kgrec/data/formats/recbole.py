@@ -6,18 +6,21 @@ attributes (https://recbole.io/docs/user_guide/data/atomic_files.html).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.formats.dataset_files import DatasetFiles, reading, split_of
+from kgrec.data.formats.base import DatasetFiles, PublishedConfig, reading
 from kgrec.data.interactions import Interactions
+from kgrec.data.settings import LogTableConfig
 from kgrec.data.tables import as_ids, numbers_or_missing, read_table
-from kgrec.errors import ConfigError, DataError, did_you_mean, printable
+from kgrec.errors import DataError, did_you_mean, printable
 
 _TYPES: Final = ("token", "token_seq", "float", "float_seq")
 _PARTS: Final = (
@@ -30,60 +33,77 @@ _SEPARATOR: Final = "\x1f"  # the unit separator: no value holds it
 _MOST: Final = 1024  # numbers in one float_seq that become columns
 
 
-def read_atomic_files(
-    path: str | Path,
-    *,
-    parts: Sequence[str] | None = None,
-    user: str = "user_id",
-    item: str = "item_id",
-    **options: Any,
-) -> DatasetFiles:
-    """Read a data set of atomic files; all but the interactions may be absent.
+class RecBoleDataConfig(PublishedConfig, LogTableConfig):
+    """RecBole's atomic files; all but the interactions may be absent.
 
-    Args:
-        path: The folder, or the files without their suffixes, such as `ml-100k/ml-100k`.
-        parts: Names of the training, validation and test part (or of training and test) in the
-            names of `.inter` files. None: `<name>.inter` where there is one, to be split later,
-            else the parts whose names say what they are.
-        user: The field of user ids, in `.inter` and `.user`.
-        item: The field of item ids, in `.inter`, `.item` and `.link`.
-        options: As for `Interactions.read`. Every row of an `.inter` file is an interaction
-            unless `positive` is given: what `rating` means differs from data set to data set.
-
-    Raises:
-        DataError: A file or column is missing or wrong.
-        ConfigError: `parts` are not two or three.
+    Every row of an `.inter` file is an interaction unless `positive` is given: what `rating` means
+    differs from data set to data set.
     """
-    stem = _stem(Path(path))
-    notes: list[str] = []
-    options |= {"user": user, "item": item}
-    log, split = None, None
-    names = _part_names(stem, parts)
-    if names is None:
-        log = _interactions(_beside(stem, "inter"), notes, options)
-    else:
+
+    FILES: ClassVar[str] = ".inter files"
+
+    format: Literal["recbole"] = "recbole"
+    folder: str = Field(
+        description="The folder, or the path of the files without their suffixes, such as "
+        "`ml-100k/ml-100k`."
+    )
+    parts: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=3,
+        description="Names of the training, validation and test part (or of training and test) in "
+        "the names of `.inter` files. None: `<name>.inter` where there is one, which is then "
+        "split, else the parts whose names say what they are.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "recbole" in given:
+            raise ValueError("`recbole` is called `folder`, as in the other formats: write that")
+        return given
+
+    @classmethod
+    def fits(cls, path: Path) -> bool:
+        """Return whether there are `.inter` files."""
+        if path.is_dir():
+            return any(path.glob("*.inter"))
+        return any(path.parent.glob(f"{glob.escape(path.name)}*.inter"))
+
+    def read(self, seed: int = 0) -> DatasetFiles:
+        """Read the files; see `PublishedConfig.read`."""
+        stem = _stem(self.path)
+        notes: list[str] = []
+        names = _suffixes_of_parts(stem, self.parts)
         logs = [
-            None if name is None else _interactions(_beside(stem, f"{name}.inter"), notes, options)
-            for name in names
+            None if name is None else self._interactions(_beside(stem, name), notes)
+            for name in (["inter"] if names is None else names)
         ]
-        assert logs[0] is not None
-        assert logs[2] is not None
-        split = split_of(logs[0], logs[1], logs[2])
-    triples = _optional(
-        stem, "kg", {"head_id": "head", "relation_id": "relation", "tail_id": "tail"}
-    )
-    links = _optional(stem, "link", {item: "item_id", "entity_id": "entity_id"})
-    if links is not None and triples is None:
-        raise DataError(f"{_beside(stem, 'kg')} does not exist, but {_beside(stem, 'link')} does.")
-    return DatasetFiles(
-        log,
-        split,
-        triples,
-        links,
-        _attributes(_beside(stem, "item"), item, "item", notes),
-        _attributes(_beside(stem, "user"), user, "user", notes),
-        tuple(notes),
-    )
+        triples = _optional(
+            stem, "kg", {"head_id": "head", "relation_id": "relation", "tail_id": "tail"}
+        )
+        links = _optional(stem, "link", {self.item: "item_id", "entity_id": "entity_id"})
+        if links is not None and triples is None:
+            missing, there = _beside(stem, "kg"), _beside(stem, "link")
+            raise DataError(f"{missing} does not exist, but {there} does.")
+        items = _attributes(_beside(stem, "item"), self.item, "item", notes)
+        users = _attributes(_beside(stem, "user"), self.user, "user", notes)
+        train, *held_out = logs
+        assert train is not None
+        if held_out:
+            valid, test = held_out
+            assert test is not None
+            split = self.published_split(train, valid, test, seed, notes)
+        else:
+            split = self.split_log(train, seed)
+        return DatasetFiles(split, triples, links, items, users, tuple(notes))
+
+    def _interactions(self, path: Path, notes: list[str]) -> Interactions:
+        frame, _ = _read(path, [self.user, self.item])
+        with reading(path):
+            log = self.read_log(frame)
+        notes.append(f"{path.name}: {log.report}.")
+        return log
 
 
 def _stem(path: Path) -> Path:
@@ -103,15 +123,11 @@ def _beside(stem: Path, suffix: str) -> Path:
     return stem.with_name(f"{stem.name}.{suffix}")
 
 
-def _part_names(stem: Path, parts: Sequence[str] | None) -> list[str | None] | None:
-    """Return the names of the three parts (None: no validation part), or None without parts."""
+def _suffixes_of_parts(stem: Path, parts: Sequence[str] | None) -> list[str | None] | None:
+    """Return the suffixes of the three parts (None: no validation part), or None without parts."""
     if parts is not None:
-        if len(parts) not in (2, 3):
-            raise ConfigError(
-                f"parts must name the training, validation and test part, or training and test; "
-                f"found {len(parts)}."
-            )
-        return [parts[0], parts[1] if len(parts) == 3 else None, parts[-1]]
+        named = [parts[0], parts[1] if len(parts) == 3 else None, parts[-1]]
+        return [None if name is None else f"{name}.inter" for name in named]
     if _beside(stem, "inter").exists():
         return None
     prefix = f"{stem.name}."
@@ -121,25 +137,15 @@ def _part_names(stem: Path, parts: Sequence[str] | None) -> list[str | None] | N
         for entry in beside
         if entry.name.startswith(prefix) and entry.name.endswith(".inter")
     }
-    named: list[str | None] = [
-        next((name for name in names if name in found), None) for names in _PARTS
-    ]
+    suffixes = [next((f"{n}.inter" for n in names if n in found), None) for names in _PARTS]
     for place in (0, 2):
-        if named[place] is None:
+        if suffixes[place] is None:
             hint = f" Other parts are there: {', '.join(sorted(found))}; name them as parts."
             raise DataError(
                 f"{_beside(stem, _PARTS[place][0] + '.inter')} does not exist, nor does "
                 f"{_beside(stem, 'inter')}." + (printable(hint) if found else "")
             )
-    return named
-
-
-def _interactions(path: Path, notes: list[str], options: dict[str, Any]) -> Interactions:
-    frame, _ = _read(path, [options["user"], options["item"]])
-    with reading(path):
-        log = Interactions.read(frame, **options)
-    notes.append(f"{path.name}: {log.report}.")
-    return log
+    return suffixes
 
 
 def _optional(stem: Path, suffix: str, columns: dict[str, str]) -> pd.DataFrame | None:

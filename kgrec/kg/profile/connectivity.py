@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.namespaces import RDF_TYPE
-from kgrec.types import BoolArray, Float64Array, IntArray, RowArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.linking import Links
-
+from kgrec.types import Float64Array, IntArray, RowArray
 
 HOPS: Final = (1, 2, 3)
 """The distances between items that are looked at."""
+
+
+class LinkedItems(Protocol):
+    """Which item of a catalogue is which entity, such as `kgrec.Links`."""
+
+    @property
+    def items(self) -> Vocabulary:
+        """The whole catalogue, linked or not."""
+
+    @property
+    def item(self) -> IntArray:
+        """Item row of each link, int64 of shape (l,)."""
+
+    @property
+    def entity(self) -> IntArray:
+        """Entity row of each link, int64 of shape (l,)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class ItemStatistics:
     largest_component: int
 
 
-def item_statistics(kg: KnowledgeGraph, links: Links) -> ItemStatistics:
+def item_statistics(kg: GraphColumns, links: LinkedItems) -> ItemStatistics:
     """Return how the entities that `links` names hang together in `kg`.
 
     Raises:
@@ -73,7 +86,7 @@ def item_statistics(kg: KnowledgeGraph, links: Links) -> ItemStatistics:
     )
 
 
-def linked_entities(kg: KnowledgeGraph, links: Links) -> IntArray:
+def linked_entities(kg: GraphColumns, links: LinkedItems) -> IntArray:
     """Return the rows of the entities that an item is linked to, sorted, each once.
 
     Raises:
@@ -88,23 +101,6 @@ def linked_entities(kg: KnowledgeGraph, links: Links) -> IntArray:
             "entities: they are links to another graph."
         )
     return entities
-
-
-def mentioned(kg: KnowledgeGraph, as_subject: bool = False) -> BoolArray:
-    """Return which entities stand in a statement, bool of shape (num_entities,).
-
-    After `KnowledgeGraph.update`, some may not: they keep their rows.
-
-    Args:
-        kg: The graph.
-        as_subject: Whether only subjects count.
-    """
-    found = np.zeros(kg.num_entities, dtype=bool)
-    found[kg.triples[:, 0]] = True
-    found[kg.literals.subject] = True
-    if not as_subject:
-        found[kg.triples[:, 2]] = True
-    return found
 
 
 def components(edges: npt.NDArray[np.integer], num_entities: int) -> RowArray:
@@ -123,9 +119,8 @@ def components(edges: npt.NDArray[np.integer], num_entities: int) -> RowArray:
     return found
 
 
-def _without_types(kg: KnowledgeGraph) -> RowArray:
-    row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
-    kept: RowArray = kg.triples[kg.triples[:, 1] != row][:, [0, 2]]
+def _without_types(kg: GraphColumns) -> RowArray:
+    kept: RowArray = kg.triples[kg.triples[:, 1] != kg.relation_row(RDF_TYPE)][:, [0, 2]]
     return kept
 
 

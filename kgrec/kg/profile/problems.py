@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.kg.labels import labelled
-from kgrec.kg.profile.connectivity import mentioned
 from kgrec.kg.profile.near_duplicates import find_near_duplicates
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.datatypes import ill_typed
 from kgrec.rdf.namespaces import RDF_TYPE
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
 
 _SHOWN: Final = 10
 _HUB_SHARE, _HUB_DEGREE = 0.05, 1000
@@ -46,7 +43,7 @@ class Problem:
     examples: tuple[str, ...] = ()
 
 
-def find_problems(kg: KnowledgeGraph) -> tuple[Problem, ...]:
+def find_problems(kg: GraphColumns) -> tuple[Problem, ...]:
     """Return what may be a mistake in `kg`, kind by kind, without those it lacks."""
     found = (
         _skipped(kg),
@@ -62,7 +59,7 @@ def find_problems(kg: KnowledgeGraph) -> tuple[Problem, ...]:
     return tuple(problem for problem in found if problem.count)
 
 
-def _skipped(kg: KnowledgeGraph) -> Problem:
+def _skipped(kg: GraphColumns) -> Problem:
     return Problem(
         "skipped_files",
         "Files without a known extension in the folders that were read, left out",
@@ -72,7 +69,7 @@ def _skipped(kg: KnowledgeGraph) -> Problem:
     )
 
 
-def _duplicates(kg: KnowledgeGraph) -> Problem:
+def _duplicates(kg: GraphColumns) -> Problem:
     return Problem(
         "duplicate_statements",
         "Statements that repeat an earlier one, and count once with it",
@@ -81,7 +78,7 @@ def _duplicates(kg: KnowledgeGraph) -> Problem:
     )
 
 
-def _ill_typed(kg: KnowledgeGraph) -> Problem:
+def _ill_typed(kg: GraphColumns) -> Problem:
     rows = ill_typed(kg.literals.value, kg.literals.datatype)
     shown = kg.literals.take(rows[:_SHOWN])
     examples = tuple(
@@ -103,8 +100,8 @@ def _ill_typed(kg: KnowledgeGraph) -> Problem:
     )
 
 
-def _near_duplicates(kg: KnowledgeGraph) -> list[Problem]:
-    ids = kg.entities.array.filter(pa.array(mentioned(kg)))
+def _near_duplicates(kg: GraphColumns) -> list[Problem]:
+    ids = kg.entities.array.filter(pa.array(kg.mentioned()))
     return [
         Problem(group.name, f"Groups of {group.text}", len(group), _SAME_NAME,
                 group.examples(ids, _SHOWN))
@@ -112,8 +109,8 @@ def _near_duplicates(kg: KnowledgeGraph) -> list[Problem]:
     ]  # fmt: skip
 
 
-def _large_hubs(kg: KnowledgeGraph) -> Problem:
-    row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+def _large_hubs(kg: GraphColumns) -> Problem:
+    row = kg.relation_row(RDF_TYPE)
     edges = kg.triples[kg.triples[:, 1] != row]
     degree = np.bincount(edges[:, [0, 2]].ravel(), minlength=kg.num_entities)
     least = max(_HUB_DEGREE, _HUB_SHARE * kg.num_triples)
@@ -128,8 +125,8 @@ def _large_hubs(kg: KnowledgeGraph) -> Problem:
     )
 
 
-def _blank_nodes(kg: KnowledgeGraph) -> Problem:
-    used = mentioned(kg)
+def _blank_nodes(kg: GraphColumns) -> Problem:
+    used = kg.mentioned()
     count, total = int((used & is_blank(kg)).sum()), max(int(used.sum()), 1)
     return Problem(
         "many_blank_nodes",
@@ -140,10 +137,10 @@ def _blank_nodes(kg: KnowledgeGraph) -> Problem:
     )
 
 
-def _of_entities(kg: KnowledgeGraph) -> list[Problem]:
-    used = mentioned(kg)
+def _of_entities(kg: GraphColumns) -> list[Problem]:
+    used = kg.mentioned()
     says, said, typed_only = (np.zeros(kg.num_entities, dtype=bool) for _ in range(3))
-    row = int(kg.relations.rows([RDF_TYPE], missing="-1")[0])
+    row = kg.relation_row(RDF_TYPE)
     other = kg.triples[kg.triples[:, 1] != row]
     typed_only[kg.triples[:, 0]] = True
     says[kg.triples[:, 0]] = True
@@ -176,7 +173,7 @@ def _of_entities(kg: KnowledgeGraph) -> list[Problem]:
     ]
 
 
-def _of_relations(kg: KnowledgeGraph) -> list[Problem]:
+def _of_relations(kg: GraphColumns) -> list[Problem]:
     counts = kg.relation_counts()
     once = np.flatnonzero(counts.sum(axis=1) == 1)
     both = np.flatnonzero((counts > 0).all(axis=1))
@@ -199,7 +196,7 @@ def _of_relations(kg: KnowledgeGraph) -> list[Problem]:
     ]
 
 
-def _loops(kg: KnowledgeGraph) -> Problem:
+def _loops(kg: GraphColumns) -> Problem:
     places = np.flatnonzero(kg.triples[:, 0] == kg.triples[:, 2])
     shown = kg.triples[places[:_SHOWN]]
     pairs = zip(kg.entities.take(shown[:, 0]), kg.relations.take(shown[:, 1]), strict=True)
@@ -212,10 +209,10 @@ def _loops(kg: KnowledgeGraph) -> Problem:
     )
 
 
-def _entities(kg: KnowledgeGraph, name: str, text: str, rows: IntArray, advice: str) -> Problem:
+def _entities(kg: GraphColumns, name: str, text: str, rows: IntArray, advice: str) -> Problem:
     return Problem(name, text, len(rows), advice, tuple(kg.entities.take(rows[:_SHOWN])))
 
 
-def is_blank(kg: KnowledgeGraph) -> BoolArray:
+def is_blank(kg: GraphColumns) -> BoolArray:
     """Return which entities are blank nodes, bool of shape (num_entities,)."""
     return np.asarray(pc.starts_with(kg.entities.array, "_:"))

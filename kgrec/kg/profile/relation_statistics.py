@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.kg.profile.connectivity import mentioned
+from kgrec.kg.labels import entity_labels, relation_labels
+from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.datatypes import LEXICAL
+from kgrec.rdf.literals import Literals
 from kgrec.rdf.namespaces import RDF_LANG_STRING, XSD, XSD_STRING
 from kgrec.types import BoolArray, IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.rdf.literals import Literals
-
 
 _NUMBERS: Final = frozenset(
     XSD + name
@@ -103,7 +100,7 @@ class PropertyStatistics:
 
 
 def relation_statistics(
-    kg: KnowledgeGraph, items: BoolArray | None = None
+    kg: GraphColumns, items: BoolArray | None = None
 ) -> tuple[RelationStatistics, ...]:
     """Return the relations between entities, most frequent first.
 
@@ -117,9 +114,9 @@ def relation_statistics(
     counts = np.bincount(relation, minlength=kg.num_relations)
     first = _first(relation, kg.num_relations)
     rows = _most_frequent(counts)
-    ends = [kg.labels(column[first[rows]]) for column in (subject, object)]
+    ends = [entity_labels(kg, column[first[rows]]) for column in (subject, object)]
     shares = out.item_shares(items, into)
-    names, iris, subjects = kg.relation_labels(), kg.relations.ids, _num_subjects(kg)
+    names, iris, subjects = relation_labels(kg), kg.relations.ids, _num_subjects(kg)
     return tuple(
         RelationStatistics(
             iri=iris[row],
@@ -140,7 +137,7 @@ def relation_statistics(
 
 
 def property_statistics(
-    kg: KnowledgeGraph, items: BoolArray | None = None
+    kg: GraphColumns, items: BoolArray | None = None
 ) -> tuple[PropertyStatistics, ...]:
     """Return the relations with literals, most frequent first; `items` as above."""
     table = kg.literals
@@ -150,7 +147,9 @@ def property_statistics(
     rows = _most_frequent(counts)
     first = _first(relation, kg.num_relations)[rows]
     examples = zip(
-        kg.labels(table.subject[first]), table.value.take(pa.array(first)).to_pylist(), strict=True
+        entity_labels(kg, table.subject[first]),
+        table.value.take(pa.array(first)).to_pylist(),
+        strict=True,
     )
     datatypes, languages = (
         _code_counts(relation, column, kg.num_relations)
@@ -158,7 +157,7 @@ def property_statistics(
     )
     numbers, dates, lengths = _numbers(table), _dates(table), _lengths(table)
     shares = pairs.item_shares(items)
-    names, iris, subjects = kg.relation_labels(), kg.relations.ids, _num_subjects(kg)
+    names, iris, subjects = relation_labels(kg), kg.relations.ids, _num_subjects(kg)
     return tuple(
         PropertyStatistics(
             iri=iris[row],
@@ -198,7 +197,7 @@ class _Pairs:
     num_entities: int
 
     @classmethod
-    def from_columns(cls, relation: IntArray, entity: IntArray, kg: KnowledgeGraph) -> _Pairs:
+    def from_columns(cls, relation: IntArray, entity: IntArray, kg: GraphColumns) -> _Pairs:
         keys, counts = np.unique(relation * kg.num_entities + entity, return_counts=True)
         of, who = np.divmod(keys, kg.num_entities)
         largest = np.zeros(kg.num_relations, dtype=np.int64)
@@ -224,8 +223,8 @@ class _Pairs:
         return self.relation[chosen] * self.num_entities + self.entity[chosen]
 
 
-def _num_subjects(kg: KnowledgeGraph) -> int:
-    return max(int(mentioned(kg, as_subject=True).sum()), 1)
+def _num_subjects(kg: GraphColumns) -> int:
+    return max(int(kg.mentioned(as_subject=True).sum()), 1)
 
 
 def _most_frequent(counts: IntArray) -> IntArray:

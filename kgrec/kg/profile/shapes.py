@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
-from kgrec.rdf.reading import PathLike
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg import storage
+from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.reading import read_all
+from kgrec.rdf.settings import ReadConfig
+from kgrec.rdf.sources import PathLike
 
 SH: Final = "http://www.w3.org/ns/shacl#"
 _IMPORTS: Final = "http://www.w3.org/2002/07/owl#imports"
@@ -106,7 +107,7 @@ class ShapesReport:
 
 
 def validate(
-    kg: KnowledgeGraph, shapes: PathLike | Sequence[PathLike], *, limit_s: float = 600.0
+    kg: GraphColumns, shapes: PathLike | Sequence[PathLike], *, limit_s: float = 600.0
 ) -> ShapesReport:
     """Validate a graph against SHACL shapes.
 
@@ -120,15 +121,13 @@ def validate(
         DataError: The shapes cannot be read, are not valid, use more than SHACL Core, are about
             nothing, or the validation takes too long.
     """
-    from kgrec.kg.graph import KnowledgeGraph
-
     if not limit_s > 0:
         raise ConfigError(f"The limit must be a positive number of seconds, found {limit_s}.")
     if find_spec("pyshacl") is None:
         raise ConfigError(
             "SHACL validation needs pySHACL, which is not installed: `pip install 'kgrec[shacl]'`."
         )
-    read = KnowledgeGraph.read(shapes)
+    read = read_all(shapes, ReadConfig())
     name = ", ".join(printable(file.path) for file in read.report.files)
     _check_vocabulary(read, name)
     found = _run(kg, read, name, limit_s)
@@ -146,7 +145,7 @@ def validate(
     )
 
 
-def _check_vocabulary(shapes: KnowledgeGraph, name: str) -> None:
+def _check_vocabulary(shapes: GraphColumns, name: str) -> None:
     """Refuse what would not be run, and what SHACL does not know: nothing is passed over."""
     used = [iri[len(SH) :] for iri in shapes.relations.ids if iri.startswith(SH)]
     refused = [term for term in used if term in _REFUSED]
@@ -170,7 +169,7 @@ def _check_vocabulary(shapes: KnowledgeGraph, name: str) -> None:
         )
 
 
-def _implicit_targets(shapes: KnowledgeGraph) -> bool:
+def _implicit_targets(shapes: GraphColumns) -> bool:
     """Return whether a shape is a class too, and so about the class's instances."""
     entity, type = (shapes.entities.take(rows) for rows in shapes.types())
     kinds: dict[str, set[str]] = {}
@@ -179,10 +178,10 @@ def _implicit_targets(shapes: KnowledgeGraph) -> bool:
     return any(kind & {"NodeShape", "PropertyShape"} and "Class" in kind for kind in kinds.values())
 
 
-def _run(kg: KnowledgeGraph, shapes: KnowledgeGraph, name: str, limit_s: float) -> dict[str, Any]:
+def _run(kg: GraphColumns, shapes: GraphColumns, name: str, limit_s: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="kgrec-shapes-") as folder:
-        kg.save(Path(folder) / "data")
-        shapes.save(Path(folder) / "shapes")
+        storage.save(kg, Path(folder) / "data")
+        storage.save(shapes, Path(folder) / "shapes")
         # -P: no module of the current folder takes the place of one of ours.
         command = [sys.executable, "-P", "-m", "kgrec.kg.profile.shapes_worker", folder]
         try:

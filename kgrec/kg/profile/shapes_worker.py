@@ -17,8 +17,8 @@ import rdflib
 from rdflib.namespace import RDF, RDFS, SH
 from rdflib.term import Node
 
-from kgrec.kg.exchange import quiet_rdflib
-from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg import storage
+from kgrec.kg.exchange import quiet_rdflib, to_rdflib
 from kgrec.rdf.datatypes import LEXICAL
 from kgrec.rdf.namespaces import XSD
 
@@ -32,8 +32,8 @@ def main(folder: Path) -> None:
     import pyshacl
     from pyshacl.errors import ReportableRuntimeError, ValidationFailure
 
-    data = KnowledgeGraph.load(folder / "data").without_graphs().to_rdflib()
-    shapes = KnowledgeGraph.load(folder / "shapes").without_graphs().to_rdflib()
+    data = to_rdflib(storage.load(folder / "data").without_graphs())
+    shapes = to_rdflib(storage.load(folder / "shapes").without_graphs())
     stated = list(shapes)  # pySHACL adds to it
     found: dict[str, Any]
     try:

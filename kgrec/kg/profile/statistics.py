@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
+from kgrec.kg.labels import entity_labels, relation_labels
 from kgrec.kg.profile.connectivity import (
     ItemStatistics,
+    LinkedItems,
     components,
     item_statistics,
     linked_entities,
-    mentioned,
 )
 from kgrec.kg.profile.problems import Problem, find_problems, is_blank
 from kgrec.kg.profile.relation_statistics import (
@@ -22,11 +23,8 @@ from kgrec.kg.profile.relation_statistics import (
     property_statistics,
     relation_statistics,
 )
+from kgrec.rdf.columns import GraphColumns
 from kgrec.types import IntArray
-
-if TYPE_CHECKING:
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.linking import Links
 
 _SHOWN: Final = 10
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
@@ -94,7 +92,7 @@ class GraphStatistics:
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
-def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphStatistics:
+def graph_statistics(kg: GraphColumns, links: LinkedItems | None = None) -> GraphStatistics:
     """Return the contents of `kg` in numbers; see `GraphStatistics`.
 
     Args:
@@ -109,7 +107,7 @@ def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphSta
     if links is not None:
         linked = np.zeros(kg.num_entities, dtype=bool)
         linked[linked_entities(kg, links)] = True
-    used = mentioned(kg)
+    used = kg.mentioned()
     sizes = np.bincount(components(kg.triples[:, [0, 2]], kg.num_entities)[used])
     sizes = np.sort(sizes[sizes > 0])[::-1]
     degree = kg.degree()
@@ -120,7 +118,7 @@ def graph_statistics(kg: KnowledgeGraph, links: Links | None = None) -> GraphSta
         graphs=None if kg.graphs is None else kg.graphs.counts(),
         entities=int(used.sum()),
         blank_nodes=int((used & is_blank(kg)).sum()),
-        subjects=int(mentioned(kg, as_subject=True).sum()),
+        subjects=int(kg.mentioned(as_subject=True).sum()),
         triples=kg.num_triples,
         literals=len(kg.literals),
         relations=relation_statistics(kg, linked),
@@ -149,34 +147,39 @@ def _counts(column: Any) -> dict[str, int]:
     return {texts[code]: int(counts[code]) for code in order.tolist() if counts[code]}
 
 
-def _types(kg: KnowledgeGraph) -> tuple[tuple[str, str, int], ...]:
+def _types(kg: GraphColumns) -> tuple[tuple[str, str, int], ...]:
     rows, counts = np.unique(kg.types()[1], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rows, counts = rows[order], counts[order]
-    return tuple(zip(kg.labels(rows), kg.entities.take(rows), counts.tolist(), strict=True))
+    return tuple(zip(entity_labels(kg, rows), kg.entities.take(rows), counts.tolist(), strict=True))
 
 
-def _hubs(kg: KnowledgeGraph, degree: IntArray) -> tuple[tuple[str, str, int], ...]:
+def _hubs(kg: GraphColumns, degree: IntArray) -> tuple[tuple[str, str, int], ...]:
     top = np.argsort(-degree, kind="stable")[:_SHOWN]
     top = top[degree[top] > 0]
-    return tuple(zip(kg.labels(top), kg.entities.take(top), degree[top].tolist(), strict=True))
+    return tuple(
+        zip(entity_labels(kg, top), kg.entities.take(top), degree[top].tolist(), strict=True)
+    )
 
 
-def _sample(kg: KnowledgeGraph) -> tuple[tuple[str, str, str], ...]:
+def _sample(kg: GraphColumns) -> tuple[tuple[str, str, str], ...]:
     """Return statements spread evenly over the graph, edges before literals."""
-    names = kg.relation_labels()
+    names = relation_labels(kg)
     triples = kg.triples[_spread(kg.num_triples, _SHOWN // 2)]
     literals = kg.literals.take(_spread(len(kg.literals), _SHOWN - len(triples)))
     sample = [
         (subject, names[relation], object)
         for subject, relation, object in zip(
-            kg.labels(triples[:, 0]), triples[:, 1].tolist(), kg.labels(triples[:, 2]), strict=True
+            entity_labels(kg, triples[:, 0]),
+            triples[:, 1].tolist(),
+            entity_labels(kg, triples[:, 2]),
+            strict=True,
         )
     ]
     sample += [
         (subject, names[relation], f'"{value}"')
         for subject, relation, value in zip(
-            kg.labels(literals.subject),
+            entity_labels(kg, literals.subject),
             literals.relation.tolist(),
             literals.value.to_pylist(),
             strict=True,

@@ -1,35 +1,24 @@
-"""From a table to a graph: which column is the id, a relation, a literal or the name."""
+"""What each column of a table means: the id, a relation, a literal or the name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
-from kgrec.data.tables import as_ids, read_table, require_column
-from kgrec.errors import ConfigError, DataError, did_you_mean, printable
-from kgrec.kg.tables.cells import Cells, column_cells, matches
-from kgrec.kg.tables.templates import check_iri, check_template, expand, variables
-from kgrec.rdf.datatypes import LEXICAL
-from kgrec.rdf.namespaces import RDF_LANG_STRING, RDF_TYPE, RDFS, XSD, XSD_STRING
-from kgrec.rdf.statements import Statements, statements
+from kgrec.kg.tables.templates import check_iri, check_template, variables
+from kgrec.rdf.namespaces import RDF_LANG_STRING
+from kgrec.settings import Settings, make_settings, read_yaml
 
 NAMESPACE: Final = "http://example.org/"
 """Where names are put that no setting gives a place: a domain that is nobody's."""
@@ -37,9 +26,8 @@ NAMESPACE: Final = "http://example.org/"
 IDS: Final = ("item_id", "id")
 """Columns that are taken for the id where no mapping says otherwise, the first that is there."""
 
-_LABEL: Final = RDFS + "label"
-_VALUE: Final = "value"
-_AS_IT_IS: Final = "{+value}"
+VALUE: Final = "value"
+"""The variable of a relation's template."""
 
 
 def _named(columns: Any) -> Any:
@@ -68,11 +56,7 @@ Iri = Annotated[str, Field(min_length=1), AfterValidator(check_iri)]
 Language = Annotated[str, AfterValidator(_language)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RelationColumn(_Part):
+class RelationColumn(Settings):
     """A column whose values become entities that the row's entity points to."""
 
     predicate: Iri | None = Field(
@@ -95,12 +79,12 @@ class RelationColumn(_Part):
 
     @model_validator(mode="after")
     def _of_the_value(self) -> RelationColumn:
-        if self.iri is not None and set(variables(self.iri)) != {_VALUE}:
+        if self.iri is not None and set(variables(self.iri)) != {VALUE}:
             raise ValueError("the template of a relation's values takes {value} and nothing else")
         return self
 
 
-class LiteralColumn(_Part):
+class LiteralColumn(Settings):
     """A column whose values become literals of the row's entity."""
 
     predicate: Iri | None = Field(
@@ -123,7 +107,7 @@ class LiteralColumn(_Part):
         return self
 
 
-class TableMapping(_Part):
+class TableMapping(Settings):
     """What each column of a table means.
 
     `relations` and `literals` are also taken as lists of columns, which then have the defaults.
@@ -148,8 +132,8 @@ class TableMapping(_Part):
     type: Annotated[tuple[Iri, ...], BeforeValidator(_listed)] = ()
     label: str | None = None
     language: Language = ""
-    relations: Annotated[dict[str, RelationColumn], BeforeValidator(_named)] = {}
-    literals: Annotated[dict[str, LiteralColumn], BeforeValidator(_named)] = {}
+    relations: Annotated[dict[str, RelationColumn], BeforeValidator(_named)] = Field(default={})
+    literals: Annotated[dict[str, LiteralColumn], BeforeValidator(_named)] = Field(default={})
 
     @classmethod
     def read(cls, path: str | Path) -> TableMapping:
@@ -158,16 +142,7 @@ class TableMapping(_Part):
         Raises:
             ConfigError: The file is missing or no YAML, or a key or value is wrong.
         """
-        path = Path(path)
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The mapping {path} cannot be read: {error}") from error
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark is not None else ""
-            raise ConfigError(f"{path}{line} is no valid YAML.") from error
-        return cls.from_tree(tree, str(path))
+        return cls.from_tree(read_yaml(path, "mapping"), str(path))
 
     @classmethod
     def from_tree(cls, tree: Any, where: str = "the mapping") -> TableMapping:
@@ -178,11 +153,7 @@ class TableMapping(_Part):
         """
         if isinstance(tree, cls):
             return tree
-        try:
-            return cls.model_validate(tree)
-        except ValidationError as error:
-            reasons = "; ".join(_explain(item) for item in error.errors())
-            raise ConfigError(f"{where}: {reasons}") from error
+        return make_settings(cls, tree, where, yaml=True)
 
     def to_yaml(self) -> str:
         """Return the mapping as YAML that `read` takes, without what is at its default."""
@@ -192,201 +163,3 @@ class TableMapping(_Part):
     def place(self, column: str) -> str:
         """Return the IRI that a column has where no setting gives it another."""
         return self.namespace + quote(column, safe="")
-
-
-@dataclass(frozen=True, eq=False)
-class MappedTable:
-    """What a table says, as statements.
-
-    Attributes:
-        mapping: The mapping, given or chosen.
-        statements: The statements, with repetitions.
-        ids: Columns `id` and `iri`: which id is which entity, each pair once.
-        notes: What became of the columns and rows, in sentences.
-        name: The file, or "table".
-    """
-
-    mapping: TableMapping
-    statements: Statements
-    ids: pd.DataFrame
-    notes: tuple[str, ...]
-    name: str = "table"
-
-
-def map_table(
-    table: str | Path | pd.DataFrame | pa.Table,
-    mapping: TableMapping | Mapping[str, Any] | str | Path | None = None,
-    *,
-    ids: Sequence[str] = IDS,
-) -> MappedTable:
-    """Return the statements that a table holds by a mapping.
-
-    Args:
-        table: A CSV, TSV, Parquet or JSON Lines file, a frame, or an Arrow table.
-        mapping: The mapping, as an object, as plain values or as a YAML file; None: the one that
-            `kgrec.kg.tables.suggestion.suggest_mapping` chooses, which the notes then tell.
-        ids: Names of columns that are taken for the id where no mapping is given, the first that
-            is there.
-
-    Raises:
-        DataError: The table cannot be read, a column or an id is missing.
-        ConfigError: The mapping is wrong.
-    """
-    from kgrec.kg.tables.suggestion import suggest_mapping
-
-    named = isinstance(table, (str, Path))
-    where = str(table) if named else "the table"
-    frame = (
-        table.to_pandas(integer_object_nulls=True)
-        if isinstance(table, pa.Table)
-        else read_table(table)
-    )
-    if frame.empty:
-        raise DataError(f"{where} has no rows.")
-    notes: list[str] = []
-    if mapping is None:
-        mapping, chosen = suggest_mapping(frame, ids=ids, where=where)
-        notes += chosen
-    elif isinstance(mapping, (str, Path)):
-        mapping = TableMapping.read(mapping)
-    else:
-        mapping = TableMapping.from_tree(mapping)
-    mapped = _Mapper(frame, mapping, Path(where).name if named else where, notes).mapped()
-    return replace(mapped, name=where) if named else mapped
-
-
-class _Mapper:
-    """Collects the statements of one table, column by column."""
-
-    def __init__(
-        self, frame: pd.DataFrame, mapping: TableMapping, where: str, notes: list[str]
-    ) -> None:
-        self.frame, self.mapping, self.where, self.notes = frame, mapping, where, notes
-        self.edges: list[tuple[Any, Any, Any]] = []
-        self.values: list[tuple[Any, Any, Any, Any, Any]] = []
-        self.ids = _strings(as_ids(frame, mapping.id, where))
-        if mapping.iri is None:
-            self.subjects = expand(f"{mapping.place(mapping.id)}/{{id}}", {"id": self.ids})
-        else:
-            columns = dict.fromkeys(variables(mapping.iri))
-            known = {name: _strings(as_ids(frame, name, where)) for name in columns}
-            self.subjects = expand(mapping.iri, known)
-
-    def mapped(self) -> MappedTable:
-        mapping = self.mapping
-        for iri in mapping.type:
-            self.edges.append((self.subjects, *self._repeated(len(self.subjects), RDF_TYPE, iri)))
-        if mapping.label is not None:
-            self._literal(mapping.label, LiteralColumn(predicate=_LABEL, language=mapping.language,
-                          datatype=None if mapping.language else XSD_STRING))  # fmt: skip
-        for column, relation in mapping.relations.items():
-            self._relation(column, relation)
-        for column, literal in mapping.literals.items():
-            self._literal(column, literal)
-        ids = pa.table({"id": self.ids, "iri": self.subjects}).to_pandas()
-        distinct = ids.drop_duplicates(ignore_index=True)
-        self._count(len(pc.unique(self.subjects)))
-        edges = [_joined(parts) for parts in zip(*self.edges, strict=True)] or [_none()] * 3
-        values = [_joined(parts) for parts in zip(*self.values, strict=True)] or [_none()] * 5
-        batch = statements((edges[0], edges[1], edges[2]), tuple(values))
-        return MappedTable(mapping, batch, distinct, tuple(self.notes))
-
-    def _relation(self, column: str, given: RelationColumn) -> None:
-        cells = self._cells(column, given.separator)
-        # As entities, " Drama" and "Drama" are one.
-        coded = pc.utf8_trim_whitespace(cells.text).dictionary_encode()
-        template = given.iri or f"{self.mapping.place(column)}/{{value}}"
-        iris = expand(template, {_VALUE: coded.dictionary})
-        subjects = self.subjects.take(pa.array(cells.row))
-        predicate = given.predicate or self.mapping.place(column)
-        self.edges.append(
-            (subjects, *self._repeated(len(subjects), predicate), iris.take(coded.indices))
-        )
-        label = given.label if given.label is not None else template != _AS_IT_IS
-        if label:
-            rest = self._repeated(len(iris), _LABEL, "", given.language)
-            self.values.append((iris, rest[0], coded.dictionary, rest[1], rest[2]))
-        self.notes.append(
-            f"{self._shown(column)} → relation {printable(predicate)}: {len(cells):,} values, "
-            f"{len(iris):,} distinct{self._without(cells)}."
-        )
-
-    def _literal(self, column: str, given: LiteralColumn) -> None:
-        cells = self._cells(column, given.separator)
-        count = len(cells)
-        predicate = given.predicate or self.mapping.place(column)
-        datatype = given.datatype or ("" if given.language else cells.datatype)
-        if datatype.startswith("xsd:"):
-            datatype = XSD + datatype.removeprefix("xsd:")
-        types, extra = self._repeated(count, datatype)[0], ""
-        if datatype in LEXICAL:
-            wrong = ~matches(cells.text, LEXICAL[datatype])
-            if wrong.any():
-                types = pc.if_else(pa.array(wrong), pa.scalar("", pa.large_string()), types)
-                extra = f"; {int(wrong.sum()):,} are none and stay plain strings"
-        predicates, languages = self._repeated(count, predicate, given.language)
-        subjects = self.subjects.take(pa.array(cells.row))
-        self.values.append((subjects, predicates, cells.text, types, languages))
-        kind = f"@{given.language}" if given.language else datatype.removeprefix(XSD)
-        self.notes.append(
-            f"{self._shown(column)} → literal {printable(predicate)}, {printable(kind)}: "
-            f"{count:,} values{self._without(cells)}{extra}."
-        )
-
-    def _cells(self, column: str, separator: str | None) -> Cells:
-        require_column(self.frame, column, self.where)
-        return column_cells(self.frame[column], separator)
-
-    def _shown(self, column: str) -> str:
-        return f"{printable(self.where)}: {printable(column)}"
-
-    def _without(self, cells: Cells) -> str:
-        missing = len(self.frame) - cells.num_rows
-        return f", {missing:,} rows have none" if missing else ""
-
-    def _count(self, entities: int) -> None:
-        rows, mapping = len(self.frame), self.mapping
-        repeated = f" ({rows - entities:,} rows repeat one)" if entities < rows else ""
-        template = mapping.iri or f"{mapping.place(mapping.id)}/{{{mapping.id}}}"
-        self.notes.insert(
-            0,
-            f"{printable(self.where)}: {rows:,} rows, {entities:,} entities "
-            f"{printable(template)}{repeated}.",
-        )
-        used = {mapping.id, mapping.label, *mapping.relations, *mapping.literals}
-        used |= set(variables(mapping.iri or ""))
-        unused = [str(name) for name in self.frame.columns if name not in used]
-        if unused:
-            shown = ", ".join(printable(name) for name in unused[:20])
-            self.notes.append(f"{printable(self.where)}: columns not used: {shown}.")
-
-    @staticmethod
-    def _repeated(count: int, *texts: str) -> list[Any]:
-        return [pa.repeat(pa.scalar(text, pa.large_string()), count) for text in texts]
-
-
-def _strings(ids: pd.Series[str]) -> Any:
-    array = pa.array(ids, type=pa.large_string())
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _none() -> Any:
-    return pa.array([], pa.large_string())
-
-
-def _joined(parts: tuple[Any, ...]) -> Any:
-    return pa.concat_arrays(list(parts))
-
-
-def _explain(error: Any) -> str:
-    place = [str(part) for part in error["loc"]]
-    if error["type"] == "extra_forbidden":
-        section: type[BaseModel] = TableMapping
-        if len(place) == 3:
-            section = {"relations": RelationColumn}.get(place[0], LiteralColumn)
-        known = did_you_mean(place[-1], section.model_fields)
-        return f"unknown key {printable('.'.join(place))!r}.{known}"
-    if error["type"] == "missing":
-        return f"the key {'.'.join(place)!r} is missing"
-    found = printable(repr(error.get("input")), 60)
-    return f"{printable('.'.join(place))}: {error['msg']}, found {found}"

@@ -11,7 +11,6 @@ Personalized Ranking from Implicit Feedback. UAI 2009.
 from kgrec.models.presets.preset import Preset, bare
 
 PRESET = Preset(
-    "bpr_mf",
     "Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI 2009",
     bare(
         {"encoder": "none", "head": "dot", "dim": 64},

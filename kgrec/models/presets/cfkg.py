@@ -14,7 +14,6 @@ Published setting: none for data of this kind. 64 dimensions and margin 1 are th
 from kgrec.models.presets.preset import Preset, bare, on_lastfm
 
 PRESET = Preset(
-    "cfkg",
     "Ai et al., Learning Heterogeneous Knowledge Base Embeddings for Explainable Recommendation, "
     "Algorithms 2018",
     bare(

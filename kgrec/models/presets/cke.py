@@ -14,7 +14,6 @@ Published setting: of other data. 64 dimensions are those of RecBole.
 from kgrec.models.presets.preset import Preset, bare, on_lastfm
 
 PRESET = Preset(
-    "cke",
     "Zhang et al., Collaborative Knowledge Base Embedding for Recommender Systems, KDD 2016",
     bare(
         {

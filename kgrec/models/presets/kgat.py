@@ -19,15 +19,12 @@ learning rate 1e-4, batches of 1024 (interactions) and 2048 (triples), λ = 1e-5
 from kgrec.models.presets.preset import Preset, bare, on_lastfm
 
 PRESET = Preset(
-    "kgat",
     "Wang et al., KGAT: Knowledge Graph Attention Network for Recommendation, KDD 2019",
     bare(
         {
-            "encoder": "kgat",
+            "encoder": {"name": "kgat", "num_layers": 1, "dropout": 0.1},
             "head": "dot",
             "dim": 64,
-            "num_layers": 1,
-            "dropout": 0.1,
             "init_scale": 0.05,
             "knowledge": {
                 "scoring": "transr",

@@ -16,7 +16,6 @@ Published setting for Last.FM: K = 8 neighbors, 16 dimensions, 1 layer, λ = 1e-
 from kgrec.models.presets.preset import Preset, bare, on_lastfm
 
 PRESET = Preset(
-    "kgcn",
     "Wang et al., Knowledge Graph Convolutional Networks for Recommender Systems, WWW 2019",
     bare(
         {"encoder": "none", "head": "relation_attention", "dim": 64, "init_scale": 0.03},

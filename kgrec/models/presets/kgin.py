@@ -17,19 +17,20 @@ batches of 1024, 3 layers, 4 intents, L2 1e-5, independence 1e-4, node dropout 0
 from kgrec.models.presets.preset import Preset, bare, on_lastfm
 
 PRESET = Preset(
-    "kgin",
     "Wang et al., Learning Intents behind Interactions with Knowledge Graph for Recommendation, "
     "WWW 2021",
     bare(
         {
-            "encoder": "kgin",
+            "encoder": {
+                "name": "kgin",
+                "num_layers": 3,
+                "num_intents": 4,
+                "independence": 1e-4,
+                "edge_dropout": 0.5,
+                "dropout": 0.1,
+            },
             "head": "dot",
             "dim": 64,
-            "num_layers": 3,
-            "num_intents": 4,
-            "independence": 1e-4,
-            "edge_dropout": 0.5,
-            "dropout": 0.1,
             "init_scale": 0.05,
         },
         {"learning_rate": 1e-3, "ego_l2": 1e-5, "max_epochs": 500},

@@ -17,11 +17,14 @@ as normal noise of 0.1, which the authors' second code has in place of the paper
 from kgrec.models.presets.preset import Preset, bare, on_lastfm
 
 PRESET = Preset(
-    "lightgcn",
     "He et al., LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation, "
     "SIGIR 2020",
     bare(
-        {"encoder": "lightgcn", "relation_weight": 0.0, "head": "dot", "dim": 64, "num_layers": 3},
+        {
+            "encoder": {"name": "lightgcn", "num_layers": 3, "relation_weight": 0.0},
+            "head": "dot",
+            "dim": 64,
+        },
         {"learning_rate": 1e-3, "ego_l2": 1e-4, "max_epochs": 1000},
     ),
     reported=(on_lastfm(0.2695, 0.1204),),

@@ -22,29 +22,26 @@ ROWS = 2040
 """Rows of a published batch: 204 pairs with 10 negatives each."""
 
 PRESET = Preset(
-    "lightkg",
     "Li et al., LightKG: Efficient Knowledge-Aware Recommendations with Simplified GNN "
     "Architecture, KDD 2025",
     bare(
         {
-            "encoder": "lightkg",
+            "encoder": {"name": "lightkg", "num_layers": 2, "dropout": 0.1},
             "head": "dot",
             "dim": 64,
-            "num_layers": 2,
-            "dropout": 0.1,
             "init_scale": 0.03,
         },
         {
             "learning_rate": 5e-4,
             "weight_decay": 5e-5,
-            "negatives_per_positive": 10,
+            "loss": {"name": "bpr", "negatives_per_positive": 10},
             "batch_pairs": ROWS // 10,
             "max_epochs": 300,
             "eval_every": 1,
             "patience": 20,
             "metric": "mrr@10",
             "contrast": {
-                "kind": "apart",
+                "name": "apart",
                 "user_weight": 1e-8 * ROWS**2,
                 "item_weight": 1e-7 * ROWS**2,
                 "temperature": 0.6,

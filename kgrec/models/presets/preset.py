@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kgrec.training.link_prediction import LinkPredictionConfig
-
 
 @dataclass(frozen=True)
 class Reported:
@@ -29,18 +27,16 @@ class Preset:
     """A published model as a choice of parts.
 
     Attributes:
-        name: Its name in configs.
         paper: The citation.
-        settings: The parts and how they are trained.
+        settings: The parts and how they are trained, as in a config.
         reported: Figures that others published.
         differs: How this differs from what the paper describes; empty: in nothing known.
         checked: Against which sources the settings above were read, and what was not found there;
             a repository is named by owner and name on GitHub.
     """
 
-    name: str
     paper: str
-    settings: LinkPredictionConfig
+    settings: Mapping[str, Any]
     reported: tuple[Reported, ...] = ()
     differs: tuple[str, ...] = field(default=())
     checked: tuple[str, ...] = field(default=())
@@ -63,11 +59,11 @@ PATIENCE = 50
 Collaborative Filtering, SIGIR 2019, section 4.2.3, which LightGCN's paper refers to."""
 
 
-def bare(model: Mapping[str, Any], training: Mapping[str, Any]) -> LinkPredictionConfig:
+def bare(predictor: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings without what kgrec adds of its own: ids alone, plain Adam, last weights.
 
     Args:
-        model: Settings of the parts.
+        predictor: Settings of the parts.
         training: Settings of the training; given here or there, all others are as published.
     """
     off = {"fusion": "none", "id_dropout": 0.0, "user_dropout": 0.0, "feature_dropout": 0.0}
@@ -79,10 +75,8 @@ def bare(model: Mapping[str, Any], training: Mapping[str, Any]) -> LinkPredictio
         "eval_every": 5,
         "patience": PATIENCE // 5,
     }
-    return LinkPredictionConfig.model_validate(
-        {
-            "model": {**off, **model},
-            "training": {**plain, **training},
-            "new_items": "propagate",
-        }
-    )
+    return {
+        "predictor": {**off, **predictor},
+        "training": {**plain, **training},
+        "new_items": "propagate",
+    }

@@ -11,10 +11,13 @@ Modeling Relational Data with Graph Convolutional Networks. ESWC 2018.
 from kgrec.models.presets.preset import Preset, bare
 
 PRESET = Preset(
-    "rgcn",
     "Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks, ESWC 2018",
     bare(
-        {"encoder": "rgcn", "head": "distmult", "dim": 64, "num_layers": 2, "num_bases": 4},
+        {
+            "encoder": {"name": "rgcn", "num_layers": 2, "num_bases": 4},
+            "head": "distmult",
+            "dim": 64,
+        },
         {"learning_rate": 1e-2, "ego_l2": 1e-4, "max_epochs": 300},
     ),
     differs=(

@@ -14,17 +14,18 @@ Published setting (the authors' leaderboard on Yelp2018): λ = 0.2, ε = 0.2, l*
 from kgrec.models.presets.preset import Preset, bare
 
 PRESET = Preset(
-    "xsimgcl",
     "Yu et al., XSimGCL: Towards Extremely Simple Graph Contrastive Learning for Recommendation, "
     "TKDE 2023",
     bare(
         {
-            "encoder": "xsimgcl",
-            "relation_weight": 0.0,
+            "encoder": {
+                "name": "xsimgcl",
+                "num_layers": 3,
+                "relation_weight": 0.0,
+                "noise": 0.2,
+            },
             "head": "dot",
             "dim": 64,
-            "num_layers": 3,
-            "noise": 0.2,
         },
         {
             "learning_rate": 1e-3,
@@ -32,7 +33,7 @@ PRESET = Preset(
             "batch_pairs": 2048,
             "max_epochs": 300,
             "contrast": {
-                "kind": "layer",
+                "name": "layer",
                 "layer": 1,
                 "user_weight": 0.2,
                 "item_weight": 0.2,

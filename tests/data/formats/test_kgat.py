@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kgrec
-from kgrec.data.formats.kgat import read_kgat
+from kgrec.data.formats.kgat import KGATDataConfig
 from kgrec.errors import ConfigError, DataError
 
 # Items 0 to 3 (3 without any interaction), entities 0 to 5, of which 4 is no item's.
@@ -78,7 +78,7 @@ def test_validation_is_read_or_drawn(folder):
     assert len(kgrec.read_dataset(folder, valid=0.5).split.valid) == 2  # one of each user's two
     (folder / "valid.txt").write_text("2 3\n")
     assert pairs(kgrec.read_dataset(folder, valid=0.5).split.valid) == {("cleo", "B04")}
-    with pytest.raises(ConfigError, match="'kgat' does not read test"):
+    with pytest.raises(ConfigError, match="setting 'test' where format is 'kgat'"):
         kgrec.read_dataset(folder, test=0.3)
 
 
@@ -131,7 +131,7 @@ def test_damaged_files(folder, name, content, message):
 def test_missing_files(folder, name):
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name} does not exist"):
-        read_kgat(folder)
+        KGATDataConfig(folder=str(folder)).read()
 
 
 logs = st.dictionaries(st.integers(0, 5), st.lists(st.integers(0, 9), max_size=4), min_size=1)
@@ -149,7 +149,7 @@ def test_against_a_naive_reading(tmp_path_factory, train, test):
         (folder / f"{name}.txt").write_text("\r\n".join(lines))
     if not all(expected.values()) or expected["train"] & expected["test"]:
         with pytest.raises(DataError):
-            read_kgat(folder)
+            KGATDataConfig(folder=str(folder)).read()
         return
-    split = read_kgat(folder).split
+    split = KGATDataConfig(folder=str(folder), valid=0).read().split
     assert {name: pairs(split.part(name)) for name in expected} == expected

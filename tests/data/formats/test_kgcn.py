@@ -3,7 +3,6 @@
 import pytest
 
 import kgrec
-from kgrec.data.formats.kgcn import read_kgcn
 from kgrec.errors import DataError
 
 INDEX = "10\te_a\n20\te_b\n30\te_c\n40\te_d\n"
@@ -64,10 +63,10 @@ def test_ratings_as_they_were_published(tmp_path, name, content, expected):
 
 
 def test_a_time_is_read(tmp_path):
-    log = read_kgcn(made(tmp_path, **{"ratings.dat": rating_file("::", extra="::978300760")})).log
-    assert log.timestamp.tolist() == [978300760] * len(POSITIVE)
-    log = read_kgcn(made(tmp_path, **{"ratings.dat": rating_file("::")})).log
-    assert log.timestamp is None
+    for extra, times in (("::978300760", [978300760] * len(POSITIVE)), ("", None)):
+        files = {"ratings.dat": rating_file("::", extra=extra)}
+        train = kgrec.read_dataset(made(tmp_path, **files), valid=0, test=0).split.train
+        assert (None if train.timestamp is None else train.timestamp.tolist()) == times
 
 
 def test_settings_beat_the_papers(tmp_path):

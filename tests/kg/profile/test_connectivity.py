@@ -1,6 +1,9 @@
 """How far items are from one another, worked out by hand and by a naive search."""
 
+from typing import NamedTuple
+
 import networkx as nx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +67,21 @@ def test_hops_as_a_naive_search_finds_them(triples, data):
     holding = [c for c in nx.connected_components(graph) if c & items]
     assert found.components == len(holding)
     assert found.largest_component == max(len(c & items) for c in holding)
+
+
+class Plain(NamedTuple):
+    items: Vocabulary
+    item: np.ndarray
+    entity: np.ndarray
+
+
+def test_any_arrays_of_rows_are_links():
+    kg = KnowledgeGraph.from_triples([("a", "by", "x"), ("b", "by", "x"), ("c", "by", "y")])
+    plain = Plain(Vocabulary(["i", "j", "k"], "item"), np.array([0, 2]), np.array([0, 1]))
+    found = kg.statistics(plain)
+    assert found.items == item_statistics(kg, plain)
+    assert (found.items.num_items, found.items.linked, found.items.within[2]) == (3, 2, 1.0)
+    assert found.relations[0].item_share == 1.0
 
 
 def test_links_to_another_graph():

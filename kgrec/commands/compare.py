@@ -1,0 +1,65 @@
+"""`kgrec compare`: runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgrec.commands.options import AsJson, Part, Protocol
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders; the others are compared with the first.")
+    ],
+    split: Part = "test",
+    protocol: Protocol = "full",
+    k: Annotated[
+        list[int] | None, typer.Option("-k", min=1, help="Cut-off; may be repeated.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric to test, as ndcg@10; may be repeated.")
+    ] = None,
+    seeds: Annotated[
+        bool,
+        typer.Option(
+            "--seeds", help="Average runs that differ only in their seeds: they are one model."
+        ),
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the means to this .png or .svg file.")
+    ] = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="Also draw the validation curves to this file.")
+    ] = None,
+    times: Annotated[
+        Path | None, typer.Option(help="Also draw accuracy against training time to this file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs on the same users: differences, paired tests, effect sizes."""
+    from kgrec.drawing.curves import draw_curves
+    from kgrec.drawing.results import draw_comparison, draw_comparison_times
+    from kgrec.reporting.comparison_tables import show_comparison
+    from kgrec.reporting.console import print_json
+    from kgrec.reporting.reporter import Reporter
+    from kgrec.runs.comparing import compare_runs
+    from kgrec.runs.training_figures import training_seconds, validation_curves
+
+    say = Reporter().say
+    found = compare_runs(runs, split, protocol=protocol, k=k, metrics=metric, seeds=seeds, say=say)
+    if picture is not None:
+        draw_comparison(found, picture)
+    if curves is not None:
+        validated = validation_curves(runs, seeds=seeds)
+        draw_curves({"Validation": validated.models}, validated.metric, curves)
+        for name in validated.without:
+            say(f"{name} has no validation curve.")
+    if times is not None:
+        draw_comparison_times(found, training_seconds(runs, seeds=seeds), times)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_comparison(found)

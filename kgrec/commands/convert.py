@@ -1,0 +1,36 @@
+"""`kgrec convert`: a published data set as files of kgrec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder of files of RecBole, KGAT or KGCN (also RippleNet and MKR)."),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings of `data`, as key=value, such as 'positive=rating >= 4'."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to create.")] = Path("converted"),
+    format: Annotated[
+        str | None,
+        typer.Option(help="`recbole`, `kgat` or `kgcn`; by default, detected from the files."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split, where the files have none.")] = 0,
+) -> None:
+    """Write a published data set as files that kgrec reads, with a config to train on."""
+    from kgrec.datasets.conversion import convert as convert_files
+    from kgrec.reporting.reporter import Reporter
+    from kgrec.settings import parse_settings
+
+    dataset, config = convert_files(folder, out, format, parse_settings(settings or ()), seed)
+    reporter = Reporter()
+    for note in dataset.notes:
+        reporter.say(note)
+    reporter.say(f"Config: {config}")

@@ -1,0 +1,53 @@
+"""`kgrec evaluate`: a run, measured on a part of its split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgrec.commands.options import AsJson, Part, Protocol, Run
+
+
+def evaluate(
+    run: Run,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings of the protocol, as key=value, such as num=100."),
+    ] = None,
+    split: Part = "test",
+    protocol: Protocol = "full",
+    k: Annotated[
+        list[int] | None,
+        typer.Option("-k", min=1, help="Cut-off; may be repeated. 10 and 20 by default."),
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(help="Table of user_id and item_id: what the protocol `candidates` ranks."),
+    ] = None,
+    as_json: AsJson = False,
+    trec: Annotated[
+        Path | None, typer.Option(help="Also write the ranking to this file, in TREC format.")
+    ] = None,
+) -> None:
+    """Measure a run on the validation or test part of its split, by a protocol."""
+    from kgrec.reporting.console import print_json
+    from kgrec.reporting.metric_tables import show_groups, show_metrics
+    from kgrec.runs.evaluating import evaluate_run
+    from kgrec.settings import parse_settings
+
+    result = evaluate_run(
+        run,
+        split,
+        protocol=protocol,
+        k=k,
+        given=candidates,
+        trec=trec,
+        settings=parse_settings(settings or ()),
+    )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        show_metrics({run.name: result})
+        show_groups(result)

@@ -1,0 +1,33 @@
+"""`kgrec explain`: why an item fits a user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgrec.commands.options import AsJson, Liked, Run
+
+
+def explain(
+    run: Run,
+    item: Annotated[str, typer.Option(help="Id of the item.")],
+    user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
+    liked: Liked = None,
+    as_json: AsJson = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
+    ] = None,
+) -> None:
+    """Say why an item fits a user."""
+    from kgrec.reporting.recommendations import print_explanation
+    from kgrec.runs.reading import load_run
+
+    recommender, _, _ = load_run(run)
+    explanation = recommender.explain(user, item, liked=liked or ())
+    if picture is not None:
+        from kgrec.drawing.neighborhood import draw_neighborhood
+
+        draw_neighborhood(explanation, picture)
+    print_explanation(explanation, as_json)

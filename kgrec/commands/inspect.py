@@ -1,0 +1,73 @@
+"""`kgrec inspect`: what is in a graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kgrec.commands.options import AsJson
+
+
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
+    items: Annotated[
+        Path | None, typer.Option(help="Item table; without --links, item ids are IRIs.")
+    ] = None,
+    links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
+    item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
+    iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
+    shapes: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of SHACL shapes to validate the graph against; may be repeated."),
+    ] = None,
+    shapes_limit: Annotated[
+        float, typer.Option(help="Seconds after which the validation stops with an error.")
+    ] = 600,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the figures to this .png or .svg file.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")
+    ] = None,
+    base_iri: Annotated[str | None, typer.Option(help="Base of relative IRIs.")] = None,
+    on_error: Annotated[
+        str, typer.Option(help="`raise`, or `skip` to leave out statements that are not valid.")
+    ] = "raise",
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write what is left out to this file, as JSON Lines.")
+    ] = None,
+    graph: Annotated[
+        list[str] | None,
+        typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a graph, how items are connected, and what looks suspicious.
+
+    With --shapes, the exit code is 1 if the graph does not conform.
+    """
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.profile.shapes import validate
+    from kgrec.linking.linked_files import links_from_files
+    from kgrec.reporting.console import print_json
+    from kgrec.reporting.graph_summary import show_statistics
+    from kgrec.reporting.shape_results import show_shapes
+
+    reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
+    kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
+    found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))
+    if picture is not None:
+        from kgrec.drawing.graph_statistics import draw_statistics
+
+        draw_statistics(found, picture)
+    valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
+    if as_json:
+        print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))
+    else:
+        show_statistics(found)
+        if valid:
+            show_shapes(valid)
+    if valid and not valid.conforms:
+        raise typer.Exit(1)

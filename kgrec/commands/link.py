@@ -1,0 +1,98 @@
+"""`kgrec link`: the entity of each item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kgrec.commands.options import AsJson
+from kgrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kgrec.text.encoder import TextEncoder
+
+
+def link(
+    items: Annotated[Path, typer.Argument(help="Table of items: CSV, TSV or Parquet.")],
+    graph: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
+    out: Annotated[Path, typer.Option(help="CSV file of the links.")] = Path("links.csv"),
+    review: Annotated[
+        Path | None, typer.Option(help="Also write the uncertain candidates to this CSV file.")
+    ] = None,
+    links: Annotated[
+        Path | None, typer.Option(help="Links that are known already: CSV of item id and iri.")
+    ] = None,
+    item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
+    property: Annotated[
+        str | None, typer.Option(help="IRI of a property that holds identifiers of items.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column of these identifiers; the item id by default.")
+    ] = None,
+    identifier: Annotated[
+        str | None, typer.Option(help="How identifiers are compared: exact, plain or isbn.")
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Column of titles; `title` by default, if it is there.")
+    ] = None,
+    year: Annotated[
+        str | None, typer.Option(help="Column of years; `year` or `release_year` by default.")
+    ] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="IRI of a type to link to; may be repeated.")
+    ] = None,
+    one_to_one: Annotated[
+        bool, typer.Option("--one-to-one", help="Link an entity to one item at most.")
+    ] = False,
+    threshold: Annotated[
+        float | None, typer.Option(help="Lowest confidence of a link, 0 to 1; 0.9 by default.")
+    ] = None,
+    meaning: Annotated[
+        bool, typer.Option(help="Whether to compare what is left by its meaning.")
+    ] = True,
+    meaning_limit: Annotated[
+        float | None,
+        typer.Option(
+            help="Highest confidence by meaning alone; 0.8 by default, too low for a link."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the entity of each item: by IRI, identifier, title and year, spelling, then meaning."""
+    from kgrec.linking.linked_files import link_files
+    from kgrec.reporting.console import print_json
+    from kgrec.reporting.link_summary import show_links
+
+    given = {
+        "property": property,
+        "column": column,
+        "identifier": identifier,
+        "title": title,
+        "year": year,
+        "types": types,
+        "threshold": threshold,
+        "meaning_limit": meaning_limit,
+        "one_to_one": one_to_one or None,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    encoder = _encoder if meaning else None
+    done = link_files(
+        items, graph, out, review=review, links=links, item=item, encoder=encoder, **settings
+    )
+    if as_json:
+        print_json(done.to_dict())
+    else:
+        show_links(done)
+
+
+def _encoder() -> TextEncoder:
+    from kgrec.text.encoder import TextEncoder
+
+    encoder = TextEncoder()
+    try:
+        _ = encoder.files
+    except ConfigError as error:
+        raise ConfigError(f"{error} With --no-meaning, no text encoder is needed.") from error
+    return encoder

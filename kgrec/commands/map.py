@@ -1,0 +1,30 @@
+"""`kgrec map`: a table as a graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def map(
+    table: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet or JSON Lines table.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML mapping of its columns; without one, it is chosen.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Id column, if there is no mapping.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the graph to this `.nt` or `.nt.gz` file or folder."),
+    ] = None,
+) -> None:
+    """Make a graph of a table, and print the mapping, which can be edited and given again."""
+    from kgrec.datasets.conversion import table_to_graph
+    from kgrec.reporting.reporter import Reporter
+
+    found, notes = table_to_graph(table, mapping, id, out)
+    reporter = Reporter()
+    for note in notes:
+        reporter.say(note)
+    typer.echo(found.to_yaml(), nl=False)

@@ -1,0 +1,19 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+K = Annotated[int | None, typer.Option("-k", min=1, help="How many items; 10 by default.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, made by `kgrec train`.")]
+Liked = Annotated[
+    list[str] | None, typer.Option("--liked", help="Id of a liked item; may be repeated.")
+]
+Part = Annotated[str, typer.Option("--split", help="`valid` or `test`.")]
+Protocol = Annotated[
+    str, typer.Option(help="`full`, `candidates`, `ctr`, `kgat-ndcg` or `ratings`.")
+]

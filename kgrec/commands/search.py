@@ -1,0 +1,23 @@
+"""`kgrec search`: items by a description."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kgrec.commands.options import AsJson, K, Run
+
+
+def search(
+    run: Run,
+    query: Annotated[str, typer.Argument(help="What you look for, in plain words.")],
+    k: K = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find items by a description in plain words."""
+    from kgrec.reporting.recommendations import print_items
+    from kgrec.runs.reading import load_run
+
+    recommender, _, _ = load_run(run)
+    print_items(recommender.search(query, k), as_json)

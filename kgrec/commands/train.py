@@ -1,0 +1,37 @@
+"""`kgrec train`: from a config to a run folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgrec.commands.failure import fail
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as key=value.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Run folder to create.")] = Path("runs/latest"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the checkpoint in the run folder.")
+    ] = False,
+) -> None:
+    """Train a model and write a run folder."""
+    from kgrec.config import load_config
+    from kgrec.reporting.reporter import Reporter
+    from kgrec.runs.training import train_run
+
+    started = time.time()
+    try:
+        train_run(load_config(config, overrides or ()), out, resume=resume, log=Reporter())
+    except KeyboardInterrupt:
+        saved = out / "checkpoint.safetensors"
+        # One that lay there before is of another training.
+        ours = saved.exists() and saved.stat().st_mtime >= started
+        hint = f" The checkpoint is saved; --resume continues from it: {saved}" if ours else ""
+        fail("Interrupted." + hint, 130)

@@ -1,0 +1,107 @@
+"""What is common to the file formats of published data sets."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions, Split
+from kgrec.data.settings import ValidationConfig
+from kgrec.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetFiles:
+    """A data set as it was read; nothing is left out of it.
+
+    Attributes:
+        split: The published split, or the one that was drawn.
+        triples: Columns `head`, `relation`, `tail`, all text; None: there is no graph.
+        links: Columns `item_id`, `entity_id`, all text; None: there are none.
+        items: The item table, with all items of the catalogue that it knows.
+        users: The user table.
+        notes: What became of the files, in sentences.
+    """
+
+    split: Split
+    triples: pd.DataFrame | None = None
+    links: pd.DataFrame | None = None
+    items: AttributeTable | None = None
+    users: AttributeTable | None = None
+    notes: tuple[str, ...] = ()
+
+
+class PublishedConfig(ValidationConfig):
+    """Where a published data set lies; a subclass for each format says what is read of it.
+
+    Attributes:
+        FILES: What a data set of the format can be told by.
+    """
+
+    FILES: ClassVar[str]
+
+    root: str = Field(
+        default=".", description="Folder that `folder` is in, relative to the current folder."
+    )
+    folder: str = Field(description="Folder of the files.")
+
+    @property
+    def path(self) -> Path:
+        """The folder of the files."""
+        return Path(self.root).expanduser() / self.folder
+
+    @classmethod
+    @abstractmethod
+    def fits(cls, path: Path) -> bool:
+        """Return whether what lies there looks like a data set of this format."""
+
+    @abstractmethod
+    def read(self, seed: int = 0) -> DatasetFiles:
+        """Read the data set.
+
+        Args:
+            seed: Seed of what the files do not split.
+
+        Raises:
+            DataError: A file is missing, empty, wrongly encoded or holds something else.
+            ConfigError: A setting does not fit the files.
+        """
+
+    def published_split(
+        self,
+        train: Interactions,
+        valid: Interactions | None,
+        test: Interactions,
+        seed: int,
+        notes: list[str],
+    ) -> Split:
+        """Return the split of the files; without validation data that part is drawn."""
+        none = train.select(np.zeros(len(train), dtype=bool))
+        split = Split.from_tables(train, none if valid is None else valid, test)
+        if not len(split.valid):
+            split = split.with_validation(self.valid, seed)
+            notes.append(
+                f"The data has no validation part; {len(split.valid):,} training interactions were "
+                f"drawn for it (data.valid is {self.valid})."
+            )
+        return split
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Put the file's name in front of errors that do not know it."""
+    try:
+        yield
+    except (DataError, ConfigError) as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error

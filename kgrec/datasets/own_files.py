@@ -1,0 +1,221 @@
+"""The data format `files`: RDF, tables and links of one's own, as a config names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions, Split
+from kgrec.data.settings import LogTableConfig
+from kgrec.data.tables import as_ids, read_table
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.datasets.dataset import Dataset, graph_notes, over_all
+from kgrec.errors import ConfigError
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.merging import merge_graphs
+from kgrec.kg.storage import MANIFEST
+from kgrec.kg.tables.mapped_table import MappedTable, map_table
+from kgrec.kg.tables.mapping import IDS, TableMapping
+from kgrec.linking import Links, TextEncoderLike, link
+from kgrec.linking.settings import LinkConfig
+from kgrec.rdf.settings import ReadConfig
+from kgrec.settings import Settings
+
+
+class TableConfig(Settings):
+    """A table of items or of users."""
+
+    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
+    id: str | None = Field(default=None, description="Id column; item_id or user_id by default.")
+    title: str | None = Field(default=None, description="Title column; `title` where there is one.")
+    categories: tuple[str, ...] = Field(default=(), description="Columns that become nodes.")
+    numbers: tuple[str, ...] = Field(default=(), description="Columns that become features.")
+    separator: str = Field(default="|", description="Between several values of a category.")
+
+
+class GraphTableConfig(Settings):
+    """A table that becomes part of the graph. A path alone has the defaults."""
+
+    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
+    items: bool | None = Field(
+        default=None,
+        description="Whether its ids are ids of items, which are then linked to its entities; "
+        "None: if it is the first table and no other one is.",
+    )
+    mapping: TableMapping | None = Field(
+        default=None, description="What its columns mean; None: chosen, and told when it is read."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class FilesDataConfig(LogTableConfig):
+    """Files of one's own: interactions, graph, tables and links."""
+
+    format: Literal["files"] = "files"
+    root: str = Field(
+        default=".", description="Folder of all paths below, relative to the current folder."
+    )
+    interactions: str | None = Field(default=None, description="Table of interactions.")
+    splits: str | None = Field(
+        default=None,
+        description="Folder with one folder per split, each with train.csv, valid.csv and "
+        "test.csv; None: the interactions are split here.",
+    )
+    items: TableConfig | None = Field(default=None, description="The item table.")
+    users: TableConfig | None = Field(default=None, description="The user table.")
+    graph: tuple[str, ...] | str | None = Field(
+        default=None, description="RDF file or files, or a folder that `KnowledgeGraph.save` wrote."
+    )
+    reading: ReadConfig = Field(
+        default=ReadConfig(), description="How the RDF files are read; see kgrec.ReadConfig."
+    )
+    tables: tuple[GraphTableConfig, ...] = Field(
+        default=(), description="Tables that become parts of the graph, each with a mapping."
+    )
+    links: str | None = Field(
+        default=None,
+        description="Table of item_id and iri; None: by the table of items among `tables`, or "
+        "item ids are IRIs.",
+    )
+    iri: str = Field(default="iri", description="IRI column of the links.")
+    link: LinkConfig | None = Field(
+        default=None,
+        description="How items that no table links are looked for in the graph, by columns of the "
+        "item table; None: they are not.",
+    )
+
+    @model_validator(mode="after")
+    def _no_key_without_effect(self) -> FilesDataConfig:
+        if self.links is not None and self.graph is None and not self.tables:
+            raise ValueError("links are given without a graph that they lead to")
+        if self.link is not None:
+            if self.graph is None and not self.tables:
+                raise ValueError("link is given without a graph to look for items in")
+            columns = self.link.title or self.link.column
+            if columns is not None and self.items is None:
+                raise ValueError(f"link names the column {columns!r}, but there is no item table")
+        if sum(table.items is True for table in self.tables) > 1:
+            raise ValueError("more than one of the tables is said to be that of the items")
+        return self
+
+    def load(self, seed: int = 0, encoder: TextEncoderLike | None = None) -> Dataset:
+        """Read everything that is named; see `kgrec.datasets.loading.load_dataset`."""
+        root = Path(self.root).expanduser()
+        notes: list[str] = []
+        log = None
+        if self.interactions is not None:
+            log = self.read_log(root / self.interactions)
+            notes.append(f"Interactions: {log.report}.")
+        split = self._split(root, log, seed)
+        items = _table(self.items, root, "item", notes)
+        users = _table(self.users, root, "user", notes)
+        mapped = [
+            map_table(root / table.path, table.mapping, ids=(self.item, *IDS))
+            for table in self.tables
+        ]
+        linked = self._linked_ids(mapped)
+        if log is not None:
+            split = split.reindex(
+                split.train.users.union(log.users), split.train.items.union(log.items)
+            )
+        split = over_all(split, users, items, () if linked is None else linked["item_id"].tolist())
+        kg, links = self._graph(root, mapped), None
+        if kg is not None:
+            links = self._links(root, kg, linked, split, encoder)
+            notes += graph_notes(kg, links)
+        return Dataset(split, kg, links, items, users, tuple(notes))
+
+    def _split(self, root: Path, log: Interactions | None, seed: int) -> Split:
+        if self.splits is not None:
+            folder = root / self.splits / self.split
+            return Split.read(folder, self.split, **self.reading_options())
+        if log is None:
+            raise ConfigError(
+                "The config names neither data.interactions nor data.splits: there is nothing to "
+                "learn from."
+            )
+        return self.split_log(log, seed)
+
+    def _graph(self, root: Path, mapped: Sequence[MappedTable]) -> KnowledgeGraph | None:
+        """Return the graph of all RDF files, saved graphs and tables together."""
+        graphs = []
+        paths = (self.graph,) if isinstance(self.graph, str) else self.graph or ()
+        saved = [root / path for path in paths if (root / path / MANIFEST).is_file()]
+        rdf = [root / path for path in paths if root / path not in saved]
+        if rdf:
+            rejects = self.reading.rejects
+            reading = {"rejects": None if rejects is None else root / rejects}
+            graphs.append(KnowledgeGraph.read(rdf, config=self.reading.model_copy(update=reading)))
+        graphs += [KnowledgeGraph.load(folder) for folder in saved]
+        graphs += [KnowledgeGraph.from_table(table) for table in mapped]
+        return merge_graphs(graphs) if graphs else None
+
+    def _linked_ids(self, mapped: Sequence[MappedTable]) -> pd.DataFrame | None:
+        """Return the ids of the table of items with their entities, as links; None without one."""
+        said = [place for place, table in enumerate(self.tables) if table.items]
+        place = said[0] if said else 0
+        if not mapped or (not said and self.tables[0].items is False):
+            return None
+        return mapped[place].ids.rename(columns={"id": "item_id"})
+
+    def _links(
+        self,
+        root: Path,
+        kg: KnowledgeGraph,
+        linked: pd.DataFrame | None,
+        split: Split,
+        encoder: TextEncoderLike | None,
+    ) -> Links:
+        columns = {"item": "item_id", "iri": "iri"}
+        if self.links is not None:
+            columns = {"item": self.item, "iri": self.iri}
+            linked = read_table(root / self.links, columns=[self.item, self.iri], what="links")
+        return link(
+            self._linked_items(root, split.train.items),
+            kg,
+            linked,
+            self.link,
+            interactions=split.whole(),
+            encoder=encoder,
+            **columns,
+        )
+
+    def _linked_items(self, root: Path, catalogue: Vocabulary) -> Vocabulary | pd.DataFrame:
+        """Return the catalogue with the columns of the item table, where linking needs them."""
+        if self.link is None or self.items is None:
+            return catalogue
+        id = self.items.id or "item_id"
+        where = str(root / self.items.path)
+        frame = read_table(root / self.items.path, columns=[id], what="item table")
+        frame = frame.assign(**{id: as_ids(frame, id, where)}).set_index(id)
+        frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
+        return frame.rename_axis(self.item).reset_index()
+
+
+def _table(
+    config: TableConfig | None, root: Path, name: str, notes: list[str]
+) -> AttributeTable | None:
+    if config is None:
+        return None
+    table = AttributeTable.read(
+        root / config.path,
+        id=config.id or f"{name}_id",
+        title=config.title,
+        categories=config.categories,
+        numbers=config.numbers,
+        separator=config.separator,
+        name=name,
+    )
+    for column, wrong in table.not_numbers.items():
+        if wrong:
+            notes.append(f"{config.path}: {wrong} values of {column} are no numbers; left missing.")
+    return table

@@ -1,0 +1,71 @@
+"""Features of nodes by modality: `text`, `numeric`, `image` or any other name.
+
+A modality of a node type is a float32 matrix with a row for each node, under its name in the graph:
+`data["item"].text`. Models read all that are there; `attach` adds one and notes who made it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgrec.errors import DataError
+from kgrec.types import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch_geometric.data import HeteroData
+
+TEXT = "text"
+NUMERIC = "numeric"
+
+
+def attach(data: HeteroData, kind: str, modality: str, matrix: FloatArray, made_by: str) -> None:
+    """Give the nodes of a type features.
+
+    Args:
+        data: The graph; it is changed.
+        kind: The node type.
+        modality: Name of the modality.
+        matrix: float32 of shape (num_nodes, dim), rows in the order of the nodes; a row of zeros
+            where nothing is known.
+        made_by: What made them, such as the fingerprint of an encoder.
+
+    Raises:
+        DataError: There are not as many rows as nodes, or a value is NaN or infinite.
+    """
+    import torch
+
+    num_nodes = int(data[kind].num_nodes)
+    if matrix.ndim != 2 or len(matrix) != num_nodes:
+        raise DataError(
+            f"The features {modality!r} of node type {kind!r} must have the shape "
+            f"({num_nodes}, dim), found {matrix.shape}."
+        )
+    if not np.isfinite(matrix).all():
+        raise DataError(f"The features {modality!r} of node type {kind!r} hold NaN or infinity.")
+    data[kind][modality] = torch.from_numpy(np.ascontiguousarray(matrix, dtype=np.float32))
+    data.modalities = {**made_by_of(data), (kind, modality): made_by}
+
+
+def made_by_of(data: HeteroData) -> dict[tuple[str, str], str]:
+    """Return who made each (node type, modality) of a graph, as far as it was said."""
+    found: dict[tuple[str, str], str] = data.modalities if "modalities" in data else {}
+    return found
+
+
+def features_of(data: HeteroData, kind: str) -> dict[str, Tensor]:
+    """Return the features of a node type by modality, by name and numbers last."""
+    found = {
+        name: value
+        for name, value in data[kind].items()
+        if getattr(value, "ndim", 0) == 2 and value.is_floating_point()
+    }
+    return {name: found[name] for name in sorted(found, key=lambda n: (n == NUMERIC, n))}
+
+
+def vectors_of(data: HeteroData, kind: str) -> dict[str, FloatArray]:
+    """Return the features of a node type that encoders made: all modalities but numbers."""
+    found = features_of(data, kind)
+    return {name: matrix.numpy() for name, matrix in found.items() if name != NUMERIC}

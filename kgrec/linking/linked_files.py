@@ -1,0 +1,133 @@
+"""From a table of items and a graph to links, read from files or found and written to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.tables import as_ids, read_table
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.linking import (
+    LinkConfig,
+    Links,
+    TextEncoderLike,
+    link,
+    write_links,
+    write_review,
+)
+from kgrec.linking.settings import make_link_config
+
+
+@dataclass(frozen=True, eq=False)
+class LinkedFiles:
+    """What `link_files` did.
+
+    Attributes:
+        links: The links.
+        config: The settings, with the columns that were chosen.
+        out: The file of links.
+        review: The file of uncertain candidates; None: none was asked for.
+    """
+
+    links: Links
+    config: LinkConfig
+    out: Path
+    review: Path | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return files, settings, report and histogram as what JSON can hold."""
+        return {
+            "links": str(self.out),
+            "review": None if self.review is None else str(self.review),
+            "settings": self.config.model_dump(mode="json"),
+            "report": self.links.report.to_dict(),
+            "confidence": dict(confidence_histogram(self.links)),
+        }
+
+
+def links_from_files(
+    kg: KnowledgeGraph, items: Path | None, links: Path | None, item: str, iri: str
+) -> Links | None:
+    """Return the links of the items that files name; None if there is no file.
+
+    Args:
+        kg: The graph.
+        items: The item table; None: the items are those of `links`.
+        links: The table of links; None: items are linked whose id is an IRI of the graph.
+        item: Name of the column of item ids.
+        iri: Name of the column of IRIs.
+
+    Raises:
+        DataError: A table cannot be read, or not a single link holds.
+    """
+    if items is not None:
+        return link(AttributeTable.read(items, id=item), kg, links, item=item, iri=iri)
+    if links is None:
+        return None
+    table = read_table(links, columns=[item, iri], what="link")
+    catalogue = Vocabulary.from_ids(as_ids(table, item, str(links)).tolist(), "item")
+    return link(catalogue, kg, table, item=item, iri=iri)
+
+
+def link_files(
+    items: Path,
+    graph: Sequence[Path],
+    out: Path,
+    *,
+    review: Path | None = None,
+    links: Path | None = None,
+    item: str = "item_id",
+    encoder: Callable[[], TextEncoderLike] | None = None,
+    **settings: Any,
+) -> LinkedFiles:
+    """Link the items of a table to the entities of a graph, and write the links.
+
+    Args:
+        items: CSV, TSV or Parquet file.
+        graph: RDF files or folders.
+        out: CSV file of the links.
+        review: CSV file of uncertain candidates.
+        links: Links that hold already.
+        item: Column of item ids.
+        encoder: Makes what turns texts into vectors, where the settings look by meaning for what
+            is left; None: nothing is looked for by meaning.
+        settings: Fields of `LinkConfig`. Without a title, the column `title` is taken where there
+            is one, and without a year `year` or `release_year`.
+
+    Raises:
+        DataError: A file or column is missing or damaged, or nothing is found.
+        ConfigError: A setting is wrong.
+        RunError: A file cannot be written.
+    """
+    frame = read_table(items, columns=[item], what="item table")
+    if "title" not in settings and "title" in frame.columns:
+        settings["title"] = "title"
+    if "title" in settings and "year" not in settings:
+        years = [name for name in ("year", "release_year") if name in frame.columns]
+        settings |= {"year": years[0]} if years else {}
+    config = make_link_config(None, settings)
+    made = encoder() if encoder is not None and config.uses("meaning") else None
+    kg = KnowledgeGraph.read(list(graph))
+    found = link(frame, kg, links, config, item=item, encoder=made)
+    write_links(found, kg.entities.take(found.entity), out)
+    if review is not None:
+        write_review(found.review, review)
+    return LinkedFiles(found, config, out, review)
+
+
+def confidence_histogram(links: Links) -> list[tuple[str, int]]:
+    """Return how many links have a confidence in each tenth, the surest first.
+
+    The last tenth is divided further: most links that are used lie there.
+    """
+    edges = np.array([0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, np.inf])
+    counts = np.histogram(links.confidence.astype(np.float64).round(6), edges)[0]
+    spans = [f"{low:.3f}–{min(high, 1):.3f}" for low, high in pairwise(edges)]
+    return list(zip(spans, counts.tolist(), strict=True))[::-1]

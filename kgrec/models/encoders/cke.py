@@ -1,0 +1,57 @@
+"""CKE: an item is what interactions teach and what its triples teach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kgrec.models.encoders.base import (
+    BuildContext,
+    GraphEncoder,
+    GraphEncoderConfig,
+    LayerContext,
+    NodeVectors,
+)
+from kgrec.models.encoders.unpropagated import Unpropagated
+
+
+class CKE(Unpropagated):
+    """An item is the sum of a vector that interactions teach and one that its triples teach.
+
+    v = η + e, with e trained by the graph's links, after the structural part of Zhang et al.,
+    Collaborative Knowledge Base Embedding for Recommender Systems, KDD 2016.
+
+    Args:
+        config: The settings.
+        context: What it is built for.
+    """
+
+    def __init__(self, config: CKEConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        shape = context.graph.sizes["item"], context.dim
+        start = torch.randn(shape, generator=context.generator)
+        self.structure = nn.Parameter(start * context.scale)
+
+    def start(self, x: NodeVectors, context: LayerContext) -> NodeVectors:
+        """Return the vectors with the items' structural part added."""
+        return {**x, "item": x["item"] + self._structure(context.graph.node)}
+
+    def triple_vectors(
+        self, x: NodeVectors, node: Mapping[str, Tensor] | None = None
+    ) -> NodeVectors:
+        """Return the structural vectors of items beside the others' own."""
+        return {**x, "item": self._structure(node)}
+
+    def _structure(self, node: Mapping[str, Tensor] | None) -> Tensor:
+        return self.structure if node is None else F.embedding(node["item"], self.structure)
+
+
+class CKEConfig(GraphEncoderConfig):
+    """The settings of `CKE`: there are none."""
+
+    name: Literal["cke"] = "cke"
+    encoder: ClassVar[type[GraphEncoder]] = CKE

@@ -1,0 +1,34 @@
+"""What `kgrec recommend`, `search` and `explain` print: items, and why one is recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from kgrec.explain.explanation import Explanation
+from kgrec.reporting.console import make_console, make_table, print_json, safe
+
+
+def print_items(items: Sequence[Any], as_json: bool) -> None:
+    """Print recommendations as JSON or as a table."""
+    if as_json:
+        print_json([item.to_dict() for item in items])
+        return
+    console = make_console()
+    table = make_table(console, "", "item", "title", "score", numbers=("", "score"))
+    for place, item in enumerate(items, 1):
+        table.add_row(str(place), safe(item.item), safe(item.title), f"{item.score:.3f}")
+    console.print(table)
+
+
+def print_explanation(explanation: Explanation, as_json: bool) -> None:
+    """Print why an item is recommended, as JSON or as a sentence and its paths."""
+    if as_json:
+        print_json(explanation.to_dict())
+        return
+    console = make_console()
+    console.print(escape(explanation.sentence), soft_wrap=True)
+    for path in explanation.paths:
+        console.print(f"  {path.score:.3f}  {escape(str(path))}", soft_wrap=True)

@@ -1,0 +1,91 @@
+"""Shows on a terminal how a long command goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kgrec.config import Config
+from kgrec.evaluation.evaluate import Evaluation
+from kgrec.models.base import Callback
+from kgrec.reporting.console import make_console
+from kgrec.reporting.metric_tables import show_metrics
+from kgrec.runs.log import RunLog, trained_parts
+
+_EVERY: Final = 10
+"""Seconds between two lines of progress where nobody looks at a bar."""
+
+
+class Reporter(RunLog):
+    """Shows how a long command goes: rich on a terminal, plain lines otherwise.
+
+    Attributes:
+        console: Where it goes: stderr, so that stdout stays clean.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.console = make_console(stderr=True)
+        self.interactive = self.console.is_terminal
+        self._last = 0.0
+
+    def say(self, text: str) -> None:
+        """Print a text, and keep it for the log."""
+        super().say(text)
+        self.console.print(escape(self.lines[-1]), soft_wrap=True)
+
+    def show(self, results: Mapping[str, Evaluation]) -> None:
+        """Print a table of metrics, and keep the figures for the log."""
+        super().show(results)
+        show_metrics(results, self.console)
+
+    @contextmanager
+    def training(self, config: Config) -> Iterator[Callback]:
+        """Show the progress of a training: a bar with loss, metric and time left, or lines."""
+        epochs = (part.training.max_epochs for part in trained_parts(config))
+        bar = Progress(
+            TextColumn("Training"),
+            BarColumn(),
+            TextColumn(
+                "epoch {task.completed:.0f} of at most {task.total:.0f}  {task.description}"
+            ),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.interactive,
+        )
+        with super().training(config) as keep, bar:
+            task = bar.add_task("", total=max(epochs, default=1))
+            self._last = time.monotonic()
+
+            def callback(figures: Mapping[str, float]) -> None:
+                keep(figures)
+                shown = self.lines[-1].partition(": ")[2]
+                bar.update(task, completed=figures["epoch"], description=shown)
+                self._now_and_then(self.lines[-1])
+
+            yield callback
+
+    @contextmanager
+    def fetching(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Show how much is fetched: a bar, or lines."""
+        bar = Progress(console=self.console, disable=not self.interactive, transient=True)
+        with bar:
+            task = bar.add_task("", total=None)
+            self._last = time.monotonic()
+
+            def progress(what: str, done: int, total: int) -> None:
+                bar.update(task, description=what, completed=done, total=total)
+                self._now_and_then(f"{what}: {done} of {total}")
+
+            yield progress
+
+    def _now_and_then(self, line: str) -> None:
+        """Print a line where there is no bar, if the last one is some seconds old."""
+        if not self.interactive and time.monotonic() - self._last > _EVERY:
+            self._last = time.monotonic()
+            self.console.print(escape(line), soft_wrap=True)

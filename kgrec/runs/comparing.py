@@ -1,0 +1,137 @@
+"""Comparing run folders on the same users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from kgrec.errors import ConfigError, DataError, RunError, printable
+from kgrec.evaluation.comparison import Comparison, compare_models, usual_metrics
+from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.settings import FullConfig, ProtocolConfig, RankingConfig, protocol_config
+from kgrec.evaluation.significance import SignificanceConfig
+from kgrec.evaluation.stored import read_evaluation
+from kgrec.runs.evaluating import check_part, evaluate_run, evaluation_path
+from kgrec.runs.grouping import named_runs, runs_of_models
+from kgrec.runs.reading import check_is_run
+from kgrec.runs.tables import read_frame
+
+
+def compare_runs(
+    folders: Sequence[str | Path],
+    part: str = "test",
+    *,
+    protocol: str | ProtocolConfig = "full",
+    k: Sequence[int] | None = None,
+    metrics: Sequence[str] | None = None,
+    seeds: bool = False,
+    config: SignificanceConfig | None = None,
+    say: Callable[[str], object] = lambda _: None,
+) -> Comparison:
+    """Compare trained runs with the first of them, user by user.
+
+    What `kgrec evaluate` has left in a run folder is taken; a run that was not measured yet by that
+    protocol, with its settings or at those cut-offs, is measured first.
+
+    Args:
+        folders: The run folders, two or more.
+        part: `valid` or `test`.
+        protocol: How it is measured, see `kgrec.evaluation.settings`.
+        k: Cut-offs; None: those of `metrics`, or those that the first run was measured with.
+        metrics: Per-user metrics to test, such as `"ndcg@10"`; None: see `compare_models`.
+        seeds: Whether runs whose configs differ in their seeds alone are one model, whose runs
+            are averaged for each user.
+        config: How it is tested.
+        say: Is told which run is measured.
+
+    Raises:
+        ConfigError: There are fewer than two models, a folder is named twice, or there is no such
+            part, protocol or metric.
+        DataError: The runs do not have the same interactions in that part.
+        RunError: A folder is no run folder, or a file in it is damaged.
+    """
+    check_part(part)
+    asked = protocol_config(protocol)
+    if k and not isinstance(asked, RankingConfig):
+        raise ConfigError(f"The protocol {asked.name!r} ranks nothing: it has no cut-offs (k).")
+    runs = named_runs(folders)
+    _check_same_part(runs, part)
+    models = runs_of_models(runs, seeds=seeds)
+    if len(models) < 2:
+        raise ConfigError(
+            f"A comparison needs two models or more, found {len(models)}."
+            + (" All runs differ only in their seeds." if len(runs) > 1 else "")
+        )
+    cuts = set(k or ()) | {cut for metric in metrics or () for cut in _cut(metric)}
+    found: dict[str, Evaluation] = {}
+    for name, folder in runs.items():
+        found[name] = _evaluation(folder, part, asked, cuts, say)
+        cuts = cuts or set(found[name].k)
+    results = {model: [found[name] for name in names] for model, names in models.items()}
+    return compare_models(results, metrics or usual_metrics(found, k), config)
+
+
+def _evaluation(
+    folder: Path, part: str, asked: ProtocolConfig, cuts: set[int], say: Callable[[str], object]
+) -> Evaluation:
+    """Return what is stored of a run, or measure it."""
+    path = evaluation_path(folder, part, asked)
+    stored = read_evaluation(path) if path.is_file() else None
+    if stored is not None and not _is_by(stored, asked):
+        stored = None
+    if stored is not None and cuts <= set(stored.k):
+        return stored
+    say(f"Measuring {folder} on {part} …")
+    if isinstance(asked, RankingConfig):
+        wanted = sorted(cuts | set(stored.k if stored else ()))
+        return evaluate_run(folder, part, protocol=asked, k=wanted or None)
+    return evaluate_run(folder, part, protocol=asked)
+
+
+def _is_by(stored: Evaluation, asked: ProtocolConfig) -> bool:
+    """Return whether it was measured by that protocol with these settings, whatever the k."""
+    settings = stored.details.get("settings")
+    if isinstance(asked, FullConfig) or not isinstance(settings, dict):
+        return stored.protocol == asked.name
+    wanted = asked.model_dump(mode="json", exclude={"k"})
+    return stored.protocol == asked.name and wanted == {
+        key: value for key, value in settings.items() if key != "k"
+    }
+
+
+def _cut(metric: str) -> list[int]:
+    """Return the cut-off in the name of a metric, if there is one."""
+    _, at, cut = metric.partition("@")
+    number = at and cut.isascii() and cut.isdigit() and len(cut) < 10
+    return [int(cut)] if number and int(cut) else []
+
+
+def _check_same_part(runs: Mapping[str, Path], part: str) -> None:
+    """Check that all runs are asked for the same interactions."""
+    first, *others = runs.items()
+    expected = _pairs(first[1], part)
+    for name, folder in others:
+        found = _pairs(folder, part)
+        if not found.equals(expected):
+            both = len(expected.merge(found))
+            raise DataError(
+                f"{printable(first[0])} and {printable(name)} were split differently: of their "
+                f"{len(expected):,} and {len(found):,} interactions in the {part} part, {both:,} "
+                "are the same. Train them with the same data.splits, or with the same data and "
+                "seed."
+            )
+
+
+def _pairs(folder: Path, part: str) -> pd.DataFrame:
+    """Return the users and items of a part, sorted."""
+    check_is_run(folder)
+    path = folder / "data" / "interactions.parquet"
+    columns = ["user_id", "item_id"]
+    frame = read_frame(path, [*columns, "part"])
+    kinds = {pd.api.types.infer_dtype(frame[column]) for column in columns}
+    if not kinds <= {"string", "empty"}:
+        raise RunError(f"{printable(str(path))} is damaged: its users and items are not texts.")
+    chosen = frame.loc[frame["part"] == part, columns]
+    return chosen.sort_values(columns, ignore_index=True)

@@ -1,0 +1,129 @@
+"""Measuring a run on a part of its split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kgrec.data.interactions import PARTS, Interactions
+from kgrec.errors import ConfigError, RunError, did_you_mean, printable
+from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
+from kgrec.evaluation.fairness import with_groups
+from kgrec.evaluation.leaks import check_no_leak
+from kgrec.evaluation.settings import (
+    CandidatesConfig,
+    FullConfig,
+    ProtocolConfig,
+    RankingConfig,
+    protocol_config,
+)
+from kgrec.evaluation.trec import write_trec
+from kgrec.runs.reading import load_run
+
+
+def evaluate_run(
+    folder: str | Path,
+    part: str = "test",
+    *,
+    protocol: str | ProtocolConfig = "full",
+    k: Sequence[int] | None = None,
+    given: str | Path | None = None,
+    trec: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Measure a run on a part of its split by a protocol, and keep the result there.
+
+    What users have in training, and when testing also in validation, is not ranked again.
+
+    Args:
+        folder: The run folder. `evaluation_<part>.json`, for other protocols than `full`
+            `evaluation_<part>_<protocol>.json`, is written into it, with the values of each user.
+        part: `valid` or `test`.
+        protocol: See `kgrec.evaluation.settings`.
+        k: Cut-offs; None: those of the protocol, as far as so many items are ranked.
+        given: For the protocol `candidates`: a table of `user_id` and `item_id`, the candidates of
+            each user; None: they are drawn.
+        trec: For the protocol `full`: file for the ranking in TREC format, the judgements beside
+            it as `.qrels`.
+        settings: Further settings of the protocol.
+
+    Raises:
+        ConfigError: There is no such part, protocol or setting, or k is larger than the number of
+            candidates.
+        RunError: The run folder is damaged.
+    """
+    check_part(part)
+    config = protocol_config(protocol, {**(settings or {}), **({"k": tuple(k)} if k else {})})
+    if trec is not None and not isinstance(config, FullConfig):
+        raise ConfigError(f"A TREC file holds a full ranking; {config.name!r} makes none.")
+    recommender, _, split = load_run(folder)
+    split = split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
+    test = split.part(part)
+    if not len(test):
+        raise ConfigError(
+            f"The {part} part of this run's split is empty. A random split takes a share of each "
+            f"user's interactions and rounds it: set a larger data.{part}."
+        )
+    if not recommender.snapshot.interactions:
+        raise RunError(
+            f"{folder} was moved on without data/interactions.parquet, and cannot be measured."
+        )
+    check_no_leak(recommender.graph, split.train, test)
+    candidates = protocol_candidates(split, part)
+    asked, most = bool(k) or "k" in (settings or {}), len(candidates)
+    if isinstance(config, CandidatesConfig) and given is None and not asked:
+        most = min(most, config.num)
+    config = _cut(config, most, asked=asked)
+    exclude = [split.train] if part == "valid" else [split.train, split.valid]
+    if trec is not None and isinstance(config, FullConfig):
+        depth = min(max(*config.k, 100), len(candidates))
+        options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
+        ranking = rank(recommender, test, depth=depth, **options)
+        facts = ItemFacts.from_graph(recommender.graph)
+        result = measure(ranking, test, k=config.k, facts=facts, **options)
+        result = with_groups(result, split.train, recommender.snapshot.sources.users)
+        write_trec(trec, ranking, test)
+    else:
+        pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)
+        result = recommender.evaluate(
+            test, protocol=config, exclude=exclude, candidates=candidates, given=pairs
+        )
+    result.save_json(evaluation_path(folder, part, config))
+    return result
+
+
+def check_part(part: str) -> None:
+    """Check that a part of a split is one that models are measured on.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if part not in PARTS[1:]:
+        raise ConfigError(
+            f"Models are measured on 'valid' or 'test', not {printable(part)!r}."
+            + did_you_mean(part, PARTS[1:])
+        )
+
+
+def evaluation_path(folder: str | Path, part: str, config: ProtocolConfig) -> Path:
+    """Return the file of a run folder that holds what a protocol has found on a part."""
+    name = "" if isinstance(config, FullConfig) else f"_{config.name}"
+    return Path(folder) / f"evaluation_{part}{name}.json"
+
+
+def _cut(config: ProtocolConfig, num_candidates: int, *, asked: bool) -> ProtocolConfig:
+    """Return settings whose cut-offs are no larger than what is ranked.
+
+    Raises:
+        ConfigError: The larger ones were asked for.
+    """
+    if not isinstance(config, RankingConfig) or max(config.k) <= num_candidates:
+        return config
+    if asked:
+        raise ConfigError(
+            f"k={max(config.k)} is larger than the catalogue: {num_candidates} items are ranked."
+        )
+    fitting = tuple(cut for cut in config.k if cut <= num_candidates)
+    return config.model_copy(update={"k": fitting or (num_candidates,)})

@@ -1,0 +1,59 @@
+"""What a training says, kept for the log file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from kgrec.choices import EnsembleChoice
+from kgrec.config import Config
+from kgrec.errors import printable
+from kgrec.evaluation.evaluate import Evaluation
+from kgrec.models.base import Callback
+from kgrec.training.link_prediction import LinkPredictionConfig
+
+
+class RunLog:
+    """Keeps what is said while a model is trained, and shows nothing.
+
+    `kgrec.reporting.reporter.Reporter` also shows it.
+
+    Attributes:
+        lines: All that was said, for `log.txt`.
+        interactive: Whether somebody looks at a terminal, so that bars can be drawn there.
+    """
+
+    interactive = False
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Keep a text, control characters escaped."""
+        self.lines.append("\n".join(printable(line, 1000) for line in text.splitlines()))
+
+    def show(self, results: Mapping[str, Evaluation]) -> None:
+        """Keep the metrics of results by their names."""
+        for name, result in results.items():
+            figures = "  ".join(f"{key}={value:.4f}" for key, value in result.metrics.items())
+            self.lines.append(f"{name}: {figures}")
+
+    @contextmanager
+    def training(self, config: Config) -> Iterator[Callback]:
+        """Yield what is told the figures of each epoch, and keeps them."""
+        metric = next((part.training.metric for part in trained_parts(config)), "")
+
+        def callback(figures: Mapping[str, float]) -> None:
+            line = f"epoch {figures['epoch']:.0f}: loss {figures['loss']:.4f}"
+            if metric in figures:
+                line += f", {metric} {figures[metric]:.4f}, best {figures['best']:.4f}"
+            self.lines.append(line)
+
+        yield callback
+
+
+def trained_parts(config: Config) -> list[LinkPredictionConfig]:
+    """Return the settings of what is trained in epochs: the model or members of an ensemble."""
+    settings = config.seeded_model()
+    parts = settings.members if isinstance(settings, EnsembleChoice) else (settings,)
+    return [part for part in parts if isinstance(part, LinkPredictionConfig)]

@@ -1,0 +1,56 @@
+"""From a config to a model and a recommender that are not fitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kgrec.choices import make_untrained
+from kgrec.config import Config
+from kgrec.datasets.dataset import Dataset
+from kgrec.errors import ConfigError
+from kgrec.models.base import Model
+from kgrec.recommender import Recommender
+from kgrec.text.cache import EmbeddingCache
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+
+
+def make_model(config: Config, folder: Path | None = None, *, resume: bool = False) -> Model:
+    """Return the model that a config names, not fitted.
+
+    Args:
+        config: The config.
+        folder: Run folder for checkpoints; None: none are written.
+        resume: Whether training goes on from the checkpoint there.
+    """
+    choice = config.seeded_model()
+    if isinstance(choice, LinkPredictionConfig):
+        checkpoint = None if folder is None else folder / "checkpoint.safetensors"
+        settings = LinkPredictionConfig(**choice.model_dump(exclude={"name"}))
+        return LinkPrediction(settings, checkpoint=checkpoint, resume=resume)
+    if resume:
+        raise ConfigError(f"The model {choice.name} has no checkpoints; --resume is not for it.")
+    return make_untrained(choice)
+
+
+def make_recommender(config: Config, dataset: Dataset, model: Model, **options: Any) -> Recommender:
+    """Return the recommender of a config around `model`, not fitted.
+
+    Args:
+        config: The config.
+        dataset: The data.
+        model: The model.
+        options: Further arguments of `Recommender`, such as `progress`.
+    """
+    if config.text is not None and config.text.cache is not None:
+        options["cache"] = EmbeddingCache(config.text.cache)
+    return Recommender(
+        dataset.kg,
+        dataset.links,
+        model=model,
+        items=dataset.items,
+        users=dataset.users,
+        text=config.text,
+        graph=config.graph,
+        **options,
+    )

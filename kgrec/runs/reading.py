@@ -1,0 +1,192 @@
+"""Run folders, read: see `kgrec.runs.writing` for what is in one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from kgrec.config import Config, make_config
+from kgrec.data.interactions import Interactions, Split
+from kgrec.datasets.dataset import Dataset
+from kgrec.errors import DataError, RunError, printable
+from kgrec.graph.numeric import NumberScales
+from kgrec.models.base import check_state, csr_expected, csr_from_state
+from kgrec.recommender import Recommender
+from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.tables import read_histories, read_names, read_sources, read_split, read_words
+from kgrec.runs.writing import FORMAT
+from kgrec.snapshot import Derived
+from kgrec.text.words import WordCounts
+from kgrec.training.checkpoint import load_tensors
+
+
+def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
+    """Load what `save_run` wrote, without the files that it was trained from.
+
+    Raises:
+        RunError: The folder is no run folder, a file of it is missing or damaged.
+    """
+    folder = Path(folder)
+    check_is_run(folder)
+    _check_format(folder)
+    config = read_config(folder)
+    state, _ = load_tensors(folder / "weights.safetensors")
+    try:
+        histories = read_histories(folder / "data")
+        train = histories[0]
+        split = read_split(folder / "data", train.users, train.items)
+        kg, links, items, users = read_sources(folder / "data", train.items, config)
+        dataset = Dataset(split or _without_test(histories), kg, links, items, users)
+        recommender = make_recommender(config, dataset, make_model(config))
+        derived = _read_derived(folder, len(train.items))
+        prepared = recommender.prepare(*histories, derived=derived)
+        _check_names(derived, prepared.data.graph)
+        arrays = {name: value.numpy() for name, value in state.items()}
+        snapshot = prepared.fitted(recommender.model.load_state(arrays, prepared.data))
+    except (ValueError, RuntimeError, LookupError, TypeError) as error:
+        raise RunError(f"The parts of {folder} do not fit together: {error}") from error
+    interactions: tuple[Interactions, ...] = ()
+    if split is not None:
+        interactions = (split.train, split.valid) if len(split.valid) else (split.train,)
+    graph_ids = {kind: prepared.data.graph[kind].node_id for kind in prepared.data.graph.node_types}
+    names = None if derived.names is None else replace(derived.names, ids=graph_ids)
+    recommender.take(
+        replace(snapshot, interactions=interactions, derived=replace(derived, names=names))
+    )
+    return recommender, config, split or _without_test(histories)
+
+
+def check_is_run(folder: Path) -> None:
+    """Check that a folder is a run folder.
+
+    Raises:
+        RunError: It is none.
+    """
+    if not (folder / "config.yaml").is_file():
+        where = printable(str(folder))
+        raise RunError(
+            f"{where} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
+            f"{where}` makes one."
+        )
+
+
+def read_config(folder: Path) -> Config:
+    """Return the config of a run.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    path = folder / "config.yaml"
+    where = printable(str(path))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = make_config(tree, str(path))
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+        raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
+    missing = [key for key in Config.model_fields if key not in tree]
+    if missing:
+        raise RunError(f"{where} is damaged: it lacks the key {missing[0]!r}.")
+    return config
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of a run folder holds.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+
+
+def _without_test(histories: Sequence[Interactions]) -> Split:
+    """Return the split of a run that was moved on without its interactions."""
+    train = histories[0]
+    none = train.select(np.zeros(0, dtype=np.int64))
+    return Split(train, histories[1] if len(histories) > 1 else none, none, "random")
+
+
+def _check_format(folder: Path) -> None:
+    """Refuse a run folder of another version, by name.
+
+    Raises:
+        RunError: It is one, or about.json is missing or damaged.
+    """
+    path = folder / "about.json"
+    about = read_json(path)
+    try:
+        wrote = printable(str(about["kgrec"]), 40)
+        found = about.get("format", 1)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+    if found != FORMAT:
+        raise RunError(
+            f"The run in {folder} was written by kgrec {wrote} (format {printable(repr(found), 20)}"
+            f"), and this kgrec reads format {FORMAT}. Train it again with this version, for which "
+            "CHANGELOG.md says what its config.yaml is called now, or use the one that wrote it."
+        )
+
+
+def _read_derived(folder: Path, num_items: int) -> Derived:
+    features, about = load_tensors(folder / "features.safetensors")
+    counted = None
+    if about.get("with_words"):
+        words = read_words(folder / "data")
+        arrays = {k: v.numpy() for k, v in load_tensors(folder / "words.safetensors")[0].items()}
+        expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
+        counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
+        if counts.nnz and counts.data.min() < 1:
+            raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
+        counted = WordCounts(words, counts)
+    parts = {name: tuple(name.split("/")) for name in features}
+    if any(len(part) != 2 for part in parts.values()):
+        raise RunError(f"{folder / 'features.safetensors'} is damaged: a name is no kind/modality.")
+    return Derived(
+        {
+            (kind, modality): features[f"{kind}/{modality}"].numpy()
+            for kind, modality in parts.values()
+        },
+        counted,
+        read_names(folder / "data"),
+        _load_scales(folder / "numbers.json"),
+        {
+            (parts[name][0], parts[name][1]): str(who)
+            for name, who in about.get("made_by", {}).items()
+            if name in parts
+        },
+    )
+
+
+def _check_names(derived: Derived, graph: Any) -> None:
+    assert derived.names is not None
+    for kind, labels in derived.names.nodes.items():
+        if kind not in graph.node_types or len(labels) != int(graph[kind].num_nodes):
+            raise RunError(
+                f"names.parquet does not fit the graph: it has {len(labels)} of {kind!r}."
+            )
+
+
+def _load_scales(path: Path) -> NumberScales:
+    try:
+        return NumberScales.from_list(read_json(path))
+    except DataError as error:
+        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+
+
+def load(folder: str | Path) -> Recommender:
+    """Read a recommender that `save` or `kgrec train` wrote.
+
+    Raises:
+        RunError: The folder is no run folder, a file of it is missing or damaged.
+    """
+    return load_run(folder)[0]

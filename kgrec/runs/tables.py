@@ -1,0 +1,261 @@
+"""The tables of a run folder: Parquet files under `data/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kgrec.config import Config
+from kgrec.data.attribute_table import AttributeTable, Category
+from kgrec.data.interactions import PARTS, Interactions, Split
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.datasets.own_files import FilesDataConfig
+from kgrec.errors import RunError
+from kgrec.graph.node_names import NodeNames
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.linking import LinkReport, Links
+from kgrec.snapshot import Snapshot
+
+
+def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
+    """Write vocabularies, interactions, histories, links, tables, names and words.
+
+    Args:
+        folder: The folder, which is there.
+        snapshot: What was fitted.
+        split: All interactions, of the test part too.
+    """
+    users, items = snapshot.users, snapshot.items
+    split = split.reindex(users, items)
+    parts = [split.part(name).to_pandas().assign(part=name) for name in PARTS]
+    pd.concat(parts, ignore_index=True).assign(kind=split.kind).to_parquet(
+        folder / "interactions.parquet"
+    )
+    pd.DataFrame({"id": users.ids}).to_parquet(folder / "users.parquet")
+    pd.DataFrame({"id": items.ids}).to_parquet(folder / "items.parquet")
+    histories = [
+        pd.DataFrame({"user": log.user, "item": log.item, "part": PARTS[place]})
+        for place, log in enumerate(snapshot.interactions)
+    ]
+    pd.concat(histories, ignore_index=True).to_parquet(folder / "histories.parquet")
+    if snapshot.sources.links is not None:
+        links = snapshot.sources.links
+        pd.DataFrame(
+            {
+                "item": links.item,
+                "entity": links.entity,
+                "confidence": links.confidence,
+                "method": list(links.method),
+            }
+        ).to_parquet(folder / "links.parquet")
+    for name, table in (("item", snapshot.sources.items), ("user", snapshot.sources.users)):
+        if table is not None:
+            _save_table(folder / f"{name}_table", table)
+    labels = snapshot.names.nodes
+    pd.DataFrame(
+        {
+            "kind": [kind for kind, names in labels.items() for _ in names],
+            "label": [name for names in labels.values() for name in names],
+        },
+        dtype=str,
+    ).to_parquet(folder / "names.parquet")
+    words = snapshot.names.relations
+    pd.DataFrame({"iri": list(words), "words": list(words.values())}, dtype=str).to_parquet(
+        folder / "relations.parquet"
+    )
+    if snapshot.derived.words is not None:
+        pd.DataFrame({"word": snapshot.derived.words.words}, dtype=str).to_parquet(
+            folder / "words.parquet"
+        )
+
+
+def _save_table(stem: Path, table: AttributeTable) -> None:
+    frame = pd.DataFrame({"id": table.ids.ids})
+    if table.titles:
+        frame["title"] = list(table.titles)
+    for column, values in table.numbers.items():
+        frame[f"number:{column}"] = values
+    for column, category in table.categories.items():
+        frame[f"category:{column}"] = np.bincount(category.row, minlength=len(frame))
+    frame.to_parquet(stem.with_suffix(".parquet"))
+    pairs = [
+        pd.DataFrame(
+            {"column": column, "row": category.row, "value": category.values.take(category.value)}
+        )
+        for column, category in table.categories.items()
+    ]
+    empty = pd.DataFrame({"column": [], "row": [], "value": []}).astype(
+        {"column": str, "row": "int64", "value": str}
+    )
+    pd.concat([empty, *pairs], ignore_index=True).to_parquet(
+        stem.with_name(f"{stem.name}_categories.parquet")
+    )
+
+
+def read_histories(folder: Path) -> tuple[Interactions, ...]:
+    """Return what users have of the training and, where there is one, the validation part.
+
+    Ratings and times are not among it: serving needs none.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    users = Vocabulary(read_frame(folder / "users.parquet", ["id"])["id"].tolist(), "user")
+    items = Vocabulary(read_frame(folder / "items.parquet", ["id"])["id"].tolist(), "item")
+    path = folder / "histories.parquet"
+    frame = read_frame(path, ["user", "item", "part"])
+    logs = []
+    for _, part in frame.groupby("part", sort=True):  # training before validation
+        columns = [part[column].to_numpy(np.int64) for column in ("user", "item")]
+        for rows, size in zip(columns, (len(users), len(items)), strict=True):
+            if not 0 <= rows.min() <= rows.max() < size:
+                raise RunError(f"{path} is damaged: a row is outside of 0 … {size - 1}.")
+        logs.append(Interactions(users, items, columns[0], columns[1]))
+    if not 1 <= len(logs) <= 2:
+        raise RunError(f"{path} is damaged: it has {len(logs)} parts.")
+    return tuple(logs)
+
+
+def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | None:
+    """Return all interactions of a run; None: the run was moved on without them.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    if not (folder / "interactions.parquet").exists():
+        return None
+    frame = read_frame(folder / "interactions.parquet", ["user_id", "item_id", "part", "kind"])
+    logs = []
+    for name in PARTS:
+        part = frame[frame["part"] == name]
+        logs.append(
+            Interactions(
+                users,
+                items,
+                users.rows(part["user_id"].tolist()),
+                items.rows(part["item_id"].tolist()),
+                _numbers(part, "rating", np.float32),
+                _numbers(part, "timestamp", np.int64),
+            )
+        )
+    kind = str(frame["kind"].iloc[0]) if len(frame) else "random"
+    return Split(logs[0], logs[1], logs[2], kind)
+
+
+def read_sources(
+    folder: Path, items: Vocabulary, config: Config
+) -> tuple[KnowledgeGraph | None, Links | None, AttributeTable | None, AttributeTable | None]:
+    """Return the knowledge graph, its links, the item table and the user table of a run.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    kg, links = None, None
+    data = config.data if isinstance(config.data, FilesDataConfig) else FilesDataConfig()
+    if data.graph is not None or (folder / "graph").exists():
+        kg = KnowledgeGraph.load(folder / "graph")
+        columns = ["item", "entity", "confidence", "method"]
+        found = read_frame(folder / "links.parquet", columns)
+        report = LinkReport(num_items=len(items), linked=found["item"].nunique())
+        links = Links(
+            items,
+            found["item"].to_numpy(np.int64),
+            found["entity"].to_numpy(np.int64),
+            found["confidence"].to_numpy(np.float32),
+            tuple(found["method"]),
+            report,
+        )
+    tables = [
+        _load_table(folder / f"{name}_table", name, required=table is not None)
+        for name, table in (("item", data.items), ("user", data.users))
+    ]
+    return kg, links, tables[0], tables[1]
+
+
+def read_names(folder: Path) -> NodeNames:
+    """Return the labels of nodes and the words for relations; ids come from the graph.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    frame = read_frame(folder / "names.parquet", ["kind", "label"])
+    nodes = {
+        str(kind): group["label"].tolist() for kind, group in frame.groupby("kind", sort=False)
+    }
+    relations = read_frame(folder / "relations.parquet", ["iri", "words"])
+    return NodeNames(nodes, {}, dict(zip(relations["iri"], relations["words"], strict=True)))
+
+
+def read_words(folder: Path) -> list[str]:
+    """Return the words of the items' texts.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    return [str(word) for word in read_frame(folder / "words.parquet", ["word"])["word"]]
+
+
+def _numbers(part: pd.DataFrame, column: str, dtype: Any) -> Any:
+    """Return a column, or None where this part of the split never had it."""
+    if column not in part or part[column].isna().any():
+        return None
+    return part[column].to_numpy(dtype)
+
+
+def _load_table(stem: Path, name: str, *, required: bool) -> AttributeTable | None:
+    path = stem.with_suffix(".parquet")
+    if not path.exists() and not required:
+        return None
+    frame = read_frame(path, ["id"])
+    pairs = read_frame(
+        stem.with_name(f"{stem.name}_categories.parquet"), ["column", "row", "value"]
+    )
+    categories = {}
+    for column in _columns(frame, "category:"):
+        group = pairs[pairs["column"] == column]
+        values = Vocabulary.from_ids(group["value"].tolist(), column)
+        row = group["row"].to_numpy(np.int64)
+        inside = bool(((row >= 0) & (row < len(frame))).all())
+        counts = np.bincount(row[(row >= 0) & (row < len(frame))], minlength=len(frame))
+        if not inside or not np.array_equal(counts, frame[f"category:{column}"]):
+            raise RunError(f"{path} is damaged: its categories {column!r} do not fit it.")
+        categories[column] = Category(values, row, values.rows(group["value"].tolist()))
+    numbers = {
+        column: frame[f"number:{column}"].to_numpy(np.float64)
+        for column in _columns(frame, "number:")
+    }
+    titles = tuple(frame["title"]) if "title" in frame else ()
+    return AttributeTable(Vocabulary(frame["id"].tolist(), name), titles, categories, numbers)
+
+
+def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
+    names = [str(name) for name in frame.columns]
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read a table of a run folder.
+
+    Args:
+        path: A Parquet file.
+        columns: What it must have.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        # The columns alone: what pandas notes beside them is not needed and may be damaged.
+        frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
+    except FileNotFoundError as error:
+        raise RunError(f"The run folder lacks {path}.") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise RunError(f"{path} is damaged: it lacks the column {missing[0]!r}.")
+    return frame

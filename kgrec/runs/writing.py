@@ -1,0 +1,141 @@
+"""Run folders: everything that a trained recommender is, in files that execute nothing.
+
+config.yaml          the resolved config
+about.json           kgrec's version, versions of libraries, machine, seed, date, seconds
+metrics.json         validation figures and what the training took
+log.txt              what was read, linked and trained
+curve.json, curve.png the validation curve
+weights.safetensors  what was learned
+features.safetensors vectors by node type and modality
+words.safetensors    how often each item's text has each word
+numbers.json         how numbers, dates and durations were normalised
+data/                Parquet: vocabularies, histories (what users have, all that serving needs of
+                     them), interactions (all that measuring needs), tables, links, names, words;
+                     the graph (Arrow + JSON)
+checkpoint.safetensors where training stands, for --resume
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kgrec.choices import choice_of
+from kgrec.config import Config, dump_config, make_config
+from kgrec.data.interactions import Split
+from kgrec.errors import DataError, RunError
+from kgrec.files import write_atomically, write_json
+from kgrec.graph.modalities import made_by_of
+from kgrec.models.base import csr_state
+from kgrec.recommender import Recommender
+from kgrec.runs.about import about
+from kgrec.runs.tables import write_tables
+from kgrec.snapshot import Snapshot
+from kgrec.training.checkpoint import save_tensors
+from kgrec.training.link_prediction import LinkPrediction
+
+FORMAT = 2
+"""The version of the files; 1, without a number in about.json, is that of kgrec 0.1."""
+
+
+def save_run(
+    folder: Path,
+    recommender: Recommender,
+    config: Config,
+    split: Split,
+    *,
+    metrics: Mapping[str, Any],
+    log: Sequence[str] = (),
+) -> None:
+    """Write all that is needed to load the recommender elsewhere.
+
+    Raises:
+        RunError: A file cannot be written.
+    """
+    snapshot = recommender.snapshot
+    if snapshot.num_trained >= 0:
+        raise RunError(
+            "The recommender was updated after it was trained, and a run folder holds what was "
+            "trained: save it before update(), or train again."
+        )
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        if snapshot.sources.kg is not None:
+            snapshot.sources.kg.save(folder / "data" / "graph")
+        write_tables(folder / "data", snapshot, split)
+        _remove_leftovers(folder, snapshot)
+    except OSError as error:
+        raise RunError(f"The run folder {folder} cannot be written: {error}") from error
+    state = {name: torch.from_numpy(np.array(v)) for name, v in snapshot.model.state().items()}
+    save_tensors(folder / "weights.safetensors", state, {"model": config.model.name})
+    features = {
+        f"{kind}/{modality}": torch.from_numpy(matrix)
+        for (kind, modality), matrix in snapshot.derived.features.items()
+    }
+    made_by = {"/".join(key): who for key, who in made_by_of(snapshot.graph).items()}
+    words = snapshot.derived.words
+    told = {"made_by": made_by, "with_words": words is not None}
+    save_tensors(folder / "features.safetensors", features, told)
+    if words is not None:
+        counts = csr_state("counts", words.counts)
+        arrays = {name: torch.from_numpy(np.asarray(array)) for name, array in counts.items()}
+        save_tensors(folder / "words.safetensors", arrays, {})
+    write_json(folder / "numbers.json", snapshot.graph.scales.to_list())
+    write_atomically(folder / "config.yaml", [dump_config(config)])
+    write_json(folder / "about.json", {"format": FORMAT, **about(config.seed)})
+    write_json(folder / "metrics.json", metrics)
+    write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
+
+
+def _remove_leftovers(folder: Path, snapshot: Snapshot) -> None:
+    """Remove what another run has left in the folder, and what was measured on it."""
+    data = folder / "data"
+    stale = [*folder.glob("evaluation_*.json"), *folder.glob("curve.*")]
+    if snapshot.derived.words is None:
+        stale += [data / "words.parquet", folder / "words.safetensors"]
+    if snapshot.sources.kg is None:
+        stale.append(data / "links.parquet")
+        if (data / "graph").is_dir():
+            shutil.rmtree(data / "graph")
+    for name, table in (("item", snapshot.sources.items), ("user", snapshot.sources.users)):
+        if table is None:
+            stale += data.glob(f"{name}_table*.parquet")
+    if not isinstance(snapshot.model, LinkPrediction):
+        stale.append(folder / "checkpoint.safetensors")
+    for path in stale:
+        path.unlink(missing_ok=True)
+
+
+def save(recommender: Recommender, folder: str | Path) -> None:
+    """Write a fitted recommender to a folder, whatever its model; `load` reads it again.
+
+    The folder is a run folder without a test part, so the commands that take one work on it too.
+
+    Raises:
+        RunError: A file cannot be written, or the recommender was not fitted.
+    """
+    try:
+        snapshot = recommender.snapshot
+    except DataError as error:
+        raise RunError(str(error)) from error
+    model = snapshot.model
+    config = make_config(
+        {
+            "data": {},
+            "seed": getattr(getattr(model.config, "training", None), "seed", 0),
+            "text": recommender.text_config,
+            "graph": snapshot.sources.config,
+            "model": choice_of(model),
+        }
+    )
+    train = snapshot.interactions[0]
+    none = train.select(np.zeros(0, dtype=np.int64))
+    valid = snapshot.interactions[1] if len(snapshot.interactions) > 1 else none
+    cold = len(valid) > 0 and not len(np.intersect1d(valid.item, train.item))
+    split = Split(train, valid, none, "cold_items" if cold else "random")
+    save_run(Path(folder), recommender, config, split, metrics={})

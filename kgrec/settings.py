@@ -1,0 +1,348 @@
+"""How settings are made of plain values, and what a mistake in them gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, overload
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from kgrec.errors import ConfigError, did_you_mean, nearest, printable
+from kgrec.files import nearest_file, system_reason
+
+S = TypeVar("S", bound=BaseModel)
+
+_EXPECTED: Final[dict[str, tuple[str, str]]] = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), ("a whole number",) * 2),
+    **dict.fromkeys(("float_type", "float_parsing"), ("a number",) * 2),
+    "finite_number": ("a finite number",) * 2,
+    **dict.fromkeys(("bool_type", "bool_parsing"), ("True or False", "true or false")),
+    "string_type": ("a string", "a text"),
+    **dict.fromkeys(("tuple_type", "list_type"), ("a list or tuple", "a list")),
+    "dict_type": ("a mapping",) * 2,
+    "model_type": ("{class_name} or a mapping of its settings", "a mapping"),
+    "model_attributes_type": ("a mapping",) * 2,
+    "greater_than": ("a number greater than {gt}",) * 2,
+    "greater_than_equal": ("a number of at least {ge}",) * 2,
+    "less_than": ("a number less than {lt}",) * 2,
+    "less_than_equal": ("a number of at most {le}",) * 2,
+    "literal_error": ("{expected}",) * 2,
+    "too_short": ("{min_length} or more entries",) * 2,
+    "too_long": ("{max_length} or fewer entries",) * 2,
+    "string_too_short": ("a text of at least {min_length} characters",) * 2,
+}
+"""What is expected by pydantic's types of errors: in words of Python, and of YAML."""
+
+
+class Settings(BaseModel):
+    """The settings of a component. Frozen; an unknown one is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def by_default(key: str, value: str) -> BeforeValidator:
+    """Give settings that a key chooses the usual choice, where they do not have the key."""
+
+    def chosen(given: Any) -> Any:
+        return {key: value, **given} if isinstance(given, Mapping) else given
+
+    return BeforeValidator(chosen)
+
+
+@overload
+def make_settings(kind: type[S], values: Any, where: str, *, yaml: bool = ...) -> S: ...
+@overload
+def make_settings(kind: object, values: Any, where: str, *, yaml: bool = ...) -> Any: ...
+def make_settings(kind: Any, values: Any, where: str, *, yaml: bool = False) -> Any:
+    """Return settings made of plain values.
+
+    Args:
+        kind: The class, or a union of classes.
+        values: What is given by name, often a dict.
+        where: What an error message begins with.
+        yaml: Whether the values were written in YAML, whose words the message takes then.
+
+    Raises:
+        ConfigError: A setting is unknown, missing or has a wrong value. The message names each,
+            what was expected and found, and the nearest setting of that place.
+    """
+    try:
+        if _is_class(kind):
+            return kind.model_validate(values)
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {explain(error, kind, yaml=yaml)}") from error
+
+
+def read_yaml(path: str | Path, what: str) -> Any:
+    """Return what a YAML file holds.
+
+    Args:
+        path: The file.
+        what: What it is, for error messages.
+
+    Raises:
+        ConfigError: It is missing or no YAML.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        hint = nearest_file(path, "*.y*ml")
+        raise ConfigError(f"The {what} {path} does not exist.{hint}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The {what} {path} cannot be read: {system_reason(error)}.") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return the value of a text in YAML.
+
+    Raises:
+        ConfigError: It is no YAML. The message begins with `where`.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date may have no such month
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise ConfigError(f"{where}{line} is no valid YAML: {problem}.") from error
+
+
+def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a tree of settings with what `key=value` texts say.
+
+    Args:
+        settings: Such as `data.split=temporal`; values are read as YAML.
+        tree: What they are put into; None: nothing.
+
+    Raises:
+        ConfigError: A text is none of these.
+
+    >>> parse_settings(["valid=0.2", "reading.on_error=skip"])
+    {'valid': 0.2, 'reading': {'on_error': 'skip'}}
+    """
+    tree = {} if tree is None else tree
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(
+                f"{printable(setting)!r} is no setting: expected key=value, such as seed=3."
+            )
+        *parents, last = key.split(".")
+        place = tree
+        for parent in parents:
+            inner = place.setdefault(parent, {})
+            if inner is None:
+                inner = place[parent] = {}
+            if not isinstance(inner, dict):
+                shown = printable(parent)
+                raise ConfigError(f"{printable(key)}: {shown} is a value, not a section.")
+            place = inner
+        place[last] = parse_yaml(value, f"the value of {printable(key)}")
+    return tree
+
+
+def explain(error: ValidationError, kind: Any, *, yaml: bool = False) -> str:
+    """Return in sentences what is wrong with the values that `kind` was to be made of.
+
+    Args:
+        error: What pydantic found.
+        kind: The class, or a union of classes.
+        yaml: Whether the values were written in YAML.
+    """
+    places = [_Place.find(kind, item["loc"], item) for item in error.errors(include_url=False)]
+    sentences = [_sentence(group, yaml) for group in _grouped(places)]
+    for number, text in enumerate(sentences):
+        if number and text.startswith(("unknown ", "the ")):  # the others begin with a key
+            text = text[0].upper() + text[1:]
+        sentences[number] = text if text.endswith((".", "?")) else f"{text}."
+    return " ".join(sentences)
+
+
+@dataclass
+class _Place:
+    """Where in a tree of settings an error is.
+
+    Attributes:
+        item: The error.
+        keys: The keys that lead there, without what pydantic calls the members of unions.
+        options: What may stand there, as types.
+        discriminator: The key that says which of them it is.
+        section: The classes that the last key may be of.
+        chosen: Which key chose the section of the last key, if another choice would have that one.
+        member: Where in `loc` the member of a union is named that no key chooses; None: nowhere.
+    """
+
+    item: Any
+    options: Sequence[Any]
+    discriminator: Any
+    keys: list[str] = field(default_factory=list)
+    section: Sequence[type[BaseModel]] = ()
+    chosen: str = ""
+    member: int | None = None
+
+    @classmethod
+    def find(cls, kind: Any, loc: Sequence[int | str], item: Any) -> _Place:
+        place = cls(item, *_members(kind))
+        named = len(place.options) > 1  # pydantic names the member of a union next
+        union: Sequence[Any] = ()
+        for number, part in enumerate(loc):
+            inner = []
+            if named:
+                union = place.options
+                if place.discriminator is not None:
+                    place.chosen = f" where {place.discriminator} is {printable(str(part))!r}"
+                elif place.member is None:
+                    place.member = number
+                is_called = [_is_called(part, one, place.discriminator) for one in place.options]
+                inner = [
+                    (one, None)
+                    for one, right in zip(place.options, is_called, strict=True)
+                    if right or not any(is_called)
+                ]
+            else:
+                place.section = [one for one in place.options if _is_class(one)]
+                inner = [found for one in place.options for found in _below(one, part)]
+                if part != "[key]":
+                    place.keys.append(str(part))
+                known = any(part in one.model_fields for one in union if _is_class(one))
+                if number + 1 < len(loc) or not known:
+                    place.chosen = ""  # with another choice, the key would be as wrong
+            if len(inner) == 1:
+                place.options, place.discriminator = _members(*inner[0])
+                named = len(place.options) > 1
+            else:
+                place.options = [one for found in inner for one in _members(*found)[0]]
+                named = False
+        return place
+
+    @property
+    def deeper(self) -> bool:
+        """Whether the error is inside of the member of a union."""
+        return self.member is not None and self.member + 1 < len(self.item["loc"])
+
+
+def _grouped(places: Sequence[_Place]) -> list[list[_Place]]:
+    """Return places to tell of; one value that fits no member of a union is told of once."""
+    groups: dict[Any, list[_Place]] = {}
+    for number, place in enumerate(places):
+        loc = place.item["loc"]
+        if place.item["type"] == "too_short" and any(
+            other.item["loc"][: len(loc)] == loc != other.item["loc"] for other in places
+        ):
+            continue  # what is wrong below was not counted
+        groups.setdefault(number if place.member is None else loc[: place.member], []).append(place)
+    told: list[list[_Place]] = []
+    for group in groups.values():
+        inside = [place for place in group if place.deeper]
+        told += [[place] for place in inside] or [group]
+    return told
+
+
+def _sentence(group: Sequence[_Place], yaml: bool) -> str:
+    place, item = group[0], group[0].item
+    kind, key, word = item["type"], ".".join(place.keys), "key" if yaml else "setting"
+    if kind == "extra_forbidden":
+        known = sorted({name for one in place.section for name in one.model_fields})
+        hint = did_you_mean(place.keys[-1], known)
+        return f"unknown {word} {printable(key)!r}{place.chosen}.{hint}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        key = ".".join([*place.keys, place.discriminator])
+        if kind == "union_tag_not_found":
+            return f"the {word} {printable(key)!r} is missing"
+        tags = [tag for one in place.options for tag in _tags(one, place.discriminator)]
+        tag = str(item["ctx"]["tag"])
+        return f"{printable(key)}: there is no {printable(tag)!r}.{did_you_mean(tag, tags)}"
+    if kind == "missing":
+        return f"the {word} {printable(key)!r} is missing"
+    reasons = list(dict.fromkeys(_reason(one, yaml) for one in group))
+    text = f"{printable(key)}: " if key else ""
+    text += reasons[0] + "".join(f" or {one.removeprefix('expected ')}" for one in reasons[1:])
+    value = item["input"]
+    if kind == "value_error" and isinstance(value, Mapping | BaseModel):
+        return text  # what does not go together is all that the section holds
+    near = None
+    if kind == "literal_error" and isinstance(value, str):
+        near = nearest(value, [one for one in _literals(place.options) if isinstance(one, str)])
+    hint = f". Did you mean {near!r}?" if near is not None else ""
+    return f"{text}, found {printable(_shown(value, yaml), 60)}{hint}"
+
+
+def _reason(place: _Place, yaml: bool) -> str:
+    kind, context = place.item["type"], place.item.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _EXPECTED:
+        words = {name: _number(value) for name, value in context.items()}
+        return "expected " + _EXPECTED[kind][yaml].format(**words)
+    message: str = place.item["msg"]
+    return message.replace("Input should be ", "expected ", 1)
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _shown(value: Any, yaml: bool) -> str:
+    if not yaml or isinstance(value, str):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _members(kind: Any, discriminator: Any = None) -> tuple[list[Any], Any]:
+    """Return the types of a union but for None, and the key that tells them apart, if any."""
+    if get_origin(kind) is Annotated:
+        kind, *about = get_args(kind)
+        own = [one.discriminator for one in about if isinstance(one, FieldInfo)]
+        return _members(kind, next(filter(None, own), discriminator))
+    if get_origin(kind) not in (Union, UnionType):
+        return [kind], discriminator
+    members = []
+    for one in get_args(kind):
+        inner, own = _members(one)
+        if one is not NoneType:
+            members += inner if own in (None, discriminator) else [one]
+    return _members(members[0], discriminator) if len(members) == 1 else (members, discriminator)
+
+
+def _is_called(name: int | str, kind: Any, discriminator: Any) -> bool:
+    """Return whether pydantic gives a member of a union that name."""
+    if isinstance(discriminator, str) and _is_class(kind):
+        return name in _tags(kind, discriminator)
+    own = getattr(get_origin(kind) or kind, "__name__", "")
+    return name == own or str(name).startswith(
+        "tagged-union[" if get_origin(kind) is Annotated else f"{own}["
+    )
+
+
+def _below(kind: Any, part: int | str) -> list[tuple[Any, Any]]:
+    """Return what may stand under a key or in a place, and the key that tells it apart."""
+    if _is_class(kind):
+        known = kind.model_fields.get(part)
+        return [] if known is None else [(known.annotation, known.discriminator)]
+    inner = [one for one in get_args(kind) if one is not Ellipsis]
+    if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
+        return [(inner[part], None)] if isinstance(part, int) and part < len(inner) else []
+    return [(inner[-1], None)] if get_origin(kind) not in (None, Literal) and inner else []
+
+
+def _tags(kind: Any, discriminator: Any) -> list[Any]:
+    known = kind.model_fields.get(discriminator) if _is_class(kind) else None
+    return [] if known is None else _literals(_members(known.annotation)[0])
+
+
+def _literals(options: Sequence[Any]) -> list[Any]:
+    return [value for one in options if get_origin(one) is Literal for value in get_args(one)]
+
+
+def _is_class(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,0 +1,345 @@
+"""All that serving needs, in one object that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+
+from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions
+from kgrec.data.vocabulary import Vocabulary
+from kgrec.explain.paths import PathFinder
+from kgrec.graph.build import build_graph
+from kgrec.graph.modalities import TEXT
+from kgrec.graph.node_names import NodeNames
+from kgrec.kg.exchange import LiteralStatement, Triple
+from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
+from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.index import ExactIndex, Index
+from kgrec.retrieval.search import SemanticSearch
+from kgrec.snapshot.sources import Derived, Sources
+from kgrec.types import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A fitted model with the users, items, histories, graph, names and words around it.
+
+    Nothing of it changes: what is computed when it is first asked for is the same whoever asks, so
+    that any number of threads can use one. `update` returns another that shares what stays.
+
+    Rows are only ever appended. The model knows the first of them, those that it was fitted on.
+
+    Attributes:
+        model: The fitted model.
+        users: The known users.
+        items: The catalogue.
+        histories: What each user is known to have, float32 CSR of shape (num_users, num_items).
+        sources: What the graph is built of.
+        derived: What was made of it before training; features cover the first rows.
+        interactions: Training and, where there is one, validation part, which `evaluate` asks for;
+            empty where a run was loaded without them.
+        built: The graph, if it was built already.
+        titles: Names of the items alone.
+        changed: Users whose history the model has not learnt, bool of shape (num_users,).
+        placed: Vectors of the items behind those of the model, in its content space: float32 of
+            shape (n, dim), zero where it could not place one; None: it could place none.
+        num_trained: How many items, from the first, the model was fitted on; -1: all.
+    """
+
+    model: Model
+    users: Vocabulary
+    items: Vocabulary
+    histories: csr_matrix
+    sources: Sources
+    derived: Derived
+    interactions: tuple[Interactions, ...] = ()
+    built: HeteroData | None = None
+    titles: NodeNames | None = None
+    changed: BoolArray | None = None
+    placed: FloatArray | None = None
+    num_trained: int = -1
+
+    # ------------------------------------------------------------------ made when asked for
+
+    @cached_property
+    def graph(self) -> HeteroData:
+        """The user–item–attribute graph of what the users are known to have."""
+        if self.built is not None:
+            return self.built
+        pairs = self.histories.tocoo()
+        return build_graph(
+            Interactions(
+                self.users, self.items, pairs.row.astype(np.int64), pairs.col.astype(np.int64)
+            ),
+            self.sources.kg,
+            self.sources.links,
+            items=self.sources.items,
+            users=self.sources.users,
+            config=self.sources.config,
+            scales=self.derived.scales,
+        )
+
+    @cached_property
+    def names(self) -> NodeNames:
+        """Labels of all nodes of the graph, safe to print."""
+        return self.derived.names or self.sources.names(self.graph)
+
+    @cached_property
+    def paths(self) -> PathFinder:
+        """What finds paths in the graph."""
+        return PathFinder(self.graph, self.names)
+
+    @cached_property
+    def index(self) -> Index | None:
+        """The index over the items' vectors; None: the model's score is no inner product."""
+        model = self.model
+        if not isinstance(model, VectorModel) or not model.scores_are_products:
+            return None
+        return ExactIndex(self._with_placed(model.item_vectors))
+
+    @cached_property
+    def similarity_index(self) -> Index | None:
+        """The index over the items at length one; None: the model has no vectors."""
+        if not isinstance(self.model, VectorModel):
+            return None
+        unit = self.model.similarity_vectors
+        placed = self.placed
+        return ExactIndex(unit if placed is None else self._with_placed(unit, unit_rows(placed)))
+
+    @cached_property
+    def semantic_search(self) -> SemanticSearch | None:
+        """What finds items in words; None: there is no text."""
+        text, words = self.derived.features.get(("item", TEXT)), self.derived.words
+        if text is None or words is None:
+            return None
+        space = self.model.content_space()
+        places = None if space is None else self._with_placed(space.item_vectors)
+        return SemanticSearch(text, BM25Index(words), space, places)
+
+    # ------------------------------------------------------------------ asking
+
+    def user_vectors(self, user: int | None, history: csr_matrix) -> FloatArray:
+        """Return the vector of a known user as the model learnt it, or that of a history (1, dim).
+
+        Args:
+            user: Row of the user; None: the history decides.
+            history: float32 of shape (1, num_items).
+        """
+        assert isinstance(self.model, VectorModel)
+        if user is None or not self._learnt(np.array([user]))[0]:
+            return self.model.vectors_of_histories(self._trained(history))
+        return self.model.user_vectors[[user]]
+
+    def scores(self, user: int | None, history: csr_matrix) -> FloatArray:
+        """Return the model's scores of all items, float32 (1, num_items); see `user_vectors`."""
+        if user is None or not self._learnt(np.array([user]))[0]:
+            return self._widened(self.model.score_histories(self._trained(history)))
+        return self._widened(self.model.score(np.array([user])))
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the model's scores of all items for rows of users; see `Model.score`.
+
+        A user who came or whose history changed after training is scored by it. Items that came
+        after it have the lowest score, if the model cannot place them.
+        """
+        learnt = self._learnt(users)
+        if learnt.all():
+            return self._widened(self.model.score(users))
+        scores = np.empty((len(users), len(self.items)), dtype=np.float32)
+        scores[learnt] = self._widened(self.model.score(users[learnt]))
+        histories = self._trained(self.histories[users[~learnt]])
+        scores[~learnt] = self._widened(self.model.score_histories(histories))
+        return scores
+
+    def similar(self, item: int) -> FloatArray:
+        """Return how like an item the model finds all items, float32 of shape (1, num_items)."""
+        if self.similarity_index is not None:
+            vectors = self.similarity_index.vectors
+            return self.similarity_index.scores(vectors[[item]])
+        if item >= self.num_scored:
+            return np.zeros((1, len(self.items)), dtype=np.float32)
+        return self._widened(self.model.similar(np.array([item])))
+
+    def history(self, user: int | None, liked: Sequence[str] = ()) -> csr_matrix:
+        """Return what a user has and likes besides, 1 for each item, float32 (1, num_items).
+
+        Raises:
+            UnknownIdError: An item is unknown.
+        """
+        rows = self.items.rows([str(item) for item in liked])
+        if user is not None:
+            rows = np.concatenate([rows, self.histories[user].indices.astype(np.int64)])
+        rows = np.unique(rows)
+        place = (np.zeros_like(rows), rows)
+        return csr_matrix((np.ones(len(rows), dtype=np.float32), place), shape=(1, len(self.items)))
+
+    def title(self, row: int) -> str:
+        """Return the title of an item: that of the item table, its entity's label, or its id."""
+        return (self.titles or self.names).node("item", row)
+
+    @property
+    def num_scored(self) -> int:
+        """How many items, from the first, the model was fitted on."""
+        return len(self.items) if self.num_trained < 0 else self.num_trained
+
+    # ------------------------------------------------------------------ another one
+
+    def update(
+        self,
+        *,
+        interactions: Interactions | None = None,
+        items: AttributeTable | Iterable[str] = (),
+        users: AttributeTable | Iterable[str] = (),
+        triples: Iterable[Triple | LiteralStatement] = (),
+        texts: Sequence[str] = (),
+        features: Mapping[str, FloatArray] | None = None,
+    ) -> Snapshot:
+        """Return a snapshot that knows more. All rows stay; the model is not trained again.
+
+        Users are scored by their new history from now on. New items are recommended where the
+        model places content and `features` are given; else they come behind all others.
+
+        Args:
+            interactions: What users have chosen since, over any vocabularies.
+            items: New items, or rows of the item table; known ones get the new attributes.
+            users: New users, or rows of the user table, likewise.
+            triples: Statements to add to the knowledge graph, as `KnowledgeGraph.update` takes
+                them.
+            texts: Texts of the new items, in the order of the new rows; none: not searched.
+            features: Vectors of the new items by modality, float32 of shape (n, dim), likewise.
+
+        Raises:
+            DataError: Triples are given without a knowledge graph, or features do not fit.
+        """
+        user_ids = self.users.extended(_ids(users)).extended(
+            () if interactions is None else interactions.users.ids
+        )
+        item_ids = self.items.extended(_ids(items)).extended(
+            () if interactions is None else interactions.items.ids
+        )
+        new = len(item_ids) - len(self.items)
+        histories, changed = self._appended(user_ids, item_ids, interactions)
+        rows = [given if isinstance(given, AttributeTable) else None for given in (items, users)]
+        sources = self.sources.extended(item_ids, user_ids, rows[0], rows[1], list(triples))
+        labels = [self.title(row) for row in range(len(self.items))] + [""] * new
+        table = sources.items
+        if table is not None and table.titles:
+            known = dict(zip(table.ids.ids, table.titles, strict=True))
+            labels = [
+                known.get(id) or label for id, label in zip(item_ids.ids, labels, strict=True)
+            ]
+        derived = self.derived
+        placed = self.placed
+        if new:
+            derived = derived.extended(new, texts, features or {})
+            placed = self._placed(new, features)
+        return replace(
+            self,
+            users=user_ids,
+            items=item_ids,
+            histories=histories,
+            sources=sources,
+            derived=replace(derived, names=None),
+            built=None,
+            titles=NodeNames({"item": labels}, {"item": item_ids.ids}),
+            changed=changed,
+            placed=placed,
+            num_trained=self.num_scored,
+        )
+
+    def _appended(
+        self, users: Vocabulary, items: Vocabulary, log: Interactions | None
+    ) -> tuple[csr_matrix, BoolArray]:
+        shape = (len(users), len(items))
+        changed = np.ones(len(users), dtype=bool)
+        changed[: len(self.users)] = False if self.changed is None else self.changed
+        pairs = self.histories.tocoo()
+        row, column = pairs.row, pairs.col
+        if log is not None:
+            more = log.reindex(users, items)
+            row, column = np.append(row, more.user), np.append(column, more.item)
+            changed[more.user] = True
+        merged = coo_matrix((np.ones(len(row), dtype=np.float32), (row, column)), shape=shape)
+        histories = merged.tocsr()
+        histories.data[:] = 1.0  # what stands twice is had once
+        return histories, changed
+
+    def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
+        """Return the vectors of all items behind the model's, `new` ones among them."""
+        space = self.model.content_space()
+        if space is None:
+            return None
+        width = space.item_vectors.shape[1]
+        before = np.zeros((len(self.items) - self.num_scored, width), np.float32)
+        more = np.zeros((new, width), np.float32)
+        if features:
+            more = space.vectors_of_content(features)
+        return np.concatenate([before if self.placed is None else self.placed, more])
+
+    def _learnt(self, users: IntArray) -> BoolArray:
+        """Return which users have the history that the model learnt."""
+        if self.changed is None:
+            return np.ones(len(users), dtype=bool)
+        return ~self.changed[users]
+
+    def _trained(self, histories: csr_matrix) -> csr_matrix:
+        """Return histories over the items that the model was fitted on."""
+        return histories if self.num_trained < 0 else histories[:, : self.num_scored]
+
+    def _widened(self, scores: FloatArray) -> FloatArray:
+        """Return scores of all items: those behind the model's get the lowest, and come last."""
+        missing = len(self.items) - scores.shape[1]
+        if not missing:
+            return scores
+        return np.concatenate([scores, np.repeat(scores.min(1, keepdims=True), missing, 1)], axis=1)
+
+    def _with_placed(self, vectors: FloatArray, placed: FloatArray | None = None) -> FloatArray:
+        missing = len(self.items) - len(vectors)
+        if not missing:
+            return vectors
+        more = self.placed if placed is None else placed
+        if more is None or more.shape[1] != vectors.shape[1]:
+            more = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
+        return np.concatenate([vectors, more])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is made of the data before training.
+
+    Attributes:
+        data: What a model is fitted on.
+        sources: What the graph was built of, over the catalogue.
+        derived: Text vectors and the like.
+    """
+
+    data: TrainingData
+    sources: Sources
+    derived: Derived
+
+    def fitted(self, model: Model) -> Snapshot:
+        """Return the snapshot of a model that was fitted on `data`."""
+        known = [log for log in (self.data.train, self.data.valid) if log is not None]
+        return Snapshot(
+            model,
+            self.data.train.users,
+            self.data.train.items,
+            sum((log.matrix() for log in known[1:]), known[0].matrix()).tocsr(),
+            self.sources,
+            self.derived,
+            tuple(known),
+            self.data.graph,
+        )
+
+
+def _ids(rows: AttributeTable | Iterable[str]) -> Iterable[str]:
+    return rows.ids.ids if isinstance(rows, AttributeTable) else rows

@@ -1,0 +1,110 @@
+"""What a loss of the ranking is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from kgrec.models.encoders.base import Propagated
+from kgrec.models.heads.inner_product import DotHead
+from kgrec.settings import Settings
+from kgrec.training.negatives import Negatives, NegativeSampler
+from kgrec.training.sampling import Batch
+
+
+@dataclass(frozen=True)
+class BatchScores:
+    """The scores of a batch, made as a loss asks for them.
+
+    Attributes:
+        head: Makes scores of vectors.
+        propagated: The vectors of all nodes.
+        user: What the head made of the batch's users, float32 of shape (b, dim).
+        batch: The batch.
+        negatives: What stands against its positives.
+        known: Which items have training interactions, bool of shape (num_items,).
+    """
+
+    head: DotHead
+    propagated: Propagated
+    user: Tensor
+    batch: Batch
+    negatives: Negatives
+    known: Tensor
+
+    def of_all(self) -> Tensor:
+        """Return the scores of all items, float32 of shape (b, num_items)."""
+        return self.head.scores(self.user, self.propagated)
+
+    def of_items(self, items: Tensor) -> Tensor:
+        """Return the scores of some items (s,) for all users, float32 of shape (b, s)."""
+        if not self.head.is_inner_product:
+            every = items.expand(len(self.user), -1)
+            return self.head.pair_scores(self.user, self.propagated, every)
+        return self.user @ self.head.item(self.propagated.item[items]).T
+
+    def of_pairs(self, items: Tensor) -> Tensor:
+        """Return the scores of items (p, n) for the user of each pair, float32 of that shape."""
+        row = self.batch.row
+        each = len(self.user) == len(row) and bool((row == torch.arange(len(row))).all())
+        return self.head.pair_scores(self.user if each else self.user[row], self.propagated, items)
+
+
+class RankingLossConfig(Settings):
+    """A loss over scores of the edges user → item, with its settings.
+
+    Attributes:
+        name: What configs call it.
+        needs_all_items: Whether a positive stands against all items, which needs all vectors.
+        shares_negatives: Whether all positives of a batch have the same negatives.
+    """
+
+    name: str
+    needs_all_items: ClassVar[bool] = False
+    shares_negatives: ClassVar[bool] = False
+
+    @property
+    def rating_exponent(self) -> float:
+        """How much a rating weighs a positive, as its power; 0: all alike."""
+        return 0.0
+
+    @abstractmethod
+    def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:
+        """Return what stands against the positives of a batch."""
+
+    @abstractmethod
+    def of_batch(self, scores: BatchScores) -> Tensor:
+        """Return the loss of a batch, a scalar."""
+
+
+class PairwiseLossConfig(RankingLossConfig):
+    """A loss over each positive and negatives of its own, with its settings."""
+
+    negatives_per_positive: int = Field(default=1, ge=1, description="Negatives of each positive.")
+
+    def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:
+        """Return negatives for each positive."""
+        return Negatives(sampler.of_pairs(batch, self.negatives_per_positive))
+
+    def of_batch(self, scores: BatchScores) -> Tensor:
+        """Return the loss of a batch, a scalar."""
+        assert scores.negatives.negative is not None
+        both = torch.cat([scores.batch.item[:, None], scores.negatives.negative], dim=1)
+        found = scores.of_pairs(both)
+        return self.of_scores(found[:, 0], found[:, 1:], scores.batch.row)
+
+    @abstractmethod
+    def of_scores(self, chosen: Tensor, other: Tensor, row: Tensor) -> Tensor:
+        """Return the loss, a scalar.
+
+        Args:
+            chosen: Scores of the positives, float32 of shape (p,).
+            other: Scores of items that their users did not choose, float32 of shape (p, n).
+            row: Which user of the batch each pair belongs to, int64 of shape (p,), from 0 on
+                without gaps.
+        """
