@@ -19,11 +19,12 @@ from kgrec.testing import FindsBlocks
 
 
 class PureSVDConfig(base.ModelConfig):
+    name: str = "pure_svd"
     dim: int = 20
 
 
 class PureSVD(base.VectorModel):
-    name, learned = "pure_svd", None
+    learned = None
 
     def __init__(self, config=None):
         self.config = config or PureSVDConfig()

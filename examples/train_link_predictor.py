@@ -19,7 +19,7 @@ def show(figures):
 
 
 config = kgrec.LinkPredictionConfig(
-    model={"dim": 32, "encoder": "lightgcn", "head": "cosine"},
+    predictor={"dim": 32, "encoder": "lightgcn", "head": "cosine"},
     training={"max_epochs": 12, "eval_every": 4, "seed": 0},
 )
 rec = kgrec.Recommender(kg, links, model=kgrec.LinkPrediction(config), text=None)

@@ -31,7 +31,8 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import KgrecError
-from kgrec.evaluation.evaluate import Evaluation, evaluate, protocol_candidates
+from kgrec.evaluation.base import Evaluation
+from kgrec.evaluation.evaluate import evaluate, protocol_candidates
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.base import Model, TrainingData

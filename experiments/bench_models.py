@@ -105,7 +105,7 @@ def measured(name: str, sampled: bool, data: TrainingData, seconds: float) -> di
     forget_peak()
     libraries_and_data, begun = resident("VmRSS"), time.perf_counter()
     graph = Propagation(
-        data.graph, parts.normalisation, interactions_only=not parts.reads_knowledge
+        data.graph, parts.encoder.normalisation, interactions_only=not parts.reads_knowledge
     )
     trained = trained_nodes(graph, parts.reach, of_triples=parts.knowledge is not None)
     model = LinkPredictor(parts, graph, {}, torch.Generator().manual_seed(0))

@@ -35,7 +35,6 @@ from own_model import measured
 from threadpoolctl import threadpool_limits
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
@@ -163,7 +162,7 @@ def epochs(dataset: Dataset, arguments: Sequence[str], options: argparse.Namespa
             "threads": options.threads,
         },
     }
-    model = make_untrained(make_config({"data": {}, "model": choice}).model)
+    model = make_config({"data": {}, "model": choice}).model.build()
     recommender = Recommender(dataset.kg, dataset.links, model=model, text=None)
     data = recommender.prepare(dataset.split.train).data  # no validation: every epoch is trained
     theirs = {

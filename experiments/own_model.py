@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from kgrec.choices import make_untrained
 from kgrec.config import Config, load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
-from kgrec.evaluation.evaluate import Evaluation, protocol_candidates, rank
+from kgrec.evaluation.base import Evaluation
+from kgrec.evaluation.evaluate import protocol_candidates, rank
 from kgrec.evaluation.groups import (
     gains_by_items,
     gains_by_users,
@@ -217,8 +217,8 @@ def baselines(
     """Return what the baselines reach on test with the settings that validation chose."""
     found = {}
     for model, section in baseline_settings(name, trained=trained).items():
-        choice = make_config({"data": {}, "model": section}).seeded_model()
-        recommender, seconds = fitted(config, dataset, make_untrained(choice))
+        settings = make_config({"data": {}, "model": section}).seeded_model()
+        recommender, seconds = fitted(config, dataset, settings.build())
         found[model] = on_test(recommender, dataset, seconds)
     return found
 

@@ -48,7 +48,6 @@ from search_space import (
     space,
 )
 
-from kgrec.choices import make_untrained
 from kgrec.config import load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
@@ -106,7 +105,7 @@ def task(name: str, data: Path) -> Task:
     config = load_config(path, [f"data.root={data}", f"seed={SEED}"])
     dataset = load_dataset(config.data, SEED)
     cached = EmbeddingCache(default_cache_folder(os.environ))
-    recommender = make_recommender(config, dataset, make_untrained(config.model), cache=cached)
+    recommender = make_recommender(config, dataset, config.model.build(), cache=cached)
     split = dataset.split
     candidates = protocol_candidates(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
@@ -134,7 +133,7 @@ def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def new_model(tree: dict[str, Any]) -> Model:
-    return make_untrained(make_config({"data": {}, "model": tree, "seed": SEED}).seeded_model())
+    return make_config({"data": {}, "model": tree, "seed": SEED}).seeded_model().build()
 
 
 def reporting(trial: optuna.Trial, metric: str) -> Callback:

@@ -16,7 +16,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from kgrec.choices import CHOICES
+from kgrec.config import MODELS
 
 Space = dict[str, BaseDistribution]
 
@@ -226,7 +226,7 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def defaults(dataset: str, model: str) -> dict[str, Any]:
     """Return the model's defaults of what is varied: those of its paper, or of kgrec."""
-    tree = CHOICES[model].model_validate({"name": model, **FIXED.get((dataset, model), {})})
+    tree = MODELS[model].model_validate({"name": model, **FIXED.get((dataset, model), {})})
     settings = tree.model_dump()
     found = {}
     for name in space(dataset, model):

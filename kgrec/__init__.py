@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kgrec.data.vocabulary import Vocabulary
     from kgrec.datasets.dataset import Dataset
     from kgrec.datasets.loading import read_dataset
+    from kgrec.evaluation.base import Evaluation
     from kgrec.evaluation.comparison import Comparison, compare_models
-    from kgrec.evaluation.evaluate import Evaluation
     from kgrec.graph.build import build_graph
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
@@ -70,7 +70,7 @@ _HOME = {
     "AttributeEASEConfig": "kgrec.models.ease",
     "AttributeTable": "kgrec.data.attribute_table",
     "EmbeddingCache": "kgrec.text.cache",
-    "Evaluation": "kgrec.evaluation.evaluate",
+    "Evaluation": "kgrec.evaluation.base",
     "GraphConfig": "kgrec.graph.selection",
     "IALS": "kgrec.models.ials",
     "IALSConfig": "kgrec.models.ials",

@@ -4,18 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import Field, model_validator
 
-from kgrec.choices import LinkPredictionChoice, ModelChoice, with_seed
 from kgrec.datasets.loading import DataConfig
 from kgrec.errors import ConfigError
 from kgrec.graph.selection import GraphConfig
+from kgrec.models.content_ease import ContentEASEConfig
+from kgrec.models.ease import AttributeEASEConfig, EASEConfig
+from kgrec.models.ensemble import Ensemble, EnsembleConfig
+from kgrec.models.ials import IALSConfig
+from kgrec.models.item_knn import ItemKNNConfig
+from kgrec.models.popular import MostPopularConfig
+from kgrec.models.settings import by_name, kinds_of
+from kgrec.models.slim import SLIMConfig
+from kgrec.models.trending import TrendingConfig
+from kgrec.models.user_ease import UserEASEConfig
 from kgrec.settings import Settings, make_settings, parse_settings, read_yaml
 from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
+from kgrec.training.published import PresetConfig
+
+_Members = (
+    LinkPredictionConfig
+    | PresetConfig
+    | EASEConfig
+    | AttributeEASEConfig
+    | ContentEASEConfig
+    | UserEASEConfig
+    | SLIMConfig
+    | IALSConfig
+    | ItemKNNConfig
+    | TrendingConfig
+    | MostPopularConfig
+)
+"""The settings of the models that a config can name. A new one is one line here."""
+
+
+class NamedEnsembleConfig(EnsembleConfig):
+    """An ensemble whose members are named; their own seeds are added to that of the run."""
+
+    members: tuple[Annotated[_Members, Field(discriminator="name"), by_name()], ...] = Field(
+        min_length=1, description="The models, by name."
+    )
+
+    def build(self) -> Ensemble:
+        """Return the ensemble, not fitted."""
+        settings = EnsembleConfig(**self.model_dump(exclude={"members"}))
+        return Ensemble([member.build() for member in self.members], settings)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own and to those of the members."""
+        members = tuple(member.seeded(seed) for member in self.members)
+        return self.model_copy(update={"members": members, "seed": seed + self.seed})
+
+
+AnyModelConfig = Annotated[
+    _Members | NamedEnsembleConfig, Field(discriminator="name"), by_name("link_prediction")
+]
+"""The settings of any model; a name alone is one with its defaults."""
+
+MODELS = kinds_of(AnyModelConfig)
+"""The settings of each model, by name."""
 
 
 class Config(Settings):
@@ -32,7 +84,7 @@ class Config(Settings):
     data: DataConfig
     text: TextConfig | None = TextConfig()
     graph: GraphConfig = GraphConfig()
-    model: ModelChoice = LinkPredictionChoice()
+    model: AnyModelConfig = LinkPredictionConfig()
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
@@ -44,9 +96,11 @@ class Config(Settings):
             raise ValueError("the run has one seed: set `seed`, not `model.training.seed`")
         return self
 
-    def seeded_model(self) -> ModelChoice:
+    def seeded_model(self) -> AnyModelConfig:
         """Return the model's settings with the run's seed in them."""
-        return with_seed(self.model, self.seed)
+        # The own seed of a link predictor, 0 or the run's, is not added.
+        own = self.model.training.seed if isinstance(self.model, LinkPredictionConfig) else 0
+        return self.model.seeded(self.seed - own)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -69,16 +123,9 @@ def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
     Raises:
         ConfigError: A key or value is wrong.
     """
-    return make_settings(Config, _with_model_name(tree), where, yaml=True)
+    return make_settings(Config, tree, where, yaml=True)
 
 
 def dump_config(config: Config) -> str:
     """Return the config as YAML, with every default written out."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _with_model_name(tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    model = tree.get("model")
-    if isinstance(model, dict) and "name" not in model:
-        return {**tree, "model": {"name": "link_prediction", **model}}
-    return tree

@@ -14,12 +14,11 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond import ItemFacts
-from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
-from kgrec.evaluation.protocols import evaluate_protocol
-from kgrec.evaluation.settings import ProtocolConfig, protocol_config
+from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
 from kgrec.explain.explanation import Explanation
 from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
@@ -361,7 +360,7 @@ class Recommender:
         Args:
             test: The interactions to be found, over any vocabularies that are known here.
             protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
-                `ratings`, or its settings; see `kgrec.evaluation.settings`.
+                `ratings`, or its settings; see `kgrec.evaluation.protocols`.
             candidates: Rows of `test.items` that are ranked; None: the whole catalogue.
             exclude: What is not ranked again, training first; None: all that `fit` was given.
             given: For the protocol `candidates`: each user's candidates; None: they are drawn.

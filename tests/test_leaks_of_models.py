@@ -15,8 +15,7 @@ import pytest
 import torch
 from scipy.sparse import issparse
 
-from kgrec.choices import CHOICES, make_untrained
-from kgrec.config import make_config
+from kgrec.config import MODELS, make_config
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.splits import KINDS
@@ -126,12 +125,12 @@ def model_of(name, **training):
     choice = {"name": name}
     small = {"predictor": {"dim": 6}, "training": {"max_epochs": EPOCHS, "eval_every": EPOCHS}}
     small["training"] |= training
-    if "training" in CHOICES[name].model_fields:
+    if "training" in MODELS[name].model_fields:
         choice |= small
     if name == "ensemble":
         choice["members"] = [{"name": "link_prediction", **small}, {"name": "ease"}]
         choice["weights"] = [0.7, 0.3]  # fitted ones are a matter of validation
-    return make_untrained(make_config({"data": {}, "model": choice}).model)
+    return make_config({"data": {}, "model": choice}).model.build()
 
 
 @cache
@@ -248,18 +247,18 @@ def test_what_models_are_given_does_not_depend_on_what_is_held_out(kind, change)
     assert np.array_equal(data.valid.item, other.valid.item) == (change != "valid")
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_model_holds(name, kind):
     split, model = split_of(kind), fitted(name, kind)
     model.score(np.arange(NUM_USERS))  # and what it may keep of that
     held = user_item_pairs(model) | user_item_pairs(model.state())
     assert held <= pairs(split.train)
-    if "training" in CHOICES[name].model_fields:
+    if "training" in MODELS[name].model_fields:
         assert held == pairs(split.train)  # its edges were found
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_do_not_depend_on_what_is_held_out(name, kind):
     """Validation chooses the epoch; where that is the same, all else is."""
@@ -269,7 +268,7 @@ def test_scores_do_not_depend_on_what_is_held_out(name, kind):
     assert not np.array_equal(ours, scores(name, kind, "train"))  # as they do on training
 
 
-@pytest.mark.parametrize("name", [n for n in CHOICES if "training" in CHOICES[n].model_fields])
+@pytest.mark.parametrize("name", [n for n in MODELS if "training" in MODELS[n].model_fields])
 def test_validation_changes_no_step_of_training(name):
     curves = []
     for change in ("none", "valid"):
@@ -288,9 +287,7 @@ def test_fitted_weights_depend_on_validation_and_members_do_not():
     members = [{"name": "ease"}, {"name": "most_popular"}]
     choice = {"name": "ensemble", "members": members, "l2": 0.5}
     made = [
-        make_untrained(make_config({"data": {}, "model": choice}).model).fit(
-            data_of("random", change)
-        )
+        make_config({"data": {}, "model": choice}).model.build().fit(data_of("random", change))
         for change in ("none", "valid", "test")
     ]
     assert not np.array_equal(made[0].weights, made[1].weights)

@@ -23,10 +23,9 @@ from typer.main import get_command
 import kg_data
 import kgrec
 from kgrec import cli
-from kgrec.choices import CHOICES
-from kgrec.config import load_config, make_config
+from kgrec.config import MODELS, load_config, make_config
 from kgrec.datasets.own_files import FilesDataConfig, TableConfig
-from kgrec.evaluation.settings import PROTOCOLS
+from kgrec.evaluation.protocols import PROTOCOLS
 from kgrec.kg.tables.mapping import TableMapping
 
 ROOT = Path(__file__).parents[1]
@@ -222,9 +221,9 @@ def test_models(shop, capsys):
     said = follow(section("## Models"), capsys)
     assert "torch.Size([2, " in said
     assert (shop / "runs" / "kgat" / "weights.safetensors").exists()
-    assert set(CHOICES) <= set(re.findall(r"`(\w+)`", section("## Models")))
+    assert set(MODELS) <= set(re.findall(r"`(\w+)`", section("## Models")))
     for block in re.findall(r"^```yaml\n(.*?)^```$", section("## Models"), re.M | re.S):
-        assert make_config({"data": {}, **yaml.safe_load(block)}).model.name in CHOICES
+        assert make_config({"data": {}, **yaml.safe_load(block)}).model.name in MODELS
 
 
 def test_ways_to_measure(films, capsys):

@@ -12,7 +12,7 @@ from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, UnknownIdError
-from kgrec.evaluation.settings import CandidatesConfig
+from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig
 from kgrec.models.ials import IALS, IALSConfig

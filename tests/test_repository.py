@@ -22,6 +22,22 @@ def test_the_newest_version_of_the_changelog_is_that_of_the_package():
     assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= kinds
 
 
+def test_new_names_and_modules_of_the_changelog_are_there():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("## [0.1.0]")[0]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "kgrec").rglob("*.py"))
+    new = [row[1] for row in re.findall(r"^\| (`.*?) \| (.*?) \|$", text, re.MULTILINE)]
+    assert len(new) > 40
+    for name in (name for cell in new for name in re.findall(r"`([^`]+)`", cell)):
+        if not name.startswith("kgrec."):
+            for word in re.findall(r"[A-Za-z_]\w+", name):
+                assert re.search(rf"\b{word}\b", code), name
+            continue
+        first, _, last = name.partition("{")
+        for part in last.rstrip("}").split(","):
+            path = ROOT / (first + part).replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").exists(), name
+
+
 def test_hooks_check_what_make_test_checks_before_its_tests():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert {hook["language"] for hook in hooks} == {"system"}  # nothing is downloaded

@@ -15,7 +15,8 @@ from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
-from kgrec.evaluation.evaluate import Evaluation, protocol_candidates
+from kgrec.evaluation.base import Evaluation
+from kgrec.evaluation.evaluate import protocol_candidates
 from kgrec.graph.build import describe
 from kgrec.models.content import item_attributes
 from kgrec.recommender import Recommender

@@ -9,18 +9,54 @@ order models in another way: Krichene and Rendle, On Sampled Metrics for Item Re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.base import (
+    Evaluation,
+    EvaluationTask,
+    RankingConfig,
+    Scorer,
+    as_logs,
+    seen_items,
+    users_of,
+)
 from kgrec.evaluation.metrics import per_user_metrics
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
-from kgrec.evaluation.settings import CandidatesConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k
 from kgrec.types import IntArray
+
+
+class CandidatesConfig(RankingConfig):
+    """Ranking of a few candidates of each user, drawn here or given."""
+
+    TAKES_GIVEN: ClassVar[bool] = True
+
+    name: Literal["candidates"] = "candidates"
+
+    num: int = Field(default=100, ge=1, lt=2**31, description="Items drawn for each user.")
+    sampling: Literal["uniform", "popularity"] = Field(
+        default="uniform",
+        description="`uniform`: each unseen item is as likely; `popularity`: in proportion to its "
+        "training interactions plus one.",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the draw.")
+
+    def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
+        """Measure a model; see `evaluate_candidates`."""
+        return evaluate_candidates(
+            model,
+            task.test,
+            self,
+            exclude=task.exclude,
+            candidates=task.candidates,
+            given=task.given,
+        )
 
 
 def evaluate_candidates(
@@ -57,7 +93,7 @@ def evaluate_candidates(
     logs = as_logs(exclude)
     seen, users = seen_items(test, logs)[users_of(test)], users_of(test)
     relevant = test.matrix()[users]
-    details: dict[str, object] = {"settings": config.model_dump(mode="json")}
+    details: dict[str, object] = {"settings": config.in_results()}
     if given is None:
         pairs, missing = _sampled(relevant, seen, config, logs, candidates)
         details |= {"num_not_drawn": missing}

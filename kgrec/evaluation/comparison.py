@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from kgrec.errors import ConfigError, did_you_mean, printable
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.significance import (
     PairedTests,
     SignificanceConfig,

@@ -14,19 +14,63 @@ balanced in each part.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, field_validator
 from scipy.sparse import csr_matrix
 from scipy.stats import rankdata
 
 from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError
-from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.base import (
+    Evaluation,
+    EvaluationTask,
+    ProtocolConfig,
+    Scorer,
+    as_logs,
+    seen_items,
+    users_of,
+)
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
-from kgrec.evaluation.settings import CTRConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.types import BoolArray, FloatArray, IntArray
+
+
+class CTRConfig(ProtocolConfig):
+    """Click-through rate: tell the user's pairs from as many unseen ones."""
+
+    name: Literal["ctr"] = "ctr"
+
+    seeds: tuple[int, ...] = Field(
+        default=(0, 1, 2, 3, 4),
+        min_length=1,
+        description="A draw of unseen pairs for each; the figures are their means.",
+    )
+    threshold: float | None = Field(
+        default=None,
+        description="Scores from here on count as a click in ACC and F1; None: the one that is "
+        "most often right on the validation part.",
+    )
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _one_seed(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int) else value
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_are_natural(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if min(value) < 0 or len(set(value)) < len(value):
+            raise ValueError("seeds must be different numbers from 0 on")
+        return value
+
+    def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
+        """Measure a model; see `evaluate_ctr`."""
+        return evaluate_ctr(
+            model, task.test, self, exclude=task.exclude, candidates=task.candidates
+        )
 
 
 def ctr_split(log: Interactions, seed: int = 0) -> Split:
@@ -196,7 +240,7 @@ def _result(
         num_judgements=int(draws[0].clicked.sum()),
         protocol=config.name,
         details={
-            "settings": config.model_dump(mode="json"),
+            "settings": config.in_results(),
             "by_seed": by_seed,
             "thresholds": list(thresholds),
             "num_not_drawn": draws[0].num_missing,

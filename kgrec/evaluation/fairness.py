@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.groups import quantile_groups
 from kgrec.types import Float64Array, IntArray
 

@@ -12,15 +12,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from kgrec.data.interactions import Interactions
+from kgrec.evaluation.base import Evaluation, EvaluationTask, RankingConfig, Scorer
 from kgrec.evaluation.beyond import ItemFacts
-from kgrec.evaluation.evaluate import Evaluation, Scorer, measure, rank
+from kgrec.evaluation.evaluate import measure, rank
 from kgrec.evaluation.metrics import dcg, find_hits, ideal_dcg
-from kgrec.evaluation.settings import KGATConfig
 from kgrec.types import BoolArray, Float64Array, IntArray
+
+
+class KGATConfig(RankingConfig):
+    """Full ranking with the NDCG of the code published with KGAT."""
+
+    name: Literal["kgat-ndcg"] = "kgat-ndcg"
+
+    k: tuple[int, ...] = Field(default=(20,), description="Cut-offs.")
+    depth: int = Field(
+        default=100,
+        ge=1,
+        lt=2**31,
+        description="Places in which hits count for the ideal: the largest cut-off of that code.",
+    )
+
+    def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
+        """Measure a model; see `evaluate_kgat`."""
+        return evaluate_kgat(
+            model,
+            task.test,
+            self,
+            exclude=task.exclude,
+            candidates=task.candidates,
+            facts=task.facts,
+        )
 
 
 def kgat_ndcg(hits: BoolArray, k: int) -> Float64Array:
@@ -78,5 +105,5 @@ def evaluate_kgat(
         per_user={**values, **result.per_user},
         protocol=config.name,
         non_standard=True,
-        details={"settings": config.model_dump(mode="json")},
+        details={"settings": config.in_results()},
     )

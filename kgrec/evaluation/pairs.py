@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
-from kgrec.evaluation.evaluate import Scorer
+from kgrec.evaluation.base import Scorer
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.types import Float64Array, FloatArray, IntArray, RowArray
 

@@ -1,26 +1,58 @@
-"""Measuring a model by any protocol."""
+"""The protocols by name, and measuring a model by any of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import Field
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
+from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer
 from kgrec.evaluation.beyond import ItemFacts
-from kgrec.evaluation.candidates import evaluate_candidates
-from kgrec.evaluation.ctr import evaluate_ctr
-from kgrec.evaluation.evaluate import Evaluation, Scorer, evaluate
-from kgrec.evaluation.kgat import evaluate_kgat
-from kgrec.evaluation.ratings import evaluate_ratings
-from kgrec.evaluation.settings import (
-    CandidatesConfig,
-    CTRConfig,
-    FullConfig,
-    KGATConfig,
-    ProtocolConfig,
-    RatingsConfig,
-)
+from kgrec.evaluation.candidates import CandidatesConfig
+from kgrec.evaluation.ctr import CTRConfig
+from kgrec.evaluation.evaluate import FullConfig
+from kgrec.evaluation.kgat import KGATConfig
+from kgrec.evaluation.ratings import RatingsConfig
+from kgrec.settings import make_settings
 from kgrec.types import IntArray
+
+AnyProtocol = Annotated[
+    FullConfig | CandidatesConfig | CTRConfig | KGATConfig | RatingsConfig,
+    Field(discriminator="name"),
+]
+"""The settings of any protocol, told apart by `name`."""
+
+PROTOCOLS: Final[Mapping[str, type[ProtocolConfig]]] = {
+    kind.model_fields["name"].default: kind for kind in get_args(get_args(AnyProtocol)[0])
+}
+"""The classes of settings by the protocol's name."""
+
+
+def protocol_config(
+    name: str | ProtocolConfig, settings: Mapping[str, Any] | None = None
+) -> ProtocolConfig:
+    """Return the settings of a protocol.
+
+    Args:
+        name: One of `PROTOCOLS`, or settings that `settings` change.
+        settings: Settings that differ from the defaults.
+
+    Raises:
+        ConfigError: There is no such protocol or setting, or a value is wrong.
+
+    >>> protocol_config("kgat-ndcg", {"k": [10, 20]})
+    KGATConfig(name='kgat-ndcg', k=(10, 20), depth=100)
+    """
+    kind, given = (
+        (type(name), name.model_dump())
+        if isinstance(name, ProtocolConfig)
+        else (AnyProtocol, {"name": name})
+    )
+    made: ProtocolConfig = make_settings(kind, {**given, **(settings or {})}, "Protocol")
+    return made
 
 
 def evaluate_protocol(
@@ -38,7 +70,7 @@ def evaluate_protocol(
     Args:
         model: What scores items for users.
         test: The interactions to be found, told from others, or whose ratings are predicted.
-        protocol: The settings, see `kgrec.evaluation.settings.protocol_config`.
+        protocol: The settings, see `protocol_config`.
         exclude: What users have already: the training part, and when testing the validation part.
         candidates: Rows of the items that are ranked or drawn from; None: all.
         given: For the protocol `candidates`: the candidates of each user.
@@ -48,22 +80,6 @@ def evaluate_protocol(
         DataError: The data does not fit together or lacks what the protocol needs.
         ConfigError: The protocol does not fit the data.
     """
-    if given is not None and not isinstance(protocol, CandidatesConfig):
+    if given is not None and not protocol.TAKES_GIVEN:
         raise ConfigError(f"The protocol {protocol.name!r} has no use for candidates of each user.")
-    if isinstance(protocol, FullConfig):
-        return evaluate(
-            model, test, exclude=exclude, k=protocol.k, candidates=candidates, facts=facts
-        )
-    if isinstance(protocol, KGATConfig):
-        return evaluate_kgat(
-            model, test, protocol, exclude=exclude, candidates=candidates, facts=facts
-        )
-    if isinstance(protocol, CandidatesConfig):
-        return evaluate_candidates(
-            model, test, protocol, exclude=exclude, candidates=candidates, given=given
-        )
-    if isinstance(protocol, CTRConfig):
-        return evaluate_ctr(model, test, protocol, exclude=exclude, candidates=candidates)
-    if isinstance(protocol, RatingsConfig):
-        return evaluate_ratings(model, test, protocol, exclude=exclude)
-    raise ConfigError(f"{type(protocol).__name__} are no settings of a protocol.")
+    return protocol.evaluate(model, EvaluationTask(test, exclude, candidates, given, facts))

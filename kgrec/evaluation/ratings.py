@@ -17,21 +17,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, Self, runtime_checkable
+from typing import Final, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.evaluate import Evaluation, Scorer, as_logs, seen_items, users_of
+from kgrec.evaluation.base import (
+    Evaluation,
+    EvaluationTask,
+    ProtocolConfig,
+    Scorer,
+    as_logs,
+    seen_items,
+    users_of,
+)
 from kgrec.evaluation.pairs import score_pairs
-from kgrec.evaluation.settings import RatingsConfig
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 DAMPINGS: Final = (1.0, 2.0, 5.0, 10.0, 25.0)
 _ROUNDS: Final = 10
+
+
+class RatingsConfig(ProtocolConfig):
+    """Prediction of ratings: biases of users and items, and the model's score on top."""
+
+    name: Literal["ratings"] = "ratings"
+
+    damping: float | None = Field(
+        default=None,
+        gt=0,
+        description="Ratings without bias that each user and item is thought to have; None: what "
+        "is best on validation, of 1, 2, 5, 10 and 25.",
+    )
+    slope: float | None = Field(
+        default=None,
+        description="Stars for one standard deviation of the score; None: fitted on validation.",
+    )
+
+    def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
+        """Measure a model; see `evaluate_ratings`."""
+        return evaluate_ratings(model, task.test, self, exclude=task.exclude)
 
 
 @runtime_checkable
@@ -223,7 +252,7 @@ def evaluate_ratings(
     if not logs:
         raise ConfigError("Ratings need a training part: give it as `exclude`.")
     rating = ratings_of(test, "test")
-    details: dict[str, object] = {"settings": config.model_dump(mode="json")}
+    details: dict[str, object] = {"settings": config.in_results()}
     valid = logs[1] if len(logs) > 1 else None
     if isinstance(model, RatingPredictor):
         predictor: RatingPredictor = model
@@ -240,11 +269,15 @@ def evaluate_ratings(
         )
     alone = biases.predict_ratings(test.user, test.item)
     details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
-    return _result(predicted - rating, alone - rating, test, details)
+    return _result(predicted - rating, alone - rating, test, config.name, details)
 
 
 def _result(
-    error: Float64Array, of_biases: Float64Array, test: Interactions, details: dict[str, object]
+    error: Float64Array,
+    of_biases: Float64Array,
+    test: Interactions,
+    protocol: str,
+    details: dict[str, object],
 ) -> Evaluation:
     users = users_of(test)
     place = np.searchsorted(users, test.user)
@@ -264,7 +297,7 @@ def _result(
         k=(),
         num_candidates=len(test),
         num_judgements=len(test),
-        protocol=RatingsConfig.name,
+        protocol=protocol,
         details=details,
     )
 

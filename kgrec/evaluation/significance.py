@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import stats
 
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.settings import Settings
 from kgrec.types import Float64Array
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kgrec.errors import RunError, printable
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 
 
 def read_evaluation(path: str | Path) -> Evaluation:

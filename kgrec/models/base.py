@@ -5,15 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix, issparse
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError, UnknownIdError
+from kgrec.settings import Settings
 from kgrec.types import FloatArray, IntArray
 
 State = dict[str, npt.NDArray[Any]]
@@ -78,10 +78,23 @@ class TrainingData:
             check_rows(self.candidates, self.train.num_items, "candidate item")
 
 
-class ModelConfig(BaseModel):
-    """The settings of a model. Frozen; an unknown key is an error."""
+class ModelConfig(Settings):
+    """The settings of a model.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        name: What configs and tables call the model.
+    """
+
+    name: str
+
+    def build(self) -> Model:
+        """Return the model, not fitted; where a config is to name it, it has to have this."""
+        raise NotImplementedError
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own, where something is drawn."""
+        del seed
+        return self
 
 
 class Model(ABC):
@@ -92,12 +105,19 @@ class Model(ABC):
     here but excluded when the best are chosen (`kgrec.retrieval.topk`).
 
     Attributes:
-        name: The model's name in configs and tables.
         config: Its settings.
     """
 
-    name: ClassVar[str]
     config: ModelConfig
+
+    @property
+    def name(self) -> str:
+        """The model's name in configs and tables."""
+        return self.config.name
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a config says to make such a model."""
+        return self.config.model_dump()
 
     @abstractmethod
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:

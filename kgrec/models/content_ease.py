@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -27,12 +27,17 @@ class ContentEASEConfig(EASEConfig):
         numbers: Weight of the numeric columns and of how many attributes there are.
     """
 
+    name: Literal["content_ease"] = "content_ease"  # type: ignore[assignment]
     l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
     content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
     text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
     words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
     attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+
+    def build(self) -> ContentEASE:
+        """Return the model, not fitted."""
+        return ContentEASE(self)
 
 
 class ContentEASE(EASE):
@@ -48,7 +53,6 @@ class ContentEASE(EASE):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "content_ease"
     config: ContentEASEConfig
 
     def __init__(self, config: ContentEASEConfig | None = None) -> None:

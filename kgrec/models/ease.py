@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,14 @@ class EASEConfig(ModelConfig):
         rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
     """
 
+    name: Literal["ease"] = "ease"
     l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+
+    def build(self) -> EASE:
+        """Return the model, not fitted."""
+        return EASE(self)
 
 
 class EASE(ItemItemModel):
@@ -46,7 +51,6 @@ class EASE(ItemItemModel):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "ease"
     config: EASEConfig
 
     def __init__(self, config: EASEConfig | None = None) -> None:
@@ -88,9 +92,14 @@ class AttributeEASEConfig(EASEConfig):
         words: Weight of the words of an item's text, likewise; 0: they are not read.
     """
 
+    name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
     alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
     min_items: int = Field(default=2, ge=1)
     words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+
+    def build(self) -> AttributeEASE:
+        """Return the model, not fitted."""
+        return AttributeEASE(self)
 
 
 class AttributeEASE(EASE):
@@ -106,7 +115,6 @@ class AttributeEASE(EASE):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "attribute_ease"
     config: AttributeEASEConfig
 
     def __init__(self, config: AttributeEASEConfig | None = None) -> None:

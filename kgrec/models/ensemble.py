@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ class EnsembleConfig(ModelConfig):
         seed: Draws the users that weights are fitted on where there are too many.
     """
 
+    name: Literal["ensemble"] = "ensemble"
     weights: tuple[float, ...] | None = None
     l2: float = Field(default=0.001, ge=0.0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -67,7 +68,6 @@ class Ensemble(Model):
         ConfigError: There are no members, or not as many weights as members.
     """
 
-    name: ClassVar[str] = "ensemble"
     config: EnsembleConfig
 
     def __init__(self, members: Sequence[Model], config: EnsembleConfig | None = None) -> None:
@@ -134,6 +134,11 @@ class Ensemble(Model):
     def content_space(self) -> VectorModel | None:
         """Return the vectors of the first member that places content; see `Model.content_space`."""
         return next(filter(None, (member.content_space() for member in self.members)), None)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a config says to make such an ensemble: `EnsembleConfig` and the members."""
+        members = [member.settings() for member in self.members]
+        return {**self.config.model_dump(), "members": members}
 
     def state(self) -> State:
         """Return `weights`, and each member's arrays as `<number>.<name>`; see `Model.state`."""

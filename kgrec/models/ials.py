@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -45,12 +45,21 @@ class IALSConfig(ModelConfig):
         seed: Seeds the initial factors; added to the seed of the run.
     """
 
+    name: Literal["ials"] = "ials"
     dim: int = Field(default=64, ge=1)
     l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
     alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
     iterations: int = Field(default=20, ge=1)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, lt=2**63)
+
+    def build(self) -> IALS:
+        """Return the model, not fitted."""
+        return IALS(self)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        return self.model_copy(update={"seed": seed + self.seed})
 
 
 class IALS(VectorModel):
@@ -69,7 +78,6 @@ class IALS(VectorModel):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "ials"
     config: IALSConfig
 
     def __init__(self, config: IALSConfig | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -27,8 +27,13 @@ class ItemKNNConfig(ModelConfig):
             users counts less.
     """
 
+    name: Literal["item_knn"] = "item_knn"
     num_neighbors: int = Field(default=100, ge=1)
     shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+
+    def build(self) -> ItemKNN:
+        """Return the model, not fitted."""
+        return ItemKNN(self)
 
 
 class ItemKNN(ItemItemModel):
@@ -43,7 +48,6 @@ class ItemKNN(ItemItemModel):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "item_knn"
     sparse: ClassVar[bool] = True
 
     def __init__(self, config: ItemKNNConfig | None = None) -> None:

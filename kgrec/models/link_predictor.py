@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from kgrec.graph.propagation import Normalisation, Propagation
+from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import EncoderConfig
 from kgrec.models.encoders.base import BuildContext, GraphEncoder, NodeVectors, Propagated
 from kgrec.models.encoders.lightgcn import LightGCNConfig
@@ -45,11 +45,6 @@ class LinkPredictorConfig(Settings):
         default=0.5, ge=0, lt=1, description="Share of feature entries dropped while training."
     )
     init_scale: float = Field(default=0.1, gt=0, description="Scale of the initial embeddings.")
-
-    @property
-    def normalisation(self) -> Normalisation:
-        """How edges weigh for the encoder."""
-        return self.encoder.normalisation
 
     @property
     def reach(self) -> int:

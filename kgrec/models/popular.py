@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,12 @@ from kgrec.types import FloatArray, IntArray
 class MostPopularConfig(ModelConfig):
     """The settings of `MostPopular`: none."""
 
+    name: Literal["most_popular"] = "most_popular"
+
+    def build(self) -> MostPopular:
+        """Return the model, not fitted."""
+        return MostPopular(self)
+
 
 class MostPopular(Model):
     """Scores each item by the number of users who have it in the training interactions.
@@ -34,8 +40,6 @@ class MostPopular(Model):
     Args:
         config: The settings; None: the defaults.
     """
-
-    name: ClassVar[str] = "most_popular"
 
     def __init__(self, config: MostPopularConfig | None = None) -> None:
         self.config: MostPopularConfig = config or MostPopularConfig()

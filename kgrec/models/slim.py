@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -32,11 +32,16 @@ class SLIMConfig(ModelConfig):
         max_passes: Passes of the descent over a column, at most.
     """
 
+    name: Literal["slim"] = "slim"
     l1: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
     max_passes: int = Field(default=1000, ge=1)
+
+    def build(self) -> SLIM:
+        """Return the model, not fitted."""
+        return SLIM(self)
 
 
 class SLIM(ItemItemModel):
@@ -52,7 +57,6 @@ class SLIM(ItemItemModel):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "slim"
     sparse: ClassVar[bool] = True
 
     def __init__(self, config: SLIMConfig | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +43,14 @@ class TrendingConfig(ModelConfig):
         prior: Weight of what is popular with all users, beside what is with those alike.
     """
 
+    name: Literal["trending"] = "trending"
     half_life: float | None = Field(default=21.0, gt=0.0, allow_inf_nan=False)
     activity_power: float = Field(default=0.5, ge=0.0, allow_inf_nan=False)
     prior: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+
+    def build(self) -> Trending:
+        """Return the model, not fitted."""
+        return Trending(self)
 
 
 class Trending(Model):
@@ -62,7 +67,6 @@ class Trending(Model):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "trending"
     config: TrendingConfig
 
     def __init__(self, config: TrendingConfig | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,10 +41,15 @@ class UserEASEConfig(ModelConfig):
             columns.
     """
 
+    name: Literal["user_ease"] = "user_ease"
     l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
     dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
+
+    def build(self) -> UserEASE:
+        """Return the model, not fitted."""
+        return UserEASE(self)
 
 
 class UserEASE(Model):
@@ -63,7 +68,6 @@ class UserEASE(Model):
         config: The settings; None: the defaults.
     """
 
-    name: ClassVar[str] = "user_ease"
     config: UserEASEConfig
 
     def __init__(self, config: UserEASEConfig | None = None) -> None:

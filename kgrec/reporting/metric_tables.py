@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.reporting.console import counted, make_console, make_table, safe
 
 SHOWN: Final = (

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kgrec.config import Config
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.models.base import Callback
 from kgrec.reporting.console import make_console
 from kgrec.reporting.metric_tables import show_metrics

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from kgrec.errors import ConfigError, DataError, RunError, printable
+from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.comparison import Comparison, compare_models, usual_metrics
-from kgrec.evaluation.evaluate import Evaluation
-from kgrec.evaluation.settings import FullConfig, ProtocolConfig, RankingConfig, protocol_config
+from kgrec.evaluation.evaluate import FullConfig
+from kgrec.evaluation.protocols import protocol_config
 from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.runs.evaluating import check_part, evaluate_run, evaluation_path
@@ -38,7 +39,7 @@ def compare_runs(
     Args:
         folders: The run folders, two or more.
         part: `valid` or `test`.
-        protocol: How it is measured, see `kgrec.evaluation.settings`.
+        protocol: How it is measured, see `kgrec.evaluation.protocols`.
         k: Cut-offs; None: those of `metrics`, or those that the first run was measured with.
         metrics: Per-user metrics to test, such as `"ndcg@10"`; None: see `compare_models`.
         seeds: Whether runs whose configs differ in their seeds alone are one model, whose runs
@@ -95,7 +96,7 @@ def _is_by(stored: Evaluation, asked: ProtocolConfig) -> bool:
     settings = stored.details.get("settings")
     if isinstance(asked, FullConfig) or not isinstance(settings, dict):
         return stored.protocol == asked.name
-    wanted = asked.model_dump(mode="json", exclude={"k"})
+    wanted = asked.model_dump(mode="json", exclude={"name", "k"})
     return stored.protocol == asked.name and wanted == {
         key: value for key, value in settings.items() if key != "k"
     }

@@ -8,17 +8,13 @@ from typing import Any
 
 from kgrec.data.interactions import PARTS, Interactions
 from kgrec.errors import ConfigError, RunError, did_you_mean, printable
+from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.beyond import ItemFacts
-from kgrec.evaluation.evaluate import Evaluation, measure, protocol_candidates, rank
+from kgrec.evaluation.candidates import CandidatesConfig
+from kgrec.evaluation.evaluate import FullConfig, measure, protocol_candidates, rank
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
-from kgrec.evaluation.settings import (
-    CandidatesConfig,
-    FullConfig,
-    ProtocolConfig,
-    RankingConfig,
-    protocol_config,
-)
+from kgrec.evaluation.protocols import protocol_config
 from kgrec.evaluation.trec import write_trec
 from kgrec.runs.reading import load_run
 
@@ -41,7 +37,7 @@ def evaluate_run(
         folder: The run folder. `evaluation_<part>.json`, for other protocols than `full`
             `evaluation_<part>_<protocol>.json`, is written into it, with the values of each user.
         part: `valid` or `test`.
-        protocol: See `kgrec.evaluation.settings`.
+        protocol: See `kgrec.evaluation.protocols`.
         k: Cut-offs; None: those of the protocol, as far as so many items are ranked.
         given: For the protocol `candidates`: a table of `user_id` and `item_id`, the candidates of
             each user; None: they are drawn.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from kgrec.choices import EnsembleChoice
-from kgrec.config import Config
+from kgrec.config import Config, NamedEnsembleConfig
 from kgrec.errors import printable
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.models.base import Callback
 from kgrec.training.link_prediction import LinkPredictionConfig
 
@@ -55,5 +54,5 @@ class RunLog:
 def trained_parts(config: Config) -> list[LinkPredictionConfig]:
     """Return the settings of what is trained in epochs: the model or members of an ensemble."""
     settings = config.seeded_model()
-    parts = settings.members if isinstance(settings, EnsembleChoice) else (settings,)
+    parts = settings.members if isinstance(settings, NamedEnsembleConfig) else (settings,)
     return [part for part in parts if isinstance(part, LinkPredictionConfig)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kgrec.choices import make_untrained
 from kgrec.config import Config
 from kgrec.datasets.dataset import Dataset
 from kgrec.errors import ConfigError
@@ -23,14 +22,13 @@ def make_model(config: Config, folder: Path | None = None, *, resume: bool = Fal
         folder: Run folder for checkpoints; None: none are written.
         resume: Whether training goes on from the checkpoint there.
     """
-    choice = config.seeded_model()
-    if isinstance(choice, LinkPredictionConfig):
+    settings = config.seeded_model()
+    if isinstance(settings, LinkPredictionConfig):
         checkpoint = None if folder is None else folder / "checkpoint.safetensors"
-        settings = LinkPredictionConfig(**choice.model_dump(exclude={"name"}))
         return LinkPrediction(settings, checkpoint=checkpoint, resume=resume)
     if resume:
-        raise ConfigError(f"The model {choice.name} has no checkpoints; --resume is not for it.")
-    return make_untrained(choice)
+        raise ConfigError(f"The model {settings.name} has no checkpoints; --resume is not for it.")
+    return settings.build()
 
 
 def make_recommender(config: Config, dataset: Dataset, model: Model, **options: Any) -> Recommender:

@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from kgrec.choices import choice_of
 from kgrec.config import Config, dump_config, make_config
 from kgrec.data.interactions import Split
 from kgrec.errors import DataError, RunError
@@ -130,7 +129,7 @@ def save(recommender: Recommender, folder: str | Path) -> None:
             "seed": getattr(getattr(model.config, "training", None), "seed", 0),
             "text": recommender.text_config,
             "graph": snapshot.sources.config,
-            "model": choice_of(model),
+            "model": model.settings(),
         }
     )
     train = snapshot.interactions[0]

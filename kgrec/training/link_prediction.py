@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 class LinkPredictionConfig(ModelConfig):
     """Settings of the model, of its training, and of what happens to items without interactions."""
 
+    name: Literal["link_prediction"] = "link_prediction"
     predictor: LinkPredictorConfig = LinkPredictorConfig()
     training: TrainingConfig = TrainingConfig()
     new_items: Literal["regress", "propagate"] = Field(
@@ -64,6 +65,15 @@ class LinkPredictionConfig(ModelConfig):
         description="Weight of the words of an item's text in it, beside the language model's "
         "vector; 0: they are not read.",
     )
+
+    def build(self) -> LinkPrediction:
+        """Return the model, not fitted."""
+        return LinkPrediction(self)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        training = self.training.model_copy(update={"seed": seed + self.training.seed})
+        return self.model_copy(update={"training": training})
 
     @model_validator(mode="before")
     @classmethod
@@ -91,7 +101,6 @@ class LinkPrediction(VectorModel):
         resume: Whether `fit` goes on from `checkpoint`.
     """
 
-    name: ClassVar[str] = "link_prediction"
     config: LinkPredictionConfig
 
     def __init__(
@@ -246,7 +255,7 @@ class LinkPrediction(VectorModel):
         generator = torch.Generator().manual_seed(self.config.training.seed)
         reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
         self._graph = Propagation(
-            data.graph, config.normalisation, interactions_only=not reads, device=device
+            data.graph, config.encoder.normalisation, interactions_only=not reads, device=device
         )
         features = node_features(data.graph)
         self._features = {

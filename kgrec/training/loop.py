@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -109,36 +110,41 @@ class Trainer:
         """
         if not len(self.task.train):
             raise DataError("train has no interactions; there is nothing to learn from.")
+        task, progress = self.task, self.progress
+        started, saved = time.perf_counter() - progress.seconds, time.perf_counter()
+        self._remember()
+        with self._interruptible():
+            while progress.epoch < self.config.max_epochs and not self._finished():
+                self.model.refresh(task.graph, task.features, task.trained)
+                total, pairs = 0.0, 0
+                for batch in self._batches():
+                    self.optimizer.zero_grad(set_to_none=True)
+                    loss = self.objective(batch)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    self.optimizer.step()
+                    total += float(loss.detach()) * len(batch.row)
+                    pairs += len(batch.row)
+                self._end_epoch(total / pairs, started, callback)
+                if time.perf_counter() - saved > self.config.checkpoint_every:
+                    self.save()
+                    saved = time.perf_counter()
+        self.save()
+        chosen = task.validate is not None and progress.curve
+        self.model.load_state_dict(self.best_state if chosen else self.average)
+        return progress
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Use the threads of this training; a KeyboardInterrupt saves a checkpoint."""
         threads = torch.get_num_threads()
         torch.set_num_threads(self._num_threads(threads))
         try:
-            return self._run(callback)
+            yield
         except KeyboardInterrupt:
             self.save()
             raise
         finally:
             torch.set_num_threads(threads)
-
-    def _run(self, callback: Callback | None) -> TrainingProgress:
-        started, saved = time.perf_counter() - self.progress.seconds, time.perf_counter()
-        self._remember()
-        while self.progress.epoch < self.config.max_epochs and not self._finished():
-            loss = self._epoch()
-            self.progress.epoch += 1
-            self._update_average()
-            self.progress.seconds = time.perf_counter() - started
-            last = self.progress.epoch == self.config.max_epochs
-            if last or self.progress.epoch % self.config.eval_every == 0:
-                self._validate(loss, callback)
-                self.progress.seconds = time.perf_counter() - started
-            self._remember()
-            if time.perf_counter() - saved > self.config.checkpoint_every:
-                self.save()
-                saved = time.perf_counter()
-        self.save()
-        chosen = self.task.validate is not None and self.progress.curve
-        self.model.load_state_dict(self.best_state if chosen else self.average)
-        return self.progress
 
     def _num_threads(self, available: int) -> int:
         if self.config.threads is not None:
@@ -149,24 +155,21 @@ class Trainer:
         work = (scores + edges * max(1, self.model.encoder.num_layers)) * dim
         return 1 if work < SMALL_STEP else available
 
-    def _epoch(self) -> float:
-        total, pairs = 0.0, 0
-        task = self.task
-        self.model.refresh(task.graph, task.features, task.trained)
-        for batch in self._batches():
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self.objective(batch)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            total += float(loss.detach()) * len(batch.row)
-            pairs += len(batch.row)
-        mean = total / pairs
-        if mean != mean:
+    def _end_epoch(self, loss: float, started: float, callback: Callback | None) -> None:
+        """Average the weights, validate where it is time, and remember where training stands."""
+        self.progress.epoch += 1
+        if loss != loss:
             raise DataError(
-                f"The loss is not a number after epoch {self.progress.epoch + 1}. A lower "
-                "learning_rate or a higher temperature usually mends it."
+                f"The loss is not a number after epoch {self.progress.epoch}. A lower "
+                "learning_rate or a higher temperature usually helps."
             )
-        return mean
+        self._update_average()
+        self.progress.seconds = time.perf_counter() - started
+        last = self.progress.epoch == self.config.max_epochs
+        if last or self.progress.epoch % self.config.eval_every == 0:
+            self._validate(loss, callback)
+            self.progress.seconds = time.perf_counter() - started
+        self._remember()
 
     def _batches(self) -> Iterator[Batch]:
         if self.config.batch_pairs is not None:

@@ -16,7 +16,6 @@ from kgrec.models.link_predictor import LinkPredictor
 from kgrec.training.contrast import Contrast
 from kgrec.training.losses.base import BatchScores
 from kgrec.training.minibatch import MiniBatches, check_num_neighbors, rows_by_type
-from kgrec.training.negatives import Negatives
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
@@ -45,7 +44,7 @@ class Objective:
         self.model, self.graph, self.config = model, graph, config
         self.features, self.trained, self.sampler = features, trained, sampler
         self.negative_sampler = config.negatives.build(sampler, graph)
-        self.known = torch.zeros(sampler.num_items, dtype=torch.bool)
+        self.known = torch.zeros(sampler.num_items, dtype=torch.bool, device=sampler.device)
         self.known[sampler.known] = True
         self.parts: MiniBatches | None = None
         if config.num_neighbors is not None:
@@ -63,17 +62,20 @@ class Objective:
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        generator = self.sampler.generator
+        generator, loss = self.sampler.generator, self.config.loss
         every = self.contrast is not None
         if self.parts is None:
             propagated = self.model(
                 self.graph, self.features, self.trained, generator, all_layers=every
             )
-            negatives = self._negatives(batch)
+            negatives = loss.negatives(self.negative_sampler, batch)
         else:
-            part, batch, negatives = self.parts(batch, self._negatives(batch), generator)
+            negatives = loss.negatives(self.negative_sampler, batch)
+            part, batch, negatives = self.parts(batch, negatives, generator)
             propagated = self.model(part, self.features, self.trained, generator, all_layers=every)
-        total = self._ranking(propagated, batch, negatives)
+        head = self.model.head
+        user = head.user(F.embedding(batch.users, propagated.user))
+        total = loss.of_batch(BatchScores(head, propagated, user, batch, negatives, self.known))
         if self.config.ego_l2:
             total = total + self.config.ego_l2 * _length(propagated, batch, negatives.negative)
         if self.contrast is not None:
@@ -82,15 +84,6 @@ class Objective:
             total = total + self._links(self.triples, self.model.triples)
         penalty = self.model.encoder.penalty()
         return total if penalty is None else total + penalty
-
-    def _negatives(self, batch: Batch) -> Negatives:
-        return self.config.loss.negatives(self.negative_sampler, batch)
-
-    def _ranking(self, propagated: Propagated, batch: Batch, negatives: Negatives) -> Tensor:
-        head = self.model.head
-        user = head.user(F.embedding(batch.users, propagated.user))
-        scores = BatchScores(head, propagated, user, batch, negatives, self.known)
-        return self.config.loss.of_batch(scores)
 
     def _links(self, triples: Triples, scorer: TripleScorer) -> Tensor:
         settings = self.model.config.knowledge

@@ -17,8 +17,8 @@ from kgrec.drawing.results import (
     draw_gains,
 )
 from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.comparison import compare_models
-from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.groups import GroupGain, gains_by_users
 from kgrec.evaluation.significance import SignificanceConfig
 

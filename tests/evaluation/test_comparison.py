@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.comparison import compare_models
-from kgrec.evaluation.evaluate import Evaluation
 from kgrec.evaluation.significance import SignificanceConfig, bootstrap_interval, paired_tests
 from kgrec.evaluation.stored import read_evaluation
 

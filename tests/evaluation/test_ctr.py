@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 from logs import Table, drawn_split, log_of, vocabularies
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.ctr import accuracy, auc, best_threshold, ctr_split, evaluate_ctr, f1
-from kgrec.evaluation.settings import CTRConfig
+from kgrec.evaluation.ctr import (
+    CTRConfig,
+    accuracy,
+    auc,
+    best_threshold,
+    ctr_split,
+    evaluate_ctr,
+    f1,
+)
 
 
 @st.composite

@@ -1,6 +1,8 @@
 """Candidates of each user, KGAT's NDCG, and protocols by name."""
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,19 +12,13 @@ from logs import Table, drawn_split, log_of, vocabularies
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.candidates import evaluate_candidates
-from kgrec.evaluation.evaluate import evaluate, rank
-from kgrec.evaluation.kgat import evaluate_kgat, kgat_ndcg
+from kgrec.evaluation.base import RankingConfig
+from kgrec.evaluation.candidates import CandidatesConfig, evaluate_candidates
+from kgrec.evaluation.evaluate import FullConfig, evaluate, rank
+from kgrec.evaluation.kgat import KGATConfig, evaluate_kgat, kgat_ndcg
 from kgrec.evaluation.metrics import count_relevant, find_hits, ndcg
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
-from kgrec.evaluation.protocols import evaluate_protocol
-from kgrec.evaluation.settings import (
-    PROTOCOLS,
-    CandidatesConfig,
-    FullConfig,
-    KGATConfig,
-    protocol_config,
-)
+from kgrec.evaluation.protocols import PROTOCOLS, evaluate_protocol, protocol_config
 
 
 def tied_scores(shape, seed=1):
@@ -250,6 +246,35 @@ def test_every_protocol_by_name():
         assert all(np.isfinite(value) for value in result.metrics.values())
     full = evaluate_protocol(model, split.test, FullConfig(k=3), exclude=exclude)
     assert full.metrics == evaluate(model, split.test, exclude=exclude, k=[3]).metrics
+
+
+def test_a_protocol_of_ones_own():
+    class First(RankingConfig):
+        name: Literal["first"] = "first"
+        seed: int = 0
+
+        def evaluate(self, model, task):
+            full = evaluate(model, task.test, exclude=task.exclude, k=self.k)
+            return replace(full, protocol=self.name, details={"settings": self.in_results()})
+
+    split, part = drawn_split()
+    model, exclude = Table(tied_scores(part.shape)), [split.train]
+    config = protocol_config(First(), {"k": 2, "seed": 5})
+    found = evaluate_protocol(model, split.test, config, exclude=exclude)
+    assert (found.protocol, found.details) == ("first", {"settings": {"k": [2], "seed": 5}})
+    with pytest.raises(ConfigError, match="'first' has no use for candidates"):
+        evaluate_protocol(model, split.test, config, exclude=exclude, given=split.valid)
+    with pytest.raises(ConfigError, match=r"unknown setting 'sed'\. Did you mean 'seed'"):
+        protocol_config(config, {"sed": 1})
+
+
+def test_what_differs_between_protocols_is_said():
+    with pytest.raises(ConfigError, match="unknown setting 'num' where name is 'full'"):
+        protocol_config("full", {"num": 3})
+    with pytest.raises(
+        ConfigError, match=r"name: there is no 'candidate'\. Did you mean 'candidates'"
+    ):
+        protocol_config("candidate")
 
 
 def test_scores_of_pairs_in_any_chunks():

@@ -16,9 +16,9 @@ from kgrec.evaluation.ratings import (
     DAMPINGS,
     RatingBiases,
     RatingCalibration,
+    RatingsConfig,
     evaluate_ratings,
 )
-from kgrec.evaluation.settings import RatingsConfig
 from kgrec.models.base import TrainingData
 from kgrec.models.ease import EASE, EASEConfig
 

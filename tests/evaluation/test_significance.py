@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.evaluate import Evaluation
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.significance import (
     SignificanceConfig,
     bootstrap_interval,

@@ -13,8 +13,7 @@ sys.path.insert(0, str(EXPERIMENTS))
 
 import search_space  # noqa: E402
 
-from kgrec.choices import CHOICES, EnsembleChoice  # noqa: E402
-from kgrec.config import load_config, make_config  # noqa: E402
+from kgrec.config import MODELS, NamedEnsembleConfig, load_config, make_config  # noqa: E402
 
 JOBS = search_space.jobs()
 SEARCHED = [
@@ -26,7 +25,7 @@ SEARCHED = [
 
 def test_every_model_has_its_turn_on_every_data_set_once():
     models = {model for name, model in JOBS if name == "lastfm"}
-    assert models == set(CHOICES) - {"ensemble"} | {search_space.OWN}
+    assert models == set(MODELS) - {"ensemble"} | {search_space.OWN}
     assert len(JOBS) == len(set(JOBS)) == len(models) * len(search_space.DATASETS)
 
 
@@ -90,7 +89,7 @@ def test_the_best_settings_are_those_of_the_results():
 @pytest.mark.parametrize("file", best(), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_the_best_settings_are_configs(file):
     config = load_config(file)
-    whole = isinstance(config.model, EnsembleChoice)
+    whole = isinstance(config.model, NamedEnsembleConfig)
     assert config.model.name == ("ensemble" if whole else file.stem)
     own = load_config(EXPERIMENTS / f"{search_space.DATASETS[file.parent.name]}.yaml")
     assert config.data == own.data

@@ -1,16 +1,19 @@
 """Each preset builds, trains, holds to the contract of models, and finds planted blocks."""
 
+from pathlib import Path
+
 import pytest
 
-from kgrec.choices import CHOICES, PresetChoice
-from kgrec.config import dump_config, make_config
+from kgrec.config import MODELS, dump_config, make_config
 from kgrec.errors import ConfigError
+from kgrec.models import presets
 from kgrec.models.encoders.rgcn import RGCNConfig
 from kgrec.models.presets import PRESETS
 from kgrec.runs.making import make_model
 from kgrec.testing import FindsBlocks, ModelContract
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 from kgrec.training.losses.pairwise import BPRConfig
+from kgrec.training.published import PresetConfig
 
 
 def small(name, *, dim=12, epochs=25, **training):
@@ -76,7 +79,9 @@ class TestLightKG(_Contract):
 def test_every_preset_has_a_contract_a_name_and_a_citation():
     tested = {kind.name for kind in _Contract.__subclasses__()}
     assert tested == set(PRESETS)
-    assert {name for name, choice in CHOICES.items() if choice is PresetChoice} == set(PRESETS)
+    assert {name for name, config in MODELS.items() if config is PresetConfig} == set(PRESETS)
+    files = {path.stem for path in Path(presets.__file__).parent.glob("*.py")}
+    assert files == {*PRESETS, "__init__", "preset"}
     for preset in PRESETS.values():
         assert any(char.isdigit() for char in preset.paper)  # the year
 
@@ -98,15 +103,14 @@ TREE = {"data": {"interactions": "log.csv"}}
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_config_names_a_preset(name):
     config = make_config({**TREE, "model": {"name": name}})
-    settings = config.model.model_dump(exclude={"name"})
     published = LinkPredictionConfig.model_validate(PRESETS[name].settings)
-    assert settings == published.model_dump()
+    assert config.model.model_dump() == {**published.model_dump(), "name": name}
     import yaml
 
     assert make_config(yaml.safe_load(dump_config(config))) == config
     made = make_model(config)
     assert isinstance(made, LinkPrediction)
-    assert made.config == published
+    assert (made.name, made.config) == (name, config.model)
 
 
 def test_what_a_config_gives_replaces_the_published_setting():

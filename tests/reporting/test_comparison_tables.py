@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from kgrec.drawing.results import draw_comparison
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.comparison import compare_models
-from kgrec.evaluation.evaluate import Evaluation
 from kgrec.reporting.comparison_tables import show_comparison
 
 

@@ -16,8 +16,8 @@ import yaml
 from kgrec.config import load_config
 from kgrec.drawing.results import draw_comparison_times
 from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.comparison import compare_models
-from kgrec.evaluation.settings import CandidatesConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.runs.comparing import compare_runs
 from kgrec.runs.training import train_run

@@ -27,11 +27,10 @@ from kgrec.testing import FindsBlocks, ModelContract, planted
 class Together(Model):
     """Scores an item by how many users have it together with what the user liked."""
 
-    name = "together"
     counts = None
 
     def __init__(self):
-        self.config = ModelConfig()
+        self.config = ModelConfig(name="together")
 
     def fit(self, data, *, callback=None):
         x = training_matrix(data.train)

@@ -121,9 +121,13 @@ def test_threads_are_given_back(monkeypatch):
     def threads_seen(**settings):
         seen = []
         made = trainer([0.1, 0.2], max_epochs=2, **settings)
-        monkeypatch.setattr(
-            type(made), "_epoch", lambda _: seen.append(torch.get_num_threads()) or 0.0
-        )
+        end_epoch = type(made)._end_epoch
+
+        def noted(self, *given):
+            seen.append(torch.get_num_threads())
+            end_epoch(self, *given)
+
+        monkeypatch.setattr(type(made), "_end_epoch", noted)
         torch.set_num_threads(2)
         try:
             made.run()

@@ -38,7 +38,7 @@ def data():
 def trained(data, model, training, checkpoint=None, epochs=3):
     config = predictor_config(**model)
     graph = Propagation(
-        data.graph, config.normalisation, interactions_only=not config.reads_knowledge
+        data.graph, config.encoder.normalisation, interactions_only=not config.reads_knowledge
     )
     features = node_features(data.graph)
     predictor = LinkPredictor(config, graph, {"item": 7}, torch.Generator().manual_seed(0))
@@ -99,7 +99,9 @@ def test_with_a_limit_steps_see_less_and_a_seed_gives_the_same_bits(data):
     assert losses != whole
     batch = next(trainer._batches())
     part, local, _ = trainer.objective.parts(
-        batch, trainer.objective._negatives(batch), trainer.generator
+        batch,
+        trainer.config.loss.negatives(trainer.objective.negative_sampler, batch),
+        trainer.generator,
     )
     assert part.sizes["user"] < 32
     assert torch.equal(part.node["user"][local.users], batch.users)

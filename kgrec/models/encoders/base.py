@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -203,9 +202,9 @@ class GraphEncoder(nn.Module):
         """
         raise NotImplementedError
 
-    @abstractmethod
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return one vector for each node, float32 of shape (n, dim), from those of all layers."""
+        """Return one vector for each node, float32 of shape (n, dim): the mean over its layers."""
+        return layer_sum(layers) / len(layers)
 
     def fold_in(self, user: Tensor, items: Sequence[Tensor], message: Message) -> Tensor:
         """Return the vectors of users who were not in training, float32 of shape (b, dim).
@@ -269,5 +268,5 @@ def dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tenso
     """
     if generator is None or not share:
         return x
-    kept = torch.rand(x.shape, generator=generator) >= share
+    kept = torch.rand(x.shape, generator=generator, device=x.device) >= share
     return x * kept / (1 - share)

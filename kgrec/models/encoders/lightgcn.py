@@ -20,7 +20,6 @@ from kgrec.models.encoders.base import (
     LayeredConfig,
     Message,
     NodeVectors,
-    layer_sum,
 )
 
 
@@ -101,7 +100,8 @@ class LightGCN(GraphEncoder):
                 inputs.append(x[source])
                 places.append(self._place.get(base, -1))
         for target, (operators, inputs, places) in terms.items():
-            total = weighted_sum(operators, inputs, weights[places])
+            rows = torch.tensor(places, device=weights.device)
+            total = weighted_sum(operators, inputs, weights[rows])
             new[target] = total + new[target] if target in new else total
         return {kind: new.get(kind, torch.zeros_like(value)) for kind, value in x.items()}
 
@@ -109,10 +109,6 @@ class LightGCN(GraphEncoder):
         """Return unseen users' vectors after one more layer."""
         del layer, user
         return message(item)
-
-    def combine(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return the mean over the layers."""
-        return layer_sum(layers) / len(layers)
 
 
 class LightGCNConfig(LayeredConfig):

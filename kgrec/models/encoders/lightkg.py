@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -19,7 +18,6 @@ from kgrec.models.encoders.base import (
     Message,
     NodeVectors,
     dropped,
-    layer_sum,
 )
 
 
@@ -74,10 +72,6 @@ class LightKG(GraphEncoder):
         del layer, user
         weight = self.relation[self._names.index("rev_interacts")]
         return message(item * self._of_new_users) * weight
-
-    def combine(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return the mean over the layers."""
-        return layer_sum(layers) / len(layers)
 
 
 class LightKGConfig(LayeredConfig):

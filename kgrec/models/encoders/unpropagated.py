@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
-
-from torch import Tensor
 
 from kgrec.models.encoders.base import GraphEncoder, GraphEncoderConfig
 
@@ -15,10 +12,6 @@ class Unpropagated(GraphEncoder):
 
     A user who was not in training is the mean of what they like, which the head makes a user of.
     """
-
-    def combine(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return the only layer."""
-        return layers[0]
 
 
 class UnpropagatedConfig(GraphEncoderConfig):

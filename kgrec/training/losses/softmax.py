@@ -32,10 +32,6 @@ class SoftmaxConfig(RankingLossConfig):
         """How much a rating weighs a positive, as its power; 0: all alike."""
         return self.rating_power
 
-    def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:  # noqa: ARG002
-        """Return none: all items stand against each positive."""
-        return Negatives()
-
     def of_batch(self, scores: BatchScores) -> Tensor:
         """Return the loss of a batch, a scalar."""
         batch, temperature = scores.batch, self.temperature

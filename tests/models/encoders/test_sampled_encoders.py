@@ -42,7 +42,9 @@ def predictor_of(data, num_layers=2, **model):
     name, own = model.pop("encoder"), model.pop("own", {})
     parts = encoder(name, num_layers=num_layers, num_bases=2, **own)
     config = LinkPredictorConfig(dim=6, init_scale=0.5, encoder=parts, **model)
-    graph = Propagation(data, config.normalisation, interactions_only=not config.reads_knowledge)
+    graph = Propagation(
+        data, config.encoder.normalisation, interactions_only=not config.reads_knowledge
+    )
     draw = torch.Generator().manual_seed(2)
     features = {
         kind: torch.randn(SIZES[kind], 4, generator=draw)
