@@ -1,4 +1,4 @@
-"""The protocols by name, and measuring a model by any of them."""
+"""The protocols by name, and evaluation by any of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
 from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer
-from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.ctr import CTRConfig
 from kgrec.evaluation.evaluate import FullConfig
@@ -63,23 +63,23 @@ def evaluate_protocol(
     exclude: Sequence[Interactions],
     candidates: IntArray | None = None,
     given: Interactions | None = None,
-    facts: ItemFacts | None = None,
+    features: ItemFeatures | None = None,
 ) -> Evaluation:
-    """Measure a model by a protocol.
+    """Evaluate a model by a protocol.
 
     Args:
         model: What scores items for users.
-        test: The interactions to be found, told from others, or whose ratings are predicted.
+        test: The test interactions.
         protocol: The settings, see `protocol_config`.
-        exclude: What users have already: the training part, and when testing the validation part.
-        candidates: Rows of the items that are ranked or drawn from; None: all.
+        exclude: What users already have: the training part, and when testing the validation part.
+        candidates: Rows of the items to rank or to draw from; None: all.
         given: For the protocol `candidates`: the candidates of each user.
-        facts: For the full rankings: what is known of the items, for the diversity of lists.
+        features: For full rankings: features of the items, to measure the diversity of lists.
 
     Raises:
         DataError: The data does not fit together or lacks what the protocol needs.
         ConfigError: The protocol does not fit the data.
     """
     if given is not None and not protocol.TAKES_GIVEN:
-        raise ConfigError(f"The protocol {protocol.name!r} has no use for candidates of each user.")
-    return protocol.evaluate(model, EvaluationTask(test, exclude, candidates, given, facts))
+        raise ConfigError(f"The protocol {protocol.name!r} takes no candidates of each user.")
+    return protocol.evaluate(model, EvaluationTask(test, exclude, candidates, given, features))
