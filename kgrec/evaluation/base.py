@@ -17,6 +17,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.beyond import ItemFacts
 from kgrec.files import write_json
+from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.settings import Settings
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -39,6 +40,7 @@ class EvaluationTask:
         candidates: Rows of the items that are ranked or drawn from; None: all.
         given: The candidates of each user, for protocols that take them; None: they are drawn.
         facts: What is known of the items, for the diversity of lists.
+        chunk_elements: Scores held at a time.
     """
 
     test: Interactions
@@ -46,6 +48,7 @@ class EvaluationTask:
     candidates: IntArray | None = None
     given: Interactions | None = None
     facts: ItemFacts | None = None
+    chunk_elements: int = CHUNK_ELEMENTS
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def seen_items(test: Interactions, logs: Sequence[Interactions]) -> csr_matrix:
         if log.users != test.users or log.items != test.items:
             raise DataError(
                 "The logs to evaluate on and to exclude must share their vocabularies; see "
-                "Interactions.over."
+                "Interactions.reindex."
             )
     none = np.zeros(0, dtype=np.int64)
     user = np.concatenate([none, *(log.user for log in logs)])

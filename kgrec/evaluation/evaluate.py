@@ -40,6 +40,7 @@ class FullConfig(RankingConfig):
             k=self.k,
             candidates=task.candidates,
             facts=task.facts,
+            chunk_elements=task.chunk_elements,
         )
 
 

@@ -10,19 +10,16 @@ The values are never lower than NDCG, mostly much higher, and do not compare wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from kgrec.data.interactions import Interactions
 from kgrec.evaluation.base import Evaluation, EvaluationTask, RankingConfig, Scorer
-from kgrec.evaluation.beyond import ItemFacts
 from kgrec.evaluation.evaluate import measure, rank
 from kgrec.evaluation.metrics import dcg, find_hits, ideal_dcg
-from kgrec.types import BoolArray, Float64Array, IntArray
+from kgrec.types import BoolArray, Float64Array
 
 
 class KGATConfig(RankingConfig):
@@ -39,14 +36,35 @@ class KGATConfig(RankingConfig):
     )
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Measure a model; see `evaluate_kgat`."""
-        return evaluate_kgat(
-            model,
-            task.test,
-            self,
+        """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
+
+        `kgat_ndcg@k` is its NDCG; the standard metrics stand beside it. Recall, precision and hit
+        are the same in its code. It has no validation part: to compare with its tables, `exclude`
+        is the training part alone.
+
+        Raises:
+            DataError: As for `kgrec.evaluation.evaluate.evaluate`.
+        """
+        test = task.test
+        depth = max(*self.k, min(self.depth, test.num_items))
+        ranking = rank(model, test, exclude=task.exclude, depth=depth, candidates=task.candidates)
+        result = measure(
+            ranking,
+            test,
             exclude=task.exclude,
+            k=self.k,
             candidates=task.candidates,
             facts=task.facts,
+        )
+        hits = find_hits(ranking.items, test.matrix()[ranking.users])
+        values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in self.k}
+        return replace(
+            result,
+            metrics={**{name: float(v.mean()) for name, v in values.items()}, **result.metrics},
+            per_user={**values, **result.per_user},
+            protocol=self.name,
+            non_standard=True,
+            details={"settings": self.in_results()},
         )
 
 
@@ -66,44 +84,3 @@ def kgat_ndcg(hits: BoolArray, k: int) -> Float64Array:
     gain, ideal = dcg(hits, k), ideal_dcg(hits.sum(axis=1), k)
     ratio: Float64Array = np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
     return ratio
-
-
-def evaluate_kgat(
-    model: Scorer,
-    test: Interactions,
-    config: KGATConfig,
-    *,
-    exclude: Sequence[Interactions],
-    candidates: IntArray | None = None,
-    facts: ItemFacts | None = None,
-) -> Evaluation:
-    """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
-
-    `kgat_ndcg@k` is its NDCG; the standard metrics stand beside it. Recall, precision and hit are
-    the same in its code. It has no validation part: to compare with its tables, `exclude` is the
-    training part alone.
-
-    Args:
-        model: What scores items for users.
-        test: The interactions to be found.
-        config: The settings.
-        exclude: What is not ranked again.
-        candidates: Rows of the items that are ranked; None: all.
-        facts: What is known of the items, for the diversity of lists.
-
-    Raises:
-        DataError: As for `kgrec.evaluation.evaluate.evaluate`.
-    """
-    depth = max(*config.k, min(config.depth, test.num_items))
-    ranking = rank(model, test, exclude=exclude, depth=depth, candidates=candidates)
-    result = measure(ranking, test, exclude=exclude, k=config.k, candidates=candidates, facts=facts)
-    hits = find_hits(ranking.items, test.matrix()[ranking.users])
-    values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in config.k}
-    return replace(
-        result,
-        metrics={**{name: float(v.mean()) for name, v in values.items()}, **result.metrics},
-        per_user={**values, **result.per_user},
-        protocol=config.name,
-        non_standard=True,
-        details={"settings": config.in_results()},
-    )

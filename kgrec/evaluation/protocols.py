@@ -9,15 +9,13 @@ from pydantic import Field
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
-from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer
-from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer, as_logs
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.ctr import CTRConfig
 from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.kgat import KGATConfig
 from kgrec.evaluation.ratings import RatingsConfig
 from kgrec.settings import make_settings
-from kgrec.types import IntArray
 
 AnyProtocol = Annotated[
     FullConfig | CandidatesConfig | CTRConfig | KGATConfig | RatingsConfig,
@@ -60,10 +58,8 @@ def evaluate_protocol(
     test: Interactions,
     protocol: ProtocolConfig,
     *,
-    exclude: Sequence[Interactions],
-    candidates: IntArray | None = None,
-    given: Interactions | None = None,
-    facts: ItemFacts | None = None,
+    exclude: Interactions | Sequence[Interactions],
+    **further: Any,
 ) -> Evaluation:
     """Measure a model by a protocol.
 
@@ -72,14 +68,13 @@ def evaluate_protocol(
         test: The interactions to be found, told from others, or whose ratings are predicted.
         protocol: The settings, see `protocol_config`.
         exclude: What users have already: the training part, and when testing the validation part.
-        candidates: Rows of the items that are ranked or drawn from; None: all.
-        given: For the protocol `candidates`: the candidates of each user.
-        facts: For the full rankings: what is known of the items, for the diversity of lists.
+        further: Further fields of `EvaluationTask`.
 
     Raises:
         DataError: The data does not fit together or lacks what the protocol needs.
         ConfigError: The protocol does not fit the data.
     """
-    if given is not None and not protocol.TAKES_GIVEN:
+    task = EvaluationTask(test, as_logs(exclude), **further)
+    if task.given is not None and not protocol.TAKES_GIVEN:
         raise ConfigError(f"The protocol {protocol.name!r} has no use for candidates of each user.")
-    return protocol.evaluate(model, EvaluationTask(test, exclude, candidates, given, facts))
+    return protocol.evaluate(model, task)

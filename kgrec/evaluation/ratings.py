@@ -15,7 +15,6 @@ there are; `details` say their range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, Self, runtime_checkable
 
@@ -30,7 +29,6 @@ from kgrec.evaluation.base import (
     EvaluationTask,
     ProtocolConfig,
     Scorer,
-    as_logs,
     seen_items,
     users_of,
 )
@@ -59,8 +57,44 @@ class RatingsConfig(ProtocolConfig):
     )
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Measure a model; see `evaluate_ratings`."""
-        return evaluate_ratings(model, task.test, self, exclude=task.exclude)
+        """Predict ratings, and return how far they are off.
+
+        The metrics are `rmse` and `mae` over all ratings together, in the unit of the ratings, and
+        `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
+        `exclude` is the training part, which the biases are fitted to, and then the validation
+        part, which the slope is fitted to and the damping chosen on. A model that is a
+        `RatingPredictor` is taken at its word; others are calibrated.
+
+        Raises:
+            DataError: A part has no ratings, the parts do not share their vocabularies, or a
+                prediction is not finite.
+            ConfigError: There is no validation part, and slope or damping are not given.
+        """
+        test, logs = task.test, task.exclude
+        seen_items(test, logs)  # checks the vocabularies
+        if not logs:
+            raise ConfigError("Ratings need a training part: give it as `exclude`.")
+        rating = ratings_of(test, "test")
+        details: dict[str, object] = {"settings": self.in_results()}
+        valid = logs[1] if len(logs) > 1 else None
+        if isinstance(model, RatingPredictor):
+            predictor: RatingPredictor = model
+            biases = RatingBiases.chosen(logs[0], valid, self)
+        else:
+            made = RatingCalibration.fit(
+                model, logs[0], valid, self, chunk_elements=task.chunk_elements
+            )
+            predictor, biases = made, made.biases
+            details |= {"slope": made.slope, "intercept": made.intercept}
+        predicted = np.asarray(predictor.predict_ratings(test.user, test.item), dtype=np.float64)
+        if predicted.shape != rating.shape or not np.isfinite(predicted).all():
+            raise DataError(
+                f"Predicted ratings must be {len(rating)} finite numbers, found the shape "
+                f"{predicted.shape}."
+            )
+        alone = biases.predict_ratings(test.user, test.item)
+        details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
+        return _result(predicted - rating, alone - rating, test, self.name, details)
 
 
 @runtime_checkable
@@ -219,57 +253,6 @@ class RatingCalibration:
         if self.slope:
             predicted = predicted + self.slope * self.standardised(users, items)
         return np.clip(predicted, self.biases.low, self.biases.high)
-
-
-def evaluate_ratings(
-    model: Scorer | RatingPredictor,
-    test: Interactions,
-    config: RatingsConfig,
-    *,
-    exclude: Interactions | Sequence[Interactions],
-    chunk_elements: int = CHUNK_ELEMENTS,
-) -> Evaluation:
-    """Predict the ratings of `test`, and return how far they are off.
-
-    The metrics are `rmse` and `mae` over all ratings together, in the unit of the ratings, and
-    `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
-
-    Args:
-        model: What scores items for users, which is calibrated, or what predicts ratings itself.
-        test: Interactions with ratings.
-        config: The settings.
-        exclude: The training part, which the biases are fitted to, and then the validation part,
-            which the slope is fitted to and the damping chosen on, with ratings.
-        chunk_elements: Scores held at a time.
-
-    Raises:
-        DataError: A part has no ratings, the parts do not share their vocabularies, or a
-            prediction is not finite.
-        ConfigError: There is no validation part, and slope or damping are not given.
-    """
-    logs = as_logs(exclude)
-    seen_items(test, logs)  # checks the vocabularies
-    if not logs:
-        raise ConfigError("Ratings need a training part: give it as `exclude`.")
-    rating = ratings_of(test, "test")
-    details: dict[str, object] = {"settings": config.in_results()}
-    valid = logs[1] if len(logs) > 1 else None
-    if isinstance(model, RatingPredictor):
-        predictor: RatingPredictor = model
-        biases = RatingBiases.chosen(logs[0], valid, config)
-    else:
-        made = RatingCalibration.fit(model, logs[0], valid, config, chunk_elements=chunk_elements)
-        predictor, biases = made, made.biases
-        details |= {"slope": made.slope, "intercept": made.intercept}
-    predicted = np.asarray(predictor.predict_ratings(test.user, test.item), dtype=np.float64)
-    if predicted.shape != rating.shape or not np.isfinite(predicted).all():
-        raise DataError(
-            f"Predicted ratings must be {len(rating)} finite numbers, found the shape "
-            f"{predicted.shape}."
-        )
-    alone = biases.predict_ratings(test.user, test.item)
-    details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
-    return _result(predicted - rating, alone - rating, test, config.name, details)
 
 
 def _result(
