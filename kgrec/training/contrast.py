@@ -196,14 +196,15 @@ class NeighborContrast:
             other: Rows j, int64 of shape (b,).
 
         Returns:
-            Two tensors, float32 of shape (a, b).
+            Two tensors, float32 of shape (a, b), on the device of the rows.
         """
-        i, j = one.numpy(), other.numpy()
+        i, j = one.cpu().numpy(), other.cpu().numpy()
         count = (self.matrix[i] @ self.matrix[j].T).toarray()
         if self.direct.nnz:
             count += self.direct[i].toarray()[:, j]
         scale = np.outer(self.norm[i], self.norm[j]).astype(np.float32)
-        return torch.from_numpy(count.astype(np.float32) * scale), torch.from_numpy(scale)
+        shared = torch.from_numpy(count.astype(np.float32) * scale)
+        return shared.to(one.device), torch.from_numpy(scale).to(one.device)
 
 
 def _neighbors(graph: Propagation) -> dict[str, NeighborContrast]:
@@ -211,10 +212,9 @@ def _neighbors(graph: Propagation) -> dict[str, NeighborContrast]:
     homogeneous = graph.homogeneous
     num = homogeneous.num_nodes
     ones = np.ones(len(homogeneous.source), dtype=np.float32)
-    adjacency = csr_matrix(
-        (ones, (homogeneous.target.numpy(), homogeneous.source.numpy())), (num, num)
-    )
-    degree = num_neighbors(homogeneous).numpy()
+    ends = homogeneous.target.cpu().numpy(), homogeneous.source.cpu().numpy()
+    adjacency = csr_matrix((ones, ends), (num, num))
+    degree = num_neighbors(homogeneous).cpu().numpy()
     norm = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0).astype(np.float32)
     place = {
         kind: slice(homogeneous.start(kind), homogeneous.start(kind) + homogeneous.sizes[kind])

@@ -46,9 +46,10 @@ class MiniBatches:
 
 def rows_by_type(sizes: Mapping[str, int], nodes: Tensor) -> dict[str, Tensor]:
     """Return the rows of ascending nodes of the homogeneous numbering, by type, int64."""
-    ends = torch.cumsum(torch.tensor(list(sizes.values())), 0)
-    counts = torch.diff(torch.searchsorted(nodes, ends), prepend=torch.zeros(1, dtype=torch.int64))
-    starts = (ends - torch.tensor(list(sizes.values()))).tolist()
+    size = torch.tensor(list(sizes.values()), device=nodes.device)
+    ends = torch.cumsum(size, 0)
+    counts = torch.diff(torch.searchsorted(nodes, ends), prepend=ends.new_zeros(1))
+    starts = (ends - size).tolist()
     pieces = torch.split(nodes, counts.tolist())
     return {kind: piece - start for kind, piece, start in zip(sizes, pieces, starts, strict=True)}
 

@@ -94,7 +94,8 @@ class NegativeSampler:
     def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
         """Return items, int64 of shape (s,), and the log chance of each in one draw, float32."""
         del batch
-        return self.sampler.shared(num), torch.full((num,), -math.log(len(self.sampler.known)))
+        log_chance = -math.log(len(self.sampler.known))
+        return self.sampler.shared(num), torch.full((num,), log_chance, device=self.sampler.device)
 
 
 class NegativeSamplerConfig(Settings):
@@ -133,7 +134,7 @@ class PopularityNegatives(NegativeSampler):
         super().__init__(config, sampler, graph)
         chance = sampler.num_users.double()[sampler.known] ** config.power
         self._cumulative = torch.cumsum(chance / chance.sum(), 0)
-        self.log_chance = torch.full((sampler.num_items,), -torch.inf)
+        self.log_chance = torch.full((sampler.num_items,), -torch.inf, device=sampler.device)
         self.log_chance[sampler.known] = torch.log(chance / chance.sum()).float()
 
     def draw(self, batch: Batch, positives: Tensor) -> Tensor:
@@ -148,7 +149,7 @@ class PopularityNegatives(NegativeSampler):
         return items, self.log_chance[items]
 
     def _popular(self, num: int) -> Tensor:
-        at = torch.rand(num, generator=self.sampler.generator, dtype=torch.float64)
+        at = self.sampler.uniform(num)
         place = torch.searchsorted(self._cumulative, at).clamp(max=len(self.sampler.known) - 1)
         return self.sampler.known[place]
 
@@ -169,8 +170,7 @@ class InBatchNegatives(NegativeSampler):
 
     def draw(self, batch: Batch, positives: Tensor) -> Tensor:
         """Return items of the batch; see `NegativeSampler.draw`."""
-        generator = self.sampler.generator
-        return batch.item[torch.randint(len(batch.item), (len(positives),), generator=generator)]
+        return batch.item[self.sampler.rows(len(batch.item), len(positives))]
 
     def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
         """Return the distinct positives of the batch, whose chance is their popularity."""
@@ -200,9 +200,9 @@ class GraphNegatives(NegativeSampler):
         homogeneous = homogeneous.select(~homogeneous.of_interactions())
         first = homogeneous.start("item")
         self._first = first
-        known = torch.zeros(homogeneous.num_nodes, dtype=torch.bool)
+        known = torch.zeros(homogeneous.num_nodes, dtype=torch.bool, device=graph.device)
         known[sampler.known + first] = True
-        is_item = torch.zeros(homogeneous.num_nodes, dtype=torch.bool)
+        is_item = torch.zeros_like(known)
         is_item[first : first + homogeneous.sizes["item"]] = True
         out, back = is_item[homogeneous.source], known[homogeneous.target]
         self._out = _rows(homogeneous.source[out], homogeneous.target[out], homogeneous.num_nodes)
@@ -222,9 +222,9 @@ class GraphNegatives(NegativeSampler):
     def _step(self, rows: tuple[Tensor, Tensor], nodes: Tensor) -> tuple[Tensor, Tensor]:
         start, target = rows
         count = start[nodes + 1] - start[nodes]
-        at = torch.rand(len(nodes), generator=self.sampler.generator, dtype=torch.float64)
+        at = self.sampler.uniform(len(nodes))
         if not len(target):
-            return nodes, torch.zeros(len(nodes), dtype=torch.bool)
+            return nodes, torch.zeros_like(nodes, dtype=torch.bool)
         place = (start[nodes] + (at * count).long()).clamp(max=len(target) - 1)
         return torch.where(count > 0, target[place], nodes), count > 0
 
@@ -240,7 +240,7 @@ class GraphNegativesConfig(NegativeSamplerConfig):
 
 def _rows(source: Tensor, target: Tensor, num: int) -> tuple[Tensor, Tensor]:
     order = torch.argsort(source * num + target)
-    start = torch.zeros(num + 1, dtype=torch.int64)
+    start = torch.zeros(num + 1, dtype=torch.int64, device=source.device)
     start[1:] = torch.cumsum(torch.bincount(source, minlength=num), 0)
     return start, target[order]
 

@@ -44,7 +44,7 @@ class Objective:
         self.model, self.graph, self.config = model, graph, config
         self.features, self.trained, self.sampler = features, trained, sampler
         self.negative_sampler = config.negatives.build(sampler, graph)
-        self.known = torch.zeros(sampler.num_items, dtype=torch.bool)
+        self.known = torch.zeros(sampler.num_items, dtype=torch.bool, device=sampler.device)
         self.known[sampler.known] = True
         self.parts: MiniBatches | None = None
         if config.num_neighbors is not None:

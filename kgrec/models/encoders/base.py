@@ -268,5 +268,5 @@ def dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tenso
     """
     if generator is None or not share:
         return x
-    kept = torch.rand(x.shape, generator=generator) >= share
+    kept = torch.rand(x.shape, generator=generator, device=x.device) >= share
     return x * kept / (1 - share)

@@ -61,7 +61,7 @@ class KGAT(GraphEncoder):
             return
         homogeneous = graph.homogeneous
         nodes = homogeneous.join(x)
-        score = torch.empty(len(homogeneous.source))
+        score = nodes.new_empty(len(homogeneous.source))
         place_of = {name: row for row, name in enumerate(homogeneous.relations)}
         for row, name in enumerate(homogeneous.relations):
             edges = (homogeneous.relation == row).nonzero().squeeze(1)

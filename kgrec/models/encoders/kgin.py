@@ -109,22 +109,23 @@ class KGIN(GraphEncoder):
         return around * (1 + share @ intents)
 
     def _kept(self, graph: HomogeneousGraph, generator: torch.Generator | None) -> Tensor:
-        kept = torch.ones(len(graph.source))
-        if generator is not None and self.config.edge_dropout:
-            kept = (torch.rand(kept.shape, generator=generator) >= self.config.edge_dropout).float()
-        return kept
+        shape, device = graph.source.shape, graph.source.device
+        if generator is None or not self.config.edge_dropout:
+            return torch.ones(shape, device=device)
+        drawn = torch.rand(shape, generator=generator, device=device)
+        return (drawn >= self.config.edge_dropout).float()
 
     def _liked_weights(self, graph: HomogeneousGraph, generator: torch.Generator) -> Tensor:
         """Return 1 / in-degree of each edge, 0 for dropped ones and as much more for others."""
-        whole = graph.weighted(torch.ones(len(graph.source)))
-        degree = torch.zeros(graph.num_nodes).index_add(0, graph.target, whole)
+        whole = graph.weighted(torch.ones(graph.source.shape, device=graph.source.device))
+        degree = whole.new_zeros(graph.num_nodes).index_add(0, graph.target, whole)
         kept = self._kept(graph, generator) / (1 - self.config.edge_dropout)
         return whole * kept / degree[graph.target].clamp(min=1)
 
     def _edge_weights(self, graph: HomogeneousGraph, generator: torch.Generator | None) -> Tensor:
         """Return 1 / in-degree of each kept edge of the graph, 0 for others."""
         kept = graph.weighted(self._kept(graph, generator))
-        degree = torch.zeros(graph.num_nodes).index_add(0, graph.target, kept)
+        degree = kept.new_zeros(graph.num_nodes).index_add(0, graph.target, kept)
         return kept / degree[graph.target].clamp(min=1)
 
 

@@ -100,7 +100,8 @@ class LightGCN(GraphEncoder):
                 inputs.append(x[source])
                 places.append(self._place.get(base, -1))
         for target, (operators, inputs, places) in terms.items():
-            total = weighted_sum(operators, inputs, weights[places])
+            rows = torch.tensor(places, device=weights.device)
+            total = weighted_sum(operators, inputs, weights[rows])
             new[target] = total + new[target] if target in new else total
         return {kind: new.get(kind, torch.zeros_like(value)) for kind, value in x.items()}
 

@@ -47,7 +47,8 @@ class XSimGCL(LightGCN):
         return {kind: self._shaken(value, context.generator) for kind, value in new.items()}
 
     def _shaken(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        direction = F.normalize(torch.rand(x.shape, generator=generator), dim=1)
+        drawn = torch.rand(x.shape, generator=generator, device=x.device)
+        direction = F.normalize(drawn, dim=1)
         return x + self.noise * torch.sign(x.detach()) * direction
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:

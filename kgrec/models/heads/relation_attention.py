@@ -41,7 +41,7 @@ class RelationAttentionHead(DotHead):
 
     def place(self, propagated: Propagated) -> Tensor:
         """Return what items are to a user who weighs all of their relations alike."""
-        everything = torch.arange(len(self._edges.count))
+        everything = torch.arange(len(self._edges.count), device=propagated.item.device)
         nobody = propagated.item.new_zeros((1, self.weight.shape[0]))
         return self._vectors(nobody @ self.relation.T, propagated, everything[None])
 
@@ -75,7 +75,8 @@ class RelationAttentionHead(DotHead):
         count = edges.count[pairs]
         pair = torch.repeat_interleave(count)
         offset = torch.cumsum(count, 0) - count
-        edge = torch.arange(len(pair)) - offset[pair] + edges.start[pairs][pair]
+        place = torch.arange(len(pair), device=pair.device)
+        edge = place - offset[pair] + edges.start[pairs][pair]
         owner = torch.div(pair, items.shape[1], rounding_mode="floor")
         inclined = edges.inclined(affinity[owner, edges.relation[edge]], edge)
         attention = segment_softmax(inclined, pair, len(pairs))

@@ -51,7 +51,8 @@ class BatchScores:
     def of_pairs(self, items: Tensor) -> Tensor:
         """Return the scores of items (p, n) for the user of each pair, float32 of that shape."""
         row = self.batch.row
-        each = len(self.user) == len(row) and bool((row == torch.arange(len(row))).all())
+        own = torch.arange(len(row), device=row.device)
+        each = len(self.user) == len(row) and bool((row == own).all())
         return self.head.pair_scores(self.user if each else self.user[row], self.propagated, items)
 
 
