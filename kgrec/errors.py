@@ -8,7 +8,7 @@ command line prints the message alone and exits with code 2.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class KgrecError(Exception):
@@ -81,3 +81,12 @@ def printable(text: str, limit: int = 200) -> str:
         for char in text
     )
     return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
+
+
+def first_few(texts: Sequence[str], most: int = 3) -> str:
+    """Return the first texts in a line, safe to print, with "…" if there are more.
+
+    >>> first_few(["a", "b", "c", "d"])
+    'a, b, c, …'
+    """
+    return ", ".join([*map(printable, texts[:most]), *(["…"] if len(texts) > most else [])])

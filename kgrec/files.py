@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -99,6 +99,19 @@ def write_atomically(path: str | Path, chunks: Iterable[str]) -> None:
     """
     with writing(path), replacing_text(Path(path)) as file:
         file.writelines(chunks)
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as JSON holds it: tuples and other sequences become lists.
+
+    >>> as_json({"hops": (1, 2), "names": {"a": ("b",)}})
+    {'hops': [1, 2], 'names': {'a': ['b']}}
+    """
+    if isinstance(value, Mapping):
+        return {key: as_json(entry) for key, entry in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [as_json(entry) for entry in value]
+    return value
 
 
 def write_json(path: str | Path, value: Any) -> None:

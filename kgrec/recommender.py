@@ -15,7 +15,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
-from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
@@ -391,7 +391,7 @@ class Recommender:
             exclude=[log.reindex(now.users, now.items) for log in logs],
             candidates=candidates,
             given=None if given is None else given.reindex(now.users, now.items),
-            facts=ItemFacts.from_graph(now.graph),
+            features=ItemFeatures.from_graph(now.graph),
         )
         return with_groups(result, train, now.sources.users)
 

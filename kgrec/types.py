@@ -1,4 +1,4 @@
-"""The arrays that functions take and return, and the device that computes.
+"""The types that functions take and return, masks, and the device that computes.
 
 Shapes stand in the functions' docstrings.
 """
@@ -30,8 +30,22 @@ RowArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
 """Masks."""
 
+EdgeType = tuple[str, str, str]
+"""Source node type, relation and destination node type."""
+
 ByteArray = npt.NDArray[np.uint8]
 """Text as it lies in a file."""
+
+
+def index_to_mask(index: IntArray, size: int) -> BoolArray:
+    """Return a mask of shape (size,) that is true at the rows of `index`, int64 of shape (n,).
+
+    >>> index_to_mask(np.array([0, 2]), 3).tolist()
+    [True, False, True]
+    """
+    mask = np.zeros(size, dtype=np.bool_)
+    mask[index] = True
+    return mask
 
 
 def torch_device(name: str) -> torch.device:

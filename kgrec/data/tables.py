@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kgrec.data.jsonlines import read_json_lines
@@ -143,6 +144,14 @@ def as_ids(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
     if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
         values = values.astype("int64")
     return values.astype(str)
+
+
+def arrow_text(column: pd.Series[Any]) -> Any:
+    """Return a column of text as one Arrow `large_string` array."""
+    array = pa.array(column, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array.cast(pa.large_string())
 
 
 def as_numbers(frame: pd.DataFrame, column: str, where: str) -> pd.Series[float]:

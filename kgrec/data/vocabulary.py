@@ -199,7 +199,7 @@ class Vocabulary:
             yield value.as_py()
 
     def __contains__(self, id: object) -> bool:
-        if not isinstance(id, str) or not _is_unicode(id):
+        if not isinstance(id, str) or not is_unicode(id):
             return False
         return bool(self.rows([id], missing="-1")[0] >= 0)
 
@@ -221,7 +221,7 @@ def _hashed(wanted: Any, known: Any) -> IntArray:
     return np.asarray(pc.fill_null(pc.index_in(wanted, value_set=known), -1), dtype=np.int64)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Return whether a text has no lone surrogates, as arguments that are no UTF-8 do."""
     try:
         text.encode()

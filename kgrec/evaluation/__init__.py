@@ -1,1 +1,1 @@
-"""Metrics, protocols, and rankings written for outside evaluators."""
+"""Metrics, evaluation protocols, significance tests, and rankings in TREC format."""

@@ -1,4 +1,4 @@
-"""What evaluation protocols have in common: what they are given, their settings and results."""
+"""The common parts of evaluation protocols: their data, settings and results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
-from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.files import write_json
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.settings import Settings
@@ -32,14 +32,14 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """What a model is measured on.
+    """The data that a model is evaluated on.
 
     Attributes:
-        test: The interactions to be found, told from others, or whose ratings are predicted.
-        exclude: What users have already: the training part, and when testing the validation part.
-        candidates: Rows of the items that are ranked or drawn from; None: all.
+        test: The test interactions.
+        exclude: What users already have: the training part, and when testing the validation part.
+        candidates: Rows of the items to rank or to draw from; None: all.
         given: The candidates of each user, for protocols that take them; None: they are drawn.
-        facts: What is known of the items, for the diversity of lists.
+        features: Features of the items, to measure the diversity of lists.
         chunk_elements: Scores held at a time.
     """
 
@@ -47,33 +47,32 @@ class EvaluationTask:
     exclude: Sequence[Interactions]
     candidates: IntArray | None = None
     given: Interactions | None = None
-    facts: ItemFacts | None = None
+    features: ItemFeatures | None = None
     chunk_elements: int = CHUNK_ELEMENTS
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model reached.
+    """The results of a model.
 
     Attributes:
-        metrics: Means over the users, such as `"ndcg@10"`, and what is true of all
-            recommendations together: `"coverage@10"`, `"popularity@10"`, `"gini@10"`,
-            `"popularity_lift@10"`, and where attributes and text of the items are known the mean
-            diversity of lists, `"ild_graph@10"` and `"ild_text@10"`; see
-            `kgrec.evaluation.beyond`.
+        metrics: Means over the users, such as `"ndcg@10"`, and metrics of all recommendations
+            together: `"coverage@10"`, `"popularity@10"`, `"gini@10"`, `"popularity_lift@10"`, and
+            if attributes and text of the items are known, the mean diversity of lists,
+            `"ild_graph@10"` and `"ild_text@10"`; see `kgrec.evaluation.beyond_accuracy`.
         per_user: The per-user metrics, each float64 of shape (num_users,).
         user_ids: The users' ids, in the same order.
         k: The cut-offs.
-        num_candidates: Items that were ranked; for one user at most where each has their own, and
-            pairs that were judged where nothing is ranked.
-        num_judgements: Interactions to be found.
-        num_unreachable: Those of them that could not be found, because they were excluded or are
-            no candidates. They count as missed.
-        protocol: How it was measured; see `kgrec.evaluation.protocols`.
+        num_candidates: Ranked items; the most of one user if each has their own; the judged pairs
+            if nothing is ranked.
+        num_judgements: Test interactions.
+        num_unreachable: Test interactions that no ranking can contain, because they were excluded
+            or are no candidates. They count as missed.
+        protocol: Name of the protocol; see `kgrec.evaluation.protocols`.
         sampled: Whether a sample of the items was ranked. Such figures do not compare with those
             of the full ranking.
-        non_standard: Whether a metric is not what its name says elsewhere.
-        details: What else there is to know, such as settings, as JSON can hold it.
+        non_standard: Whether a metric is not the usual one of its name.
+        details: Anything else, such as settings, in types of JSON.
     """
 
     metrics: Mapping[str, float]
@@ -90,7 +89,7 @@ class Evaluation:
 
     @property
     def num_users(self) -> int:
-        """Users with at least one interaction to be found."""
+        """Users with at least one test interaction."""
         return len(self.user_ids)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -101,7 +100,7 @@ class Evaluation:
         """Return plain numbers and strings that JSON can hold.
 
         Args:
-            per_user: Whether the values of each user are among them.
+            per_user: Whether to include the values of each user.
         """
         result: dict[str, Any] = {
             "protocol": self.protocol,
@@ -130,10 +129,10 @@ class Evaluation:
 
 
 class ProtocolConfig(Settings):
-    """The settings of a protocol, and how it measures.
+    """A protocol and its settings.
 
     Attributes:
-        TAKES_GIVEN: Whether it can be given the candidates of each user.
+        TAKES_GIVEN: Whether it takes given candidates of each user.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -144,7 +143,7 @@ class ProtocolConfig(Settings):
 
     @abstractmethod
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Measure a model.
+        """Evaluate a model.
 
         Raises:
             DataError: The data does not fit together or lacks what the protocol needs.
@@ -152,12 +151,12 @@ class ProtocolConfig(Settings):
         """
 
     def in_results(self) -> dict[str, Any]:
-        """Return the settings as the `details` of a result have them, without the name."""
+        """Return the settings without the name, for the `details` of a result."""
         return self.model_dump(mode="json", exclude={"name"})
 
 
 class RankingConfig(ProtocolConfig):
-    """What all protocols have that rank items."""
+    """The settings that all protocols with rankings share."""
 
     k: tuple[int, ...] = Field(default=(10, 20), description="Cut-offs.")
 
@@ -180,7 +179,7 @@ def as_logs(exclude: Interactions | Sequence[Interactions]) -> list[Interactions
 
 
 def users_of(test: Interactions) -> IntArray:
-    """Return the rows of the users who have something to be found, ascending.
+    """Return the rows of the users with test interactions, ascending.
 
     Raises:
         DataError: There are none.
@@ -192,7 +191,7 @@ def users_of(test: Interactions) -> IntArray:
 
 
 def seen_items(test: Interactions, logs: Sequence[Interactions]) -> csr_matrix:
-    """Return what is excluded, shape (num_users, num_items).
+    """Return the excluded interactions, shape (num_users, num_items).
 
     Raises:
         DataError: The logs do not share the vocabularies of `test`.

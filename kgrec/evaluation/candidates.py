@@ -1,9 +1,9 @@
-"""Ranking a few candidates of each user in place of all items.
+"""Ranking a few candidates of each user instead of all items.
 
-Metrics of sampled candidates are no estimates of the same metrics of the full ranking, and can
-order models in another way: Krichene and Rendle, On Sampled Metrics for Item Recommendation, KDD
-2020. They therefore have names of their own, `sampled_ndcg@10` or, where the candidates are given,
-`given_ndcg@10`, and the result says `sampled`.
+Metrics of sampled candidates do not estimate those of the full ranking, and can order models
+differently: Krichene and Rendle, On Sampled Metrics for Item Recommendation, KDD 2020. Therefore
+they have their own names, `sampled_ndcg@10` or, where the candidates are given, `given_ndcg@10`,
+and the result says `sampled`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kgrec.evaluation.base import (
 from kgrec.evaluation.metrics import per_user_metrics
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
 from kgrec.retrieval.topk import top_k
-from kgrec.types import IntArray
+from kgrec.types import IntArray, index_to_mask
 
 
 class CandidatesConfig(RankingConfig):
@@ -39,24 +39,24 @@ class CandidatesConfig(RankingConfig):
     num: int = Field(default=100, ge=1, lt=2**31, description="Items drawn for each user.")
     sampling: Literal["uniform", "popularity"] = Field(
         default="uniform",
-        description="`uniform`: each unseen item is as likely; `popularity`: in proportion to its "
-        "training interactions plus one.",
+        description="`uniform`: all unseen items have the same probability; `popularity`: in "
+        "proportion to their training interactions plus one.",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the draw.")
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
         """Rank each user's own candidates and measure the rankings.
 
-        A user's candidates are what is to be found and `num` items drawn from those that the user
-        has neither in `task.exclude` nor in `task.test` (as Koren, KDD 2008, and He et al., WWW
-        2017, do), or the items that `task.given` pairs with the user. Of the latter, those that
-        `exclude` holds are not ranked; a judged item that is not among them counts as missed.
-        Popularity is counted in the first log of `exclude`.
+        A user's candidates are the user's test items and `num` items drawn from those that are
+        neither in `exclude` nor in `test` (as in Koren, KDD 2008, and He et al., WWW 2017), or
+        the items that `given` pairs with the user. Given candidates that `exclude` holds are not
+        ranked; a judged item that is not among them counts as missed. Popularity is counted in
+        the first log of `exclude`.
 
         Raises:
             DataError: The logs do not share their vocabularies, `test` is empty, a user of `test`
                 has no candidates, or a score is not finite.
-            ConfigError: A cut-off is above the number of every user's candidates.
+            ConfigError: No user has as many candidates as the largest cut-off.
         """
         test, given = task.test, task.given
         seen, users = seen_items(test, task.exclude)[users_of(test)], users_of(test)
@@ -108,10 +108,8 @@ def _sampled(
     pool = np.arange(num_items) if candidates is None else np.unique(candidates)
     weights = None
     if config.sampling == "popularity":
-        counts = np.zeros(num_items)
-        if task.exclude:
-            counts += np.bincount(task.exclude[0].item, minlength=num_items)
-        weights = counts[pool] + 1.0
+        chosen = task.exclude[0].item if task.exclude else np.zeros(0, dtype=np.int64)
+        weights = 1.0 + np.bincount(chosen, minlength=num_items)[pool].astype(np.float64)
     drawn = draw_unseen(
         csr_matrix(seen + relevant),
         np.full(num, config.num, dtype=np.int64),
@@ -121,16 +119,12 @@ def _sampled(
     )
     ones = np.ones(len(drawn.row), dtype=np.float32)
     sampled = csr_matrix((ones, (drawn.row, drawn.item)), shape=relevant.shape)
-    found = relevant
-    if candidates is not None:
-        within = np.zeros(num_items, dtype=np.float32)
-        within[pool] = 1.0
-        found = csr_matrix(relevant.multiply(within[None, :]))
+    found = csr_matrix(relevant.multiply(index_to_mask(pool, num_items)[None, :]))
     return _without(csr_matrix(found + sampled), seen), drawn.num_missing
 
 
 def _without(pairs: csr_matrix, seen: csr_matrix) -> csr_matrix:
-    """Return `pairs` as ones, less those that are in `seen`."""
+    """Return `pairs` as ones, without those that are in `seen`."""
     ones = csr_matrix((pairs > 0).astype(np.float32))
     kept = csr_matrix(ones - ones.multiply(seen > 0))
     kept.eliminate_zeros()
@@ -149,7 +143,7 @@ def _ranked(
         model, users[row], item, num_items=pairs.shape[1], chunk_elements=chunk_elements
     )
     column = np.arange(len(row)) - np.repeat(pairs.indptr[:-1], width)
-    # Candidates in ascending order, so that ties go to the item of the lower row.
+    # Candidates ascend, so that of equal scores the item of the lower row comes first.
     table = np.full((len(users), int(width.max())), -np.inf, dtype=np.float32)
     table[row, column] = scores
     names = np.full(table.shape, -1, dtype=np.int64)

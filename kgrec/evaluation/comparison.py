@@ -18,7 +18,7 @@ from kgrec.evaluation.significance import (
     mean_of_runs,
 )
 
-_USUAL: Final = ("ndcg", "recall", "mrr")
+_DEFAULT: Final = ("ndcg", "recall", "mrr")
 _LOWER_IS_BETTER: Final = ("rmse", "mae")
 
 
@@ -27,11 +27,11 @@ class ComparedModel:
     """One of the models.
 
     Attributes:
-        name: What it is called.
-        evaluation: What it reached: the mean of its runs for each user.
-        num_runs: How many runs that is the mean of.
-        intervals: By metric, the ends of the bootstrap interval of its mean over the users.
-        ranges: By metric, the lowest and the highest of the runs' means.
+        name: Its name.
+        evaluation: The mean of its runs for each user.
+        num_runs: Number of runs.
+        intervals: By metric, the bootstrap interval of the mean over the users.
+        ranges: By metric, the lowest and the highest mean of a run.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Comparison:
     """Models that were measured on the same users.
 
     Attributes:
-        models: The models; the first is the reference, with which the others are compared.
+        models: The models; the others are compared with the first, the reference.
         metrics: The metrics that were tested.
-        tests: By metric and name of a model: the model against the reference.
-        config: How it was tested.
+        tests: By metric and model: the model against the reference.
+        config: The settings of the tests.
     """
 
     models: tuple[ComparedModel, ...]
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def reference(self) -> ComparedModel:
-        """What the others are compared with."""
+        """The model that the others are compared with."""
         return self.models[0]
 
     def ranked(self, metric: str) -> list[ComparedModel]:
@@ -82,7 +82,7 @@ class Comparison:
         """Return the tests of one metric, a row for each model but the reference.
 
         Args:
-            metric: Which one; None: the first.
+            metric: The metric; None: the first.
 
         Returns:
             The columns are the attributes of `PairedTests`.
@@ -119,14 +119,13 @@ def compare_models(
 ) -> Comparison:
     """Compare models with the first of them, user by user.
 
-    Holm's correction is over the models of one metric.
+    Holm's correction is over the models, for each metric.
 
     Args:
-        models: By name, what each model reached: one evaluation, or those of several runs, such
-            as seeds, which are averaged for each user. The first is the reference.
-        metrics: Per-user metrics to test; None: NDCG, recall and MRR at the first cut-off that
-            all have.
-        config: How it is tested.
+        models: By name, the evaluation of each model, or those of several runs, such as seeds,
+            which are averaged for each user. The first model is the reference.
+        metrics: Per-user metrics to test; None: NDCG, recall and MRR at the first common cut-off.
+        config: The settings of the tests.
 
     Raises:
         ConfigError: There are fewer than two models, or one lacks a metric.
@@ -140,7 +139,7 @@ def compare_models(
         for name, given in models.items()
     }
     evaluations = {name: mean_of_runs(found) for name, found in runs.items()}
-    chosen = tuple(dict.fromkeys(metrics or usual_metrics(evaluations)))
+    chosen = tuple(dict.fromkeys(metrics or default_metrics(evaluations)))
     first, *others = models
     tests = {
         metric: compare(
@@ -170,27 +169,29 @@ def compare_models(
 
 
 def lower_is_better(metric: str) -> bool:
-    """Return whether a metric is an error, of which less is better."""
+    """Return whether a metric is an error, so that lower is better."""
     return metric in _LOWER_IS_BETTER
 
 
-def usual_metrics(
+def default_metrics(
     evaluations: Mapping[str, Evaluation], k: Sequence[int] | None = None
 ) -> list[str]:
-    """Return the metrics that are compared where none are named: NDCG, recall and MRR.
+    """Return the metrics to compare where none are named: NDCG, recall and MRR.
 
     Args:
-        evaluations: What was measured, by name.
-        k: Cut-offs; None: the first one that all have. Without cut-offs it is all metrics.
+        evaluations: The evaluations, by name.
+        k: Cut-offs; None: the first common one. Without cut-offs, all metrics are compared.
 
     Raises:
-        ConfigError: The evaluations have none of them in common.
+        ConfigError: The evaluations have no metric in common.
     """
     common = set.intersection(*(set(one.per_user) for one in evaluations.values()))
     cuts = sorted(set.intersection(*(set(one.k) for one in evaluations.values())))
     found = {
-        # Protocols put words before the names of theirs, such as `sampled_ndcg@10`.
-        cut: [name for kind in _USUAL for name in sorted(common) if name.endswith(f"{kind}@{cut}")]
+        # Some protocols put a prefix before their names, such as `sampled_ndcg@10`.
+        cut: [
+            name for kind in _DEFAULT for name in sorted(common) if name.endswith(f"{kind}@{cut}")
+        ]
         for cut in k or cuts
     }
     if any(found.values()):
@@ -200,7 +201,7 @@ def usual_metrics(
         return sorted(common)
     name, other = list(evaluations.items())[-1]
     raise ConfigError(
-        f"The models have no metric in common that knows users; {printable(name)} has "
+        f"The models have no per-user metric in common; {printable(name)} has "
         f"{', '.join(map(printable, other.per_user)) or 'none'}."
     )
 

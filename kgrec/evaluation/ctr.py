@@ -1,14 +1,14 @@
-"""Click-through rate: tell what a user chose from as many items that the user did not.
+"""Click-through rate: tell the items that a user chose from as many that the user did not.
 
 The protocol of Wang et al., RippleNet, CIKM 2018, and Wang et al., Knowledge Graph Convolutional
-Networks for Recommender Systems, WWW 2019: interactions are split 6:2:2 at random over all of
-them (`ctr_split`), each user gets as many unseen items as chosen ones, and AUC, accuracy and F1
-are taken over all pairs together. Three things differ from the code of the papers. It calls a score
-of one half a click, as its models are trained to give probabilities; scores in general have no
-such point, so the threshold is the one that is most often right on the validation part. It
-averages over batches and leaves the last one out; here every pair counts alike. And it draws the
-unseen items before it splits, so that a user's are balanced over the parts together; here they are
-balanced in each part.
+Networks for Recommender Systems, WWW 2019: interactions are split 6:2:2 at random (`ctr_split`),
+each user gets as many unseen items as chosen ones, and AUC, accuracy and F1 are taken over all
+pairs together. The code of the papers differs in three ways:
+
+- Its threshold is 0.5, because its models give probabilities. Other scores have no such point;
+  here the threshold is the one with the best accuracy on the validation part.
+- It averages over batches, without the last one; here all pairs count the same.
+- It draws the unseen items before the split; here each part has as many as it has clicks.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class CTRConfig(ProtocolConfig):
     seeds: tuple[int, ...] = Field(
         default=(0, 1, 2, 3, 4),
         min_length=1,
-        description="A draw of unseen pairs for each; the figures are their means.",
+        description="Seeds of the draws of unseen pairs; metrics are means over them.",
     )
     threshold: float | None = Field(
         default=None,
-        description="Scores from here on count as a click in ACC and F1; None: the one that is "
-        "most often right on the validation part.",
+        description="Scores from here on count as a click in ACC and F1; None: the threshold with "
+        "the best accuracy on the validation part.",
     )
 
     @field_validator("seeds", mode="before")
@@ -69,8 +69,8 @@ class CTRConfig(ProtocolConfig):
 
         The metrics are `auc`, `acc` and `f1` over all pairs together, as means over `seeds`;
         `details` have those of each seed and the thresholds. Per user there is `acc`. `exclude`
-        is the training part and then the validation part, which sets the threshold; unseen is
-        what a user has in none of them nor in `test`.
+        has the training part and then the validation part, which sets the threshold. A user's
+        unseen items are in neither of them and not in `test`.
 
         Raises:
             DataError: The logs do not share their vocabularies, `test` is empty, or a score is
@@ -90,15 +90,14 @@ class CTRConfig(ProtocolConfig):
         draws = [_Pairs(test, has, pool, seed, 0) for seed in self.seeds]
         fitted = []
         if valid is not None and self.threshold is None:
-            # Where items are held out as a whole, those of the validation part are its own.
+            # In a cold-item split, the validation part has items of its own.
             own = pool if np.isin(valid.item, pool).any() else np.unique(valid.item)
             fitted = [_Pairs(valid, has, own, seed, 1) for seed in self.seeds]
         _score([*draws, *fitted], model, test.num_items, task.chunk_elements)
         thresholds = [best_threshold(pairs.scores, pairs.clicked) for pairs in fitted]
         if self.threshold is not None:
             thresholds = [self.threshold] * len(draws)
-        users = users_of(test)
-        return _result(draws, thresholds, test, users, self)
+        return _result(draws, thresholds, test, self)
 
 
 def ctr_split(log: Interactions, seed: int = 0) -> Split:
@@ -113,9 +112,9 @@ def ctr_split(log: Interactions, seed: int = 0) -> Split:
 
 
 def auc(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
-    """Return the area under the ROC curve: how often a click scores above a pair that is none.
+    """Return the area under the ROC curve: how often a click scores above a non-click.
 
-    Ties count one half (Hanley and McNeil, Radiology 1982). 0.5 where all are alike.
+    Ties count one half (Hanley and McNeil, Radiology 1982). Without both kinds it is 0.5.
 
     >>> auc([0.1, 0.4, 0.4, 0.9], [0, 1, 0, 1])
     0.875
@@ -128,26 +127,25 @@ def auc(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def accuracy(said: BoolArray, clicked: BoolArray) -> float:
-    """Return the share of pairs of which the right thing is said."""
-    return float((said == clicked).mean())
+def accuracy(predicted: BoolArray, clicked: BoolArray) -> float:
+    """Return the share of pairs with the right prediction."""
+    return float((predicted == clicked).mean())
 
 
-def f1(said: BoolArray, clicked: BoolArray) -> float:
-    """Return the harmonic mean of precision and recall of what is said to be a click.
+def f1(predicted: BoolArray, clicked: BoolArray) -> float:
+    """Return the harmonic mean of precision and recall of the predicted clicks.
 
     >>> f1(np.array([True, True, False]), np.array([True, False, True]))
     0.5
     """
-    both = int((said & clicked).sum())
-    return 2.0 * both / max(int(said.sum()) + int(clicked.sum()), 1)
+    both = int((predicted & clicked).sum())
+    return 2.0 * both / max(int(predicted.sum()) + int(clicked.sum()), 1)
 
 
 def best_threshold(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
-    """Return the score from which on "click" is most often right; the highest one of several.
+    """Return the threshold with the best accuracy, the highest one of several.
 
-    It lies in the middle between two scores that occur, or just beyond them all, as a float64
-    which may not be one of float32.
+    It lies halfway between two scores, or just outside of all, as a float64.
 
     >>> best_threshold([0.25, 0.5, 1.0], [0, 1, 1])
     0.375
@@ -155,7 +153,7 @@ def best_threshold(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
     values = np.asarray(scores, dtype=np.float64)
     order = np.argsort(-values, kind="stable")
     values, hit = values[order], np.asarray(clicked, dtype=bool)[order]
-    # With the first `taken` said to be clicks, these are right.
+    # Entry `taken`: how many predictions are right if the first `taken` pairs are clicks.
     right = np.concatenate([[0], np.cumsum(np.where(hit, 1, -1))]) + np.count_nonzero(~hit)
     possible = np.concatenate([[True], values[1:] < values[:-1], [True]])
     taken = int(np.where(possible, right, -1).argmax())
@@ -192,21 +190,18 @@ def _score(parts: Sequence[_Pairs], model: Scorer, num_items: int, chunk_element
 
 
 def _result(
-    draws: Sequence[_Pairs],
-    thresholds: Sequence[float],
-    test: Interactions,
-    users: IntArray,
-    config: CTRConfig,
+    draws: Sequence[_Pairs], thresholds: Sequence[float], test: Interactions, config: CTRConfig
 ) -> Evaluation:
+    users = users_of(test)
     by_seed: dict[str, list[float]] = {"auc": [], "acc": [], "f1": []}
     of_user = np.zeros(len(users))
     for pairs, threshold in zip(draws, thresholds, strict=True):
-        said = pairs.scores.astype(np.float64) >= threshold
+        predicted = pairs.scores.astype(np.float64) >= threshold
         by_seed["auc"].append(auc(pairs.scores, pairs.clicked))
-        by_seed["acc"].append(accuracy(said, pairs.clicked))
-        by_seed["f1"].append(f1(said, pairs.clicked))
+        by_seed["acc"].append(accuracy(predicted, pairs.clicked))
+        by_seed["f1"].append(f1(predicted, pairs.clicked))
         place = np.searchsorted(users, pairs.user)
-        right = np.bincount(place, said == pairs.clicked, len(users))
+        right = np.bincount(place, predicted == pairs.clicked, len(users))
         of_user += right / np.bincount(place, minlength=len(users)) / len(draws)
     return Evaluation(
         metrics={name: float(np.mean(values)) for name, values in by_seed.items()},

@@ -20,10 +20,10 @@ from kgrec.evaluation.base import (
     seen_items,
     users_of,
 )
-from kgrec.evaluation.beyond import ItemFacts, novelty, popularity_lift
+from kgrec.evaluation.beyond_accuracy import ItemFeatures, novelty, popularity_lift
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import FloatArray, IntArray, index_to_mask
 
 
 class FullConfig(RankingConfig):
@@ -32,21 +32,21 @@ class FullConfig(RankingConfig):
     name: Literal["full"] = "full"
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Measure a model; see `evaluate`."""
+        """Evaluate a model; see the function `evaluate`."""
         return evaluate(
             model,
             task.test,
             exclude=task.exclude,
             k=self.k,
             candidates=task.candidates,
-            facts=task.facts,
+            features=task.features,
             chunk_elements=task.chunk_elements,
         )
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best candidates for each user who has something to be found.
+    """The best candidates for each user with test interactions.
 
     Attributes:
         users: Rows of users, int64 of shape (b,), ascending.
@@ -71,7 +71,7 @@ def evaluate(
     exclude: Interactions | Sequence[Interactions],
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
-    facts: ItemFacts | None = None,
+    features: ItemFeatures | None = None,
     chunk_elements: int = CHUNK_ELEMENTS,
 ) -> Evaluation:
     """Rank all candidates for each user of `test` and measure the rankings.
@@ -80,14 +80,13 @@ def evaluate(
 
     Args:
         model: What scores items for users.
-        test: The interactions to be found.
-        exclude: What users have already, which is not recommended again: the training part, and
-            the validation part as well when testing. The popularity of items is counted in the
-            first of them.
+        test: The test interactions.
+        exclude: What users already have, which is not recommended again: the training part, and
+            when testing also the validation part. The first log gives the popularity of items.
         k: Cut-offs.
-        candidates: Rows of the items that are ranked, int64 of shape (c,), see
-            `protocol_candidates`; None: all items of the vocabulary.
-        facts: What is known of the items, for the diversity of lists; None: it is not measured.
+        candidates: Rows of the items to rank, int64 of shape (c,), see `protocol_candidates`;
+            None: all items of the vocabulary.
+        features: Features of the items, to measure the diversity of lists; None: not measured.
         chunk_elements: Scores held at a time.
 
     Raises:
@@ -104,7 +103,7 @@ def evaluate(
         candidates=candidates,
         chunk_elements=chunk_elements,
     )
-    return measure(ranking, test, exclude=exclude, k=k, candidates=candidates, facts=facts)
+    return measure(ranking, test, exclude=exclude, k=k, candidates=candidates, features=features)
 
 
 def rank(
@@ -118,9 +117,8 @@ def rank(
 ) -> Ranking:
     """Return the `depth` best candidates for each user of `test`.
 
-    The arguments are those of `evaluate`. A ranking deeper than the cut-offs may be measured
-    with `measure` and written with `kgrec.evaluation.trec.write_trec`, so that the model scores
-    once.
+    The arguments are those of `evaluate`. `measure` can measure a ranking deeper than the
+    cut-offs, and `kgrec.evaluation.trec.write_trec` can write it, so that the model scores once.
 
     Raises:
         DataError: The logs do not share their vocabularies, `test` is empty, or a score is NaN.
@@ -147,7 +145,7 @@ def measure(
     exclude: Interactions | Sequence[Interactions],
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
-    facts: ItemFacts | None = None,
+    features: ItemFeatures | None = None,
 ) -> Evaluation:
     """Return the metrics of a ranking that `rank` made with the same arguments.
 
@@ -170,7 +168,7 @@ def measure(
         values[f"novelty@{cut}"] = novelty(ranking.items, counts, num_active, cut)
     means = {name: float(column.mean()) for name, column in values.items()}
     means |= beyond_accuracy(ranking.items, counts, k, candidates)
-    means |= _beyond_profiles(ranking.items, counts, train[users], k, facts)
+    means |= _lift_and_diversity(ranking.items, counts, train[users], k, features)
     return Evaluation(
         metrics=means,
         per_user=values,
@@ -182,17 +180,17 @@ def measure(
     )
 
 
-def _beyond_profiles(
+def _lift_and_diversity(
     ranking: IntArray,
     counts: IntArray,
     profiles: csr_matrix,
     k: Sequence[int],
-    facts: ItemFacts | None,
+    features: ItemFeatures | None,
 ) -> dict[str, float]:
     """Return the lift of popularity and the diversity, as far as they are defined."""
     found = {f"popularity_lift@{cut}": popularity_lift(ranking, counts, profiles, cut) for cut in k}
-    if facts is not None:
-        for name, values in facts.diversity(ranking, k, len(counts)).items():
+    if features is not None:
+        for name, values in features.diversity(ranking, k, len(counts)).items():
             known = values[~np.isnan(values)]
             found[name] = float(known.mean()) if len(known) else float("nan")
     return {name: value for name, value in found.items() if np.isfinite(value)}
@@ -201,8 +199,7 @@ def _beyond_profiles(
 def protocol_candidates(split: Split, part: str = "test", kind: str | None = None) -> IntArray:
     """Return the rows of the items that are ranked when `part` of `split` is evaluated.
 
-    For `random` and `temporal`, all items that occur in a part of the split; for `cold_items`,
-    the items of the part that is evaluated.
+    For `cold_items`, the items of that part; for other splits, all items that occur in a part.
 
     Args:
         split: The split.
@@ -224,7 +221,5 @@ def protocol_candidates(split: Split, part: str = "test", kind: str | None = Non
 def _num_unreachable(relevant: csr_matrix, seen: csr_matrix, candidates: IntArray | None) -> int:
     reachable = relevant - relevant.multiply(seen > 0)
     if candidates is not None:
-        chosen = np.zeros(relevant.shape[1], dtype=np.float32)
-        chosen[candidates] = 1.0
-        reachable = reachable.multiply(chosen[None, :])
+        reachable = reachable.multiply(index_to_mask(candidates, relevant.shape[1])[None, :])
     return int(relevant.nnz - csr_matrix(reachable).count_nonzero())

@@ -1,11 +1,11 @@
-"""Whether a model serves groups of users alike.
+"""Whether a model serves groups of users equally well.
 
-Groups are users of like activity, or users who share a value in the user table, as Ekstrand et
-al., All The Cool Kids, How Do They Fit In?, FAT* 2018, compare them. For each metric there is its
-mean in each group, and how far apart the groups are:
+A group is users with similar activity, or with the same value in the user table, as in Ekstrand et
+al., All The Cool Kids, How Do They Fit In?, FAT* 2018. Each metric has its mean in each group, and
+how far apart the groups are:
 
-- `gap`: the highest mean of a group less the lowest one.
-- `std`: the standard deviation of the groups' means, each group counting alike.
+- `gap`: the highest mean of a group minus the lowest one.
+- `std`: the standard deviation of the groups' means, without weights.
 - `jain`: (Σ m)² / (n Σ m²) of the n means, from 1 / n (one group has all) to 1 (all have the
   same): Jain, Chiu and Hawe, A Quantitative Measure of Fairness, DEC TR-301, 1984.
 """
@@ -26,19 +26,19 @@ from kgrec.evaluation.groups import quantile_groups
 from kgrec.types import Float64Array, IntArray
 
 NUM_QUANTILES: Final = 5
-"""Groups by activity or by a number."""
+"""Number of groups by activity or by a number."""
 MAX_VALUES: Final = 50
-"""A column of more distinct values makes no groups: it names users, such as a postal code."""
+"""A column with more distinct values makes no groups: it is nearly an id, as a postal code is."""
 
 
 @dataclass(frozen=True)
 class UserGroups:
-    """Groups of the users who are measured.
+    """Groups of the evaluated users.
 
     Attributes:
         name: What they are grouped by.
         members: For each group, the places of its users, int64; a user may be in several groups.
-        num_without: Users in no group, as nothing is known of them.
+        num_without: Users in no group, because their value is unknown.
     """
 
     name: str
@@ -46,7 +46,7 @@ class UserGroups:
     num_without: int = 0
 
     def measure(self, per_user: Mapping[str, Float64Array]) -> dict[str, Any]:
-        """Return each metric in each group, and how far apart the groups are.
+        """Return each metric in each group, and its spread over the groups.
 
         Args:
             per_user: Metrics, each float64 of shape (num_users,).
@@ -87,14 +87,15 @@ def with_groups(
     """Return an evaluation whose `details` have `groups`: by activity, and by the user table.
 
     Args:
-        result: What was measured, with values of each user.
-        train: The training interactions, whose number for each user is the activity.
-        table: The user table; None: there is none. A category makes a group of each value, a
-            number makes quantiles. Columns of more than `MAX_VALUES` values are named in
-            `details["groups_left_out"]`.
+        result: An evaluation with the values of each user.
+        train: The training interactions; a user's activity is their number.
+        table: The user table; None: there is none. Each value of a categorical column is a group,
+            numbers are grouped by quantiles. `details["groups_left_out"]` names the columns with
+            more than `MAX_VALUES` values.
     """
     rows = train.users.rows(result.user_ids)
-    groups = [activity_groups(train, rows)]
+    counts = np.bincount(train.user, minlength=train.num_users)[rows]
+    groups = [UserGroups("training interactions", _by_quantile(counts, np.arange(len(rows))))]
     left_out: dict[str, int] = {}
     if table is not None:
         found, left_out = table_groups(table, result)
@@ -108,26 +109,14 @@ def with_groups(
     return replace(result, details=details)
 
 
-def activity_groups(train: Interactions, rows: IntArray, num: int = NUM_QUANTILES) -> UserGroups:
-    """Return groups of like activity, the least active first.
-
-    Args:
-        train: The training interactions.
-        rows: Rows of the users who are measured, int64 of shape (b,).
-        num: Groups, or fewer where many users have the same number of interactions.
-    """
-    counts = np.bincount(train.user, minlength=train.num_users)[rows]
-    return UserGroups("training interactions", _by_quantile(counts, np.arange(len(rows)), num))
-
-
 def table_groups(
     table: AttributeTable, result: Evaluation
 ) -> tuple[list[UserGroups], dict[str, int]]:
-    """Return the groups by each column of a user table, and the columns of too many values.
+    """Return the groups by each column of a user table, and the columns with too many values.
 
     Args:
         table: The user table.
-        result: What was measured; its users are grouped.
+        result: The evaluation whose users are grouped.
     """
     place = {id: row for row, id in enumerate(result.user_ids)}
     of_row = np.array([place.get(id, -1) for id in table.ids], dtype=np.int64)
@@ -148,17 +137,17 @@ def table_groups(
         groups.append(UserGroups(name, members, without))
     for name, numbers in table.numbers.items():
         here = (of_row >= 0) & np.isfinite(numbers)
-        members = _by_quantile(numbers[here], of_row[here], NUM_QUANTILES)
+        members = _by_quantile(numbers[here], of_row[here])
         groups.append(UserGroups(name, members, len(place) - int(here.sum())))
     return groups, left_out
 
 
-def _by_quantile(values: npt.NDArray[Any], place: IntArray, num: int) -> dict[str, IntArray]:
-    group = quantile_groups(values, num)
+def _by_quantile(values: npt.NDArray[Any], place: IntArray) -> dict[str, IntArray]:
+    group = quantile_groups(values, NUM_QUANTILES)
     own = [group == one for one in range(int(group.max(initial=-1)) + 1)]
     ends = [(values[rows].min(), values[rows].max()) for rows in own]
     labels: list[str] = []
-    for digits in (6, 17):  # as few as tell the ends apart; 17 tell all floats apart
+    for digits in (6, 17):  # the fewest that tell the ends apart; 17 tell all floats apart
         labels = [
             f"{low:.{digits}g}" + (f"–{high:.{digits}g}" if low < high else "")
             for low, high in ends

@@ -1,4 +1,4 @@
-"""Where a model gains: among which users, and on which items."""
+"""The gain of a model over a reference, by groups of users or items."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GroupGain:
     Attributes:
         fewest: The fewest training interactions of a user or an item in the group.
         most: The most.
-        tests: The model against the reference, on the users of the group; Holm's correction is
+        tests: The model against the reference on the users of the group, with Holm's correction
             over the groups.
     """
 
@@ -43,7 +43,7 @@ class GroupGain:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> GroupGain:
-        """Return what `to_dict` was made of.
+        """Return the gain that `to_dict` describes.
 
         Raises:
             DataError: Something is missing or of another type.
@@ -58,10 +58,10 @@ class GroupGain:
 
 
 def quantile_groups(counts: npt.ArrayLike, num: int = 5) -> IntArray:
-    """Return the group of each count: about equally many in each, the same count in the same.
+    """Return the group of each count, in groups of about the same size; equal counts stay together.
 
-    The first group is what lies at or below the quantile 1 / num. Where many counts are the same,
-    there are fewer groups than `num`, and they are numbered without gaps.
+    The first group is the counts up to the quantile 1 / num. If many counts are equal, there are
+    fewer groups than `num`, numbered without gaps.
 
     Returns:
         int64 of the shape of `counts`, from 0 on, ascending with the counts.
@@ -89,14 +89,14 @@ def gains_by_users(
     num: int = 5,
     config: SignificanceConfig | None = None,
 ) -> list[GroupGain]:
-    """Return the gain among users of like activity, the least active first.
+    """Return the gain in groups of users with similar activity, the least active first.
 
     Args:
-        values: What the model reaches on each user, shape (num_users,).
-        reference: What it is compared with, on the same users in the same order.
-        counts: Training interactions of each of them.
+        values: The model's value for each user, shape (num_users,).
+        reference: The reference's values, for the same users in the same order.
+        counts: Training interactions of each user.
         num: Number of groups; see `quantile_groups`.
-        config: How it is tested.
+        config: The settings of the tests.
 
     Raises:
         DataError: The shapes differ, or a group has fewer than two users.
@@ -115,7 +115,7 @@ def gains_by_users(
 def recall_by_items(
     ranking: IntArray, relevant: csr_matrix, group: npt.ArrayLike, k: int
 ) -> Float64Array:
-    """Return recall at k, for each user and group of items: of the relevant items in that group.
+    """Return recall at k of each user, on the relevant items of each group.
 
     Args:
         ranking: Rows of items, int64 of shape (b, depth), best first; -1 is padding.
@@ -156,13 +156,13 @@ def gains_by_items(
     counts: Sequence[npt.ArrayLike],
     config: SignificanceConfig | None = None,
 ) -> list[GroupGain]:
-    """Return the gain in `recall_by_items`, over the users with a relevant item in a group.
+    """Return the gain in `recall_by_items`, for each group over the users with a relevant item.
 
     Args:
-        values: What the model reaches, shape (number of groups, num_users), NaN for no value.
-        reference: What it is compared with, NaN at the same places.
+        values: The model's values, shape (number of groups, num_users), NaN for no value.
+        reference: The reference's values, NaN at the same places.
         counts: For each group, the training interactions of its items.
-        config: How it is tested.
+        config: The settings of the tests.
 
     Raises:
         DataError: The shapes or the missing values differ, or a group has fewer than two users.

@@ -1,11 +1,11 @@
-"""NDCG as the code published with KGAT computes it, for comparing with tables made with it.
+"""NDCG as the code published with KGAT computes it, to compare with tables made with that code.
 
 Wang et al., KGAT: Knowledge Graph Attention Network for Recommendation, KDD 2019, define NDCG as
-usual. The code of the paper sorts the hits among the ranked items to get the ideal ranking, so that
-relevant items which were not found are missing from the ideal as well: a list with one hit on top
-has 1, however much it missed. It ranks as many items as its largest cut-off, 100 by default, and
-sorts all of these: NDCG@20 also depends on how many relevant items stand on places 21 to 100.
-The values are never lower than NDCG, mostly much higher, and do not compare with it.
+usual. But their code takes the hits, sorted to the top, as the ideal ranking, so that the ideal
+lacks the relevant items that were missed: a list with one hit on top has 1. It ranks as many items
+as its largest cut-off, 100 by default, and sorts all of them: NDCG@20 also depends on the number of
+relevant items at ranks 21 to 100. The values are never lower than NDCG and mostly much higher; the
+two do not compare.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class KGATConfig(RankingConfig):
         default=100,
         ge=1,
         lt=2**31,
-        description="Places in which hits count for the ideal: the largest cut-off of that code.",
+        description="Ranks whose hits count for the ideal: the largest cut-off of that code.",
     )
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
         """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
 
-        `kgat_ndcg@k` is its NDCG; the standard metrics stand beside it. Recall, precision and hit
-        are the same in its code. It has no validation part: to compare with its tables, `exclude`
-        is the training part alone.
+        `kgat_ndcg@k` is its NDCG, added to the standard metrics. Its recall, precision and hit
+        are the standard ones. It has no validation part: to compare with its tables, exclude only
+        the training part.
 
         Raises:
             DataError: As for `kgrec.evaluation.evaluate.evaluate`.
@@ -54,7 +54,7 @@ class KGATConfig(RankingConfig):
             exclude=task.exclude,
             k=self.k,
             candidates=task.candidates,
-            facts=task.facts,
+            features=task.features,
         )
         hits = find_hits(ranking.items, test.matrix()[ranking.users])
         values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in self.k}
@@ -72,8 +72,7 @@ def kgat_ndcg(hits: BoolArray, k: int) -> Float64Array:
     """Return KGAT's NDCG@k, float64 of shape (b,); 0 where nothing was found.
 
     Args:
-        hits: Which ranked items are relevant, bool of shape (b, depth). The ideal has the hits
-            among all of them.
+        hits: Which ranked items are relevant, bool of shape (b, depth); the ideal has them all.
         k: Cut-off.
 
     >>> kgat_ndcg(np.array([[True, False, False]]), k=2).tolist()

@@ -1,4 +1,4 @@
-"""Whether what is held out can be read off the graph that a model is given."""
+"""Whether the graph that a model is given reveals held-out interactions."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
 from kgrec.graph.build import INTERACTS
-from kgrec.types import BoolArray, IntArray
+from kgrec.types import BoolArray, EdgeType, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-EdgeType = tuple[str, str, str]
-
 MIN_EDGES, MIN_DEVIATIONS = 3, 6.0
-"""Where ids may be alike by accident: edges that have to be interactions, and deviations."""
+"""Where ids may match by chance: the fewest interactions, and standard deviations above chance."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Leak:
     Attributes:
         edge_type: Source type, relation and destination type.
         pairs: (user id, item id) of each, sorted.
-        iri: The relation of the knowledge graph; empty where it is of none.
+        iri: IRI of the relation in the knowledge graph; empty if there is none.
     """
 
     edge_type: EdgeType
@@ -43,12 +41,12 @@ class Leak:
 def check_no_leak(
     graph: HeteroData, train: Interactions, held_out: Interactions | Sequence[Interactions]
 ) -> None:
-    """Raise if an edge of the graph gives away an interaction that is held out; see `find_leaks`.
+    """Raise if an edge of the graph reveals a held-out interaction; see `find_leaks`.
 
     Args:
         graph: The graph that models are given, as `kgrec.graph.build.build_graph` returns it.
         train: The interactions that may be seen.
-        held_out: What must not be seen; a pair that `train` has too is none of it.
+        held_out: Those that may not, without the pairs that are also in `train`.
 
     Raises:
         DataError: Such an edge was found.
@@ -61,14 +59,14 @@ def check_no_leak(
     source, relation, target = (printable(part) for part in first.edge_type)
     names = ", ".join(repr(printable(leak.edge_type[1])) for leak in leaks)
     iris = sorted({leak.iri for leak in leaks} - {""})
-    mend = "Leave these edges out of what the graph is built of."
+    remedy = "Remove these edges from the data that the graph is built from."
     if iris:
         listed = ", ".join(printable(iri) for iri in iris)
-        mend = f"Leave them out with graph.drop_relations: [{listed}]."
+        remedy = f"Leave them out with graph.drop_relations: [{listed}]."
     raise DataError(
-        f"The graph gives away {sum(len(leak.pairs) for leak in leaks):,} interactions that are "
-        f"held out, in edges of {names}: such as user {user!r} with item {item!r}, an edge "
-        f"({source}, {relation}, {target}). Figures measured on them would say nothing. {mend}"
+        f"The graph reveals {sum(len(leak.pairs) for leak in leaks):,} held-out interactions, in "
+        f"edges of {names}: such as user {user!r} with item {item!r}, an edge "
+        f"({source}, {relation}, {target}). Metrics on them would be meaningless. {remedy}"
     )
 
 
@@ -77,16 +75,16 @@ def find_leaks(
 ) -> list[Leak]:
     """Return the edges, in either direction, that join a user and an item of a held-out pair.
 
-    An end of an edge stands for a user or an item if it is that node, or if it is another node
-    that bears the same id: a user may be an entity of the knowledge graph, or a value in a column
-    of the item table, and an unlinked item an entity. An IRI also bears the name behind its last
-    `/`, `#` or `:`.
+    An end of an edge stands for a user or an item if it is that node, or another node with the
+    same id: a user may also be an entity of the knowledge graph or a value in the item table, and
+    an unlinked item may be an entity. For an IRI, the part after its last `/`, `#` or `:` counts
+    as an id too.
 
-    An entity whose id is that of a user or item, letter by letter and not merely a number, is one.
-    Numbers, names at the end of IRIs and values of columns may be alike by accident. Of those, an
-    edge type is taken for a log where more of its edges are interactions, held out or not, than
-    chance would have: `MIN_EDGES` or more, and `MIN_DEVIATIONS` standard deviations above the
-    number that would be expected if who chose what depended on the two degrees alone.
+    An entity whose whole id is that of a user or item, and not just a number, certainly stands for
+    it. Numbers, last parts of IRIs and values of columns may match by chance. For these, an edge
+    type is a leak only if more of its edges are interactions, held out or not, than chance would
+    give: at least `MIN_EDGES`, and `MIN_DEVIATIONS` standard deviations above the number expected
+    if a pair depended only on the degrees of its user and its item.
 
     Args:
         graph: The graph.
@@ -94,19 +92,19 @@ def find_leaks(
         held_out: Those that may not, over the vocabularies of `train`.
 
     Returns:
-        One entry for each edge type that has such edges, in the order of the graph's types; an
-        inverse beside its edge type is not listed again.
+        One entry for each edge type with such edges, in the order of the graph's types. The
+        inverse of a listed edge type is not listed.
 
     Raises:
         DataError: The logs do not share their vocabularies.
     """
     logs = [held_out] if isinstance(held_out, Interactions) else list(held_out)
-    known = _Known.from_logs(train, logs)
+    known = _KnownPairs.from_logs(train, logs)
     found: dict[EdgeType, Leak] = {}
     ends: dict[tuple[str, str], tuple[IntArray, BoolArray]] = {}
     for node in graph.node_types:
         for kind, vocabulary in (("user", train.users), ("item", train.items)):
-            ends[node, kind] = _stand_for(graph, node, kind, vocabulary)
+            ends[node, kind] = _matching_rows(graph, node, kind, vocabulary)
     for edge_type in graph.edge_types:
         source, relation, target = edge_type
         if (target, relation.removeprefix("rev_"), source) in found:
@@ -128,8 +126,8 @@ def find_leaks(
 
 
 @dataclass(frozen=True)
-class _Known:
-    """All pairs, each as user row · num_items + item row."""
+class _KnownPairs:
+    """All pairs of users and items, each as user row · num_items + item row."""
 
     train: IntArray
     held_out: IntArray
@@ -138,7 +136,7 @@ class _Known:
     of_item: IntArray
 
     @classmethod
-    def from_logs(cls, train: Interactions, held_out: Sequence[Interactions]) -> _Known:
+    def from_logs(cls, train: Interactions, held_out: Sequence[Interactions]) -> _KnownPairs:
         if any(log.users != train.users or log.items != train.items for log in held_out):
             raise DataError("What is held out must share the vocabularies of train.")
         num = train.num_items
@@ -156,7 +154,7 @@ class _Known:
         users: tuple[IntArray, BoolArray],
         items: tuple[IntArray, BoolArray],
     ) -> set[int]:
-        """Return the held-out pairs among edges, whose first row is read as users."""
+        """Return the held-out pairs among edges, with users in the first row of `index`."""
         user, item = users[0][index[0]], items[0][index[1]]
         joins = (user >= 0) & (item >= 0)
         user, item = user[joins], item[joins]
@@ -176,10 +174,10 @@ class _Known:
         return set(pair[counts].tolist())
 
 
-def _stand_for(
+def _matching_rows(
     graph: HeteroData, node: str, kind: str, vocabulary: Vocabulary
 ) -> tuple[IntArray, BoolArray]:
-    """Return which user or item (`kind`) each node of a type stands for, -1: none, and surely."""
+    """Return the user or item that each node stands for, -1 for none, and whether it is certain."""
     ids = list(graph[node].node_id)
     num = len(ids)
     if node == kind:
@@ -188,9 +186,9 @@ def _stand_for(
         return np.full(num, -1, dtype=np.int64), np.zeros(num, dtype=np.bool_)
     rows = vocabulary.rows(ids, missing="-1")
     of_knowledge = "kg_row" in graph[node]
-    sure = np.array([of_knowledge and not id.isdecimal() for id in ids], dtype=np.bool_)
-    sure &= rows >= 0
+    certain = np.array([of_knowledge and not id.isdecimal() for id in ids], dtype=np.bool_)
+    certain &= rows >= 0
     other = np.flatnonzero(rows < 0)
     names = [re.split(r"[/#:]", ids[row])[-1] for row in other.tolist()]
     rows[other] = vocabulary.rows(names, missing="-1")
-    return rows, sure
+    return rows, certain

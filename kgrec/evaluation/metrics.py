@@ -1,4 +1,4 @@
-"""Metrics of rankings, per user and of all that is recommended.
+"""Metrics of rankings, per user and over all recommendations.
 
 A ranking is an int64 array of shape (b, depth): the rows of the items recommended to each of b
 users, best first, padded with -1 where fewer remained. Judgements are binary. Every per-user
@@ -60,8 +60,8 @@ def ndcg(hits: BoolArray, num_relevant: IntArray, k: int) -> Float64Array:
 def dcg(hits: BoolArray, k: int) -> Float64Array:
     """Discounted cumulative gain at k: the sum of 1 / log2(rank + 1) over the hits.
 
-    Summed rank by rank, as the ideal is: a perfect ranking has exactly the ideal, and a user's
-    figure is the same whoever else is measured, which a product of matrices does not promise.
+    The sum goes rank by rank, as in the ideal: a perfect ranking gets exactly the ideal, and a
+    user's value does not depend on the other users, as it may in a matrix product.
     """
     gain = np.zeros(len(hits))
     for hit, discount in zip(hits[:, :k].T, _discounts(k), strict=False):  # fewer may be ranked
@@ -153,7 +153,7 @@ def beyond_accuracy(
     k: Sequence[int] = (10, 20),
     candidates: IntArray | None = None,
 ) -> dict[str, float]:
-    """Return what kind of items are recommended, to all users together.
+    """Return coverage, popularity and Gini coefficient over the lists of all users.
 
     - `coverage@k`: candidates recommended to anyone, as a share of the candidates.
     - `popularity@k`: mean number of training interactions of a recommended item.
@@ -164,7 +164,7 @@ def beyond_accuracy(
         ranking: Rows of items, int64 of shape (b, depth).
         item_counts: Training interactions of each item, int64 of shape (num_items,).
         k: Cut-offs.
-        candidates: Rows of the items that could be recommended; None: all.
+        candidates: Rows of the items that can be recommended; None: all.
 
     Raises:
         ConfigError: A cut-off is below 1, above the ranking's depth, or there is none.

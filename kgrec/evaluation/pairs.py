@@ -1,4 +1,4 @@
-"""Scores of single pairs, and pairs that a user does not have."""
+"""Scores of (user, item) pairs, and draws of unseen pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def score_pairs(
     items: IntArray,
     *,
     num_items: int,
-    change: Callable[[FloatArray], FloatArray] | None = None,
+    transform: Callable[[FloatArray], FloatArray] | None = None,
     chunk_elements: int = CHUNK_ELEMENTS,
 ) -> FloatArray:
     """Return the model's score of each pair; each user is scored once.
@@ -30,8 +30,8 @@ def score_pairs(
         users: Rows of users, int64 of shape (n,).
         items: Rows of items, int64 of shape (n,).
         num_items: Items that the model scores.
-        change: What becomes of the scores of all items of b users, float32 of shape
-            (b, num_items), before the pairs' are taken; None: nothing.
+        transform: Applied to the scores of all items of b users, float32 of shape
+            (b, num_items), before the pairs are taken; None: nothing.
         chunk_elements: Scores held at a time, at least those of one user.
 
     Returns:
@@ -53,7 +53,7 @@ def score_pairs(
                 f"The scores of {stop - start} rows must have the shape "
                 f"({stop - start}, {num_items}), found {block.shape}."
             )
-        block = block if change is None else change(block)
+        block = block if transform is None else transform(block)
         chosen = order[ends[start] : ends[stop]]
         scores[chosen] = block[place[chosen] - start, items[chosen]]
     if not np.isfinite(scores).all():
@@ -67,7 +67,7 @@ class Drawn(NamedTuple):
     Attributes:
         row: Which of the users, int64 of shape (n,), ascending.
         item: Rows of items, int64 of shape (n,), each once for a user.
-        num_missing: How many fewer than asked, as the users have nearly everything.
+        num_missing: How many fewer items than asked for, because users have seen nearly all.
     """
 
     row: IntArray
@@ -82,14 +82,14 @@ def draw_unseen(
     rng: np.random.Generator,
     weights: Float64Array | None = None,
 ) -> Drawn:
-    """Draw items that users do not have, without replacement.
+    """Draw items that users have not seen, without replacement.
 
     Args:
-        seen: What each user has, shape (b, num_items).
+        seen: The items of each user, shape (b, num_items).
         counts: How many to draw for each user, int64 of shape (b,).
         pool: Rows of items to draw from, int64 of shape (c,), each once.
-        rng: Where the randomness comes from.
-        weights: How likely each item of the pool is, above 0, of shape (c,); None: all alike.
+        rng: Random generator.
+        weights: Weight of each item of the pool, above 0, of shape (c,); None: all equal.
     """
     seen = seen.tocsr()
     chosen = [

@@ -1,4 +1,4 @@
-"""The protocols by name, and measuring a model by any of them."""
+"""The protocols by name, and evaluation by any of them."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def evaluate_protocol(
     exclude: Interactions | Sequence[Interactions],
     **further: Any,
 ) -> Evaluation:
-    """Measure a model by a protocol.
+    """Evaluate a model by a protocol.
 
     Args:
         model: What scores items for users.
-        test: The interactions to be found, told from others, or whose ratings are predicted.
+        test: The test interactions.
         protocol: The settings, see `protocol_config`.
-        exclude: What users have already: the training part, and when testing the validation part.
+        exclude: What users already have: the training part, and when testing the validation part.
         further: Further fields of `EvaluationTask`.
 
     Raises:
@@ -76,5 +76,5 @@ def evaluate_protocol(
     """
     task = EvaluationTask(test, as_logs(exclude), **further)
     if task.given is not None and not protocol.TAKES_GIVEN:
-        raise ConfigError(f"The protocol {protocol.name!r} has no use for candidates of each user.")
+        raise ConfigError(f"The protocol {protocol.name!r} takes no candidates of each user.")
     return protocol.evaluate(model, task)

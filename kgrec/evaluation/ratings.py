@@ -1,16 +1,16 @@
-"""Ratings from scores, and how far they are off.
+"""Ratings predicted from scores, and their errors.
 
-kgrec's models score how much a user would like an item, in no unit. A rating is predicted as
+kgrec's models score how much a user would like an item, without a unit. A rating is predicted as
 
     r(u, i) = mean + b(u) + b(i) + intercept + slope · z(u, i),
 
 with damped biases of users and items from the training ratings (Koren, Factor in the Neighbors,
 TKDD 2010, section 2.1), and z the model's score of the item, standardised over all items of the
-user. Intercept and slope are fitted by least squares to what the biases leave of the validation
-ratings, and the damping is chosen there; the test has no part in either. The figures of the biases
-alone stand beside those of the model: what the model knows of ratings is the difference. Where the
-interactions were read as positives alone, such as `rating >= 4`, these are all the ratings that
-there are; `details` say their range.
+user. Intercept and slope are fitted by least squares to the residuals of the biases on the
+validation ratings, which also choose the damping; test ratings are not used. The errors of the
+biases alone are reported too: the difference is what the model adds. If the interactions were read
+with a rule for positives, such as `rating >= 4`, there are no other ratings; `details` give their
+range.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ class RatingsConfig(ProtocolConfig):
     damping: float | None = Field(
         default=None,
         gt=0,
-        description="Ratings without bias that each user and item is thought to have; None: what "
-        "is best on validation, of 1, 2, 5, 10 and 25.",
+        description="Mean ratings that are added to each user and item; None: the best on "
+        "validation of 1, 2, 5, 10 and 25.",
     )
     slope: float | None = Field(
         default=None,
-        description="Stars for one standard deviation of the score; None: fitted on validation.",
+        description="Rating points for one standard deviation of the score; None: fitted on "
+        "validation.",
     )
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Predict ratings, and return how far they are off.
+        """Predict the ratings of `test`, and return the errors.
 
-        The metrics are `rmse` and `mae` over all ratings together, in the unit of the ratings, and
-        `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
-        `exclude` is the training part, which the biases are fitted to, and then the validation
-        part, which the slope is fitted to and the damping chosen on. A model that is a
-        `RatingPredictor` is taken at its word; others are calibrated.
+        The metrics are `rmse` and `mae` over all ratings together, in rating points, and
+        `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`. A
+        model that is no `RatingPredictor` is calibrated here. `exclude` has the training part,
+        for the biases, and then the validation part, for slope and damping, both with ratings.
 
         Raises:
             DataError: A part has no ratings, the parts do not share their vocabularies, or a
@@ -99,7 +99,7 @@ class RatingsConfig(ProtocolConfig):
 
 @runtime_checkable
 class RatingPredictor(Protocol):
-    """A model that predicts ratings by itself."""
+    """A model that predicts ratings itself."""
 
     def predict_ratings(self, users: IntArray, items: IntArray, /) -> npt.ArrayLike:
         """Return the rating of each pair, of shape (n,), for rows of shape (n,)."""
@@ -112,11 +112,11 @@ class RatingBiases:
 
     Attributes:
         mean: Mean rating.
-        user: Bias of each user, float64 of shape (num_users,); 0 for one without ratings.
-        item: Bias of each item, float64 of shape (num_items,); likewise.
-        low: Lowest training rating; no prediction lies below.
-        high: Highest training rating; no prediction lies above.
-        damping: What they were estimated with.
+        user: Bias of each user, float64 of shape (num_users,); 0 without ratings.
+        item: Bias of each item, float64 of shape (num_items,); 0 without ratings.
+        low: Lowest training rating; predictions are clipped there.
+        high: Highest training rating; likewise.
+        damping: The damping that they were fitted with.
     """
 
     mean: float
@@ -128,14 +128,14 @@ class RatingBiases:
 
     @classmethod
     def fit(cls, train: Interactions, damping: float) -> Self:
-        """Estimate the biases of items and of users in turn, each from what the others leave.
+        """Fit the biases of items and of users in turn, each to the residuals of the others.
 
-        It goes towards the least Σ (r - mean - b(u) - b(i))² + damping (Σ b(u)² + Σ b(i)²), which
-        ten rounds come near enough to.
+        Ten rounds come close to the minimum of
+        Σ (r - mean - b(u) - b(i))² + damping (Σ b(u)² + Σ b(i)²).
 
         Args:
             train: The training interactions.
-            damping: Above 0; how many ratings without bias each user and item is thought to have.
+            damping: Above 0; how many mean ratings are added to each user and item.
 
         Raises:
             DataError: There are no ratings.
@@ -150,7 +150,7 @@ class RatingBiases:
 
     @classmethod
     def chosen(cls, train: Interactions, valid: Interactions | None, config: RatingsConfig) -> Self:
-        """Return the biases of the damping that is set, or else of the best one on validation.
+        """Return the biases for `config.damping`, or if it is None, for the best one on validation.
 
         Raises:
             DataError: There are no ratings.
@@ -172,7 +172,7 @@ class RatingBiases:
         return made[int(np.argmin(errors))]
 
     def sums(self, users: IntArray, items: IntArray) -> Float64Array:
-        """Return mean plus biases of each pair, float64 of shape (n,), not cut to the range."""
+        """Return mean plus biases of each pair, float64 of shape (n,), not clipped."""
         predicted: Float64Array = self.mean + self.user[users] + self.item[items]
         return predicted
 
@@ -188,8 +188,8 @@ class RatingCalibration:
     Attributes:
         model: What scores items for users.
         biases: The biases.
-        slope: Rating for one standard deviation of the score.
-        intercept: Rating added to all.
+        slope: Rating points for one standard deviation of the score.
+        intercept: Rating points added to all.
         chunk_elements: Scores held at a time.
     """
 
@@ -243,7 +243,7 @@ class RatingCalibration:
             users,
             items,
             num_items=len(self.biases.item),
-            change=_standardise,
+            transform=_standardise,
             chunk_elements=self.chunk_elements,
         ).astype(np.float64)
 
@@ -294,7 +294,7 @@ def ratings_of(log: Interactions, part: str) -> Float64Array:
     if log.rating is None or not len(log):
         raise DataError(
             f"The {part} part has no ratings, which this protocol predicts. Name their column "
-            "(data.rating) when the interactions are read."
+            "(data.rating) to read the interactions."
         )
     rating = log.rating.astype(np.float64)
     if not np.isfinite(rating).all():

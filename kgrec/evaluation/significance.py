@@ -1,8 +1,7 @@
 """Whether two models differ by more than chance, on the same users.
 
-The unit is the user: two models are measured on the same users, and each user gives one
-difference. Values of several seeds of one model are averaged for each user first (`mean_of_runs`),
-because seeds are no further users.
+Each user gives one difference. The values of several seeds of one model are averaged for each user
+first (`mean_of_runs`), because seeds are not additional users.
 """
 
 from __future__ import annotations
@@ -43,23 +42,23 @@ class SignificanceConfig(Settings):
 
 @dataclass(frozen=True)
 class PairedTests:
-    """What two models reach on the same users, and whether that is chance.
+    """Two models on the same users, and whether they differ by more than chance.
 
-    All p values are two-sided. Those that end in `_holm` are corrected for the number of
-    comparisons that were made together (`compare`); for one comparison they are the same.
+    All p values are two-sided. Those that end in `_holm` are corrected for the comparisons that
+    were made together (`compare`); for one comparison they are the same.
 
     Attributes:
-        num_users: Users, each of whom gives one difference.
-        num_equal: Users on whom both models reach the same.
+        num_users: Number of users.
+        num_equal: Users for whom both models have the same value.
         mean: Mean of the model.
-        reference: Mean of what it is compared with.
+        reference: Mean of the reference.
         gain: `mean - reference`.
         low: Lower end of the gain's bootstrap interval.
         high: Upper end.
-        cohens_d: The mean difference by the standard deviation of the differences, d_z of Cohen
-            (1988); infinite where all users differ by the same.
-        rank_biserial: Sum of the ranks of the positive differences less that of the negative
-            ones, as a share of both (Kerby 2014), -1 to 1: the effect size of Wilcoxon's test.
+        cohens_d: The mean difference divided by the standard deviation of the differences, d_z of
+            Cohen (1988); infinite if all differences are equal.
+        rank_biserial: Rank sum of the positive differences minus that of the negative ones,
+            divided by both together (Kerby 2014), -1 to 1: the effect size of Wilcoxon's test.
         t_test_p: Student's t test for paired samples.
         wilcoxon_p: Wilcoxon's signed-rank test.
         bootstrap_p: Bootstrap of the mean difference under the hypothesis that it is 0 (Efron and
@@ -87,7 +86,7 @@ class PairedTests:
     bootstrap_holm: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes for JSON, which knows no infinity: None stands for it."""
+        """Return the attributes for JSON, with None for infinity, which JSON does not have."""
         return {
             name: None if isinstance(value, float) and math.isinf(value) else value
             for name, value in asdict(self).items()
@@ -105,15 +104,15 @@ def compare(
     """Compare models with one reference, user by user, with Holm's correction over the models.
 
     Args:
-        models: What each model reached, by name.
-        reference: What the one reached that they are compared with.
+        models: The evaluations, by name.
+        reference: The evaluation of the reference.
         metric: A per-user metric that all have, such as `"ndcg@10"`.
-        config: How it is tested.
-        name: What to call the reference in errors.
+        config: The settings of the tests.
+        name: Name of the reference in error messages.
 
     Raises:
         ConfigError: There is no such metric, or there are no models.
-        DataError: The evaluations are not of the same users and protocol, or a value is no number.
+        DataError: The evaluations differ in users or protocol, or a value is not finite.
     """
     if not models:
         raise ConfigError("There is nothing to compare: give one model or more.")
@@ -129,9 +128,9 @@ def matched(
     """Return a metric of several evaluations, with the same user in the same column.
 
     Args:
-        evaluations: What was measured.
+        evaluations: The evaluations.
         metric: A per-user metric that all have.
-        names: What to call the evaluations in errors.
+        names: Names of the evaluations in error messages.
 
     Returns:
         float64 of shape (number of evaluations, num_users), the users in the first one's order.
@@ -157,10 +156,10 @@ def matched(
 def mean_of_runs(runs: Sequence[Evaluation]) -> Evaluation:
     """Return the mean of several runs of one model, such as seeds, for each user and of all.
 
-    Of the `details`, what all runs have alike is kept: the figures of one run are not the mean's.
+    The `details` that differ between runs are left out.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no run.
         DataError: The runs were not measured on the same users, items, judgements or metrics.
     """
     if not runs:
@@ -186,15 +185,15 @@ def mean_of_runs(runs: Sequence[Evaluation]) -> Evaluation:
 def paired_tests(
     values: npt.ArrayLike, reference: npt.ArrayLike, config: SignificanceConfig | None = None
 ) -> PairedTests:
-    """Test whether two models differ, by what they reach on each user.
+    """Test whether two models differ, by their values for each user.
 
     Args:
-        values: What the model reaches on each user, shape (num_users,).
-        reference: What it is compared with, on the same users in the same order.
-        config: How it is tested.
+        values: The model's value for each user, shape (num_users,).
+        reference: The reference's values, for the same users in the same order.
+        config: The settings of the tests.
 
     Raises:
-        DataError: The shapes differ, there are fewer than two users, or a value is no number.
+        DataError: The shapes differ, there are fewer than two users, or a value is not finite.
 
     >>> found = paired_tests([0.4, 0.6, 0.5, 0.9], [0.2, 0.5, 0.5, 0.6])
     >>> round(found.gain, 3), found.num_equal, found.rank_biserial
@@ -235,7 +234,7 @@ def paired_tests(
 
 
 def with_holm(found: Sequence[PairedTests]) -> list[PairedTests]:
-    """Return comparisons that were made together, each test's p values corrected over them."""
+    """Return the comparisons with the p values of each test corrected over all of them."""
     corrected = {
         test: holm([getattr(one, f"{test}_p") for one in found]).tolist() for test in TESTS
     }
@@ -246,10 +245,9 @@ def with_holm(found: Sequence[PairedTests]) -> list[PairedTests]:
 
 
 def holm(p: npt.ArrayLike) -> Float64Array:
-    """Return p values corrected for their number by the step-down method of Holm (1979).
+    """Return p values corrected by the step-down method of Holm (1979).
 
-    What is below a level then errs anywhere with at most that probability, however the tests
-    depend on each other.
+    It controls the probability of one false positive or more, for any dependence of the tests.
 
     Raises:
         DataError: A value lies outside of 0 to 1.
@@ -268,9 +266,9 @@ def holm(p: npt.ArrayLike) -> Float64Array:
 
 
 def cohens_d(gain: Float64Array) -> float:
-    """Return the mean of paired differences by their standard deviation (Cohen 1988, d_z).
+    """Return the mean of paired differences divided by their standard deviation (Cohen 1988, d_z).
 
-    It is 0 where all are 0, and infinite where all are the same and not 0.
+    It is 0 if all are 0, and infinite if all are equal and not 0.
     """
     if _constant(gain):
         return math.copysign(math.inf, gain.mean()) if gain.any() else 0.0
@@ -282,7 +280,7 @@ def rank_biserial(gain: Float64Array, *, zeros: str = "wilcox") -> float:
 
     Args:
         gain: Differences, shape (num_users,).
-        zeros: As in `SignificanceConfig`; 0 is returned where all differences are 0.
+        zeros: As in `SignificanceConfig`. If all differences are 0, the correlation is 0.
     """
     kept = gain[gain != 0] if zeros == "wilcox" else gain
     if not kept.any():
@@ -298,7 +296,7 @@ def bootstrap_interval(
     """Return the ends of the percentile bootstrap interval of a mean over users.
 
     Raises:
-        DataError: There are no values, or one of them is no number.
+        DataError: There are no values, or one of them is not a finite number.
     """
     config = config or SignificanceConfig()
     numbers = np.asarray(values, dtype=np.float64)
@@ -310,8 +308,8 @@ def bootstrap_interval(
 def bootstrap_means(values: Float64Array, config: SignificanceConfig) -> Float64Array:
     """Return means of samples of the users with replacement, shape (samples,).
 
-    The samples depend on the seed and on the number of users alone, so that models measured on the
-    same users are compared on the same samples.
+    The samples depend only on the seed and the number of users, so that models on the same users
+    get the same samples.
     """
     rng = np.random.default_rng(config.seed)
     num = len(values)
@@ -330,15 +328,15 @@ def _interval(samples: Float64Array, config: SignificanceConfig) -> tuple[float,
 
 
 def _bootstrap_p(samples: Float64Array, gain: float) -> float:
-    """Return how often a mean lies as far from 0 as `gain`, if the true mean were 0."""
-    # Sums in another order differ by rounding; what is equal counts as being as far.
+    """Return how often the mean would be as far from 0 as `gain` if the true mean were 0."""
+    # Sums in another order differ by rounding: up to the slack, means count as equal.
     slack = 1e-12 * max(abs(gain), float(np.abs(samples).max()))
     as_far = np.abs(samples - gain) >= abs(gain) - slack
     return float((1 + as_far.sum()) / (1 + len(samples)))
 
 
 def _t_test(gain: Float64Array) -> float:
-    if _constant(gain):  # no spread: scipy would warn
+    if _constant(gain):  # scipy would warn
         return 0.0 if gain.any() else 1.0
     return float(stats.ttest_1samp(gain, 0.0).pvalue)
 
@@ -348,7 +346,7 @@ def _wilcoxon(gain: Float64Array, config: SignificanceConfig) -> float:
 
 
 def _constant(gain: Float64Array) -> bool:
-    """Return whether all differences are the same, but for rounding."""
+    """Return whether all differences are equal, up to rounding."""
     return bool(np.ptp(gain) <= 1e-12 * np.abs(gain).max())
 
 
@@ -356,11 +354,11 @@ def _check_same_protocol(name: str, first: Evaluation, other_name: str, other: E
     if first.protocol != other.protocol or _settings(first) != _settings(other):
         raise DataError(
             f"{printable(name)} and {printable(other_name)} were measured by different protocols: "
-            f"{_told(first)} and {_told(other)}."
+            f"{_described(first)} and {_described(other)}."
         )
     for attribute, what in (
         ("num_candidates", "ranked items"),
-        ("num_judgements", "interactions to be found"),
+        ("num_judgements", "test interactions"),
     ):
         expected, found = getattr(first, attribute), getattr(other, attribute)
         if expected != found:
@@ -372,14 +370,14 @@ def _check_same_protocol(name: str, first: Evaluation, other_name: str, other: E
 
 
 def _settings(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the settings of the protocol that figures depend on; a cut-off is in their names."""
+    """Return the settings of the protocol but `k`, which is in the names of the metrics."""
     found = evaluation.details.get("settings")
     if not isinstance(found, dict):
         return {}
     return {key: value for key, value in found.items() if key != "k"}
 
 
-def _told(evaluation: Evaluation) -> str:
+def _described(evaluation: Evaluation) -> str:
     settings = [f"{key}={value}" for key, value in sorted(_settings(evaluation).items())]
     return printable(" ".join([evaluation.protocol, *settings]))
 
@@ -397,7 +395,7 @@ def _in_order(
         one, those = (missing[0], name) if missing else (min(further), other_name)
         raise DataError(
             f"{printable(name)} and {printable(other_name)} were measured on different users: "
-            f"{len(missing):,} are in the first alone and {len(further):,} in the second alone, "
+            f"{len(missing):,} are only in the first and {len(further):,} only in the second, "
             f"such as {printable(one)!r} of {printable(those)}. Measure both on the same part of "
             "the same split."
         )

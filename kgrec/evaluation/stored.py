@@ -1,4 +1,4 @@
-"""Reading what `Evaluation.save_json` wrote."""
+"""Reading evaluations that `Evaluation.save_json` wrote."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
     except KeyError as error:
         key = printable(repr(error.args[0]))
         raise RunError(
-            f"{where} lacks the key {key}. `kgrec evaluate` writes a whole one."
+            f"{where} lacks the key {key}. `kgrec evaluate` writes a complete one."
         ) from error
     except (
         OSError,
@@ -43,14 +43,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
 
 
 def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
-    """Return the evaluation of a tree.
-
-    Raises:
-        KeyError: It lacks a key.
-        ValueError: Its parts do not fit together.
-        TypeError: Something is not of the right type.
-        OverflowError: A number is larger than a float can be.
-    """
+    """Return the evaluation of a tree; Python's errors say what is missing or does not fit."""
     users = tree["per_user"]["user_id"]
     if not all(isinstance(user, str) for user in users) or len(set(users)) != len(users):
         raise ValueError("user_id must be strings, each once")
@@ -61,10 +54,10 @@ def _evaluation(tree: Mapping[str, Any]) -> Evaluation:
             raise ValueError(f"{name!r} needs a number for each of the {len(users)} users")
     whole = {name: tree[name] for name in ("num_candidates", "num_judgements", "num_unreachable")}
     if not all(isinstance(number, int) for number in (*whole.values(), *tree["k"])):
-        raise TypeError("k and what starts with num_ must be whole numbers")
+        raise TypeError("k and the keys that start with num_ must be integers")
     if min(tree["k"], default=1) < 1:
         raise ValueError("the cut-offs k must be numbers from 1 on")
-    optional = ("protocol", "sampled", "non_standard", "details")  # not in files of before
+    optional = ("protocol", "sampled", "non_standard", "details")  # older files lack them
     further = {name: tree[name] for name in optional if name in tree}
     if not isinstance(further.get("protocol", ""), str):
         raise TypeError("protocol must be a name")

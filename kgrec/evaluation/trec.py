@@ -1,9 +1,9 @@
-"""Rankings and judgements in the format of TREC, which outside evaluators read.
+"""Rankings and judgements in TREC format, which other evaluation tools read.
 
 A run file has the lines `user Q0 item rank score tag`, and a judgements file the lines
-`user 0 item 1`, separated by spaces. Ids are percent-encoded (RFC 3986) wherever they hold a
-space, a control character, `%` or a character outside of ASCII, so that every id is one token;
-`decode_id` gives the id back.
+`user 0 item 1`, separated by spaces. Spaces, control characters, `%` and characters
+outside of ASCII are percent-encoded in ids (RFC 3986), so that every id is one token; `decode_id`
+decodes them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def write_trec(
 ) -> Path:
     """Write a ranking as a TREC run, and the judgements beside it.
 
-    Evaluators sort by score and break ties in ways of their own. Where scores tie, the later one
-    is therefore lowered by one step of float32, so that the order is ours everywhere.
+    Evaluation tools sort by score and break ties differently. Therefore, of equal scores the later
+    one is lowered by one step of float32, so that all tools see the same order.
 
     Args:
         path: The run file; the judgements get the same name with the suffix `.qrels`.
         ranking: What `kgrec.evaluation.evaluate.rank` returned.
         test: The judgements: each interaction is a relevant item.
-        depth: Items written for each user, or all of the ranking where it is less deep.
+        depth: Items written for each user; at most the depth of the ranking.
         tag: The run's name, one word.
 
     Returns:
@@ -75,29 +75,29 @@ def encode_id(id: str) -> str:
 
 
 def decode_id(token: str) -> str:
-    """Return the id that `encode_id` made `token` of."""
+    """Return the id that `encode_id` encoded as `token`."""
     return unquote(token, errors="strict")
 
 
-def strictly_falling(scores: FloatArray) -> FloatArray:
-    """Return scores of shape (b, depth), lowered as little as makes each row fall strictly.
+def strictly_decreasing(scores: FloatArray) -> FloatArray:
+    """Return scores of shape (b, depth), lowered just enough for each row to decrease strictly.
 
-    >>> bool(np.all(np.diff(strictly_falling(np.zeros((1, 3), dtype=np.float32))) < 0))
+    >>> bool(np.all(np.diff(strictly_decreasing(np.zeros((1, 3), dtype=np.float32))) < 0))
     True
     """
-    falling = np.array(scores, dtype=np.float32)
-    for rank in range(1, falling.shape[1]):
-        before = falling[:, rank - 1]
-        # Around zero, a step of float32 is a denormal number, which some readers take for zero.
+    lowered = np.array(scores, dtype=np.float32)
+    for rank in range(1, lowered.shape[1]):
+        before = lowered[:, rank - 1]
+        # Around zero, a step of float32 is a denormal number, which some tools read as zero.
         below = np.minimum(np.nextafter(before, np.float32(-np.inf)), before - _SMALLEST_STEP)
-        falling[:, rank] = np.minimum(falling[:, rank], below)
-    return falling
+        lowered[:, rank] = np.minimum(lowered[:, rank], below)
+    return lowered
 
 
 def _run_lines(
     ranking: Ranking, users: list[str], items: list[str], depth: int, tag: str
 ) -> Iterator[str]:
-    scores = strictly_falling(ranking.scores[:, :depth])
+    scores = strictly_decreasing(ranking.scores[:, :depth])
     for user, row, values in zip(
         ranking.users.tolist(), ranking.items[:, :depth].tolist(), scores.tolist(), strict=True
     ):

@@ -14,13 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.errors import DataError, printable
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.statements import Statements, statements, string_array
-from kgrec.types import BoolArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,24 +27,31 @@ if TYPE_CHECKING:
 
 Triple = tuple[str, str, str]
 LiteralStatement = tuple[str, str, str, str | None, str | None]
-Edges = tuple[Any, Any, Any]
-Values = tuple[Any, Any, Any, Any, Any]
-_BLANK = "_:"
 
 
 def frame_statements(frame: pd.DataFrame, head: str, relation: str, tail: str) -> Statements:
-    """Return a table's statements; its column `graph`, if there is one, names their graphs.
+    """Return a table's statements; see `KnowledgeGraph.from_pandas`.
 
     Raises:
         DataError: A column is missing, or an id is missing or a fraction.
     """
-    edges, values = frame_columns(frame, head, relation, tail)
+    from kgrec.data.tables import require_column
+
+    for name in (head, relation, tail):
+        require_column(frame, name, "The table")
+    columns = [_frame_ids(frame, name) for name in (head, relation, tail)]
+    optional = [_frame_texts(frame, name) for name in ("datatype", "language")]
+    is_literal = np.zeros(len(frame), dtype=bool)
+    for column in optional:
+        is_literal |= np.array([bool(text) for text in column.to_pylist()], dtype=bool)
+    literal, edge = pa.array(is_literal), pa.array(~is_literal)
+    edges = tuple(column.filter(edge) for column in columns)
+    values = tuple(column.filter(literal) for column in (*columns, *optional))
     batch = statements(edges, values)
     if "graph" not in frame.columns:
         return batch
     graph = _frame_texts(frame, "graph")
-    is_literal = _is_literal(frame)
-    return in_graphs(batch, graph.filter(pa.array(~is_literal)), graph.filter(pa.array(is_literal)))
+    return in_graphs(batch, graph.filter(edge), graph.filter(literal))
 
 
 def in_graphs(batch: Statements, edges: Any, values: Any) -> Statements:
@@ -54,7 +60,7 @@ def in_graphs(batch: Statements, edges: Any, values: Any) -> Statements:
     Args:
         batch: The statements.
         edges: Name of the graph of each edge, Arrow string array; null or "" is the default graph.
-        values: The same of the statements with literals.
+        values: Name of the graph of each statement with a literal, likewise.
     """
     names = pc.fill_null(pa.concat_arrays([edges, values]), "").dictionary_encode()
     codes = np.asarray(names.indices, dtype=np.int64)
@@ -66,88 +72,46 @@ def in_graphs(batch: Statements, edges: Any, values: Any) -> Statements:
     )
 
 
-def frame_columns(frame: pd.DataFrame, head: str, relation: str, tail: str) -> tuple[Edges, Values]:
-    """Return a table's statements between entities, and those with a literal, as columns.
-
-    Raises:
-        DataError: A column is missing, or an id is missing or a fraction.
-    """
-    wanted = (head, relation, tail)
-    for name in wanted:
-        if name not in frame.columns:
-            known = [str(column) for column in frame.columns]
-            raise DataError(
-                f"The table has no column {printable(name)!r}.{did_you_mean(name, known)}"
-            )
-    columns = [_frame_ids(frame, name) for name in wanted]
-    optional = [_frame_texts(frame, name) for name in ("datatype", "language")]
-    is_literal = _is_literal(frame)
-    there = pa.array(np.flatnonzero(is_literal))
-    edges = [column.take(pa.array(np.flatnonzero(~is_literal))) for column in columns]
-    values = [column.take(there) for column in (*columns, *optional)]
-    return (edges[0], edges[1], edges[2]), (values[0], values[1], values[2], values[3], values[4])
-
-
-def _is_literal(frame: pd.DataFrame) -> BoolArray:
-    """Return which rows of a table hold a literal: those with a datatype or a language."""
-    is_literal = np.zeros(len(frame), dtype=bool)
-    for name in ("datatype", "language"):
-        column = _frame_texts(frame, name)
-        is_literal |= np.array([bool(text) for text in column.to_pylist()], dtype=bool)
-    return is_literal
-
-
 def tuple_statements(
     triples: Iterable[Sequence[str | None]], literals: Iterable[Sequence[str | None]]
 ) -> Statements:
-    """Return the statements of three strings, and those of five, which hold a literal.
+    """Return the statements of tuples of three strings, and of five for literals.
 
     Raises:
-        DataError: One has another length, or holds something that is no string.
+        DataError: A tuple has another length, or holds something that is no string.
     """
-    edges, values = _columns(triples, 3, "triples"), _columns(literals, 5, "literals")
-    return statements((edges[0], edges[1], edges[2]), tuple(values))
+    return statements(_columns(triples, 3, "triples"), _columns(literals, 5, "literals"))
 
 
-def _columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> list[Any]:
-    """Return tuples of strings as `width` columns.
-
-    Raises:
-        DataError: A row has another length, or holds something that is no string.
-    """
-    listed = list(rows)
-    for position, row in enumerate(listed):
-        if not _is_row(row) or len(row) != width:
-            raise DataError(f"{name}[{position}] {_shown(row)}; expected {width} strings.")
+def _columns(rows: Iterable[Sequence[str | None]], width: int, name: str) -> tuple[Any, ...]:
+    listed = _checked(rows, name, (width,), f"{width} strings")
     columns = list(zip(*listed, strict=True)) or [()] * width
-    return [string_array(column) for column in columns]
+    return tuple(string_array(column) for column in columns)
 
 
 def split_statements(
     rows: Iterable[Sequence[str | None]], name: str
 ) -> tuple[list[Any], list[Any]]:
-    """Return the statements of three strings, and those of five, which hold a literal.
+    """Return the tuples of three strings, and those of five, which hold a literal.
 
     Raises:
-        DataError: A row has another length.
+        DataError: A tuple has another length.
     """
-    listed = list(rows)
-    for position, row in enumerate(listed):
-        if not _is_row(row) or len(row) not in (3, 5):
-            raise DataError(
-                f"{name}[{position}] {_shown(row)}; expected 3 strings, or 5 for a literal "
-                "(subject, predicate, value, datatype, language)."
-            )
+    expected = "3 strings, or 5 for a literal (subject, predicate, value, datatype, language)"
+    listed = _checked(rows, name, (3, 5), expected)
     return [row for row in listed if len(row) == 3], [row for row in listed if len(row) == 5]
 
 
-def _is_row(row: Any) -> bool:
-    return isinstance(row, Sequence) and not isinstance(row, str)
-
-
-def _shown(row: Any) -> str:
-    found = printable(repr(row), 120)
-    return f"has {len(row)} parts ({found})" if _is_row(row) else f"is {found}"
+def _checked(rows: Iterable[Any], name: str, widths: Sequence[int], expected: str) -> list[Any]:
+    """Return rows as a list. A row that is no sequence of an allowed length is an error."""
+    listed = list(rows)
+    for position, row in enumerate(listed):
+        is_row = isinstance(row, Sequence) and not isinstance(row, str)
+        if not is_row or len(row) not in widths:
+            shown = printable(repr(row), 120)
+            found = f"has {len(row)} parts ({shown})" if is_row else f"is {shown}"
+            raise DataError(f"{name}[{position}] {found}; expected {expected}.")
+    return listed
 
 
 def _frame_ids(frame: pd.DataFrame, name: str) -> Any:
@@ -209,10 +173,7 @@ def to_rdflib(kg: GraphColumns) -> rdflib.Graph:
             "The graph holds literals with a base direction (RDF 1.2), which rdflib does not know."
         )
     with quiet_rdflib():
-        entities = [
-            rdflib.BNode(id[len(_BLANK) :]) if id.startswith(_BLANK) else rdflib.URIRef(id)
-            for id in kg.entities.ids
-        ]
+        entities = _nodes(kg.entities.ids)
         relations = [rdflib.URIRef(id) for id in kg.relations.ids]
         edges = [
             (entities[subject], relations[relation], entities[object])
@@ -239,16 +200,17 @@ def _rdflib_dataset(graphs: NamedGraphs, edges: list[Any], values: list[Any]) ->
     import rdflib
 
     dataset = rdflib.Dataset()
-    named = [
-        dataset.graph(rdflib.BNode(name[len(_BLANK) :]) if name.startswith(_BLANK)
-                      else rdflib.URIRef(name)) if name else None
-        for name in graphs.names.ids
-    ]  # fmt: skip
+    named = [dataset.graph(node) if node else dataset for node in _nodes(graphs.names.ids)]
     for stated, pairs in ((edges, graphs.triple), (values, graphs.literal)):
         for row, graph in pairs.tolist():
-            to = named[graph]
-            (dataset if to is None else to).add(stated[row])
+            named[graph].add(stated[row])
     return dataset
+
+
+def _nodes(ids: Iterable[str]) -> list[Any]:
+    import rdflib
+
+    return [rdflib.BNode(id[2:]) if id.startswith("_:") else rdflib.URIRef(id) for id in ids]
 
 
 def _rdflib_literals(table: Literals) -> Iterator[rdflib.Literal]:
@@ -277,10 +239,9 @@ def _rdflib_literals(table: Literals) -> Iterator[rdflib.Literal]:
 
 @contextmanager
 def quiet_rdflib() -> Iterator[None]:
-    """Keep rdflib from complaining about every id that is no IRI and every ill-typed literal.
+    """Silence rdflib about ids that are no IRIs and about ill-typed literals.
 
-    It logs a traceback for each, with the text as it is. `KnowledgeGraph.statistics` reports
-    them; here they only pass through.
+    It would log a traceback for each. `KnowledgeGraph.statistics` reports them instead.
     """
     logger = logging.getLogger("rdflib.term")
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 class KnowledgeGraph(GraphColumns):
     """An RDF graph with its terms numbered. Equality is `equals`.
 
-    It is made of the columns `entities`, `relations`, `triples`, `literals` and `graphs` and the
-    `report` of what was read; `GraphColumns` says what they hold, and has what looks things up.
+    Its columns are `entities`, `relations`, `triples`, `literals` and `graphs`; its `report` says
+    what was read. `GraphColumns` describes them and has the methods to look things up.
 
     >>> kg = KnowledgeGraph.from_triples(
     ...     [("ex:Heat", "ex:director", "ex:Mann")],
@@ -67,7 +67,7 @@ class KnowledgeGraph(GraphColumns):
         """Read RDF into one graph: N-Triples, N-Quads, Turtle, TriG, RDF/XML and JSON-LD.
 
         Blank nodes of different files are different nodes. Nothing is loaded from a network, and
-        nothing in a file names another that is read.
+        no file can make another file be read.
 
         Args:
             source: A file (`.nt .nq .ttl .trig .rdf .owl .xml .jsonld .json`, each also with `.gz`,
@@ -75,18 +75,18 @@ class KnowledgeGraph(GraphColumns):
                 binary or text file object, an `rdflib.Graph` or `Dataset`, a `pyoxigraph.Store` or
                 `Dataset`, or a list of them.
             config: Settings.
-            loader: Returns the document of a remote context's IRI, for JSON-LD; without it, remote
+            loader: Returns the document at the IRI of a remote JSON-LD context; without it, remote
                 contexts are refused.
-            **settings: Single settings in place of those of `config`, such as `format="ttl"`,
-                `base_iri=…`, `graphs=[…]` or `on_error="skip"`; see `ReadConfig`.
+            **settings: Fields of `ReadConfig` that replace those of `config`, such as
+                `format="ttl"`, `base_iri=…`, `graphs=[…]` or `on_error="skip"`.
 
         Returns:
-            The graph. That of valid files without a statement is empty, and its report says so.
+            The graph. It is empty if valid files have no statement, and its report says so.
 
         Raises:
             DataError: A file is missing, damaged, too large or not valid (the message names file,
                 line, column and reason), or its format is unknown.
-            ConfigError: A setting is unknown, or has a value that it cannot have.
+            ConfigError: A setting is unknown, or its value is not allowed.
         """
         settled = make_read_config(config, settings)
         return cls.from_columns(reading.read_all(source, settled, loader))
@@ -114,11 +114,11 @@ class KnowledgeGraph(GraphColumns):
     def from_pandas(
         cls, frame: pd.DataFrame, head: str = "head", relation: str = "relation", tail: str = "tail"
     ) -> Self:
-        """Return the graph of a table with one statement per row, as `to_pandas` gives it.
+        """Return the graph of a table with one statement per row, such as that of `to_pandas`.
 
         Args:
-            frame: The table. If it has the columns `datatype` and `language`, a row with either of
-                them holds a literal. The column `graph`, if there is one, names the graph of a
+            frame: The table. A row with a value in the column `datatype` or `language`, if there
+                is one, has a literal. The column `graph`, if there is one, names the graph of a
                 row; missing or "" is the default graph.
             head: Name of the column of subjects.
             relation: Name of the column of predicates.
@@ -139,11 +139,11 @@ class KnowledgeGraph(GraphColumns):
         """Return the graph of a table with an entity per row, by a mapping of its columns.
 
         Args:
-            table: A CSV, TSV, Parquet or JSON Lines file, a frame, an Arrow table, or what
-                `kgrec.map_table` made of one.
+            table: A CSV, TSV, Parquet or JSON Lines file, a frame, an Arrow table, or a result of
+                `kgrec.map_table`.
             mapping: Which column is the id, and which become relations or literals; an object,
-                plain values, or a YAML file. None: chosen by `kgrec.suggest_mapping`. What was
-                chosen, and what became of each column, stands in `report.notes`.
+                plain values, or a YAML file. None: chosen by `kgrec.suggest_mapping`.
+                `report.notes` says what was chosen, and how each column was used.
 
         Raises:
             DataError: The table cannot be read, or lacks a column or an id.
@@ -157,7 +157,7 @@ class KnowledgeGraph(GraphColumns):
 
     @classmethod
     def from_rdflib(cls, graph: rdflib.Graph, graphs: Sequence[str] | None = None) -> Self:
-        """Return the graph that an `rdflib.Graph` or `Dataset` holds, literals as they are written.
+        """Return the graph of an `rdflib.Graph` or `Dataset`; literals keep their lexical form.
 
         Args:
             graph: The graph.
@@ -187,9 +187,9 @@ class KnowledgeGraph(GraphColumns):
 
     @classmethod
     def from_networkx(cls, graph: networkx.MultiDiGraph[Any]) -> Self:
-        """Return the graph of what `to_networkx` gives: edge keys are relations.
+        """Return the graph of a networkx graph as `to_networkx` makes it: edge keys are relations.
 
-        A node without edges and without the attribute `literals` states nothing, and is no entity.
+        A node without edges and without the attribute `literals` does not become an entity.
 
         Raises:
             DataError: The graph is empty, undirected or without keys, or its parts are no text.
@@ -214,17 +214,17 @@ class KnowledgeGraph(GraphColumns):
     ) -> Self:
         """Return this graph without the statements `removed`, and with those `added`.
 
-        Rows of entities and relations stay: new ones come behind, and an entity of which no
-        statement is left keeps its row. So links to the old graph hold in the new one, which
+        Entities and relations keep their rows: new ones are appended, and an entity without any
+        statement left keeps its row. So links to the old graph are valid in the new one, which
         shares all columns that do not change. `report.updates[-1]` counts what changed.
 
         Args:
-            added: A graph, whose blank nodes are new ones (they get another name where this graph
-                has it too), or statements as `from_triples` takes them: three strings, or five
-                for a literal. Blank nodes in these are this graph's own.
-            removed: Likewise, but blank nodes always are this graph's own. A statement that is
-                to be added as well stays.
-            missing: What becomes of a statement to remove that is not there: "ignore" counts it.
+            added: A graph, or statements as for `from_triples`: three strings, or five for a
+                literal. Blank nodes in such statements are this graph's own. Blank nodes of a
+                graph are new nodes, and get a new name if this graph has the same name.
+            removed: Likewise, but blank nodes are always this graph's own. A statement that is
+                also in `added` stays.
+            missing: What to do about a statement to remove that is not there: "ignore" counts it.
 
         Raises:
             DataError: A statement is malformed, or one to remove is not there and `missing` is
@@ -241,9 +241,9 @@ class KnowledgeGraph(GraphColumns):
     # ------------------------------------------------------------------ out
 
     def to_rdflib(self) -> rdflib.Graph:
-        """Return the graph as an `rdflib.Graph`, literals exactly in their lexical form.
+        """Return an `rdflib.Graph`, or a `Dataset` if there are named graphs.
 
-        A graph with named graphs becomes an `rdflib.Dataset`.
+        Literals keep their lexical form.
 
         Raises:
             DataError: A literal has a base direction (RDF 1.2), which rdflib does not know.
@@ -254,12 +254,12 @@ class KnowledgeGraph(GraphColumns):
         """Return the statements as text.
 
         Args:
-            literals: Whether to append the statements with literals, with the columns `datatype`
-                and `language`, which are missing for entities. `from_pandas` takes both back.
+            literals: Whether to append the statements with literals. The columns `datatype` and
+                `language` are missing for entities. `from_pandas` reads both kinds.
 
         Returns:
             A table with the columns head, relation, tail, and graph if there are named graphs:
-            a statement has a row for each graph that it stands in.
+            a statement has a row for each of its graphs.
         """
         return exchange.to_pandas(self, literals)
 
@@ -273,14 +273,14 @@ class KnowledgeGraph(GraphColumns):
 
         Args:
             entities: Ids or rows of the entities to start from; None is the whole graph.
-            hops: How many edges, in either direction, the neighborhood reaches.
+            hops: Largest distance from these entities, in edges of either direction.
             max_nodes: Stop when this many nodes are reached, nearest first.
 
         Returns:
             Nodes are entity ids with `label`, `row`, `hop` (None for the whole graph) and
             `literals`, a list of (relation, value, datatype, language). Edges are keyed by
-            relation id and have `label`. `graph["left_out"]` is the number of entities in reach
-            that `max_nodes` left out.
+            relation id and have `label`. `graph["left_out"]` is the number of entities that
+            `max_nodes` left out.
 
         Raises:
             UnknownIdError: An entity is not in the graph.
@@ -290,21 +290,21 @@ class KnowledgeGraph(GraphColumns):
     def write(self, path: PathLike) -> None:
         """Write the graph as canonical N-Triples or N-Quads, by the extension.
 
-        The file ends in `.nt`, or in `.nq`, which has a place for named graphs; behind either,
-        `.gz` compresses it.
+        The name of the file ends in `.nt`, or in `.nq` for named graphs; a further `.gz`
+        compresses it.
 
         The same graph always gives the same bytes: statements are ordered by subject, relation
-        and object, entities before literals. The file appears when it is whole.
+        and object, entities before literals. The file appears only when it is complete.
 
         Raises:
-            DataError: The name ends otherwise, an id is no IRI and cannot be written, or the graph
-                has named graphs and the file is to be N-Triples.
+            DataError: The name has another ending, an id is no IRI and cannot be written, or the
+                file is N-Triples and the graph has named graphs.
             RunError: The file cannot be written.
         """
         writing.write(self, path)
 
     def save(self, folder: PathLike) -> None:
-        """Write the graph to a folder of Arrow files and a JSON manifest, replacing it whole.
+        """Write the graph to a folder of Arrow files and a JSON manifest; replace an old one.
 
         Raises:
             RunError: The folder cannot be written.
@@ -313,7 +313,7 @@ class KnowledgeGraph(GraphColumns):
 
     @classmethod
     def load(cls, folder: PathLike) -> Self:
-        """Load what `save` wrote: its files are mapped into memory, not read.
+        """Load what `save` wrote. The files are mapped into memory, not read.
 
         Raises:
             RunError: A file is missing, damaged or of another format version.
@@ -321,7 +321,7 @@ class KnowledgeGraph(GraphColumns):
         return cls.from_columns(storage.load(folder))
 
     def equals(self, other: GraphColumns) -> bool:
-        """Return whether both graphs hold the same statements, whatever their terms' rows are."""
+        """Return whether both graphs hold the same statements; the rows of terms may differ."""
         return changes.same_statements(self, other)
 
     # ------------------------------------------------------------------ views
@@ -334,14 +334,14 @@ class KnowledgeGraph(GraphColumns):
     ) -> list[str]:
         """Return a name for each entity.
 
-        The first of `relations` that the entity has, there the first of `languages` (a regional
-        variant counts just behind its language), then any language. An entity without a label gets
-        the last part of its IRI, percent-decoded, with blanks for underscores.
+        It is the text of the first of `relations` that the entity has, in the first of `languages`
+        (a regional variant comes after its language), else in any language. An entity without a
+        label gets the last part of its IRI, percent-decoded, with blanks for underscores.
 
         Args:
             rows: Entity rows, int array of shape (k,); None is all.
             languages: Language tags, best first; "" is a literal without one.
-            relations: IRIs of the properties that give names, best first.
+            relations: IRIs of the properties of names, best first.
         """
         return names.entity_labels(self, rows, languages, relations)
 
@@ -359,15 +359,15 @@ class KnowledgeGraph(GraphColumns):
         languages: Sequence[str] = names.LANGUAGES,
         relations: Sequence[str] = LABEL_RELATIONS,
     ) -> list[str]:
-        """Return a name for each relation: its label in the graph, or from its IRI in words."""
+        """Return a name for each relation: its label in the graph, or words from its IRI."""
         return names.relation_labels(self, languages, relations)
 
     def statistics(self, links: LinkedItems | None = None) -> GraphStatistics:
         """Return what `kgrec inspect` shows: counts, relations, literals, degree, problems.
 
         Args:
-            links: Which entities are items; where given, how well the graph covers and connects
-                them is looked at too.
+            links: Which entities are items; if given, the statistics say how well the graph
+                covers and connects them.
 
         Raises:
             DataError: The graph is empty, or the links are of another one.

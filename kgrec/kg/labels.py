@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.iri_names import names_from_iris
+from kgrec.rdf.literals import replaced
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
 from kgrec.types import BoolArray, IntArray
 
 LANGUAGES: Final = ("en", "")
-"""The languages of names where none are asked for, best first; "" is text without one."""
+"""The default languages of names, best first; "" is text without a language."""
 
 
 def entity_labels(
@@ -26,7 +27,7 @@ def entity_labels(
     relations: Sequence[str] = LABEL_RELATIONS,
 ) -> list[str]:
     """Return a name for each entity; see `KnowledgeGraph.labels`."""
-    return _taken(_labels(kg, languages, relations), rows)
+    return _at(_labels(kg, languages, relations), rows)
 
 
 def entity_descriptions(
@@ -39,10 +40,10 @@ def entity_descriptions(
 
     def make() -> Any:
         empty = pa.array([""] * kg.num_entities, type=pa.large_string())
-        return _fill(empty, *_best_texts(kg, relations, languages))
+        return replaced(empty, *_best_texts(kg, relations, languages))
 
     key = ("descriptions", tuple(languages), tuple(relations))
-    return _taken(kg.cached(key, make), rows)
+    return _at(kg.cached(key, make), rows)
 
 
 def relation_labels(
@@ -52,8 +53,8 @@ def relation_labels(
 ) -> list[str]:
     """Return a name for each relation; see `KnowledgeGraph.relation_labels`.
 
-    A relation that the graph describes has its label; others get the last part of their IRI with
-    its camel case taken apart.
+    A relation that the graph describes has its label. Others have the last part of their IRI, with
+    camel case split into words.
     """
 
     def make() -> Any:
@@ -64,7 +65,7 @@ def relation_labels(
         entity = kg.entities.rows(kg.relations.array, missing="-1")
         known = np.flatnonzero((entity >= 0) & has[entity])
         labels = _labels(kg, languages, relations).take(pa.array(entity[known]))
-        return _fill(pc.utf8_lower(spaced), known, labels)
+        return replaced(pc.utf8_lower(spaced), known, labels)
 
     return list(kg.cached(("relations", tuple(languages), tuple(relations)), make).to_pylist())
 
@@ -73,12 +74,12 @@ def _labels(kg: GraphColumns, languages: Sequence[str], relations: Sequence[str]
     """Return a name for each entity, Arrow `large_string` of shape (num_entities,)."""
 
     def make() -> Any:
-        return _fill(names_from_iris(kg.entities.array), *_best_texts(kg, relations, languages))
+        return replaced(names_from_iris(kg.entities.array), *_best_texts(kg, relations, languages))
 
     return kg.cached(("labels", tuple(languages), tuple(relations)), make)
 
 
-def _taken(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
+def _at(texts: Any, rows: npt.ArrayLike | None) -> list[str]:
     if rows is not None:
         texts = texts.take(pa.array(np.asarray(rows, dtype=np.int64)))
     return list(texts.to_pylist())
@@ -120,14 +121,14 @@ def _best_texts(
 
 
 def language_rank(tag: str, languages: Sequence[str]) -> int:
-    """Return how good a language is: lower is better, a regional variant just behind its base.
+    """Return the rank of a language: lower is better; a regional variant comes after its base.
 
     Args:
         tag: A language tag, in lower case; "" is none.
         languages: Language tags, best first.
 
     Returns:
-        0 … 2 · len(languages) - 1, and 2 · len(languages) for a language that is not wanted.
+        0 … 2 · len(languages) - 1; 2 · len(languages) for a language that is not listed.
     """
     for place, wanted in enumerate(languages):
         wanted = wanted.lower()
@@ -136,9 +137,3 @@ def language_rank(tag: str, languages: Sequence[str]) -> int:
         if wanted and tag.startswith(wanted + "-"):
             return 2 * place + 1
     return 2 * len(languages)
-
-
-def _fill(texts: Any, rows: IntArray, better: Any) -> Any:
-    mask = np.zeros(len(texts), dtype=bool)
-    mask[rows] = True
-    return pc.replace_with_mask(texts, pa.array(mask), better)

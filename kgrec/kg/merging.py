@@ -20,8 +20,8 @@ from kgrec.rdf.statements import Statements, statements
 def merge_graphs(graphs: Sequence[Columns]) -> Columns:
     """Return the graph of all statements of several graphs.
 
-    IRIs are the same everywhere; blank nodes are not, and those of the second graph and the
-    following ones get names of their own (https://www.w3.org/TR/rdf11-mt/#shared-blank-nodes).
+    The same IRI is the same entity in all graphs. The same blank node is not: from the second graph
+    on, blank nodes get new names (https://www.w3.org/TR/rdf11-mt/#shared-blank-nodes).
 
     Raises:
         DataError: There is no graph.
@@ -39,9 +39,9 @@ def merge_graphs(graphs: Sequence[Columns]) -> Columns:
     taken: list[str] = []
     batches: list[Statements] = []
     for graph in graphs:
-        blank = graph.entities.array.filter(pc.starts_with(graph.entities.array, "_:"))
-        batches.append(_statements(graph, _free_prefix(taken) if taken and len(blank) else ""))
-        taken += _blank(batches[-1].terms)
+        renamed = taken and _blank_nodes(graph.entities.array)
+        batches.append(_statements(graph, _free_prefix(taken) if renamed else ""))
+        taken += _blank_nodes(batches[-1].terms)
     reports = [graph.report for graph in graphs]
     report = ReadReport(
         files=tuple(file for report in reports for file in report.files),
@@ -77,7 +77,7 @@ def _statements(kg: GraphColumns, prefix: str) -> Statements:
     )
 
 
-def _blank(terms: Any) -> list[str]:
+def _blank_nodes(terms: Any) -> list[str]:
     return list(terms.filter(pc.starts_with(terms, "_:")).to_pylist())
 
 

@@ -12,6 +12,7 @@ from kgrec.kg.exchange import in_graphs, tuple_statements
 from kgrec.kg.labels import entity_labels, relation_labels
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.statements import Statements, string_array
+from kgrec.types import IntArray
 
 if TYPE_CHECKING:
     import networkx
@@ -20,7 +21,7 @@ Texts = tuple[str, ...]
 
 
 def networkx_statements(graph: networkx.MultiDiGraph[Any]) -> Statements:
-    """Return the statements of a networkx graph that is made as `to_networkx` makes it.
+    """Return the statements of a networkx graph; see `KnowledgeGraph.from_networkx`.
 
     Raises:
         DataError: The edges have no direction or no keys, a node or key is no string, or the
@@ -61,7 +62,7 @@ def networkx_statements(graph: networkx.MultiDiGraph[Any]) -> Statements:
 
 
 def _names(names: Any, statement: Texts) -> tuple[str, ...]:
-    """Return the names of a statement's graphs, which must be text, and one at least."""
+    """Return the names of a statement's graphs; an error if they are no text, or none."""
     listed = tuple(names) if isinstance(names, tuple | list) else ()
     if not listed or not all(isinstance(name, str) for name in listed):
         raise DataError(
@@ -115,7 +116,11 @@ def to_networkx(
     names = relation_labels(kg)
     chosen = np.flatnonzero(inside[kg.triples[:, 0]] & inside[kg.triples[:, 2]])
     edges = kg.triples[chosen]
-    graphs = _graph_names(kg)
+    named = kg.graphs
+    graphs = None if named is None else (
+        named.names_of(named.triple, kg.num_triples),
+        named.names_of(named.literal, len(kg.literals)),
+    )  # fmt: skip
     for place, (subject, relation, object) in zip(chosen.tolist(), edges.tolist(), strict=True):
         about = {} if graphs is None else {"graphs": graphs[0][place]}
         key = kg.relations.id(relation)
@@ -138,21 +143,7 @@ def to_networkx(
     return graph
 
 
-def _graph_names(
-    kg: GraphColumns,
-) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]] | None:
-    """Return the names of the graphs of each triple and of each literal; None if there are none."""
-    if kg.graphs is None:
-        return None
-    return (
-        kg.graphs.names_of(kg.graphs.triple, kg.num_triples),
-        kg.graphs.names_of(kg.graphs.literal, len(kg.literals)),
-    )
-
-
-def _hops(
-    kg: GraphColumns, entities: Iterable[str | int] | None, hops: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _hops(kg: GraphColumns, entities: Iterable[str | int] | None, hops: int) -> IntArray:
     """Return the distance of each entity from the nearest of `entities`, -1 beyond `hops`."""
     if entities is None:
         return np.zeros(kg.num_entities, dtype=np.int64)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from kgrec.rdf.datatypes import NUMERIC
 from kgrec.rdf.namespaces import RDF, XSD
 from kgrec.types import Float64Array
 
@@ -19,13 +20,8 @@ DURATION: Final = "duration"
 SECONDS_OF_MONTH: Final = 365.2425 / 12 * 86400
 """A month in seconds: one twelfth of the mean year of the Gregorian calendar."""
 
-_NUMBERS: Final = (
-    *("integer", "decimal", "double", "float", "long", "int", "short", "byte"),
-    *("nonNegativeInteger", "positiveInteger", "nonPositiveInteger", "negativeInteger"),
-    *("unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte"),
-)
 _KINDS: Final = {
-    **{XSD + name: NUMBER for name in _NUMBERS},
+    **dict.fromkeys(NUMERIC, NUMBER),
     XSD + "boolean": BOOLEAN,
     **{XSD + name: TIME for name in ("date", "dateTime", "dateTimeStamp", "gYear", "gYearMonth")},
     **{XSD + name: DURATION for name in ("duration", "dayTimeDuration", "yearMonthDuration")},
@@ -39,15 +35,15 @@ _DURATION: Final = re.compile(
     r"(-?)P(?=[0-9T])(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)D)?"
     r"(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?"
 )
-_LONGEST: Final = 400  # characters; more digits are no number that a double can hold
+_LONGEST: Final = 400  # characters; a double cannot hold more digits
 _LARGEST: Final = 1e100  # so that sums of cubes stay finite
 
 
 def kind_of(datatype: str) -> str | None:
-    """Return what literals of a datatype measure, None for what is not measured.
+    """Return what literals of a datatype measure; None if they measure nothing.
 
-    `number`, `boolean`, `time` or `duration` for the types of XML Schema; a datatype of another
-    vocabulary, such as DBpedia's `usDollar`, is a unit of its own and gives its IRI.
+    It is `number`, `boolean`, `time` or `duration` for the types of XML Schema. A datatype of
+    another vocabulary, such as DBpedia's `usDollar`, is a unit of its own: its IRI is returned.
 
     >>> kind_of(XSD + "gYear"), kind_of(XSD + "string"), kind_of("http://dbpedia.org/datatype/euro")
     ('time', None, 'http://dbpedia.org/datatype/euro')
@@ -60,15 +56,14 @@ def kind_of(datatype: str) -> str | None:
 def quantities(texts: list[str], kinds: list[str]) -> Float64Array:
     """Return literals as numbers, float64 of shape (m,); NaN where a text cannot be read.
 
-    Numbers and units of other vocabularies as they are, true as 1 and false as 0. A point in time
-    counts in years, such as 1995.5 for the middle of 1995; where only the year is known, its
-    middle is taken. Time zones are not looked at. A duration counts in seconds, a year as 12
-    months and a month as `SECONDS_OF_MONTH`. What is infinite, no number or beyond ±1e100 is not
-    read.
+    Numbers and units of other vocabularies stay as they are; true is 1 and false is 0. A point in
+    time is in years, such as 1995.5 for the middle of 1995, or for a date of which only the year
+    is known. Time zones are ignored. A duration is in seconds: a year has 12 months, and a month
+    `SECONDS_OF_MONTH`. Infinite values and values beyond ±1e100 are NaN.
 
     Args:
         texts: Lexical forms, m of them.
-        kinds: What `kind_of` says of each.
+        kinds: What `kind_of` returns for each.
 
     >>> quantities(["90", "true", "1995", "PT1H30M", "ninety"], [NUMBER, BOOLEAN, TIME, DURATION,
     ... NUMBER]).tolist()

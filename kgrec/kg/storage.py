@@ -1,8 +1,8 @@
 """A graph as a folder of Arrow files and a JSON manifest.
 
-Arrow's file format holds columns as they lie in memory, so that a graph is there as soon as its
-files are mapped; pages that nobody looks at can leave memory again. A checksum finds damage, and
-everything that a column could point outside of itself with is looked at before it is used.
+Arrow's file format stores columns as they are in memory, so that a graph is loaded as soon as its
+files are mapped; the system can drop pages that are not in use. Checksums find damage. All row
+numbers and offsets are checked before they are used.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _PIECE: Final = 1 << 24  # bytes
 
 
 def save(kg: GraphColumns, folder: PathLike) -> None:
-    """Write `kg` to `folder`, replacing the whole folder or leaving it as it was.
+    """Write `kg` to `folder`: the whole folder is replaced, or stays as it was.
 
     Raises:
         RunError: The folder holds something else than a graph, or it cannot be written.
@@ -73,13 +73,13 @@ def load(folder: PathLike) -> GraphColumns:
     target = Path(folder)
     manifest = _read_manifest(target / MANIFEST)
     names = [name for name in _TABLES if name in manifest["files"]]
-    # Looking at a file takes longer than mapping it, and two can be looked at at a time.
+    # Checking a file takes longer than mapping it, and can run in parallel.
     with ThreadPoolExecutor() as pool:
         read = pool.map(lambda name: _read_table(target / f"{name}.arrow", name, manifest), names)
         tables = dict(zip(names, read, strict=True))
     for name in _TABLES[:4]:
         if name not in tables:
-            raise RunError(f"{_shown(target / MANIFEST)}: the file {name}.arrow is not listed.")
+            raise _error(target / MANIFEST, f"the file {name}.arrow is not listed.")
     entities, relations = (
         _vocabulary(tables[name], kind, target / f"{name}.arrow", manifest)
         for name, kind in (("entities", "entity"), ("relations", "relation"))
@@ -96,7 +96,7 @@ def load(folder: PathLike) -> GraphColumns:
     try:
         report = ReadReport.from_dict(manifest["report"])
     except (KeyError, TypeError) as error:
-        raise RunError(f"{_shown(target / MANIFEST)}: the report is damaged: {error}.") from error
+        raise _error(target / MANIFEST, f"the report is damaged: {error}.") from error
     graphs = _graphs(tables, target, manifest, len(triples), len(literals))
     return GraphColumns(entities, relations, triples, Literals(*rows, *texts), graphs, report)
 
@@ -112,7 +112,7 @@ def _graphs(
     pairs = np.column_stack([np.asarray(table.column(k)) for k in ("statement", "graph")])
     split = manifest.get("triple_memberships")
     if type(split) is not int or not 0 <= split <= len(pairs):
-        raise RunError(f"{_shown(target / MANIFEST)}: triple_memberships is damaged.")
+        raise _error(target / MANIFEST, "triple_memberships is damaged.")
     for rows, size in ((pairs[:split], triples), (pairs[split:], literals)):
         _check_rows(rows[:, 0], size, "statement", path)
         _check_rows(rows[:, 1], len(names), "graph", path)
@@ -171,47 +171,43 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{_shown(path)}: no such file; the folder holds no saved graph.") from error
+        raise _error(path, "no such file; the folder holds no saved graph.") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{_shown(path)}: not readable: {printable(str(error))}.") from error
+        raise _error(path, f"not readable: {printable(str(error))}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "kgrec.KnowledgeGraph":
-        raise RunError(f"{_shown(path)}: this is not the manifest of a saved graph.")
+        raise _error(path, "this is not the manifest of a saved graph.")
     if manifest.get("format_version") != FORMAT_VERSION:
-        raise RunError(
-            f"{_shown(path)}: format version {printable(repr(manifest.get('format_version')))}; "
-            f"this kgrec reads version {FORMAT_VERSION}."
-        )
+        found = printable(repr(manifest.get("format_version")))
+        raise _error(path, f"format version {found}; this kgrec reads version {FORMAT_VERSION}.")
     files = manifest.get("files")
     if not isinstance(files, dict) or not all(isinstance(about, dict) for about in files.values()):
-        raise RunError(f"{_shown(path)}: the list of files is missing.")
+        raise _error(path, "the list of files is missing.")
     return manifest
 
 
 def _read_table(path: Path, name: str, manifest: dict[str, Any]) -> Any:
-    """Return the one record batch of a file, looked through."""
+    """Return the one record batch of a file after checking it."""
     about = manifest["files"][name]
     try:
         if _checksum(path) != about.get("crc32"):
-            raise RunError(f"{_shown(path)}: the checksum is not that of {MANIFEST}: damaged.")
+            raise _error(path, f"the checksum is not that of {MANIFEST}: damaged.")
         with pa.memory_map(str(path)) as source:
             reader = pa.ipc.open_file(source)
             if reader.schema != _SCHEMAS[name] or reader.num_record_batches > 1:
-                raise RunError(f"{_shown(path)}: this is not the table {name} of a saved graph.")
+                raise _error(path, f"this is not the table {name} of a saved graph.")
             batch = reader.get_batch(0)
         batch.validate(full=True)
     except FileNotFoundError as error:
-        raise RunError(f"{_shown(path)}: the file is missing.") from error
+        raise _error(path, "the file is missing.") from error
+    except RunError:
+        raise
     except (OSError, pa.ArrowException) as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(f"{_shown(path)}: the file is damaged: {printable(str(error))}") from error
+        raise _error(path, f"the file is damaged: {printable(str(error))}") from error
     if len(batch) != about.get("rows"):
-        raise RunError(
-            f"{_shown(path)}: {len(batch)} rows, where {MANIFEST} says {about.get('rows')}; the "
-            "folder is damaged."
-        )
+        expected = f"{MANIFEST} says {about.get('rows')}"
+        raise _error(path, f"{len(batch)} rows, but {expected}; the folder is damaged.")
     if any(column.null_count for column in batch.columns):
-        raise RunError(f"{_shown(path)}: values are missing; the file is damaged.")
+        raise _error(path, "values are missing; the file is damaged.")
     return batch
 
 
@@ -220,30 +216,29 @@ def _vocabulary(table: Any, kind: str, path: Path, manifest: dict[str, Any]) -> 
     num_sorted = _num_sorted(manifest, path.stem, len(ids), path)
     first = ids[:num_sorted]
     if len(first) > 1 and not pc.all(pc.less(first[:-1], first[1:])).as_py():
-        raise RunError(f"{_shown(path)}: the ids are not sorted; the file is damaged.")
+        raise _error(path, "the ids are not sorted; the file is damaged.")
     if num_sorted < len(ids) and pc.count_distinct(ids).as_py() < len(ids):
-        raise RunError(f"{_shown(path)}: an id stands twice; the file is damaged.")
+        raise _error(path, "an id stands twice; the file is damaged.")
     return Vocabulary.from_sorted(ids, kind, num_sorted=num_sorted)
 
 
 def _num_sorted(manifest: dict[str, Any], name: str, count: int, path: Path) -> int:
-    """Return how many ids are sorted, from the first: an update appends the others."""
+    """Return how many ids at the start are sorted; updates append unsorted ones."""
     stated = manifest.get("sorted", {})
     found = stated.get(name, count) if isinstance(stated, dict) else None
     if type(found) is not int or not 0 <= found <= count:
-        raise RunError(
-            f"{_shown(path.with_name(MANIFEST))}: how many of the {name} are sorted is damaged: "
-            f"expected 0 … {count}, found {printable(repr(found), 60)}."
+        raise _error(
+            path.with_name(MANIFEST),
+            f"the number of sorted {name} is damaged: expected 0 … {count}, found "
+            f"{printable(repr(found), 60)}.",
         )
     return found
 
 
 def _check_rows(column: RowArray, size: int, name: str, path: Path) -> None:
     if len(column) and not (0 <= column.min() and column.max() < size):
-        raise RunError(
-            f"{_shown(path)}: column {name} points outside of 0 … {size - 1}; the file is damaged."
-        )
+        raise _error(path, f"column {name} has rows outside 0 … {size - 1}; the file is damaged.")
 
 
-def _shown(path: Path) -> str:
-    return printable(str(path))
+def _error(path: Path, reason: str) -> RunError:
+    return RunError(f"{printable(str(path))}: {reason}")

@@ -1,4 +1,4 @@
-"""Graphs that change: statements come and go, and the rows of what was there stay."""
+"""Updates of a graph: statements are added and removed, and existing terms keep their rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kgrec.errors import ConfigError, DataError, printable
 from kgrec.kg.exchange import LiteralStatement, Triple, split_statements, tuple_statements
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import Columns, GraphColumns
-from kgrec.rdf.literals import Literals, text_ranks
+from kgrec.rdf.literals import Literals, replaced, text_ranks
 from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.read_report import UpdateReport
 from kgrec.types import BoolArray, IntArray, RowArray
@@ -44,29 +44,18 @@ def updated(
     *,
     missing: Missing = "ignore",
 ) -> Columns:
-    """Return (kg without `removed`) with `added`; see `KnowledgeGraph.update`.
+    """Return `kg` without the statements `removed` and with `added`; see `KnowledgeGraph.update`.
 
-    Places are found by binary search, so that time goes with the change and with copying the
-    columns that change: the texts of the old graph are not sorted again.
-
-    Args:
-        kg: The old graph.
-        added: Statements to add; blank nodes of a graph are new ones, others those of `kg`.
-        removed: Statements to remove; their blank nodes are those of `kg`.
-        missing: What becomes of a statement to remove that is not there.
-
-    Raises:
-        DataError: A statement is malformed, or `missing` is "raise" and one to remove is not
-            there.
-        ConfigError: `missing` is something else.
+    Places are found by binary search. The time depends on the size of the change and of the columns
+    to copy: the texts of the old graph are not sorted again.
     """
     own_blank_nodes = not isinstance(added, GraphColumns)
     coming, going = _columns(added, "added"), _columns(removed, "removed")
     if any(graph is not None and graph.graphs is not None for graph in (kg, coming, going)):
         raise DataError(
-            "A graph with named graphs cannot be updated, since it is not said in which of them "
-            "statements come and go. Choose some with select_graphs() and leave their names out "
-            "with without_graphs()."
+            "A graph with named graphs cannot be updated, because statements to add or remove do "
+            "not name their graph. Choose some with select_graphs() and drop their names with "
+            "without_graphs()."
         )
     if missing not in ("ignore", "raise"):
         raise ConfigError(f"missing: expected 'ignore' or 'raise', found {printable(missing)!r}.")
@@ -108,7 +97,7 @@ def updated(
 def _columns(
     given: GraphColumns | Iterable[Triple | LiteralStatement], name: str
 ) -> GraphColumns | None:
-    """Return statements as columns; None for none."""
+    """Return statements as columns; None if there are none."""
     if isinstance(given, GraphColumns):
         return given
     triples, literals = split_statements(given, name)
@@ -116,7 +105,7 @@ def _columns(
 
 
 def same_statements(one: GraphColumns, other: GraphColumns) -> bool:
-    """Return whether two graphs hold the same statements, whatever their rows are."""
+    """Return whether two graphs hold the same statements; their rows may differ."""
     if one.num_triples != other.num_triples or len(one.literals) != len(other.literals):
         return False
     if (one.graphs is None) != (other.graphs is None):
@@ -156,11 +145,7 @@ def _same_graphs(
 ) -> bool:
     """Return whether the same graphs hold the same statements.
 
-    Args:
-        one: Named graphs.
-        other: Others.
-        triples: The triple of `other` at each row of `one`.
-        literals: The literal of `other` at each row of `one`.
+    `triples` and `literals` are the rows in `other` of each triple and literal of `one`.
     """
     if one is None or other is None:
         return one is other
@@ -178,9 +163,9 @@ def _same_graphs(
 
 
 def _apart(kg: GraphColumns, added: GraphColumns) -> Any:
-    """Return the ids of the added entities, with other names for blank nodes that `kg` names too.
+    """Return the ids of the added entities, with new names for blank nodes that `kg` has too.
 
-    Blank nodes of two graphs are two nodes, even if their names agree
+    Blank nodes of two graphs are different nodes, even with the same name
     (https://www.w3.org/TR/rdf11-mt/#shared-blank-nodes-unions-and-merges).
     """
     ids = added.entities.array
@@ -191,9 +176,7 @@ def _apart(kg: GraphColumns, added: GraphColumns) -> Any:
         old = ids.take(pa.array(clash)).to_pylist()
         names = pa.array([f"_:update{number}_{name[2:]}" for name in old], type=pa.large_string())
         if all((v.rows(names, missing="-1") < 0).all() for v in (kg.entities, added.entities)):
-            mask = np.zeros(len(ids), dtype=bool)
-            mask[clash] = True
-            return pc.replace_with_mask(ids, pa.array(mask), names)
+            return replaced(ids, clash, names)
         number += 1
     return ids
 
@@ -201,7 +184,7 @@ def _apart(kg: GraphColumns, added: GraphColumns) -> Any:
 def _part(
     kg: GraphColumns | None, names: Any, entities: Vocabulary, relations: Vocabulary
 ) -> _Part:
-    """Return the statements of `kg`, whose entities are called `names`, in others' rows."""
+    """Return the statements of `kg`, with its entities named `names`, in rows of vocabularies."""
     none = np.zeros(0, dtype=np.int64)
     if kg is None:
         return _Part(np.zeros((0, 3), dtype=np.int64), none, none, None)
@@ -215,7 +198,7 @@ def _part(
 def _changed_triples(
     old: RowArray, new: IntArray, gone: IntArray
 ) -> tuple[RowArray, BoolArray, BoolArray, int]:
-    """Return the triples, which new and which gone ones stood there, and how many are gone."""
+    """Return the triples, which of `new` and of `gone` were there, and how many were removed."""
     columns = list(old.T)
     place, there = _find(columns, list(new.T))
     gone_place, found = _find(columns, list(gone.T))
@@ -233,9 +216,9 @@ def _changed_triples(
 def _changed_literals(
     old: Literals, new: _Part, gone: _Part
 ) -> tuple[Literals, BoolArray, BoolArray, int]:
-    """Return the literals, which new and which gone ones stood there, and how many are gone.
+    """Return the literals, which of `new` and of `gone` were there, and how many were removed.
 
-    The literals of a subject and relation that changes are a block, and are put together anew.
+    Literals of one subject and relation are a block. Only blocks that change are built again.
     """
     subject = np.concatenate([new.subject, gone.subject])
     relation = np.concatenate([new.relation, gone.relation])
@@ -266,12 +249,12 @@ def _changed_literals(
 
 
 def distinct_literals(literals: Literals) -> Literals:
-    """Return each statement once, in their order."""
+    """Return each statement once, in sorted order."""
     return literals.take(_distinct(literals)[0])
 
 
 def _distinct(literals: Literals) -> tuple[IntArray, IntArray]:
-    """Return a row of each distinct statement, in their order, and each row's place there."""
+    """Return a row of each distinct statement, sorted, and the place of each row among these."""
     columns: list[npt.NDArray[Any]] = [
         literals.subject,
         literals.relation,
@@ -300,8 +283,8 @@ def _replaced(old: Literals, start: IntArray, end: IntArray, new: Literals) -> L
         indices = merged(np.asarray(column.indices, dtype=np.int32), codes)
         return pa.DictionaryArray.from_arrays(pa.array(indices), known.array)
 
-    # Whole stretches of text are copied at once. Of blocks that begin together, where there was
-    # nothing before, the last may have been something.
+    # Text between blocks is copied in one piece. Several blocks may begin at the same place: empty
+    # ones, and at most one with rows, which is the last.
     begins = np.unique(start)
     ends = end[np.searchsorted(start, begins, side="right") - 1]
     bounds = np.searchsorted(at, [begins, begins + 1])
@@ -319,12 +302,12 @@ def _replaced(old: Literals, start: IntArray, end: IntArray, new: Literals) -> L
 
 
 def _joined(arrays: Sequence[Any]) -> Any:
-    """Return dictionary arrays one behind the other, with one dictionary."""
+    """Return dictionary arrays as one array with one dictionary."""
     return pa.concat_arrays([array.cast(pa.large_string()) for array in arrays]).dictionary_encode()
 
 
 def _ranges(start: IntArray, end: IntArray) -> IntArray:
-    """Return the numbers of all ranges [start, end) one behind the other."""
+    """Return the numbers of all ranges [start, end) one after another."""
     length = end - start
     skipped = np.repeat(start - np.cumsum(length) + length, length)
     return skipped + np.arange(len(skipped))
@@ -333,7 +316,7 @@ def _ranges(start: IntArray, end: IntArray) -> IntArray:
 def _find(
     columns: Sequence[npt.NDArray[Any]], wanted: Sequence[IntArray]
 ) -> tuple[IntArray, BoolArray]:
-    """Return where each wanted row stands or belongs among sorted rows, and whether it stands."""
+    """Return the place of each wanted row among sorted rows, and whether it is there."""
     place = _first_at_least(columns, wanted)
     there = place < len(columns[0])
     for column, values in zip(columns, wanted, strict=True):
@@ -344,7 +327,7 @@ def _find(
 def _first_at_least(
     columns: Sequence[npt.NDArray[Any]], wanted: Sequence[npt.NDArray[Any]]
 ) -> IntArray:
-    """Return the first place at which sorted rows are not below each wanted one: binary search."""
+    """Return by binary search the first place where sorted rows are not below each wanted row."""
     low = np.zeros(len(wanted[0]), dtype=np.int64)
     high = np.full(len(wanted[0]), len(columns[0]), dtype=np.int64)
     while (undecided := low < high).any():
@@ -361,13 +344,9 @@ def _first_at_least(
 
 
 def _not_there(
-    removed: GraphColumns,
-    gone: _Part,
-    found: BoolArray,
-    found_too: BoolArray,
-    count: int,
+    removed: GraphColumns, gone: _Part, found: BoolArray, found_too: BoolArray, count: int
 ) -> str:
-    """Say which statement cannot be removed."""
+    """Return the message that names a statement that cannot be removed."""
     if not found.all():
         row = removed.triples[int(np.flatnonzero(~found)[0])].tolist()
         object = removed.entities.id(row[2])
@@ -379,5 +358,5 @@ def _not_there(
     text = f"{removed.entities.id(row[0])} {removed.relations.id(row[1])} {object}"
     return (
         f"{count} of {len(gone)} statements to remove are not in the graph, the first of them: "
-        f"{printable(text)}. With missing='ignore' they are counted and passed over."
+        f"{printable(text)}. With missing='ignore' they are only counted."
     )

@@ -1,4 +1,4 @@
-"""Links from catalogue items to graph entities: stated, or found with a confidence."""
+"""Links from catalogue items to graph entities, given in a table or found with a confidence."""
 
 from kgrec.linking.linker import link
 from kgrec.linking.links import Candidate, LinkReport, Links

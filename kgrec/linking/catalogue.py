@@ -1,4 +1,4 @@
-"""The items that are linked: ids, titles, years and identifiers."""
+"""The items to link: ids, titles, years and identifiers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.tables import as_ids
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
-from kgrec.linking.link_table import text_column
 from kgrec.linking.matching import Catalogue
 from kgrec.linking.settings import LinkConfig
-from kgrec.linking.titles import years_in
+from kgrec.linking.titles import last_brackets, years_in
 
 
 def read_items(
@@ -24,7 +24,7 @@ def read_items(
     """Return the ids of items, and a frame of their columns in the order of the ids.
 
     Raises:
-        DataError: There is no column of ids, an id is missing or stands twice, or there is none.
+        DataError: There is no column of ids, an id is missing or repeated, or there is none.
     """
     if isinstance(items, Vocabulary):
         return items, pd.DataFrame(index=range(len(items)))
@@ -33,7 +33,7 @@ def read_items(
         if items.titles:
             columns["title"] = list(items.titles)
         return items.ids, pd.DataFrame(columns, index=range(len(items.ids)))
-    ids = text_column(items, item, "the item table")
+    ids = as_ids(items, item, "the item table").tolist()
     if not ids:
         raise DataError("The item table is empty.")
     vocabulary = Vocabulary(ids, "item")
@@ -42,29 +42,26 @@ def read_items(
 
 
 def read_titles(frame: pd.DataFrame, config: LinkConfig) -> tuple[Catalogue, tuple[str, ...]]:
-    """Return titles and years of the items, and notes of what could not be used.
+    """Return titles and years of the items, and notes about what could not be used.
 
-    Without a column of years, the year in the last brackets of a title counts. A column of years
-    may also hold dates: the first year in the text counts.
+    Without a column of years, the year is taken from the last brackets of the title. If a column of
+    years has dates, the first year in the text is taken.
 
     Raises:
         ConfigError: The items have no such columns.
     """
     if config.title is None:
-        return Catalogue(_nothing(len(frame)), np.full(len(frame), np.nan)), ()
+        none = pa.array([""] * len(frame), type=pa.large_string())
+        return Catalogue(none, np.full(len(frame), np.nan)), ()
     titles = pc.fill_null(column_text(frame, config.title, "title"), "")
-    notes: tuple[str, ...] = ()
     if config.year is None:
-        pattern = r"[\(\[](?P<inside>[^()\[\]]*)[\)\]]\s*$"
-        texts = pc.struct_field(pc.extract_regex(titles, pattern), 0)
-        return Catalogue(titles, _as_float(years_in(texts))), notes
+        return Catalogue(titles, _as_float(years_in(last_brackets(titles)))), ()
     texts = column_text(frame, config.year, "year")
     years = _as_float(years_in(texts))
     given = np.asarray(pc.not_equal(pc.fill_null(texts, ""), ""), dtype=bool)
     wrong = int((given & np.isnan(years)).sum())
-    if wrong:
-        notes = (f"{wrong} values of {printable(config.year)} hold no year from 1500 to 2099",)
-    return Catalogue(titles, years), notes
+    note = f"{wrong} values of {printable(config.year)} hold no year from 1500 to 2099"
+    return Catalogue(titles, years), (note,) if wrong else ()
 
 
 def column_text(frame: pd.DataFrame, column: str, setting: str) -> Any:
@@ -96,7 +93,3 @@ def column_text(frame: pd.DataFrame, column: str, setting: str) -> Any:
 
 def _as_float(years: Any) -> Any:
     return pc.cast(years, pa.float64()).to_numpy(zero_copy_only=False)
-
-
-def _nothing(count: int) -> Any:
-    return pa.array([""] * count, type=pa.large_string())

@@ -1,9 +1,9 @@
-"""From what agrees to how sure a link is.
+"""The confidence of links, computed from what agrees.
 
-Record linkage after Fellegi and Sunter, "A theory for record linkage" (JASA 64, 1969): what is
-compared (title, year, kind) adds weight to a candidate, as odds against "this item is not in the
-graph". The confidence of a candidate is its share of the odds of all candidates of its item and of
-that case, so that two candidates that are equally good get less than a half each.
+Record linkage after Fellegi and Sunter, "A theory for record linkage" (JASA 64, 1969): each
+comparison (title, year, kind) gives a candidate odds against the case "this item is not in the
+graph". The confidence of a candidate is its share of the odds of that case and of all candidates of
+the item. So two equally good candidates get less than a half each.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TITLE_ODDS: Final = {
     "article": 1.0,
     "part": 1.0,
 }
-"""exact: the same after `clean`; loose: after `loosen`, with the same article; alternative: one of
-the two is another title, from brackets or of a property; article: the same but for the article in
-front; part: one is what stands before or behind a colon in the other."""
+"""exact: the same after `clean`; loose: the same after `loosen`, with the same article;
+alternative: one of the two is an alternative title, from brackets or from a property; article: the
+same except for the leading article; part: one is the part before or after a colon in the other."""
 
 YEAR_ODDS: Final = {"equal": 10.0, "near": 4.0, "off": 0.5, "conflict": 0.002, "unknown": 1.0}
 KIND_ODDS: Final = {FITS: 2.0, 0: 0.3, OTHER: 0.003}
@@ -48,9 +48,9 @@ def year_agreement(
 
 
 def spelling_odds(similarity: Float64Array) -> Float64Array:
-    """Return the odds of titles that are not equal: 1 at 0.92 alike, and 4 at most.
+    """Return the odds of titles that are not equal: 1 at similarity 0.92, and 4 at most.
 
-    At most: without a year that agrees, another spelling is for the review.
+    The limit leaves another spelling without an equal year to the review.
     """
     return np.minimum(20 ** ((similarity - 0.92) / 0.05), 4)
 
@@ -72,18 +72,19 @@ def confidence(candidates: pd.DataFrame) -> Float64Array:
 def decide(
     candidates: pd.DataFrame, threshold: float, *, one_to_one: bool, taken: IntArray
 ) -> pd.DataFrame:
-    """Choose each item's best candidate, where it is sure enough.
+    """Choose each item's best candidate if its confidence reaches the threshold.
 
     Args:
         candidates: The columns item, entity and odds, each pair once.
         threshold: Least confidence.
-        one_to_one: Whether an entity may have one item only. The surest item gets it, and the
-            others are weighed again without it; of items that are equally sure none gets it.
-        taken: Entities that earlier methods have linked, which nobody gets with `one_to_one`.
+        one_to_one: Whether an entity is linked to one item only. It goes to the item with the
+            highest confidence, or to none if two are equal; the other items are decided again
+            without it.
+        taken: Entities that earlier methods have linked; `one_to_one` excludes them.
 
     Returns:
-        The candidates with the columns confidence, chosen (bool) and reason (why an entity cannot
-        be had, otherwise ""). The confidence of what cannot be had is what it was before.
+        The candidates with the columns confidence, chosen (bool) and reason (why an entity is
+        excluded, otherwise ""). Excluded candidates keep their last confidence.
     """
     table = candidates.sort_values(["item", "entity"], ignore_index=True)
     table["reason"] = ""
@@ -103,7 +104,7 @@ def decide(
         table.loc[lost, "reason"] = "its entity is claimed by another item"
     table["chosen"] = False
     table.loc[best.index, "chosen"] = True
-    if one_to_one:  # what is below the threshold elsewhere cannot be had either
+    if one_to_one:  # this excludes candidates below the threshold too
         held = table["entity"].isin(table.loc[table["chosen"], "entity"])
         late = held & ~table["chosen"] & active
         table.loc[late, "reason"] = "its entity is linked to another item"
@@ -111,7 +112,7 @@ def decide(
 
 
 def _losers(table: pd.DataFrame, active: pd.Series, contested: pd.DataFrame) -> pd.Series:
-    """Return which rows lose a contested entity: all but the surest; all of them if two are."""
+    """Return which rows lose a contested entity: all but the best, or all if two are equal."""
     lost = pd.Series(False, index=table.index)
     highest = contested.groupby("entity")["confidence"].transform("max")
     winners = contested[contested["confidence"] >= highest - 1e-9]

@@ -16,13 +16,13 @@ from kgrec.rdf.iri_names import names_from_iris
 
 
 def identifier_keys(values: Any, form: str) -> Any:
-    """Return identifiers in the form in which they are compared, "" for none.
+    """Return identifiers in a form for comparison, Arrow `large_string`, "" for none.
 
     Args:
         values: Arrow string array of shape (n,).
-        form: "exact" (blanks around are cut), "plain" (letters and digits alone, lower case) or
-            "isbn" (an ISBN-10 becomes its ISBN-13, ISO 2108; what is no ISBN of right check digit
-            becomes "").
+        form: "exact" (without blanks around), "plain" (letters and digits only, lower case) or
+            "isbn" (an ISBN-10 becomes its ISBN-13, ISO 2108; a text that is no ISBN, or has a
+            wrong check digit, becomes "").
 
     >>> identifier_keys(pa.array(["0-306-40615-2", "978-0306406157", "12"]), "isbn").to_pylist()
     ['9780306406157', '9780306406157', '']
@@ -41,13 +41,15 @@ def identifier_candidates(
 ) -> pd.DataFrame:
     """Return pairs of items and entities with the same identifier.
 
-    The property's literals count, and its objects: those by their IRI and by what it ends in.
+    The values of the property may be literals or entities. Entities are compared by their IRI and
+    by its last part.
 
     Args:
-        identifiers: Of items, Arrow string array of shape (n,), null or "" for none.
+        identifiers: Identifiers of the items, Arrow string array of shape (n,), null or "" for
+            none.
         kg: The graph.
         property: IRI of the property.
-        form: As of `identifier_keys`.
+        form: See `identifier_keys`.
 
     Returns:
         The columns item, entity, each pair once.
@@ -68,14 +70,10 @@ def identifier_candidates(
     theirs = pd.DataFrame(
         {
             "entity": np.concatenate(owners).astype(np.int64),
-            "key": pa.concat_arrays([_keys(part, form) for part in texts]).to_pandas(),
+            "key": pa.concat_arrays([identifier_keys(part, form) for part in texts]).to_pandas(),
         }
     )
-    mine = pd.DataFrame({"key": _keys(identifiers, form).to_pandas()})
+    mine = pd.DataFrame({"key": identifier_keys(identifiers, form).to_pandas()})
     mine["item"] = np.arange(len(mine))
     pairs = mine[mine["key"] != ""].merge(theirs, on="key")
     return pairs[["item", "entity"]].drop_duplicates(ignore_index=True)
-
-
-def _keys(values: Any, form: str) -> Any:
-    return identifier_keys(values, form).cast(pa.large_string())

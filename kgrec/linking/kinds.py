@@ -1,6 +1,6 @@
-"""Which entities are of the kind that the catalogue holds: a film, and not its soundtrack.
+"""Which entities are of the catalogue's kind: a film, and not its soundtrack.
 
-Learnt from links that are sure, or given as types.
+This is learnt from sure links, or given as types.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from kgrec.types import IntArray
 
 FITS, UNKNOWN, OTHER = 1, 0, -1
 
-_FEWEST = 5  # sure links that anything is learnt from
+_FEWEST = 5  # sure links; nothing is learnt from fewer
 _TYPE_SHARE = 0.05  # of the sure links: a catalogue may mix several types
 _RELATION_SHARE = 0.5
-_UBIQUITOUS = 0.95  # share of all subjects: what these have tells nothing apart
+_UBIQUITOUS = 0.95  # share of all subjects; a more common feature does not distinguish
 
 
 def typed(kg: GraphColumns, types: Sequence[str]) -> npt.NDArray[np.int8]:
@@ -43,20 +43,16 @@ def typed(kg: GraphColumns, types: Sequence[str]) -> npt.NDArray[np.int8]:
 
 
 def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:
-    """Return how well each entity fits what surely linked ones have in common.
+    """Return whether each entity fits what the entities `sure` of sure links have in common.
 
-    An entity with types fits if it has one that at least a twentieth of the sure ones have. One
-    without types fits if it has at least half of the relations that most sure ones have, and is of
-    another kind if it has none of them, where they are two or more. Types and relations that
-    nearly every subject of the graph has tell nothing apart.
-
-    Args:
-        kg: The graph.
-        sure: Entity rows of sure links.
+    An entity with types fits if at least a twentieth of the sure entities share one of its types.
+    An entity without types fits if it has at least half of the relations that most sure entities
+    have; if there are two or more such relations and it has none, it is of another kind. Types and
+    relations of nearly every subject of the graph are ignored.
 
     Returns:
-        `FITS`, `UNKNOWN` or `OTHER` for each entity, int8 of shape (num_entities,); all unknown
-        with fewer than five sure links.
+        `FITS`, `UNKNOWN` or `OTHER` for each entity, int8 of shape (num_entities,); all are
+        unknown if there are fewer than five sure links.
     """
     fits = np.full(kg.num_entities, UNKNOWN, dtype=np.int8)
     sure = np.unique(sure)
@@ -70,7 +66,7 @@ def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:
     one = np.unique(owned[:, 0] * kg.num_relations + owned[:, 1])  # quicker than rows of two
     owned = np.column_stack(np.divmod(one, kg.num_relations))
     num_subjects = int(kg.mentioned(as_subject=True).sum())
-    chosen = _telling(owned, sure, _RELATION_SHARE, num_subjects)
+    chosen = _distinctive(owned, sure, _RELATION_SHARE, num_subjects)
     if len(chosen):
         has = np.bincount(owned[np.isin(owned[:, 1], chosen), 0], minlength=kg.num_entities)
         fits[has >= len(chosen) / 2] = FITS
@@ -78,17 +74,17 @@ def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:
             fits[has == 0] = OTHER
     entity, kind = kg.types()
     pairs = np.column_stack([entity, kind])
-    chosen = _telling(pairs, sure, _TYPE_SHARE, num_subjects)
+    chosen = _distinctive(pairs, sure, _TYPE_SHARE, num_subjects)
     if len(chosen):
         fits[entity] = OTHER
         fits[entity[np.isin(kind, chosen)]] = FITS
     return fits
 
 
-def _telling(pairs: IntArray, sure: IntArray, share: float, num_subjects: int) -> IntArray:
-    """Return the features that a share of the sure entities have, and not nearly all others.
+def _distinctive(pairs: IntArray, sure: IntArray, share: float, num_subjects: int) -> IntArray:
+    """Return the features that a share of the sure entities have, but not nearly all subjects.
 
-    Pairs are (entity, feature), distinct.
+    `pairs` are distinct pairs (entity, feature).
     """
     if not len(pairs):
         return np.empty(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What entities are called: all their labels, in all languages, as keys."""
+"""The labels of entities, in all languages, as keys."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _LONGEST = 400  # characters; a longer literal is no label
 
 
 def entity_keys(kg: GraphColumns, wanted: Any) -> pd.DataFrame:
-    """Return the keys of all labels that are among the wanted ones.
+    """Return the keys of all labels that are in `wanted`.
 
-    An entity that has no label is called what its IRI ends in. Blank nodes without one have none.
+    The label of an entity without one is the last part of its IRI. Blank nodes without a label have
+    no keys.
 
     Args:
         kg: The graph.
@@ -42,15 +43,13 @@ def entity_keys(kg: GraphColumns, wanted: Any) -> pd.DataFrame:
     return exact[["entity", "kind", "clean", "key"]].reset_index(drop=True)
 
 
-def label_texts(
-    kg: GraphColumns,
-) -> tuple[IntArray, Any, BoolArray]:
-    """Return entity rows, their labels (Arrow), and whether each is an alternative label only."""
+def label_texts(kg: GraphColumns) -> tuple[IntArray, Any, BoolArray]:
+    """Return entity rows, their labels (Arrow), and whether each is only an alternative label."""
     relations = [*LABEL_RELATIONS, *ALTERNATIVE_LABEL_RELATIONS]
     rows = kg.relations.rows(relations, missing="-1")
     rank = np.full(kg.num_relations, -1)
     rank[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-    place = rank[kg.literals.relation] if len(kg.literals) else np.empty(0, dtype=np.int64)
+    place = rank[kg.literals.relation]
     chosen = np.flatnonzero(place >= 0)
     texts = kg.literals.value.take(pa.array(chosen)).cast(pa.large_string())
     short = np.asarray(pc.less_equal(pc.utf8_length(texts), _LONGEST), dtype=bool)

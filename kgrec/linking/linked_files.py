@@ -1,4 +1,4 @@
-"""From a table of items and a graph to links, read from files or found and written to one."""
+"""Links between the items of a table and a graph, from and to files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.tables import as_ids, read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import (
-    LinkConfig,
-    Links,
-    TextEncoderLike,
-    link,
-    write_links,
-    write_review,
-)
+from kgrec.linking import LinkConfig, Links, TextEncoderLike, link, write_links, write_review
 from kgrec.linking.settings import make_link_config
 
 
@@ -33,7 +26,7 @@ class LinkedFiles:
         links: The links.
         config: The settings, with the columns that were chosen.
         out: The file of links.
-        review: The file of uncertain candidates; None: none was asked for.
+        review: The file of uncertain candidates; None if none was requested.
     """
 
     links: Links
@@ -55,17 +48,17 @@ class LinkedFiles:
 def links_from_files(
     kg: KnowledgeGraph, items: Path | None, links: Path | None, item: str, iri: str
 ) -> Links | None:
-    """Return the links of the items that files name; None if there is no file.
+    """Return the links of the items in files; None if there is no file.
 
     Args:
         kg: The graph.
         items: The item table; None: the items are those of `links`.
-        links: The table of links; None: items are linked whose id is an IRI of the graph.
+        links: The table of links; None: an item is linked if its id is an IRI of the graph.
         item: Name of the column of item ids.
         iri: Name of the column of IRIs.
 
     Raises:
-        DataError: A table cannot be read, or not a single link holds.
+        DataError: A table cannot be read, or no link is valid.
     """
     if items is not None:
         return link(AttributeTable.read(items, id=item), kg, links, item=item, iri=iri)
@@ -94,12 +87,12 @@ def link_files(
         graph: RDF files or folders.
         out: CSV file of the links.
         review: CSV file of uncertain candidates.
-        links: Links that hold already.
+        links: Links that are already known.
         item: Column of item ids.
-        encoder: Makes what turns texts into vectors, where the settings look by meaning for what
-            is left; None: nothing is looked for by meaning.
-        settings: Fields of `LinkConfig`. Without a title, the column `title` is taken where there
-            is one, and without a year `year` or `release_year`.
+        encoder: Makes the text encoder for linking by meaning, if the settings use it; None: no
+            linking by meaning.
+        settings: Fields of `LinkConfig`. By default, the title is the column `title` and the year
+            the column `year` or `release_year`, if they exist.
 
     Raises:
         DataError: A file or column is missing or damaged, or nothing is found.
@@ -123,9 +116,9 @@ def link_files(
 
 
 def confidence_histogram(links: Links) -> list[tuple[str, int]]:
-    """Return how many links have a confidence in each tenth, the surest first.
+    """Return the number of links per range of confidence, the highest range first.
 
-    The last tenth is divided further: most links that are used lie there.
+    The ranges above 0.9 are narrower, because most links are there.
     """
     edges = np.array([0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, np.inf])
     counts = np.histogram(links.confidence.astype(np.float64).round(6), edges)[0]

@@ -38,29 +38,29 @@ def link(
 ) -> Links:
     """Link catalogue items to entities of the graph.
 
-    Links of a table come first; with a title or a property, items that it leaves are looked for
-    in the graph. Without any of these, the items whose id is the IRI of an entity are linked. An
-    item of which no candidate is sure enough stays unlinked, and its candidates are in `review`.
+    Links of a table come first. With a title or a property, the remaining items are searched in the
+    graph. Without any of these, items whose id is the IRI of an entity are linked. An item without
+    a candidate of enough confidence stays unlinked, and its candidates are in `review`.
 
     Args:
         items: The catalogue: item ids, the item table (its title column is called "title"), or a
             frame with a column of ids.
         kg: The graph.
-        links: A table (item id, IRI), or the path of a CSV file with one; its column `confidence`
-            is optional.
-        config: How items are looked for; None: the defaults of `LinkConfig`.
+        links: A table (item id, IRI), or the path of a CSV, TSV or Parquet file with one; its
+            column `confidence` is optional.
+        config: How items are searched; None: the defaults of `LinkConfig`.
         item: Name of the column of item ids, in `items` and in `links`.
         iri: Name of the column of IRIs in `links`.
         confidence: Name of the column of confidences in `links`, 0 to 1; 1 where it is absent.
-        interactions: Where given, the report lists linked items that nobody interacted with.
-        encoder: Turns texts into vectors, such as `kgrec.TextEncoder()`, to link by meaning what
-            is left; None: that is not done.
-        settings: Fields of `LinkConfig`, in place of those of `config`: `title="title",
+        interactions: If given, the report lists linked items that nobody interacted with.
+        encoder: A text encoder, such as `kgrec.TextEncoder()`, to link the remaining items by
+            meaning; None: no linking by meaning.
+        settings: Fields of `LinkConfig` that replace those of `config`: `title="title",
             year="release_year"`.
 
     Returns:
-        The links that hold, and a report of what is unlinked, shared or unknown. Nothing is
-        dropped silently: links that cannot be used are in the report, items stay in `items`.
+        The valid links, and a report of what is unlinked, shared or unknown. Nothing is dropped
+        silently: links that cannot be used are in the report, and all items stay in `items`.
 
     Raises:
         DataError: The file cannot be read, a column or value is missing, a confidence is not
@@ -113,7 +113,7 @@ def link(
 
 @dataclass(frozen=True, eq=False)
 class _Stated:
-    """The links of a table: those that hold, as in `LinkingState.found`, and what does not."""
+    """The links of a table: valid ones, as in `LinkingState.found`, and those that are not."""
 
     found: pd.DataFrame
     unknown_entities: tuple[tuple[str, str], ...] = ()
@@ -156,7 +156,7 @@ def _stated(
 def _repeated(
     of: Vocabulary, rows: IntArray, others: Vocabulary, other_rows: IntArray
 ) -> dict[str, tuple[str, ...]]:
-    """Return id → ids of the others, for the rows that stand more than once."""
+    """Return id → ids of the others, for the rows that occur more than once."""
     repeated, counts = np.unique(rows, return_counts=True)
     return {
         of.id(row): tuple(others.take(np.sort(other_rows[rows == row])))

@@ -1,4 +1,4 @@
-"""Linking by title and year: candidates, what agrees, and the decision."""
+"""Linking by title and year: candidates, and what agrees."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.data.tables import arrow_text
 from kgrec.linking import evidence, kinds
 from kgrec.linking.label_keys import entity_keys
 from kgrec.linking.settings import LinkConfig
-from kgrec.linking.titles import arrow_text, article_of, title_keys
+from kgrec.linking.titles import article_of, title_keys
 from kgrec.linking.years import chosen_years, entity_years
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import Float64Array, IntArray
 
-_MOST_NAMESAKES = 1000  # entities of one key; a name of more says nothing
+_MOST_NAMESAKES = 1000  # entities of one key; a more common name is no evidence
 
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """What is compared of the items, in the order of their vocabulary.
+    """The values of the items that are compared, in the order of their vocabulary.
 
     Attributes:
         titles: Titles, Arrow `large_string` of shape (n,), "" for none.
@@ -38,17 +39,12 @@ class Catalogue:
 def title_candidates(
     catalogue: Catalogue, kg: GraphColumns, rows: IntArray
 ) -> tuple[pd.DataFrame, IntArray]:
-    """Return the entities that have a key with an item in common.
-
-    Args:
-        catalogue: Titles and years.
-        kg: The graph.
-        rows: Items that are looked for.
+    """Return the entities that share a key with one of the items at `rows`.
 
     Returns:
         The columns item, entity, level (a key of `evidence.TITLE_ODDS`) and title_odds, each pair
-        once at its best level; and the items left out because their title is that of more than
-        a thousand entities.
+        once at its best level; and the items left out because more than a thousand entities have
+        their title.
     """
     mine = title_keys(catalogue.titles.take(pa.array(rows)), common=3)
     mine = mine.assign(item=rows[mine["row"].to_numpy(np.int64)])
@@ -60,17 +56,13 @@ def title_candidates(
     left_out = mine.loc[mine["key"].isin(crowded) & (mine["kind"] == "main"), "item"].unique()
     pairs = mine.merge(theirs, on="key", suffixes=("", "_entity"))
     kind, other = pairs["kind"], pairs["kind_entity"]
-    # Two parts of a series share its name, and two titles a bracket that is no title at all.
+    # Two parts of a series share its name, and two titles may share brackets that are no title.
     vague = (kind != "main") & (other != "main")
     alternative = (kind == "alternative") | (other == "alternative")
     same = pairs["clean"] == pairs["clean_entity"]
     articles = [_articles(pairs[column]) for column in ("clean", "clean_entity")]
-    conditions = [
-        (kind == "part") | (other == "part"),
-        alternative,
-        same,
-        articles[0] != articles[1],
-    ]
+    part = (kind == "part") | (other == "part")
+    conditions = [part, alternative, same, articles[0] != articles[1]]
     level = np.select(conditions, ["part", "alternative", "exact", "article"], "loose")
     pairs = pairs.assign(level=level)[~vague]
     pairs = pairs.assign(title_odds=pairs["level"].map(evidence.TITLE_ODDS).astype(float))
@@ -89,30 +81,18 @@ def _articles(cleaned: pd.Series) -> npt.NDArray[np.object_]:
 
 
 def spelling_candidates(
-    catalogue: Catalogue,
-    kg: GraphColumns,
-    rows: IntArray,
-    fits: npt.NDArray[np.int8],
-    least: float = 0.85,
+    catalogue: Catalogue, kg: GraphColumns, rows: IntArray, fits: npt.NDArray[np.int8]
 ) -> pd.DataFrame:
-    """Return the entities whose labels are nearly an item's title.
+    """Return the entities with a label similar to the title of an item at `rows`; see `near_pairs`.
 
-    Compared are pairs that share a rare word or a beginning, by rapidfuzz's normalised Indel
-    similarity. Figures in both must be the same: "Rocky 2" is not "Rocky 3".
-
-    Args:
-        catalogue: Titles and years.
-        kg: The graph.
-        rows: Items that are looked for.
-        fits: Per entity, as of `kinds`; those of another kind are not compared.
-        least: Least similarity, 0 to 1.
+    `fits` is the kind of each entity, see `kinds`: entities of another kind are not compared.
 
     Returns:
         The columns item, entity, level ("spelling"), similarity and title_odds.
     """
     from kgrec.linking.spelling import near_pairs
 
-    found = near_pairs(catalogue.titles.take(pa.array(rows)), kg, fits != kinds.OTHER, least)
+    found = near_pairs(catalogue.titles.take(pa.array(rows)), kg, fits != kinds.OTHER)
     odds = evidence.spelling_odds(found["similarity"].to_numpy(np.float64))
     return found.assign(
         item=rows[found["item"].to_numpy(np.int64)], level="spelling", title_odds=odds
@@ -121,11 +101,11 @@ def spelling_candidates(
 
 @dataclass(frozen=True, eq=False)
 class Knowledge:
-    """What is learnt from the titles that match, and used for all that follows.
+    """What the matching titles teach, for the comparisons of all methods.
 
     Attributes:
-        sure: Entity and year of the item, for the links that it was learnt from.
-        fits: Per entity whether it is of the catalogue's kind, int8 of shape (num_entities,).
+        sure: Entity, and year of its item, for the links that it was learnt from.
+        fits: Whether each entity is of the catalogue's kind, int8 of shape (num_entities,).
     """
 
     sure: pd.DataFrame
@@ -139,14 +119,9 @@ def learn(
     config: LinkConfig,
     linked: IntArray,
 ) -> Knowledge:
-    """Learn from unambiguous titles which years to believe, and what kind the entities are of.
+    """Learn from unambiguous titles which years are reliable and which entities fit.
 
-    Args:
-        candidates: As `title_candidates` gives them.
-        catalogue: Titles and years.
-        kg: The graph.
-        config: The settings.
-        linked: Entities that are linked already.
+    `candidates` is what `title_candidates` returns, and `linked` has entities with a link.
 
     Raises:
         DataError: No entity has a type that the settings name.
@@ -165,7 +140,7 @@ def learn(
         seen = compare(strong, catalogue, kg, unknown, config)
         agree = seen[seen["agreement"].isin(["equal", "near"])]
         agree = agree[~agree.duplicated("item", keep=False)]
-        if len(agree):  # a graph without years has none
+        if len(agree):  # there are none in a graph without years
             same_kind = agree
     sample = np.union1d(same_kind["entity"].to_numpy(np.int64), linked)
     return Knowledge(sure, kinds.learnt(kg, sample))
@@ -180,7 +155,7 @@ def compare(
 ) -> pd.DataFrame:
     """Return candidates with the columns year (the entity's), agreement, fit and odds."""
     entities = np.unique(candidates["entity"].to_numpy(np.int64))
-    # Those of the sure links are looked at each time: reliability is learnt from them.
+    # The sure links are always included: reliability is learnt from them.
     looked_at = np.union1d(entities, knowledge.sure["entity"].to_numpy(np.int64))
     years = chosen_years(entity_years(kg, looked_at), knowledge.sure, config.year_tolerance)
     stated = catalogue.years[candidates["item"].to_numpy(np.int64)]

@@ -1,12 +1,12 @@
-"""Linking by meaning: text vectors of titles and of entities, for what is left.
+"""Linking by meaning: vectors of titles and of entities, for the items that are left.
 
-How much a similarity says is measured, not assumed: among items that are linked already, how often
-is the right entity at least that similar, and how often is the best wrong one? The odds are the
-ratio of these two shares, times the odds that an item that no title found is in the graph at all.
+The value of a similarity is measured on items that are already linked: how often is the right
+entity at least that similar, and how often is the best wrong one? The odds are the ratio of these
+two shares, times the odds that an item without a matching title is in the graph at all.
 
-There is a limit to that: the linked items have no entity beside their own whose title is theirs and
-a word more. For an item whose entity is missing, such a neighbor is the most similar text, and no
-similarity tells it apart. So the confidence stays below a limit that is a setting.
+This has a limit. A linked item rarely has a second entity whose title is its own with one more
+word. If the entity of an item is missing, such an entity is the most similar one, and its
+similarity does not show the mistake. So a setting limits the confidence.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ import pyarrow as pa
 
 from kgrec.kg.labels import entity_descriptions, entity_labels
 from kgrec.linking.matching import Catalogue
+from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import Float64Array, IntArray
 
-_PRIOR_ODDS = 1 / 9  # of being in the graph, where no title found it
-_LEAST_RATIO = 3  # how much likelier among right pairs a similarity must be to say anything
-_FEWEST = 50  # linked items that similarities are judged by
-_MOST = 500  # linked items that are encoded for that
+_PRIOR_ODDS = 1 / 9  # of being in the graph, if no title matched
+_LEAST_RATIO = 3  # between right and wrong pairs, for a similarity to be evidence
+_FEWEST = 50  # linked items to calibrate similarities
+_MOST = 500  # linked items that are encoded for the calibration
 _TEXT = 300  # characters of a description
 _KEPT = 5  # candidates per item
-_AT_ONCE = 256  # items that are compared at a time
+_BATCH = 256  # items that are compared at once
 
 
 class TextEncoderLike(Protocol):
@@ -41,7 +42,7 @@ class TextEncoderLike(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Entities that items are compared with.
+    """The entities to compare with items.
 
     Attributes:
         entity: Entity rows, shape (m,).
@@ -59,38 +60,36 @@ def meaning_candidates(
     linked: pd.DataFrame,
     pool: Pool,
     encoder: TextEncoderLike,
-    tolerance: int,
-    limit: float,
+    config: LinkConfig,
 ) -> tuple[pd.DataFrame, str]:
-    """Return the most similar entities of items that nothing else has linked.
+    """Return the most similar entities of items that no other method has linked.
 
     Args:
         catalogue: Titles and years.
         kg: The graph.
-        rows: Items that are looked for.
+        rows: Items to search.
         linked: Sure links, the columns item and entity.
-        pool: Entities of the catalogue's kind. Those of `linked` serve to judge similarities and
-            are no candidates.
+        pool: Entities of the catalogue's kind. Those in `linked` only calibrate similarities.
         encoder: Turns texts into vectors.
-        tolerance: Years that two sources may differ by; a pair that is further apart is none.
-        limit: Confidence of a candidate that nothing speaks against, below 1.
+        config: Its `year_tolerance` and `meaning_limit` are used.
 
     Returns:
-        The columns item, entity, similarity, level ("meaning") and odds; and a note where nothing
+        The columns item, entity, similarity, level ("meaning") and odds; and a note if nothing
         could be done.
     """
     empty = pd.DataFrame({"item": [], "entity": [], "similarity": [], "level": [], "odds": []})
     linked = linked[linked["entity"].isin(pool.entity)]
     if len(linked) < _FEWEST:
         return empty, (
-            f"by meaning: {len(linked)} sure links are too few to judge similarities by; "
-            f"it takes {_FEWEST}"
+            f"by meaning: {len(linked)} sure links are too few to calibrate similarities; "
+            f"{_FEWEST} are needed"
         )
     if not len(rows):
         return empty, ""
     free = ~np.isin(pool.entity, linked["entity"])
     if not free.any():
-        return empty, "by meaning: every entity of the catalogue's kind is linked already"
+        return empty, "by meaning: every entity of the catalogue's kind is already linked"
+    tolerance, limit = config.year_tolerance, config.meaning_limit
     vectors = _unit(encoder.encode(_entity_texts(kg, pool.entity)))
     right, wrong = _known_similarities(catalogue, linked, pool, vectors, encoder, tolerance)
     queries = _unit(encoder.encode(_item_texts(catalogue, rows)))
@@ -121,7 +120,7 @@ def _known_similarities(
     encoder: TextEncoderLike,
     tolerance: int,
 ) -> tuple[Float64Array, Float64Array]:
-    """Return how similar linked items are to their entity, and to the best of the others."""
+    """Return the similarity of linked items to their entity, and to the most similar other one."""
     step = max(1, len(linked) // _MOST)
     sample = linked.sort_values(["item", "entity"]).iloc[::step]
     place = pd.Series(np.arange(len(pool.entity)), index=pool.entity)
@@ -144,12 +143,12 @@ def _most_similar(
     k: int,
     own: IntArray | None,
 ) -> tuple[IntArray, Float64Array]:
-    """Return places and cosines of each query's k most similar entities of a fitting year."""
+    """Return places and cosines of each query's k most similar entities whose year fits."""
     k = min(k, len(vectors))
     places = np.zeros((len(queries), k), dtype=np.int64)
     cosines = np.full((len(queries), k), -np.inf)
-    for start in range(0, len(queries), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
+    for start in range(0, len(queries), _BATCH):
+        part = slice(start, start + _BATCH)
         scores = queries[part] @ vectors.T
         apart = np.abs(stated[part, None] - years[None, :]) > tolerance  # False with a NaN
         scores[apart] = -np.inf
@@ -162,14 +161,14 @@ def _most_similar(
 
 
 def _limited(odds: Float64Array, limit: float) -> Float64Array:
-    """Return odds that stay below those of the limit, in the same order."""
+    """Return odds below those of the limit, in the same order."""
     most = limit / (1 - limit)
-    bent: Float64Array = odds * most / (odds + most)
-    return bent
+    limited: Float64Array = odds * most / (odds + most)
+    return limited
 
 
 def _share(sample: Float64Array, values: Float64Array) -> Float64Array:
-    """Return which share of a sample is at least as large as each value, never 0 or 1."""
+    """Return the share of a sample that is at least as large as each value, never 0 or 1."""
     at_least = len(sample) - np.searchsorted(np.sort(sample), values, side="left")
     share: Float64Array = (at_least + 1) / (len(sample) + 2)
     return share

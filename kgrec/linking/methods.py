@@ -1,4 +1,4 @@
-"""The methods one after another, each on the items that those before it have left."""
+"""The linking methods, each applied to the items that the earlier ones left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kgrec.linking.years import chosen_years, entity_years
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import IntArray
 
-_SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless it is several entities'
+_SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless several entities have it
 _MOST_ENCODED = 50_000  # entities whose texts are encoded to link by meaning
 _COLUMNS = {"item": int, "entity": int, "level": str, "similarity": float, "year": float,
             "agreement": str, "fit": int, "odds": float}  # fmt: skip
@@ -39,7 +39,7 @@ class LinkingState:
     Attributes:
         found: Links, the columns item, entity, confidence and method.
         candidates: All candidates of the methods so far, with the columns of `decide`.
-        crowded: Items whose title too many entities have.
+        crowded: Items whose title is that of too many entities.
         notes: What could not be done, in words.
     """
 
@@ -50,7 +50,7 @@ class LinkingState:
 
     @classmethod
     def start(cls, found: pd.DataFrame) -> LinkingState:
-        """Return what is known before any method has run."""
+        """Return the state before any method has run."""
         return cls(found, _empty(), np.empty(0, dtype=np.int64))
 
     def left(self, count: int) -> IntArray:
@@ -67,23 +67,19 @@ def run_methods(
     stated: pd.DataFrame,
     encoder: TextEncoderLike | None,
 ) -> LinkingState:
-    """Link items by every method that is wanted and possible.
+    """Link items by every method that the settings choose and make possible.
 
-    Args:
-        ids: The items.
-        frame: Their columns.
-        catalogue: Their titles and years.
-        kg: The graph.
-        config: The settings.
-        stated: Links that hold already, with the columns of `LinkingState.found`.
-        encoder: For the method "meaning"; None: it is left out.
+    `frame` and `catalogue` have the columns, titles and years of the items `ids`, and `stated` the
+    known links, as `LinkingState.found` does. Without an encoder, "meaning" is left out.
     """
     progress = LinkingState.start(stated)
     if config.uses("iri"):
         entity = kg.entities.rows(ids.array, missing="-1")
         left = progress.left(len(ids))
         hit = left[entity[left] >= 0]
-        progress = _more(progress, pd.DataFrame({"item": hit, "entity": entity[hit]}), 1.0, "iri")
+        progress = _with_links(
+            progress, pd.DataFrame({"item": hit, "entity": entity[hit]}), 1.0, "iri"
+        )
     if config.uses("identifier"):
         progress = _by_identifier(progress, ids, frame, kg, config)
     if not any(config.uses(method) for method in ("title", "spelling", "meaning")):
@@ -148,16 +144,7 @@ def _by_meaning(
     years = chosen_years(entity_years(kg, looked_at), knowledge.sure, config.year_tolerance)
     year = years.groupby("entity")["year"].min().reindex(fitting).to_numpy(np.float64)
     pool = Pool(fitting, year)
-    mine, note = meaning_candidates(
-        catalogue,
-        kg,
-        left,
-        progress.found,
-        pool,
-        encoder,
-        config.year_tolerance,
-        config.meaning_limit,
-    )
+    mine, note = meaning_candidates(catalogue, kg, left, progress.found, pool, encoder, config)
     if note:
         progress = replace(progress, notes=(*progress.notes, note))
     if mine.empty:
@@ -174,20 +161,22 @@ def _by_meaning(
 def _decided(
     progress: LinkingState, candidates: pd.DataFrame, config: LinkConfig, method: str
 ) -> LinkingState:
-    """Weigh new candidates together with those of earlier methods, and link what is sure."""
+    """Weigh new candidates together with those of earlier methods, and make the sure links."""
     linked = progress.found["item"]
     before = progress.candidates[~progress.candidates["item"].isin(linked)]
-    both = pd.concat([before, _shaped(candidates)], ignore_index=True)
+    both = pd.concat([before, _with_columns(candidates)], ignore_index=True)
     both = both.sort_values("odds", ascending=False, kind="stable")
     both = both.drop_duplicates(["item", "entity"])
     taken = progress.found["entity"].to_numpy(np.int64)
     table = evidence.decide(both, config.threshold, one_to_one=config.one_to_one, taken=taken)
     progress = replace(progress, candidates=table)
     chosen = table[table["chosen"]]
-    return _more(progress, chosen[["item", "entity"]], chosen["confidence"].to_numpy(), method)
+    return _with_links(
+        progress, chosen[["item", "entity"]], chosen["confidence"].to_numpy(), method
+    )
 
 
-def _more(
+def _with_links(
     progress: LinkingState, pairs: pd.DataFrame, confidence: Any, method: str
 ) -> LinkingState:
     if pairs.empty:
@@ -197,8 +186,8 @@ def _more(
     return replace(progress, found=found)
 
 
-def _shaped(candidates: pd.DataFrame) -> pd.DataFrame:
-    """Return candidates with all columns, whatever a method knows of them."""
+def _with_columns(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return candidates with all columns, even if a method does not fill them."""
     table = candidates.reindex(columns=list(_COLUMNS))
     table["fit"] = table["fit"].fillna(0)
     agreement = table["agreement"].astype(object)
@@ -208,5 +197,5 @@ def _shaped(candidates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _empty() -> pd.DataFrame:
-    table = _shaped(pd.DataFrame({"item": [], "entity": []}))
+    table = _with_columns(pd.DataFrame({"item": [], "entity": []}))
     return table.assign(confidence=0.0, chosen=False, reason="")

@@ -1,4 +1,4 @@
-"""What was not sure enough to be a link, and why."""
+"""Candidates without enough confidence for a link, and the reasons."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def uncertain(
     kg: GraphColumns,
     config: LinkConfig,
 ) -> tuple[Candidate, ...]:
-    """Return the candidates of unlinked items, by item, the surest first."""
+    """Return the candidates of unlinked items, by item, the highest confidence first."""
     table = progress.candidates
     left = ~table["item"].isin(progress.found["item"])
     table = table[left & (table["confidence"] >= config.review)]
@@ -123,7 +123,7 @@ def write_links(links: Links, iris: Sequence[str], path: Path) -> None:
     Args:
         links: The links.
         iris: The IRI of each link.
-        path: The file; it is replaced whole.
+        path: The file; an old one is replaced.
 
     Raises:
         RunError: The file cannot be written.
@@ -141,8 +141,8 @@ def write_links(links: Links, iris: Sequence[str], path: Path) -> None:
 def write_review(review: Sequence[Candidate], path: Path) -> None:
     """Write uncertain candidates as CSV, a column per field of `Candidate`.
 
-    Text is written exactly as the catalogue and the graph have it. A cell that begins with =, +, -
-    or @ is a formula for some spreadsheet programs: open a file of strangers' titles as text.
+    Text is written exactly as in the catalogue and the graph. Some spreadsheet programs read a cell
+    that begins with =, +, - or @ as a formula: open a file with titles from strangers as text.
 
     Raises:
         RunError: The file cannot be written.

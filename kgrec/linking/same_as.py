@@ -1,4 +1,4 @@
-"""Entities that a graph says are the same, as one."""
+"""Merging of entities that a graph says are the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Generic
 
 import numpy as np
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from kgrec.kg.profile.connectivity import components
 from kgrec.kg.updates import distinct_literals
 from kgrec.linking.links import Links
 from kgrec.rdf.columns import Columns, GraphColumns
@@ -20,14 +19,14 @@ from kgrec.types import BoolArray, IntArray, RowArray
 
 @dataclass(frozen=True)
 class SameAsReport:
-    """What merging has made one.
+    """What was merged.
 
     Attributes:
-        classes: Number of sets of entities that are one now.
+        classes: Number of sets of entities that were merged into one.
         merged_entities: Number of entities that became another one of their set.
-        merged_triples: Number of statements between entities that are gone: those that said what
-            is the same, and those that another entity of the set had too.
-        merged_literals: Number of statements with a literal that another entity had too.
+        merged_triples: Number of triples that are gone: the `owl:sameAs` ones, and those that
+            another entity of the set also had.
+        merged_literals: Number of literals that another entity of the set also had.
         merged_links: Number of links that became another link of the same item.
     """
 
@@ -44,12 +43,12 @@ class SameAsReport:
 
 @dataclass(frozen=True, eq=False)
 class Merged(Generic[Columns]):
-    """A graph and its links without entities that are the same.
+    """A graph and its links after merging entities that are the same.
 
     Attributes:
-        kg: The graph; its rows are those of the graph that it was made of, and an entity that was
-            merged into another one has no statements left.
-        links: The links to it; None where none were given.
+        kg: The graph. Its rows are those of the original graph; an entity that was merged into
+            another one has no statements left.
+        links: The links to it; None if none were given.
         canonical: Row of the entity that each entity became, int64 of shape (num_entities,).
         report: What was merged.
     """
@@ -61,10 +60,10 @@ class Merged(Generic[Columns]):
 
 
 def merge_same_as(kg: Columns, links: Links | None = None) -> Merged[Columns]:
-    """Merge the entities that `owl:sameAs` joins, in either direction and over several steps.
+    """Merge the entities that `owl:sameAs` connects, in either direction and over several steps.
 
-    One entity of each set gets the statements of all: a linked one where there is one, of several
-    the one whose IRI is smallest (UTF-8 byte order). Links to the others lead to it.
+    One entity of each set gets the statements of all: a linked one if there is one, and among
+    several the one with the smallest IRI (UTF-8 byte order). Links to the others are moved to it.
 
     Args:
         kg: The graph.
@@ -84,16 +83,13 @@ def merge_same_as(kg: Columns, links: Links | None = None) -> Merged[Columns]:
     linked = np.zeros(kg.num_entities, dtype=bool)
     if links is not None:
         linked[links.entity] = True
-    canonical = _canonical(kg, pairs[:, 0], pairs[:, 2], linked)
+    canonical = _canonical(kg, pairs[:, [0, 2]], linked)
     triples = kg.triples.copy()
     triples[:, [0, 2]] = canonical[triples[:, [0, 2]]]
-    same = int(kg.relations.rows([OWL_SAME_AS])[0])
-    # What joined two entities is said; a statement that an entity is itself says nothing.
-    triples = np.unique(triples[triples[:, 1] != same], axis=0)
+    # The owl:sameAs statements are of no use any more.
+    triples = np.unique(triples[triples[:, 1] != kg.relation_row(OWL_SAME_AS)], axis=0)
     literals = distinct_literals(
         replace(kg.literals, subject=canonical[kg.literals.subject].astype(np.int32))
-        if len(kg.literals)
-        else kg.literals
     )
     moved = links if links is None else moved_links(links, canonical)
     gone = canonical != np.arange(kg.num_entities)
@@ -108,38 +104,26 @@ def merge_same_as(kg: Columns, links: Links | None = None) -> Merged[Columns]:
 
 
 def with_statements(kg: Columns, triples: RowArray, literals: Literals) -> Columns:
-    """Return a graph of the same entities and relations with other statements.
-
-    Which named graphs hold them is not said any more.
-    """
+    """Return the graph with other statements, and without named graphs."""
     return replace(kg, triples=triples, literals=literals, graphs=None)
 
 
-def _canonical(
-    kg: GraphColumns,
-    one: RowArray,
-    other: RowArray,
-    linked: BoolArray,
-) -> IntArray:
-    """Return what each entity becomes, int64 of shape (num_entities,)."""
-    size = (kg.num_entities, kg.num_entities)
-    joined = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=size).tocsr()
-    number, component = connected_components(joined, directed=False)
+def _canonical(kg: GraphColumns, pairs: RowArray, linked: BoolArray) -> IntArray:
+    """Return the row that each entity becomes, int64 of shape (num_entities,)."""
+    component = components(pairs, kg.num_entities)
     by_iri = np.asarray(pc.sort_indices(kg.entities.array), dtype=np.int64)
-    # The last to be written stays: linked before others, then in the order of IRIs.
+    # numpy keeps the last of repeated indices: linked entities win, then the smallest IRI.
     order = np.concatenate([by_iri[~linked[by_iri]][::-1], by_iri[linked[by_iri]][::-1]])
-    chosen = np.empty(number, dtype=np.int64)
+    chosen = np.empty(kg.num_entities, dtype=np.int64)
     chosen[component[order]] = order
     canonical: IntArray = chosen[component]
     return canonical
 
 
 def moved_links(links: Links, canonical: IntArray) -> Links:
-    """Return the links to what their entities became; of equal ones the surest stays.
+    """Return the links to the canonical entities; of equal links, the best confidence stays.
 
-    Args:
-        links: The links.
-        canonical: Row of the entity that each entity became, int64 of shape (num_entities,).
+    `canonical` is the row of the entity that each entity became, int64 of shape (num_entities,).
     """
     entity = canonical[links.entity]
     order = np.lexsort((-links.confidence, entity, links.item))

@@ -14,17 +14,17 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class LinkConfig(Settings):
-    """How items are linked to entities where no table of links says it.
+    """How items without a link in a table are linked to entities.
 
-    Methods are used in the order of the list below, whatever their order here; each sees only the
-    items that those before it left.
+    Methods run in the order of the list below, not in the given order. Each gets only the items
+    that the earlier ones left.
     """
 
     methods: tuple[Method, ...] = Field(
         default=METHODS,
         description="`iri`: the item id is an IRI; `identifier`: a property of the entity has the "
-        "item's identifier; `title`: a label is the title after normalisation; `spelling`: it "
-        "nearly is; `meaning`: by text vectors, where an encoder is given.",
+        "item's identifier; `title`: a label is the title after normalisation; `spelling`: a label "
+        "is nearly the title; `meaning`: by text vectors, if there is an encoder.",
     )
     property: str | None = Field(default=None, description="IRI of the property of identifiers.")
     column: str | None = Field(
@@ -32,15 +32,18 @@ class LinkConfig(Settings):
     )
     identifier: Literal["exact", "plain", "isbn"] = Field(
         default="exact",
-        description="How identifiers are compared: `exact` but for blanks around them; `plain`: "
-        "letters and digits alone, lower case; `isbn`: ISBN-10 and ISBN-13 alike.",
+        description="How identifiers are compared: `exact`: without blanks around them; `plain`: "
+        "letters and digits only, lower case; `isbn`: ISBN-10 and ISBN-13 are equal.",
     )
     title: str | None = Field(default=None, description="Column of the title.")
     year: str | None = Field(
         default=None, description="Column of the year; None: a year in brackets after the title."
     )
     threshold: float = Field(
-        default=0.9, gt=0, le=1, description="Least confidence of a link, for all but a file's."
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Least confidence of a link, except for links of a table.",
     )
     review: float = Field(
         default=0.05, ge=0, le=1, description="Least confidence of a candidate in the review."
@@ -56,7 +59,8 @@ class LinkConfig(Settings):
         default=0.8,
         gt=0,
         lt=1,
-        description="Confidence by meaning alone stays below; by default it so is for the review.",
+        description="Limit of the confidence by meaning alone; below the threshold by default, so "
+        "that such candidates go to the review.",
     )
     types: tuple[str, ...] = Field(
         default=(),
@@ -66,13 +70,15 @@ class LinkConfig(Settings):
     @model_validator(mode="after")
     def _no_key_without_effect(self) -> LinkConfig:
         if self.column is not None and self.property is None:
-            raise ValueError("column names identifiers, but property does not say where they are")
+            raise ValueError(
+                "column names the items' identifiers, but no property has those of entities"
+            )
         if self.year is not None and self.title is None:
             raise ValueError("year is given without a title")
         return self
 
     def uses(self, method: Method) -> bool:
-        """Return whether a method is wanted, and its column or property is named."""
+        """Return whether a method is chosen and has the column or property that it needs."""
         needs = {"iri": True, "identifier": self.property is not None}
         return method in self.methods and needs.get(method, self.title is not None)
 

@@ -1,4 +1,4 @@
-"""Titles that are nearly the same, found without comparing all with all."""
+"""Titles that are nearly the same, found without comparing all pairs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.data.tables import arrow_text
 from kgrec.linking.label_keys import label_texts
-from kgrec.linking.titles import arrow_text, digits, main_titles, title_keys
+from kgrec.linking.titles import digits, main_titles, title_keys
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import BoolArray, IntArray
 
-_RARE = 200  # titles that a word may stand in; one of more brings too many pairs
-_SHORTEST = 5  # characters; of shorter titles one letter is too much
+_RARE = 200  # titles with one word; a more common word gives too many pairs
+_SHORTEST = 5  # characters; in a shorter title, one other letter is too much
 _START = 5  # letters of a beginning
+_LEAST = 0.85  # similarity
 
 
-def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray, least: float) -> pd.DataFrame:
+def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray) -> pd.DataFrame:
     """Return pairs of titles and labels that are nearly equal.
+
+    Only pairs that share a rare word or a beginning are compared, by rapidfuzz's normalised Indel
+    similarity, which must be 0.85 or more. Numbers in both must be the same: "Rocky 2" is not
+    "Rocky 3".
 
     Args:
         titles: Arrow string array of shape (n,).
         kg: The graph.
         allowed: Which entities are compared, bool of shape (num_entities,).
-        least: Least similarity, 0 to 1.
 
     Returns:
         The columns item (row of `titles`), entity and similarity, each pair once.
@@ -52,10 +57,10 @@ def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray, least: float) 
         form.to_pylist(),
         text.to_pylist(),
         scorer=Indel.normalized_similarity,
-        score_cutoff=least,
+        score_cutoff=_LEAST,
         dtype=np.float32,
     )
-    keep = (alike >= least) & np.asarray(pc.equal(_figures(form), _figures(text)), dtype=bool)
+    keep = (alike >= _LEAST) & np.asarray(pc.equal(_numbers(form), _numbers(text)), dtype=bool)
     found = pd.DataFrame(
         {
             "item": item[pairs["form"].to_numpy(np.int64)][keep],
@@ -68,14 +73,14 @@ def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray, least: float) 
 
 
 def _blocks(forms: Any, wanted: Any = None) -> tuple[IntArray, Any]:
-    """Return places of forms and blocks: forms that share a word or a beginning are compared."""
+    """Return (form, block) pairs; forms with a common block, a word or beginning, are compared."""
     places = np.flatnonzero(np.asarray(pc.greater_equal(pc.utf8_length(forms), _SHORTEST)))
     forms = forms.take(pa.array(places))
     lists = pc.split_pattern(forms, " ")
     word = pc.list_flatten(lists)
     of_word = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
     start = pc.utf8_slice_codeunits(pc.replace_substring(forms, " ", ""), 0, _START)
-    # A blank in front tells beginnings from words.
+    # A leading blank distinguishes beginnings from words.
     start = pc.replace_substring_regex(start, "^", " ")
     block = pa.concat_arrays([word.cast(pa.large_string()), start.cast(pa.large_string())])
     place = np.concatenate([places[of_word], places])
@@ -85,5 +90,5 @@ def _blocks(forms: Any, wanted: Any = None) -> tuple[IntArray, Any]:
     return place[np.asarray(keep, dtype=bool)], block.filter(keep)
 
 
-def _figures(texts: Any) -> Any:
+def _numbers(texts: Any) -> Any:
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[^\pN]+", " "))

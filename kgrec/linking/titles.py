@@ -1,6 +1,6 @@
-"""Titles as keys: two titles that differ in spelling conventions alone have the same key.
+"""Titles as keys: titles that differ only in spelling conventions have the same key.
 
-Everything works on whole Arrow columns, so that a million labels take seconds.
+All functions work on whole Arrow columns, so that a million labels take seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_LONGEST = 400  # characters of a title that are looked at; a longer one is no title
+from kgrec.rdf.literals import replaced
+
+_LONGEST = 400  # characters of a title; the rest is ignored
 _YEAR = r"(?:1[5-9]\d\d|20\d\d)"
 _ARTICLES = (
     "the|a|an|le|la|les|l'|un|une|des|der|die|das|ein|eine|el|los|las|una|il|lo|gli|i|uno|o|os|as|"
@@ -81,7 +83,7 @@ def clean(texts: Any) -> Any:
 
 
 def loosen(cleaned: Any) -> Any:
-    """Return cleaned titles without leading article and blanks, with all numerals as digits.
+    """Return cleaned titles without leading article and blanks, with numerals as digits.
 
     >>> loosen(pa.array(["the twelve monkeys", "rocky iv", "thirty two films"])).to_pylist()
     ['12monkeys', 'rocky4', '32films']
@@ -96,9 +98,9 @@ def article_of(cleaned: Any) -> Any:
 
 
 def digits(cleaned: Any) -> Any:
-    """Return cleaned titles with numerals, Roman ones and words, as digits, short words in full.
+    """Return cleaned titles with Roman numerals and number words as digits, abbreviations in full.
 
-    Single letters count as Roman numerals but for "i", which does behind "part" and the like.
+    Single letters are Roman numerals. "i" is one only after "part" and similar words.
 
     >>> digits(pa.array(["the godfather part i", "i robot", "malcolm x"])).to_pylist()
     ['the godfather part 1', 'i robot', 'malcolm 10']
@@ -127,26 +129,26 @@ def years_in(texts: Any) -> Any:
 
 
 def main_titles(texts: Any) -> Any:
-    """Return cleaned titles without brackets at their end, the article in front.
+    """Return cleaned titles without brackets at the end, with the article in front.
 
     >>> main_titles(pa.array(["Net, The (1995 film)"])).to_pylist()
     ['the net']
     """
-    return clean(_moved(_peel(_short(texts), np.arange(len(texts)))[0]))
+    return clean(_moved(_split_brackets(_short(texts), np.arange(len(texts)))[0]))
 
 
 def title_keys(texts: Any, *, common: int = 2, wanted: Any = None) -> pd.DataFrame:
-    """Return all keys under which titles can be found.
+    """Return all keys of titles.
 
-    A title is cut into what stands before brackets at its end ("main"), what stands in them
-    ("alternative", unless it begins with a small letter, holds a year or stands behind `common`
-    titles or more: then it tells namesakes apart), and the parts around a colon or dash ("part").
-    An article at the end moves to the front.
+    A title is split into the text before brackets at its end ("main"), the text in them
+    ("alternative"), and the parts around a colon or dash ("part"). Text in brackets is no title if
+    it begins with a small letter, has a year or follows `common` or more titles: then it
+    distinguishes items of the same title. An article at the end moves to the front.
 
     Args:
         texts: Arrow string array of shape (n,).
-        common: How often a bracket has to occur to be no title.
-        wanted: Keys that are asked for, Arrow string array; None: all.
+        common: Number of titles from which on the same text in brackets is no title.
+        wanted: The only keys to return, Arrow string array; None: all.
 
     Returns:
         The columns row (int64), kind (main, alternative or part), clean and key (text); no key is
@@ -154,7 +156,7 @@ def title_keys(texts: Any, *, common: int = 2, wanted: Any = None) -> pd.DataFra
     """
     texts = _short(texts)
     rows = np.arange(len(texts))
-    main, brackets = _peel(texts, rows)
+    main, brackets = _split_brackets(texts, rows)
     whole = np.unique(brackets["row"])
     parts = [
         ("main", rows, main),
@@ -163,20 +165,18 @@ def title_keys(texts: Any, *, common: int = 2, wanted: Any = None) -> pd.DataFra
         *(("part", *found) for found in _around_colon(main, rows)),
     ]
     table = pd.concat([_keyed(*part, wanted) for part in parts], ignore_index=True)
-    # "main" stands before the others, and the first of equals stays.
+    # "main" comes before the others, and the first of equal keys stays.
     return table.drop_duplicates(["row", "key"]).sort_values("row", kind="stable")
 
 
-def arrow_text(column: pd.Series[Any]) -> Any:
-    """Return a column of text as one Arrow `large_string` array."""
-    array = pa.array(column, from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    return array.cast(pa.large_string())
+def last_brackets(texts: Any) -> Any:
+    """Return the text in brackets at the end of each text, null for none."""
+    pattern = r"[\(\[](?P<inside>[^()\[\]]*)[\)\]]\s*$"
+    return pc.struct_field(pc.extract_regex(texts, pattern), 0)
 
 
-def _peel(texts: Any, rows: Any) -> tuple[Any, pd.DataFrame]:
-    """Return texts without up to three brackets at their end, and these (row, text)."""
+def _split_brackets(texts: Any, rows: Any) -> tuple[Any, pd.DataFrame]:
+    """Return texts without up to three brackets at their end, and the brackets (row, text)."""
     found = []
     main = texts
     for _ in range(3):
@@ -190,9 +190,7 @@ def _peel(texts: Any, rows: Any) -> tuple[Any, pd.DataFrame]:
         chosen, closed = parts.filter(pa.array(has)), closed[has]
         before, inside = pc.struct_field(chosen, 0), pc.struct_field(chosen, 1)
         found.append(pd.DataFrame({"row": rows[closed], "text": inside.to_pylist()}, dtype=object))
-        mask = np.zeros(len(main), dtype=bool)
-        mask[closed] = True
-        main = pc.replace_with_mask(main, pa.array(mask), before.cast(main.type))
+        main = replaced(main, closed, before.cast(main.type))
     columns = pd.DataFrame({"row": [], "text": []}, dtype=object)
     brackets = pd.concat([columns, *found], ignore_index=True)
     return main, brackets.astype({"row": np.int64})
@@ -219,7 +217,7 @@ def _around_colon(main: Any, rows: Any) -> list[tuple[Any, Any]]:
 
 
 def _keyed(kind: str, rows: Any, texts: Any, wanted: Any) -> pd.DataFrame:
-    """Return the keys that are wanted and not empty; only these become Python's strings."""
+    """Return the wanted keys that are not empty; only these become Python strings."""
     cleaned = clean(_moved(texts))
     key = loosen(cleaned)
     keep = pc.not_equal(key, "") if wanted is None else pc.is_in(key, wanted)
@@ -260,7 +258,7 @@ def _as_digits(match: re.Match[str]) -> str:
 
 
 def _plain_letters(texts: Any) -> Any:
-    # Twice: some capitals only come apart when they are small.
+    # Twice: some capitals are decomposed only in lower case.
     for _ in range(2):
         texts = pc.utf8_lower(pc.utf8_normalize(texts, form="NFKD"))
     texts = pc.replace_substring_regex(texts, r"[\x{0300}-\x{036f}]", "")
@@ -270,7 +268,7 @@ def _plain_letters(texts: Any) -> Any:
 
 
 def _where(texts: Any, mask: Any, function: Callable[[Any], Any]) -> Any:
-    """Return texts with `function` applied to those of `mask`: it may be slow, and few need it."""
+    """Return texts with `function` applied to those of `mask`; it may be slow, and few need it."""
     if not pc.any(mask).as_py():
         return texts
     return pc.replace_with_mask(texts, mask, function(texts.filter(mask)).cast(texts.type))

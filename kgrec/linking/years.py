@@ -1,9 +1,9 @@
-"""The year of an entity, from whatever the graph says of it.
+"""The year of an entity, from all that the graph says about it.
 
-Years stand in labels, "Heat (1995 film)", in literals, in the first sentence of a description and
-in the names of categories, "1995 films". Not each of them is the year that a catalogue means:
-"Films set in 1944" is none. How often each source agrees with the years of items that have an
-unambiguous title is counted, and the most reliable source that an entity has counts for it.
+There are years in labels, "Heat (1995 film)", in literals, in the first sentence of a description
+and in the names of categories, "1995 films". Not all are the year that a catalogue means: "Films
+set in 1944" is another one. So each source is compared with the years of items that have an
+unambiguous title, and the most reliable source of an entity gives its year.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.kg.labels import entity_descriptions, entity_labels
-from kgrec.linking.titles import years_in
+from kgrec.linking.titles import last_brackets, years_in
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import BoolArray, IntArray
 
 _PRIOR = {"label": 0.95, "date": 0.8, "description": 0.8, "number": 0.4, "neighbor": 0.4}
-_PRIOR_WEIGHT = 4.0  # observations that the prior counts as
-_LEAST = 0.6  # reliability of a source that is looked at
+_PRIOR_WEIGHT = 4.0  # observations that the prior is worth
+_LEAST = 0.6  # reliability of a source that is used
 _DATES = ("gYear", "gYearMonth", "date", "dateTime")
 
 
@@ -39,8 +39,9 @@ def entity_years(kg: GraphColumns, entities: IntArray) -> pd.DataFrame:
     """
     wanted = np.zeros(kg.num_entities, dtype=bool)
     wanted[entities] = True
+    labels = pa.array(entity_labels(kg, entities), type=pa.large_string())
     parts = [
-        _frame(entities, "label", "label", years_in(_last_brackets(kg, entities))),
+        _frame(entities, "label", "label", years_in(last_brackets(labels))),
         _frame(entities, "description", "description", years_in(_first_sentences(kg, entities))),
         *_literals(kg, wanted),
         _neighbors(kg, wanted),
@@ -52,12 +53,12 @@ def chosen_years(years: pd.DataFrame, sure: pd.DataFrame, tolerance: int) -> pd.
     """Return the years of each entity's most reliable source.
 
     Args:
-        years: As `entity_years` gives them.
-        sure: Pairs (entity, year of the item) of items whose title fits one entity only.
+        years: What `entity_years` returns.
+        sure: Pairs (entity, year of the item) of items whose title fits only one entity.
         tolerance: Years that two sources may differ by.
 
     Returns:
-        The columns entity and year, none for entities without a source that is reliable.
+        The columns entity and year, without entities that have no reliable source.
     """
     seen = years.merge(sure.rename(columns={"year": "stated"}), on="entity")
     agrees = (seen["year"] - seen["stated"]).abs() <= tolerance
@@ -87,12 +88,6 @@ def _frame(entity: Any, source: Any, kind: str, year: Any) -> pd.DataFrame:
     return table.astype({"year": np.int64, "source": object})
 
 
-def _last_brackets(kg: GraphColumns, entities: IntArray) -> Any:
-    labels = pa.array(entity_labels(kg, entities), type=pa.large_string())
-    pattern = r"[\(\[](?P<inside>[^()\[\]]*)[\)\]]\s*$"
-    return pc.struct_field(pc.extract_regex(labels, pattern), 0)
-
-
 def _first_sentences(kg: GraphColumns, entities: IntArray) -> Any:
     texts = pa.array(entity_descriptions(kg, entities), type=pa.large_string())
     start = pc.utf8_slice_codeunits(texts, 0, 400)
@@ -100,7 +95,7 @@ def _first_sentences(kg: GraphColumns, entities: IntArray) -> Any:
 
 
 def _literals(kg: GraphColumns, wanted: BoolArray) -> list[pd.DataFrame]:
-    """Return the years of short literals: a source per relation."""
+    """Return the years in short literals, with a source for each relation."""
     literals = kg.literals.take(np.flatnonzero(wanted[kg.literals.subject]))
     short = np.asarray(pc.less_equal(pc.utf8_length(literals.value), 40), dtype=bool)
     literals = literals.take(np.flatnonzero(short))
@@ -120,7 +115,7 @@ def _literals(kg: GraphColumns, wanted: BoolArray) -> list[pd.DataFrame]:
 
 
 def _neighbors(kg: GraphColumns, wanted: BoolArray) -> pd.DataFrame:
-    """Return the years in the names of neighbors: a source per relation and wording."""
+    """Return the years in the names of neighbors, with a source per relation and wording."""
     triples = kg.triples[wanted[kg.triples[:, 0]]]
     ends, place = np.unique(triples[:, 2], return_inverse=True)
     texts = pa.array(entity_labels(kg, ends), type=pa.large_string())

@@ -137,7 +137,7 @@ class Ensemble(Model):
 
     def settings(self) -> dict[str, Any]:
         """Return what a config says to make such an ensemble: `EnsembleConfig` and the members."""
-        members = [member.settings() for member in self.members]
+        members = tuple(member.settings() for member in self.members)
         return {**self.config.model_dump(), "members": members}
 
     def state(self) -> State:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.rdf.namespaces import XSD
-from kgrec.types import IntArray
+from kgrec.types import BoolArray, IntArray
 
 _ZONE: Final = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
 _YEAR: Final = r"-?(?:[1-9][0-9]{3,}|0[0-9]{3})"
@@ -33,6 +33,13 @@ _CLOCK: Final = (
     r"|[0-9]+(?:\.[0-9]+)?S)"
 )
 _DAYS: Final = rf"[0-9]+D(?:{_CLOCK})?|{_CLOCK}"
+
+NUMERIC: Final = frozenset(
+    XSD + name
+    for name in (*_INTEGERS, *_NATURALS, "positiveInteger", "negativeInteger",
+                 "nonPositiveInteger", "decimal", "double", "float")
+)  # fmt: skip
+"""Datatype IRIs of numbers."""
 
 LEXICAL: Final[dict[str, str]] = {
     **{XSD + name: _DIGITS for name in _INTEGERS},
@@ -81,9 +88,11 @@ def ill_typed(value: Any, datatype: Any) -> IntArray:
         rows = np.flatnonzero(codes == code)
         if pattern is None or not len(rows):
             continue
-        # XML Schema collapses white space around the text of these types.
-        matches = pc.match_substring_regex(
-            value.take(pa.array(rows)), rf"\A[ \t\r\n]*(?:{pattern})[ \t\r\n]*\z"
-        )
-        wrong.append(rows[~np.asarray(matches)])
+        wrong.append(rows[~matches(value.take(pa.array(rows)), pattern)])
     return np.sort(np.concatenate(wrong))
+
+
+def matches(texts: Any, pattern: str) -> BoolArray:
+    """Return which texts match a pattern as a whole, apart from white space around them."""
+    # XML Schema collapses white space around the text of these types.
+    return np.asarray(pc.match_substring_regex(texts, rf"\A[ \t\r\n]*(?:{pattern})[ \t\r\n]*\z"))

@@ -65,6 +65,13 @@ class Literals:
         )
 
 
+def replaced(values: Any, rows: IntArray, new: Any) -> Any:
+    """Return an Arrow array with `new` in place of the values at `rows`, which are sorted."""
+    mask = np.zeros(len(values), dtype=bool)
+    mask[rows] = True
+    return pc.replace_with_mask(values, pa.array(mask), new)
+
+
 def text_ranks(column: Any) -> IntArray:
     """Return each text's place among the column's distinct texts, in UTF-8 byte order.
 

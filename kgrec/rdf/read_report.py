@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kgrec.errors import printable
+from kgrec.errors import first_few, printable
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,7 @@ class ReadReport:
         if other:
             found.append(f"{other:,} statements are in graphs that were not asked for.")
         if self.skipped:
-            shown = ", ".join(map(printable, self.skipped[:3]))
-            more = ", …" if len(self.skipped) > 3 else ""
-            found.append(f"Files that are no RDF by their extension: {shown}{more}.")
+            found.append(f"Files that are no RDF by their extension: {first_few(self.skipped)}.")
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:

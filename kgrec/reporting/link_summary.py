@@ -28,7 +28,7 @@ def show_links(done: LinkedFiles) -> None:
     lines += _examples("Uncertain items", _uncertain(done.links.review))
     plain = {
         item: reason
-        for item, reason in (report.reasons or {}).items()
+        for item, reason in report.reasons.items()
         if not reason.startswith("uncertain")
     }
     lines += _reasons(plain)

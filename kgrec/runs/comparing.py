@@ -9,7 +9,7 @@ import pandas as pd
 
 from kgrec.errors import ConfigError, DataError, RunError, printable
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
-from kgrec.evaluation.comparison import Comparison, compare_models, usual_metrics
+from kgrec.evaluation.comparison import Comparison, compare_models, default_metrics
 from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.protocols import protocol_config
 from kgrec.evaluation.significance import SignificanceConfig
@@ -71,7 +71,7 @@ def compare_runs(
         found[name] = _evaluation(folder, part, asked, cuts, say)
         cuts = cuts or set(found[name].k)
     results = {model: [found[name] for name in names] for model, names in models.items()}
-    return compare_models(results, metrics or usual_metrics(found, k), config)
+    return compare_models(results, metrics or default_metrics(found, k), config)
 
 
 def _evaluation(

@@ -9,7 +9,7 @@ from typing import Any
 from kgrec.data.interactions import PARTS, Interactions
 from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
-from kgrec.evaluation.beyond import ItemFacts
+from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.evaluate import FullConfig, measure, protocol_candidates, rank
 from kgrec.evaluation.fairness import with_groups
@@ -77,8 +77,8 @@ def evaluate_run(
         depth = min(max(*config.k, 100), len(candidates))
         options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
         ranking = rank(recommender, test, depth=depth, **options)
-        facts = ItemFacts.from_graph(recommender.graph)
-        result = measure(ranking, test, k=config.k, facts=facts, **options)
+        features = ItemFeatures.from_graph(recommender.graph)
+        result = measure(ranking, test, k=config.k, features=features, **options)
         result = with_groups(result, split.train, recommender.snapshot.sources.users)
         write_trec(trec, ranking, test)
     else:

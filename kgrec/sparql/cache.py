@@ -1,4 +1,4 @@
-"""Answers on disk, found again by endpoint and query."""
+"""A cache of answers on disk, by endpoint and query."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FORMAT: Final = 1
 
 @dataclass(frozen=True)
 class Stored:
-    """What a query came to.
+    """The outcome of a query.
 
     Attributes:
-        bindings: The rows; None where the query has to be asked in parts.
-        rows: Where there are no bindings, the number of rows that came instead of all, or -1.
+        bindings: The rows; None if the query must be divided.
+        rows: Without bindings, the number of rows of the incomplete answer, or -1.
     """
 
     bindings: list[dict[str, Any]] | None
@@ -34,21 +34,21 @@ class Stored:
 class AnswerCache:
     """A folder with one gzipped JSON file per query, or none.
 
-    Files are written under another name and then renamed, so that a break leaves nothing
-    half-written. A damaged file is named in a warning and asked for again.
+    Files are written whole or not at all. A damaged file causes a warning, and its query is sent
+    again.
 
     Args:
-        folder: Where the files lie, made when something is stored; None keeps nothing.
-        max_bytes: Size of one answer, unpacked.
+        folder: Folder of the files, made when something is stored; None stores nothing.
+        max_bytes: Largest size of one answer, unpacked.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, max_bytes: int) -> None:
         self._folder = None if folder is None else Path(folder)
-        self._max_bytes = 2 * max_bytes + (1 << 20)  # the query stands there too
+        self._max_bytes = 2 * max_bytes + (1 << 20)  # the file also holds the query
         self.hits = 0
 
     def get(self, endpoint: str, query: str) -> Stored | None:
-        """Return what was stored for the query, or None."""
+        """Return the stored outcome of the query, or None."""
         if self._folder is None:
             return None
         path = self._path(endpoint, query)
@@ -63,14 +63,14 @@ class AnswerCache:
         except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
             reason = printable(str(error))
             warnings.warn(
-                f"The cached answer {path} is damaged and asked for again: {reason}", stacklevel=2
+                f"The cached answer {path} is damaged and requested again: {reason}", stacklevel=2
             )
             return None
         self.hits += 1
         return stored
 
     def put(self, endpoint: str, query: str, stored: Stored) -> None:
-        """Store what a query came to.
+        """Store the outcome of a query.
 
         Raises:
             RunError: The folder cannot be written.

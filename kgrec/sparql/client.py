@@ -1,6 +1,6 @@
-"""Asking a SPARQL endpoint over HTTP: slowly, patiently, and believing nothing.
+"""A client of a SPARQL endpoint: it limits its rate, repeats failed requests and checks answers.
 
-Follows the SPARQL 1.1 Protocol (query by POST) and SPARQL 1.1 Query Results JSON.
+It follows the SPARQL 1.1 Protocol (query by POST) and SPARQL 1.1 Query Results JSON.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _PIECE: Final = 1 << 16  # bytes
 _MEDIA_TYPES: Final = ("application/sparql-results+json", "application/json")
 _REDIRECTS: Final = (301, 302, 307, 308)
 _MOST_REDIRECTS: Final = 5
-# Above 511 are those of a cache in front of the endpoint.
+# Codes above 511 come from a proxy in front of the endpoint.
 _BUSY: Final = (408, 425, 429, 502, 503, 520, 521, 522, 523)
 _OUT_OF_TIME: Final = (500, 504, 524)
 _HINTS: Final = {
-    401: "It wants a password, which kgrec does not give.",
+    401: "It requires a password; kgrec sends none.",
     403: "It may refuse this user agent: give a contact, such as an e-mail address.",
     404: "Is this the endpoint's address?",
-    405: "It does not take queries by POST.",
+    405: "It does not accept queries by POST.",
 }
 
 
@@ -43,10 +43,10 @@ class TooHeavyError(EndpointError):
 
 @dataclass
 class Traffic:
-    """What has gone over the wire.
+    """The requests so far.
 
     Attributes:
-        requests: Number of requests, repetitions and redirections too.
+        requests: Number of requests, including repetitions and redirections.
         repeated: Number of requests that were repeated after a failure.
     """
 
@@ -55,12 +55,12 @@ class Traffic:
 
 
 class _FailureError(Exception):
-    """One try that failed.
+    """One failed attempt.
 
     Attributes:
         kind: "busy" (try again later), "broken" (cut off or damaged), "heavy" (took too long),
-            "too much" (will not fit, however often it is tried) or "fatal".
-        wait: Seconds that the server asks for, or None.
+            "too much" (too large, also when repeated) or "fatal".
+        wait: Seconds that the server asks to wait, or None.
     """
 
     def __init__(self, kind: str, reason: str, wait: float | None = None) -> None:
@@ -70,14 +70,14 @@ class _FailureError(Exception):
 
 
 class Client:
-    """One endpoint, asked one query at a time.
+    """A client of one endpoint; it sends one query at a time.
 
     Args:
-        config: Address, limits and patience.
-        notice: Is told why and how long it waits.
-        clock: Seconds that never go backwards.
-        sleep: Waits some seconds.
-        now: Seconds since 1970, for dates that a server names.
+        config: Address, limits and waiting times.
+        notice: Called with the reason and length of each wait.
+        clock: Returns seconds that never go backwards.
+        sleep: Waits a number of seconds.
+        now: Returns seconds since 1970, for dates from the server.
     """
 
     def __init__(
@@ -91,10 +91,7 @@ class Client:
     ) -> None:
         self.config = config
         self.traffic = Traffic()
-        self._notice = notice
-        self._clock = clock
-        self._sleep = sleep
-        self._now = now
+        self._notice, self._clock, self._sleep, self._now = notice, clock, sleep, now
         self._earliest = clock()
         agent = config.user_agent + (f" contact: {config.contact}" if config.contact else "")
         self._headers = {
@@ -103,21 +100,21 @@ class Client:
             "Accept-Encoding": "gzip",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        # Certificates are verified by default; proxies of the environment are not looked at.
+        # Certificates are verified by default; proxies of the environment are ignored.
         self._pool: urllib3.PoolManager = (
             urllib3.ProxyManager(config.proxy) if config.proxy else urllib3.PoolManager()
         )
 
     def ask(self, query: str, *, divisible: bool = False) -> list[Binding]:
-        """Return the bindings of a SELECT query, as JSON gives them.
+        """Return the bindings of a SELECT query, as in its JSON.
 
         Args:
             query: The query.
-            divisible: Whether the caller can ask in parts: a query that takes too long is then
-                repeated only once.
+            divisible: Whether the caller can divide the query: it is then repeated only once if it
+                takes too long.
 
         Raises:
-            TooHeavyError: It takes too long, is too large, or never arrives as a whole.
+            TooHeavyError: The answer takes too long, is too large, or never arrives completely.
             EndpointError: The endpoint cannot be reached, refuses, or asks for too long a wait.
         """
         failures = 0
@@ -145,8 +142,8 @@ class Client:
             if failure.wait > config.longest_wait:
                 raise EndpointError(
                     f"{printable(config.endpoint)} asks for a wait of {failure.wait:.0f} s "
-                    f"({failure}); the longest allowed is {config.longest_wait:.0f} s. Go on "
-                    "later, or allow more with longest_wait."
+                    f"({failure}); the longest allowed is {config.longest_wait:.0f} s. "
+                    "Continue later, or allow more with longest_wait."
                 )
             seconds = max(seconds, failure.wait)
         self.traffic.repeated += 1
@@ -198,7 +195,7 @@ class Client:
             raise _FailureError(
                 "fatal",
                 f"The answer is {found}, expected {_MEDIA_TYPES[0]}. Is this the address of a "
-                "SPARQL endpoint, and not of its web page?",
+                "SPARQL endpoint, and not of a web page?",
             )
         return _bindings(self._read(response))
 
@@ -213,9 +210,8 @@ class Client:
                     most = self.config.max_bytes
                     raise _FailureError("too much", f"The answer is larger than {most} bytes.")
                 if self._clock() > self._deadline:
-                    raise _FailureError(
-                        "heavy", f"The answer was not there within {self.config.timeout:g} s."
-                    )
+                    late = f"The answer did not arrive within {self.config.timeout:g} s."
+                    raise _FailureError("heavy", late)
         except exceptions.HTTPError as error:
             raise _transport_failure(error, self.config.timeout) from error
         return b"".join(pieces)
@@ -236,14 +232,14 @@ def _redirected(url: str, location: str | None) -> str:
     if not location or after.scheme not in allowed or after.hostname != before.hostname:
         raise _FailureError(
             "fatal",
-            f"It redirects to {printable(target) if location else 'nowhere'}, which is not "
-            "followed: only addresses of the same host are, and from https only to https.",
+            f"It redirects to {printable(target) if location else 'nowhere'}. kgrec follows "
+            "redirections only to the same host, and from https only to https.",
         )
     return target
 
 
 def _transport_failure(error: exceptions.HTTPError, timeout: float) -> _FailureError:
-    # NameResolutionError is a NewConnectionError, and this, by descent, a ConnectTimeoutError.
+    # NameResolutionError is a NewConnectionError, which is a ConnectTimeoutError.
     refused = isinstance(error, exceptions.NewConnectionError)
     if isinstance(error, exceptions.ConnectTimeoutError) and not refused:
         return _FailureError("busy", "It cannot be reached: connecting took too long.")
@@ -251,7 +247,7 @@ def _transport_failure(error: exceptions.HTTPError, timeout: float) -> _FailureE
         return _FailureError("heavy", f"No answer within {timeout:g} s.")
     reason = printable(str(error).rpartition(": ")[2] or str(error))
     if isinstance(error, exceptions.SSLError):
-        return _FailureError("fatal", f"Its certificate or encryption does not hold: {reason}.")
+        return _FailureError("fatal", f"Its certificate or encryption is not valid: {reason}.")
     if isinstance(error, (exceptions.NameResolutionError, exceptions.LocationValueError)):
         return _FailureError("fatal", f"There is no such host: {reason}.")
     if refused or isinstance(error, exceptions.ProxyError):
@@ -269,14 +265,14 @@ def _status_failure(
         return _FailureError("busy", reason, _retry_after(response, now))
     if status in _OUT_OF_TIME:
         return _FailureError("heavy", reason, _retry_after(response, now))
-    if status in (206, 413, 414):  # 206 is Virtuoso's word for what it got done in time
+    if status in (206, 413, 414):  # Virtuoso sends 206 with what it finished in time
         return _FailureError("too much", reason)
     hint = _HINTS.get(status)
     return _FailureError("fatal", f"{reason} {hint}" if hint else reason)
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse, now: Callable[[], float]) -> float | None:
-    """Return the seconds that the header asks for, given as such or as a date (RFC 9110)."""
+    """Return the seconds that the header asks for, as a number or as a date (RFC 9110)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
@@ -293,7 +289,7 @@ def _bindings(body: bytes) -> list[Binding]:
     try:
         found = json.loads(body)["results"]["bindings"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
-        # Servers that run out of time in the middle end with a stack trace, or with nothing.
+        # Servers that run out of time end the answer with a stack trace, or with nothing.
         reason = f"The answer is cut off or damaged ({len(body)} bytes)."
         raise _FailureError("broken", reason) from error
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):

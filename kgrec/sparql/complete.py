@@ -1,4 +1,4 @@
-"""Answers that are whole: from the cache or from the endpoint, in parts where it must be."""
+"""Complete answers, from the cache or from the endpoint; large queries are divided."""
 
 from __future__ import annotations
 
@@ -13,83 +13,83 @@ from kgrec.sparql.queries import Pattern
 
 Check = Callable[[Sequence[str], list[Binding]], bool]
 
-_FEW = 3  # keys without an answer that are put up with in any case
-_SMALLEST_PAGE = 50  # rows; an endpoint that cannot give that many cannot be used
+_FEW = 3  # keys that may lack a complete answer in any case
+_SMALLEST_PAGE = 50  # rows; an endpoint that cannot return that many cannot be used
 
 
 class AnswerSource:
-    """An endpoint whose answers are checked for completeness before they are believed or kept.
+    """An endpoint whose answers are checked for completeness before they are used or stored.
 
-    What is asked depends on the settings and on earlier answers only, so that a repeated run finds
-    every answer in the cache. That a query has to be divided is kept there too.
+    The queries depend only on the settings and on earlier answers, so that a repeated run finds
+    every answer in the cache. The cache also stores that a query must be divided.
 
     Attributes:
         config: The endpoint's settings.
-        unanswered: What it gives no whole answer about even alone, as if there were nothing.
+        unanswered: Keys without a complete answer, even alone; they count as without rows.
 
     Args:
-        client: Asks the endpoint.
-        cache: Keeps the answers.
+        client: Sends the queries.
+        cache: Stores the answers.
     """
 
     def __init__(self, client: Client, cache: AnswerCache) -> None:
         self.config = client.config
         self._client = client
-        # Part of what an answer is an answer to.
+        # The cache key: an answer depends on the default graphs too.
         self._where = " ".join([client.config.endpoint, *client.config.default_graph])
         self._cache = cache
-        self._rows = client.config.rows  # less where the endpoint turns out to give no more
+        self._rows = client.config.rows  # fewer if the endpoint returns no more
         self._last_cut = -1
         self._asked = 0
         self.unanswered: list[str] = []
 
-    def whole(
-        self, make: Callable[[Sequence[str]], str], keys: Sequence[str], is_whole: Check
+    def complete(
+        self, make: Callable[[Sequence[str]], str], keys: Sequence[str], is_complete: Check
     ) -> Iterator[tuple[Sequence[str], list[Binding]]]:
-        """Ask for keys together, and in halves where the answer lacks rows or does not come.
+        """Query all keys together, and in halves if the answer is incomplete or missing.
 
         Args:
-            make: Returns the query of some keys.
-            keys: What is asked about.
-            is_whole: Returns whether an answer about some keys is whole.
+            make: Returns the query for some keys.
+            keys: The keys.
+            is_complete: Returns whether an answer for some keys is complete.
 
         Yields:
-            Some of the keys, and the rows about them; none about a key in `unanswered`.
+            Some of the keys, and their rows; no rows for a key in `unanswered`.
 
         Raises:
-            EndpointError: The endpoint fails, or gives no whole answer about many keys.
+            EndpointError: The endpoint fails, or returns no complete answer for many keys.
         """
         self._asked += len(keys)
-        bindings = self._ask(make(keys), lambda rows: is_whole(keys, rows), len(keys) > 1)
+        bindings = self._ask(make(keys), lambda rows: is_complete(keys, rows), len(keys) > 1)
         if bindings is not None:
             yield keys, bindings
         elif len(keys) > 1:
             middle = len(keys) // 2
-            yield from self.whole(make, keys[:middle], is_whole)
-            yield from self.whole(make, keys[middle:], is_whole)
+            yield from self.complete(make, keys[:middle], is_complete)
+            yield from self.complete(make, keys[middle:], is_complete)
         else:
             self._give_up(keys[0])
             yield keys, []
 
     def _give_up(self, key: str) -> None:
-        """Note a key that has no whole answer: an IRI, perhaps, that the endpoint writes anew."""
+        """Note a key without a complete answer, such as an IRI that the endpoint rewrites."""
         self.unanswered.append(key)
         if len(self.unanswered) > max(_FEW, self._asked // 100):
             raise EndpointError(
-                f"{printable(self.config.endpoint)} does not answer as SPARQL 1.1 wants it: asked "
-                f"about {printable(key)} alone, it gives no whole answer, nor about "
+                f"{printable(self.config.endpoint)} does not answer as SPARQL 1.1 requires: it "
+                f"returns no complete answer about {printable(key)} alone, nor about "
                 f"{len(self.unanswered) - 1} others."
             )
 
     def _ask(
-        self, query: str, is_whole: Callable[[list[Binding]], bool], divisible: bool
+        self, query: str, is_complete: Callable[[list[Binding]], bool], divisible: bool
     ) -> list[Binding] | None:
-        """Return the rows; None if they are not all there, or have to be asked for in parts."""
+        """Return the rows; None if the answer is incomplete or the query must be divided."""
         stored = self._cache.get(self._where, query)
-        if stored is None or (stored.bindings is not None and not is_whole(stored.bindings)):
+        if stored is None or (stored.bindings is not None and not is_complete(stored.bindings)):
             try:
                 rows = self._client.ask(query, divisible=divisible)
-                stored = Stored(rows) if is_whole(rows) else Stored(None, len(rows))
+                stored = Stored(rows) if is_complete(rows) else Stored(None, len(rows))
             except TooHeavyError:
                 if not divisible:
                     raise
@@ -101,7 +101,7 @@ class AnswerSource:
         return stored.bindings
 
     def _learn(self, rows: int) -> None:
-        """Note how many rows a cut answer had: twice the same number is the endpoint's limit."""
+        """Note the number of rows of a cut answer; twice the same is the endpoint's limit."""
         if rows > 0 and rows == self._last_cut:
             self._rows = min(self._rows, rows)
         self._last_cut = rows
@@ -114,16 +114,16 @@ class AnswerSource:
         Args:
             pattern: Which statements.
             entities: IRIs.
-            done: Is told how many entities have been dealt with.
+            done: Called with the number of entities so far.
 
         Raises:
-            EndpointError: The endpoint fails, or does not count as it should.
+            EndpointError: The endpoint fails, or does not count correctly.
         """
         size = self.config.batch_size
         for start in range(0, len(entities), size):
             batch = entities[start : start + size]
             found: dict[str, int] = {}
-            for _, rows in self.whole(
+            for _, rows in self.complete(
                 lambda keys: queries.count_query(pattern, keys),
                 batch,
                 lambda keys, rows: _counted(rows, pattern.key).keys() == set(keys),
@@ -140,7 +140,7 @@ class AnswerSource:
             counts: Number of statements of each entity.
 
         Raises:
-            EndpointError: The endpoint fails, or gives fewer statements than it has counted.
+            EndpointError: The endpoint fails, or returns fewer statements than it counted.
         """
         group: list[str] = []
         total = 0
@@ -201,14 +201,14 @@ class AnswerSource:
         return found
 
     def _check_changed(self, pattern: Pattern, entity: str, found: int, wanted: int) -> None:
-        """Make sure that statements are missing because they are gone since they were counted."""
+        """Check that missing statements were removed after they were counted."""
         rows = self._client.ask(queries.count_query(pattern, [entity]))
         now = _counted(rows, pattern.key).get(entity, wanted)
         if min(now, wanted) > found:
             raise EndpointError(
                 f"{printable(self.config.endpoint)} counts {now} statements of "
-                f"{printable(entity)} and gives only {found} of them. If it never gives more, set "
-                "max_edges to that number."
+                f"{printable(entity)} and returns only {found} of them. If it never returns more, "
+                "set max_edges to that number."
             )
 
 
@@ -222,7 +222,7 @@ def _counted(rows: list[Binding], key: str) -> dict[str, int]:
 
 
 def text_of(row: Binding, name: str) -> str:
-    """Return the value of a variable in a row, "" where it is unbound or no text."""
+    """Return the value of a variable in a row, "" if it is unbound or no text."""
     binding: Any = row.get(name)
     value = binding.get("value") if isinstance(binding, dict) else None
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""The graph around one's own items, fetched from an endpoint hop by hop."""
+"""The graph around the user's items, fetched from an endpoint hop by hop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kgrec.sparql.queries import Pattern
 from kgrec.sparql.report import SparqlReport
 from kgrec.sparql.resolve import Resolved, by_identifier, by_iri
 from kgrec.sparql.settings import SparqlConfig, endpoint_config
-from kgrec.sparql.terms import BadTermError, Blank, Term, read_term
+from kgrec.sparql.terms import BadTermError, Blank, read_term
 from kgrec.sparql.terms import Literal as LiteralTerm
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ FetchProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class SparqlGraph:
-    """What was fetched from an endpoint.
+    """A graph that was fetched from an endpoint.
 
     Attributes:
         kg: The graph around the items.
-        links: Which id is which entity: columns item_id, iri and confidence, as `kgrec.link`
-            takes them. An id of n entities has n rows, each with confidence 1 / n.
+        links: Which id is which entity: columns item_id, iri and confidence, as for `kgrec.link`.
+            An id with n entities has n rows, each with confidence 1 / n.
         report: What was left out.
     """
 
@@ -46,7 +46,7 @@ class SparqlGraph:
 
 @dataclass
 class _Found:
-    """The statements as they come in."""
+    """The statements so far."""
 
     edges: list[tuple[str, str, str]] = field(default_factory=list)
     values: list[tuple[str, str, str, str, str]] = field(default_factory=list)
@@ -73,30 +73,30 @@ def fetch_graph(
 ) -> SparqlGraph:
     """Fetch the graph around items from a SPARQL endpoint.
 
-    The ids' entities are looked up; then, hop by hop, their statements, those of the entities that
-    these lead to, and so on. What the last hop reaches, and every property, gets its name. Queries
-    are batched; each is checked against a count, so that nothing that the endpoint cuts off goes
-    unnoticed. With a cache, a fetching that was broken off goes on where it was, and one that is
-    repeated asks for nothing; delete the folder to see what has changed since.
+    First the entities of the ids are looked up. Then each hop fetches the statements of the
+    entities that the hop before reached. The names of the last hop's entities and of all properties
+    follow. Queries are batched, and each answer is checked against a count, so that no cut answer
+    stays unnoticed. With a cache, an interrupted run continues where it stopped, and a repeated run
+    sends no queries; delete the folder to fetch changes.
 
     Args:
         endpoint: "wikidata", "dbpedia", the address of a SPARQL 1.1 endpoint, or a config.
         ids: Item ids, in any order; repetitions count once.
-        property: The property whose value an id is, such as "P345", "wdt:P345" or an IRI; several
-            are all looked at. None: ids are IRIs.
-        hops: How far from the items statements are followed; 0 gives names only.
+        property: The property whose values are the ids, such as "P345", "wdt:P345" or an IRI, or
+            several of them. None: the ids are IRIs.
+        hops: Number of hops from the items; 0 fetches only names.
         relations: Properties to keep, besides names and descriptions; None: those of the config.
         exclude: Properties to leave out.
-        cache: Folder of answers; None keeps none.
-        progress: Where given, is told what is being fetched, how much is done, and of how much.
-        notice: Where given, is told why and how long it waits after a failure.
+        cache: Folder of answers; None stores none.
+        progress: Called with what is fetched, how much is done, and how much there is.
+        notice: Called with the reason and length of each wait after a failure.
         settings: Fields of `SparqlConfig` to change, such as `rate=0.5`.
 
     Raises:
         ConfigError: A setting is unknown or not allowed.
         DataError: There are no ids, none of them is found, a property is no IRI, or a hop reaches
             more than `max_entities`.
-        EndpointError: The endpoint cannot be reached, refuses, or does not answer as it should.
+        EndpointError: The endpoint cannot be reached, refuses, or does not answer correctly.
         RunError: The cache cannot be written.
     """
     config = endpoint_config(endpoint, **settings)
@@ -117,10 +117,19 @@ def fetch_graph(
     if resolved.bad_iris:
         found.bad_terms["an identifier's entity whose IRI is not valid"] = resolved.bad_iris
     frontiers = _walk(source, found, resolved, hops, (wanted, unwanted), tell)
-    report = replace(
-        _report(config, distinct, resolved, found),
+    known = {*resolved.entities, *resolved.invalid}
+    report = SparqlReport(
+        endpoint=config.endpoint,
+        ids=len(distinct),
+        not_found=tuple(id for id in distinct if id not in known),
+        invalid=resolved.invalid,
+        ambiguous={id: iris for id, iris in resolved.entities.items() if len(iris) > 1},
         entities=frontiers,
+        statements=len(found.edges) + len(found.values),
+        beyond=tuple(found.beyond),
         unanswered=tuple(dict.fromkeys(source.unanswered)),
+        blank_nodes=found.blank_nodes,
+        bad_terms=dict(found.bad_terms),
         requests=client.traffic.requests,
         repeated=client.traffic.repeated,
         cached=answers.hits,
@@ -147,23 +156,26 @@ def _walk(
     chosen: tuple[Sequence[str] | None, Sequence[str]],
     progress: FetchProgress,
 ) -> tuple[int, ...]:
-    """Fetch hop by hop; return the number of entities that each hop asked about."""
+    """Fetch hop by hop; return the number of entities that each hop queried."""
     config = source.config
     relations, exclude = chosen
     frontier = {iri for iris in resolved.entities.values() for iri in iris}
     reached = set(frontier)
     sizes: list[int] = []
+    directions: list[Literal["out", "in"]] = ["out", "in"]
+    if config.direction != "both":
+        directions = [config.direction]
     for hop in range(1, hops + 1):
         if not frontier:
             break
         if len(found.asked) + len(frontier) > config.max_entities:
             raise DataError(
-                f"Hop {hop} asks about {len(frontier)} entities, with those before more than "
+                f"Hop {hop} queries {len(frontier)} entities, with those of earlier hops more than "
                 f"max_entities = {config.max_entities}. Name the relations to follow, exclude "
-                "some, or go fewer hops."
+                "some, or use fewer hops."
             )
         next_ones: set[str] = set()
-        for direction in _directions(config):
+        for direction in directions:
             pattern = queries.statements_pattern(config, direction, relations, exclude)
             what = f"Hop {hop}, {direction}"
             next_ones |= _expand(source, found, (pattern, direction), frontier, what, progress)
@@ -175,10 +187,6 @@ def _walk(
     return tuple(sizes)
 
 
-def _directions(config: SparqlConfig) -> tuple[Literal["out", "in"], ...]:
-    return ("out", "in") if config.direction == "both" else (config.direction,)
-
-
 def _expand(
     source: AnswerSource,
     found: _Found,
@@ -187,7 +195,7 @@ def _expand(
     what: str,
     progress: FetchProgress,
 ) -> set[str]:
-    """Fetch the statements of entities; return the entities that they lead to."""
+    """Fetch the statements of entities; return the entities at their other end."""
     pattern, direction = wanted
     ends: set[str] = set()
 
@@ -213,7 +221,7 @@ def _describe(
     exclude: Sequence[str],
     progress: FetchProgress,
 ) -> None:
-    """Fetch the names of what was reached and not asked about, and of the properties."""
+    """Fetch the names of entities that were reached but not queried, and of the properties."""
     for what, entities, of_properties in (
         ("Names", reached - found.described, False),
         ("Names of properties", set(found.relations), True),
@@ -229,7 +237,7 @@ def _take(found: _Found, rows: Sequence[Binding], direction: str) -> set[str]:
     for row in rows:
         try:
             subject, predicate, object = (read_term(row.get(name)) for name in ("s", "p", "o"))
-            if isinstance(subject, LiteralTerm) or not _is_iri(predicate):
+            if isinstance(subject, LiteralTerm) or isinstance(predicate, LiteralTerm | Blank):
                 raise BadTermError("a subject or predicate that is no IRI")
         except BadTermError as error:
             found.bad_terms[str(error)] += 1
@@ -237,7 +245,6 @@ def _take(found: _Found, rows: Sequence[Binding], direction: str) -> set[str]:
         if isinstance(subject, Blank) or isinstance(object, Blank):
             found.blank_nodes += 1
             continue
-        assert isinstance(predicate, str)
         found.relations.add(predicate)
         if isinstance(object, LiteralTerm):
             value = (object.value, object.datatype, object.language)
@@ -249,11 +256,7 @@ def _take(found: _Found, rows: Sequence[Binding], direction: str) -> set[str]:
 
 
 def _ignore(*_: object) -> None:
-    """Be told something that nobody wants to know."""
-
-
-def _is_iri(term: Term) -> bool:
-    return not isinstance(term, (LiteralTerm, Blank))
+    """Do nothing."""
 
 
 def _distinct(ids: Iterable[str]) -> list[str]:
@@ -272,7 +275,7 @@ def _iris(config: SparqlConfig, names: Sequence[str], argument: str) -> list[str
     if isinstance(names, str):
         names = [names]
     if argument == "relations" and not names:
-        raise DataError("relations names no property; leave it out to get those of the config.")
+        raise DataError("relations is empty; leave it out to get the properties of the config.")
     return [config.property_iri(name) for name in names]
 
 
@@ -286,24 +289,7 @@ def _check_found(
     raise DataError(
         f"{printable(config.endpoint)} has none of {len(ids)} ids {printable(how)}; the first is "
         f"{printable(config.written(ids[0]))!r}.{' ' + reason if reason else ''}"
-        + ("" if properties else " Name the property whose value an id is, if ids are no IRIs.")
-    )
-
-
-def _report(
-    config: SparqlConfig, ids: Sequence[str], resolved: Resolved, found: _Found
-) -> SparqlReport:
-    missing = [id for id in ids if id not in resolved.entities and id not in resolved.invalid]
-    return SparqlReport(
-        endpoint=config.endpoint,
-        ids=len(ids),
-        not_found=tuple(missing),
-        invalid=resolved.invalid,
-        ambiguous={id: iris for id, iris in resolved.entities.items() if len(iris) > 1},
-        statements=len(found.edges) + len(found.values),
-        beyond=tuple(found.beyond),
-        blank_nodes=found.blank_nodes,
-        bad_terms=dict(found.bad_terms),
+        + ("" if properties else " If ids are no IRIs, name the property whose values they are.")
     )
 
 
@@ -321,7 +307,7 @@ def _links(ids: Sequence[str], resolved: Resolved) -> pd.DataFrame:
 def _graph(found: _Found, config: SparqlConfig) -> KnowledgeGraph:
     if not found.edges and not found.values:
         raise DataError(
-            f"{printable(config.endpoint)} has the items, but not one statement that is wanted."
+            f"{printable(config.endpoint)} has the items, but none of the wanted statements."
         )
     kg = KnowledgeGraph.from_triples(found.edges, found.values)
     file = FileReport(config.endpoint, "sparql", kg.report.statements)

@@ -1,4 +1,4 @@
-"""From a table of items to a file of the graph around them, fetched from an endpoint."""
+"""The graph around the items of a table, fetched from an endpoint into a file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FetchedFiles:
     literals: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as what JSON can hold."""
+        """Return the result as what JSON can hold."""
         counts = {"triples": self.triples, "literals": self.literals}
         return self.report.to_dict() | counts | {"items_without_id": self.without_id}
 
@@ -74,7 +74,7 @@ def fetch_files(
     """
     if not out.name.lower().endswith(_EXTENSIONS):
         raise DataError(
-            f"{printable(str(out))}: the graph is written to a file that ends in "
+            f"{printable(str(out))}: the name of the graph's file must end in "
             f"{' or '.join(_EXTENSIONS)}."
         )
     pairs, without_id = _read_identifiers(items, column, column if links is None else item)
@@ -89,7 +89,7 @@ def fetch_files(
 
 
 def _read_identifiers(path: Path, column: str, item: str) -> tuple[pd.DataFrame, int]:
-    """Return the columns item and id of a table, and how many of its rows have no identifier.
+    """Return the columns item and id of a table, and the number of its rows without identifier.
 
     Raises:
         DataError: The file cannot be read, a column is missing, or there is no identifier.

@@ -1,9 +1,9 @@
-"""The queries. Every one can be checked for completeness by the number of its rows.
+"""The queries. The number of rows shows whether an answer is complete.
 
-Servers cut answers off without a word (Virtuoso at 10,000 rows, others by time). So entities are
-counted first, each giving exactly one row, and then what the counts promise is asked for. That row
-comes from a UNION with the entities alone: OPTIONAL behind VALUES says the same, and not every
-engine understands it.
+Servers cut answers without notice (Virtuoso at 10,000 rows, others after some time). So a first
+query counts the statements of each entity, with exactly one row per entity, and a second one
+fetches as many. A UNION with the entities alone gives that row: OPTIONAL after VALUES means the
+same, but not every engine supports it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Pattern:
     """Which statements are wanted.
 
     Attributes:
-        key: The variable that the entities of a batch are put in for: "s" or "o".
+        key: The variable of the entities of a batch: "s" or "o".
         body: A graph pattern over ?s, ?p and ?o, with its filters.
     """
 
@@ -41,10 +41,10 @@ def statements_pattern(
 
     Args:
         config: Namespaces, labels and languages.
-        direction: "out" where the entity is the subject.
-        relations: IRIs of the properties wanted besides labels and descriptions; None: those of
+        direction: "out" if the entity is the subject.
+        relations: IRIs of the wanted properties besides labels and descriptions; None: those of
             `config.namespaces`.
-        exclude: IRIs of the properties that are not wanted.
+        exclude: IRIs of the properties to leave out.
     """
     texts = (*config.labels, *config.descriptions) if direction == "out" else ()
     filters = []
@@ -65,7 +65,7 @@ def texts_pattern(
 ) -> Pattern | None:
     """Return the pattern of names and descriptions of entities, or of properties' names.
 
-    None if the settings want none of either.
+    None if the settings want neither.
     """
     triples = "?s ?p ?o ."
     if of_properties and config.property_link is not None:
@@ -78,11 +78,11 @@ def texts_pattern(
 
 
 ANYTHING: Final = (Pattern("s", "?s ?p ?o ."), Pattern("o", "?s ?p ?o ."))
-"""Whether an entity is there at all: what is said of it, and where it is named."""
+"""The statements in which an entity is the subject, or the object: does it exist at all?"""
 
 
 def count_query(pattern: Pattern, entities: Sequence[str]) -> str:
-    """Return the query of ?key and ?n, one row per entity, of no statements too."""
+    """Return the query of ?key and ?n, one row per entity, also for those without statements."""
     values = f"VALUES ?{pattern.key} {{ {_iris(entities)} }}"
     return (
         f"SELECT ?{pattern.key} (COUNT(?p) AS ?n) WHERE {{ {{ {values} {pattern.body} }} "
@@ -100,7 +100,7 @@ def page_query(pattern: Pattern, entity: str, limit: int, offset: int) -> str:
     """Return the query of some of the statements of one entity, in the server's order of terms."""
     order = "?p ?s"
     if pattern.key == "s":
-        # SPARQL leaves the order of "a"@en and "a"@de, of 1 and 1.0 open; pages need one.
+        # Pages need an order of "a"@en and "a"@de, of 1 and 1.0; SPARQL does not define it.
         parts = ("STR(?o)", "LANG(?o)", "STR(DATATYPE(?o))")
         order = " ".join(["?p ?o", *(f'COALESCE({part}, "")' for part in parts)])
     page = f" ORDER BY {order} LIMIT {limit} OFFSET {offset}"
@@ -108,9 +108,9 @@ def page_query(pattern: Pattern, entity: str, limit: int, offset: int) -> str:
 
 
 def identifier_query(config: SparqlConfig, property: str, values: Sequence[str]) -> str:
-    """Return the query of ?id, ?n and ?iris: how many and which entities have an identifier.
+    """Return the query of ?id, ?n and ?iris: the number and IRIs of the entities of an identifier.
 
-    One row per value, of those that no entity has too. The IRIs are separated by blanks.
+    There is one row per value, also for values without an entity. Blanks separate the IRIs.
     """
     texts = " ".join(literal_text(value, config.identifier_datatype) for value in values)
     values = f"VALUES ?id {{ {texts} }}"

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kgrec.errors import printable
+from kgrec.errors import first_few, printable
+from kgrec.files import as_json
 
 
 @dataclass(frozen=True)
@@ -15,16 +16,16 @@ class SparqlReport:
 
     Attributes:
         endpoint: Address.
-        ids: Number of distinct ids asked for.
+        ids: Number of distinct ids.
         not_found: Ids that no entity has.
-        invalid: Id → why it cannot be asked for.
+        invalid: Id → why it cannot be looked up.
         ambiguous: Id → IRIs, for the ids that more than one entity has.
         entities: For each hop, the number of entities whose statements were fetched.
         statements: Number of statements, with repetitions.
         beyond: (entity, direction, number) of the statements beyond `max_edges`, left out.
-        unanswered: Entities or identifiers that the endpoint gives no whole answer about.
+        unanswered: Entities or identifiers without a complete answer.
         blank_nodes: Number of statements left out because they begin or end at a blank node,
-            which cannot be asked about again.
+            which no further query can name.
         bad_terms: Reason → number of the statements left out because a term is not valid RDF 1.1.
         requests: Number of HTTP requests.
         repeated: Number of requests that were repeated after a failure.
@@ -53,19 +54,11 @@ class SparqlReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""
-        return asdict(self) | {
-            "found": self.found,
-            "not_found": list(self.not_found),
-            "invalid": dict(self.invalid),
-            "ambiguous": {id: list(iris) for id, iris in self.ambiguous.items()},
-            "entities": list(self.entities),
-            "unanswered": list(self.unanswered),
-            "beyond": [list(entry) for entry in self.beyond],
-            "bad_terms": dict(self.bad_terms),
-        }
+        found: dict[str, Any] = as_json(asdict(self) | {"found": self.found})
+        return found
 
     def problems(self) -> list[str]:
-        """Return what was left out or needs a look, one line each."""
+        """Return what was left out or needs attention, one line each."""
         beyond = sum(number for _, _, number in self.beyond)
         lines = [
             _line(self.not_found, "ids not found"),
@@ -91,7 +84,7 @@ class SparqlReport:
         return "\n".join(
             [
                 f"{self.found} of {self.ids} ids found at {printable(self.endpoint)}",
-                f"{self.statements} statements; entities asked about: {hops or 'none'}",
+                f"{self.statements} statements; entities queried: {hops or 'none'}",
                 f"{self.requests} requests ({self.repeated} repeated), {self.cached} answers "
                 "from the cache",
                 *self.problems(),
@@ -100,7 +93,4 @@ class SparqlReport:
 
 
 def _line(entries: Sequence[str], what: str) -> str:
-    if not entries:
-        return ""
-    shown = ", ".join(printable(entry) for entry in entries[:3])
-    return f"{len(entries)} {what}: {shown}{', …' if len(entries) > 3 else ''}"
+    return f"{len(entries)} {what}: {first_few(entries)}" if entries else ""

@@ -1,4 +1,4 @@
-"""Which entities one's own ids are."""
+"""The entities of the user's ids."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Resolved:
 
     Attributes:
         entities: Id → IRIs, sorted, of the ids that are found.
-        invalid: Id → why it cannot be asked for.
-        statements: The identifiers of the entities, as the graph has them: subject, predicate,
+        invalid: Id → why it cannot be looked up.
+        statements: The identifiers of the entities as literals of the graph: subject, predicate,
             value, datatype, "".
         bad_iris: Number of entities whose IRI is not valid.
     """
@@ -38,12 +38,12 @@ class Resolved:
 
 
 def by_iri(source: AnswerSource, ids: Sequence[str], progress: Callable[[int], None]) -> Resolved:
-    """Return which ids are IRIs that the graph says something of.
+    """Return which ids are IRIs of entities with a statement.
 
     Args:
         source: The endpoint.
         ids: Distinct ids.
-        progress: Is told how many ids are looked up.
+        progress: Called with the number of ids so far.
     """
     config = source.config
     valid, invalid = _checked(config, ids, check_iri)
@@ -67,8 +67,8 @@ def by_identifier(
     Args:
         source: The endpoint.
         ids: Distinct ids.
-        properties: IRIs of the properties, all of which are looked at.
-        progress: Is told how many ids are looked up.
+        properties: IRIs of the properties; all are used.
+        progress: Called with the number of ids so far.
     """
     config = source.config
     valid, invalid = _checked(config, ids, literal_text)
@@ -119,7 +119,7 @@ def _forms(config: SparqlConfig, id: str) -> list[str]:
 
 
 def _batches(ids: Sequence[str], forms: dict[str, list[str]], size: int) -> list[list[str]]:
-    """Return the ids in groups of at most `size`, fewer where they have many forms."""
+    """Return the ids in groups of at most `size`, fewer if they have many forms."""
     batches: list[list[str]] = []
     values = 0
     for id in ids:
@@ -135,10 +135,10 @@ def _batches(ids: Sequence[str], forms: dict[str, list[str]], size: int) -> list
 def _lookup(
     source: AnswerSource, property: str, values: Sequence[str]
 ) -> tuple[dict[str, list[str]], int]:
-    """Return value → IRIs of the entities that have it, and how many IRIs are not valid."""
+    """Return value → IRIs of the entities that have it, and the number of IRIs that are invalid."""
     found: dict[str, list[str]] = {}
     bad = 0
-    for _, rows in source.whole(
+    for _, rows in source.complete(
         lambda keys: queries.identifier_query(source.config, property, keys),
         values,
         lambda keys, rows: _identified(rows).keys() == set(keys),
@@ -150,7 +150,7 @@ def _lookup(
 
 
 def _identified(rows: Sequence[Binding]) -> dict[str, list[str]]:
-    """Return value → IRIs; a row whose IRIs are not as many as it says does not count."""
+    """Return value → IRIs; a row whose number of IRIs is not its ?n does not count."""
     found = {}
     for row in rows:
         iris = text_of(row, "iris").split()

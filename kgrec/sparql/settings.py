@@ -1,4 +1,4 @@
-"""What is asked of a SPARQL endpoint, and how politely; settings for Wikidata and DBpedia."""
+"""Settings of a SPARQL endpoint, and those of Wikidata and DBpedia."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ from kgrec.rdf.namespaces import DBO, FOAF, RDF, RDFS, SKOS
 from kgrec.settings import Settings, make_settings
 
 WIKIDATA_DIRECT: Final = "http://www.wikidata.org/prop/direct/"
+_PREFIXES: Final = {"rdf": RDF, "rdfs": RDFS, "skos": SKOS}
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 
 class SparqlConfig(Settings):
-    """A SPARQL 1.1 endpoint: where it is, what is taken from it, and how often it is asked."""
+    """A SPARQL 1.1 endpoint: its address, what to fetch, and how fast."""
 
-    endpoint: str = Field(description="http or https address that takes queries by POST.")
+    endpoint: str = Field(description="http or https address that accepts queries by POST.")
     default_graph: tuple[str, ...] = Field(
-        default=(), description="IRIs of the graphs to look at; empty: what the endpoint offers."
+        default=(), description="IRIs of the graphs to query; empty: those of the endpoint."
     )
     prefixes: dict[str, str] = Field(
-        default={"rdf": RDF, "rdfs": RDFS, "skos": SKOS},
+        default=_PREFIXES,
         description="Prefix → namespace, for short names of properties.",
     )
     property_base: str | None = Field(
-        default=None, description="Namespace of a property that is named without a prefix."
+        default=None, description="Namespace of property names without a prefix."
     )
     namespaces: tuple[str, ...] = Field(
         default=(),
-        description="Where no relations are named: properties whose IRI begins with one of these, "
+        description="If no relations are named: properties whose IRI begins with one of these, "
         "besides labels and descriptions. Empty: all properties.",
     )
     labels: tuple[str, ...] = Field(
         default=(RDFS + "label",),
-        description="Properties of names; also fetched for what the last hop reaches.",
+        description="Properties of names; also fetched for entities of the last hop.",
     )
     descriptions: tuple[str, ...] = Field(
         default=(), description="Properties of descriptions; fetched as labels are."
@@ -49,22 +50,22 @@ class SparqlConfig(Settings):
     languages: tuple[str, ...] | None = Field(
         default=("en",),
         description="Languages of texts, with their regional variants; text without a language "
-        "is always taken. None: all.",
+        "is always fetched. None: all.",
     )
     property_link: str | None = Field(
         default=None,
         description="IRI of the relation from the entity that describes a property to the "
-        "property; None: the property is described itself.",
+        "property; None: the property has its own description.",
     )
     id_template: str = Field(
         default="{}",
-        description="How an id is written there, with {} for the id: `tt{}` for MovieLens' numbers "
-        "of IMDb, or `http://dbpedia.org/resource/{}`.",
+        description="The endpoint's form of an id, with {} for the id: `tt{}` for the IMDb numbers "
+        "of MovieLens, or `http://dbpedia.org/resource/{}`.",
     )
     identifier_forms: Literal["exact", "isbn"] = Field(
         default="exact",
-        description="`isbn`: an ISBN is looked for in every way to write it, with 10 or 13 "
-        "digits and with hyphens in any place.",
+        description="`isbn`: an ISBN is searched in all its forms, with 10 or 13 digits and with "
+        "hyphens in any place.",
     )
     identifier_datatype: str | None = Field(
         default=None, description="Datatype of the identifiers; None: plain text."
@@ -75,40 +76,38 @@ class SparqlConfig(Settings):
     max_edges: int = Field(
         default=2000,
         ge=1,
-        description="Statements per entity and direction; what is beyond is left out and counted. "
-        "Virtuoso, DBpedia's server, sorts no more than 10,000.",
+        description="Most statements per entity and direction; others are left out and counted. "
+        "Virtuoso, DBpedia's server, sorts at most 10,000.",
     )
     max_entities: int = Field(
         default=500_000,
         ge=1,
-        description="Entities to ask about in all; a hop that reaches more is an error.",
+        description="Most entities to query in all; a hop that reaches more is an error.",
     )
     batch_size: int = Field(default=100, ge=1, le=10_000, description="Terms per query.")
-    rows: int = Field(default=5000, ge=1, description="Rows that one query asks for at most.")
-    rate: float = Field(default=2.0, gt=0, le=1000, description="Requests per second at most.")
-    timeout: float = Field(
-        default=90.0, gt=0, description="Seconds until an answer has to be there as a whole."
-    )
+    rows: int = Field(default=5000, ge=1, description="Most rows of one query.")
+    rate: float = Field(default=2.0, gt=0, le=1000, description="Most requests per second.")
+    timeout: float = Field(default=90.0, gt=0, description="Seconds for one complete answer.")
     retries: int = Field(default=5, ge=0, le=100, description="Repetitions after a failure.")
     backoff: float = Field(
-        default=1.0, ge=0, description="Seconds before the first repetition; doubled each time."
+        default=1.0,
+        ge=0,
+        description="Seconds before the first repetition; doubled for each further one.",
     )
     longest_wait: float = Field(
-        default=300.0, ge=0, description="Seconds; a server that asks for more ends the fetching."
+        default=300.0, ge=0, description="Seconds; if a server asks for more, it is an error."
     )
-    max_bytes: int = Field(
-        default=1 << 26, ge=1, description="Size of one answer, unpacked, in bytes."
-    )
+    max_bytes: int = Field(default=1 << 26, ge=1, description="Most bytes of one answer, unpacked.")
     user_agent: str = Field(
         default=f"kgrec/{version('kgrec')} (knowledge-graph recommender; Python urllib3)",
-        description="What the server is told about who asks.",
+        description="Name of the client in requests.",
     )
     contact: str | None = Field(
         default=None,
-        description="E-mail or web address, added to the user agent, as Wikimedia asks for.",
+        description="E-mail or web address, added to the user agent; Wikimedia asks for it.",
     )
     proxy: str | None = Field(
-        default=None, description="Address of an HTTP proxy. The environment is not looked at."
+        default=None, description="Address of an HTTP proxy; environment variables are ignored."
     )
 
     @field_validator("endpoint", "proxy")
@@ -136,7 +135,7 @@ class SparqlConfig(Settings):
     @classmethod
     def _template(cls, value: str) -> str:
         if value.count("{}") != 1:
-            raise ValueError("expected a text with {} once, in the place of the id")
+            raise ValueError("expected a text with {} once, in place of the id")
         return value
 
     @field_validator("default_graph")
@@ -155,7 +154,7 @@ class SparqlConfig(Settings):
         return value
 
     def written(self, id: str) -> str:
-        """Return an id as the endpoint has it.
+        """Return an id in the form of the endpoint.
 
         >>> SparqlConfig(endpoint="http://ex.org/", id_template="tt{}").written("0113277")
         'tt0113277'
@@ -163,10 +162,10 @@ class SparqlConfig(Settings):
         return self.id_template.replace("{}", id)
 
     def property_iri(self, name: str) -> str:
-        """Return the IRI that the name of a property stands for.
+        """Return the IRI of a property's name.
 
         Raises:
-            DataError: It is no IRI, and neither a prefix nor `property_base` makes it one.
+            DataError: It is no IRI, even with its prefix or with `property_base`.
 
         >>> WIKIDATA.property_iri("P345") == WIKIDATA.property_iri("wdt:P345")
         True
@@ -184,8 +183,8 @@ class SparqlConfig(Settings):
             return pyoxigraph.NamedNode(iri).value
         except ValueError as error:
             raise DataError(
-                f"The property {printable(name)!r} is no IRI ({printable(str(error))}), and begins "
-                f"with none of the prefixes {', '.join(self.prefixes)}."
+                f"The property {printable(name)!r} is no IRI ({printable(str(error))}), and has "
+                f"none of the prefixes {', '.join(self.prefixes)}."
             ) from None
 
 
@@ -196,9 +195,7 @@ WIKIDATA: Final = SparqlConfig(
         "wdt": WIKIDATA_DIRECT,
         "wikibase": "http://wikiba.se/ontology#",
         "schema": "http://schema.org/",
-        "rdf": RDF,
-        "rdfs": RDFS,
-        "skos": SKOS,
+        **_PREFIXES,
     },
     property_base=WIKIDATA_DIRECT,
     namespaces=(WIKIDATA_DIRECT,),
@@ -220,9 +217,7 @@ DBPEDIA: Final = SparqlConfig(
         "dbp": "http://dbpedia.org/property/",
         "dct": "http://purl.org/dc/terms/",
         "foaf": FOAF,
-        "rdf": RDF,
-        "rdfs": RDFS,
-        "skos": SKOS,
+        **_PREFIXES,
     },
     property_base=DBO,
     namespaces=(DBO, "http://purl.org/dc/terms/subject", RDF + "type"),
@@ -233,11 +228,11 @@ DBPEDIA: Final = SparqlConfig(
 PRESETS: Final[Mapping[str, SparqlConfig]] = MappingProxyType(
     {"wikidata": WIKIDATA, "dbpedia": DBPEDIA}
 )
-"""Names that stand for an endpoint and its settings."""
+"""Names of endpoints, and their settings."""
 
 
 def endpoint_config(endpoint: str | SparqlConfig, /, **changes: object) -> SparqlConfig:
-    """Return the settings of an endpoint that is given by name, by address or whole.
+    """Return the settings of an endpoint that is given by name, address or config.
 
     Args:
         endpoint: "wikidata", "dbpedia", an address that begins with http:// or https://, or a

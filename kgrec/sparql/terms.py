@@ -1,8 +1,8 @@
-"""Terms into queries and out of answers. Both come from strangers.
+"""Terms of queries and of answers. Both may come from strangers.
 
-What is written into a query has been checked so that it cannot end its own term: an IRI holds no
+Terms are checked before they are written into a query, so that none can end early: an IRI has no
 character that RDF forbids, and in a text every quotation mark, backslash and line end is escaped
-(SPARQL 1.1, section 19). An answer's terms are checked again before they stand in a query.
+(SPARQL 1.1, section 19). The terms of an answer are checked again before they go into a query.
 """
 
 from __future__ import annotations
@@ -13,21 +13,13 @@ from typing import Any, Final
 
 import pyoxigraph
 
+from kgrec.data.vocabulary import is_unicode
 from kgrec.errors import DataError, printable
 from kgrec.rdf.namespaces import RDF_LANG_STRING, XSD_STRING
 
-_ESCAPES: Final = {
-    "\\": "\\\\",
-    '"': '\\"',
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\b": "\\b",
-    "\f": "\\f",
-}
-_ESCAPED: Final = re.compile("|".join(re.escape(char) for char in _ESCAPES))
-# SPARQL replaces \uXXXX before it looks at anything else, and not every server counts the
-# backslashes in front: such a text could become a quotation mark.
+_ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+# SPARQL replaces \uXXXX before it parses a query, and not every server counts the backslashes
+# before it: such a text could become a quotation mark.
 _RISKY: Final = re.compile(r"\\[uU]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _BAD_IRI: Final = "an IRI that is not valid (RFC 3987)"
 
@@ -38,7 +30,7 @@ class Literal:
 
     Attributes:
         value: Lexical form.
-        datatype: IRI; `xsd:string` or `rdf:langString` where the server gave none.
+        datatype: IRI; `xsd:string` or `rdf:langString` if the server gave none.
         language: Tag, "" for none.
     """
 
@@ -48,20 +40,20 @@ class Literal:
 
 
 class Blank(str):
-    """The label of a blank node, which means nothing outside of its answer."""
+    """The label of a blank node; it has a meaning only in its answer."""
 
     __slots__ = ()
 
 
 class BadTermError(ValueError):
-    """A term of an answer that no RDF graph can hold."""
+    """A term of an answer that is not valid RDF."""
 
 
 Term = str | Literal | Blank
 
 
 def iri_text(iri: str) -> str:
-    """Return an IRI as a query has it.
+    """Return an IRI in SPARQL syntax.
 
     Raises:
         DataError: It is no absolute IRI.
@@ -82,10 +74,10 @@ def check_iri(iri: str) -> None:
 
 
 def literal_text(value: str, datatype: str | None = None) -> str:
-    r"""Return a text as a query has it.
+    r"""Return a text in SPARQL syntax.
 
     Raises:
-        DataError: It holds control characters, half a character, or a backslash before "u", which
+        DataError: It has control characters, a surrogate, or a backslash before "u", which
             servers read differently.
 
     >>> print(literal_text('a "b"\n'))
@@ -96,8 +88,7 @@ def literal_text(value: str, datatype: str | None = None) -> str:
         raise DataError(
             f"{printable(value)!r} cannot be an identifier: it holds {printable(found.group())!r}."
         )
-    text = _ESCAPED.sub(lambda match: _ESCAPES[match.group()], value)
-    return f'"{text}"' + (f"^^{iri_text(datatype)}" if datatype else "")
+    return f'"{value.translate(_ESCAPES)}"' + (f"^^{iri_text(datatype)}" if datatype else "")
 
 
 def read_term(binding: Any) -> Term:
@@ -111,7 +102,7 @@ def read_term(binding: Any) -> Term:
     if not isinstance(binding, dict):
         raise BadTermError("a binding that is no object")
     kind, value = binding.get("type"), binding.get("value")
-    if not isinstance(value, str) or not _is_text(value):
+    if not isinstance(value, str) or not is_unicode(value):
         raise BadTermError("a value that is no text")
     if kind == "uri":
         try:
@@ -123,14 +114,6 @@ def read_term(binding: Any) -> Term:
     if kind in ("literal", "typed-literal"):  # the latter from drafts, and from Virtuoso
         return _literal(value, binding)
     raise BadTermError("a triple term (RDF 1.2)" if kind == "triple" else "a term of unknown type")
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _literal(value: str, binding: dict[str, Any]) -> Literal:

@@ -299,13 +299,14 @@ class LinkPrediction(VectorModel):
             if self.config.new_items == "regress" and self.content_map is not None:
                 propagated = self._completed(propagated, self.content_map)
             head = predictor.head
-            place = head.place(propagated).cpu().numpy()
+            # Copies: on the CPU an array shares its memory with the vectors that histories read.
+            place = head.place(propagated).cpu().numpy().copy()
             guessed = self._is_guessed()
             if self.content_map is not None and self.config.new_items == "regress":
                 place[guessed] *= self.content_map.reliability
             lies_apart = head.is_inner_product and type(head).place is not DotHead.place
             item = head.item(propagated.item).cpu().numpy() if lies_apart else place
-            user = head.user(propagated.user).cpu().numpy()
+            user = head.user(propagated.user).cpu().numpy().copy()
         # A user of whom nothing is known is taken for the average of those who are.
         known = self._trained["user"].cpu().numpy().ravel() > 0
         average = np.asarray(user[known].mean(0))

@@ -32,7 +32,7 @@ def evaluation(shift, k=(5, 10), kinds=("ndcg", "recall", "mrr", "hit"), seed=0)
     )
 
 
-def test_the_first_is_the_reference_and_usual_metrics_are_chosen():
+def test_the_first_is_the_reference_and_default_metrics_are_chosen():
     config = SignificanceConfig(samples=199)
     models = {"base": evaluation(0), "good": evaluation(0.1, seed=1), "bad": evaluation(-0.1)}
     found = compare_models(models, config=config)
@@ -94,7 +94,7 @@ def test_only_cut_offs_that_all_have_are_chosen():
     assert compare_models(models).metrics == ("ndcg@10", "recall@10", "mrr@10")
     few = {"a": evaluation(0, (5, 7), ("hit", "mrr")), "b": evaluation(0, (7,), ("hit", "ndcg"))}
     assert compare_models(few).metrics == ("hit@7",)
-    with pytest.raises(ConfigError, match="no metric in common"):
+    with pytest.raises(ConfigError, match="no per-user metric in common"):
         compare_models({"a": evaluation(0, (5,)), "b": evaluation(0, (7,))})
 
 
@@ -131,7 +131,7 @@ def test_what_is_written_is_read_again(tmp_path):
         (lambda tree: tree["per_user"]["user_id"].append("new"), "each of the 51 users"),
         (lambda tree: tree["per_user"].update({"ndcg@5": "x"}), "damaged"),
         (lambda tree: tree["per_user"].update({"ndcg@5": [float("nan")] * 50}), "needs a number"),
-        (lambda tree: tree.update(num_candidates="\x1b[2J"), "whole numbers"),
+        (lambda tree: tree.update(num_candidates="\x1b[2J"), "integers"),
         (lambda tree: tree.update(k=5), "damaged"),
         (lambda tree: tree.update(metrics=[1]), "damaged"),
         (lambda tree: tree.update(protocol=1), "protocol must be a name"),

@@ -15,7 +15,7 @@ from kgrec.data.interactions import Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.evaluate import evaluate, measure, protocol_candidates, rank
-from kgrec.evaluation.trec import decode_id, encode_id, strictly_falling, write_trec
+from kgrec.evaluation.trec import decode_id, encode_id, strictly_decreasing, write_trec
 
 
 class Table:
@@ -264,7 +264,7 @@ def test_every_id_is_one_token_and_comes_back(id):
 )
 def test_scores_fall_strictly_even_as_text(values):
     scores = -np.sort(-np.array([values], dtype=np.float32))
-    falling = strictly_falling(scores)
+    falling = strictly_decreasing(scores)
     printed = np.array([[f"{value:.9g}" for value in falling[0].tolist()]]).astype(np.float32)
     assert (np.diff(printed) < 0).all()
     np.testing.assert_allclose(falling, scores, rtol=1e-5, atol=1e-28)

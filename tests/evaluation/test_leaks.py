@@ -81,7 +81,9 @@ def test_an_edge_between_a_user_and_an_item(part, direction):
     assert leak.edge_type == kind
     assert leak.pairs == (ids(held_out)[0],)
     user, item = ids(held_out)[0]
-    with pytest.raises(DataError, match=rf"1 interactions.*'{direction}'.*'{user}'.*'{item}'"):
+    with pytest.raises(
+        DataError, match=rf"1 held-out interactions.*'{direction}'.*'{user}'.*'{item}'"
+    ):
         check(graph, split)
 
 
@@ -215,7 +217,7 @@ def test_a_recommender_is_not_measured_on_what_its_graph_gives_away():
     split: Split = split_of()
     user, film = on_linked(split)
     planted = [(user, f"{EX}liked", film)]
-    with pytest.raises(DataError, match=r"gives away 1 interactions.*graph\.drop_relations"):
+    with pytest.raises(DataError, match=r"reveals 1 held-out interactions.*graph\.drop_relations"):
         recommender_of(split, planted).evaluate(split.test, k=[3])
     mended = recommender_of(split, planted, drop_relations=(f"{EX}liked",))
     assert mended.evaluate(split.test, k=[3]).num_users > 5

@@ -264,7 +264,7 @@ def test_a_protocol_of_ones_own():
     config = protocol_config(First(), {"k": 2, "seed": 5})
     found = evaluate_protocol(model, split.test, config, exclude=exclude)
     assert (found.protocol, found.details) == ("first", {"settings": {"k": [2], "seed": 5}})
-    with pytest.raises(ConfigError, match="'first' has no use for candidates"):
+    with pytest.raises(ConfigError, match="'first' takes no candidates"):
         evaluate_protocol(model, split.test, config, exclude=exclude, given=split.valid)
     with pytest.raises(ConfigError, match=r"unknown setting 'sed'\. Did you mean 'seed'"):
         protocol_config(config, {"sed": 1})
@@ -323,7 +323,7 @@ def test_bad_input():
         evaluate_protocol(model, split.test, config, exclude=exclude, given=other)
     with pytest.raises(ConfigError, match="k=30 is larger"):
         evaluate_protocol(model, split.test, CandidatesConfig(k=30, num=2), exclude=exclude)
-    with pytest.raises(ConfigError, match="no use for candidates"):
+    with pytest.raises(ConfigError, match="takes no candidates"):
         evaluate_protocol(model, split.test, FullConfig(), exclude=exclude, given=few)
     with pytest.raises(DataError, match="NaN"):
         evaluate_protocol(Table(part * np.nan), split.test, config, exclude=exclude)

@@ -132,14 +132,14 @@ def _recount(folder, name, rows):
         (
             "triples.arrow",
             {"triple": [[0, 0, 0], [0, 0, 1], [0, 0, 99]]},
-            "object points outside of 0 … 3",
+            "object has rows outside 0 … 3",
         ),
         (
             "triples.arrow",
             {"triple": [[0, 0, 0], [0, -1, 1], [0, 0, 1]]},
-            "relation points outside of 0 … 3",
+            "relation has rows outside 0 … 3",
         ),
-        ("literals.arrow", {"subject": [4, 0]}, "subject points outside"),
+        ("literals.arrow", {"subject": [4, 0]}, "subject has rows outside"),
         ("entities.arrow", {"id": ["b", "a", "c", "d"]}, "not sorted"),
         ("entities.arrow", {"id": ["a", "a", "c", "d"]}, "not sorted"),
         ("literals.arrow", {"value": ["x", None]}, "values are missing"),
@@ -178,14 +178,14 @@ def test_other_versions_and_counts(folder):
         ({"format": "x"}, "not the manifest"),
         (
             {"files": manifest["files"] | {"triples": manifest["files"]["triples"] | {"rows": 4}}},
-            "3 rows, where manifest.json says 4",
+            "3 rows, but manifest.json says 4",
         ),
         ({"files": {}}, "entities.arrow is not listed"),
         ({"files": []}, "list of files is missing"),
         ({"report": {}}, "report is damaged"),
-        ({"sorted": {"entities": 5}}, "entities are sorted is damaged: expected 0 … 4, found 5"),
-        ({"sorted": {"relations": True}}, "relations are sorted is damaged"),
-        ({"sorted": "all"}, "entities are sorted is damaged"),
+        ({"sorted": {"entities": 5}}, "sorted entities is damaged: expected 0 … 4, found 5"),
+        ({"sorted": {"relations": True}}, "sorted relations is damaged"),
+        ({"sorted": "all"}, "sorted entities is damaged"),
     ):
         path.write_text(json.dumps(manifest | change))
         with pytest.raises(RunError, match=message):

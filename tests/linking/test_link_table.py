@@ -95,14 +95,17 @@ def test_column_names_can_be_given():
         (table([("10", "ex:none")]), "'10' → 'ex:none'.*an item is '10', an entity is 'ex:alien'"),
         (table([("77", "ex:up")]), "'77' → 'ex:up'"),
         (table([]), "links are empty"),
-        (table([("10", "")]), "'iri' of the link table is empty in 1 rows.*row 0"),
-        (table([("10", None)]), "'iri' of the link table is empty"),
+        (table([("10", "")]), "the link table: 1 of 1 rows have no iri; the first is data row 1"),
+        (table([("10", None)]), "the link table: 1 of 1 rows have no iri"),
         (None, "No item id is the IRI.*'10'.*'ex:alien'"),
         (
             table([("10", "ex:up", "x")], ("item_id", "iri", "confidence")),
-            "row 0: the confidence 'x'",
+            "the confidence 'x' in data row 1",
         ),
-        (table([("10", "ex:up", 1.5)], ("item_id", "iri", "confidence")), "'1.5' is no number"),
+        (
+            table([("10", "ex:up", 1.5)], ("item_id", "iri", "confidence")),
+            "'1.5' in data row 1 is no number",
+        ),
     ],
 )
 def test_bad_links_get_a_message(links, message):
@@ -113,10 +116,13 @@ def test_bad_links_get_a_message(links, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "not a CSV file"),
+        (b"", "is empty: expected a header"),
         (b"item_id,iri\n10,ex:up,1,2\n10,ex:up\n1,2,3,4,5\n", r"links\.csv"),
-        (b"item_id,iri\n10,\xff\n", "not a CSV file"),
-        (b"item_id,iri,confidence\n10,ex:up,0.5\n11,ex:up,high\n", "line 3: the confidence 'high'"),
+        (b"item_id,iri\n10,\xff\n", "cannot be read as the link table"),
+        (
+            b"item_id,iri,confidence\n10,ex:up,0.5\n11,ex:up,high\n",
+            "the confidence 'high' in data row 2",
+        ),
     ],
 )
 def test_bad_link_files_name_the_file(tmp_path, text, message):
@@ -128,7 +134,7 @@ def test_bad_link_files_name_the_file(tmp_path, text, message):
 
 
 def test_missing_file_and_missing_item_column(tmp_path):
-    with pytest.raises(DataError, match=r"none\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"link file .*none\.csv does not exist"):
         link(ITEMS, KG, tmp_path / "none.csv")
     with pytest.raises(DataError, match=r"item table has no column 'item_id'.*'itemid'"):
         link(pd.DataFrame({"itemid": ["1"]}), KG, table())

@@ -326,7 +326,7 @@ def test_a_name_of_very_many_is_no_clue():
         ({"title": "title", "types": ("ex:Flim",)}, DataError, "type 'ex:Flim'.*'ex:Film'"),
         ({"property": "ex:yaer"}, DataError, "no property 'ex:yaer'.*'ex:year'"),
         ({"property": YEAR, "column": "x"}, ConfigError, "column: the items have no column 'x'"),
-        ({"column": "x"}, ConfigError, "property does not say"),
+        ({"column": "x"}, ConfigError, "no property has those"),
         ({"year": "year"}, ConfigError, "year is given without a title"),
         ({"property": YEAR}, DataError, "No item was found in the graph by"),
     ],

@@ -77,7 +77,7 @@ def test_too_few_sure_links_are_no_measure():
     links = link(items, kg, title="title", year="year", encoder=encoder)
     assert encoder.calls == []
     assert links.report.notes == (
-        "by meaning: 20 sure links are too few to judge similarities by; it takes 50",
+        "by meaning: 20 sure links are too few to calibrate similarities; 50 are needed",
     )
 
 

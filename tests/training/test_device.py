@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from elsewhere import elsewhere
-from three_blocks import three_blocks
+from three_blocks import COLD, three_blocks
 
 from kgrec.errors import ConfigError, RunError
 from kgrec.graph.propagation import Propagation
@@ -35,6 +35,7 @@ CASES = {
     "cke": ({"encoder": "cke", "head": "relation_attention", "knowledge": TRANSR}, PAIRS),
     "lightkg": ({"encoder": "lightkg", "fusion": "none"}, APART),
     "none": ({"encoder": "none", "head": "relation_attention"}, {"loss": "cross_entropy"}),
+    "none dot": ({"encoder": "none", "head": "dot"}, {}),
     "none all": ({"encoder": "none", "head": "relation_attention"}, {}),
     "drawn": (
         {"encoder": "rgcn"},
@@ -69,9 +70,11 @@ def config(case, device="cpu", **training):
 
 
 def results(model, data):
+    histories = data.train.matrix()[:5].tolil()
+    histories[:, COLD[0]] = 1
     return [
         model.score(np.arange(data.train.num_users)),
-        model.score_histories(data.train.matrix()[:5]),
+        model.score_histories(histories.tocsr()),
         *model.state().values(),
     ]
 

@@ -1,4 +1,4 @@
-"""How a graph hangs together: its components, and how far items are from one another."""
+"""How a graph is connected: its components, and the distances between items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kgrec.rdf.namespaces import RDF_TYPE
 from kgrec.types import Float64Array, IntArray, RowArray
 
 HOPS: Final = (1, 2, 3)
-"""The distances between items that are looked at."""
+"""The distances between items that are counted."""
 
 
 class LinkedItems(Protocol):
@@ -36,20 +36,20 @@ class LinkedItems(Protocol):
 
 @dataclass(frozen=True)
 class ItemStatistics:
-    """How the linked entities of a catalogue hang together.
+    """How the linked entities of a catalogue are connected.
 
-    Types are left aside: `rdf:type` brings every two films together, and says nothing of either.
+    `rdf:type` does not count: it connects every two films, and says nothing about them.
 
     Attributes:
         num_items: Items in the catalogue.
         linked: Items with an entity.
-        entities: Distinct entities that they are linked to; all that follows counts these.
+        entities: Distinct entities of the linked items; the figures below are about these.
         triples: Smallest, median and largest number of triples that touch one.
         within: Number of hops → share of the entities that reach another item's entity within so
             many edges, in either direction.
         unreachable: Number of entities from which no path leads to another item's entity.
         components: Number of components of the graph that hold an item's entity.
-        largest_component: Number of items' entities in the one that holds most of them.
+        largest_component: Number of items' entities in the component with most of them.
     """
 
     num_items: int
@@ -63,7 +63,7 @@ class ItemStatistics:
 
 
 def item_statistics(kg: GraphColumns, links: LinkedItems) -> ItemStatistics:
-    """Return how the entities that `links` names hang together in `kg`.
+    """Return how the linked entities are connected in `kg`.
 
     Raises:
         DataError: The links are of another graph, or there are none.
@@ -94,7 +94,7 @@ def linked_entities(kg: GraphColumns, links: LinkedItems) -> IntArray:
     """
     entities = np.unique(links.entity)
     if not len(entities):
-        raise DataError("Not one item is linked to the graph; its items cannot be looked at.")
+        raise DataError("No item is linked to the graph, so that there is nothing to measure.")
     if entities[-1] >= kg.num_entities:
         raise DataError(
             f"The links name entity row {entities[-1]}, and the graph has {kg.num_entities} "
@@ -125,11 +125,11 @@ def _without_types(kg: GraphColumns) -> RowArray:
 
 
 def _nearest_other(edges: RowArray, entities: IntArray, num_entities: int) -> Float64Array:
-    """Return each entity's distance to the nearest other of them, inf beyond the last of `HOPS`.
+    """Return each entity's distance to the nearest other one, inf beyond the last of `HOPS`.
 
-    All of them spread at once, so that each node learns the nearest one and its distance. The
-    shortest path from one to another then crosses a single edge between two such regions: the
-    distances of its ends from their own, and one more, are its length.
+    A breadth-first search starts from all of them at once and gives each node its nearest entity
+    and their distance. The shortest path between two entities then has one edge between their two
+    regions. Its length is the distances of that edge's ends plus one.
     """
     both = np.concatenate([edges, edges[:, ::-1]])
     source = np.full(num_entities, -1, dtype=np.int64)

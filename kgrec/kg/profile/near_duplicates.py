@@ -1,6 +1,6 @@
-"""IRIs that are likely to mean the same: two spellings, and two entities therefore.
+"""IRIs that probably mean the same, but differ in spelling, so that they are two entities.
 
-RFC 3986, section 6, lists ways in which equivalent addresses differ; RDF compares character by
+RFC 3986, section 6, lists how equivalent addresses may differ; RDF compares IRIs character by
 character.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.rdf.literals import replaced
 from kgrec.types import IntArray
 
 _UPPER_CASE: Final = r"\A(?:[A-Za-z0-9+.-]*[A-Z][A-Za-z0-9+.-]*:|[A-Za-z0-9+.-]+://[^/?#]*[A-Z])"
@@ -22,12 +23,12 @@ _UPPER_CASE: Final = r"\A(?:[A-Za-z0-9+.-]*[A-Z][A-Za-z0-9+.-]*:|[A-Za-z0-9+.-]+
 
 @dataclass(frozen=True, eq=False)
 class NearDuplicates:
-    """Groups of ids that one spelling has in common.
+    """Groups of ids that have the same normalised spelling.
 
     Attributes:
         name: A stable short name, as "http_https_near_duplicates".
         text: How the ids of a group differ, in words.
-        rows: Rows of the ids that stand in a group, int64 of shape (k,).
+        rows: Rows of the ids that are in a group, int64 of shape (k,), sorted.
         group: Group of each, int64 of shape (k,), 0 … number of groups - 1.
     """
 
@@ -46,7 +47,7 @@ class NearDuplicates:
 
 
 def find_near_duplicates(ids: Any) -> tuple[NearDuplicates, ...]:
-    """Return the groups of ids that differ in one way only, way by way, and then in several.
+    """Return the groups of ids that differ in one way, for each way, then those in several ways.
 
     Args:
         ids: Distinct ids, Arrow `large_string` array.
@@ -61,7 +62,7 @@ def find_near_duplicates(ids: Any) -> tuple[NearDuplicates, ...]:
     everything = ids.cast(pa.large_binary())
     for _, _, spelling in _WAYS:
         rows, keys = spelling(everything.cast(pa.large_string(), safe=False))
-        everything = _replaced(everything, rows, keys)
+        everything = replaced(everything, rows, keys)
     changed = np.flatnonzero(np.asarray(pc.not_equal(everything, ids.cast(pa.large_binary()))))
     text = "IRIs that differ in several of these ways at once"
     several = _group(
@@ -73,38 +74,15 @@ def find_near_duplicates(ids: Any) -> tuple[NearDuplicates, ...]:
     return *found, NearDuplicates(several.name, several.text, several.rows[kept], renumbered)
 
 
-def _group(name: str, text: str, ids: Any, changed: IntArray, keys: Any) -> NearDuplicates:
-    """Return the groups of ids with the same key; those that are not in `changed` are their own."""
-    is_other = np.ones(len(ids), dtype=bool)
-    is_other[changed] = False
-    others = np.flatnonzero(is_other)
-    as_bytes = ids.cast(pa.large_binary())
-    distinct = pc.unique(keys)
-    unchanged = as_bytes.take(pa.array(others))
-    shared = np.flatnonzero(np.asarray(pc.is_in(unchanged, value_set=distinct)))
-    rows = np.concatenate([changed, others[shared]])
-    codes = np.concatenate(
-        [
-            np.asarray(pc.index_in(part, value_set=distinct), dtype=np.int64)
-            for part in (keys, unchanged.take(pa.array(shared)))
-        ]
-    )
-    several = np.bincount(codes, minlength=len(distinct))[codes] > 1
-    rows, codes = rows[several], codes[several]
-    order = np.argsort(rows)
-    rows, codes = rows[order], codes[order]
-    # Groups in the order of their first ids.
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    place = np.empty(len(first), dtype=np.int64)
-    place[np.argsort(first)] = np.arange(len(first))
-    return NearDuplicates(name, text, rows, place[inverse])
-
-
-def _replaced(values: Any, rows: IntArray, keys: Any) -> Any:
-    mask = np.zeros(len(values), dtype=bool)
-    mask[rows] = True
-    order = np.argsort(rows)
-    return pc.replace_with_mask(values, pa.array(mask), keys.take(pa.array(order)))
+def _group(name: str, text: str, ids: Any, changed: IntArray, spellings: Any) -> NearDuplicates:
+    """Return the groups of ids with one spelling; ids not in `changed` are their own spelling."""
+    spelled = replaced(ids.cast(pa.large_binary()), changed, spellings)
+    rows = np.flatnonzero(np.asarray(pc.is_in(spelled, value_set=spellings)))
+    codes = np.asarray(spelled.take(pa.array(rows)).dictionary_encode().indices, dtype=np.int64)
+    several = np.bincount(codes)[codes] > 1
+    # Groups are in the order of their first ids, as the codes are.
+    group = np.unique(codes[several], return_inverse=True)[1].astype(np.int64)
+    return NearDuplicates(name, text, rows[several], group)
 
 
 def _matching(ids: Any, pattern: str) -> tuple[IntArray, Any]:
@@ -123,7 +101,7 @@ def _substituted(pattern: str, replacement: str) -> Callable[[Any], tuple[IntArr
 
 def _decoded(ids: Any) -> tuple[IntArray, Any]:
     rows, chosen = _matching(ids, "%[0-9A-Fa-f]{2}")
-    # Bytes: what is encoded need not be UTF-8.
+    # Bytes: the decoded text need not be UTF-8.
     return rows, _bytes([unquote_to_bytes(text) for text in chosen.to_pylist()])
 
 

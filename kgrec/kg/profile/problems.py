@@ -1,4 +1,4 @@
-"""What may be a mistake in a graph, with examples and what can be done about it."""
+"""Possible mistakes in a graph, with examples and advice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.data.vocabulary import Vocabulary
 from kgrec.kg.labels import labelled
 from kgrec.kg.profile.near_duplicates import find_near_duplicates
 from kgrec.rdf.columns import GraphColumns
@@ -32,7 +33,7 @@ class Problem:
         name: A stable short name, as "unlabelled_entities".
         text: What it is, in words.
         count: How many there are.
-        advice: What can be done about it, a sentence.
+        advice: What the user can do about it, a sentence.
         examples: Some of them.
     """
 
@@ -44,7 +45,7 @@ class Problem:
 
 
 def find_problems(kg: GraphColumns) -> tuple[Problem, ...]:
-    """Return what may be a mistake in `kg`, kind by kind, without those it lacks."""
+    """Return the possible mistakes in `kg`, one entry for each kind that occurs."""
     found = (
         _skipped(kg),
         _duplicates(kg),
@@ -72,14 +73,14 @@ def _skipped(kg: GraphColumns) -> Problem:
 def _duplicates(kg: GraphColumns) -> Problem:
     return Problem(
         "duplicate_statements",
-        "Statements that repeat an earlier one, and count once with it",
+        "Statements that repeat an earlier one, counted once",
         kg.report.duplicates,
         "Nothing has to be done, unless files were given twice by mistake.",
     )
 
 
 def _ill_typed(kg: GraphColumns) -> Problem:
-    rows = ill_typed(kg.literals.value, kg.literals.datatype)
+    rows = ill_typed_literals(kg)
     shown = kg.literals.take(rows[:_SHOWN])
     examples = tuple(
         f'{subject} {relation} "{value}"^^<{datatype}>'
@@ -95,9 +96,14 @@ def _ill_typed(kg: GraphColumns) -> Problem:
         "ill_typed_literals",
         "Literals with a text that their datatype does not allow",
         len(rows),
-        "They are kept as text, and are no use as numbers or dates: correct text or datatype.",
+        "They stay text and cannot be used as numbers or dates: correct the text or the datatype.",
         examples,
     )
+
+
+def ill_typed_literals(kg: GraphColumns) -> IntArray:
+    """Return the places of the literals whose text their datatype does not allow, sorted."""
+    return kg.cached("ill_typed", lambda: ill_typed(kg.literals.value, kg.literals.datatype))
 
 
 def _near_duplicates(kg: GraphColumns) -> list[Problem]:
@@ -115,8 +121,8 @@ def _large_hubs(kg: GraphColumns) -> Problem:
     degree = np.bincount(edges[:, [0, 2]].ravel(), minlength=kg.num_entities)
     least = max(_HUB_DEGREE, _HUB_SHARE * kg.num_triples)
     rows = np.flatnonzero(degree > least)
-    return _entities(
-        kg,
+    return _listed(
+        kg.entities,
         "large_hubs",
         f"Entities in more than {_HUB_SHARE:.0%} of all triples ({_HUB_DEGREE} at least, types "
         "aside), which connect everything with everything",
@@ -132,39 +138,37 @@ def _blank_nodes(kg: GraphColumns) -> Problem:
         "many_blank_nodes",
         f"Blank nodes, {count / total:.0%} of all entities",
         count if count >= _BLANK_SHARE * total else 0,
-        "They have no name that lasts, so no item can be linked to one; give those that matter "
-        "an IRI.",
+        "Their names are not stable, so no item can be linked to them; give an IRI to those "
+        "that matter.",
     )
 
 
 def _of_entities(kg: GraphColumns) -> list[Problem]:
     used = kg.mentioned()
-    says, said, typed_only = (np.zeros(kg.num_entities, dtype=bool) for _ in range(3))
+    said, typed_only = (np.zeros(kg.num_entities, dtype=bool) for _ in range(2))
     row = kg.relation_row(RDF_TYPE)
     other = kg.triples[kg.triples[:, 1] != row]
     typed_only[kg.triples[:, 0]] = True
-    says[kg.triples[:, 0]] = True
-    says[kg.literals.subject] = True
     said[kg.triples[:, 2]] = True
     for rows in (other[:, 0], kg.triples[:, 2], kg.literals.subject):
         typed_only[rows] = False
     return [
-        _entities(
-            kg,
+        _listed(
+            kg.entities,
             "unlabelled_entities",
             "Entities without a label, named after their IRI",
             np.flatnonzero(used & ~labelled(kg) & ~is_blank(kg)),
             "Explanations and search read better with an rdfs:label; add the file that has them.",
         ),
-        _entities(
-            kg,
+        _listed(
+            kg.entities,
             "only_objects",
             "Entities that are only ever an object, with nothing said about them",
-            np.flatnonzero(said & ~says),
+            np.flatnonzero(said & ~kg.mentioned(as_subject=True)),
             "Normal at the edge of an extract; if they matter, add the statements about them.",
         ),
-        _entities(
-            kg,
+        _listed(
+            kg.entities,
             "only_types",
             "Entities with a type and nothing else",
             np.flatnonzero(typed_only),
@@ -178,20 +182,20 @@ def _of_relations(kg: GraphColumns) -> list[Problem]:
     once = np.flatnonzero(counts.sum(axis=1) == 1)
     both = np.flatnonzero((counts > 0).all(axis=1))
     return [
-        Problem(
+        _listed(
+            kg.relations,
             "relations_used_once",
             "Relations that stand in a single statement",
-            len(once),
+            once,
             "Often a misspelling of another one; nothing can be learnt from them.",
-            tuple(kg.relations.take(once[:_SHOWN])),
         ),
-        Problem(
+        _listed(
+            kg.relations,
             "mixed_objects",
             "Relations to entities in some statements, and to literals in others",
-            len(both),
-            "Often one of two is meant, as in an author's name beside the author: only entities "
+            both,
+            "Often only one is meant, as with an author and the author's name: only entities "
             "connect items.",
-            tuple(kg.relations.take(both[:_SHOWN])),
         ),
     ]
 
@@ -209,8 +213,8 @@ def _loops(kg: GraphColumns) -> Problem:
     )
 
 
-def _entities(kg: GraphColumns, name: str, text: str, rows: IntArray, advice: str) -> Problem:
-    return Problem(name, text, len(rows), advice, tuple(kg.entities.take(rows[:_SHOWN])))
+def _listed(terms: Vocabulary, name: str, text: str, rows: IntArray, advice: str) -> Problem:
+    return Problem(name, text, len(rows), advice, tuple(terms.take(rows[:_SHOWN])))
 
 
 def is_blank(kg: GraphColumns) -> BoolArray:

@@ -11,20 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.kg.labels import entity_labels, relation_labels
+from kgrec.kg.profile.problems import ill_typed_literals
 from kgrec.rdf.columns import GraphColumns
-from kgrec.rdf.datatypes import LEXICAL
+from kgrec.rdf.datatypes import NUMERIC
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.namespaces import RDF_LANG_STRING, XSD, XSD_STRING
 from kgrec.types import BoolArray, IntArray
 
-_NUMBERS: Final = frozenset(
-    XSD + name
-    for name in (
-        *("integer", "long", "int", "short", "byte", "decimal", "double", "float"),
-        *("nonNegativeInteger", "positiveInteger", "nonPositiveInteger", "negativeInteger"),
-        *("unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte"),
-    )
-)
 _DATES: Final = frozenset(XSD + name for name in ("date", "dateTime", "gYear", "gYearMonth"))
 _TEXTS: Final = frozenset((XSD_STRING, RDF_LANG_STRING))
 
@@ -79,7 +72,7 @@ class PropertyStatistics:
         languages: Language tag → number of statements, most frequent first; without plain ones.
         numbers: Smallest, median and largest of its finite numbers; None if it has none.
         dates: Earliest, median (the lower of two) and latest of its dates and years as they are
-            written, in the order of the years' beginnings; time zones are not looked at.
+            written; a year counts as its beginning, and time zones are ignored.
         lengths: Smallest, median and largest length of its texts, in characters.
         example: Label of the subject and the value of one statement.
     """
@@ -113,7 +106,7 @@ def relation_statistics(
     into = _Pairs.from_columns(relation, object, kg)
     counts = np.bincount(relation, minlength=kg.num_relations)
     first = _first(relation, kg.num_relations)
-    rows = _most_frequent(counts)
+    rows = most_frequent(counts)
     ends = [entity_labels(kg, column[first[rows]]) for column in (subject, object)]
     shares = out.item_shares(items, into)
     names, iris, subjects = relation_labels(kg), kg.relations.ids, _num_subjects(kg)
@@ -144,7 +137,7 @@ def property_statistics(
     relation = table.relation.astype(np.int64)
     pairs = _Pairs.from_columns(relation, table.subject.astype(np.int64), kg)
     counts = np.bincount(relation, minlength=kg.num_relations)
-    rows = _most_frequent(counts)
+    rows = most_frequent(counts)
     first = _first(relation, kg.num_relations)[rows]
     examples = zip(
         entity_labels(kg, table.subject[first]),
@@ -155,7 +148,9 @@ def property_statistics(
         _code_counts(relation, column, kg.num_relations)
         for column in (table.datatype, table.language)
     )
-    numbers, dates, lengths = _numbers(table), _dates(table), _lengths(table)
+    valid = np.ones(len(table), dtype=bool)
+    valid[ill_typed_literals(kg)] = False
+    numbers, dates, lengths = _numbers(table, valid), _dates(table, valid), _lengths(table, valid)
     shares = pairs.item_shares(items)
     names, iris, subjects = relation_labels(kg), kg.relations.ids, _num_subjects(kg)
     return tuple(
@@ -227,8 +222,8 @@ def _num_subjects(kg: GraphColumns) -> int:
     return max(int(kg.mentioned(as_subject=True).sum()), 1)
 
 
-def _most_frequent(counts: IntArray) -> IntArray:
-    """Return the places of the counts above 0, the largest first."""
+def most_frequent(counts: IntArray) -> IntArray:
+    """Return the places of the counts above 0, the largest count first."""
     order = np.argsort(-counts, kind="stable")
     return order[counts[order] > 0]
 
@@ -252,40 +247,25 @@ def _code_counts(relation: IntArray, column: Any, size: int) -> list[dict[str, i
     return found
 
 
-def _with_datatype(table: Literals, wanted: frozenset[str]) -> IntArray:
-    """Return the places of the literals that have one of some datatypes and a text it allows."""
-    found = [np.empty(0, dtype=np.int64)]
-    codes = np.asarray(table.datatype.indices)
-    for code, iri in enumerate(table.datatype.dictionary.to_pylist()):
-        if iri in wanted:
-            rows = np.flatnonzero(codes == code)
-            pattern = LEXICAL.get(iri)
-            if pattern is not None and len(rows):
-                texts = table.value.take(pa.array(rows))
-                rows = rows[np.asarray(pc.match_substring_regex(texts, _whole(pattern)))]
-            found.append(rows)
-    return np.sort(np.concatenate(found))
+def _with_datatype(table: Literals, wanted: frozenset[str], valid: BoolArray) -> IntArray:
+    """Return the places of the valid literals that have one of some datatypes."""
+    codes = [
+        code for code, iri in enumerate(table.datatype.dictionary.to_pylist()) if iri in wanted
+    ]
+    return np.flatnonzero(valid & np.isin(np.asarray(table.datatype.indices), codes))
 
 
-def _whole(pattern: str) -> str:
-    return rf"\A[ \t\r\n]*(?:{pattern})[ \t\r\n]*\z"
-
-
-def _numbers(table: Literals) -> dict[int, tuple[float, float, float]]:
-    rows = _with_datatype(table, _NUMBERS)
+def _numbers(table: Literals, valid: BoolArray) -> dict[int, tuple[float, float, float]]:
+    rows = _with_datatype(table, NUMERIC, valid)
     texts = pc.utf8_trim(table.value.take(pa.array(rows)), characters=" \t\r\n+")
     texts = pc.replace_substring_regex(texts, pattern="^(-?)INF$", replacement=r"\1inf")
     numbers = np.asarray(texts.cast(pa.float64()))
     finite = np.isfinite(numbers)
-    numbers, relation = numbers[finite], table.relation[rows[finite]]
-    return {
-        row: (float(low), float((left + right) / 2), float(high))
-        for row, (low, left, right, high) in _spread(relation, numbers).items()
-    }
+    return _ranges(table.relation[rows[finite]], numbers[finite])
 
 
-def _dates(table: Literals) -> dict[int, tuple[str, str, str]]:
-    rows = _with_datatype(table, _DATES)
+def _dates(table: Literals, valid: BoolArray) -> dict[int, tuple[str, str, str]]:
+    rows = _with_datatype(table, _DATES, valid)
     texts = pc.utf8_trim_whitespace(table.value.take(pa.array(rows)))
     year = pc.replace_substring_regex(texts, pattern=r"^(-?[0-9]+).*$", replacement=r"\1")
     # A year of more than 18 digits is beyond an int64; floats order it well enough.
@@ -295,17 +275,22 @@ def _dates(table: Literals) -> dict[int, tuple[str, str, str]]:
     place[np.asarray(order)] = np.arange(len(rows))
     ordered = texts.take(order)
     return {
-        row: (ordered[int(low)].as_py(), ordered[int(middle)].as_py(), ordered[int(high)].as_py())
+        row: (ordered[low].as_py(), ordered[middle].as_py(), ordered[high].as_py())
         for row, (low, middle, _, high) in _spread(table.relation[rows], place).items()
     }
 
 
-def _lengths(table: Literals) -> dict[int, tuple[int, float, int]]:
-    rows = _with_datatype(table, _TEXTS)
+def _lengths(table: Literals, valid: BoolArray) -> dict[int, tuple[int, float, int]]:
+    rows = _with_datatype(table, _TEXTS, valid)
     lengths = np.asarray(pc.utf8_length(table.value.take(pa.array(rows))))
+    return _ranges(table.relation[rows], lengths)
+
+
+def _ranges(group: npt.NDArray[Any], value: npt.NDArray[Any]) -> dict[int, tuple[Any, float, Any]]:
+    """Return the smallest, the median and the largest value of each group."""
     return {
-        row: (int(low), float((left + right) / 2), int(high))
-        for row, (low, left, right, high) in _spread(table.relation[rows], lengths).items()
+        row: (low, (left + right) / 2, high)
+        for row, (low, left, right, high) in _spread(group, value).items()
     }
 
 

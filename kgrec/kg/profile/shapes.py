@@ -1,9 +1,8 @@
-"""Whether a graph is what SHACL shapes say it should be (https://www.w3.org/TR/shacl/).
+"""Validation of a graph against SHACL shapes (https://www.w3.org/TR/shacl/).
 
-pySHACL does the work, in a process of its own and with a limit of time: a file of shapes may come
-from a stranger, and a regular expression in it can take for ever. SHACL Core is what is run.
-Queries (SHACL-SPARQL), rules and scripts are refused, since they could reach files and networks;
-`owl:imports` is not followed.
+pySHACL does the work, in a separate process with a time limit: shapes may come from a stranger, and
+a regular expression can take for ever. Only SHACL Core is run. Queries (SHACL-SPARQL), rules and
+scripts are refused, because they could reach files and networks. `owl:imports` is not followed.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
+from kgrec.files import as_json
 from kgrec.kg import storage
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.reading import read_all
@@ -43,31 +43,21 @@ _CORE: Final = frozenset(
         *("defaultValue", "declare", "prefix", "prefixes", "namespace", "shapesGraph"),
     )
 )
-_REFUSED: Final = frozenset(
-    (
-        *("sparql", "select", "ask", "construct", "update", "js", "jsFunctionName", "jsLibrary"),
-        *("jsLibraryURL", "rule", "condition", "target", "expression", "entailment", "parameter"),
-        *("validator", "nodeValidator", "propertyValidator", "returnType", "labelTemplate"),
-        *("filterShape", "nodes", "intersection", "union", "resultAnnotation", "optional"),
-        *("annotationProperty", "annotationValue", "annotationVarName"),
-        *("subject", "predicate", "object"),
-    )
-)
 
 
 @dataclass(frozen=True)
 class ShapeResult:
-    """What one constraint of one shape found.
+    """The results of one constraint of one shape.
 
     Attributes:
-        shape: IRI of the shape, or of the nearest shape around it that has one.
-        path: The property that it is about, as a SPARQL path; "" for the node itself.
+        shape: IRI of the shape, or of the nearest enclosing shape that has one.
+        path: The property that it constrains, as a SPARQL path; "" for the node itself.
         constraint: The constraint and its value, as "minCount 1".
         severity: "Violation", "Warning", "Info", or the IRI of another severity.
         message: The shape's own message, "" if it has none.
         count: Number of results.
         nodes: The first focus nodes, sorted.
-        values: The first values that do not fit, sorted; empty where it is a value that lacks.
+        values: The first values that do not fit, sorted; empty if a value is missing.
     """
 
     shape: str
@@ -85,11 +75,11 @@ class ShapesReport:
     """What the validation of a graph found.
 
     Attributes:
-        conforms: Whether there is no result at all, whatever its severity, as the standard has it.
-        shapes: Number of shapes that name what they are about.
-        focus_nodes: Number of distinct nodes that they are about.
-        results: What each constraint found, the most severe and most frequent first.
-        imports: IRIs that the shapes import, and that were not followed.
+        conforms: Whether there is no result, of any severity, as the standard defines it.
+        shapes: Number of shapes with a target.
+        focus_nodes: Number of distinct nodes that they target.
+        results: The results of each constraint, the most severe and most frequent first.
+        imports: IRIs that the shapes import, which were not followed.
     """
 
     conforms: bool
@@ -100,10 +90,8 @@ class ShapesReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""
-        results = [
-            asdict(r) | {"nodes": list(r.nodes), "values": list(r.values)} for r in self.results
-        ]
-        return asdict(self) | {"results": results, "imports": list(self.imports)}
+        found: dict[str, Any] = as_json(asdict(self))
+        return found
 
 
 def validate(
@@ -114,12 +102,12 @@ def validate(
     Args:
         kg: The graph.
         shapes: Files of shapes, in any format that a graph is read from.
-        limit_s: Seconds after which the validation is given up.
+        limit_s: Time limit of the validation in seconds.
 
     Raises:
         ConfigError: pySHACL is not installed, or the limit is no positive number.
-        DataError: The shapes cannot be read, are not valid, use more than SHACL Core, are about
-            nothing, or the validation takes too long.
+        DataError: The shapes cannot be read, are not valid, use more than SHACL Core or have no
+            target, or the validation takes too long.
     """
     if not limit_s > 0:
         raise ConfigError(f"The limit must be a positive number of seconds, found {limit_s}.")
@@ -146,31 +134,31 @@ def validate(
 
 
 def _check_vocabulary(shapes: GraphColumns, name: str) -> None:
-    """Refuse what would not be run, and what SHACL does not know: nothing is passed over."""
-    used = [iri[len(SH) :] for iri in shapes.relations.ids if iri.startswith(SH)]
-    refused = [term for term in used if term in _REFUSED]
+    """Raise a DataError for terms that are not run, or not in SHACL: none is silently ignored."""
+    from rdflib import URIRef
+    from rdflib.namespace import SH as SHACL
+
+    used = [iri.removeprefix(SH) for iri in shapes.relations.ids if iri.startswith(SH)]
+    not_core = [term for term in used if term not in _CORE]
+    refused = [term for term in not_core if URIRef(SH + term) in SHACL]
     if refused:
         raise DataError(
             f"{name}: the shapes use sh:{', sh:'.join(refused)}. kgrec runs SHACL Core alone: "
-            "queries, rules, functions and scripts could reach files and networks. Take these "
-            "shapes out."
+            "queries, rules, functions and scripts could reach files and networks. Remove these "
+            "shapes."
         )
-    unknown = [term for term in used if term not in _CORE]
-    if unknown:
-        raise DataError(
-            f"{name}: SHACL has no sh:{printable(unknown[0])}."
-            + did_you_mean(unknown[0], sorted(_CORE))
-        )
+    if not_core:
+        hint = did_you_mean(not_core[0], sorted(_CORE))
+        raise DataError(f"{name}: SHACL has no sh:{printable(not_core[0])}.{hint}")
     targets = {SH + target for target in TARGETS}
     if not targets & set(shapes.relations.ids) and not _implicit_targets(shapes):
         raise DataError(
-            f"{name}: no shape names what it is about. Expected at least one of "
-            f"sh:{', sh:'.join(TARGETS)}."
+            f"{name}: no shape has a target. Expected at least one of sh:{', sh:'.join(TARGETS)}."
         )
 
 
 def _implicit_targets(shapes: GraphColumns) -> bool:
-    """Return whether a shape is a class too, and so about the class's instances."""
+    """Return whether a shape is also a class, so that it targets the instances of the class."""
     entity, type = (shapes.entities.take(rows) for rows in shapes.types())
     kinds: dict[str, set[str]] = {}
     for id, kind in zip(entity, type, strict=True):
@@ -182,7 +170,7 @@ def _run(kg: GraphColumns, shapes: GraphColumns, name: str, limit_s: float) -> d
     with tempfile.TemporaryDirectory(prefix="kgrec-shapes-") as folder:
         storage.save(kg, Path(folder) / "data")
         storage.save(shapes, Path(folder) / "shapes")
-        # -P: no module of the current folder takes the place of one of ours.
+        # -P: no module of the current folder can replace one of ours.
         command = [sys.executable, "-P", "-m", "kgrec.kg.profile.shapes_worker", folder]
         try:
             done = subprocess.run(  # noqa: S603  # our own module, our own arguments
@@ -191,7 +179,7 @@ def _run(kg: GraphColumns, shapes: GraphColumns, name: str, limit_s: float) -> d
         except subprocess.TimeoutExpired as error:
             raise DataError(
                 f"{name}: the validation was given up after {limit_s:g} seconds. Give it more "
-                "time, or look for a regular expression (sh:pattern) or shape that takes too long."
+                "time, or find the regular expression (sh:pattern) or shape that takes too long."
             ) from error
         result = Path(folder) / "result.json"
         if done.returncode != 0 or not result.is_file():

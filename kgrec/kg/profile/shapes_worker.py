@@ -58,7 +58,7 @@ def main(folder: Path) -> None:
 
 
 def _focus(data: rdflib.Graph, shapes: rdflib.Graph) -> tuple[int, int]:
-    """Return how many shapes have a target, and how many nodes these are about."""
+    """Return the number of shapes that have a target, and the number of nodes they target."""
     targeted: set[Node] = set()
     nodes: set[Node] = set()
     classes: set[Node] = set(shapes.objects(None, SH.targetClass))
@@ -82,7 +82,7 @@ def _focus(data: rdflib.Graph, shapes: rdflib.Graph) -> tuple[int, int]:
 
 
 def _results(report: rdflib.Graph, shapes: rdflib.Graph) -> list[dict[str, Any]]:
-    """Return what each constraint found, the most severe and most frequent first."""
+    """Return the results of each constraint, the most severe and most frequent first."""
     groups: dict[tuple[Node | None, ...], list[Node]] = defaultdict(list)
     parts = (SH.sourceShape, SH.sourceConstraintComponent, SH.resultSeverity)
     for result in report.objects(None, SH.result):
@@ -109,7 +109,7 @@ def _results(report: rdflib.Graph, shapes: rdflib.Graph) -> list[dict[str, Any]]
 
 
 def _name(shape: Node | None, shapes: rdflib.Graph) -> str:
-    """Return the IRI of a shape, or that of the nearest shape around it that has one."""
+    """Return the IRI of a shape, or that of the nearest enclosing shape that has one."""
     around: list[Node | None] = [shape]
     for _ in range(_DEPTH):
         for node in around:
@@ -165,7 +165,7 @@ def _text(node: Node | None) -> str:
 
 
 def teach_rdflib_years() -> None:
-    """Have rdflib look at years, months and days, of which it takes any text.
+    """Make rdflib check years, months and days; it accepts any text for them.
 
     This changes rdflib for the whole process.
     """

@@ -1,13 +1,13 @@
-"""What there is in a graph, and what looks wrong with it: the data behind `kgrec inspect`."""
+"""The contents of a graph in numbers, and possible mistakes: the data for `kgrec inspect`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from kgrec.files import as_json
 from kgrec.kg.labels import entity_labels, relation_labels
 from kgrec.kg.profile.connectivity import (
     ItemStatistics,
@@ -20,6 +20,7 @@ from kgrec.kg.profile.problems import Problem, find_problems, is_blank
 from kgrec.kg.profile.relation_statistics import (
     PropertyStatistics,
     RelationStatistics,
+    most_frequent,
     property_statistics,
     relation_statistics,
 )
@@ -39,27 +40,27 @@ class GraphStatistics:
         statements: Statements as they were read, with repetitions.
         graphs: Named graph ("" is the default graph) → number of statements, most first; None if
             there are no named graphs.
-        entities: Number of entities that stand in a statement.
+        entities: Number of entities in a statement.
         blank_nodes: Number of those that are blank nodes.
-        subjects: Number of entities about which something is said.
+        subjects: Number of entities that are a subject.
         triples: Number of distinct statements between entities.
         literals: Number of distinct statements with a literal.
         relations: Relations between entities, most frequent first.
         properties: Relations with literals, most frequent first.
         datatypes: Datatype IRI → number of literals, most frequent first.
-        languages: Language tag → number of literals, most frequent first; without plain ones.
+        languages: Language tag → number of literals, most frequent first.
         types: (type label, IRI, number of entities), most frequent first.
         typed: Number of entities that have a type.
         degree: Quantile → number of triples that touch an entity.
         degree_counts: (degree, number of entities that have it), by degree.
         hubs: (label, IRI, degree) of the entities of highest degree.
-        components: Number of parts that no triple connects.
-        component_sizes: Number of entities in the largest of them, largest first.
-        largest_component: Number of entities in the largest of them.
-        items: How the items' entities hang together; None if no links were given.
+        components: Number of connected components.
+        component_sizes: Number of entities in the largest ones, largest first.
+        largest_component: Number of entities in the largest one.
+        items: How the items' entities are connected; None if no links were given.
         sample: Statements as (subject, relation, object), by label; literals in quotes.
-        problems: What may be a mistake.
-        reading: What was left out while reading, and what else became of the input, in sentences.
+        problems: Possible mistakes.
+        reading: What was left out while reading, and other remarks, in sentences.
     """
 
     files: dict[str, int]
@@ -89,7 +90,8 @@ class GraphStatistics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the statistics as what JSON can hold."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        found: dict[str, Any] = as_json(asdict(self))
+        return found
 
 
 def graph_statistics(kg: GraphColumns, links: LinkedItems | None = None) -> GraphStatistics:
@@ -143,23 +145,23 @@ def graph_statistics(kg: GraphColumns, links: LinkedItems | None = None) -> Grap
 def _counts(column: Any) -> dict[str, int]:
     texts = column.dictionary.to_pylist()
     counts = np.bincount(np.asarray(column.indices), minlength=len(texts))
-    order = np.argsort(-counts, kind="stable")
-    return {texts[code]: int(counts[code]) for code in order.tolist() if counts[code]}
+    return {texts[code]: int(counts[code]) for code in most_frequent(counts).tolist()}
 
 
 def _types(kg: GraphColumns) -> tuple[tuple[str, str, int], ...]:
-    rows, counts = np.unique(kg.types()[1], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    rows, counts = rows[order], counts[order]
-    return tuple(zip(entity_labels(kg, rows), kg.entities.take(rows), counts.tolist(), strict=True))
+    counts = np.bincount(kg.types()[1], minlength=kg.num_entities)
+    return _labelled(kg, most_frequent(counts), counts)
 
 
 def _hubs(kg: GraphColumns, degree: IntArray) -> tuple[tuple[str, str, int], ...]:
-    top = np.argsort(-degree, kind="stable")[:_SHOWN]
-    top = top[degree[top] > 0]
-    return tuple(
-        zip(entity_labels(kg, top), kg.entities.take(top), degree[top].tolist(), strict=True)
-    )
+    return _labelled(kg, most_frequent(degree)[:_SHOWN], degree)
+
+
+def _labelled(
+    kg: GraphColumns, rows: IntArray, counts: IntArray
+) -> tuple[tuple[str, str, int], ...]:
+    labels, iris = entity_labels(kg, rows), kg.entities.take(rows)
+    return tuple(zip(labels, iris, counts[rows].tolist(), strict=True))
 
 
 def _sample(kg: GraphColumns) -> tuple[tuple[str, str, str], ...]:
@@ -190,11 +192,3 @@ def _sample(kg: GraphColumns) -> tuple[tuple[str, str, str], ...]:
 
 def _spread(length: int, count: int) -> IntArray:
     return np.unique(np.linspace(0, length - 1, min(count, length)).astype(np.int64))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(entry) for entry in value]
-    return value

@@ -1,4 +1,4 @@
-"""The cells of a table's column as text, one per value, and the datatype that fits them."""
+"""The values of a table's column as text, and the datatype that fits them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, printable
-from kgrec.rdf.datatypes import LEXICAL
+from kgrec.rdf.datatypes import LEXICAL, matches
 from kgrec.rdf.namespaces import XSD, XSD_STRING
-from kgrec.types import BoolArray, IntArray
+from kgrec.types import IntArray
 
 _EXACT: Final = 2**53  # beyond it, a float stands for several whole numbers
-# A leading zero is a sign of a code, such as that of a town, and not of a number.
+# With a leading zero it is a code, such as a postal code, and no number.
 _WHOLE: Final = r"[+-]?(?:0|[1-9][0-9]*)"
 _INFERRED: Final = {
     XSD + "integer": _WHOLE,
@@ -34,7 +34,7 @@ class Cells:
     Attributes:
         row: Row of the table, int64 of shape (c,), in order.
         text: Lexical forms, Arrow `large_string` of shape (c,); none is blank.
-        datatype: Datatype IRI that all of them have, by the column's type or by their looks.
+        datatype: Datatype IRI of all of them, from the column's type or inferred from the texts.
         listed: Whether the column holds lists.
     """
 
@@ -57,7 +57,7 @@ def column_cells(column: pd.Series[Any], separator: str | None = None) -> Cells:
 
     Args:
         column: The column, of shape (n,). It may hold lists.
-        separator: What stands between several values in one cell; each is stripped of blanks.
+        separator: Text between several values in one cell; blanks around values are removed.
 
     Raises:
         DataError: The column holds objects that have no text form.
@@ -87,7 +87,7 @@ def column_cells(column: pd.Series[Any], separator: str | None = None) -> Cells:
 
 
 def infer_datatype(text: pa.Array) -> str:
-    """Return the narrowest datatype IRI that all texts look like, else that of strings.
+    """Return the IRI of the narrowest datatype that fits all texts; else that of strings.
 
     >>> infer_datatype(pa.array(["1", "2.5"]))
     'http://www.w3.org/2001/XMLSchema#decimal'
@@ -100,11 +100,6 @@ def infer_datatype(text: pa.Array) -> str:
         if matches(text, pattern).all():
             return datatype
     return XSD_STRING
-
-
-def matches(text: pa.Array, pattern: str) -> BoolArray:
-    """Return which texts a pattern describes as a whole, blanks around them aside."""
-    return np.asarray(pc.match_substring_regex(text, rf"\A[ \t\r\n]*(?:{pattern})[ \t\r\n]*\z"))
 
 
 def _arrow(column: pd.Series[Any]) -> Any:

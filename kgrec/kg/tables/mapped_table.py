@@ -1,4 +1,4 @@
-"""What a table says by its mapping, as statements."""
+"""A table and its mapping as statements."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.data.tables import as_ids, read_table, require_column
+from kgrec.data.tables import arrow_text, as_ids, read_table, require_column
 from kgrec.errors import DataError, printable
-from kgrec.kg.tables.cells import Cells, column_cells, matches
+from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, VALUE, LiteralColumn, RelationColumn, TableMapping
 from kgrec.kg.tables.suggestion import suggest_mapping
 from kgrec.kg.tables.templates import expand, variables
-from kgrec.rdf.datatypes import LEXICAL
+from kgrec.rdf.datatypes import LEXICAL, matches
 from kgrec.rdf.namespaces import RDF_TYPE, RDFS, XSD, XSD_STRING
 from kgrec.rdf.statements import Statements, statements
 
@@ -27,13 +27,13 @@ _AS_IT_IS: Final = "{+value}"
 
 @dataclass(frozen=True, eq=False)
 class MappedTable:
-    """What a table says, as statements.
+    """The statements of a table.
 
     Attributes:
-        mapping: The mapping, given or chosen.
+        mapping: The mapping, given or suggested.
         statements: The statements, with repetitions.
         ids: Columns `id` and `iri`: which id is which entity, each pair once.
-        notes: What became of the columns and rows, in sentences.
+        notes: How the columns and rows were used, in sentences.
         name: The file, or "table".
     """
 
@@ -55,9 +55,9 @@ def map_table(
     Args:
         table: A CSV, TSV, Parquet or JSON Lines file, a frame, or an Arrow table.
         mapping: The mapping, as an object, as plain values or as a YAML file; None: the one that
-            `kgrec.kg.tables.suggestion.suggest_mapping` chooses, which the notes then tell.
-        ids: Names of columns that are taken for the id where no mapping is given, the first that
-            is there.
+            `kgrec.kg.tables.suggestion.suggest_mapping` chooses; the notes describe it.
+        ids: Names of columns that may be the id if no mapping is given; the first that exists is
+            used.
 
     Raises:
         DataError: The table cannot be read, a column or an id is missing.
@@ -91,14 +91,14 @@ class _Mapper:
         self, frame: pd.DataFrame, mapping: TableMapping, where: str, notes: list[str]
     ) -> None:
         self.frame, self.mapping, self.where, self.notes = frame, mapping, where, notes
-        self.edges: list[tuple[Any, Any, Any]] = []
-        self.values: list[tuple[Any, Any, Any, Any, Any]] = []
-        self.ids = _strings(as_ids(frame, mapping.id, where))
+        self.edges: list[tuple[Any, ...]] = []
+        self.values: list[tuple[Any, ...]] = []
+        self.ids = arrow_text(as_ids(frame, mapping.id, where))
         if mapping.iri is None:
-            self.subjects = expand(f"{mapping.place(mapping.id)}/{{id}}", {"id": self.ids})
+            self.subjects = expand(f"{mapping.default_iri(mapping.id)}/{{id}}", {"id": self.ids})
         else:
             columns = dict.fromkeys(variables(mapping.iri))
-            known = {name: _strings(as_ids(frame, name, where)) for name in columns}
+            known = {name: arrow_text(as_ids(frame, name, where)) for name in columns}
             self.subjects = expand(mapping.iri, known)
 
     def mapped(self) -> MappedTable:
@@ -115,19 +115,17 @@ class _Mapper:
         ids = pa.table({"id": self.ids, "iri": self.subjects}).to_pandas()
         distinct = ids.drop_duplicates(ignore_index=True)
         self._count(len(pc.unique(self.subjects)))
-        edges = [_joined(parts) for parts in zip(*self.edges, strict=True)] or [_none()] * 3
-        values = [_joined(parts) for parts in zip(*self.values, strict=True)] or [_none()] * 5
-        batch = statements((edges[0], edges[1], edges[2]), tuple(values))
+        batch = statements(_joined(self.edges, 3), _joined(self.values, 5))
         return MappedTable(mapping, batch, distinct, tuple(self.notes))
 
     def _relation(self, column: str, given: RelationColumn) -> None:
         cells = self._cells(column, given.separator)
         # As entities, " Drama" and "Drama" are one.
         coded = pc.utf8_trim_whitespace(cells.text).dictionary_encode()
-        template = given.iri or f"{self.mapping.place(column)}/{{value}}"
+        template = given.iri or f"{self.mapping.default_iri(column)}/{{value}}"
         iris = expand(template, {VALUE: coded.dictionary})
         subjects = self.subjects.take(pa.array(cells.row))
-        predicate = given.predicate or self.mapping.place(column)
+        predicate = given.predicate or self.mapping.default_iri(column)
         self.edges.append(
             (subjects, *self._repeated(len(subjects), predicate), iris.take(coded.indices))
         )
@@ -143,7 +141,7 @@ class _Mapper:
     def _literal(self, column: str, given: LiteralColumn) -> None:
         cells = self._cells(column, given.separator)
         count = len(cells)
-        predicate = given.predicate or self.mapping.place(column)
+        predicate = given.predicate or self.mapping.default_iri(column)
         datatype = given.datatype or ("" if given.language else cells.datatype)
         if datatype.startswith("xsd:"):
             datatype = XSD + datatype.removeprefix("xsd:")
@@ -152,7 +150,7 @@ class _Mapper:
             wrong = ~matches(cells.text, LEXICAL[datatype])
             if wrong.any():
                 types = pc.if_else(pa.array(wrong), pa.scalar("", pa.large_string()), types)
-                extra = f"; {int(wrong.sum()):,} are none and stay plain strings"
+                extra = f"; {int(wrong.sum()):,} do not fit the datatype and stay plain strings"
         predicates, languages = self._repeated(count, predicate, given.language)
         subjects = self.subjects.take(pa.array(cells.row))
         self.values.append((subjects, predicates, cells.text, types, languages))
@@ -176,7 +174,7 @@ class _Mapper:
     def _count(self, entities: int) -> None:
         rows, mapping = len(self.frame), self.mapping
         repeated = f" ({rows - entities:,} rows repeat one)" if entities < rows else ""
-        template = mapping.iri or f"{mapping.place(mapping.id)}/{{{mapping.id}}}"
+        template = mapping.iri or f"{mapping.default_iri(mapping.id)}/{{{mapping.id}}}"
         self.notes.insert(
             0,
             f"{printable(self.where)}: {rows:,} rows, {entities:,} entities "
@@ -194,14 +192,7 @@ class _Mapper:
         return [pa.repeat(pa.scalar(text, pa.large_string()), count) for text in texts]
 
 
-def _strings(ids: pd.Series[str]) -> Any:
-    array = pa.array(ids, type=pa.large_string())
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _none() -> Any:
-    return pa.array([], pa.large_string())
-
-
-def _joined(parts: tuple[Any, ...]) -> Any:
-    return pa.concat_arrays(list(parts))
+def _joined(parts: list[tuple[Any, ...]], width: int) -> tuple[Any, ...]:
+    """Return the columns of all parts one after another."""
+    none = pa.array([], pa.large_string())
+    return tuple(map(pa.concat_arrays, zip(*parts, strict=True))) or (none,) * width

@@ -9,29 +9,24 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from kgrec.kg.tables.templates import check_iri, check_template, variables
 from kgrec.rdf.namespaces import RDF_LANG_STRING
 from kgrec.settings import Settings, make_settings, read_yaml
 
 NAMESPACE: Final = "http://example.org/"
-"""Where names are put that no setting gives a place: a domain that is nobody's."""
+"""The default namespace: a domain that nobody owns."""
 
 IDS: Final = ("item_id", "id")
-"""Columns that are taken for the id where no mapping says otherwise, the first that is there."""
+"""Columns that may be the id if no mapping names one; the first that exists is used."""
 
 VALUE: Final = "value"
-"""The variable of a relation's template."""
+"""The variable in the template of a relation."""
 
 
 def _named(columns: Any) -> Any:
-    """Take a list of column names for columns without further settings."""
+    """Return columns given as a list of names as columns without further settings."""
     if isinstance(columns, str):
         columns = [columns]
     if isinstance(columns, (list, tuple)):
@@ -68,12 +63,12 @@ class RelationColumn(Settings):
         "column + '/' + the value, percent-encoded.",
     )
     separator: str | None = Field(
-        default=None, min_length=1, description="What stands between several values of one cell."
+        default=None, min_length=1, description="Text between several values of one cell."
     )
     label: bool | None = Field(
         default=None,
-        description="Whether the value becomes the rdfs:label of its entity; None: unless the "
-        "value itself is the IRI.",
+        description="Whether the value becomes the rdfs:label of its entity; None: yes, unless "
+        "the value itself is the IRI.",
     )
     language: Language = Field(default="", description="Language tag of that label.")
 
@@ -92,12 +87,12 @@ class LiteralColumn(Settings):
     )
     datatype: Iri | None = Field(
         default=None,
-        description="Datatype IRI, or xsd:integer and so on; None: what all values look like. "
-        "Values that it does not allow stay plain strings, and are counted.",
+        description="Datatype IRI, or xsd:integer and so on; None: inferred from the values. "
+        "Values that do not fit it stay plain strings, and are counted.",
     )
     language: Language = Field(default="", description="Language tag of the values.")
     separator: str | None = Field(
-        default=None, min_length=1, description="What stands between several values of one cell."
+        default=None, min_length=1, description="Text between several values of one cell."
     )
 
     @model_validator(mode="after")
@@ -110,15 +105,15 @@ class LiteralColumn(Settings):
 class TableMapping(Settings):
     """What each column of a table means.
 
-    `relations` and `literals` are also taken as lists of columns, which then have the defaults.
-    Columns that no setting names are not used.
+    `relations` and `literals` may also be lists of columns, which then have the defaults. Columns
+    that no setting names are not used.
 
     Attributes:
         id: Column of the row's id. Several rows may have the same.
         iri: IRI template of the row's entity, such as `http://shop.example/product/{sku}`; None:
-            namespace + id column + "/" + the id, percent-encoded. `{+sku}` takes a value that is
-            an IRI as it is.
-        namespace: What the names of columns are put behind.
+            namespace + id column + "/" + the id, percent-encoded. `{+sku}` leaves a value that
+            is an IRI as it is.
+        namespace: Start of the IRIs that are made from column names.
         type: IRIs of the entity's `rdf:type`.
         label: Column of its `rdfs:label`.
         language: Language tag of the labels.
@@ -156,10 +151,10 @@ class TableMapping(Settings):
         return make_settings(cls, tree, where, yaml=True)
 
     def to_yaml(self) -> str:
-        """Return the mapping as YAML that `read` takes, without what is at its default."""
+        """Return the mapping as YAML for `read`, without settings at their default."""
         tree = self.model_dump(mode="json", exclude_defaults=True)
         return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
-    def place(self, column: str) -> str:
-        """Return the IRI that a column has where no setting gives it another."""
+    def default_iri(self, column: str) -> str:
+        """Return the default IRI of a column."""
         return self.namespace + quote(column, safe="")

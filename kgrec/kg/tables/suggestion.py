@@ -1,4 +1,4 @@
-"""A mapping for a table that comes without one, and the reasons for it in words."""
+"""A suggested mapping for a table, and the reasons for it in words."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from kgrec.rdf.namespaces import XSD, XSD_STRING
 _TITLES: Final = ("title", "name", "label", "item_title", "product_name", "movie_title")
 _SEPARATORS: Final = ("|", ";")
 _SHORT: Final = 60
-"""Characters of the longest value that still looks like the name of something."""
+"""Characters: a column with a longer value does not hold names."""
 _SPLIT: Final = 0.1
-"""Share of the cells that hold a separator from which on it is taken for one."""
+"""Least share of the cells that must contain a text for it to be the separator."""
 
 
 def suggest_mapping(
@@ -27,15 +27,15 @@ def suggest_mapping(
 ) -> tuple[TableMapping, tuple[str, ...]]:
     """Choose what each column of a table means.
 
-    The id is one of the columns `ids`, else the first column whose values are all there and
-    different. A title becomes the label. Text becomes a relation where its values are short and
-    stand at least twice on average; lists and text with `|` or `;` in it are several values.
-    Numbers, dates, truth values and other text become literals.
+    The id is one of the columns `ids`, else the first column without missing or repeated values. A
+    title becomes the label. Text becomes a relation if its values are short and each occurs at
+    least twice on average; lists and text with `|` or `;` in it are several values. Numbers,
+    dates, truth values and other text become literals.
 
     Args:
         frame: The table.
-        ids: Names of columns that are taken for the id, the first that is there.
-        where: What the table is, for errors.
+        ids: Names of columns that may be the id; the first that exists is used.
+        where: Name of the table in error messages.
 
     Returns:
         The mapping, and a sentence per column.

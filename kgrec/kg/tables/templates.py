@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from kgrec.errors import ConfigError, did_you_mean, printable
 
 _EXPRESSION: Final = re.compile(r"\{(\+?)([^{}]+)\}")
-# What no IRI can hold: https://www.rfc-editor.org/rfc/rfc3987, with the control characters.
+# Characters that no IRI can have (https://www.rfc-editor.org/rfc/rfc3987).
 _FORBIDDEN: Final = r'[\x00-\x20\x7f<>"{}|\\^`]'
 _ENCODED: Final = r"[^A-Za-z0-9._~-]"
 _FEW: Final = 32  # characters; more of them are encoded value by value
@@ -32,10 +32,10 @@ def variables(template: str) -> list[str]:
 
 
 def check_template(template: str) -> str:
-    """Return the template itself, if it is one.
+    """Return a valid template as it is.
 
     Raises:
-        ValueError: There is no `{name}` in it, a brace stands alone, or it holds what no IRI can.
+        ValueError: It has no `{name}`, a single brace, or a character that no IRI can have.
     """
     rest = _EXPRESSION.sub("", template)
     if rest == template or "{" in rest or "}" in rest:
@@ -45,10 +45,10 @@ def check_template(template: str) -> str:
 
 
 def check_iri(text: str) -> str:
-    """Return an IRI, or a part of one, itself.
+    """Return a valid IRI, or a valid part of one, as it is.
 
     Raises:
-        ValueError: It holds what no IRI can.
+        ValueError: It has a character that no IRI can have.
     """
     if re.search(_FORBIDDEN, text):
         raise ValueError('an IRI holds no blanks, controls or any of < > " { } | \\ ^ `')
@@ -67,7 +67,7 @@ def expand(template: str, values: Mapping[str, Any]) -> Any:
         values: Arrow `large_string` arrays of shape (n,), without nulls, by name.
 
     Raises:
-        ConfigError: The template names something that `values` does not have.
+        ConfigError: A name in the template is not in `values`.
 
     >>> expand("http://e.org/{name}", {"name": pa.array(["a/b c"], pa.large_string())}).to_pylist()
     ['http://e.org/a%2Fb%20c']
@@ -78,11 +78,10 @@ def expand(template: str, values: Mapping[str, Any]) -> Any:
         reserved, name = found.groups()
         if name not in values:
             raise ConfigError(
-                f"The template {printable(template)!r} names {printable(name)!r}, which is not "
-                f"there.{did_you_mean(name, values)}"
+                f"The template {printable(template)!r} names {printable(name)!r}, which does not "
+                f"exist.{did_you_mean(name, values)}"
             )
-        parts.append(template[end : found.start()])
-        parts.append(_encoded(values[name], reserved=bool(reserved)))
+        parts += [template[end : found.start()], _encoded(values[name], reserved=bool(reserved))]
         end = found.end()
     parts.append(template[end:])
     scalars = [pa.scalar(p, pa.large_string()) if isinstance(p, str) else p for p in parts]
@@ -90,14 +89,14 @@ def expand(template: str, values: Mapping[str, Any]) -> Any:
 
 
 def _encoded(values: Any, *, reserved: bool) -> Any:
-    """Return the values percent-encoded; only those are touched that need it."""
+    """Return the values percent-encoded; values that need no encoding stay as they are."""
     needs = pc.match_substring_regex(values, _FORBIDDEN if reserved else _ENCODED)
     if not pc.any(needs).as_py():
         return values
     rare = values.filter(needs)
     found = re.findall(_FORBIDDEN if reserved else _ENCODED, _characters(rare))
     if len(found) <= _FEW:
-        # Character by character, the per cent sign before those that bring one.
+        # Character by character; the percent sign first, because encoding adds percent signs.
         for char in sorted(found, key="%".__ne__):
             rare = pc.replace_substring(rare, char, quote(char, safe=""))
     else:

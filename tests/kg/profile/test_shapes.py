@@ -128,7 +128,7 @@ TARGET = "e:S a sh:NodeShape ; sh:targetClass e:Film"
         (TARGET + " ; sh:property [ sh:path e:year ; sh:minCont 1 ] .",
          "SHACL has no sh:minCont. Did you mean 'minCount'"),
         ("e:S a sh:NodeShape ; sh:property [ sh:path e:year ; sh:minCount 1 ] .",
-         "no shape names what it is about"),
+         "no shape has a target"),
         (TARGET + " ; sh:property [ sh:path e:year ; sh:minCount e:one ] .",
          "not valid: .*minCount"),
         (TARGET + " ; sh:property [ sh:minCount 1 ] .", "not valid"),

@@ -90,7 +90,7 @@ def test_a_shop(products):
     }
     notes = "\n".join(kg.report.notes)
     assert f"products.csv: 3 rows, 3 entities {EX}product/{{sku}}." in notes
-    assert "price → literal http://shop.example/price, decimal: 3 values; 1 are none" in notes
+    assert "price → literal http://shop.example/price, decimal: 3 values; 1 do not fit" in notes
     assert (
         "genres → relation http://shop.example/genres: 4 values, 2 distinct, 1 rows have" in notes
     )

@@ -1,4 +1,4 @@
-"""What lists are like apart from being right: diversity, novelty and popularity.
+"""Diversity, novelty and popularity of recommendation lists.
 
 Coverage, mean popularity and the Gini coefficient are in `kgrec.evaluation.metrics`.
 """
@@ -27,12 +27,12 @@ _CHUNK_USERS = 1024
 
 
 @dataclass(frozen=True)
-class ItemFacts:
-    """What is known of the items besides who chose them.
+class ItemFeatures:
+    """Attributes and text vectors of the items, to measure the diversity of lists.
 
     Attributes:
-        attributes: Which item has which attribute, shape (num_items, num_attributes), an entry
-            that is stored and not zero for each; None: unknown.
+        attributes: Which item has which attribute, shape (num_items, num_attributes), each as an
+            entry that is not zero; None: unknown.
         text: Text vectors of the items, float32 of shape (num_items, dim), zero where an item has
             no text; None: unknown.
     """
@@ -50,15 +50,15 @@ class ItemFacts:
     def diversity(
         self, ranking: IntArray, k: Sequence[int], num_items: int
     ) -> dict[str, Float64Array]:
-        """Return `ild_graph@k` and `ild_text@k` of each user, as far as the facts are known.
+        """Return `ild_graph@k` and `ild_text@k` of each user, as far as they are known.
 
         Raises:
-            DataError: The facts are of another number of items.
+            DataError: The features are of another number of items.
         """
-        for facts in (self.attributes, self.text):
-            if facts is not None and facts.shape[0] != num_items:
+        for matrix in (self.attributes, self.text):
+            if matrix is not None and matrix.shape[0] != num_items:
                 raise DataError(
-                    f"Diversity needs facts of all {num_items} items, found {facts.shape[0]} rows."
+                    f"Diversity needs features of {num_items} items, found {matrix.shape[0]} rows."
                 )
         found: dict[str, list[Float64Array]] = {}
         if self.attributes is not None:
@@ -75,12 +75,12 @@ class ItemFacts:
 def diversity_by_attributes(
     ranking: IntArray, attributes: csr_matrix, k: Sequence[int]
 ) -> list[Float64Array]:
-    """Return the intra-list diversity by what items share in the graph, for each cut-off.
+    """Return the intra-list diversity by attributes, for each cut-off.
 
     The mean over all pairs of the first k items of 1 - |A ∩ B| / |A ∪ B|, the Jaccard distance of
     their attributes: the intra-list measure of Smyth and McClave, Similarity vs. Diversity, ICCBR
     2001, and Ziegler et al., Improving Recommendation Lists Through Topic Diversification, WWW
-    2005. Of an item without attributes nothing is known, and pairs with it are left out.
+    2005. Pairs with an item without attributes are left out.
 
     Args:
         ranking: Rows of items, int64 of shape (b, depth); -1 is padding.
@@ -140,7 +140,7 @@ def _mean_distance(
 
 
 def diversity_by_text(ranking: IntArray, text: FloatArray, k: Sequence[int]) -> list[Float64Array]:
-    """Return the intra-list diversity by what items are about, for each cut-off.
+    """Return the intra-list diversity by text, for each cut-off.
 
     1 - the mean cosine of the text vectors over all pairs of the first k items, the measure of
     `diversity_by_attributes` with another distance. Pairs with an item without text are left out.
@@ -174,11 +174,11 @@ def diversity_by_text(ranking: IntArray, text: FloatArray, k: Sequence[int]) -> 
 
 
 def novelty(ranking: IntArray, item_counts: IntArray, num_users: int, k: int) -> Float64Array:
-    """Return the mean self-information of the first k items, in bits: how unknown they are.
+    """Return the mean self-information of the first k items, in bits.
 
     The mean of log2((num_users + 1) / (count + 1)), with the number of users who have an item in
     training: Zhou et al., Solving the apparent diversity-accuracy dilemma of recommender systems,
-    PNAS 2010. One is added so that an item that nobody has is finitely new.
+    PNAS 2010. One is added so that an item without users has a finite value.
 
     Args:
         ranking: Rows of items, int64 of shape (b, depth); -1 is padding.
@@ -199,17 +199,17 @@ def novelty(ranking: IntArray, item_counts: IntArray, num_users: int, k: int) ->
 def popularity_lift(
     ranking: IntArray, item_counts: IntArray, profiles: csr_matrix, k: int
 ) -> float:
-    """Return by how much recommended items are more popular than what users have chosen.
+    """Return how much more popular recommended items are than those that users have chosen.
 
-    The mean popularity of the lists over that of the users' profiles, each a mean over users of
-    the mean over items, less 1: 0 where lists are as popular as profiles, 1 where they are twice
-    as popular. ΔGAP of Abdollahpouri et al., The Unfairness of Popularity Bias in Recommendation,
+    The mean popularity of the lists divided by that of the users' profiles, each a mean over users
+    of the mean over items, minus 1: 0 if lists are as popular as profiles, 1 if they are twice as
+    popular. ΔGAP of Abdollahpouri et al., The Unfairness of Popularity Bias in Recommendation,
     RMSE workshop at RecSys 2019, with all users as one group.
 
     Args:
         ranking: Rows of items, int64 of shape (b, depth); -1 is padding.
         item_counts: Users of each item in training, int64 of shape (num_items,).
-        profiles: What the users have in training, shape (b, num_items).
+        profiles: The training interactions of the users, shape (b, num_items).
         k: Cut-off.
 
     Returns:

@@ -10,8 +10,8 @@ from logs import Table, drawn_split, log_of, vocabularies
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
-from kgrec.evaluation.beyond import (
-    ItemFacts,
+from kgrec.evaluation.beyond_accuracy import (
+    ItemFeatures,
     diversity_by_attributes,
     diversity_by_text,
     novelty,
@@ -84,8 +84,8 @@ def test_diversity_in_parts(monkeypatch):
         diversity_by_attributes(ranking, attributes, [3, 6]),
         diversity_by_text(ranking, text, [3, 6]),
     )
-    monkeypatch.setattr("kgrec.evaluation.beyond._CHUNK_USERS", 7)
-    monkeypatch.setattr("kgrec.evaluation.beyond._CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr("kgrec.evaluation.beyond_accuracy._CHUNK_USERS", 7)
+    monkeypatch.setattr("kgrec.evaluation.beyond_accuracy._CHUNK_ELEMENTS", 100)
     np.testing.assert_allclose(diversity_by_attributes(ranking, attributes, [3, 6]), whole[0])
     np.testing.assert_allclose(diversity_by_text(ranking, text, [3, 6]), whole[1])
 
@@ -153,8 +153,8 @@ def test_in_the_evaluation():
     text = rng.normal(size=(37, 4)).astype(np.float32)
     exclude = (split.train, split.valid)
     bare = evaluate(Table(scores), split.test, exclude=exclude, k=(3, 7))
-    facts = ItemFacts(attributes, text)
-    full = evaluate(Table(scores), split.test, exclude=exclude, k=(3, 7), facts=facts)
+    features = ItemFeatures(attributes, text)
+    full = evaluate(Table(scores), split.test, exclude=exclude, k=(3, 7), features=features)
     ranking = rank(Table(scores), split.test, exclude=exclude, depth=7)
     counts = (part == 1).sum(0)
     for place, k in enumerate((3, 7)):
@@ -172,9 +172,9 @@ def test_in_the_evaluation():
     assert set(full.metrics) - set(bare.metrics) == extra
     assert all(full.metrics[name] == value for name, value in bare.metrics.items())
     # Nothing is known of any item, or no user has a profile: there is no such figure.
-    blank = ItemFacts(csr_matrix((37, 3), dtype=np.float32), np.zeros((37, 4), dtype=np.float32))
+    blank = ItemFeatures(csr_matrix((37, 3), dtype=np.float32), np.zeros((37, 4), dtype=np.float32))
     assert (
-        evaluate(Table(scores), split.test, exclude=exclude, k=(3, 7), facts=blank).metrics
+        evaluate(Table(scores), split.test, exclude=exclude, k=(3, 7), features=blank).metrics
         == bare.metrics
     )
     alone = evaluate(Table(scores), split.test, exclude=(), k=[3])
@@ -182,7 +182,11 @@ def test_in_the_evaluation():
     assert alone.metrics["novelty@3"] == 0.0  # nobody is there to whom anything is known
     with pytest.raises(DataError, match="37 items"):
         evaluate(
-            Table(scores), split.test, exclude=exclude, k=[3], facts=ItemFacts(attributes[:-1])
+            Table(scores),
+            split.test,
+            exclude=exclude,
+            k=[3],
+            features=ItemFeatures(attributes[:-1]),
         )
 
 
