@@ -194,7 +194,7 @@ def test_links_to_entities_that_do_not_exist(fails, own, tmp_path):
     path = own.parent / "links.csv"
     path.write_text(path.read_text().replace("http://ex.org/", "http://elsewhere.org/"))
     message = fails("train", own, "--out", tmp_path / "run")
-    assert "Not one of 22 links holds" in message
+    assert "None of 22 links is valid" in message
     assert "http://elsewhere.org/film1" in message
     assert "http://ex.org/" in message  # what an entity looks like
 

@@ -50,6 +50,11 @@ class EvaluationTask:
     features: ItemFeatures | None = None
     chunk_elements: int = CHUNK_ELEMENTS
 
+    @property
+    def valid(self) -> Interactions | None:
+        """The validation part, the second of `exclude`; None if it is missing or empty."""
+        return self.exclude[1] if len(self.exclude) > 1 and len(self.exclude[1]) else None
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -30,7 +30,13 @@ from kgrec.types import IntArray, index_to_mask
 
 
 class CandidatesConfig(RankingConfig):
-    """Ranking of a few candidates of each user, drawn here or given."""
+    """Ranking of a few candidates of each user, drawn here or given.
+
+    A user's candidates are the user's test items and `num` items drawn from those that are neither
+    excluded nor in the test part (as in Koren, KDD 2008, and He et al., WWW 2017), or the items
+    that `task.given` pairs with the user: of these, excluded ones are not ranked, and test items
+    that are missing count as missed.
+    """
 
     TAKES_GIVEN: ClassVar[bool] = True
 
@@ -47,15 +53,9 @@ class CandidatesConfig(RankingConfig):
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
         """Rank each user's own candidates and measure the rankings.
 
-        A user's candidates are the user's test items and `num` items drawn from those that are
-        neither in `exclude` nor in `test` (as in Koren, KDD 2008, and He et al., WWW 2017), or
-        the items that `given` pairs with the user. Given candidates that `exclude` holds are not
-        ranked; a judged item that is not among them counts as missed. Popularity is counted in
-        the first log of `exclude`.
-
         Raises:
-            DataError: The logs do not share their vocabularies, `test` is empty, a user of `test`
-                has no candidates, or a score is not finite.
+            DataError: The logs do not share their vocabularies, the test part is empty, a user has
+                no candidates, or a score is not finite.
             ConfigError: No user has as many candidates as the largest cut-off.
         """
         test, given = task.test, task.given
@@ -97,15 +97,11 @@ class CandidatesConfig(RankingConfig):
 
 
 def _sampled(
-    relevant: csr_matrix,
-    seen: csr_matrix,
-    config: CandidatesConfig,
-    task: EvaluationTask,
+    relevant: csr_matrix, seen: csr_matrix, config: CandidatesConfig, task: EvaluationTask
 ) -> tuple[csr_matrix, int]:
     """Return the candidates of each user, shape (b, num_items), and how many were not drawn."""
     num, num_items = relevant.shape
-    candidates = task.candidates
-    pool = np.arange(num_items) if candidates is None else np.unique(candidates)
+    pool = np.arange(num_items) if task.candidates is None else np.unique(task.candidates)
     weights = None
     if config.sampling == "popularity":
         chosen = task.exclude[0].item if task.exclude else np.zeros(0, dtype=np.int64)

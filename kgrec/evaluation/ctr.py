@@ -65,27 +65,26 @@ class CTRConfig(ProtocolConfig):
         return value
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Measure how well scores tell the pairs of a log from as many unseen ones.
+        """Measure how well scores tell the test pairs from as many unseen ones of the same users.
 
-        The metrics are `auc`, `acc` and `f1` over all pairs together, as means over `seeds`;
-        `details` have those of each seed and the thresholds. Per user there is `acc`. `exclude`
-        has the training part and then the validation part, which sets the threshold. A user's
-        unseen items are in neither of them and not in `test`.
+        `task.exclude` is the training part and then the validation part, which sets the threshold.
+        A user's unseen items, from `task.candidates`, are in neither of them and not in the test
+        part. The metrics `auc`, `acc` and `f1` are over all pairs together, as means over `seeds`;
+        `details` have those of each seed and the thresholds. Per user there is `acc`.
 
         Raises:
-            DataError: The logs do not share their vocabularies, `test` is empty, or a score is
-                not finite.
+            DataError: The logs do not share their vocabularies, the test part is empty, or a score
+                is not finite.
             ConfigError: There is no validation part, and no threshold is given.
         """
-        test, logs = task.test, task.exclude
-        valid = logs[1] if len(logs) > 1 and len(logs[1]) else None
+        test, valid = task.test, task.valid
         if valid is None and self.threshold is None:
             raise ConfigError(
                 "ACC and F1 need a threshold, which is fitted on a validation part: give the "
                 "training and the validation part as `exclude`, measure on the test part, or set "
                 "`threshold`."
             )
-        has = csr_matrix(seen_items(test, logs) + test.matrix())
+        has = csr_matrix(seen_items(test, task.exclude) + test.matrix())
         pool = np.arange(test.num_items) if task.candidates is None else np.unique(task.candidates)
         draws = [_Pairs(test, has, pool, seed, 0) for seed in self.seeds]
         fitted = []

@@ -38,23 +38,18 @@ class KGATConfig(RankingConfig):
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
         """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
 
-        `kgat_ndcg@k` is its NDCG, added to the standard metrics. Its recall, precision and hit
-        are the standard ones. It has no validation part: to compare with its tables, exclude only
-        the training part.
+        `kgat_ndcg@k` is its NDCG, added to the standard metrics. Its recall, precision and hit are
+        the standard ones. It has no validation part: to compare with its tables, exclude only the
+        training part.
 
         Raises:
             DataError: As for `kgrec.evaluation.evaluate.evaluate`.
         """
-        test = task.test
+        test, logs, candidates = task.test, task.exclude, task.candidates
         depth = max(*self.k, min(self.depth, test.num_items))
-        ranking = rank(model, test, exclude=task.exclude, depth=depth, candidates=task.candidates)
+        ranking = rank(model, test, exclude=logs, depth=depth, candidates=candidates)
         result = measure(
-            ranking,
-            test,
-            exclude=task.exclude,
-            k=self.k,
-            candidates=task.candidates,
-            features=task.features,
+            ranking, test, exclude=logs, k=self.k, candidates=candidates, features=task.features
         )
         hits = find_hits(ranking.items, test.matrix()[ranking.users])
         values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in self.k}

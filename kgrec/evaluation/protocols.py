@@ -10,12 +10,14 @@ from pydantic import Field
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
 from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer, as_logs
+from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.ctr import CTRConfig
 from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.kgat import KGATConfig
 from kgrec.evaluation.ratings import RatingsConfig
 from kgrec.settings import make_settings
+from kgrec.types import IntArray
 
 AnyProtocol = Annotated[
     FullConfig | CandidatesConfig | CTRConfig | KGATConfig | RatingsConfig,
@@ -59,7 +61,9 @@ def evaluate_protocol(
     protocol: ProtocolConfig,
     *,
     exclude: Interactions | Sequence[Interactions],
-    **further: Any,
+    candidates: IntArray | None = None,
+    given: Interactions | None = None,
+    features: ItemFeatures | None = None,
 ) -> Evaluation:
     """Evaluate a model by a protocol.
 
@@ -68,13 +72,15 @@ def evaluate_protocol(
         test: The test interactions.
         protocol: The settings, see `protocol_config`.
         exclude: What users already have: the training part, and when testing the validation part.
-        further: Further fields of `EvaluationTask`.
+        candidates: Rows of the items to rank or to draw from; None: all.
+        given: For the protocol `candidates`: the candidates of each user.
+        features: For full rankings: features of the items, to measure the diversity of lists.
 
     Raises:
         DataError: The data does not fit together or lacks what the protocol needs.
         ConfigError: The protocol does not fit the data.
     """
-    task = EvaluationTask(test, as_logs(exclude), **further)
-    if task.given is not None and not protocol.TAKES_GIVEN:
+    if given is not None and not protocol.TAKES_GIVEN:
         raise ConfigError(f"The protocol {protocol.name!r} takes no candidates of each user.")
+    task = EvaluationTask(test, as_logs(exclude), candidates, given, features)
     return protocol.evaluate(model, task)

@@ -57,13 +57,13 @@ class RatingsConfig(ProtocolConfig):
         "validation.",
     )
 
-    def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Predict the ratings of `test`, and return the errors.
+    def evaluate(self, model: Scorer | RatingPredictor, task: EvaluationTask) -> Evaluation:
+        """Predict the test ratings, and return the errors.
 
-        The metrics are `rmse` and `mae` over all ratings together, in rating points, and
-        `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`. A
-        model that is no `RatingPredictor` is calibrated here. `exclude` has the training part,
-        for the biases, and then the validation part, for slope and damping, both with ratings.
+        A model that does not predict ratings itself is calibrated. `task.exclude` is the training
+        part, for the biases, and then the validation part, for slope and damping, both with
+        ratings. The metrics are `rmse` and `mae` over all ratings together, in rating points, and
+        `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
 
         Raises:
             DataError: A part has no ratings, the parts do not share their vocabularies, or a
@@ -76,13 +76,12 @@ class RatingsConfig(ProtocolConfig):
             raise ConfigError("Ratings need a training part: give it as `exclude`.")
         rating = ratings_of(test, "test")
         details: dict[str, object] = {"settings": self.in_results()}
-        valid = logs[1] if len(logs) > 1 else None
         if isinstance(model, RatingPredictor):
             predictor: RatingPredictor = model
-            biases = RatingBiases.chosen(logs[0], valid, self)
+            biases = RatingBiases.chosen(logs[0], task.valid, self)
         else:
             made = RatingCalibration.fit(
-                model, logs[0], valid, self, chunk_elements=task.chunk_elements
+                model, logs[0], task.valid, self, chunk_elements=task.chunk_elements
             )
             predictor, biases = made, made.biases
             details |= {"slope": made.slope, "intercept": made.intercept}
@@ -94,7 +93,7 @@ class RatingsConfig(ProtocolConfig):
             )
         alone = biases.predict_ratings(test.user, test.item)
         details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
-        return _result(predicted - rating, alone - rating, test, self.name, details)
+        return _result(predicted - rating, alone - rating, test, details)
 
 
 @runtime_checkable
@@ -256,11 +255,7 @@ class RatingCalibration:
 
 
 def _result(
-    error: Float64Array,
-    of_biases: Float64Array,
-    test: Interactions,
-    protocol: str,
-    details: dict[str, object],
+    error: Float64Array, of_biases: Float64Array, test: Interactions, details: dict[str, object]
 ) -> Evaluation:
     users = users_of(test)
     place = np.searchsorted(users, test.user)
@@ -280,7 +275,7 @@ def _result(
         k=(),
         num_candidates=len(test),
         num_judgements=len(test),
-        protocol=protocol,
+        protocol="ratings",
         details=details,
     )
 

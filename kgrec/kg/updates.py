@@ -202,7 +202,7 @@ def _changed_triples(
     columns = list(old.T)
     place, there = _find(columns, list(new.T))
     gone_place, found = _find(columns, list(gone.T))
-    removed = np.setdiff1d(gone_place[found], place[there], assume_unique=True)
+    removed = np.setdiff1d(gone_place[found], place[there])  # sorted, unlike `gone`
     if there.all() and not len(removed):
         return old, there, found, 0
     missing = new[~there].astype(np.int32)

@@ -1,4 +1,4 @@
-"""Reading N-Triples and N-Quads on behind a mistake: the next statement is on the next line."""
+"""Mistakes in N-Triples and N-Quads: reading can continue, as a line holds a whole statement."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Final
 
 import pyoxigraph
 
-from kgrec.errors import DataError
+from kgrec.errors import DataError, printable
 from kgrec.rdf.nesting import check_triple_terms
-from kgrec.rdf.rejects import Rejects
 from kgrec.rdf.syntaxes import Format
 
 
-def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    """Cut pieces behind line ends, so that each holds whole lines.
+def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[bytes]]:
+    """Group pieces, cut behind line ends, so that each group holds whole lines; nothing is joined.
 
     Args:
         pieces: The text, cut anywhere.
@@ -29,13 +28,16 @@ def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
         if end:
-            yield b"".join([*begun, piece[:end]])
+            check_line_length(length + piece.find(b"\n"), limit)
+            begun.append(piece[:end] if end < len(piece) else piece)
+            yield begun
             begun, length = [], 0
-        begun.append(piece[end:])
-        length += len(begun[-1])
+        if end < len(piece):
+            begun.append(piece[end:])
+            length += len(begun[-1])
         check_line_length(length, limit)
     if length:
-        yield b"".join(begun)
+        yield begun
 
 
 LONGEST_LINE: Final = 1 << 24
@@ -83,33 +85,13 @@ class Mistake:
         return error
 
 
-def valid_lines(
-    pieces: Iterator[bytes], format: Format, name: str, rejects: Rejects
-) -> Iterator[bytes]:
-    """Leave out the lines that are not valid.
-
-    Args:
-        pieces: Whole lines.
-        format: N-Triples or N-Quads.
-        name: The file, for the list of rejects.
-        rejects: Gets each line that is left out.
-    """
-    number = 1
-    for piece in pieces:
-        if _mistake(piece, format) is None:
-            number += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
-            yield piece
-            continue
-        lines = piece.splitlines(keepends=True)
-        kept = []
-        for run, mistake in mistakes(lines, format):
-            if mistake is None:
-                kept += lines[run]
-            else:
-                found = mistake.moved(number)
-                rejects.add(name, found.line, found.column, found.reason, found.text)
-        number += len(lines)
-        yield b"".join(kept)
+def triple_term_error(count: int, first: bytes) -> DataError:
+    """Return what is wrong if triple terms were found: on how many lines at least, one of them."""
+    term = first[first.find(b"<<(") : first.rfind(b")>>") + 3].decode(errors="replace")
+    return DataError(
+        f"{count} statements or more have a triple term (RDF 1.2) as their object, for which a "
+        f"graph has no place; the first is {printable(term)}."
+    )
 
 
 def reason_of(error: SyntaxError) -> str:

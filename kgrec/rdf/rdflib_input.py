@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kgrec.errors import DataError, printable
-from kgrec.rdf.ntriples import BlankNodes
+from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.statements import string_array
 
 if TYPE_CHECKING:
@@ -27,27 +27,21 @@ class RdflibColumns:
         values: Subjects, predicates, values, datatypes and languages of those with a literal.
         edge_graphs: The name of the graph of each of `edges`, "" for the default graph.
         value_graphs: The same of `values`.
-        graphs: The named graphs met, "" for the default graph.
-        other_graphs: Number of statements left out as of other graphs.
     """
 
     edges: Edges
     values: Values
     edge_graphs: list[str]
     value_graphs: list[str]
-    graphs: tuple[str, ...]
-    other_graphs: int
 
 
-def rdflib_columns(
-    graph: rdflib.Graph, nodes: BlankNodes, wanted: Collection[str] | None
-) -> RdflibColumns:
+def rdflib_columns(graph: rdflib.Graph, nodes: BlankNodes, graphs: GraphChoice) -> RdflibColumns:
     """Return the statements of an rdflib graph or dataset as columns.
 
     Args:
         graph: The graph.
         nodes: Names its blank nodes.
-        wanted: Named graphs to take, "" for the default graph; None: all.
+        graphs: Chooses among its named graphs.
 
     Raises:
         DataError: A term is none that RDF 1.1 allows in its place.
@@ -68,13 +62,9 @@ def rdflib_columns(
     values: list[tuple[str, ...]] = []
     edge_graphs: list[str] = []
     value_graphs: list[str] = []
-    met: set[str] = set()
-    other = 0
     # A set has no order; numbering blank nodes needs one.
     for *statement, name in sorted(_rdflib_quads(graph), key=_text_key):
-        met.add(name)
-        if wanted is not None and name not in wanted:
-            other += 1
+        if not graphs.takes(name):
             continue
         subject, predicate, object = statement
         if isinstance(object, rdflib.Literal):
@@ -94,8 +84,6 @@ def rdflib_columns(
         values=tuple(value_columns),
         edge_graphs=edge_graphs,
         value_graphs=value_graphs,
-        graphs=tuple(sorted(met)),
-        other_graphs=other,
     )
 
 

@@ -16,9 +16,9 @@ from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.jsonld import Loader
 from kgrec.rdf.line_errors import reason_of
-from kgrec.rdf.ntriples import BlankNodes
+from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.opening import UNREADABLE, opened
-from kgrec.rdf.parsing import Parsing
+from kgrec.rdf.parsing import Parsing, parse, parse_quads
 from kgrec.rdf.rdflib_input import rdflib_columns
 from kgrec.rdf.read_report import FileReport, ReadReport
 from kgrec.rdf.rejects import Rejects
@@ -54,7 +54,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
             read, file, parsing = _read(source, number, config, rejects, loader)
             batches += read
             files.append(file)
-            graphs |= parsing.graphs
+            graphs |= parsing.graphs.met
             if parsing.without_direction:
                 left_out = f"text whose base direction was left out: {parsing.without_direction}"
                 notes.append(f"{printable(source.name)}: {left_out}.")
@@ -81,37 +81,42 @@ def _read(
 ) -> tuple[list[Statements], FileReport, Parsing]:
     before = rejects.count
     format = source.format
-    nodes = BlankNodes(number)
     kind = "store" if is_store(source.content) else "rdflib"
     quads = Format(kind, "quads", pyoxigraph.RdfFormat.N_QUADS, (), (), has_graphs=True)
-    parsing = Parsing(source.name, format or quads, config, nodes, rejects, loader)
+    parsing = Parsing(
+        name=source.name,
+        format=format or quads,
+        config=config,
+        rejects=rejects,
+        loader=loader,
+        nodes=BlankNodes(number),
+        graphs=GraphChoice(config.graphs),
+    )
     if format is None and not is_store(source.content):
         batches = [_rdflib_statements(source, parsing)]
     elif is_store(source.content):
         # A store has no order; numbering blank nodes needs one.
         with _explained(source, parsing):
-            batches = parsing.batches(sorted(source.content, key=str))
+            batches = parse_quads(sorted(source.content, key=str), parsing)
     else:
         with (
             _explained(source, parsing),
             opened(source.content, source.name, config) as pieces,
         ):
-            batches = parsing.statements(pieces)
+            batches = parse(pieces, parsing)
     report = FileReport(
         path=source.name,
         format=parsing.format.name,
         statements=sum(map(len, batches)),
         blank_nodes=len(parsing.nodes),
         rejected=rejects.count - before,
-        other_graphs=parsing.other_graphs,
+        other_graphs=parsing.graphs.left_out,
     )
     return batches, report, parsing
 
 
 def _rdflib_statements(source: RdfSource, parsing: Parsing) -> Statements:
-    found = rdflib_columns(source.content, parsing.nodes, parsing.config.graphs)
-    parsing.graphs.update(found.graphs)
-    parsing.other_graphs = found.other_graphs
+    found = rdflib_columns(source.content, parsing.nodes, parsing.graphs)
     batch = statements(found.edges, found.values)
     if not any(found.edge_graphs) and not any(found.value_graphs):
         return batch

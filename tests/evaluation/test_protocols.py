@@ -12,7 +12,7 @@ from logs import Table, drawn_split, log_of, vocabularies
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.base import RankingConfig
+from kgrec.evaluation.base import EvaluationTask, RankingConfig
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.evaluate import FullConfig, evaluate, rank
 from kgrec.evaluation.kgat import KGATConfig, kgat_ndcg
@@ -39,14 +39,9 @@ def test_given_candidates_against_loops(chunk_elements):
     offered = (rng.random(part.shape) < 0.4) | (part == 3)
     offered[2] = part[2] == 3  # nothing but what is to be found
     log = log_of(np.argwhere(offered), split.test.users, split.test.items)
-    result = evaluate_protocol(
-        Table(scores),
-        split.test,
-        CandidatesConfig(k=(2, 5)),
-        exclude=(split.train, split.valid),
-        given=log,
-        chunk_elements=chunk_elements,
-    )
+    logs = (split.train, split.valid)
+    task = EvaluationTask(split.test, logs, given=log, chunk_elements=chunk_elements)
+    result = CandidatesConfig(k=(2, 5)).evaluate(Table(scores), task)
     users = np.unique(split.test.user)
     for k in (2, 5):
         expected = [

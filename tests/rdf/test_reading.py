@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kgrec.errors import DataError
 from kgrec.kg.graph import KnowledgeGraph
-from kgrec.rdf import parsing
+from kgrec.rdf import opening
 from kgrec.rdf.namespaces import RDF_LANG_STRING, XSD, XSD_STRING
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "movielens-dbpedia"
@@ -116,7 +116,7 @@ def test_reads_what_the_parser_reads(tmp_path_factory, triples, escape, batch):
         text = ascii_escaped(text.replace("é", "\\u00E9"))
     path = write(tmp_path_factory.mktemp("read") / "g.nt", text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parsing, "_BATCH", batch)  # many batches must merge into the same graph
+        patch.setattr(opening, "PIECE", 40 * batch)  # many batches must merge into the same graph
         kg = KnowledgeGraph.read(path)
     assert statements_of(kg) == oracle(ox.parse(text, format=ox.RdfFormat.N_TRIPLES))
     assert kg.report.statements == len(triples)
@@ -275,15 +275,13 @@ def test_each_odd_line_is_read_as_the_parser_reads_it(tmp_path_factory, line):
     )
 
 
-def test_canonical_lines_take_the_short_way(tmp_path, monkeypatch):
+def test_comments_and_cuts_change_nothing(tmp_path, monkeypatch):
     canonical = '_:x <a:p> "q \\" q"@en .\n<a:s> <a:p> _:x .\n<a:s> <a:p> "1"^^<a:t> .\n'
     path = write(tmp_path / "g.nt", canonical)
-    long_way = KnowledgeGraph.read(write(tmp_path / "h.nt", "# \n" + canonical))
-    monkeypatch.setattr(parsing.Parsing, "_parsed", None)
-    short_way = KnowledgeGraph.read(path)
-    assert short_way.equals(long_way)
-    monkeypatch.setattr(parsing, "_PIECE", 1)
-    assert KnowledgeGraph.read(path).equals(long_way)
+    expected = KnowledgeGraph.read(write(tmp_path / "h.nt", "# \n" + canonical))
+    assert KnowledgeGraph.read(path).equals(expected)
+    monkeypatch.setattr(opening, "PIECE", 1)
+    assert KnowledgeGraph.read(path).equals(expected)
 
 
 def test_gzip_is_read_as_plain(tmp_path):
@@ -298,7 +296,7 @@ def test_gzip_is_read_as_plain(tmp_path):
 def test_large_files_are_streamed_to_the_same_graph(tmp_path, monkeypatch, at_once):
     path = write(tmp_path / "g.ttl.gz", gzip.compress(TURTLE.encode()))
     whole = KnowledgeGraph.read(path)
-    monkeypatch.setattr(parsing, "_AT_ONCE", at_once)
+    monkeypatch.setattr(opening, "PIECE", at_once)
     assert KnowledgeGraph.read(path).equals(whole)
 
 

@@ -177,11 +177,12 @@ def test_bad_xml_gets_its_place(content, message):
 
 
 def test_long_xml_is_read_as_short(monkeypatch):
-    from kgrec.rdf import parsing
+    from kgrec.rdf import opening, parsing
 
     content = f'{HEAD}\n<e:A r:about="http://e/s">\n<e:p>v</e:p>\n</e:A>\n</r:RDF>'
     whole = read(content, "rdf")
-    monkeypatch.setattr(parsing, "_AT_ONCE", 1)
+    monkeypatch.setattr(opening, "PIECE", 7)
+    monkeypatch.setattr(parsing, "LARGE", 1)
     assert read(content, "rdf").equals(whole)
     with pytest.raises(DataError, match=r"line 2: .*Invalid IRI"):
         read(content.replace("http://e/s", "http://e s"), "rdf")

@@ -43,8 +43,8 @@ from kgrec.rdf.native.terms import (
     is_surely_iri,
     is_surely_language,
 )
+from kgrec.rdf.numbered import NO_GRAPH
 
-NO_GRAPH: Final = -1
 _NO_VALUE: Final = -1
 _BLOCK: Final = 512  # lines; what is noted of them fits into the processor's second cache
 _AHEAD: Final = 6  # lines

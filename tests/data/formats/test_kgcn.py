@@ -154,7 +154,7 @@ def test_an_item_that_stands_twice_in_the_index(tmp_path):
         ("kg.txt", "a\tb\tc\td\n", r"kg\.txt, line 1: expected 3 fields"),
         ("kg.txt", "", r"kg\.txt is empty"),
         ("item_index2entity_id.txt", "1 a\n", r"entity_id\.txt, line 1: expected 2 fields"),
-        ("item_index2entity_id.txt", "99\tz\n", "Not one of 1 links holds"),
+        ("item_index2entity_id.txt", "99\tz\n", "None of 1 links is valid"),
     ],
 )
 def test_damaged_files(tmp_path, name, content, message):

@@ -1,0 +1,73 @@
+"""The choice between the readers of N-Triples and N-Quads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from kgrec.rdf.arrow_reader import ArrowReader
+from kgrec.rdf.line_errors import Mistake
+from kgrec.rdf.native import native_is_there
+from kgrec.rdf.numbered import BlankNodes, GraphChoice
+from kgrec.rdf.statements import Statements
+from kgrec.rdf.syntaxes import Format
+
+LARGE: Final = 1 << 24
+"""Bytes of a file from which on it is large: loading the compiled loops pays."""
+
+
+class Reader(Protocol):
+    """Reads the statements of one file of N-Triples or N-Quads, or of what a parser writes.
+
+    All readers give the same statements, names of blank nodes and mistakes.
+    """
+
+    def read(
+        self, pieces: Iterable[Sequence[bytes]], on_mistake: Callable[[Mistake], None] | None
+    ) -> list[Statements]:
+        """Return the statements of the text of a file, in batches.
+
+        Args:
+            pieces: Whole lines, in parts that follow each other without anything between them.
+            on_mistake: Gets each line that is not valid and is left out, in order; its number
+                counts from 1. None: nothing is left out.
+
+        Raises:
+            SyntaxError: A line is not valid, and `on_mistake` is None.
+            DataError: An object is a triple term, and `on_mistake` is None.
+        """
+
+    def read_written(self, texts: Iterable[bytes]) -> list[Statements]:
+        """Return the statements that a parser has written, in canonical form, in batches.
+
+        Raises:
+            DataError: An object is a triple term (RDF 1.2), for which a graph has no place.
+        """
+
+
+MakeReader = Callable[[Format, BlankNodes, GraphChoice], Reader]
+"""Makes the reader of one file of N-Triples or N-Quads: format, blank nodes and graphs."""
+
+
+def choose_reader(size: int) -> MakeReader:
+    """Return what reads a file: this is the only place that decides it.
+
+    | the file is | numba | reader | why |
+    | --- | --- | --- | --- |
+    | smaller than `LARGE` | any | `ArrowReader` | it is done before the loops are loaded |
+    | larger | is there | `CompiledReader` | several times as fast, and on all cores |
+    | larger | is missing | `ArrowReader` | it needs no more than numpy and Arrow |
+
+    Lines of N-Triples and N-Quads go to `read` as they are. Other syntaxes go through pyoxigraph,
+    and what it writes of them as N-Triples, or as N-Quads where there can be graphs, to
+    `read_written`. Settings decide nothing here: every reader leaves out lines that are not valid
+    and graphs that are not asked for.
+
+    Args:
+        size: Number of bytes of the file, decompressed; of a large one, any number from `LARGE` on.
+    """
+    if size >= LARGE and native_is_there():
+        from kgrec.rdf.compiled_reader import CompiledReader  # loads numba
+
+        return CompiledReader
+    return ArrowReader
