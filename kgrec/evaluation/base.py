@@ -17,6 +17,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.files import write_json
+from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.settings import Settings
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -39,6 +40,7 @@ class EvaluationTask:
         candidates: Rows of the items to rank or to draw from; None: all.
         given: The candidates of each user, for protocols that take them; None: they are drawn.
         features: Features of the items, to measure the diversity of lists.
+        chunk_elements: Scores held at a time.
     """
 
     test: Interactions
@@ -46,6 +48,12 @@ class EvaluationTask:
     candidates: IntArray | None = None
     given: Interactions | None = None
     features: ItemFeatures | None = None
+    chunk_elements: int = CHUNK_ELEMENTS
+
+    @property
+    def valid(self) -> Interactions | None:
+        """The validation part, the second of `exclude`; None if it is missing or empty."""
+        return self.exclude[1] if len(self.exclude) > 1 and len(self.exclude[1]) else None
 
 
 @dataclass(frozen=True)

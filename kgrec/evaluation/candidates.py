@@ -8,32 +8,35 @@ and the result says `sampled`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.base import (
     Evaluation,
     EvaluationTask,
     RankingConfig,
     Scorer,
-    as_logs,
     seen_items,
     users_of,
 )
 from kgrec.evaluation.metrics import per_user_metrics
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
-from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k
+from kgrec.retrieval.topk import top_k
 from kgrec.types import IntArray, index_to_mask
 
 
 class CandidatesConfig(RankingConfig):
-    """Ranking of a few candidates of each user, drawn here or given."""
+    """Ranking of a few candidates of each user, drawn here or given.
+
+    A user's candidates are the user's test items and `num` items drawn from those that are neither
+    excluded nor in the test part (as in Koren, KDD 2008, and He et al., WWW 2017), or the items
+    that `task.given` pairs with the user: of these, excluded ones are not ranked, and test items
+    that are missing count as missed.
+    """
 
     TAKES_GIVEN: ClassVar[bool] = True
 
@@ -48,99 +51,60 @@ class CandidatesConfig(RankingConfig):
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the draw.")
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Evaluate a model; see `evaluate_candidates`."""
-        return evaluate_candidates(
-            model,
-            task.test,
-            self,
-            exclude=task.exclude,
-            candidates=task.candidates,
-            given=task.given,
+        """Rank each user's own candidates and measure the rankings.
+
+        Raises:
+            DataError: The logs do not share their vocabularies, the test part is empty, a user has
+                no candidates, or a score is not finite.
+            ConfigError: No user has as many candidates as the largest cut-off.
+        """
+        test, given = task.test, task.given
+        seen, users = seen_items(test, task.exclude)[users_of(test)], users_of(test)
+        relevant = test.matrix()[users]
+        details: dict[str, object] = {"settings": self.in_results()}
+        if given is None:
+            pairs, missing = _sampled(relevant, seen, self, task)
+            details |= {"num_not_drawn": missing}
+        else:
+            seen_items(test, [given])  # checks the vocabularies
+            pairs = _without(given.matrix()[users], seen)
+            details = {"settings": {"k": list(self.k)}, "num_given": len(given)}
+        width = np.diff(pairs.indptr)
+        if not width.all():
+            name = test.users.id(int(users[int((width == 0).argmax())]))
+            raise DataError(f"{(width == 0).sum()} users have no candidates, such as {name!r}.")
+        if max(self.k) > width.max():
+            raise ConfigError(
+                f"k={max(self.k)} is larger than the number of candidates: {width.max()} at most. "
+                "Give smaller cut-offs (k) or more candidates."
+            )
+        ranking = _ranked(model, users, pairs, max(self.k), task.chunk_elements)
+        prefix = "sampled" if given is None else "given"
+        values = per_user_metrics(ranking, relevant, self.k)
+        values = {f"{prefix}_{name}": column for name, column in values.items()}
+        return Evaluation(
+            metrics={name: float(column.mean()) for name, column in values.items()},
+            per_user=values,
+            user_ids=tuple(test.users.take(users)),
+            k=self.k,
+            num_candidates=int(width.max()),
+            num_judgements=int(relevant.nnz),
+            num_unreachable=int(relevant.nnz - relevant.multiply(pairs).nnz),
+            protocol=self.name,
+            sampled=given is None,
+            details=details,
         )
-
-
-def evaluate_candidates(
-    model: Scorer,
-    test: Interactions,
-    config: CandidatesConfig,
-    *,
-    exclude: Interactions | Sequence[Interactions],
-    candidates: IntArray | None = None,
-    given: Interactions | None = None,
-    chunk_elements: int = CHUNK_ELEMENTS,
-) -> Evaluation:
-    """Rank each user's own candidates and measure the rankings.
-
-    A user's candidates are the user's test items and `config.num` items drawn from those that are
-    neither in `exclude` nor in `test` (as in Koren, KDD 2008, and He et al., WWW 2017), or the
-    items that `given` pairs with the user.
-
-    Args:
-        model: What scores items for users.
-        test: The test interactions.
-        config: The settings; those of the draw have no effect where candidates are given.
-        exclude: What users already have; popularity is counted in the first log.
-        candidates: Rows of the items to draw from; None: all.
-        given: The candidates of each user, as pairs over the vocabularies of `test`. Those that
-            `exclude` holds are not ranked; a judged item that is not among them counts as missed.
-        chunk_elements: Scores held at a time.
-
-    Raises:
-        DataError: The logs do not share their vocabularies, `test` is empty, a user of `test` has
-            no candidates, or a score is not finite.
-        ConfigError: No user has as many candidates as the largest cut-off.
-    """
-    logs = as_logs(exclude)
-    seen, users = seen_items(test, logs)[users_of(test)], users_of(test)
-    relevant = test.matrix()[users]
-    details: dict[str, object] = {"settings": config.in_results()}
-    if given is None:
-        pairs, missing = _sampled(relevant, seen, config, logs, candidates)
-        details |= {"num_not_drawn": missing}
-    else:
-        seen_items(test, [given])  # checks the vocabularies
-        pairs = _without(given.matrix()[users], seen)
-        details = {"settings": {"k": list(config.k)}, "num_given": len(given)}
-    width = np.diff(pairs.indptr)
-    if not width.all():
-        name = test.users.id(int(users[int((width == 0).argmax())]))
-        raise DataError(f"{(width == 0).sum()} users have no candidates, such as {name!r}.")
-    if max(config.k) > width.max():
-        raise ConfigError(
-            f"k={max(config.k)} is larger than the number of candidates: {width.max()} at most. "
-            "Give smaller cut-offs (k) or more candidates."
-        )
-    ranking = _ranked(model, users, pairs, max(config.k), chunk_elements)
-    prefix = "sampled" if given is None else "given"
-    values = per_user_metrics(ranking, relevant, config.k)
-    values = {f"{prefix}_{name}": column for name, column in values.items()}
-    return Evaluation(
-        metrics={name: float(column.mean()) for name, column in values.items()},
-        per_user=values,
-        user_ids=tuple(test.users.take(users)),
-        k=config.k,
-        num_candidates=int(width.max()),
-        num_judgements=int(relevant.nnz),
-        num_unreachable=int(relevant.nnz - relevant.multiply(pairs).nnz),
-        protocol=config.name,
-        sampled=given is None,
-        details=details,
-    )
 
 
 def _sampled(
-    relevant: csr_matrix,
-    seen: csr_matrix,
-    config: CandidatesConfig,
-    logs: Sequence[Interactions],
-    candidates: IntArray | None,
+    relevant: csr_matrix, seen: csr_matrix, config: CandidatesConfig, task: EvaluationTask
 ) -> tuple[csr_matrix, int]:
     """Return the candidates of each user, shape (b, num_items), and how many were not drawn."""
     num, num_items = relevant.shape
-    pool = np.arange(num_items) if candidates is None else np.unique(candidates)
+    pool = np.arange(num_items) if task.candidates is None else np.unique(task.candidates)
     weights = None
     if config.sampling == "popularity":
-        chosen = logs[0].item if logs else np.zeros(0, dtype=np.int64)
+        chosen = task.exclude[0].item if task.exclude else np.zeros(0, dtype=np.int64)
         weights = 1.0 + np.bincount(chosen, minlength=num_items)[pool].astype(np.float64)
     drawn = draw_unseen(
         csr_matrix(seen + relevant),

@@ -29,12 +29,10 @@ from kgrec.evaluation.base import (
     EvaluationTask,
     ProtocolConfig,
     Scorer,
-    as_logs,
     seen_items,
     users_of,
 )
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
-from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 
@@ -67,10 +65,38 @@ class CTRConfig(ProtocolConfig):
         return value
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Evaluate a model; see `evaluate_ctr`."""
-        return evaluate_ctr(
-            model, task.test, self, exclude=task.exclude, candidates=task.candidates
-        )
+        """Measure how well scores tell the test pairs from as many unseen ones of the same users.
+
+        `task.exclude` is the training part and then the validation part, which sets the threshold.
+        A user's unseen items, from `task.candidates`, are in neither of them and not in the test
+        part. The metrics `auc`, `acc` and `f1` are over all pairs together, as means over `seeds`;
+        `details` have those of each seed and the thresholds. Per user there is `acc`.
+
+        Raises:
+            DataError: The logs do not share their vocabularies, the test part is empty, or a score
+                is not finite.
+            ConfigError: There is no validation part, and no threshold is given.
+        """
+        test, valid = task.test, task.valid
+        if valid is None and self.threshold is None:
+            raise ConfigError(
+                "ACC and F1 need a threshold, which is fitted on a validation part: give the "
+                "training and the validation part as `exclude`, measure on the test part, or set "
+                "`threshold`."
+            )
+        has = csr_matrix(seen_items(test, task.exclude) + test.matrix())
+        pool = np.arange(test.num_items) if task.candidates is None else np.unique(task.candidates)
+        draws = [_Pairs(test, has, pool, seed, 0) for seed in self.seeds]
+        fitted = []
+        if valid is not None and self.threshold is None:
+            # In a cold-item split, the validation part has items of its own.
+            own = pool if np.isin(valid.item, pool).any() else np.unique(valid.item)
+            fitted = [_Pairs(valid, has, own, seed, 1) for seed in self.seeds]
+        _score([*draws, *fitted], model, test.num_items, task.chunk_elements)
+        thresholds = [best_threshold(pairs.scores, pairs.clicked) for pairs in fitted]
+        if self.threshold is not None:
+            thresholds = [self.threshold] * len(draws)
+        return _result(draws, thresholds, test, self)
 
 
 def ctr_split(log: Interactions, seed: int = 0) -> Split:
@@ -133,56 +159,6 @@ def best_threshold(scores: npt.ArrayLike, clicked: npt.ArrayLike) -> float:
     if taken == 0:
         return float(np.nextafter(values[0], np.inf))
     return float(values[-1] if taken == len(values) else (values[taken - 1] + values[taken]) / 2)
-
-
-def evaluate_ctr(
-    model: Scorer,
-    test: Interactions,
-    config: CTRConfig,
-    *,
-    exclude: Interactions | Sequence[Interactions],
-    candidates: IntArray | None = None,
-    chunk_elements: int = CHUNK_ELEMENTS,
-) -> Evaluation:
-    """Measure how well scores tell the pairs of `test` from as many unseen ones of the same users.
-
-    The result has the metrics `auc`, `acc` and `f1` over all pairs together, as means over
-    `config.seeds`; `details` have those of each seed and the thresholds. Per user there is `acc`.
-
-    Args:
-        model: What scores items for users.
-        test: The clicks.
-        config: The settings.
-        exclude: The training part and then the validation part, which sets the threshold. A
-            user's unseen items are in neither of them and not in `test`.
-        candidates: Rows of the items that unseen pairs are drawn from; None: all.
-        chunk_elements: Scores held at a time.
-
-    Raises:
-        DataError: The logs do not share their vocabularies, `test` is empty, or a score is not
-            finite.
-        ConfigError: There is no validation part, and no threshold is given.
-    """
-    logs = as_logs(exclude)
-    valid = logs[1] if len(logs) > 1 and len(logs[1]) else None
-    if valid is None and config.threshold is None:
-        raise ConfigError(
-            "ACC and F1 need a threshold, which is fitted on a validation part: give the training "
-            "and the validation part as `exclude`, measure on the test part, or set `threshold`."
-        )
-    has = csr_matrix(seen_items(test, logs) + test.matrix())
-    pool = np.arange(test.num_items) if candidates is None else np.unique(candidates)
-    draws = [_Pairs(test, has, pool, seed, 0) for seed in config.seeds]
-    fitted = []
-    if valid is not None and config.threshold is None:
-        # In a cold-item split, the validation part has items of its own.
-        own = pool if np.isin(valid.item, pool).any() else np.unique(valid.item)
-        fitted = [_Pairs(valid, has, own, seed, 1) for seed in config.seeds]
-    _score([*draws, *fitted], model, test.num_items, chunk_elements)
-    thresholds = [best_threshold(pairs.scores, pairs.clicked) for pairs in fitted]
-    if config.threshold is not None:
-        thresholds = [config.threshold] * len(draws)
-    return _result(draws, thresholds, test, config)
 
 
 class _Pairs:

@@ -40,6 +40,7 @@ class FullConfig(RankingConfig):
             k=self.k,
             candidates=task.candidates,
             features=task.features,
+            chunk_elements=task.chunk_elements,
         )
 
 

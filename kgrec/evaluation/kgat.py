@@ -10,19 +10,16 @@ two do not compare.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from kgrec.data.interactions import Interactions
 from kgrec.evaluation.base import Evaluation, EvaluationTask, RankingConfig, Scorer
-from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.evaluate import measure, rank
 from kgrec.evaluation.metrics import dcg, find_hits, ideal_dcg
-from kgrec.types import BoolArray, Float64Array, IntArray
+from kgrec.types import BoolArray, Float64Array
 
 
 class KGATConfig(RankingConfig):
@@ -39,14 +36,30 @@ class KGATConfig(RankingConfig):
     )
 
     def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Evaluate a model; see `evaluate_kgat`."""
-        return evaluate_kgat(
-            model,
-            task.test,
-            self,
-            exclude=task.exclude,
-            candidates=task.candidates,
-            features=task.features,
+        """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
+
+        `kgat_ndcg@k` is its NDCG, added to the standard metrics. Its recall, precision and hit are
+        the standard ones. It has no validation part: to compare with its tables, exclude only the
+        training part.
+
+        Raises:
+            DataError: As for `kgrec.evaluation.evaluate.evaluate`.
+        """
+        test, logs, candidates = task.test, task.exclude, task.candidates
+        depth = max(*self.k, min(self.depth, test.num_items))
+        ranking = rank(model, test, exclude=logs, depth=depth, candidates=candidates)
+        result = measure(
+            ranking, test, exclude=logs, k=self.k, candidates=candidates, features=task.features
+        )
+        hits = find_hits(ranking.items, test.matrix()[ranking.users])
+        values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in self.k}
+        return replace(
+            result,
+            metrics={**{name: float(v.mean()) for name, v in values.items()}, **result.metrics},
+            per_user={**values, **result.per_user},
+            protocol=self.name,
+            non_standard=True,
+            details={"settings": self.in_results()},
         )
 
 
@@ -65,46 +78,3 @@ def kgat_ndcg(hits: BoolArray, k: int) -> Float64Array:
     gain, ideal = dcg(hits, k), ideal_dcg(hits.sum(axis=1), k)
     ratio: Float64Array = np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
     return ratio
-
-
-def evaluate_kgat(
-    model: Scorer,
-    test: Interactions,
-    config: KGATConfig,
-    *,
-    exclude: Sequence[Interactions],
-    candidates: IntArray | None = None,
-    features: ItemFeatures | None = None,
-) -> Evaluation:
-    """Rank all candidates and return the metrics of KGAT's code, marked as not standard.
-
-    `kgat_ndcg@k` is its NDCG, added to the standard metrics. Its recall, precision and hit are the
-    standard ones. It has no validation part: to compare with its tables, exclude only the training
-    part.
-
-    Args:
-        model: What scores items for users.
-        test: The test interactions.
-        config: The settings.
-        exclude: The logs whose items are not ranked again.
-        candidates: Rows of the items to rank; None: all.
-        features: Features of the items, to measure the diversity of lists.
-
-    Raises:
-        DataError: As for `kgrec.evaluation.evaluate.evaluate`.
-    """
-    depth = max(*config.k, min(config.depth, test.num_items))
-    ranking = rank(model, test, exclude=exclude, depth=depth, candidates=candidates)
-    result = measure(
-        ranking, test, exclude=exclude, k=config.k, candidates=candidates, features=features
-    )
-    hits = find_hits(ranking.items, test.matrix()[ranking.users])
-    values = {f"kgat_ndcg@{k}": kgat_ndcg(hits, k) for k in config.k}
-    return replace(
-        result,
-        metrics={**{name: float(v.mean()) for name, v in values.items()}, **result.metrics},
-        per_user={**values, **result.per_user},
-        protocol=config.name,
-        non_standard=True,
-        details={"settings": config.in_results()},
-    )

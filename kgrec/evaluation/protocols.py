@@ -9,7 +9,7 @@ from pydantic import Field
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
-from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer
+from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer, as_logs
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.ctr import CTRConfig
@@ -60,7 +60,7 @@ def evaluate_protocol(
     test: Interactions,
     protocol: ProtocolConfig,
     *,
-    exclude: Sequence[Interactions],
+    exclude: Interactions | Sequence[Interactions],
     candidates: IntArray | None = None,
     given: Interactions | None = None,
     features: ItemFeatures | None = None,
@@ -82,4 +82,5 @@ def evaluate_protocol(
     """
     if given is not None and not protocol.TAKES_GIVEN:
         raise ConfigError(f"The protocol {protocol.name!r} takes no candidates of each user.")
-    return protocol.evaluate(model, EvaluationTask(test, exclude, candidates, given, features))
+    task = EvaluationTask(test, as_logs(exclude), candidates, given, features)
+    return protocol.evaluate(model, task)

@@ -15,7 +15,6 @@ range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, Self, runtime_checkable
 
@@ -30,7 +29,6 @@ from kgrec.evaluation.base import (
     EvaluationTask,
     ProtocolConfig,
     Scorer,
-    as_logs,
     seen_items,
     users_of,
 )
@@ -59,9 +57,43 @@ class RatingsConfig(ProtocolConfig):
         "validation.",
     )
 
-    def evaluate(self, model: Scorer, task: EvaluationTask) -> Evaluation:
-        """Evaluate a model; see `evaluate_ratings`."""
-        return evaluate_ratings(model, task.test, self, exclude=task.exclude)
+    def evaluate(self, model: Scorer | RatingPredictor, task: EvaluationTask) -> Evaluation:
+        """Predict the test ratings, and return the errors.
+
+        A model that does not predict ratings itself is calibrated. `task.exclude` is the training
+        part, for the biases, and then the validation part, for slope and damping, both with
+        ratings. The metrics are `rmse` and `mae` over all ratings together, in rating points, and
+        `bias_rmse` and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
+
+        Raises:
+            DataError: A part has no ratings, the parts do not share their vocabularies, or a
+                prediction is not finite.
+            ConfigError: There is no validation part, and slope or damping are not given.
+        """
+        test, logs = task.test, task.exclude
+        seen_items(test, logs)  # checks the vocabularies
+        if not logs:
+            raise ConfigError("Ratings need a training part: give it as `exclude`.")
+        rating = ratings_of(test, "test")
+        details: dict[str, object] = {"settings": self.in_results()}
+        if isinstance(model, RatingPredictor):
+            predictor: RatingPredictor = model
+            biases = RatingBiases.chosen(logs[0], task.valid, self)
+        else:
+            made = RatingCalibration.fit(
+                model, logs[0], task.valid, self, chunk_elements=task.chunk_elements
+            )
+            predictor, biases = made, made.biases
+            details |= {"slope": made.slope, "intercept": made.intercept}
+        predicted = np.asarray(predictor.predict_ratings(test.user, test.item), dtype=np.float64)
+        if predicted.shape != rating.shape or not np.isfinite(predicted).all():
+            raise DataError(
+                f"Predicted ratings must be {len(rating)} finite numbers, found the shape "
+                f"{predicted.shape}."
+            )
+        alone = biases.predict_ratings(test.user, test.item)
+        details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
+        return _result(predicted - rating, alone - rating, test, details)
 
 
 @runtime_checkable
@@ -222,63 +254,8 @@ class RatingCalibration:
         return np.clip(predicted, self.biases.low, self.biases.high)
 
 
-def evaluate_ratings(
-    model: Scorer | RatingPredictor,
-    test: Interactions,
-    config: RatingsConfig,
-    *,
-    exclude: Interactions | Sequence[Interactions],
-    chunk_elements: int = CHUNK_ELEMENTS,
-) -> Evaluation:
-    """Predict the ratings of `test`, and return the errors.
-
-    The metrics are `rmse` and `mae` over all ratings together, in rating points, and `bias_rmse`
-    and `bias_mae` of the biases alone. Per user there are `rmse` and `mae`.
-
-    Args:
-        model: A model that predicts ratings, or one that scores items and is calibrated here.
-        test: Interactions with ratings.
-        config: The settings.
-        exclude: The training part, for the biases, and then the validation part, for slope and
-            damping, both with ratings.
-        chunk_elements: Scores held at a time.
-
-    Raises:
-        DataError: A part has no ratings, the parts do not share their vocabularies, or a
-            prediction is not finite.
-        ConfigError: There is no validation part, and slope or damping are not given.
-    """
-    logs = as_logs(exclude)
-    seen_items(test, logs)  # checks the vocabularies
-    if not logs:
-        raise ConfigError("Ratings need a training part: give it as `exclude`.")
-    rating = ratings_of(test, "test")
-    details: dict[str, object] = {"settings": config.in_results()}
-    valid = logs[1] if len(logs) > 1 else None
-    if isinstance(model, RatingPredictor):
-        predictor: RatingPredictor = model
-        biases = RatingBiases.chosen(logs[0], valid, config)
-    else:
-        made = RatingCalibration.fit(model, logs[0], valid, config, chunk_elements=chunk_elements)
-        predictor, biases = made, made.biases
-        details |= {"slope": made.slope, "intercept": made.intercept}
-    predicted = np.asarray(predictor.predict_ratings(test.user, test.item), dtype=np.float64)
-    if predicted.shape != rating.shape or not np.isfinite(predicted).all():
-        raise DataError(
-            f"Predicted ratings must be {len(rating)} finite numbers, found the shape "
-            f"{predicted.shape}."
-        )
-    alone = biases.predict_ratings(test.user, test.item)
-    details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
-    return _result(predicted - rating, alone - rating, test, config.name, details)
-
-
 def _result(
-    error: Float64Array,
-    of_biases: Float64Array,
-    test: Interactions,
-    protocol: str,
-    details: dict[str, object],
+    error: Float64Array, of_biases: Float64Array, test: Interactions, details: dict[str, object]
 ) -> Evaluation:
     users = users_of(test)
     place = np.searchsorted(users, test.user)
@@ -298,7 +275,7 @@ def _result(
         k=(),
         num_candidates=len(test),
         num_judgements=len(test),
-        protocol=protocol,
+        protocol="ratings",
         details=details,
     )
 

@@ -13,9 +13,9 @@ from kgrec.evaluation.ctr import (
     auc,
     best_threshold,
     ctr_split,
-    evaluate_ctr,
     f1,
 )
+from kgrec.evaluation.protocols import evaluate_protocol
 
 
 @st.composite
@@ -85,11 +85,11 @@ def test_split_is_six_two_two_over_all_interactions():
 def test_a_perfect_and_a_blind_model():
     split, part = drawn_split(num_users=40, num_items=157, shares=(0.7, 0.1, 0.1, 0.1))
     exclude = (split.train, split.valid)
-    perfect = evaluate_ctr(Table(part > 0), split.test, CTRConfig(), exclude=exclude)
+    perfect = evaluate_protocol(Table(part > 0), split.test, CTRConfig(), exclude=exclude)
     assert perfect.metrics == {"auc": 1.0, "acc": 1.0, "f1": 1.0}
     assert (perfect.per_user["acc"] == 1.0).all()
     noise = Table(np.random.default_rng(77).random(part.shape))
-    blind = evaluate_ctr(noise, split.test, CTRConfig(), exclude=exclude)
+    blind = evaluate_protocol(noise, split.test, CTRConfig(), exclude=exclude)
     assert blind.metrics["auc"] == pytest.approx(0.5, abs=0.05)
     assert blind.metrics["acc"] == pytest.approx(0.5, abs=0.05)
 
@@ -116,7 +116,7 @@ def test_each_user_has_as_many_unseen_pairs(monkeypatch):
     pool = np.arange(0, 37, 3)
     for candidates in (None, pool):
         seen.clear()
-        result = evaluate_ctr(
+        result = evaluate_protocol(
             Spy(part), split.test, config, exclude=(split.train, split.valid), candidates=candidates
         )
         assert len(seen) == 3
@@ -141,13 +141,13 @@ def test_the_threshold_is_of_validation_and_never_of_test():
     rng = np.random.default_rng(77)
     scores = rng.normal(size=part.shape) + (part > 0)
     exclude = (split.train, split.valid)
-    before = evaluate_ctr(Table(scores), split.test, CTRConfig(), exclude=exclude)
+    before = evaluate_protocol(Table(scores), split.test, CTRConfig(), exclude=exclude)
     moved = scores + 5.0 * (part == 3)
-    after = evaluate_ctr(Table(moved), split.test, CTRConfig(), exclude=exclude)
+    after = evaluate_protocol(Table(moved), split.test, CTRConfig(), exclude=exclude)
     assert before.details["thresholds"] == after.details["thresholds"]
     assert before.metrics["auc"] < after.metrics["auc"]
     assert before.metrics["acc"] == pytest.approx(0.69, abs=0.05)  # Φ(1/2)
-    fixed = evaluate_ctr(Table(scores), split.test, CTRConfig(threshold=99.0), exclude=exclude)
+    fixed = evaluate_protocol(Table(scores), split.test, CTRConfig(threshold=99.0), exclude=exclude)
     assert fixed.metrics["acc"] == 0.5
     assert fixed.metrics["f1"] == 0.0
     assert fixed.metrics["auc"] == before.metrics["auc"]
@@ -160,7 +160,7 @@ def test_held_out_items_have_a_threshold_of_their_own_part():
     train, valid, test = (log.select(which == number) for number in range(3))
     # Scores are right within each part, and of another level in each.
     scores = part + 10.0 * np.digitize(np.arange(90), [50, 70])[None, :]
-    result = evaluate_ctr(
+    result = evaluate_protocol(
         Table(scores),
         test,
         CTRConfig(seeds=(0, 1)),
@@ -175,9 +175,10 @@ def test_means_over_seeds():
     split, part = drawn_split()
     model = Table(np.random.default_rng(77).random(part.shape))
     exclude = (split.train, split.valid)
-    both = evaluate_ctr(model, split.test, CTRConfig(seeds=(3, 8)), exclude=exclude)
+    both = evaluate_protocol(model, split.test, CTRConfig(seeds=(3, 8)), exclude=exclude)
     alone = [
-        evaluate_ctr(model, split.test, CTRConfig(seeds=seed), exclude=exclude) for seed in (3, 8)
+        evaluate_protocol(model, split.test, CTRConfig(seeds=seed), exclude=exclude)
+        for seed in (3, 8)
     ]
     for name, value in both.metrics.items():
         assert value == pytest.approx(np.mean([one.metrics[name] for one in alone]))
@@ -190,9 +191,9 @@ def test_means_over_seeds():
 def test_bad_input():
     split, part = drawn_split()
     with pytest.raises(ConfigError, match="threshold"):
-        evaluate_ctr(Table(part), split.test, CTRConfig(), exclude=split.train)
+        evaluate_protocol(Table(part), split.test, CTRConfig(), exclude=split.train)
     with pytest.raises(DataError, match="NaN"):
-        evaluate_ctr(
+        evaluate_protocol(
             Table(part * np.nan), split.test, CTRConfig(), exclude=(split.train, split.valid)
         )
     users, items = vocabularies(2, 3)

@@ -12,10 +12,10 @@ from logs import Table, drawn_split, log_of, vocabularies
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.evaluation.base import RankingConfig
-from kgrec.evaluation.candidates import CandidatesConfig, evaluate_candidates
+from kgrec.evaluation.base import EvaluationTask, RankingConfig
+from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.evaluate import FullConfig, evaluate, rank
-from kgrec.evaluation.kgat import KGATConfig, evaluate_kgat, kgat_ndcg
+from kgrec.evaluation.kgat import KGATConfig, kgat_ndcg
 from kgrec.evaluation.metrics import count_relevant, find_hits, ndcg
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
 from kgrec.evaluation.protocols import PROTOCOLS, evaluate_protocol, protocol_config
@@ -39,14 +39,9 @@ def test_given_candidates_against_loops(chunk_elements):
     offered = (rng.random(part.shape) < 0.4) | (part == 3)
     offered[2] = part[2] == 3  # nothing but what is to be found
     log = log_of(np.argwhere(offered), split.test.users, split.test.items)
-    result = evaluate_candidates(
-        Table(scores),
-        split.test,
-        CandidatesConfig(k=(2, 5)),
-        exclude=(split.train, split.valid),
-        given=log,
-        chunk_elements=chunk_elements,
-    )
+    logs = (split.train, split.valid)
+    task = EvaluationTask(split.test, logs, given=log, chunk_elements=chunk_elements)
+    result = CandidatesConfig(k=(2, 5)).evaluate(Table(scores), task)
     users = np.unique(split.test.user)
     for k in (2, 5):
         expected = [
@@ -69,7 +64,7 @@ def test_a_judged_item_that_is_not_offered_is_missed():
     users, items = vocabularies(2, 5)
     test = log_of([(0, 1), (0, 2), (1, 4)], users, items)
     offered = log_of([(0, 1), (0, 3), (1, 4), (1, 0)], users, items)
-    result = evaluate_candidates(
+    result = evaluate_protocol(
         Table(np.ones((2, 5))), test, CandidatesConfig(k=2), exclude=(), given=offered
     )
     assert result.num_unreachable == 1
@@ -82,7 +77,7 @@ def test_all_items_drawn_is_the_full_ranking_under_other_names():
     exclude = (split.train, split.valid)
     everything = CandidatesConfig(k=(3, 10), num=part.shape[1])
     for candidates in (None, np.arange(0, part.shape[1], 2)):
-        sampled = evaluate_candidates(
+        sampled = evaluate_protocol(
             model, split.test, everything, exclude=exclude, candidates=candidates
         )
         full = evaluate(model, split.test, exclude=exclude, k=(3, 10), candidates=candidates)
@@ -106,7 +101,7 @@ def test_fewer_candidates_are_easier_and_seeds_decide():
 
     def run(**options):
         config = CandidatesConfig(k=5, **options)
-        return evaluate_candidates(model, split.test, config, exclude=exclude).metrics
+        return evaluate_protocol(model, split.test, config, exclude=exclude).metrics
 
     assert run(num=20)["sampled_ndcg@5"] > run(num=200)["sampled_ndcg@5"]
     assert run(num=20, seed=1) == run(num=20, seed=1) != run(num=20, seed=2)
@@ -157,7 +152,7 @@ def test_popular_candidates_are_harder_for_a_model_of_popularity():
     counts = np.bincount(skewed.item, minlength=301)
     model = Table(np.tile(counts, (60, 1)))
     found = [
-        evaluate_candidates(
+        evaluate_protocol(
             model, split.test, CandidatesConfig(k=5, num=40, sampling=kind), exclude=(skewed,)
         ).metrics["sampled_ndcg@5"]
         for kind in ("uniform", "popularity")
@@ -196,7 +191,7 @@ def test_kgat_protocol_stands_beside_the_standard():
     split, part = drawn_split()
     model = Table(tied_scores(part.shape))
     exclude = (split.train, split.valid)
-    result = evaluate_kgat(model, split.test, KGATConfig(k=(3, 8), depth=12), exclude=exclude)
+    result = evaluate_protocol(model, split.test, KGATConfig(k=(3, 8), depth=12), exclude=exclude)
     full = evaluate(model, split.test, exclude=exclude, k=(3, 8))
     hits = find_hits(*_ranked(model, split, exclude, 12))
     for k in (3, 8):
@@ -207,7 +202,7 @@ def test_kgat_protocol_stands_beside_the_standard():
     assert result.to_dict()["non_standard"]
     assert not full.to_dict()["non_standard"]
     # Depth matters even where the cut-off does not change.
-    other = evaluate_kgat(model, split.test, KGATConfig(k=(3, 8), depth=37), exclude=exclude)
+    other = evaluate_protocol(model, split.test, KGATConfig(k=(3, 8), depth=37), exclude=exclude)
     assert other.metrics["kgat_ndcg@3"] < result.metrics["kgat_ndcg@3"]
 
 
@@ -226,7 +221,9 @@ def test_kgat_protocol_ranks_no_more_places_than_there_are_items(monkeypatch):
 
     monkeypatch.setattr("kgrec.evaluation.kgat.rank", recorded)
     found = [
-        evaluate_kgat(Table(part), split.test, KGATConfig(k=3, depth=depth), exclude=[split.train])
+        evaluate_protocol(
+            Table(part), split.test, KGATConfig(k=3, depth=depth), exclude=[split.train]
+        )
         for depth in (split.test.num_items, 10_000)
     ]
     assert asked == [split.test.num_items] * 2
@@ -315,15 +312,15 @@ def test_bad_input():
     config = CandidatesConfig(k=3, num=2)
     few = log_of([(0, 0)], split.test.users, split.test.items)
     with pytest.raises(DataError, match="users have no candidates, such as 'u0"):
-        evaluate_candidates(model, split.test, config, exclude=exclude, given=few)
+        evaluate_protocol(model, split.test, config, exclude=exclude, given=few)
     other = drawn_split(num_items=36)[0].test
     with pytest.raises(DataError, match="vocabularies"):
-        evaluate_candidates(model, split.test, config, exclude=exclude, given=other)
+        evaluate_protocol(model, split.test, config, exclude=exclude, given=other)
     with pytest.raises(ConfigError, match="k=30 is larger"):
-        evaluate_candidates(model, split.test, CandidatesConfig(k=30, num=2), exclude=exclude)
+        evaluate_protocol(model, split.test, CandidatesConfig(k=30, num=2), exclude=exclude)
     with pytest.raises(ConfigError, match="takes no candidates"):
         evaluate_protocol(model, split.test, FullConfig(), exclude=exclude, given=few)
     with pytest.raises(DataError, match="NaN"):
-        evaluate_candidates(Table(part * np.nan), split.test, config, exclude=exclude)
+        evaluate_protocol(Table(part * np.nan), split.test, config, exclude=exclude)
     with pytest.raises(DataError, match="shape"):
-        evaluate_candidates(Table(part[:, :-1]), split.test, config, exclude=exclude)
+        evaluate_protocol(Table(part[:, :-1]), split.test, config, exclude=exclude)

@@ -12,12 +12,12 @@ from logs import Table, log_of, vocabularies
 
 from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError
+from kgrec.evaluation.protocols import evaluate_protocol
 from kgrec.evaluation.ratings import (
     DAMPINGS,
     RatingBiases,
     RatingCalibration,
     RatingsConfig,
-    evaluate_ratings,
 )
 from kgrec.models.base import TrainingData
 from kgrec.models.ease import EASE, EASEConfig
@@ -47,7 +47,7 @@ def planted(seed=0, slope=0.6, noise=0.0):
 def test_a_planted_slope_comes_back():
     split, model, _ = planted()
     config = RatingsConfig(damping=0.01)
-    result = evaluate_ratings(model, split.test, config, exclude=(split.train, split.valid))
+    result = evaluate_protocol(model, split.test, config, exclude=(split.train, split.valid))
     assert result.details["slope"] == pytest.approx(0.6, abs=0.05)
     assert result.metrics["rmse"] < 0.25
     assert result.metrics["bias_rmse"] == pytest.approx(0.6, abs=0.06)
@@ -59,7 +59,7 @@ def test_a_blind_model_has_what_the_biases_have():
     split, _, _ = planted()
     blind = Table(np.random.default_rng(9).normal(size=(NUM_USERS, NUM_ITEMS)))
     for model in (blind, Table(np.ones((NUM_USERS, NUM_ITEMS)))):
-        result = evaluate_ratings(
+        result = evaluate_protocol(
             model, split.test, RatingsConfig(), exclude=(split.train, split.valid)
         )
         assert result.metrics["rmse"] == pytest.approx(result.metrics["bias_rmse"], abs=0.02)
@@ -69,9 +69,9 @@ def test_a_blind_model_has_what_the_biases_have():
 def test_the_test_part_is_not_looked_at():
     split, model, _ = planted()
     exclude = (split.train, split.valid)
-    before = evaluate_ratings(model, split.test, RatingsConfig(), exclude=exclude)
+    before = evaluate_protocol(model, split.test, RatingsConfig(), exclude=exclude)
     shifted = replace(split.test, rating=split.test.rating + np.float32(1.0))
-    after = evaluate_ratings(model, shifted, RatingsConfig(), exclude=exclude)
+    after = evaluate_protocol(model, shifted, RatingsConfig(), exclude=exclude)
     assert before.details == after.details
     made = RatingCalibration.fit(model, split.train, split.valid, RatingsConfig())
     error = made.predict_ratings(split.test.user, split.test.item) - split.test.rating
@@ -136,7 +136,7 @@ def test_rmse_and_mae_against_loops(seed, num):
     truth = rng.integers(1, 6, num).astype(np.float32)
     table = rng.uniform(0, 6, (6, 9)).astype(np.float32)
     test = log_of(pairs, users, items, truth)
-    result = evaluate_ratings(Oracle(table), test, RatingsConfig(damping=1), exclude=test)
+    result = evaluate_protocol(Oracle(table), test, RatingsConfig(damping=1), exclude=test)
     errors = [float(table[u, i]) - float(r) for (u, i), r in zip(pairs, truth, strict=True)]
     rmse = math.sqrt(sum(error * error for error in errors) / num)
     assert result.metrics["rmse"] == pytest.approx(rmse)
@@ -166,11 +166,11 @@ class Oracle(Table):
 def test_a_model_that_predicts_ratings_is_taken_at_its_word():
     split, _, rating = planted()
     given_damping = RatingsConfig(damping=5)
-    result = evaluate_ratings(Oracle(rating), split.test, given_damping, exclude=split.train)
+    result = evaluate_protocol(Oracle(rating), split.test, given_damping, exclude=split.train)
     assert result.metrics["rmse"] == pytest.approx(0, abs=1e-6)
     assert result.metrics["bias_rmse"] > 0.5
     with pytest.raises(DataError, match="finite"):
-        evaluate_ratings(Oracle(rating * np.nan), split.test, given_damping, exclude=split.train)
+        evaluate_protocol(Oracle(rating * np.nan), split.test, given_damping, exclude=split.train)
 
 
 @pytest.mark.shared
@@ -180,7 +180,7 @@ def test_movielens_is_predicted_as_well_as_elsewhere():
     split = Interactions.read(SHARED / "interactions.csv").split("uniform", valid=0.1, test=0.1)
     train = split.train.select(split.train.rating >= 4)
     model = EASE(EASEConfig(l2=300.0)).fit(TrainingData(train))
-    result = evaluate_ratings(
+    result = evaluate_protocol(
         model, split.test, RatingsConfig(), exclude=(split.train, split.valid)
     )
     assert 0.92 < result.metrics["bias_rmse"] < 0.95
@@ -196,11 +196,13 @@ def test_bad_input():
         logs[part] = replace(bare, rating=None)
         name = ("training", "validation", "test")[part]
         with pytest.raises(DataError, match=f"The {name} part has no ratings"):
-            evaluate_ratings(model, logs[2], RatingsConfig(), exclude=logs[:2])
+            evaluate_protocol(model, logs[2], RatingsConfig(), exclude=logs[:2])
     for config in (RatingsConfig(), RatingsConfig(damping=5), RatingsConfig(slope=1)):
         with pytest.raises(ConfigError, match="validation part"):
-            evaluate_ratings(model, split.test, config, exclude=split.train)
+            evaluate_protocol(model, split.test, config, exclude=split.train)
     with pytest.raises(ConfigError, match="training part"):
-        evaluate_ratings(model, split.test, RatingsConfig(), exclude=())
+        evaluate_protocol(model, split.test, RatingsConfig(), exclude=())
     with pytest.raises(DataError, match="NaN"):
-        evaluate_ratings(Table(model.scores * np.nan), split.test, RatingsConfig(), exclude=exclude)
+        evaluate_protocol(
+            Table(model.scores * np.nan), split.test, RatingsConfig(), exclude=exclude
+        )
