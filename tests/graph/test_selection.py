@@ -19,9 +19,11 @@ from kgrec.graph.selection import GraphConfig, choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.link_predictor import LinkPredictorConfig
+from kgrec.models.popular import MostPopular
 from kgrec.rdf.namespaces import OWL_SAME_AS, RDF_TYPE, RDFS, XSD
 from kgrec.recommender import Recommender
 from kgrec.text.node_texts import node_texts
+from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import verbalise
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 from kgrec.training.loop import TrainingConfig
@@ -239,23 +241,30 @@ def test_properties_that_give_names(kg, log, links, build):
     )
     usual = node_texts(graph, kg, links, None)
     assert usual["item"][0].startswith("Heat (Film). By: mann.")
-    recommender = Recommender(kg, links, text=None, graph=GraphConfig(**config))
-    recommender.prepare(log)
+    recommender = Recommender(
+        kg, links, model=MostPopular(), text=None, graph=GraphConfig(**config)
+    ).fit(log)
     assert recommender.title("i1") == "Die Hitze"
     assert recommender.title("i2") == "film2"
 
 
 def test_texts_follow_the_choices(kg, links, log):
     config = GraphConfig(same_as=True, drop_relations=("genre", "code"), min_degree=1)
-    recommender = Recommender(kg, links, graph=config)
-    recommender.text_config = recommender.text_config.model_copy(update={"languages": ("de", "en")})
-    recommender.prepare(log, features={})
-    (first, *_), of_entities = (recommender._texts()[kind] for kind in ("item", "entity"))
-    assert first == (
+    read = []
+
+    class Reader:
+        fingerprint = "none"
+
+        def encode(self, texts, *, progress=False):
+            read.extend(texts)
+            return np.ones((len(texts), 2), dtype=np.float32)
+
+    text = TextConfig(languages=("de", "en"))
+    Recommender(kg, links, graph=config, text=text, encoder=Reader()).prepare(log)
+    assert read[0] == (
         "Heat (Film). By: Michael Mann. Plot: A heist. Stars: pacino. Title: Die Hitze. Year: 1995."
     )
-    row = recommender.graph["entity"].node_id.index(EX + "mann")
-    assert of_entities[row] == "Michael Mann (Person). Born: chicago."
+    assert "Michael Mann (Person). Born: chicago." in read
 
 
 def test_other_texts_in_the_best_language():
