@@ -45,13 +45,30 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def by_default(key: str, value: str) -> BeforeValidator:
-    """Give settings that a key chooses the usual choice, where they do not have the key."""
+def by_name(default: str = "", key: str = "name") -> BeforeValidator:
+    """Let a name alone stand for the settings of that name, in a union discriminated by `key`.
 
-    def chosen(given: Any) -> Any:
-        return {key: value, **given} if isinstance(given, Mapping) else given
+    Args:
+        default: What settings without a name are of; empty: they need one.
+        key: The key of the name.
+    """
 
-    return BeforeValidator(chosen)
+    def named(given: Any) -> Any:
+        if isinstance(given, str):
+            return {key: given}
+        return {key: default, **given} if default and isinstance(given, Mapping) else given
+
+    return BeforeValidator(named)
+
+
+def kinds_of(union: Any, key: str = "name") -> dict[str, Any]:
+    """Return the classes of a union that is discriminated by `key`, by name.
+
+    Args:
+        union: An `Annotated` union of classes with a literal `key`.
+        key: The key of the name.
+    """
+    return {name: kind for kind in get_args(get_args(union)[0]) for name in _tags(kind, key)}
 
 
 @overload

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.sparse import coo_array
 
 from kgrec.data.vocabulary import Vocabulary
@@ -17,15 +17,14 @@ from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
 from kgrec.rdf.iri_names import local_name
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
+from kgrec.settings import Settings
 from kgrec.types import BoolArray, IntArray, index_to_mask
 
 _NAMES = "IRIs, or their last parts where these are unique."
 
 
-class GraphConfig(BaseModel):
+class GraphConfig(Settings):
     """Which parts of the knowledge graph become nodes, edges and numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_degree: int = Field(
         default=2,

@@ -207,7 +207,7 @@ class VectorModel(Model):
     """A model whose score is the inner product of a user's vector and an item's.
 
     An index, a search, items and users that come later need no more of it. Whether a model is one,
-    its class says. Items whose vector is zero are unknown to the model: they come last.
+    its class says. Of `unknown_items` it knows nothing.
     """
 
     @property
@@ -227,6 +227,11 @@ class VectorModel(Model):
         Args:
             histories: As for `score_histories`.
         """
+
+    @property
+    def unknown_items(self) -> IntArray:
+        """Rows of items that are scored below all others, whatever their product is."""
+        return np.zeros(0, dtype=np.int64)
 
     @property
     def scores_are_products(self) -> bool:
