@@ -1,4 +1,4 @@
-"""What kgrec says when its input is wrong, and how it says it.
+"""Errors for wrong input, and how their messages are written.
 
 Every mistake that a user can make raises a subclass of `KgrecError` whose message names the
 argument or file, what was expected, what was found and, where it is known, what to do. The
@@ -24,7 +24,7 @@ class ConfigError(KgrecError, ValueError):
 
 
 class UnknownIdError(KgrecError, LookupError):
-    """A user, item, entity or relation that is not there."""
+    """A user, item, entity or relation is unknown."""
 
 
 class RunError(KgrecError, OSError):

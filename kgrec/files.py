@@ -1,7 +1,7 @@
 """Writing files and folders whole or not at all, so that a half-written one is never left behind.
 
-What is new is written beside its place under another name, flushed to the disk, and then takes the
-place of what stood there. A full disk, a crash or an interruption leaves the old as it was.
+A new file or folder is first written under another name, flushed to the disk, and then takes the
+place of the old one. A full disk, a crash or an interruption leaves the old as it was.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LONGEST = 4096  # characters of a path
 
 @contextmanager
 def writing(subject: str | Path, error: type[KgrecError] = RunError) -> Iterator[None]:
-    """Say what cannot be written, and why, where the body meets an error of the system.
+    """Turn errors of the system in the body into messages: what cannot be written, and why.
 
     Args:
         subject: What the message begins with: a path, or more words.
@@ -53,7 +53,7 @@ def replacing(path: Path) -> AbstractContextManager[IO[bytes]]:
     """Open a new binary file that takes the place of `path` when the body ends without an error.
 
     Raises:
-        OSError: It cannot be written; what stood at `path` is unchanged. See `writing`.
+        OSError: It cannot be written; what was at `path` is unchanged. See `writing`.
     """
     return _replacing(path, "xb")
 
@@ -70,7 +70,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Folders above it are made. What may be replaced is for the caller to check.
 
     Raises:
-        OSError: It cannot be written; what stood at `path` is unchanged. See `writing`.
+        OSError: It cannot be written; what was at `path` is unchanged. See `writing`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -95,7 +95,7 @@ def write_atomically(path: str | Path, chunks: Iterable[str]) -> None:
     """Write UTF-8 text to `path`, whole or not at all.
 
     Raises:
-        RunError: It cannot be written; what stood at `path` is unchanged.
+        RunError: It cannot be written; what was at `path` is unchanged.
     """
     with writing(path), replacing_text(Path(path)) as file:
         file.writelines(chunks)
@@ -118,7 +118,7 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write a value as JSON to `path`, whole or not at all.
 
     Raises:
-        RunError: It cannot be written; what stood at `path` is unchanged.
+        RunError: It cannot be written; what was at `path` is unchanged.
     """
     write_atomically(path, [json.dumps(value, indent=1, ensure_ascii=False) + "\n"])
 

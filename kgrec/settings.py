@@ -1,4 +1,4 @@
-"""How settings are made of plain values, and what a mistake in them gets."""
+"""Settings from plain values, and messages for mistakes in them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def by_name(default: str = "", key: str = "name") -> BeforeValidator:
     """Let a name alone stand for the settings of that name, in a union discriminated by `key`.
 
     Args:
-        default: What settings without a name are of; empty: they need one.
+        default: The name of settings without one; empty: they need one.
         key: The key of the name.
     """
 
@@ -82,11 +82,11 @@ def make_settings(kind: Any, values: Any, where: str, *, yaml: bool = False) -> 
         kind: The class, or a union of classes.
         values: What is given by name, often a dict.
         where: What an error message begins with.
-        yaml: Whether the values were written in YAML, whose words the message takes then.
+        yaml: Whether the values were written in YAML; the message then uses its words.
 
     Raises:
         ConfigError: A setting is unknown, missing or has a wrong value. The message names each,
-            what was expected and found, and the nearest setting of that place.
+            what was expected and found, and the nearest known setting.
     """
     try:
         if _is_class(kind):
@@ -104,7 +104,7 @@ def read_yaml(path: str | Path, what: str) -> Any:
         what: What it is, for error messages.
 
     Raises:
-        ConfigError: It is missing or no YAML.
+        ConfigError: It is missing or not YAML.
     """
     path = Path(path)
     try:
@@ -121,17 +121,17 @@ def parse_yaml(text: str, where: str) -> Any:
     """Return the value of a text in YAML.
 
     Raises:
-        ConfigError: It is no YAML. The message begins with `where`.
+        ConfigError: It is not YAML. The message begins with `where`.
     """
     import yaml
 
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date may have no such month
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # such as a date with month 13
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"{where}{line} is no valid YAML: {problem}.") from error
+        raise ConfigError(f"{where}{line} is not valid YAML: {problem}.") from error
 
 
 def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -139,10 +139,10 @@ def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) 
 
     Args:
         settings: Such as `data.split=temporal`; values are read as YAML.
-        tree: What they are put into; None: nothing.
+        tree: What they are added to; None: an empty tree.
 
     Raises:
-        ConfigError: A text is none of these.
+        ConfigError: A text is not of this form.
 
     >>> parse_settings(["valid=0.2", "reading.on_error=skip"])
     {'valid': 0.2, 'reading': {'on_error': 'skip'}}
@@ -152,7 +152,7 @@ def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) 
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise ConfigError(
-                f"{printable(setting)!r} is no setting: expected key=value, such as seed=3."
+                f"{printable(setting)!r} is not a setting: expected key=value, such as seed=3."
             )
         *parents, last = key.split(".")
         place = tree
@@ -169,7 +169,7 @@ def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) 
 
 
 def explain(error: ValidationError, kind: Any, *, yaml: bool = False) -> str:
-    """Return in sentences what is wrong with the values that `kind` was to be made of.
+    """Return in sentences what is wrong with the values for `kind`.
 
     Args:
         error: What pydantic found.
@@ -191,12 +191,12 @@ class _Place:
 
     Attributes:
         item: The error.
-        keys: The keys that lead there, without what pydantic calls the members of unions.
-        options: What may stand there, as types.
+        keys: The keys that lead there, without pydantic's names of members of unions.
+        options: The types that may be there.
         discriminator: The key that says which of them it is.
         section: The classes that the last key may be of.
-        chosen: Which key chose the section of the last key, if another choice would have that one.
-        member: Where in `loc` the member of a union is named that no key chooses; None: nowhere.
+        chosen: The choice of the section, if another choice would allow the last key.
+        member: Where `loc` names the member of a union without a discriminator; None: nowhere.
     """
 
     item: Any
@@ -244,14 +244,14 @@ class _Place:
 
 
 def _grouped(places: Sequence[_Place]) -> list[list[_Place]]:
-    """Return places to tell of; one value that fits no member of a union is told of once."""
+    """Return places to report; a value that fits no member of a union is reported once."""
     groups: dict[Any, list[_Place]] = {}
     for number, place in enumerate(places):
         loc = place.item["loc"]
         if place.item["type"] == "too_short" and any(
             other.item["loc"][: len(loc)] == loc != other.item["loc"] for other in places
         ):
-            continue  # what is wrong below was not counted
+            continue  # entries that are wrong were not counted
         groups.setdefault(number if place.member is None else loc[: place.member], []).append(place)
     told: list[list[_Place]] = []
     for group in groups.values():
@@ -282,7 +282,7 @@ def _sentence(group: Sequence[_Place], yaml: bool) -> str:
     text += reasons[0] + "".join(f" or {one.removeprefix('expected ')}" for one in reasons[1:])
     value = item["input"]
     if kind == "value_error" and isinstance(value, Mapping | BaseModel):
-        return text  # what does not go together is all that the section holds
+        return text  # the value would be the whole section
     near = None
     if kind == "literal_error" and isinstance(value, str):
         near = nearest(value, [one for one in _literals(place.options) if isinstance(one, str)])
@@ -312,7 +312,7 @@ def _shown(value: Any, yaml: bool) -> str:
 
 
 def _members(kind: Any, discriminator: Any = None) -> tuple[list[Any], Any]:
-    """Return the types of a union but for None, and the key that tells them apart, if any."""
+    """Return the types of a union except None, and the discriminator, if any."""
     if _is_annotated(kind):
         kind, *about = get_args(kind)
         own = [one.discriminator for one in about if isinstance(one, FieldInfo)]
@@ -332,7 +332,7 @@ def _is_annotated(kind: Any) -> bool:
 
 
 def _below(kind: Any, part: int | str) -> list[tuple[Any, Any]]:
-    """Return what may stand under a key or in a place, and the key that tells it apart."""
+    """Return the types that may be under a key or in a place, with their discriminators."""
     if _is_class(kind):
         known = kind.model_fields.get(part)
         return [] if known is None else [(known.annotation, known.discriminator)]

@@ -240,9 +240,9 @@ def test_a_wrong_override(tmp_path, override, message):
         ("data: {a: [1\nb: 2\n", "config.yaml, line"),
         ("- 1\n- 2\n", "must hold a mapping"),
         ("", "must hold a mapping"),
-        ("data: !!python/object/apply:os.system ['true']\n", "is no valid YAML"),
-        ("[" * 5000, "is no valid YAML"),
-        ("seed: 2001-99-99\n", "is no valid YAML"),
+        ("data: !!python/object/apply:os.system ['true']\n", "is not valid YAML"),
+        ("[" * 5000, "is not valid YAML"),
+        ("seed: 2001-99-99\n", "is not valid YAML"),
         ("1: 2\ndata: {}\n", "1"),
     ],
 )

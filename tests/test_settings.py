@@ -141,11 +141,11 @@ def test_settings_are_put_into_a_tree():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("seed", "'seed' is no setting: expected key=value"),
-        ("=3", "'=3' is no setting"),
+        ("seed", "'seed' is not a setting: expected key=value"),
+        ("=3", "'=3' is not a setting"),
         ("seed.x=3", "seed.x: seed is a value, not a section"),
-        ("x=[", "the value of x, line 1 is no valid YAML"),
-        ("x=2020-02-31", "the value of x is no valid YAML"),
+        ("x=[", "the value of x, line 1 is not valid YAML"),
+        ("x=2020-02-31", "the value of x is not valid YAML"),
     ],
 )
 def test_a_text_that_is_no_setting(setting, message):
@@ -164,5 +164,5 @@ def test_yaml_files(tmp_path):
         read_yaml(path, "mapping")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         read_yaml(tmp_path, "mapping")
-    with pytest.raises(ConfigError, match="here, line 2 is no valid YAML"):
+    with pytest.raises(ConfigError, match="here, line 2 is not valid YAML"):
         parse_yaml("a: 1\nb: [", "here")

@@ -1,4 +1,4 @@
-"""What the item table and the user table say of their rows: titles, categories, numbers."""
+"""What the item table and the user table say about their rows: titles, categories, numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kgrec.types import Float64Array, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Category:
-    """One categorical column, as pairs of table row and value row (a value may be multiple).
+    """One categorical column, as pairs of table row and value row (a row may have several).
 
     Attributes:
         values: The distinct values.
@@ -40,7 +40,7 @@ class AttributeTable:
         titles: A title for each row, "" where there is none.
         categories: Categorical columns by name.
         numbers: Numeric columns by name, float64 of shape (n,), NaN where missing.
-        not_numbers: Per numeric column, how many values were no numbers and count as missing.
+        not_numbers: Per numeric column, how many values are not numbers and count as missing.
     """
 
     ids: Vocabulary
@@ -65,17 +65,17 @@ class AttributeTable:
 
         Args:
             source: A CSV, TSV, Parquet or JSON Lines file, or a frame.
-            id: Column of the id; each may stand once.
+            id: Column of the id; each may occur once.
             title: Column of the title; None: the column `title` where there is one.
             categories: Columns whose values become attribute nodes.
-            numbers: Columns whose values become numeric features. What is no number counts as
-                missing and is counted in `not_numbers`.
-            separator: What stands between several values of one category; a column may also hold
+            numbers: Columns whose values become numeric features. What is not a number is
+                missing, and counted in `not_numbers`.
+            separator: What separates several values of one category; a column may also hold
                 lists of values.
             name: What the rows are, in the singular.
 
         Raises:
-            DataError: The file or a column is missing, or an id stands twice.
+            DataError: The file or a column is missing, or an id occurs twice.
         """
         where = f"the {name} table" if isinstance(source, pd.DataFrame) else str(source)
         frame = read_table(source, columns=[id], what=f"{name} table")
@@ -138,7 +138,7 @@ class AttributeTable:
         )
 
     def extended(self, other: AttributeTable) -> AttributeTable:
-        """Return both tables as one: new ids behind these, and known ones as `other` has them."""
+        """Return both tables as one: new ids after these; `other` counts for known ones."""
         ids = self.ids.extended(other.ids.ids)
         old, new = self.reindex(ids), other.reindex(ids)
         told = np.zeros(len(ids), dtype=bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,13 +49,13 @@ class Interactions:
     """A frozen log of interactions. Its columns are read-only.
 
     Attributes:
-        users: The users' vocabulary; a user without interactions may stand in it.
+        users: The users' vocabulary; it may hold users without interactions.
         items: The items' vocabulary; likewise.
         user: Row of the user, int64 of shape (n,).
         item: Row of the item, int64 of shape (n,).
         rating: Rating, float32 of shape (n,), or None.
         timestamp: Seconds since 1970, int64 of shape (n,), or None.
-        report: What became of the table's rows.
+        report: What happened to the table's rows.
     """
 
     users: Vocabulary
@@ -110,8 +111,8 @@ class Interactions:
                 users and items of the other rows stay in the vocabularies.
             duplicates: What happens to further rows of the same user and item: keep the one with
                 the latest timestamp (where there is none, the last one in the file), keep the
-                first, or raise an error. Repetitions are merged before `positive` is asked, so
-                that a later change of mind counts.
+                first, or raise an error. Repetitions are merged before `positive` is applied,
+                so that a later change of mind counts.
 
         Raises:
             DataError: The file, a column or a value is not as expected.
@@ -195,17 +196,17 @@ class Interactions:
 
         Args:
             kind: `random`: within each user, so that a user with few interactions keeps at least
-                one in training; `uniform`: any interaction is as likely as any other, whose ever
-                it is, so that a user may be left with none in training; `temporal`: at two points
+                one in training; `uniform`: every interaction is equally likely, whoever made it,
+                so that a user may have none left in training; `temporal`: at two points
                 of time, the same for all users; `cold_items`: whole items are held out, with all
                 of their interactions.
-            valid: Share of the interactions (items for `cold_items`) that becomes the validation.
-            test: Share that becomes the test.
+            valid: Share of the interactions (items for `cold_items`) of the validation part.
+            test: Share of the test part.
             seed: Seed of the draw; `temporal` draws nothing.
 
         Raises:
             ConfigError: The kind is unknown, the shares do not leave a training part, or
-                `temporal` is asked of a log without timestamps.
+                the log has no timestamps for `temporal`.
         """
         if not (0 <= valid and 0 <= test and valid + test < 1):
             raise ConfigError(
@@ -252,11 +253,7 @@ class Split:
         if any(p.users != self.train.users or p.items != self.train.items for p in parts):
             raise DataError("The parts of a split must share their vocabularies.")
         pairs = [p.user * self.train.num_items + p.item for p in parts]
-        for (a, one), (b, other) in (
-            ((0, pairs[0]), (1, pairs[1])),
-            ((0, pairs[0]), (2, pairs[2])),
-            ((1, pairs[1]), (2, pairs[2])),
-        ):
+        for (a, one), (b, other) in combinations(enumerate(pairs), 2):
             shared = np.intersect1d(one, other)
             if len(shared):
                 user, item = divmod(int(shared[0]), self.train.num_items)
@@ -308,15 +305,10 @@ class Split:
     def from_tables(
         cls, train: Interactions, valid: Interactions, test: Interactions, kind: str = "random"
     ) -> Split:
-        """Bring three logs to shared vocabularies, the unions of theirs."""
+        """Return the split of three logs, over the unions of their vocabularies."""
         users = train.users.union(valid.users).union(test.users)
         items = train.items.union(valid.items).union(test.items)
-        return cls(
-            train.reindex(users, items),
-            valid.reindex(users, items),
-            test.reindex(users, items),
-            kind,
-        )
+        return cls(*(log.reindex(users, items) for log in (train, valid, test)), kind)
 
     @classmethod
     def read(cls, folder: str | Path, kind: str = "random", **options: Any) -> Split:

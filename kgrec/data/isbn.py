@@ -24,11 +24,11 @@ def isbn_13(digits: str) -> str:
 def isbn_forms(text: str) -> list[str]:
     """Return every way to write an ISBN: with 10 or 13 digits, without and with hyphens.
 
-    Where the hyphens belong depends on lists of publishers that change; with every place tried,
-    one is right, and none is the number of another book.
+    Where the hyphens belong depends on lists of publishers that change. Every place is tried:
+    one is right, and the others are the number of no other book.
 
     Args:
-        text: An ISBN. What is none, or has a wrong check digit, is returned as it is.
+        text: An ISBN. Any other text, or a wrong check digit, is returned as it is.
 
     >>> forms = isbn_forms("9780306406157")
     >>> forms[0], "978-0-306-40615-7" in forms, "0-306-40615-2" in forms, len(forms)

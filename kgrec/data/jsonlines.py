@@ -21,7 +21,7 @@ def read_json_lines(path: Path) -> pd.DataFrame:
     numbers keep every digit, and lists stay lists.
 
     Raises:
-        DataError: A line is no JSON object; the message names the line. There is no object.
+        DataError: A line is not a JSON object (the message names it), or there is no object.
         OSError: The file cannot be read.
     """
     columns: dict[str, list[Any]] = {}
@@ -55,7 +55,7 @@ def _object(line: str, path: Path, number: int) -> dict[str, Any]:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         column = f", column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise DataError(
-            f"{path}, line {number}{column}: this is no JSON: {printable(reason)}."
+            f"{path}, line {number}{column}: this is not JSON: {printable(reason)}."
         ) from error
     if not isinstance(found, dict):
         raise DataError(
@@ -74,10 +74,10 @@ def _series(cells: list[Any], key: str, path: Path) -> pd.Series[Any]:
         values = pa.array(cells)
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{path}: a value of {printable(key)!r} holds characters that no text can have."
+            f"{path}: a value of {printable(key)!r} holds characters that are not valid Unicode."
         ) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pd.Series(cells, dtype=object)  # of several kinds
+        return pd.Series(cells, dtype=object)  # of several types
     if pa.types.is_floating(values.type) and any(type(cell) is int for cell in cells):
         return pd.Series(cells, dtype=object)  # 10 does not become 10.0
     # Whole numbers stay whole beside missing ones.

@@ -26,7 +26,7 @@ class LogConfig(ValidationConfig):
         default="last", description="Which of several rows of one user and item counts."
     )
     split: Literal["random", "uniform", "temporal", "cold_items"] = Field(
-        default="random", description="How; see `kgrec.Interactions.split`."
+        default="random", description="How to split; see `kgrec.Interactions.split`."
     )
     test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
 
@@ -45,7 +45,7 @@ class LogTableConfig(LogConfig):
     user: str = Field(default="user_id", description="User column of the interactions.")
     item: str = Field(default="item_id", description="Item column, also of the links.")
     rating: str | None = Field(default="rating", description="Rating column, where there is one.")
-    timestamp: str | None = Field(default="timestamp", description="Likewise, of the time.")
+    timestamp: str | None = Field(default="timestamp", description="Time column, if there is one.")
 
     def read_log(self, source: str | Path | pd.DataFrame) -> Interactions:
         """Read a table of interactions; see `Interactions.read`."""

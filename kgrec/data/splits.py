@@ -32,7 +32,7 @@ def assign_parts(
         seed: Seed of the draw; `temporal` draws nothing.
 
     Raises:
-        ConfigError: The kind is unknown, or `temporal` is asked without timestamps.
+        ConfigError: The kind is unknown, or `temporal` has no timestamps.
 
     >>> user, item = np.repeat([0, 1], 5), np.arange(10)
     >>> np.bincount(assign_parts("random", user, item, None, valid=0.2, test=0.2)).tolist()

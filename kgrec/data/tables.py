@@ -19,7 +19,7 @@ from kgrec.files import nearest_file
 from kgrec.types import IntArray
 
 _ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
-_LATEST = 1e15  # seconds; beyond lie counts of nanoseconds, and what int64 cannot hold
+_LATEST = 1e15  # seconds; larger numbers count nanoseconds, or do not fit into int64
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
 _SEPARATORS = {".csv": ",", ".tsv": "\t"} | dict.fromkeys(_ATOMIC, "\t")
 
@@ -87,21 +87,21 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
         raise
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path} is empty: expected a header line and rows.") from error
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' and Arrow's are among
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # those of pandas and Arrow too
         reason = printable(str(error).strip())
         raise DataError(f"{path} cannot be read as the {what} table: {reason}") from error
 
 
 def _read_atomic(path: Path) -> pd.DataFrame:
-    """Read a tab-separated file whose fields may begin with a quotation mark and mean it.
+    """Read a tab-separated file in which a quotation mark is an ordinary character.
 
-    `"Crocodile" Dundee` stays as it is; a field that is quoted as a whole, with the quotation
-    marks in it doubled, is taken out of its quotes.
+    `"Crocodile" Dundee` stays as it is; only a field that is quoted as a whole, with doubled
+    quotation marks inside, loses its quotes.
     """
     frame = _read_separated(path, "\t", quoting=csv.QUOTE_NONE)
     frame.columns = pd.Index([_QUOTED.sub(_unquoted, str(name)) for name in frame.columns])
     for place in range(frame.shape[1]):
-        column = frame.iloc[:, place].astype("string")  # also where nothing stands in it
+        column = frame.iloc[:, place].astype("string")  # also if it is empty
         quoted = column.str.match(_QUOTED, na=False)
         if quoted.any():
             bare = column[quoted].str.replace(_QUOTED, _unquoted, regex=True)
@@ -130,7 +130,7 @@ def as_ids(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
     """Return a column as text ids. Whole numbers lose no digit and gain no '.0'.
 
     Raises:
-        DataError: The column is missing, or an id is; the first such row is named.
+        DataError: The column or an id is missing; the message names the first such row.
     """
     require_column(frame, column, where)
     values = frame[column]
@@ -158,7 +158,7 @@ def as_numbers(frame: pd.DataFrame, column: str, where: str) -> pd.Series[float]
     """Return a column as float64.
 
     Raises:
-        DataError: A value is not a finite number; its row and text are named.
+        DataError: A value is not a finite number; the message names its row and text.
     """
     require_column(frame, column, where)
     numbers = numbers_or_missing(frame[column])
@@ -174,7 +174,7 @@ def as_numbers(frame: pd.DataFrame, column: str, where: str) -> pd.Series[float]
 
 
 def numbers_or_missing(column: pd.Series[Any]) -> pd.Series[float]:
-    """Return a column as float64, NaN for what is no finite number."""
+    """Return a column as float64, NaN where it is not a finite number."""
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     return numbers.where(np.isfinite(numbers))
 
@@ -183,8 +183,8 @@ def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
     """Return a column of times as whole seconds since 1970 (UTC where no zone is given), int64.
 
     Raises:
-        DataError: The column is missing, a time is, or one is neither a number nor a date (ISO
-            8601); the first such row is named.
+        DataError: The column or a time is missing, or a time is neither a number nor a date (ISO
+            8601); the message names the first such row.
     """
     require_column(frame, column, where)
     missing = int(frame[column].isna().sum())
@@ -194,7 +194,7 @@ def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
     if pd.api.types.is_numeric_dtype(frame[column]):
         numbers = as_numbers(frame, column, where)
     else:
-        # A column of dates counts nanoseconds, or whatever its unit is, if taken as numbers.
+        # Dates as numbers would count nanoseconds, or another unit of the column.
         dated = pd.api.types.is_datetime64_any_dtype(frame[column])
         numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
         if dated or not np.isfinite(numbers).all():
@@ -210,5 +210,5 @@ def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
             numbers = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
     seconds = numbers.to_numpy(np.float64)
     if (np.abs(seconds) > _LATEST).any():
-        raise DataError(f"{where}: column {column!r} holds times that are no seconds since 1970.")
+        raise DataError(f"{where}: column {column!r} holds times that are not seconds since 1970.")
     return seconds.astype(np.int64)

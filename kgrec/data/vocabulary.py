@@ -14,22 +14,22 @@ import pyarrow.compute as pc
 from kgrec.errors import DataError, UnknownIdError, did_you_mean, printable
 from kgrec.types import IntArray
 
-_HASHED_PER_SEARCHED = 256  # ids that are hashed in the time in which one is searched for
+_HASHED_PER_SEARCHED = 256  # ids that are hashed in the time of one binary search
 
 
 class Vocabulary:
     """An immutable bijection between ids and the rows 0 … n-1, sorted by id (UTF-8 byte order).
 
     Ids are kept as one Arrow string array, so that a vocabulary of millions can be memory-mapped.
-    An unknown id is an error or -1, never row 0. Ids that `extended` has appended stand behind the
-    sorted ones, so that old rows stay what they were.
+    An unknown id is an error or -1, never row 0. Ids that `extended` appends come after the
+    sorted ones, so that old rows do not change.
 
     Args:
-        ids: The ids, in any order. Each may stand once only; `from_ids` removes repetitions.
+        ids: The ids, in any order. Each may occur only once; `from_ids` removes repetitions.
         name: What the ids stand for, in the singular, for error messages.
 
     Raises:
-        DataError: An id stands more than once, or is not a string.
+        DataError: An id occurs more than once, or is not a string.
 
     >>> items = Vocabulary(["b", "a", "c"], name="item")
     >>> items.rows(["c", "a"]).tolist(), items.id(1), len(items), "d" in items
@@ -45,7 +45,7 @@ class Vocabulary:
             repeated = pc.equal(array[1:], array[:-1])
             if pc.any(repeated).as_py():
                 first = pc.index(repeated, True).as_py()
-                raise DataError(f"{name} id {printable(array[first].as_py())!r} stands twice.")
+                raise DataError(f"{name} id {printable(array[first].as_py())!r} occurs twice.")
         self._array = array
         self._index: dict[str, int] | None = None
         self.name = name
@@ -76,13 +76,13 @@ class Vocabulary:
         return made
 
     def extended(self, ids: Iterable[str] | pa.Array) -> Vocabulary:
-        """Return the vocabulary with further ids behind these, whose rows all stay.
+        """Return the vocabulary with further ids after these, whose rows do not change.
 
-        `num_sorted` of what is returned says how many rows, from the first, are sorted by id; the
+        `num_sorted` of the result says how many rows, from the first, are sorted by id; the
         rows of each call's new ids are sorted among themselves.
 
         Args:
-            ids: Ids, in any order and any number of times; those that are known are passed over.
+            ids: Ids, in any order and any number of times; known ones are skipped.
 
         >>> Vocabulary(["b", "d"]).extended(["c", "b", "a"]).ids
         ['b', 'd', 'a', 'c']
@@ -222,7 +222,7 @@ def _hashed(wanted: Any, known: Any) -> IntArray:
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether a text has no lone surrogates, as arguments that are no UTF-8 do."""
+    """Return whether a text has no lone surrogates; arguments that are not UTF-8 have some."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -237,7 +237,7 @@ def _as_strings(ids: Iterable[str] | pa.Array, name: str) -> Any:
         array = ids if isinstance(ids, pa.Array) else pa.array(list(ids), type=pa.large_string())
     except UnicodeEncodeError as error:
         found = printable(str(error.object))
-        raise DataError(f"The {name} id {found!r} is no valid Unicode text.") from error
+        raise DataError(f"The {name} id {found!r} is not valid Unicode text.") from error
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(f"{name} ids must be strings: {error}") from error
     if pa.types.is_dictionary(array.type):

@@ -1,4 +1,4 @@
-"""What is not in kgrec's own form becomes files that are: data sets, and tables as graphs."""
+"""Conversion to files in kgrec's own form: data sets, and tables as graphs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def convert(
         out: Folder to make.
         format: As for `read_dataset`.
         settings: As for `read_dataset`.
-        seed: Seed of what the files do not split.
+        seed: Seed of the parts that the files do not have.
 
     Returns:
         The data set, and the path of the config, which `kgrec train` takes.
@@ -74,7 +74,7 @@ def table_to_graph(
             written.
 
     Returns:
-        The mapping, and what became of the table, in sentences.
+        The mapping, and what happened to the table, in sentences.
 
     Raises:
         DataError: The table cannot be read, or lacks a column or an id.
@@ -101,7 +101,7 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
     """Write a data set as a folder of tables, a saved graph and a config.
 
     `splits/<kind>/{train,valid,test}.csv`, `items.csv` with the whole catalogue, `users.csv`,
-    `links.csv`, the folder `graph`, `notes.txt` with what became of the input, and `config.yaml`.
+    `links.csv`, the folder `graph`, `notes.txt` with what happened to the input, and `config.yaml`.
     Reading the config gives the same data set again.
 
     Returns:

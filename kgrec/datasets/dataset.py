@@ -19,10 +19,10 @@ class Dataset:
     Attributes:
         split: Training, validation and test parts, over the whole catalogue.
         kg: The knowledge graph; None: there is none.
-        links: Links over the same catalogue; None with the graph.
+        links: Links over the same catalogue; None without a graph.
         items: The item table.
         users: The user table.
-        notes: What became of the input, in sentences.
+        notes: What happened to the input, in sentences.
     """
 
     split: Split

@@ -24,7 +24,7 @@ DataConfig = Annotated[
     Field(discriminator="format"),
     by_name("files", key="format"),
 ]
-"""Where the data lies and how it is read, by `format`."""
+"""Where the data is and how it is read, by `format`."""
 
 
 def read_dataset(
@@ -33,10 +33,10 @@ def read_dataset(
     """Read a published data set with one call.
 
     Args:
-        path: The folder; for RecBole also the path of its files less their suffixes.
+        path: The folder; for RecBole also the path of its files without suffixes.
         format: `recbole`, `kgat` or `kgcn` (also RippleNet's and MKR's files); None: found by the
             files that are there.
-        seed: Seed of what the files do not split.
+        seed: Seed of the parts that the files do not have.
         settings: Further keys of `DataConfig`, such as `positive`, `valid` or `parts`.
 
     Raises:
@@ -79,7 +79,7 @@ def load_dataset(
 ) -> Dataset:
     """Read everything that `config` names.
 
-    The catalogue is all items of the interactions (those of no positive rating too), of the item
+    The catalogue is all items of the interactions (also of those not positive), of the item
     table and of the split; nothing is dropped, and `notes` say what was found.
 
     Args:

@@ -48,7 +48,7 @@ class GraphTableConfig(Settings):
         "None: if it is the first table and no other one is.",
     )
     mapping: TableMapping | None = Field(
-        default=None, description="What its columns mean; None: chosen, and told when it is read."
+        default=None, description="What its columns mean; None: chosen, and shown when it is read."
     )
 
     @model_validator(mode="before")
@@ -83,20 +83,20 @@ class FilesDataConfig(LogTableConfig):
     )
     links: str | None = Field(
         default=None,
-        description="Table of item_id and iri; None: by the table of items among `tables`, or "
-        "item ids are IRIs.",
+        description="Table of item_id and iri; None: the table of items among `tables` "
+        "links them, or item ids are IRIs.",
     )
     iri: str = Field(default="iri", description="IRI column of the links.")
     link: LinkConfig | None = Field(
         default=None,
-        description="How items that no table links are looked for in the graph, by columns of the "
-        "item table; None: they are not.",
+        description="How to find items without a link in the graph, by columns of the item "
+        "table; None: they stay without one.",
     )
 
     @model_validator(mode="after")
     def _no_key_without_effect(self) -> FilesDataConfig:
         if self.links is not None and self.graph is None and not self.tables:
-            raise ValueError("links are given without a graph that they lead to")
+            raise ValueError("links are given without a graph to link to")
         if self.link is not None:
             if self.graph is None and not self.tables:
                 raise ValueError("link is given without a graph to look for items in")
@@ -104,7 +104,7 @@ class FilesDataConfig(LogTableConfig):
             if columns is not None and self.items is None:
                 raise ValueError(f"link names the column {columns!r}, but there is no item table")
         if sum(table.items is True for table in self.tables) > 1:
-            raise ValueError("more than one of the tables is said to be that of the items")
+            raise ValueError("more than one of the tables has `items: true`")
         return self
 
     def load(self, seed: int = 0, encoder: TextEncoderLike | None = None) -> Dataset:
@@ -217,5 +217,5 @@ def _table(
     )
     for column, wrong in table.not_numbers.items():
         if wrong:
-            notes.append(f"{config.path}: {wrong} values of {column} are no numbers; left missing.")
+            notes.append(f"{config.path}: {wrong} values of {column} are not numbers; missing.")
     return table

@@ -1,7 +1,7 @@
-"""Reading N-Triples and N-Quads with Arrow and numpy, which needs nothing compiled.
+"""Reading N-Triples and N-Quads with Arrow and numpy, without compiled loops.
 
-pyoxigraph writes what it parsed, whatever the syntax, in canonical form. Arrow takes such text
-apart with a few calls per piece, where one Python object per term would cost several times the
+pyoxigraph writes what it parsed, whatever the syntax, in canonical form. Arrow splits such
+text with a few calls per piece; one Python object per term would cost several times as much as the
 parsing.
 """
 
@@ -110,7 +110,7 @@ def _numbered(places: TermPlaces) -> NumberedStatements:
     """Return the statements of canonical N-Triples or N-Quads.
 
     Raises:
-        DataError: An object is a triple term (RDF 1.2), for which a graph has no place.
+        DataError: An object is a triple term (RDF 1.2), which a graph cannot hold.
     """
     data = pa.py_buffer(places.text)
     begin, end = places.object
@@ -159,7 +159,7 @@ def _refuse_triple_terms(places: TermPlaces, head: ByteArray) -> None:
 def _with_gaps(data: Any, begin: IntArray, end: IntArray) -> Any:
     """Return data[begin[i]:end[i]] as every second string of an array, without copying.
 
-    The slices stand in order; the strings between them are the gaps between two slices.
+    The slices are in order; the strings between them are the gaps between two slices.
     """
     if not len(begin):
         return pa.array([], type=pa.large_string())
@@ -169,7 +169,7 @@ def _with_gaps(data: Any, begin: IntArray, end: IntArray) -> Any:
 
 
 def _slices(data: Any, begin: IntArray, end: IntArray) -> Any:
-    """Return data[begin[i]:end[i]] for all i as a string array; the slices stand in order."""
+    """Return data[begin[i]:end[i]] for all i as a string array; the slices are in order."""
     return _with_gaps(data, begin, end).take(pa.array(np.arange(0, 2 * len(begin), 2)))
 
 
@@ -185,7 +185,7 @@ def _unescape(values: Any) -> Any:
         return values
     texts = values.filter(escaped)
     by_code = pc.match_substring_regex(texts, r"\\[uU]")
-    # NUL is always written as an escape, so it can hold the place of a backslash meanwhile.
+    # NUL is always written as an escape, so it can stand for a backslash meanwhile.
     for written, meant in (
         (r"\\", "\0"),
         (r"\"", '"'),

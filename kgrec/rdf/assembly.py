@@ -1,4 +1,4 @@
-"""How a graph is put together from statements: numbered, sorted, each once."""
+"""Making a graph from statements: numbered, sorted, each once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kgrec.rdf.read_report import ReadReport
 from kgrec.rdf.statements import LiteralTable, Statements, take_literals
 from kgrec.types import BoolArray, IntArray, RowArray
 
-_NATIVE: Final = 1 << 17  # statements; loading the compiled loops takes as long as sorting fewer
+_NATIVE: Final = 1 << 17  # statements; fewer are sorted before the compiled loops are loaded
 _NO_TEXT: Final = np.zeros(1, dtype=np.uint8)
 
 
@@ -32,7 +32,7 @@ def assemble(
 
     Args:
         batches: The statements.
-        report: What was read; the counts of statements are put in here.
+        report: What was read; the counts of statements are added to it.
         may_be_empty: Whether there may be no statement.
 
     Raises:
@@ -52,7 +52,7 @@ def assemble(
     key = np.concatenate(
         [entity[b.values[:, 0]] * len(relations) + row[b.values[:, 1]] for b, entity, row in values]
     )
-    with ThreadPoolExecutor(1) as other:  # both spend their time where Python does not wait
+    with ThreadPoolExecutor(1) as other:  # both mostly work without Python's lock
         sorting = other.submit(_distinct_rows, edges, sizes, with_graphs)
         chosen, literal_of = _distinct_literals(key, _joined([b.literals for b in batches]))
         triples, triple_of = sorting.result()
@@ -96,8 +96,8 @@ def _graphs(
 
     Args:
         batches: What was read.
-        triple_of: The row that became of each statement between entities.
-        literal_of: The row that became of each statement with a literal.
+        triple_of: The row of each statement between entities.
+        literal_of: The row of each statement with a literal.
     """
     default = pa.array([""], type=pa.large_string())
     names, rows = _number([default if b.graphs is None else b.graphs for b in batches], "graph")
@@ -123,7 +123,7 @@ class _Literals:
 
 
 def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, IntArray]:
-    """Return the distinct statements with a literal, and the row that becomes of each statement.
+    """Return the distinct statements with a literal, and the row of each statement among them.
 
     Texts are compared only among statements of one subject and relation: sorting all of them
     would cost more than all the rest.
@@ -154,7 +154,7 @@ def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, I
 
 
 def _ordered_natively(key: IntArray, table: LiteralTable) -> tuple[IntArray, BoolArray, IntArray]:
-    """Return the order, which are the first of their like in it, and which are still in none."""
+    """Return the order, which rows in it are the first of equal ones, and which are not sorted."""
     from kgrec.rdf.native.order import argsort, sort_groups
 
     order = argsort(key)
@@ -168,7 +168,7 @@ def _ordered_natively(key: IntArray, table: LiteralTable) -> tuple[IntArray, Boo
 
 
 def _joined(tables: Sequence[LiteralTable]) -> LiteralTable:
-    """Return the literals of all tables, one behind the other."""
+    """Return the literals of all tables, one after the other."""
     if len(tables) == 1:
         return tables[0]
     return LiteralTable(

@@ -18,7 +18,7 @@ from kgrec.types import BoolArray, IntArray, RowArray
 
 T = TypeVar("T")
 Columns = TypeVar("Columns", bound="GraphColumns")
-"""The class of a graph that comes in, and goes out again with other columns."""
+"""The class of a graph that a function takes, and returns with other columns."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +26,7 @@ class GraphColumns:
     """The columns of an RDF graph, whose terms are numbered.
 
     `KnowledgeGraph` is the same with methods to read, change, convert and write it; functions that
-    need the columns alone take these.
+    need only the columns take this class.
 
     Attributes:
         entities: Every IRI and blank node that is a subject or an object. Blank nodes are named
@@ -122,7 +122,7 @@ class GraphColumns:
         return np.column_stack(counts).astype(np.int64)
 
     def mentioned(self, as_subject: bool = False) -> BoolArray:
-        """Return which entities stand in a statement, bool of shape (num_entities,).
+        """Return which entities occur in a statement, bool of shape (num_entities,).
 
         After an update, some may not: they keep their rows.
 
@@ -137,18 +137,18 @@ class GraphColumns:
         return found
 
     def check_not_empty(self) -> None:
-        """Raise a DataError if there is no statement, for what needs some."""
+        """Raise a DataError if there is no statement."""
         if not self.num_triples and not len(self.literals):
             raise DataError(" ".join(self.report.notes) or "The graph is empty.")
 
     def select_graphs(self, names: str | Iterable[str]) -> Self:
-        """Return the graph of the statements that stand in some of the named graphs.
+        """Return the graph of the statements that are in one of the named graphs.
 
         Args:
             names: IRIs of graphs, "" for the default graph.
 
         Raises:
-            UnknownIdError: There is no graph of a name.
+            UnknownIdError: There is no graph with such a name.
         """
         wanted = [names] if isinstance(names, str) else list(names)
         if self.graphs is None:
@@ -162,7 +162,7 @@ class GraphColumns:
         return self.restricted(*masks)
 
     def without_graphs(self) -> Self:
-        """Return the same statements without the names of graphs, as of one default graph."""
+        """Return the same statements, all in the default graph."""
         return replace(self, graphs=None)
 
     def restricted(self, triples: BoolArray, literals: BoolArray) -> Self:

@@ -1,8 +1,8 @@
 """Reading N-Triples and N-Quads with compiled loops, on all cores.
 
-Each thread takes pieces of the text and numbers the terms in them in a table of its own; in the
-end the tables become one. Lines of which the loops are not certain are left to pyoxigraph. So a
-line is accepted exactly if pyoxigraph accepts it, and gives the same terms.
+Each thread takes pieces of the text and numbers their terms in a table of its own; in the end the
+tables are merged. Lines that the loops are not sure of go to pyoxigraph. So a line is accepted
+exactly if pyoxigraph accepts it, and gives the same terms.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _MOST_THREADS: Final = 8
 
 @dataclass(frozen=True)
 class _Piece:
-    """What became of a piece of text.
+    """What was read from a piece of text.
 
     Attributes:
         scanner: Number of the scanner whose table numbers the terms.
-        found: What was found, first by the loops, then in what the parser made of other lines.
+        found: What the loops found, first in the text, then in lines that the parser rewrote.
         num_lines: Number of lines, counted as the parser does.
         mistakes: The lines that are not valid, counted from the first of the piece.
     """
@@ -89,14 +89,14 @@ class CompiledReader:
     def read_written(self, texts: Iterable[bytes]) -> list[Statements]:
         """Return the statements that a parser has written, in canonical form.
 
-        One thread is enough to keep up with the parser, which works beside it.
+        One thread keeps up with the parser, which works at the same time.
         """
         return self._statements(list(self._mapped(self._read_written, texts, 1)))
 
     def _mapped(
         self, work: Callable[[int, Any], _Piece], given: Iterable[Any], threads: int
     ) -> Iterator[_Piece]:
-        """Yield what the work makes of each piece, in order, each scanner doing one at a time."""
+        """Yield the result of `work` for each piece, in order; a scanner has one at a time."""
         self._scanners = [Scanner(quads=self.format.has_graphs) for _ in range(threads)]
         self._buffers = [Text(0) for _ in self._scanners]
         free = deque(range(threads))
@@ -113,7 +113,7 @@ class CompiledReader:
                 yield future.result()
 
     def _scan(self, number: int, parts: Sequence[bytes], *, trusted: bool) -> Found:
-        """Copy parts of a text into the scanner's buffer, and take them apart there."""
+        """Copy parts of a text into the scanner's buffer, and find the terms there."""
         size = sum(map(len, parts))
         if size >= self._buffers[number].room:
             self._buffers[number] = Text(size + size // 8 + 1)
@@ -131,7 +131,7 @@ class CompiledReader:
     def _read_written(self, number: int, text: bytes) -> _Piece:
         found = self._scan(number, [text], trusted=True)
         if found.unsure.shape[1]:
-            # The parser's limit of a line is ours of a term, so that all else is taken.
+            # The loops take any term that fits into the parser's lines: nothing else is unsure.
             begin, end, _ = found.unsure[:, 0]
             raise triple_term_error(found.unsure.shape[1], text[begin:end])
         return _Piece(number, [found], found.num_lines, [])
@@ -171,7 +171,7 @@ class CompiledReader:
         lines: list[bytes] = []
         numbers: list[int] = []
         for k, (begin, end, line) in enumerate(found.unsure.T.tolist()):
-            # A carriage return ends a line as well. Only in these lines can there be any.
+            # A carriage return ends a line as well. Only these lines can have one.
             parts = (octets[begin:end].tobytes() + b"\n").splitlines(keepends=True)
             first = line + len(lines) - k
             numbers += range(first, first + len(parts))
@@ -202,9 +202,9 @@ class CompiledReader:
         return [to_statements(whole, self.nodes, self.graphs)]
 
     def _merged_table(self) -> tuple[Table, list[RowArray | None]]:
-        """Return the table of all scanners' strings, and the numbers that each one's have in it.
+        """Return one table of all scanners' strings, and the new numbers of each scanner's.
 
-        The first scanner's table becomes that of all, so that its strings keep theirs: None.
+        The other tables are added to the first, whose strings keep their numbers: None.
         """
         table = self._scanners[0].table
         meanings: list[RowArray | None] = [None]
@@ -226,7 +226,7 @@ def _strings(table: Table) -> Any:
 
 
 def _renumber(columns: RowArray, meaning: RowArray | None, first_line: int) -> None:
-    """Give strings the numbers that they have in the table of all, and lines those in the file."""
+    """Number strings as in the merged table, and lines as in the file."""
     columns[4] += first_line
     if meaning is not None:
         columns[:3] = meaning[columns[:3]]
@@ -249,7 +249,7 @@ def _values(found: Sequence[Found]) -> Any:
         begins, ends = one.ends
         text = one.text
         if len(ends) and int((ends - begins).sum()) != len(text):
-            # Values of lines that were left to the parser stand between the others.
+            # Values of lines that went to the parser are between the others.
             inside = np.zeros(len(text) + 1, dtype=np.int8)
             np.add.at(inside, begins, 1)
             np.add.at(inside, ends, -1)

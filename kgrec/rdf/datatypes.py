@@ -65,7 +65,7 @@ LEXICAL: Final[dict[str, str]] = {
 }
 """Datatype IRI → regular expression of its lexical forms, without the surrounding white space.
 
-Ranges (a byte beyond 127, the 31st of February) are not looked at.
+Ranges (a byte beyond 127, the 31st of February) are not checked.
 """
 
 

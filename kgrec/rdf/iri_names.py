@@ -1,4 +1,4 @@
-"""What an IRI ends in, as a name: for settings, and for people."""
+"""Names from the last part of an IRI, for settings and for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 
 def local_name(iri: str) -> str:
-    """Return the last part of an IRI: what stands behind the last slash, hash or colon.
+    """Return the last part of an IRI: what follows the last slash, hash or colon.
 
     >>> local_name("http://a/director"), local_name("urn:isbn:1"), local_name("soup")
     ('director', '1', 'soup')
@@ -20,7 +20,7 @@ def local_name(iri: str) -> str:
 
 
 def in_words(name: str) -> str:
-    """Return the name of a relation or column in words, its camel case taken apart.
+    """Return the name of a relation or column in words, with its camel case split.
 
     >>> in_words("https://schema.org/countryOfOrigin"), in_words("price_level")
     ('country of origin', 'price level')
@@ -41,9 +41,9 @@ def last_part(id: str) -> str:
 
 
 def names_from_iris(iris: Any) -> Any:
-    """Return the last part of each IRI, percent-decoded, with blanks for underscores.
+    """Return the last part of each IRI, percent-decoded, with spaces for underscores.
 
-    A colon counts where there is neither slash nor hash. Blank nodes stay as they are.
+    A colon counts only where there is neither slash nor hash. Blank nodes stay as they are.
 
     Args:
         iris: Arrow string array of shape (n,).

@@ -1,4 +1,4 @@
-"""JSON-LD made safe: its depth bounded, and remote contexts only from a loader that is given."""
+"""Safe JSON-LD: its depth is bounded, and remote contexts come only from a given loader."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from kgrec.errors import DataError, printable
 from kgrec.rdf.nesting import check_json
 
 Loader = Callable[[str], Mapping[str, Any] | bytes | str]
-"""Returns the JSON-LD document of a remote context's IRI, as JSON or as what JSON stands for."""
+"""Returns the JSON-LD document at the IRI of a remote context, as JSON or as its value."""
 
 RELATIVE_BASE: Final = "x-relative-iri://document/"
-"""Stands for the base IRI of a document that has none, so that relative IRIs can be told."""
+"""Stands for the base IRI of a document that has none, so that relative IRIs can be recognised."""
 
 _MAX_CONTEXTS: Final = 1000  # references to remote contexts that a document may have
 _MAX_CHAIN: Final = 20  # remote contexts that may refer to one another
 
 
 def prepared(text: bytes, base_iri: str | None, loader: Loader | None) -> bytes:
-    """Return a JSON-LD document in which remote contexts stand as if they were written there.
+    """Return a JSON-LD document with its remote contexts copied into it.
 
     Follows https://www.w3.org/TR/json-ld11-api/#context-processing-algorithm, 5.2 and 5.6.
 
     Args:
         text: The document.
-        base_iri: What relative references to contexts are relative to.
+        base_iri: Base of relative references to contexts.
         loader: Gives remote contexts; without it the text stays as it is.
 
     Raises:
-        DataError: The JSON is nested too deeply, or a remote context cannot be had.
+        DataError: The JSON is nested too deeply, or a remote context cannot be loaded.
     """
     check_json(text)
     if loader is None:
@@ -39,7 +39,7 @@ def prepared(text: bytes, base_iri: str | None, loader: Loader | None) -> bytes:
     try:
         document = json.loads(text)
     except ValueError:
-        return text  # for the parser to say where
+        return text  # the parser will say where
     return json.dumps(_Contexts(loader).filled(document, base_iri or "", ())).encode()
 
 
@@ -87,7 +87,7 @@ class _Contexts:
     def _imported(self, context: dict[str, Any], base: str, chain: tuple[str, ...]) -> Any:
         source = context["@import"]
         if not isinstance(source, str):
-            raise DataError("a JSON-LD context has an @import that is no string.")
+            raise DataError("a JSON-LD context has an @import that is not a string.")
         inner = self._remote(source, base, chain)
         if not isinstance(inner, dict) or "@import" in inner:
             raise DataError(
@@ -122,18 +122,18 @@ class _Contexts:
                 document = json.loads(raw)
             except ValueError as error:
                 raise DataError(
-                    f"the JSON-LD context {printable(iri)} is no valid JSON: "
+                    f"the JSON-LD context {printable(iri)} is not valid JSON: "
                     f"{printable(str(error))}."
                 ) from error
         if not isinstance(document, Mapping) or "@context" not in document:
             raise DataError(
-                f"the JSON-LD context {printable(iri)} is no JSON object with the key '@context'."
+                f"the JSON-LD context {printable(iri)} is not a JSON object with a key '@context'."
             )
         return document["@context"]
 
 
 def _without_base(context: Any) -> Any:
-    """The base IRI of a document does not come from elsewhere."""
+    """Return a remote context without a base IRI: only the document itself may set it."""
     if isinstance(context, list):
         return [_without_base(part) for part in context]
     if isinstance(context, dict):

@@ -14,7 +14,7 @@ from kgrec.rdf.syntaxes import Format
 
 
 def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[bytes]]:
-    """Group pieces, cut behind line ends, so that each group holds whole lines; nothing is joined.
+    """Group pieces so that each group holds whole lines. Pieces are cut after lines, not joined.
 
     Args:
         pieces: The text, cut anywhere.
@@ -75,27 +75,27 @@ class Mistake:
     text: bytes
 
     def moved(self, lines: int) -> Mistake:
-        """Return the same mistake with another number of its line: so much larger."""
+        """Return the same mistake, so many lines further down."""
         return replace(self, line=self.line + lines)
 
     def error(self) -> SyntaxError:
-        """Return the mistake as what a parser raises."""
+        """Return the mistake as the error that a parser raises."""
         error = SyntaxError(self.reason)
         error.lineno, error.offset = self.line, self.column
         return error
 
 
 def triple_term_error(count: int, first: bytes) -> DataError:
-    """Return what is wrong if triple terms were found: on how many lines at least, one of them."""
+    """Return the error for triple terms: how many lines have one at least, and the first line."""
     term = first[first.find(b"<<(") : first.rfind(b")>>") + 3].decode(errors="replace")
     return DataError(
-        f"{count} statements or more have a triple term (RDF 1.2) as their object, for which a "
-        f"graph has no place; the first is {printable(term)}."
+        f"{count} statements or more have a triple term (RDF 1.2) as their object, which a "
+        f"graph cannot hold; the first is {printable(term)}."
     )
 
 
 def reason_of(error: SyntaxError) -> str:
-    """Return what a parser says is wrong, without the place, which it says apart from that."""
+    """Return the reason that a parser gives, without the place, which it also gives elsewhere."""
     text = str(error.msg)
     if text.startswith("Parser error"):
         text = text.partition(": ")[2] or text
@@ -104,14 +104,14 @@ def reason_of(error: SyntaxError) -> str:
 
 
 def mistakes(lines: Sequence[bytes], format: Format) -> Iterator[tuple[slice, Mistake | None]]:
-    """Divide lines into runs that are valid, and single ones that are not.
+    """Divide lines into runs of valid ones, and single ones that are not valid.
 
     Args:
         lines: Lines with their ends.
         format: N-Triples or N-Quads.
 
     Yields:
-        Which lines, and what is wrong with the first of them, whose number is its place in `lines`.
+        Which lines, and the mistake in the first of them, numbered by its place in `lines`.
     """
     yield from _parts(lines, 0, len(lines), format)
 
@@ -140,7 +140,7 @@ def _mistake(text: bytes, format: Format) -> SyntaxError | None:
             for _ in quads:
                 pass
         elif any(isinstance(quad.object, pyoxigraph.Triple) for quad in quads):
-            return SyntaxError("a triple term (RDF 1.2), for which a graph has no place")
+            return SyntaxError("a triple term (RDF 1.2), which a graph cannot hold")
     except SyntaxError as error:
         return error
     except DataError as error:

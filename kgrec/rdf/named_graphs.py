@@ -15,8 +15,7 @@ from kgrec.types import BoolArray, RowArray
 class NamedGraphs:
     """Which graph holds which statement (https://www.w3.org/TR/rdf11-concepts/#section-dataset).
 
-    A statement that stands in several graphs is one statement of the `KnowledgeGraph`, and several
-    rows here.
+    A statement in several graphs is one statement of the `KnowledgeGraph`, and several rows here.
 
     Attributes:
         names: IRIs and blank nodes, and "" for the default graph.
@@ -42,7 +41,7 @@ class NamedGraphs:
     def statements_in(
         self, names: Iterable[str], num_triples: int, num_literals: int
     ) -> tuple[BoolArray, BoolArray]:
-        """Return which triples and which literals stand in one of the graphs of these names.
+        """Return which triples and which literals are in one of the graphs with these names.
 
         Args:
             names: IRIs, and "" for the default graph.
@@ -53,7 +52,7 @@ class NamedGraphs:
             bool of shape (num_triples,) and of shape (num_literals,).
 
         Raises:
-            UnknownIdError: There is no graph of a name; the message says which are there.
+            UnknownIdError: There is no graph with such a name; the message lists those there are.
         """
         wanted = np.zeros(len(self.names), dtype=bool)
         wanted[[self.names.row(name) for name in names]] = True
@@ -65,7 +64,7 @@ class NamedGraphs:
         return masks[0], masks[1]
 
     def restricted(self, triples: BoolArray, literals: BoolArray) -> NamedGraphs:
-        """Return what is left for the statements that the masks keep, in their new rows."""
+        """Return the graphs of the statements that the masks keep, by their new rows."""
         kept = []
         for pairs, mask in ((self.triple, triples), (self.literal, literals)):
             place = np.cumsum(mask) - 1

@@ -43,7 +43,7 @@ LABEL_RELATIONS: Final = (
     FOAF + "name",
     DCTERMS + "title",
 )
-"""Where a name is looked for, the first of them that an entity has."""
+"""Relations that give a name; the first that an entity has counts."""
 
 ALTERNATIVE_LABEL_RELATIONS: Final = (
     SKOS + "altLabel",
@@ -52,7 +52,7 @@ ALTERNATIVE_LABEL_RELATIONS: Final = (
     DCTERMS + "alternative",
     DBO + "originalTitle",
 )
-"""Where further names are looked for, to find an entity by one."""
+"""Relations that give further names, to find an entity by."""
 
 DESCRIPTION_RELATIONS: Final = (
     DBO + "abstract",
@@ -62,4 +62,4 @@ DESCRIPTION_RELATIONS: Final = (
     RDFS + "comment",
     SKOS + "definition",
 )
-"""Where a description is looked for, the first of them that an entity has."""
+"""Relations that give a description; the first that an entity has counts."""

@@ -1,4 +1,4 @@
-"""How deeply a document is nested: what a parser that calls itself may not survive."""
+"""A limit on the depth of documents: a recursive parser may not survive a deeper one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_DEPTH: Final = 256
 
 _JSON_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _TRIPLE_TERM: Final = b"<<("
-# What a triple term cannot begin in: strings, long or short, IRIs, and comments.
+# A triple term cannot begin inside of these: strings, long or short, IRIs, and comments.
 _TURTLE_TEXT: Final = re.compile(
     rb"\\."  # an escape in a local name
     rb'|"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""'
@@ -46,11 +46,10 @@ def check_triple_terms(text: bytes) -> None:
     Raises:
         DataError: It has more than `MAX_DEPTH` levels of them.
     """
-    # Most texts have no parenthesis at all, and that is found out several times as fast.
+    # Most texts have no parenthesis, and finding that out is several times as fast.
     if b"(" not in text or text.count(_TRIPLE_TERM) <= MAX_DEPTH:
         return
     if _TURTLE_TEXT.sub(b"", text).count(_TRIPLE_TERM) > MAX_DEPTH:
         raise DataError(
-            f"the text has more than {MAX_DEPTH} triple terms (RDF 1.2), for which a graph has no "
-            "place."
+            f"the text has more than {MAX_DEPTH} triple terms (RDF 1.2), which a graph cannot hold."
         )

@@ -1,7 +1,7 @@
-"""Statements as numbers of strings: what every reader of N-Triples finds, and what comes of it.
+"""Statements as numbers of strings: what every reader of N-Triples finds.
 
-Here the statements of the graphs that are asked for are chosen, and then their blank nodes get
-their names. All readers do both here, so that no name depends on which of them read a file.
+This module selects the statements of the graphs that are asked for, and then names their blank
+nodes. All readers use it, so that names do not depend on the reader of a file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BlankNodes:
         return self._names.setdefault(label, f"{self._prefix}{len(self._names)}")
 
     def named(self, terms: Any) -> Any:
-        """Return terms with the blank nodes among them named, in their order.
+        """Return terms with their blank nodes named, in the order of the terms.
 
         Args:
             terms: IRIs and ``_:label``, Arrow `large_string`.
@@ -62,15 +62,15 @@ class BlankNodes:
 
 
 class GraphChoice:
-    """Which graphs of one file are wanted, and what was met of the others.
+    """Which graphs of one file are wanted, and which were found in it.
 
     Args:
         wanted: Names of graphs, "" for the default graph; None: all.
 
     Attributes:
         wanted: The same.
-        met: Names of the graphs met, as the file writes them, if there is a choice among them.
-        left_out: Number of statements left out as of other graphs.
+        met: Names of the graphs found, as the file writes them; empty if all are wanted.
+        left_out: Number of statements left out because they are in other graphs.
     """
 
     def __init__(self, wanted: Collection[str] | None) -> None:
@@ -79,7 +79,7 @@ class GraphChoice:
         self.left_out = 0
 
     def takes(self, name: str, statements: int = 1) -> bool:
-        """Return whether so many statements of the graph `name` are wanted, and note them."""
+        """Return whether the graph `name` is wanted, and note so many of its statements."""
         if self.wanted is None:
             return True
         if statements:
@@ -159,7 +159,7 @@ def _graphs(strings: Any, edges: RowArray, values: RowArray) -> tuple[Any, IntAr
     default = pa.array([""], type=pa.large_string())
     if not (edges != NO_GRAPH).any() and not (values != NO_GRAPH).any():
         return default, np.zeros(edges.shape, np.int64), np.zeros(values.shape, np.int64)
-    # The default graph is numbered behind the others.
+    # The default graph is numbered after the others.
     last = len(strings)
     columns = [np.where(column == NO_GRAPH, last, column) for column in (edges, values)]
     used, code = _used(columns, last + 1)
@@ -188,7 +188,7 @@ def _name_blank_nodes(strings: Any, edges: RowArray, values: RowArray, nodes: Bl
 
 
 def _tail_meaning(tail: str) -> tuple[str, str]:
-    """Return datatype and language of a literal by what is written behind its value."""
+    """Return datatype and language of a literal from what follows its value."""
     if tail.startswith("^^<"):
         return tail[3:-1], ""
     if tail.startswith("@"):
@@ -203,7 +203,7 @@ def _recoded(indices: Any, meanings: list[str]) -> Any:
 
 
 def _used(columns: Sequence[RowArray], size: int) -> tuple[IntArray, IntArray]:
-    """Return the numbers that stand in some columns, and the place among them of each number."""
+    """Return the numbers that occur in some columns, and the place of each number among them."""
     used = np.zeros(size, dtype=bool)
     for column in columns:
         used[column] = True

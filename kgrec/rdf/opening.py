@@ -31,24 +31,24 @@ UNREADABLE: Final[tuple[Any, ...]] = (
     igzip_lib.IsalError,
     BadGzipFile,
 )
-"""What damaged archives raise, beside `OSError`."""
+"""What damaged archives raise, besides `OSError`."""
 
 
 @contextmanager
 def opened(content: Any, name: str, config: ReadConfig) -> Iterator[Iterator[bytes]]:
     """Give the decompressed bytes of a file or file object in pieces.
 
-    gzip, bzip2 and zstd are told by their first bytes, whatever the name says. Text of a text file
-    object is given in UTF-8. File objects are left open.
+    The first bytes tell gzip, bzip2 and zstd, whatever the name says. A text file object gives
+    UTF-8. File objects are left open.
 
     Args:
         content: A path or a file object.
-        name: Its name; one that ends with `.gz`, `.bz2` or `.zst` promises an archive.
-        config: Limits of what comes out.
+        name: Its name; one that ends with `.gz`, `.bz2` or `.zst` promises a compressed file.
+        config: Limits on the size.
 
     Raises:
-        DataError: The file is not what its name promises, or larger than `config` allows. What is
-            raised while the pieces are taken also includes `OSError` and `UNREADABLE`.
+        DataError: The file is not what its name promises, or larger than `config` allows. Taking
+            the pieces can also raise `OSError` and `UNREADABLE`.
     """
     with contextlib.ExitStack() as stack:
         stream: Any = content
@@ -70,11 +70,11 @@ def _kind(head: bytes) -> str | None:
 
 def _unpacked(reader: Any, kind: str | None, stack: contextlib.ExitStack) -> Any:
     if kind == "gzip":
-        # Decompresses in a thread of its own while the rest of the work goes on in this one.
+        # Decompresses in a second thread, while the rest of the work goes on in this one.
         open_threaded: Any = igzip_threaded.open
         return stack.enter_context(open_threaded(reader, "rb", threads=1))
     if kind is not None:
-        # Unlike the standard library's, this bzip2 does not pass over what follows the archive.
+        # Unlike the standard library's, this bzip2 does not ignore bytes after the archive.
         codec = {"bzip2": "bz2"}.get(kind, kind)
         whole = pa.PythonFile(reader, mode="r")
         return stack.enter_context(pa.CompressedInputStream(whole, codec))
@@ -103,7 +103,7 @@ def _limited(
                 f"{' when decompressed' if kind else ''}, the limit max_bytes. If it is meant to "
                 "be that large, give a larger one."
             )
-        # The archive is read ahead of its contents, so that this errs on the mild side.
+        # The archive is read ahead of its contents, so that this limit is slightly too high.
         allowed = max(_FREE_OF_RATIO, config.max_ratio * counted.size)
         if kind is not None and size > allowed:
             raise DataError(
@@ -115,7 +115,7 @@ def _limited(
 
 
 class _Counted(io.RawIOBase):
-    """A file object, binary or text, as a binary one that counts what is read from it."""
+    """A binary view of a binary or text file object that counts the bytes read from it."""
 
     def __init__(self, stream: IO[bytes] | IO[str]) -> None:
         self._stream: Any = stream

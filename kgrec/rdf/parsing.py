@@ -1,4 +1,4 @@
-"""From the bytes of one file to statements as columns, by way of pyoxigraph."""
+"""From the bytes of one file to statements as columns, with pyoxigraph."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from kgrec.rdf.syntaxes import FORMATS, Format
 
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
-_LINE_ROOM: Final = 1 << 16  # bytes that a line may have beside its literal
+_LINE_ROOM: Final = 1 << 16  # bytes that a line may have besides its literal
 
 
 @dataclass
 class Parsing:
-    """One file while it is read: what it is, and what was met in it so far.
+    """One file while it is read: what it is, and what was found in it so far.
 
     Attributes:
         name: The file.
         format: Its syntax.
         config: Settings.
-        rejects: Gets what is left out as not valid.
+        rejects: Gets what is left out because it is not valid.
         loader: Gives remote contexts of JSON-LD.
         nodes: Names its blank nodes.
         graphs: Chooses among its graphs.
         without_direction: Number of literals of JSON-LD whose base direction was left out.
-        line: The line where the parser is, where it does not say so itself.
+        line: Returns the line where the parser is, for errors that do not say it.
     """
 
     name: str
@@ -70,7 +70,7 @@ def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
 
     Raises:
         SyntaxError: It is not valid.
-        DataError: It is not what a graph can hold, or goes beyond a limit.
+        DataError: A graph cannot hold it, or it exceeds a limit.
     """
     begun = list(_first(pieces, LARGE))
     make_reader = choose_reader(sum(map(len, begun)))
@@ -106,7 +106,7 @@ def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> 
             text = b"".join(SafeXml(iter(begun)).texts())
             found = _parsed(text, parsing, make_reader)
         except SyntaxError as error:
-            # The parser may not say where: let it read line by line, and see how far it comes.
+            # The parser may not say where: read line by line, to see how far it gets.
             if error.lineno is not None:
                 raise
     if found is None:
@@ -160,7 +160,7 @@ def _read_quads(
 def _without_deep_terms(pieces: Iterator[bytes]) -> Iterator[bytes]:
     begun = b""
     for piece in pieces:
-        # What stands at the seam of two pieces is looked at with both.
+        # A triple term may reach across two pieces: both are checked together.
         if b"<<(" in piece or b"<<(" in begun[-2:] + piece[:2]:
             check_triple_terms(begun + piece)
         begun = (begun + piece)[-_PIECE:] if len(piece) < _PIECE else piece
@@ -186,9 +186,9 @@ def _check_literals(batch: Statements, limit: int) -> None:
 
 
 def _without_direction(batch: Statements, parsing: Parsing) -> Statements:
-    """Leave out the base direction of text, for which RDF 1.1 has no place.
+    """Leave out the base direction of text, which RDF 1.1 cannot hold.
 
-    https://www.w3.org/TR/json-ld11-api/#object-to-rdf-conversion does so unless told otherwise.
+    https://www.w3.org/TR/json-ld11-api/#object-to-rdf-conversion does so by default.
     """
     table = batch.literals
     if RDF_DIR_LANG_STRING not in table.datatype.dictionary.to_pylist():
@@ -209,7 +209,7 @@ def _without_no_language(batch: Statements) -> Statements:
 
 
 def _with_languages(batch: Statements, languages: list[str]) -> Statements:
-    """Return a batch with other languages of those literals that have one."""
+    """Return a batch with other languages for the literals that have one."""
     table = batch.literals
     datatypes = table.datatype.to_pylist()
     for row, language in enumerate(languages):
@@ -230,6 +230,5 @@ def _refuse_relative(batches: Collection[Statements]) -> None:
             if len(relative):
                 shown = relative[0].as_py().removeprefix(jsonld.RELATIVE_BASE)
                 raise DataError(
-                    f"the relative IRI {printable(shown)!r} has nothing to be relative to: give "
-                    "base_iri=."
+                    f"the relative IRI {printable(shown)!r} has no base IRI: give base_iri=."
                 )

@@ -26,7 +26,7 @@ class RdflibColumns:
         edges: Subjects, predicates and objects of the statements between entities.
         values: Subjects, predicates, values, datatypes and languages of those with a literal.
         edge_graphs: The name of the graph of each of `edges`, "" for the default graph.
-        value_graphs: The same of `values`.
+        value_graphs: The same for `values`.
     """
 
     edges: Edges
@@ -44,7 +44,7 @@ def rdflib_columns(graph: rdflib.Graph, nodes: BlankNodes, graphs: GraphChoice) 
         graphs: Chooses among its named graphs.
 
     Raises:
-        DataError: A term is none that RDF 1.1 allows in its place.
+        DataError: RDF 1.1 does not allow a term in its place.
     """
     import rdflib
 
@@ -55,7 +55,7 @@ def rdflib_columns(graph: rdflib.Graph, nodes: BlankNodes, graphs: GraphChoice) 
             return nodes.name(str(term))
         raise DataError(
             f"The rdflib graph holds the {type(term).__name__} {printable(str(term))!r} where "
-            "only an IRI or a blank node can stand."
+            "only an IRI or a blank node is allowed."
         )
 
     edges: list[tuple[str, ...]] = []

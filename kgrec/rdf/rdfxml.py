@@ -1,8 +1,8 @@
-"""RDF/XML made safe: entities bounded, nothing loaded, and places of mistakes known.
+"""Safe RDF/XML: entities are bounded, nothing is loaded, and errors say where they are.
 
-The document goes through expat before the RDF parser sees it. expat finds out whether it is
-well-formed to its end, in any of its encodings, and it is written anew in UTF-8, without a DTD, and
-with its XML literals in canonical form.
+expat reads the document before the RDF parser does, and checks that it is well-formed to its end,
+in any of its encodings. The document is then rewritten in UTF-8, without a DTD, and with its XML
+literals in canonical form.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OLD_TERMS: Final = ("aboutEach", "aboutEachPrefix", "bagID")
 _WRAPPER: Final = "kgrec-literal"
 
 NO_LANGUAGE: Final = "x-kgrec-nolang"
-"""Stands for `xml:lang=""`, text of no language within text of one, which the parser refuses."""
+"""Stands for `xml:lang=""`, text of no language in text that has one: the parser refuses it."""
 
 
 class SafeXml:
@@ -71,7 +71,7 @@ class SafeXml:
                 of itself, or its entities expand without bound.
         """
         for piece in self._pieces:
-            # Cutting UTF-16 in the midst of a character does not matter to expat.
+            # expat also takes UTF-16 that is cut inside of a character.
             for part in piece.splitlines(keepends=True) if by_line else [piece]:
                 self.line = self._parser.CurrentLineNumber
                 self._room += 4 * len(part)
@@ -89,7 +89,7 @@ class SafeXml:
             reason = f"not well-formed XML: {expat.ErrorString(error.code)}"
             raise _mistake(reason, error.lineno, error.offset + 1) from error
         except (LookupError, ValueError) as error:  # an encoding that Python does not know
-            raise _mistake(f"no XML that can be read: {error}", 1, 1) from error
+            raise _mistake(f"the XML cannot be read: {error}", 1, 1) from error
 
     def _refuse(self, reason: str) -> None:
         line, column = self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1
@@ -106,7 +106,7 @@ class SafeXml:
                 pairs["xml:lang"] = NO_LANGUAGE
             old = _old_term(pairs, self._namespaces[-1])
             if old is not None:
-                self._refuse(f"{old} is no attribute of RDF/XML any more")
+                self._refuse(f"{old} is no longer an attribute of RDF/XML")
             prefix = _literal_prefix(pairs, self._namespaces[-1])
             if prefix is not None:
                 del pairs[f"{prefix}:parseType"]
@@ -186,7 +186,7 @@ class _Literal:
 
 
 def _declared(namespaces: dict[str, str], attributes: dict[str, str]) -> dict[str, str]:
-    """Return the namespaces of an element within which some are declared already."""
+    """Return the namespaces of an element inside of one that has `namespaces`."""
     new = {key: value for key, value in attributes.items() if key.startswith("xmlns")}
     return namespaces | new if new else namespaces
 
@@ -203,8 +203,8 @@ def _old_term(attributes: dict[str, str], namespaces: dict[str, str]) -> str | N
 def _literal_prefix(attributes: dict[str, str], namespaces: dict[str, str]) -> str | None:
     """Return the prefix of RDF if an element's content is an XML literal, else None.
 
-    https://www.w3.org/TR/rdf-syntax-grammar/#parseTypeOtherPropertyElt makes it one of any value
-    that is not known. An element with attributes that it cannot have is left to the parser.
+    https://www.w3.org/TR/rdf-syntax-grammar/#parseTypeOtherPropertyElt gives unknown values the
+    same meaning. An element with attributes that it cannot have is left to the parser.
     """
     for key, value in attributes.items():
         if not key.endswith(":parseType"):

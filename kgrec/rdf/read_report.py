@@ -18,7 +18,7 @@ class FileReport:
         statements: Number of statements, with repetitions.
         blank_nodes: Number of blank nodes.
         rejected: Number of statements left out as not valid, with `on_error="skip"`.
-        other_graphs: Number of statements left out as of graphs that were not asked for.
+        other_graphs: Number of statements left out because their graphs were not asked for.
     """
 
     path: str
@@ -35,11 +35,11 @@ class UpdateReport:
 
     Attributes:
         added: Number of statements that are new.
-        already_there: Number of statements that were to be added and stood there before.
+        already_there: Number of statements that were to be added but were there before.
         removed: Number of statements that are gone.
-        not_there: Number of statements that were to be removed and did not stand there.
+        not_there: Number of statements that were to be removed but were not there.
         new_entities: Number of entities that the graph did not know before.
-        new_relations: Number of relations likewise.
+        new_relations: The same for relations.
     """
 
     added: int = 0
@@ -50,7 +50,7 @@ class UpdateReport:
     new_relations: int = 0
 
     def to_dict(self) -> dict[str, int]:
-        """Return the report as what JSON can hold."""
+        """Return the report as values that JSON can hold."""
         return asdict(self)
 
 
@@ -64,12 +64,12 @@ class ReadReport:
         triples: Number of distinct statements between entities.
         literals: Number of distinct statements with a literal.
         duplicates: Number of statements that were stated before.
-        skipped: Files of the folders read that have no known extension, and were not read.
+        skipped: Files in folders that have no known extension, and were not read.
         rejected: Number of statements left out as not valid, with `on_error="skip"`.
         rejects: The file that lists them; None: none was asked for.
-        notes: What else became of the input, in sentences.
-        updates: What each `KnowledgeGraph.update` has changed since; the figures above are those
-            of the reading.
+        notes: What else happened to the input, in sentences.
+        updates: What each `KnowledgeGraph.update` has changed since; the figures above are from
+            the reading.
     """
 
     files: tuple[FileReport, ...] = ()
@@ -93,11 +93,11 @@ class ReadReport:
         if other:
             found.append(f"{other:,} statements are in graphs that were not asked for.")
         if self.skipped:
-            found.append(f"Files that are no RDF by their extension: {first_few(self.skipped)}.")
+            found.append(f"Files that are not RDF by their extension: {first_few(self.skipped)}.")
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as what JSON can hold."""
+        """Return the report as values that JSON can hold."""
         return asdict(self) | {
             "files": [asdict(file) for file in self.files],
             "skipped": list(self.skipped),
@@ -107,7 +107,7 @@ class ReadReport:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ReadReport:
-        """Return the report that `to_dict` gave."""
+        """Return the report from what `to_dict` gave."""
         files = tuple(FileReport(**file) for file in data["files"])
         updates = tuple(UpdateReport(**update) for update in data.get("updates", ()))
         texts = {name: tuple(data.get(name, ())) for name in ("skipped", "notes")}

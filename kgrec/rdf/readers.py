@@ -13,7 +13,7 @@ from kgrec.rdf.statements import Statements
 from kgrec.rdf.syntaxes import Format
 
 LARGE: Final = 1 << 24
-"""Bytes of a file from which on it is large: loading the compiled loops pays."""
+"""A file of so many bytes or more is large: loading the compiled loops pays."""
 
 
 class Reader(Protocol):
@@ -28,7 +28,7 @@ class Reader(Protocol):
         """Return the statements of the text of a file, in batches.
 
         Args:
-            pieces: Whole lines, in parts that follow each other without anything between them.
+            pieces: Whole lines, in parts that follow each other without a gap.
             on_mistake: Gets each line that is not valid and is left out, in order; its number
                 counts from 1. None: nothing is left out.
 
@@ -41,7 +41,7 @@ class Reader(Protocol):
         """Return the statements that a parser has written, in canonical form, in batches.
 
         Raises:
-            DataError: An object is a triple term (RDF 1.2), for which a graph has no place.
+            DataError: An object is a triple term (RDF 1.2), which a graph cannot hold.
         """
 
 
@@ -50,7 +50,7 @@ MakeReader = Callable[[Format, BlankNodes, GraphChoice], Reader]
 
 
 def choose_reader(size: int) -> MakeReader:
-    """Return what reads a file: this is the only place that decides it.
+    """Return the reader of a file; nothing else chooses it.
 
     | the file is | numba | reader | why |
     | --- | --- | --- | --- |
@@ -58,8 +58,8 @@ def choose_reader(size: int) -> MakeReader:
     | larger | is there | `CompiledReader` | several times as fast, and on all cores |
     | larger | is missing | `ArrowReader` | it needs no more than numpy and Arrow |
 
-    Lines of N-Triples and N-Quads go to `read` as they are. Other syntaxes go through pyoxigraph,
-    and what it writes of them as N-Triples, or as N-Quads where there can be graphs, to
+    Lines of N-Triples and N-Quads go to `read` as they are. pyoxigraph parses the other
+    syntaxes and writes them as N-Triples, or as N-Quads where there can be graphs, for
     `read_written`. Settings decide nothing here: every reader leaves out lines that are not valid
     and graphs that are not asked for.
 

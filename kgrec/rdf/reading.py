@@ -1,4 +1,4 @@
-"""Reading RDF: whatever is given, into the columns of a graph, and what is wrong with it."""
+"""Reading RDF: from any source to the columns of a graph, with errors that say where."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _check_graphs(wanted: Collection[str], met: Collection[str]) -> None:
 
 @contextmanager
 def _explained(source: RdfSource, parsing: Parsing) -> Iterator[None]:
-    """Turn what goes wrong while something is read into a message for its owner."""
+    """Turn errors while reading a source into messages that name it."""
     name = printable(source.name)
     try:
         yield
@@ -152,14 +152,14 @@ def _explained(source: RdfSource, parsing: Parsing) -> Iterator[None]:
     except UnicodeError as error:
         raise DataError(f"{name}: the file is not UTF-8 text: {printable(str(error))}.") from error
     except MemoryError as error:
-        # pyoxigraph's word for a term or line beyond what its buffer takes, whatever is free.
+        # pyoxigraph raises it for a term or line larger than its buffer, whatever is free.
         raise DataError(
             f"{name}: a term is too long for the parser: {printable(str(error))}."
         ) from error
     except OSError as error:
         raise DataError(f"{name}: the file cannot be read: {system_reason(error)}.") from error
     except ValueError as error:
-        # pyoxigraph's word for a base IRI that is none.
+        # pyoxigraph raises it for a base IRI that is not valid.
         raise DataError(f"{name}: {printable(str(error))}.") from error
 
 
@@ -175,8 +175,8 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
     if config.on_error == "skip" and not by_lines:
         parsing.rejects.add(source.name, line, column, reason, b"")
         hints.append(
-            f" {format.title} cannot be read on behind a mistake, as it is not certain where the "
-            "next statement begins: mend the file, or have it converted to N-Triples."
+            f" Reading {format.title} cannot continue after an error, as it is not certain where "
+            "the next statement begins: correct the file, or convert it to N-Triples."
         )
     return f"{name}{place}: not valid {format.title}: {printable(reason)}.{''.join(hints)}"
 

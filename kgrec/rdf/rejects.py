@@ -1,4 +1,4 @@
-"""Statements that are not valid: counted, and written to a file that tells where they stood."""
+"""Statements that are not valid: counted, and written to a file with their places."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Rejects:
 
     Each object has `file`, `line` and `column` (counted from 1; null where unknown), `reason` and
     `text`, the whole line. JSON escapes every control character and everything beyond ASCII, so
-    that the file can be looked at in a terminal. Octets that are no UTF-8 stand as `\\xNN`.
+    that a terminal can show the file. Bytes that are not UTF-8 are written as `\\xNN`.
 
     Args:
         path: The file; None: they are only counted.
@@ -41,10 +41,10 @@ class Rejects:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Open the file under another name, and give it its own when reading has come to its end.
+        """Open the file under another name, and rename it when reading ends.
 
-        It is written even if nothing is rejected, so that no older one is taken for this one's.
-        After an error it is written too: it says what was wrong up to there.
+        It is written even if nothing is rejected, so that no older file is mistaken for it. After
+        an error it is written too, with what was wrong up to there.
 
         Raises:
             DataError: It cannot be written.

@@ -1,4 +1,4 @@
-"""Settings of reading RDF."""
+"""Settings for reading RDF."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReadConfig(Settings):
     )
     base_iri: str | None = Field(
         default=None,
-        description="What relative IRIs are relative to; None: a relative IRI is an error.",
+        description="Base of relative IRIs; None: a relative IRI is an error.",
     )
     graphs: tuple[str, ...] | None = Field(
         default=None,
@@ -28,28 +28,28 @@ class ReadConfig(Settings):
     )
     on_error: Literal["raise", "skip"] = Field(
         default="raise",
-        description="skip: leave out statements that are not valid, and count them. Only N-Triples "
-        "and N-Quads can be read on behind a mistake; in other syntaxes it is an error still.",
+        description="skip: leave out statements that are not valid, and count them. Reading can "
+        "continue after the error in N-Triples and N-Quads only; other syntaxes still raise it.",
     )
     rejects: Path | None = Field(
         default=None,
-        description="File to write what was left out to, as JSON Lines with file, line, column, "
-        "reason and text.",
+        description="File for what was left out, as JSON Lines with file, line, column, reason "
+        "and text.",
     )
     max_bytes: int = Field(
-        default=64 << 30, gt=0, description="Most bytes that a file may have, decompressed."
+        default=64 << 30, gt=0, description="Largest size of a file in bytes, decompressed."
     )
     max_ratio: int = Field(
         default=250,
         gt=0,
-        description="How many times as large a file of more than 64 MiB may be, decompressed, as "
-        "it is compressed. RDF of real data stays below 50.",
+        description="Largest ratio of decompressed to compressed size, for files of more than "
+        "64 MiB. Real RDF data stays below 50.",
     )
     max_literal: int = Field(
         default=64 << 20,
         gt=0,
-        description="Most bytes that a literal may have, in UTF-8. The parser of most syntaxes "
-        "takes no term of more than 16 MiB, whatever is set here.",
+        description="Largest size of a literal in bytes, in UTF-8. The parser of most syntaxes "
+        "takes at most 16 MiB per term, whatever is set here.",
     )
 
 
@@ -70,7 +70,7 @@ def make_read_config(config: ReadConfig | None, settings: ReadSettings) -> ReadC
     """Return `config`, or the defaults, with single settings replaced.
 
     Raises:
-        ConfigError: A setting is unknown or has a value that it cannot have.
+        ConfigError: A setting is unknown or has a wrong value.
     """
     given = (config or ReadConfig()).model_dump() | settings
     return make_settings(ReadConfig, given, "Reading")

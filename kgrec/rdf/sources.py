@@ -1,4 +1,4 @@
-"""What is to be read: files, folders, patterns, file objects and graphs of other libraries."""
+"""The sources of a graph: files, folders, patterns, file objects and graphs of other libraries."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class RdfSource:
 
 
 def find_sources(given: Any, format: str | None = None) -> tuple[list[RdfSource], list[str]]:
-    """Return what is to be read, and the files of folders that are passed over.
+    """Return the sources to read, and the files in folders that are skipped.
 
     Args:
         given: A file, a folder, a pattern such as `dump/*.nt.gz` (`**` enters folders), a file
-            object, an `rdflib.Graph`, a `pyoxigraph.Store` or `Dataset`, or a list of them. Of a
-            folder, the files with a known extension are read in the order of their names, and
-            folders in it are not entered. A path that exists is never taken for a pattern.
+            object, an `rdflib.Graph`, a `pyoxigraph.Store` or `Dataset`, or a list of them. In a
+            folder, the files with a known extension are read in the order of their names;
+            folders in it are not entered. A path that exists is never a pattern.
         format: A format's short name or media type, whatever the extension says.
 
     Raises:
@@ -84,7 +84,7 @@ def is_store(item: Any) -> TypeGuard[Iterable[pyoxigraph.Quad]]:
 
 
 def _is_rdflib(item: Any) -> bool:
-    # rdflib takes long to import; what is one of its graphs has imported it.
+    # rdflib takes long to import; whoever has one of its graphs has imported it.
     return any(
         base.__module__ == "rdflib.graph" and base.__name__ == "Graph" for base in type(item).mro()
     )
@@ -120,7 +120,7 @@ def _stream(stream: Any, forced: Format | None) -> RdfSource:
 
 def _path(text: str, forced: Format | None) -> tuple[list[RdfSource], list[str]]:
     if "\0" in text:
-        raise DataError(f"{printable(repr(text))} is no path.")
+        raise DataError(f"{printable(repr(text))} is not a path.")
     path = Path(text)
     if path.is_dir():
         return _folder(path, forced)
@@ -131,7 +131,7 @@ def _path(text: str, forced: Format | None) -> tuple[list[RdfSource], list[str]]
     matches = sorted(glob.glob(text, recursive=True))
     files = [Path(match) for match in matches if os.path.isfile(match)]
     if not files:
-        raise DataError(f"{printable(text)}: no file fits this pattern.")
+        raise DataError(f"{printable(text)}: no file matches this pattern.")
     return [_file(file, forced) for file in files], []
 
 

@@ -47,7 +47,7 @@ class Statements:
         graphs: Distinct names of graphs, "" for the default graph, Arrow `large_string` of shape
             (g,), in any order; None: all statements are in the default graph.
         edge_graph: Code of the graph of each row of `edges`, int64 of shape (n,).
-        value_graph: The same of `values`, int64 of shape (m,).
+        value_graph: The same for `values`, int64 of shape (m,).
     """
 
     terms: pa.Array
@@ -67,7 +67,7 @@ def statements(
     edges: tuple[Any, Any, Any],
     literals: tuple[Any, Any, Any, Any, Any],
 ) -> Statements:
-    """Return the batch that plain columns of strings stand for.
+    """Return plain columns of strings as a batch.
 
     Args:
         edges: Subjects, predicates and objects: three Arrow string arrays of shape (n,).
@@ -76,8 +76,8 @@ def statements(
             Arrow string arrays of shape (m,).
 
     Raises:
-        DataError: A subject, predicate or object is missing or empty, or a language stands beside
-            another datatype than `rdf:langString`.
+        DataError: A subject, predicate or object is missing or empty, or a literal with a language
+            has another datatype than `rdf:langString`.
     """
     for place, column in zip(
         ("subject", "predicate", "object", "literal's subject", "literal's predicate"),
@@ -115,7 +115,9 @@ def string_array(values: Iterable[str | None]) -> pa.Array:
                     f"Statement {position} holds {printable(repr(value))} of type "
                     f"{type(value).__name__}; ids and literal values must be strings."
                 ) from None
-        raise DataError("An id or literal value holds characters that no text can have.") from None
+        raise DataError(
+            "An id or literal value holds characters that are not valid Unicode."
+        ) from None
 
 
 def _check_terms(place: str, column: Any) -> None:

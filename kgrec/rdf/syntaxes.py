@@ -1,4 +1,4 @@
-"""The syntaxes of RDF that can be read, and the names by which they are known."""
+"""The syntaxes of RDF that can be read, and their names."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FORMATS: Final = {
 """Every format by its short name."""
 
 COMPRESSIONS: Final = (".gz", ".bz2", ".zst")
-"""Extensions of compressed files; what a file holds is told by its first bytes."""
+"""Extensions of compressed files; the first bytes say what a file really holds."""
 
 _BY_EXTENSION: Final = {
     extension: format for format in FORMATS.values() for extension in format.extensions
@@ -78,7 +78,7 @@ def find_format(name: str) -> Format:
     ('Turtle', 'Turtle')
 
     Raises:
-        DataError: There is none of this name.
+        DataError: No format has this name.
     """
     key = name.partition(";")[0].strip().lower().removeprefix(".")
     found = FORMATS.get(key) or _BY_EXTENSION.get(key) or _BY_MEDIA_TYPE.get(key)

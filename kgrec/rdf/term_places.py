@@ -1,4 +1,4 @@
-r"""Where the terms of N-Triples and N-Quads stand, without a Python object per term.
+r"""The places of terms in N-Triples and N-Quads, without a Python object per term.
 
 Canonical N-Triples (https://www.w3.org/TR/n-triples/#canonical-ntriples) and N-Quads have one
 statement per line, terms separated by exactly one space, and no comments. The characters that
@@ -26,10 +26,10 @@ class TermPlaces:
         text: The lines, UTF-8; each ends with a newline.
         octets: The same as uint8.
         subject: Where each subject begins and ends, two int64 arrays of shape (n,).
-        predicate: The same of the predicates.
-        object: The same of the objects.
-        graph: The same of the graphs' names; empty for statements of the default graph.
-        value_end: Where the value of a literal ends; says nothing of other objects.
+        predicate: The same for the predicates.
+        object: The same for the objects.
+        graph: The same for the graphs' names; empty for statements of the default graph.
+        value_end: Where the value of a literal ends; has no meaning for other objects.
     """
 
     text: bytes
@@ -45,7 +45,7 @@ class TermPlaces:
 
 
 def find_terms(text: bytes, *, quads: bool) -> TermPlaces:
-    """Return where the terms of canonical N-Triples, or N-Quads if `quads`, stand."""
+    """Return where the terms are in canonical N-Triples, or N-Quads if `quads`."""
     octets = np.frombuffer(text, dtype=np.uint8)
     # Space, quotation mark and newline; canonical text has no other character this low but "!".
     separators = np.flatnonzero((octets <= QUOTE) & (octets != EXCLAMATION))
@@ -58,7 +58,7 @@ def find_terms(text: bytes, *, quads: bool) -> TermPlaces:
     begins = np.zeros_like(ends)
     begins[1:] = ends[:-1] + 1
     first, second = separators[heads], separators[heads + 1]
-    last = newlines - 1  # the separator behind the object
+    last = newlines - 1  # the separator after the object
     graph = ends - 2, ends - 2
     if quads:
         in_graph = (octets[separators[last - 1]] == SPACE) & (last - 1 > heads + 1)

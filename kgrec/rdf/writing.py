@@ -1,8 +1,8 @@
 r"""Writing a graph as canonical N-Triples or N-Quads, without a Python object per term.
 
 The form is that of RDF 1.2 (https://www.w3.org/TR/rdf12-n-triples/#canonical-ntriples): one
-statement per line, single spaces, no comments, `xsd:string` left away, and only those characters
-escaped that have to be. It is valid N-Triples 1.1 too.
+statement per line, single spaces, no comments, `xsd:string` left out, and only the characters
+escaped that must be. It is also valid N-Triples 1.1.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def write(kg: GraphColumns, path: PathLike) -> None:
     compressed = extension.endswith(".gz")
     if kg.graphs is not None and extension.startswith(".nt"):
         raise DataError(
-            f"{printable(str(target))}: the graph has named graphs, for which N-Triples have no "
-            "place. Write a file that ends in .nq or .nq.gz, or leave the names out with "
+            f"{printable(str(target))}: the graph has named graphs, which N-Triples cannot hold. "
+            "Write a file that ends in .nq or .nq.gz, or leave the names out with "
             "without_graphs()."
         )
     _check_terms(kg)
@@ -63,7 +63,7 @@ def write(kg: GraphColumns, path: PathLike) -> None:
                 return
             from isal import igzip
 
-            # Neither time nor name: the same graph gives the same file.
+            # Without time and name, the same graph gives the same file.
             made = igzip.IGzipFile(filename="", mode="wb", fileobj=file, mtime=0)
             with made as packed:
                 _write_lines(kg, packed)
@@ -100,10 +100,10 @@ def _order(kg: GraphColumns, subject: IntArray, relation: IntArray) -> IntArray:
     if _is_sorted(kg.entities.array) and _is_sorted(kg.relations.array):
         # Both parts are in order already, so that a stable sort merges them.
         return np.argsort(subject * kg.num_relations + relation, kind="stable")
-    # Rows stay when a graph is updated, and are in no order then.
+    # An update keeps the old rows, so that ids are not in order any more.
     entity, predicate = _ranks(kg.entities.array), _ranks(kg.relations.array)
     last = np.concatenate(
-        # Literals of one subject and relation are in order, and come behind.
+        # Literals of one subject and relation are in order, and come after entities.
         [entity[kg.triples[:, 2]], kg.num_entities + np.arange(len(kg.literals))]
     )
     return np.lexsort((last, predicate[relation], entity[subject]))
@@ -112,7 +112,7 @@ def _order(kg: GraphColumns, subject: IntArray, relation: IntArray) -> IntArray:
 def _with_graphs(
     graphs: NamedGraphs, order: IntArray, num_triples: int
 ) -> tuple[IntArray, IntArray]:
-    """Return the order of the statements, one in several graphs repeated, and their graphs."""
+    """Return the order of the statements, once for each of their graphs, and those graphs."""
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     row = np.concatenate([graphs.triple[:, 0], num_triples + graphs.literal[:, 0].astype(np.int64)])
@@ -157,7 +157,7 @@ def escaped(values: Any) -> Any:
 
 
 def _objects(kg: GraphColumns, entities: Any, chosen: IntArray) -> Any:
-    """Return the objects of statements as terms; those of literals count from `num_triples`."""
+    """Return the objects of statements as terms; literals are numbered from `num_triples`."""
     is_literal = chosen >= kg.num_triples
     edges = kg.triples[chosen[~is_literal], 2]
     literals = kg.literals.take(chosen[is_literal] - kg.num_triples)
@@ -186,7 +186,7 @@ def _texts(texts: list[str]) -> Any:
 
 
 def _joined(*parts: Any) -> Any:
-    """Return the texts of arrays, and single texts between them, one behind the other."""
+    """Join arrays of texts, and single texts between them, row by row."""
     parts = tuple(pa.scalar(p, pa.large_string()) if isinstance(p, str) else p for p in parts)
     return pc.binary_join_element_wise(*parts, pa.scalar("", pa.large_string()))
 
@@ -197,7 +197,7 @@ def _terms(ids: Any) -> Any:
 
 
 def _check_terms(kg: GraphColumns) -> None:
-    """Make sure that every term can be written, as whoever reads the file will look at them."""
+    """Make sure that every term is valid, as readers of the file will check it."""
     literals = kg.literals
     used = pc.unique(literals.datatype).cast(pa.large_string())
     for name, iris, blank_allowed in (
@@ -211,15 +211,15 @@ def _check_terms(kg: GraphColumns) -> None:
             nodes = " and blank nodes" if blank_allowed else ""
             raise DataError(
                 f"The graph cannot be written as N-Triples: {len(wrong)} of {len(iris)} {name} ids "
-                f"(the first is {printable(wrong[0])!r}) are no absolute IRIs (RFC 3987), and only "
-                f"such IRIs{nodes} can stand there. Give the ids a prefix such as 'http://…/' or "
-                "'urn:…:' before the graph is made."
+                f"(the first is {printable(wrong[0])!r}) are not absolute IRIs (RFC 3987), and "
+                f"only such IRIs{nodes} are valid there. Give the ids a prefix such as 'http://…/' "
+                "or 'urn:…:' before you make the graph."
             )
     for tag in pc.unique(literals.language).to_pylist():
         if tag and not _is_read(f'<a:a> <a:a> "a"@{tag} .'):
             raise DataError(
-                f"The graph cannot be written as N-Triples: {printable(tag)!r} is no language tag "
-                "(BCP 47)."
+                f"The graph cannot be written as N-Triples: {printable(tag)!r} is not a language "
+                "tag (BCP 47)."
             )
 
 
@@ -228,7 +228,7 @@ def _named(graphs: NamedGraphs) -> list[str]:
 
 
 def _unwritable(ids: Any, blank_allowed: bool) -> list[str]:
-    """Return the ids that a parser of N-Triples would not take back."""
+    """Return the ids that a parser of N-Triples would refuse."""
     plain = pc.match_substring_regex(ids, _PLAIN_IRI)
     if blank_allowed:
         plain = pc.or_(plain, pc.match_substring_regex(ids, _PLAIN_BLANK))
@@ -243,7 +243,7 @@ def _is_written(id: str, blank_allowed: bool) -> bool:
 
 
 def _is_read(line: str) -> bool:
-    """Return whether a line is read as one statement that is written as this line again."""
+    """Return whether a parser reads a line as one statement and writes it as the same line."""
     try:
         read = list(pyoxigraph.parse(line.encode(), format=pyoxigraph.RdfFormat.N_TRIPLES))
     except SyntaxError:
@@ -253,7 +253,7 @@ def _is_read(line: str) -> bool:
 
 def _write_lines(kg: GraphColumns, file: Any) -> None:
     for batch in lines(kg):
-        # The text of all lines stands in one piece in the array's memory.
+        # The array's memory holds the text of all lines in one piece.
         _, offsets, text = batch.buffers()
         first, last = np.frombuffer(offsets, dtype=np.int64)[
             [batch.offset, batch.offset + len(batch)]

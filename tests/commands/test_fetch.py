@@ -88,7 +88,7 @@ def test_ids_that_are_iris(command, server, tmp_path):
         (["items.csv", "--out", "graph.ttl"], ".nt or .nt.gz"),
         (["items.csv", "rat=1"], "unknown setting 'rat'. Did you mean 'rate'"),
         (["items.csv", "rate"], "expected key=value"),
-        (["items.csv", "rate=[1"], "no valid YAML"),
+        (["items.csv", "rate=[1"], "not valid YAML"),
         (["items.csv", "rate=x"], "rate"),
         (["items.csv"], "has none of 4 ids as an IRI"),
         (["items.csv", "--property", "P345"], "'P345' is no IRI"),

@@ -101,11 +101,11 @@ def test_rows_outside(row):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["a", "b", "a"], "item id 'a' stands twice"),
+        (["a", "b", "a"], "item id 'a' occurs twice"),
         (["a", None], "1 of 2 item ids are missing"),
         (["a", 7], "item ids must be strings"),
         (pa.array([1, 2]), "item ids must be strings, found int64"),
-        ([LONE_SURROGATE], r"item id '\\\\udcff' is no valid Unicode"),
+        ([LONE_SURROGATE], r"item id '\\\\udcff' is not valid Unicode"),
     ],
 )
 def test_bad_ids(names, message):
@@ -120,7 +120,7 @@ def test_hostile_ids_are_unknown_and_printed_harmlessly():
     with pytest.raises(UnknownIdError) as error:
         vocabulary.row("\x1b[2J")
     assert "\x1b" not in str(error.value)
-    with pytest.raises(DataError, match=r"no valid Unicode"):
+    with pytest.raises(DataError, match=r"not valid Unicode"):
         vocabulary.rows([LONE_SURROGATE], missing="-1")
 
 

@@ -64,7 +64,7 @@ def test_the_notes_say_what_became_of_the_input(dataset, project):
     ratings = rows(project, "ratings.csv")
     negative = sum(int(row["rating"]) < 4 for row in ratings)
     assert f"{len(ratings)} rows: {len(ratings) - negative} kept, {negative} not positive" in notes
-    assert "1 values of price are no numbers" in notes
+    assert "1 values of price are not numbers" in notes
     assert "21 of 23 items linked" in notes
 
 

@@ -136,7 +136,7 @@ NOT_BY_LINES = {
 def test_other_syntaxes_say_that_they_stop(tmp_path, format):
     content, place, title = NOT_BY_LINES[format]
     path = tmp_path / "rejects"
-    with pytest.raises(DataError, match=f"{place}.*{title} cannot be read on behind a mistake"):
+    with pytest.raises(DataError, match=f"{place}.*Reading {title} cannot continue after an error"):
         read(content, format, on_error="skip", rejects=path)
     (entry,) = entries(path)
     assert entry["line"] == int(place[-1])

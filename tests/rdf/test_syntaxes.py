@@ -200,7 +200,7 @@ def test_patterns_lists_and_folders(tmp_path):
         ["c.nt", "b.nt"],
         (str(tmp_path / "deep" / "d.txt"),),
     )
-    with pytest.raises(DataError, match="no file fits this pattern"):
+    with pytest.raises(DataError, match="no file matches this pattern"):
         KnowledgeGraph.read(tmp_path / "*.ttl")
     with pytest.raises(DataError, match="no RDF format is known"):
         KnowledgeGraph.read(tmp_path / "deep" / "*")

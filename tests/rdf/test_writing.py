@@ -139,14 +139,14 @@ def test_gzip_by_extension_and_always_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("triples", "literals", "message"),
     [
-        ([("Heat", EX + "p", EX + "b")], [], "1 of 2 entity ids .*'Heat'. are no absolute"),
+        ([("Heat", EX + "p", EX + "b")], [], "1 of 2 entity ids .*'Heat'. are not absolute"),
         ([(EX + "a b", EX + "p", EX + "b>")], [], "2 of 2 entity ids .*'http://e/a b'"),
         ([(EX + "a", "\x1b[31m", EX + "b")], [], r"1 of 1 relation ids .*\\x1b\[31m'"),
         ([(EX + "a", "_:p", EX + "b")], [], "relation ids"),
         ([("_:a b", EX + "p", EX + "b")], [], "entity ids"),
         ([("_:a <http://e/p> <http://e/q> .\n_:b", EX + "p", EX + "b")], [], "entity ids"),
         ([], [(EX + "a", EX + "p", "1", "integer", "")], "datatype ids"),
-        ([], [(EX + "a", EX + "p", "1", "", "e n")], "'e n' is no language tag"),
+        ([], [(EX + "a", EX + "p", "1", "", "e n")], "'e n' is not a language tag"),
     ],
 )
 def test_what_no_parser_would_take_back_is_not_written(tmp_path, triples, literals, message):
@@ -191,7 +191,7 @@ def test_named_graphs_are_written_as_quads(tmp_path):
     assert gzip.decompress((tmp_path / "out.nq.gz").read_bytes()) == text
     again = KnowledgeGraph.read(tmp_path / "out.nq.gz")
     assert again.without_graphs().equals(kg.without_graphs())
-    with pytest.raises(DataError, match="named graphs, for which N-Triples have no place"):
+    with pytest.raises(DataError, match="named graphs, which N-Triples cannot hold"):
         kg.write(tmp_path / "out.nt")
     kg.without_graphs().write(tmp_path / "out.nt")
     assert (tmp_path / "out.nt").read_text().count("\n") == 3

@@ -29,7 +29,7 @@ class DatasetFiles:
         links: Columns `item_id`, `entity_id`, all text; None: there are none.
         items: The item table, with all items of the catalogue that it knows.
         users: The user table.
-        notes: What became of the files, in sentences.
+        notes: What happened to the files, in sentences.
     """
 
     split: Split
@@ -41,10 +41,10 @@ class DatasetFiles:
 
 
 class PublishedConfig(ValidationConfig):
-    """Where a published data set lies; a subclass for each format says what is read of it.
+    """Where a published data set is; a subclass for each format says how it is read.
 
     Attributes:
-        FILES: What a data set of the format can be told by.
+        FILES: The files that show that a data set has this format.
     """
 
     FILES: ClassVar[str]
@@ -62,14 +62,14 @@ class PublishedConfig(ValidationConfig):
     @classmethod
     @abstractmethod
     def fits(cls, path: Path) -> bool:
-        """Return whether what lies there looks like a data set of this format."""
+        """Return whether `path` looks like a data set of this format."""
 
     @abstractmethod
     def read(self, seed: int = 0) -> DatasetFiles:
         """Read the data set.
 
         Args:
-            seed: Seed of what the files do not split.
+            seed: Seed of the parts that the files do not have.
 
         Raises:
             DataError: A file is missing, empty, wrongly encoded or holds something else.
@@ -98,7 +98,7 @@ class PublishedConfig(ValidationConfig):
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Put the file's name in front of errors that do not know it."""
+    """Put the file's name in front of errors that do not have it."""
     try:
         yield
     except (DataError, ConfigError) as error:

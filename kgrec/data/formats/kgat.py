@@ -1,8 +1,8 @@
 """The files of KGAT (https://arxiv.org/abs/1905.07854), which KGIN and others use as well.
 
-`train.txt` and `test.txt` have a user and all items of that user in each line, `kg_final.txt` a
-triple; all of them are numbers from 0. The number of an item is that of its entity. `*_list.txt`
-say which number is which original id.
+Each line of `train.txt` and `test.txt` has a user and all items of that user, each line of
+`kg_final.txt` a triple. All are numbers from 0; an item has the number of its entity. `*_list.txt`
+give the original id of each number.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _REMAP = "remap_id"
 
 
 class KGATDataConfig(PublishedConfig):
-    """`train.txt`, `test.txt` and, where they are there, `valid.txt`, the graph and the lists.
+    """`train.txt`, `test.txt` and, where they exist, `valid.txt`, the graph and the lists.
 
     Ids are the original ones where a list has them, else the numbers. A number that its list does
-    not have is `#7`; an original id that stands for several numbers is followed by them, as in
+    not have is `#7`; an original id of several numbers is followed by the number, as in
     `m.01#7`, so that nothing is merged. Every item of the data is in the item table.
     """
 
@@ -87,7 +87,7 @@ class _Pairs:
 
 
 class _Names:
-    """Which number is which original id.
+    """The original id of each number.
 
     Attributes:
         number: The numbers that the list has, int64 of shape (n,).
@@ -117,7 +117,7 @@ class _Names:
         return list(found)
 
     def tell(self, notes: list[str]) -> None:
-        """Add how many numbers were not in the list."""
+        """Note how many numbers were not in the list."""
         if self._unknown:
             few = ", ".join(f"{self._mark}{number}" for number in sorted(self._unknown)[:3])
             more = ", …" if len(self._unknown) > 3 else ""
@@ -128,7 +128,7 @@ class _Names:
 
 
 def _names(path: Path, notes: list[str]) -> _Names:
-    """Read a list `org_id remap_id [freebase_id]`; without the file, numbers are their names."""
+    """Read a list `org_id remap_id [freebase_id]`; without the file, numbers are their own ids."""
     if not path.exists():
         return _Names(path.name, np.empty(0, np.int64), np.empty(0, object))
     lines = read_lines(path)
@@ -144,7 +144,7 @@ def _names(path: Path, notes: list[str]) -> _Names:
         )
     if not len(lines):
         raise DataError(f"{path} has a header and nothing else.")
-    # An original id may hold blanks: what counts is the distance from the end of the line.
+    # An original id may hold spaces: fields are counted from the end of the line.
     parts = pc.utf8_split_whitespace(
         pc.utf8_trim_whitespace(lines.text), max_splits=len(header) - 1, reverse=True
     )
@@ -186,7 +186,7 @@ def _pairs(path: Path, notes: list[str]) -> _Pairs:
     if alone:
         notes.append(f"{path.name}: {alone:,} users have no item.")
     if alone == len(lines):
-        raise DataError(f"{path}: not one line has an item behind its user.")
+        raise DataError(f"{path}: no line has an item after its user.")
     return _Pairs(np.repeat(everyone, count - 1), found[~first], everyone)
 
 

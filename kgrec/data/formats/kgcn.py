@@ -28,11 +28,11 @@ from kgrec.types import Float64Array
 
 @dataclass(frozen=True)
 class RatingFile:
-    """How a file of ratings is laid out: user, item, rating, and perhaps a time.
+    """The layout of a file of ratings: user, item, rating, and perhaps a time.
 
     Attributes:
-        separator: What stands between the fields.
-        positive: What the papers take for positive; None: all rows.
+        separator: What separates the fields.
+        positive: What the papers count as positive; None: all rows.
         encoding: Name of its encoding.
         timestamp: Whether the fourth field is a time.
     """
@@ -52,7 +52,7 @@ RATINGS: Final = {
     "user_artists.dat": RatingFile("\t"),
     FINAL: RatingFile("\t", "rating >= 1"),
 }
-"""The papers' files of ratings by name. `ratings_final.txt` has drawn negatives in it, rated 0."""
+"""The papers' files of ratings by name. `ratings_final.txt` has sampled negatives, rated 0."""
 
 _GRAPHS: Final = (
     ("kg.txt",),
@@ -69,7 +69,7 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
 
     Items without an entity stay in the data, unlike in the papers' scripts. The files are paired:
     `ratings_final.txt` and `kg_final.txt` number items and entities alike, in the order of the
-    lines of `item_index2entity_id.txt`; other ratings have the ids that stand in that file.
+    lines of `item_index2entity_id.txt`; other ratings have the ids of that file.
     """
 
     FILES: ClassVar[str] = f"one of {', '.join(RATINGS)}"
@@ -82,12 +82,12 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
     )
     separator: str | None = Field(
         default=None,
-        description="What stands between its fields; None: what does in a file of that name, else "
+        description="What separates its fields; None: what is usual in a file of that name, else "
         "a tab.",
     )
     positive: str | None = Field(
         default=None,
-        description="Such as `rating >= 4`; None: what the papers take for positive in a file of "
+        description="Such as `rating >= 4`; None: what the papers count as positive in a file of "
         "that name, else all rows.",
     )
 
@@ -160,7 +160,7 @@ def _as_numbers(column: pa.Array) -> Float64Array:
 
 
 def _graph_names(folder: Path, *, final: bool) -> tuple[str, ...] | None:
-    """Return the files of the graph: the numbered one only beside numbered ratings or alone."""
+    """Return the files of the graph: the numbered one only with numbered ratings or alone."""
     choices = [(_FINAL_GRAPH,), *_GRAPHS] if final else [*_GRAPHS, (_FINAL_GRAPH,)]
     for names in choices:
         there = [(folder / name).exists() for name in names]

@@ -1,4 +1,4 @@
-"""Text files of one record per line, as many data sets are published: fields without a header."""
+"""Text files with one record per line and no header, as many data sets are published."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Lines:
 
     Attributes:
         path: The file.
-        text: The lines without what ends them, Arrow `large_string` of shape (n,).
+        text: The lines without their ends, Arrow `large_string` of shape (n,).
         number: Line numbers, counted from 1, int64 of shape (n,).
     """
 
@@ -41,7 +41,7 @@ class Lines:
         return Lines(self.path, self.text[1:], self.number[1:])
 
     def error(self, place: int, expected: str) -> DataError:
-        """Return the error that says where the line at `place` is, and what it holds."""
+        """Return the error for the line at `place`: where it is, and what it holds."""
         found = printable(self.text[int(place)].as_py(), 60)
         return DataError(
             f"{self.path}, line {self.number[place]}: expected {expected}, found {found!r}."
@@ -65,7 +65,7 @@ def read_lines(path: Path, encoding: str = "utf-8-sig") -> Lines:
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         name = encoding.removesuffix("-sig")
-        raise DataError(f"{path}, line {line}: this is no {name} text: {error.reason}.") from error
+        raise DataError(f"{path}, line {line}: this is not {name} text: {error.reason}.") from error
     lines = pa.array(text.split("\n"), pa.large_string())
     lines = pc.utf8_rtrim(lines, "\r")
     written = pc.not_equal(pc.utf8_trim_whitespace(lines), "")
@@ -83,8 +83,8 @@ def fields(
     Args:
         lines: The lines.
         names: Names of the fields, in order.
-        separator: What stands between them; None: white space.
-        more: Whether a line may have more fields, which are then passed over.
+        separator: What separates them; None: white space.
+        more: Whether a line may have more fields, which are then ignored.
 
     Raises:
         DataError: A line has another number of fields, or an empty one.
@@ -111,7 +111,7 @@ def numbers(lines: Lines, column: pa.Array, name: str) -> IntArray:
     """Return a column of whole numbers from 0, int64 of shape (n,).
 
     Raises:
-        DataError: A field is no such number; its line is named.
+        DataError: A field is not such a number; the message names its line.
     """
     right = np.asarray(pc.match_substring_regex(column, _NUMBER))
     if not right.all():

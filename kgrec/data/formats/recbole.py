@@ -53,7 +53,7 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
         max_length=3,
         description="Names of the training, validation and test part (or of training and test) in "
         "the names of `.inter` files. None: `<name>.inter` where there is one, which is then "
-        "split, else the parts whose names say what they are.",
+        "split, else the parts with usual names, such as `train` or `valid`.",
     )
 
     @model_validator(mode="before")
@@ -107,7 +107,7 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
 
 
 def _stem(path: Path) -> Path:
-    """Return the path of the files less their suffixes."""
+    """Return the path of the files without their suffixes."""
     if not path.is_dir():
         return path
     names = sorted({entry.name.split(".")[0] for entry in path.glob("*.inter")})
@@ -210,7 +210,7 @@ def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTa
         name=name,
     )  # fmt: skip
     notes += [
-        f"{path.name}: {wrong:,} values of {printable(column)} are no numbers; left missing."
+        f"{path.name}: {wrong:,} values of {printable(column)} are not numbers; left missing."
         for column, wrong in table.not_numbers.items()
         if wrong
     ]
@@ -218,7 +218,7 @@ def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTa
 
 
 def _vectors(column: pd.Series[Any], name: str, path: Path, notes: list[str]) -> pd.DataFrame:
-    """Return a float_seq as the columns name[0], name[1], …, NaN behind the end of short ones."""
+    """Return a float_seq as the columns name[0], name[1], …, NaN after the end of short ones."""
     single = column.fillna("").astype(str).str.split().explode()
     single = single[single.notna() & (single != "")]
     place = single.groupby(level=0).cumcount().to_numpy()
@@ -231,7 +231,9 @@ def _vectors(column: pd.Series[Any], name: str, path: Path, notes: list[str]) ->
     values = numbers_or_missing(single).to_numpy()
     wrong = int(np.isnan(values).sum())
     if wrong:
-        notes.append(f"{path.name}: {wrong:,} values of {printable(name)} are no numbers; missing.")
+        notes.append(
+            f"{path.name}: {wrong:,} values of {printable(name)} are not numbers; missing."
+        )
     table = np.full((len(column), longest), np.nan)
     table[single.index.to_numpy(), place] = values
     return pd.DataFrame(table, columns=[f"{name}[{n}]" for n in range(longest)])

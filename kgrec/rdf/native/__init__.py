@@ -1,4 +1,4 @@
-"""Compiled loops over the bytes of N-Triples and N-Quads, for what is large."""
+"""Compiled loops over the bytes of N-Triples and N-Quads, for large files."""
 
 from __future__ import annotations
 

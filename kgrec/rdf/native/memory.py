@@ -1,9 +1,9 @@
 """Bytes at addresses: loading, searching, hashing and comparing eight at a time.
 
-Compiled by numba, when a function is first called; the code is kept on disk for later processes.
+numba compiles a function when it is first called, and keeps the code on disk for later processes.
 Compiled functions call each other with addresses and not with arrays, since numba counts
-references at each call, which would cost more than the work. Addresses are int64, and whoever
-passes one keeps the array alive. Words are little-endian, and may begin anywhere.
+references at each call, which would cost more than the work. Addresses are int64, and the
+caller keeps the array alive. Words are little-endian, and may begin anywhere.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ compiled: Callable[[F], F] = nb.njit(nogil=True, cache=True)
 
 
 def _loader(bits: int, result: Any) -> Any:
-    """Return a function that loads what stands at an address."""
+    """Return a function that loads the value at an address."""
 
     def load(_context: Any, _address: Any) -> Any:
         def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -75,7 +75,7 @@ def _copy(_context: Any, _to: Any, _source: Any, _size: Any) -> Any:
 
 
 def _prefetch(_context: Any, _address: Any) -> Any:
-    """Have the processor fetch what stands at an address, without waiting for it."""
+    """Let the processor fetch the value at an address, without waiting for it."""
 
     def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         octets, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
@@ -100,7 +100,7 @@ def repeated(octet: int) -> Any:
 
 @compiled
 def zero_bytes(x: Any) -> Any:
-    """Return a word with the high bit of the first byte of `x` that is 0 set; 0 if there is none.
+    """Return a word whose lowest high bit marks the first zero byte of `x`; 0 if there is none.
 
     Bits above that byte mean nothing (Warren, Hacker's Delight, section 6-1).
     """
@@ -109,7 +109,7 @@ def zero_bytes(x: Any) -> Any:
 
 @compiled
 def first_byte(found: Any) -> Any:
-    """Return the place, 0 to 7, of the lowest high bit that is set."""
+    """Return the number, 0 to 7, of the first byte whose high bit is set."""
     lowest = (found & (~found + U1)) >> U7
     return np.int64((lowest * _PLACES) >> U56)
 

@@ -13,12 +13,12 @@ _SMALL: Final = 32
 
 
 def argsort(keys: Any) -> Any:
-    """Return what `np.argsort(keys, kind="stable")` does, for keys from 0 on.
+    """Return the same as `np.argsort(keys, kind="stable")`, for keys that are not negative.
 
     Least significant digit first (Knuth, The Art of Computer Programming, 5.2.5).
 
     Args:
-        keys: int64 of shape (n,), none below 0.
+        keys: int64 of shape (n,), 0 or more.
 
     Returns:
         int64 of shape (n,).
@@ -53,14 +53,14 @@ def sort_groups(keys: Any, order: Any, text: Any, offsets: Any, kinds: Any) -> A
 
     Args:
         keys: The group of each row, int64 of shape (n,).
-        order: Rows in the order of their groups, int64 of shape (n,); is changed.
-        text: Strings, one behind the other, uint8.
+        order: Rows in the order of their groups, int64 of shape (n,); changed in place.
+        text: Strings, one after the other, uint8.
         offsets: Where each row's string begins, int64 of shape (n + 1,).
-        kinds: What decides between rows of one string, int64 of shape (n,).
+        kinds: What decides between rows with the same string, int64 of shape (n,).
 
     Returns:
-        Whether each place of `order` holds the same string and kind as the one before it and is in
-        its group, and whether it is in a group that is too large to be sorted here; bool (n, 2).
+        For each place of `order`, bool (n, 2): whether group, string and kind are those of the
+        place before it, and whether its group is too large to be sorted here.
     """
     found = np.zeros((len(order), 2), dtype=np.bool_)
     _sort_groups(keys, order, text.ctypes.data, offsets, kinds, found)

@@ -1,8 +1,8 @@
-r"""N-Triples and N-Quads taken apart in one pass.
+r"""Finding the terms of N-Triples and N-Quads in one pass.
 
-Lines are taken block by block, and each block twice: first the terms are found and hashed, and the
-processor is told which slots of the table will be looked at; then the terms are looked up. Going
-to memory for each term in turn would take longer than all the rest.
+Lines are read in blocks, in two steps: first the terms are found and hashed, and the processor
+begins to fetch their slots of the table; then the terms are looked up. Waiting for memory at each
+term would take longer than everything else.
 
 Grammars: https://www.w3.org/TR/n-triples/ and https://www.w3.org/TR/n-quads/.
 """
@@ -46,7 +46,7 @@ from kgrec.rdf.native.terms import (
 from kgrec.rdf.numbered import NO_GRAPH
 
 _NO_VALUE: Final = -1
-_BLOCK: Final = 512  # lines; what is noted of them fits into the processor's second cache
+_BLOCK: Final = 512  # lines; their notes fit into the processor's second cache
 _AHEAD: Final = 6  # lines
 _TAB, _SPACE, _DOT, _COLON, _LESS, _AT = 9, 32, 46, 58, 60, 64
 _GREATER, _CARET, _UNDERSCORE, _HYPHEN = 62, 94, 95, 45
@@ -73,7 +73,7 @@ class Found:
 
     def __init__(self, scanner: Scanner, counts: list[int]) -> None:
         num_edges, num_values, num_unsure, self.num_lines, size = counts
-        # Copies: the scanner writes over its arrays with the next piece.
+        # Copies: the scanner overwrites its arrays with the next piece.
         self.edges: Any = scanner.edges[:, :num_edges].copy()
         self.values: Any = scanner.values[:, :num_values].copy()
         self.text: Any = scanner.text.octets[:size].copy()
@@ -83,16 +83,16 @@ class Found:
 
 
 class Scanner:
-    """Takes pieces of text apart, numbering their terms in one table.
+    """Finds the terms in pieces of text, and numbers them in one table.
 
     Args:
-        quads: Whether the name of a graph may stand behind the object.
+        quads: Whether the name of a graph may follow the object.
     """
 
     def __init__(self, *, quads: bool = False) -> None:
         self.table = Table()
         self.quads = quads
-        # Kept from piece to piece: memory that is asked for anew has to be cleared each time.
+        # Kept from piece to piece: new memory would have to be cleared each time.
         self._make_room(1 << 12, 1 << 19)
 
     def _make_room(self, lines: int, size: int) -> None:
@@ -102,9 +102,9 @@ class Scanner:
         self.unsure = np.empty((3, lines), dtype=np.int64)
 
     def scan(self, text: Text, end: int, *, trusted: bool = False) -> Found:
-        """Take the first `end` bytes of a text apart; the last of them must be a newline.
+        """Find the terms in the first `end` bytes of a text; the last byte must be a newline.
 
-        IRIs stand in the table without brackets, blank nodes as ``_:label``.
+        The table holds IRIs without brackets, blank nodes as ``_:label``.
 
         Args:
             text: The text.
@@ -135,7 +135,7 @@ def _count_lines(octets: Any, end: Any) -> Any:
 
 @compiled
 def _iri_end(begin: Any, limit: Any) -> Any:
-    """Return where the next ">" of the line stands, or UNSURE if that is not before `limit`."""
+    """Return where the next ">" of the line is, or UNSURE if it is not before `limit`."""
     at = begin
     while at < limit:
         word = load64(at)
@@ -150,7 +150,7 @@ def _iri_end(begin: Any, limit: Any) -> Any:
 @compiled
 def _label_end(begin: Any, limit: Any, trusted: Any) -> Any:
     r"""Return where the blank node ``_:label`` at `begin` ends, or UNSURE."""
-    if trusted:  # its label may be any, and a space follows
+    if trusted:  # any label is valid, and a space follows
         at = begin
         while at < limit and load8(at) != _SPACE:
             at += 1
@@ -204,7 +204,7 @@ def _next_line(begin: Any, end: Any) -> Any:
 
 @compiled
 def _line_end(begin: Any, end: Any) -> Any:
-    """Return where the newline of the line stands, or `end`."""
+    """Return where the newline of the line is, or `end`."""
     at = begin
     while at < end:
         found = zero_bytes(load64(at) ^ _LFS)
@@ -218,11 +218,11 @@ def _line_end(begin: Any, end: Any) -> Any:
 def _node(at: Any, end: Any, trusted: Any) -> Any:
     """Return begin, length and end of the IRI or blank node at `at`; the last may be UNSURE.
 
-    The length is that without brackets.
+    The length does not count brackets.
     """
     limit = min(end, at + (MOST if trusted else LONGEST))
     if load8(at) == _LESS:
-        # An IRI begins with a letter, and so is told from a blank node and from a tail.
+        # An IRI begins with a letter, so that no blank node or tail is the same string.
         stop = np.int64(UNSURE)
         if KINDS[load8(at + 1)] & ALPHA != 0:
             stop = _iri_end(at + 1, limit)
@@ -288,7 +288,7 @@ def _statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any)
 
 @compiled
 def _is_valid(begin: Any, size: Any) -> Any:
-    """Return whether a term is surely valid that is not in the table yet."""
+    """Return whether a new term is surely valid."""
     if size == 0:
         return True
     first = load8(begin)
@@ -296,7 +296,7 @@ def _is_valid(begin: Any, size: Any) -> Any:
         return is_surely_language(begin + 1, begin + size)
     if first == _CARET:
         return is_surely_datatype(begin + 3, begin + size - 1)
-    # Labels of blank nodes were looked at when their end was looked for.
+    # Finding the end of a blank node has checked its label.
     return first == _UNDERSCORE or is_surely_iri(begin, begin + size)
 
 
@@ -314,7 +314,7 @@ def _locate(
     unsure: Any,
     num_unsure: Any,
 ) -> Any:
-    """Find and hash the terms of a block of lines, and have their slots fetched.
+    """Find and hash the terms of a block of lines, and prefetch their slots.
 
     Args:
         begin: Where the block begins.
@@ -377,7 +377,7 @@ def _number(
     ends: Any,
     numbers: Any,
 ) -> Any:
-    """Look up the terms of a block of statements, and write their numbers down.
+    """Look up the terms of a block of statements, and store their numbers.
 
     Args:
         num: Number of statements.
@@ -390,11 +390,11 @@ def _number(
         edges: Where statements between entities go.
         values: Where statements with a literal go.
         ends: Where the place of each literal's value goes.
-        numbers: Numbers of the four terms, a scratch; then how many edges and values there are,
+        numbers: Numbers of a statement's four terms; then how many edges and values there are,
             int64 of shape (6,).
 
     Returns:
-        How many statements have a term that may be invalid; their notes stand in front.
+        How many statements have a term that may be invalid; their notes come first.
     """
     mask = len(slots) - 1
     address = slots.ctypes.data

@@ -1,4 +1,4 @@
-"""A growing set of byte strings, numbered in the order in which they came."""
+"""A growing set of byte strings, numbered in the order in which they are added."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SIZES = np.uint64(MOST)
 
 
 class Text:
-    """A buffer for text, with the padding behind it that words need.
+    """A buffer for text, with padding after it so that whole words can be read.
 
     Args:
         size: Bytes of text.
 
     Attributes:
         octets: uint8 of shape (size + PADDING,).
-        address: Where they lie.
+        address: Their address.
     """
 
     __slots__ = ("address", "octets")
@@ -44,7 +44,7 @@ class Text:
 
     @property
     def room(self) -> int:
-        """Bytes of text that it holds at the most."""
+        """Most bytes of text that it holds."""
         return len(self.octets) - PADDING
 
 
@@ -55,9 +55,9 @@ class Table:
 
     Attributes:
         slots: uint64 of shape (a power of two, 2): for each string its number (low half) and half
-            of its hash, then its length (low 24 bits) and its place in the arena. So all that has
-            to be known of a string, but the string, lies in one line of the processor's cache.
-        arena: The strings, one behind the other.
+            of its hash, then its length (low 24 bits) and its place in the arena. So all
+            but the string itself is in one line of the processor's cache.
+        arena: The strings, one after the other.
         offsets: Where each begins, int64; one more than there are strings.
         count: int64 of shape (1,): how many there are.
     """
@@ -74,7 +74,7 @@ class Table:
         return int(self.count[0])
 
     def make_room(self, strings: int, size: int) -> None:
-        """See to it that so many more strings, of so many bytes together, can be added."""
+        """Make room for so many more strings, of so many bytes together."""
         count = len(self)
         used = int(self.offsets[count])
         if used + size > self.arena.room:
@@ -95,7 +95,7 @@ class Table:
         """Add strings and return the number of each, int64 of shape (n,).
 
         Args:
-            text: The strings, one behind the other.
+            text: The strings, one after the other.
             begins: Where each begins, int64 of shape (n + 1,).
         """
         numbers = np.empty(len(begins) - 1, dtype=np.int64)
@@ -108,7 +108,7 @@ class Table:
 
 @compiled
 def _rehash(slots: Any, old: Any) -> None:
-    # The half of the hash that stands in a slot is all that its place depends on.
+    # The place of a slot depends only on the half of the hash that it holds.
     mask = len(slots) - 1
     for k in range(len(old)):
         if old[k, 0] != FREE:
@@ -148,7 +148,7 @@ def find(slots: Any, mask: Any, arena: Any, begin: Any, size: Any, h: Any) -> An
 
 @compiled
 def place_in_arena(slots: Any, mask: Any, h: Any) -> Any:
-    """Return where in the arena the string most likely stands that has a hash, or 0."""
+    """Return where in the arena the string with a hash most likely is, or 0."""
     place = np.int64(h >> U32) & mask
     if load64(slots + (place << 4)) == FREE:
         return np.int64(0)
@@ -166,7 +166,7 @@ def insert(
     size: Any,
     h: Any,
 ) -> Any:
-    """Add a string that belongs to a free slot, and return its number."""
+    """Add a string at a free slot, and return its number."""
     row = count[0]
     start = offsets[row]
     copy(arena + start, begin, size)

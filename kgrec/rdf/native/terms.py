@@ -1,7 +1,7 @@
 r"""Which terms are surely valid, and what escapes stand for.
 
-"Surely": the rules are narrower than the standards (RFC 3987, BCP 47), so that a term which they
-take is valid, and one that they do not take is for a parser to decide.
+"Surely": the rules are narrower than the standards (RFC 3987, BCP 47), so that a term that
+fulfils them is valid, and a parser decides about any other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kgrec.rdf.native.memory import (
 
 UNSURE: Final = -1
 LONGEST: Final = 4096
-"""Bytes of a term other than a literal's value; longer ones are for a parser."""
+"""Bytes of a term other than a literal's value; longer ones go to a parser."""
 
 ALPHA, SCHEME, HOST, PATH, LABEL, HEX, ALNUM = 1, 2, 4, 8, 16, 32, 64
 LF, CR, QUOTE, BACKSLASH = 10, 13, 34, 92
@@ -57,7 +57,7 @@ KINDS = _kinds()
 
 @compiled
 def utf8_length(at: Any, end: Any) -> Any:
-    """Return the length of the UTF-8 character of several bytes at `at`, 0 if it is none."""
+    """Return the length of the UTF-8 character of several bytes at `at`, 0 if it is not valid."""
     if at + 1 >= end or load8(at + 1) & 0xC0 != 0x80:
         return 0
     a = load8(at)
@@ -135,7 +135,7 @@ def is_surely_iri(begin: Any, end: Any) -> Any:
 
 @compiled
 def is_surely_datatype(begin: Any, end: Any) -> Any:
-    """Return whether text is surely an IRI, and none of RDF's own: some need a language."""
+    """Return whether text is surely an IRI, and not one of RDF's own: some need a language."""
     if not is_surely_iri(begin, end):
         return False
     if end - begin < len(_RDF):
@@ -148,7 +148,7 @@ def is_surely_datatype(begin: Any, end: Any) -> Any:
 
 @compiled
 def is_surely_language(begin: Any, end: Any) -> Any:
-    """Return whether text is two or three letters, with a hyphen and two more at the most."""
+    """Return whether text is two or three letters, and perhaps a hyphen and two more."""
     at = begin
     while at < end and KINDS[load8(at)] & ALPHA != 0:
         at += 1
@@ -165,7 +165,7 @@ def is_surely_language(begin: Any, end: Any) -> Any:
 
 @compiled
 def _code(begin: Any, digits: Any) -> Any:
-    """Return the Unicode scalar value of so many hexadecimal digits, or UNSURE."""
+    """Return the Unicode scalar value of some hexadecimal digits, or UNSURE."""
     code = np.int64(0)
     for k in range(begin, begin + digits):
         octet = np.int64(load8(k))
@@ -211,7 +211,7 @@ _ESCAPES = _escapes()
 
 @compiled
 def _unescape(at: Any, end: Any, to: Any) -> Any:
-    """Write what the escape at `at` stands for; return how long it is and what it became, or 0."""
+    """Write the character of the escape at `at`; return the lengths of both, or 0."""
     if at + 1 >= end:
         return 0, 0
     kind = load8(at + 1)
@@ -231,13 +231,13 @@ def copy_value(begin: Any, end: Any, to: Any) -> Any:
     """Copy the value of a literal, unescaped.
 
     Args:
-        begin: Behind the opening quotation mark.
+        begin: After the opening quotation mark.
         end: Where the text ends.
         to: Where the value is written.
 
     Returns:
-        Where the closing quotation mark stands and where the copy ends; the first is UNSURE where
-        the text may be no literal.
+        Where the closing quotation mark is and where the copy ends; the first is UNSURE if the text
+        may not be a literal.
     """
     at = begin
     start = begin

@@ -165,8 +165,8 @@ def test_item_and_user_files(stem):
     assert "3" in dataset.split.train.users
     notes = "\n".join(dataset.notes)
     assert "tiny.item: 1 rows repeat an id" in notes
-    assert "1 values of v are no numbers" in notes
-    assert "1 values of price are no numbers" in notes
+    assert "1 values of v are not numbers" in notes
+    assert "1 values of price are not numbers" in notes
 
 
 def test_quotation_marks(stem):
