@@ -1,4 +1,4 @@
-"""How a name chooses among the settings of models and their parts."""
+"""Choosing the settings of models and their parts by name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kgrec.settings import Settings
 
 
 def by_name(default: str = "") -> BeforeValidator:
-    """Let a name alone stand for the settings of that name, in a union discriminated by `name`.
+    """Accept a name instead of settings, in a union that is discriminated by `name`.
 
     Args:
-        default: What settings without a name are of; empty: they need one.
+        default: The name of settings without one; empty: they need one.
     """
 
     def named(given: Any) -> Any:

@@ -16,8 +16,9 @@ from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.testing import log_from_pairs
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig, node_features
-from kgrec.training.loop import Task, Trainer
+from kgrec.training.loop import Trainer
 from kgrec.training.minibatch import rows_by_type
+from kgrec.training.objective import Task
 from kgrec.training.settings import TrainingConfig
 
 EXACT = {"id_dropout": 0, "user_dropout": 0, "feature_dropout": 0}
