@@ -18,11 +18,10 @@ from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.ials import IALSConfig
 from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.popular import MostPopularConfig
-from kgrec.models.settings import by_name, kinds_of
 from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
 from kgrec.models.user_ease import UserEASEConfig
-from kgrec.settings import Settings, make_settings, parse_settings, read_yaml
+from kgrec.settings import Settings, by_name, kinds_of, make_settings, parse_settings, read_yaml
 from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.published import PresetConfig

@@ -45,13 +45,30 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def by_default(key: str, value: str) -> BeforeValidator:
-    """Give settings that a key chooses the usual choice, where they do not have the key."""
+def by_name(default: str = "", key: str = "name") -> BeforeValidator:
+    """Let a name alone stand for the settings of that name, in a union discriminated by `key`.
 
-    def chosen(given: Any) -> Any:
-        return {key: value, **given} if isinstance(given, Mapping) else given
+    Args:
+        default: What settings without a name are of; empty: they need one.
+        key: The key of the name.
+    """
 
-    return BeforeValidator(chosen)
+    def named(given: Any) -> Any:
+        if isinstance(given, str):
+            return {key: given}
+        return {key: default, **given} if default and isinstance(given, Mapping) else given
+
+    return BeforeValidator(named)
+
+
+def kinds_of(union: Any, key: str = "name") -> dict[str, Any]:
+    """Return the classes of a union that is discriminated by `key`, by name.
+
+    Args:
+        union: An `Annotated` union of classes with a literal `key`.
+        key: The key of the name.
+    """
+    return {name: kind for kind in get_args(get_args(union)[0]) for name in _tags(kind, key)}
 
 
 @overload
@@ -159,7 +176,7 @@ def explain(error: ValidationError, kind: Any, *, yaml: bool = False) -> str:
         kind: The class, or a union of classes.
         yaml: Whether the values were written in YAML.
     """
-    places = [_Place.find(kind, item["loc"], item) for item in error.errors(include_url=False)]
+    places = [_Place.find(kind, item) for item in error.errors(include_url=False)]
     sentences = [_sentence(group, yaml) for group in _grouped(places)]
     for number, text in enumerate(sentences):
         if number and text.startswith(("unknown ", "the ")):  # the others begin with a key
@@ -191,32 +208,27 @@ class _Place:
     member: int | None = None
 
     @classmethod
-    def find(cls, kind: Any, loc: Sequence[int | str], item: Any) -> _Place:
+    def find(cls, kind: Any, item: Any) -> _Place:
         place = cls(item, *_members(kind))
         named = len(place.options) > 1  # pydantic names the member of a union next
         union: Sequence[Any] = ()
-        for number, part in enumerate(loc):
-            inner = []
-            if named:
-                union = place.options
-                if place.discriminator is not None:
-                    place.chosen = f" where {place.discriminator} is {printable(str(part))!r}"
-                elif place.member is None:
-                    place.member = number
-                is_called = [_is_called(part, one, place.discriminator) for one in place.options]
-                inner = [
-                    (one, None)
-                    for one, right in zip(place.options, is_called, strict=True)
-                    if right or not any(is_called)
-                ]
-            else:
+        last = len(item["loc"]) - 1
+        for number, part in enumerate(item["loc"]):
+            if not named:
                 place.section = [one for one in place.options if _is_class(one)]
                 inner = [found for one in place.options for found in _below(one, part)]
                 if part != "[key]":
                     place.keys.append(str(part))
-                known = any(part in one.model_fields for one in union if _is_class(one))
-                if number + 1 < len(loc) or not known:
+                if number < last or not any(part in one.model_fields for one in union):
                     place.chosen = ""  # with another choice, the key would be as wrong
+            elif place.discriminator is not None:
+                place.chosen = f" where {place.discriminator} is {printable(str(part))!r}"
+                union = [one for one in place.options if _is_class(one)]
+                inner = [(o, None) for o in union if part in _tags(o, place.discriminator)]
+            else:
+                place.member = number if place.member is None else place.member
+                told_apart = str(part).startswith("tagged-union[")
+                inner = [(o, None) for o in place.options if told_apart == _is_annotated(o)]
             if len(inner) == 1:
                 place.options, place.discriminator = _members(*inner[0])
                 named = len(place.options) > 1
@@ -259,7 +271,8 @@ def _sentence(group: Sequence[_Place], yaml: bool) -> str:
         key = ".".join([*place.keys, place.discriminator])
         if kind == "union_tag_not_found":
             return f"the {word} {printable(key)!r} is missing"
-        tags = [tag for one in place.options for tag in _tags(one, place.discriminator)]
+        classes = [one for one in place.options if _is_class(one)]
+        tags = [tag for one in classes for tag in _tags(one, place.discriminator)]
         tag = str(item["ctx"]["tag"])
         return f"{printable(key)}: there is no {printable(tag)!r}.{did_you_mean(tag, tags)}"
     if kind == "missing":
@@ -300,7 +313,7 @@ def _shown(value: Any, yaml: bool) -> str:
 
 def _members(kind: Any, discriminator: Any = None) -> tuple[list[Any], Any]:
     """Return the types of a union but for None, and the key that tells them apart, if any."""
-    if get_origin(kind) is Annotated:
+    if _is_annotated(kind):
         kind, *about = get_args(kind)
         own = [one.discriminator for one in about if isinstance(one, FieldInfo)]
         return _members(kind, next(filter(None, own), discriminator))
@@ -314,14 +327,8 @@ def _members(kind: Any, discriminator: Any = None) -> tuple[list[Any], Any]:
     return _members(members[0], discriminator) if len(members) == 1 else (members, discriminator)
 
 
-def _is_called(name: int | str, kind: Any, discriminator: Any) -> bool:
-    """Return whether pydantic gives a member of a union that name."""
-    if isinstance(discriminator, str) and _is_class(kind):
-        return name in _tags(kind, discriminator)
-    own = getattr(get_origin(kind) or kind, "__name__", "")
-    return name == own or str(name).startswith(
-        "tagged-union[" if get_origin(kind) is Annotated else f"{own}["
-    )
+def _is_annotated(kind: Any) -> bool:
+    return get_origin(kind) is Annotated
 
 
 def _below(kind: Any, part: int | str) -> list[tuple[Any, Any]]:
@@ -336,7 +343,7 @@ def _below(kind: Any, part: int | str) -> list[tuple[Any, Any]]:
 
 
 def _tags(kind: Any, discriminator: Any) -> list[Any]:
-    known = kind.model_fields.get(discriminator) if _is_class(kind) else None
+    known = kind.model_fields.get(discriminator)
     return [] if known is None else _literals(_members(known.annotation)[0])
 
 

@@ -37,8 +37,8 @@ ByteArray = npt.NDArray[np.uint8]
 """Text as it lies in a file."""
 
 
-def index_to_mask(index: IntArray, size: int) -> BoolArray:
-    """Return a mask of shape (size,) that is true at the rows of `index`, int64 of shape (n,).
+def index_to_mask(index: IntArray | RowArray, size: int) -> BoolArray:
+    """Return a mask of shape (size,) that is true at the rows of `index`, integers of shape (n,).
 
     >>> index_to_mask(np.array([0, 2]), 3).tolist()
     [True, False, True]

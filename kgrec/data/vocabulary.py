@@ -25,7 +25,7 @@ class Vocabulary:
     sorted ones, so that old rows stay what they were.
 
     Args:
-        ids: The ids, in any order. Each may stand once only; `Vocabulary.of` removes repetitions.
+        ids: The ids, in any order. Each may stand once only; `from_ids` removes repetitions.
         name: What the ids stand for, in the singular, for error messages.
 
     Raises:

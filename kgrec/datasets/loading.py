@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,19 +17,14 @@ from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import DataError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import TextEncoderLike, link
-from kgrec.settings import by_default, make_settings
+from kgrec.settings import by_name, kinds_of, make_settings
 
 DataConfig = Annotated[
     FilesDataConfig | RecBoleDataConfig | KGATDataConfig | KGCNDataConfig,
     Field(discriminator="format"),
-    by_default("format", "files"),
+    by_name("files", key="format"),
 ]
 """Where the data lies and how it is read, by `format`."""
-
-PUBLISHED: Final[tuple[type[PublishedConfig], ...]] = (
-    RecBoleDataConfig, KGATDataConfig, KGCNDataConfig,
-)  # fmt: skip
-"""The formats of published data sets."""
 
 
 def read_dataset(
@@ -70,11 +65,12 @@ def detect_format(path: str | Path) -> str:
         DataError: No format fits.
     """
     path = Path(path)
-    names = {one: str(one.model_fields["format"].default) for one in PUBLISHED}
-    for one, name in names.items():
+    kinds = kinds_of(DataConfig, "format")
+    published = {name: one for name, one in kinds.items() if issubclass(one, PublishedConfig)}
+    for name, one in published.items():
         if one.fits(path):
             return name
-    known = ", ".join(f"{one.FILES} ({name})" for one, name in names.items())
+    known = ", ".join(f"{one.FILES} ({name})" for name, one in published.items())
     raise DataError(f"{path} holds no data set of a known format: there is none of {known}.")
 
 

@@ -1,1 +1,1 @@
-"""Every picture that kgrec draws."""
+"""All pictures."""

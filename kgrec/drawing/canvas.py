@@ -1,4 +1,4 @@
-"""What pictures are made of: fonts that have the letters, wrapped labels, colours, files."""
+"""The elements of pictures: fonts, wrapped texts, colours, files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DPI: Final = 150
 
 @dataclass(frozen=True)
 class Text:
-    """A text that is ready to be drawn.
+    """A text ready to draw.
 
     Attributes:
         lines: Its lines.
@@ -66,25 +66,25 @@ class Text:
 
 
 def text(
-    content: str, points: float, *, columns: int = 22, most_lines: int = 3, instead: str = ""
+    content: str, points: float, *, columns: int = 22, max_lines: int = 3, fallback: str = ""
 ) -> Text:
     """Wrap and measure a text.
 
     Args:
-        content: The text. Control characters are escaped, and letters that no font at hand has
+        content: The text. Control characters are escaped; letters that no installed font has
             become empty squares.
         points: Font size.
-        columns: Letters per line.
-        most_lines: Lines; what is longer ends in an ellipsis.
-        instead: What to write if no font has a single letter or digit of `content`.
+        columns: Letters per line at most.
+        max_lines: Lines at most; a longer text ends in an ellipsis.
+        fallback: The text to draw if no font has any letter or digit of `content`.
     """
     families, known = fonts()
     shown = printable(content, 400)
     letters = [char for char in shown if char.isalnum()]
-    if instead and letters and not any(ord(char) in known for char in letters):
-        shown = printable(instead, 400)
+    if fallback and letters and not any(ord(char) in known for char in letters):
+        shown = printable(fallback, 400)
     shown = "".join(char if ord(char) in known else _MISSING for char in shown)
-    lines = textwrap.wrap(shown, columns, max_lines=most_lines, placeholder=" …") or [""]
+    lines = textwrap.wrap(shown, columns, max_lines=max_lines, placeholder=" …") or [""]
     properties = _properties(families, points)
     width = max(_renderer().get_text_width_height_descent(line, properties, False)[0]
                 for line in lines) / 72  # fmt: skip
@@ -93,7 +93,7 @@ def text(
 
 
 def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
-    """Draw a text around (x, y), inches. No letter of it is read as mathematics or as TeX."""
+    """Draw a text around (x, y), inches. It is drawn literally, not as mathematics or TeX."""
     families, _ = fonts()
     options.setdefault("ha", "center")
     one_line = len(made.lines) == 1
@@ -113,11 +113,11 @@ def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
 
 def one_line(content: str, columns: int) -> str:
     """Return a text in one line, with control characters escaped and known letters only."""
-    return text(content, 10, columns=columns, most_lines=1).lines[0]
+    return text(content, 10, columns=columns, max_lines=1).lines[0]
 
 
 def plain(*texts: Any) -> None:
-    """Have matplotlib's texts drawn as they are: no letter of them is mathematics."""
+    """Make matplotlib draw texts literally, not as mathematics."""
     families = list(fonts()[0])
     for one in texts:
         one.set_parse_math(False)
@@ -157,7 +157,7 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
 
 
 def tinted(colour: str, share: float) -> tuple[float, float, float]:
-    """Return a colour mixed with white; `share` of it is left.
+    """Return a colour mixed with white, with a share of `share`.
 
     >>> tinted("#000000", 0.25)
     (0.75, 0.75, 0.75)
@@ -167,7 +167,7 @@ def tinted(colour: str, share: float) -> tuple[float, float, float]:
 
 
 def shaded(colour: str, share: float) -> tuple[float, float, float]:
-    """Return a colour mixed with black; `share` of it is left."""
+    """Return a colour mixed with black, with a share of `share`."""
     red, green, blue = (share * part for part in _parts(colour))
     return red, green, blue
 

@@ -68,14 +68,14 @@ def draw_curves(
     *,
     along: str = "epoch",
 ) -> Path:
-    """Draw validation curves, the best point of each marked and named.
+    """Draw validation curves with a mark and a name at the best point of each.
 
     Args:
         panels: By title of a panel and name of a model, the curves of its runs, such as seeds:
-            what `curve.json` of a run folder holds. The name stands at the best run.
-        metric: What was validated, such as `"ndcg@10"`; by title of a panel where they differ.
+            as in `curve.json` of a run folder. The name is written at the best run.
+        metric: The validation metric, such as `"ndcg@10"`; by title of a panel if they differ.
         path: The file.
-        along: What the curve goes along: `epoch` or `seconds`.
+        along: The horizontal axis: `epoch` or `seconds`.
 
     Raises:
         DataError: There is no curve, or one has no such metric.
@@ -109,8 +109,7 @@ def draw_curves(
 
 
 def _column(run: Curve, key: str, name: str) -> list[float]:
-    missing = not len(run) or any(key not in point for point in run)
-    if missing:
+    if not len(run) or any(key not in point for point in run):
         known = sorted(run[0]) if len(run) else ()
         raise DataError(
             f"The validation curve of {printable(name)} has no {printable(key)!r}."

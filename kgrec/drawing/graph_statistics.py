@@ -1,4 +1,4 @@
-"""A picture of what is in a graph: relations, degrees, literal properties, types or hops."""
+"""A picture of the statistics of a graph: relations, degrees, literals, types or hops."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _bars(
         return
     values = [value for _, value in rows]
     places = range(len(rows))
-    if log:  # the length of a bar means nothing there; a place does
+    if log:  # on a log scale, the length of a bar has no meaning
         ax.hlines(places, 0.5, values, color=canvas.tinted(colour, 0.4), linewidth=2)
         ax.plot(values, places, "o", color=colour, markersize=7)
     else:
@@ -147,14 +147,14 @@ def _nothing(ax: Any) -> None:
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent; what is not quite all or nothing does not look like it."""
+    """Return a share in percent; "<1%" and ">99%" are not rounded to none or all."""
     if 0 < share < 0.01:
         return "<1%"
     return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def _counted(value: float) -> str:
-    """Return a number of things as it is written at an axis."""
+    """Return the text of a count at an axis."""
     return f"{value:,.0f}" if value >= 1 else ""
 
 

@@ -1,4 +1,4 @@
-"""Boxes in columns, with lines between them that cross as little as may be."""
+"""Boxes in columns, with few crossings of the lines between them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _column_places(
     routes: Mapping[Pair, list[Any]],
     labels: Mapping[Pair, Size],
 ) -> list[float]:
-    """Return the x of each column: the gaps are as wide as the labels in them need."""
+    """Return the x of each column, with gaps wide enough for the labels in them."""
     width = [max(boxes[key][0] for key in column) for column in columns]
     gap = [0.9] * len(columns)
     for pair, route in routes.items():
@@ -130,7 +130,7 @@ def _heights(
     routes: Mapping[Pair, list[Any]],
     gap: float,
 ) -> dict[Key, float]:
-    """Return the y of each box and lane: near its neighbors, and apart from those beside it."""
+    """Return the y of each box and lane: near its neighbors, without overlap in its column."""
     near: dict[Key, list[Key]] = {key: [] for column in columns for key in column}
     for route in routes.values():
         for one, two in pairwise(route):
@@ -152,9 +152,9 @@ def _heights(
 
 
 def _apart(wanted: Float64Array, heights: Sequence[float], gap: float) -> Float64Array:
-    """Return the places nearest to the wanted ones at which boxes stand apart, top to bottom.
+    """Return the places nearest to the wanted ones without overlap, from top to bottom.
 
-    Least squares under order constraints: pooling of adjacent violators.
+    Least squares under order constraints: pool adjacent violators.
     """
     tall = np.asarray(heights)
     distance = np.concatenate([[0.0], (tall[:-1] + tall[1:]) / 2 + gap])
@@ -200,7 +200,7 @@ def _curves(
 def _ports(
     routes: Mapping[Pair, list[Any]], boxes: Mapping[Key, Size], y: Mapping[Key, float]
 ) -> dict[tuple[Key, Pair, str], float]:
-    """Return the height at which each line meets each box: spread over its side, in order."""
+    """Return the y at which each line meets each box, spread over its side in order."""
     sides: dict[tuple[Key, str], list[tuple[float, int, Pair]]] = {}
     for number, (pair, route) in enumerate(routes.items()):
         for one, two in pairwise(route):

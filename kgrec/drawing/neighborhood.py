@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NODES: Final = 60
-"""More nodes than this do not make a picture that can be read."""
+"""Pictures of more nodes are illegible."""
 
 _MARGIN: Final = 0.35
 _PADDING: Final = 0.11
@@ -41,7 +41,7 @@ _LINE: Final = "#555555"
 
 
 class HasPaths(Protocol):
-    """What can be drawn as a neighborhood, such as `kgrec.explain.explanation.Explanation`."""
+    """Can be drawn as a neighborhood, such as `kgrec.explain.explanation.Explanation`."""
 
     def to_networkx(self) -> networkx.MultiDiGraph[Any]:
         """Return the graph to draw."""
@@ -93,8 +93,8 @@ def neighborhood_figure(
     """Return a picture with the user on the left and the recommended item on the right.
 
     Args:
-        neighborhood: An explanation, or a graph whose nodes have `layer`, the column in which
-            they stand, and may have `label`, `id`, `type` and `role` ("user", "liked",
+        neighborhood: An explanation, or a graph whose nodes have `layer`, their column, and
+            may have `label`, `id`, `type` and `role` ("user", "liked",
             "between", "recommended"). Edges may have `label`.
         title: Title; None: `graph["title"]`, if it is there.
         caption: Text below; None: `graph["caption"]`, if it is there.
@@ -108,8 +108,8 @@ def neighborhood_figure(
     layers = {key: node.get("layer") for key, node in graph.nodes(data=True)}
     if None in layers.values():
         raise DataError(
-            "Every node of a neighborhood needs a `layer`, the column in which it stands; "
-            "draw_graph draws graphs without one."
+            "Every node of a neighborhood needs a `layer`, its column; draw_graph draws graphs "
+            "without columns."
         )
     boxes, words = _boxes(graph), _words(graph)
     sizes = {key: _padded(made) for key, made in boxes.items()}
@@ -153,7 +153,7 @@ def _check(graph: Any) -> None:
         raise DataError("There is nothing to draw: the graph has no nodes.")
     if len(graph) > MOST_NODES:
         raise DataError(
-            f"A picture of {len(graph):,} nodes cannot be read; at most {MOST_NODES} are drawn. "
+            f"A picture of {len(graph):,} nodes is illegible; at most {MOST_NODES} are drawn. "
             "Take a smaller neighborhood (max_nodes)."
         )
 
@@ -163,12 +163,12 @@ def _boxes(graph: Any) -> dict[Any, canvas.Text]:
     for key, node in graph.nodes(data=True):
         id = last_part(str(node.get("id") or key))
         label = str(node.get("label") or "").strip()
-        boxes[key] = canvas.text(label or id, 10, instead=id)
+        boxes[key] = canvas.text(label or id, 10, fallback=id)
     return boxes
 
 
 def _words(graph: Any) -> dict[Pair, canvas.Text]:
-    """Return what stands on the line between each pair of nodes that an edge joins."""
+    """Return the text on the line between each pair of nodes with an edge."""
     labels: dict[Pair, dict[str, None]] = {}
     for source, target, edge in graph.edges(data=True):
         if source == target:
@@ -177,7 +177,7 @@ def _words(graph: Any) -> dict[Pair, canvas.Text]:
         label = str(edge.get("label") or edge.get("relation") or "")
         labels.setdefault(pair, {})[label] = None
     return {
-        pair: canvas.text(", ".join(filter(None, found)), 8.5, columns=24, most_lines=2)
+        pair: canvas.text(", ".join(filter(None, found)), 8.5, columns=24, max_lines=2)
         for pair, found in labels.items()
     }
 
@@ -198,8 +198,12 @@ def _figure(
     low, high = layout.bounds(sizes)
     width = max(float(high[0] - low[0]) + 2 * _MARGIN, 5.0)
     columns = int(width * 10)
-    heading = _optional(title or graph.graph.get("title"), 13, int(columns * 0.85), 2)
-    below = _optional(caption or graph.graph.get("caption"), 9.5, int(columns * 1.15), 5)
+    title, caption = title or graph.graph.get("title"), caption or graph.graph.get("caption")
+    heading = below = None
+    if title:
+        heading = canvas.text(title, 13, columns=int(columns * 0.85), max_lines=2)
+    if caption:
+        below = canvas.text(caption, 9.5, columns=int(columns * 1.15), max_lines=5)
     colours = _colours(graph)
     rows = _legend_rows(list(dict.fromkeys(colours.values())), width - 2 * _MARGIN)
     foot = 0.2 + 0.28 * len(rows) + (below.height + 0.16 if below else 0)
@@ -223,16 +227,8 @@ def _figure(
     return made
 
 
-def _optional(
-    content: str | None, points: float, columns: int, most_lines: int
-) -> canvas.Text | None:
-    if not content:
-        return None
-    return canvas.text(content, points, columns=columns, most_lines=most_lines)
-
-
 def _colours(graph: Any) -> dict[Any, tuple[str, str]]:
-    """Return for each node its colour and what the colour stands for."""
+    """Return the colour of each node, and its meaning."""
     others: dict[str, tuple[str, str]] = {}
     found = {}
     for key, node in graph.nodes(data=True):
@@ -317,7 +313,7 @@ def _legend_rows(
     rows: list[list[tuple[str, canvas.Text]]] = [[]]
     used = 0.0
     for colour, words in entries:
-        made = canvas.text(words, 9, columns=40, most_lines=1)
+        made = canvas.text(words, 9, columns=40, max_lines=1)
         if rows[-1] and used + made.width + 0.6 > width:
             rows.append([])
             used = 0.0

@@ -1,4 +1,4 @@
-"""Figures of panels with axes: made, labelled and written, all in one style."""
+"""Figures of panels with axes, all in one style."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def titled_panels(titles: Sequence[str], height: float, columns: int = 2) -> tup
 
 
 def write_figure(figure: Any, axes: Sequence[Any], path: str | os.PathLike[str]) -> Path:
-    """Give all axes the one style, and write the figure to a .png or .svg file.
+    """Style all axes, and write the figure to a .png or .svg file.
 
     Raises:
         ConfigError: The file has another ending.
@@ -72,12 +72,12 @@ def write_figure(figure: Any, axes: Sequence[Any], path: str | os.PathLike[str])
 
 
 def label(text: str, columns: int = _LETTERS) -> str:
-    """Return a name as it is written beside an axis."""
+    """Return the text of a name beside an axis."""
     return canvas.one_line(text, columns)
 
 
 def of_panel(metric: str | Mapping[str, str], title: str) -> str:
-    """Return what is drawn in a panel, as it is written."""
+    """Return the text of the metric of a panel."""
     return label(metric if isinstance(metric, str) else metric[title])
 
 
@@ -92,14 +92,14 @@ def note(
 
 
 def name_points(figure: Any, named: Sequence[Named]) -> None:
-    """Write names beside points, when all else is in the figure."""
+    """Write names beside points, after everything else is in the figure."""
     figure.draw_without_rendering()
     for ax, labels, avoid in named:
         place_labels(figure, ax, labels, avoid=avoid)
 
 
 def dense(x: Sequence[float], y: Sequence[float]) -> Points:
-    """Return points along a line, ten for each of its parts."""
+    """Return points along a line, eleven for each segment."""
     parts = zip(zip(x, y, strict=True), zip(x[1:], y[1:], strict=True), strict=False)
     return [
         (a + (c - a) * step / 10, b + (d - b) * step / 10)
@@ -109,13 +109,13 @@ def dense(x: Sequence[float], y: Sequence[float]) -> Points:
 
 
 def widened(low: float, high: float, share: float) -> tuple[float, float]:
-    """Return the ends of an axis with room at both sides."""
+    """Return the ends of an axis with a margin at both sides."""
     room = share * (high - low) or 0.05 * max(abs(high), 0.1)
     return low - room, high + room
 
 
 def write_ticks(axis: Any, written: Callable[[float], str]) -> None:
-    """Have the major ticks of an axis written by a function, and the minor ones not at all."""
+    """Format the major ticks of an axis with a function, and hide the labels of minor ones."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))

@@ -1,4 +1,4 @@
-"""Where boxes, lines and labels of a picture go. Lengths are inches, y points upwards."""
+"""Positions of boxes, lines and labels in a picture. Lengths are inches, y points upwards."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Layout:
 
     Attributes:
         centre: Centre of each box, float64 (2,).
-        lines: The points that each line runs through, float64 (points, 2), first end to last.
+        lines: The points of each line from end to end, float64 (points, 2).
         labels: Centre of the label of each line that has one, float64 (2,).
-        faults: How far labels are from legible: 100 for each that overlaps another or a box, 1
-            for each that hides most of its line.
+        faults: Penalty of the labels: 100 for each that overlaps another or a box, 1 for each that
+            hides most of its line.
     """
 
     centre: Mapping[Key, Float64Array]
@@ -61,7 +61,7 @@ def spread(
 ) -> Layout:
     """Put the boxes of any graph near their neighbors, after Kamada and Kawai (1989).
 
-    The picture is widened until no box overlaps another and every label has a place of its own.
+    The picture grows until no box overlaps another and every label has room.
 
     Args:
         graph: An undirected graph.
@@ -88,7 +88,7 @@ def spread(
 
 
 def _kamada_kawai(graph: networkx.Graph[Any]) -> Float64Array:
-    """Return points whose distances are about those in the graph, float64 of shape (n, 2)."""
+    """Return points at about the distances in the graph, float64 of shape (n, 2)."""
     import networkx as nx
 
     if len(graph) == 1:
@@ -127,8 +127,7 @@ def _without_overlap(points: Float64Array, boxes: Float64Array, ends: IntArray) 
     points = points.copy()
     for _ in range(400):
         push = _from_boxes(points, boxes)
-        still = not push.any()
-        if still:
+        if not push.any():
             push = _from_lines(points, boxes, ends)
             if not push.any():
                 break
@@ -137,7 +136,7 @@ def _without_overlap(points: Float64Array, boxes: Float64Array, ends: IntArray) 
 
 
 def _from_boxes(points: Float64Array, boxes: Float64Array) -> Float64Array:
-    """Return how to move boxes that overlap: along the axis on which they overlap least."""
+    """Return how to move overlapping boxes, along the axis of the least overlap."""
     push = np.zeros_like(points)
     one, two = np.triu_indices(len(points), 1)
     apart = points[two] - points[one]

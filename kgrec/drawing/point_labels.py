@@ -1,4 +1,4 @@
-"""Names beside the points of a plot, placed so that they hide little of it and of each other."""
+"""Names beside the points of a plot, placed to hide little of it and of each other."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FAR: Final = tuple(
     for across in (0.0, -1.0, -0.5)
 )
 _FAR_OFF: Final = 14
-"""Points between a label and what it names, from which on a line leads there."""
+"""Distance in points from which on a line joins a label to its point."""
 _OFFSETS: Final = (*_NEAR, *_FAR)
-"""Where a label may stand, the best first: shares of its size from its point to its corner."""
+"""Possible places of a label, best first: from its point to its corner, in shares of its size."""
 
 
 def place_labels(
@@ -31,14 +31,13 @@ def place_labels(
     avoid: Sequence[tuple[float, float]] = (),
     points: float = 8.5,
 ) -> None:
-    """Write a name beside each point, where it hides the least; lines lead to those far off.
+    """Write a name beside each point, where it hides the least; lines lead to distant ones.
 
     Args:
-        figure: The figure, with everything in it but labels, whose layout is made: after
-            `figure.draw_without_rendering()`.
-        ax: The axes, whose limits and scales do not change any more.
+        figure: The figure with everything but labels, after `figure.draw_without_rendering()`.
+        ax: The axes, with final limits and scales.
         labels: For each point its x, y, text and colour. Texts are drawn as they are.
-        avoid: Further points that are better not hidden, such as those of lines.
+        avoid: Further points not to hide, such as those of lines.
         points: Font size.
     """
     scale, inside = figure.dpi / 72, ax.get_window_extent()
@@ -46,10 +45,10 @@ def place_labels(
     boxes = [_around(dot, 5 * scale) for dot in dots]
     boxes += [_around(ax.transData.transform(point), 4 * scale) for point in avoid]
     for (x, y, text, colour), dot in zip(labels, dots, strict=True):
-        made = canvas.text(text, points, columns=40, most_lines=1)
+        made = canvas.text(text, points, columns=40, max_lines=1)
         size = (made.width * figure.dpi, made.height * figure.dpi)
         choices = [_box(dot, size, offset, scale) for offset in _OFFSETS]
-        # What is far off must be worth the way: a tenth of a label for each step.
+        # A distant place costs more: a tenth of a label for each step.
         others = [one for one in dots if one is not dot]
         costs = [
             _hidden(box, boxes, inside)
@@ -86,7 +85,7 @@ def _box(
 ) -> Box:
     """Return the left, bottom, right and top of a label at an offset, in pixels.
 
-    An offset is a share of the label's size, and beside it 8 points to the side that it is on.
+    An offset is a share of the label's size, plus 8 points to the same side.
     """
     across, up = offset
     aside = 8 * scale * (1 if across >= 0 else -1) * (across != -0.5)
@@ -96,12 +95,12 @@ def _box(
 
 
 def _nearest(box: Box, dot: Sequence[float]) -> tuple[float, float]:
-    """Return the place of a label that is the nearest to a point."""
+    """Return the place of a label nearest to a point."""
     return min(max(dot[0], box[0]), box[2]), min(max(dot[1], box[1]), box[3])
 
 
 def _misleading(box: Box, dot: Sequence[float], others: Sequence[Sequence[float]]) -> float:
-    """Return how much a label seems to be of another point: the others that are as near, 0 to 1."""
+    """Return how much nearer a label is to another point than to its own, 0 to 1."""
     own = math.dist(_nearest(box, dot), dot)
     nearest = min((math.dist(_nearest(box, one), one) for one in others), default=math.inf)
     return max(0.0, 1 - nearest / max(own, 1e-9)) if nearest < own else 0.0
@@ -112,10 +111,12 @@ def _hidden(box: Box, others: Sequence[Box], inside: Any) -> float:
     left, bottom, right, top = box
     total = 0.0
     for one in others:
-        total += max(0.0, min(right, one[2]) - max(left, one[0])) * max(
-            0.0, min(top, one[3]) - max(bottom, one[1])
-        )
-    within: float = max(0.0, min(right, inside.x1) - max(left, inside.x0)) * max(
-        0.0, min(top, inside.y1) - max(bottom, inside.y0)
-    )
+        total += _overlap(box, one)
+    within = _overlap(box, (inside.x0, inside.y0, inside.x1, inside.y1))
     return total + (right - left) * (top - bottom) - within
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """Return the area that two boxes share, in square pixels."""
+    wide = max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
+    return wide * max(0.0, min(box[3], other[3]) - max(box[1], other[1]))

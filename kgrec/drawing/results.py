@@ -1,7 +1,7 @@
 """Pictures of results: comparisons, accuracy by time, gains by group, ablations.
 
-Each function writes one .png or .svg file. Colours are Okabe and Ito's, and what a colour says
-stands beside it in words or in the shape of the mark. Names are written at the marks themselves.
+Each function writes one .png or .svg file. Colours are Okabe and Ito's; words or the shape of the
+mark repeat their meaning. Names are written at the marks.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _LEVEL: Final = 0.05
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, as it is drawn.
+    """A mean to draw.
 
     Attributes:
-        name: Of what.
+        name: Its name.
         value: The mean.
         low: Lower end of its interval.
         high: Upper end.
-        seconds: What it took, where that is drawn.
-        ours: Whether it is one of those that the picture is about.
-        note: What else is written beside it.
+        seconds: Time of training.
+        ours: Whether to highlight it.
+        note: Text beside it.
     """
 
     name: str
@@ -63,9 +63,8 @@ class Estimate:
 def draw_comparison(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
     """Draw means with their bootstrap intervals, a row for each model, the best one on top.
 
-    Each metric has a panel. The reference is a hollow mark with a dotted line; a model that
-    differs from it (t test, Holm, p < 0.05) has a filled mark, and its difference and p value
-    stand beside it.
+    Each metric has a panel. The reference is a hollow mark with a dotted line. A model that differs
+    from it (t test, Holm, p < 0.05) has a filled mark; difference and p value are beside it.
 
     Raises:
         ConfigError: The file has another ending than .png or .svg.
@@ -131,11 +130,11 @@ def draw_accuracy_by_time(
     metric: str | Mapping[str, str],
     path: str | os.PathLike[str],
 ) -> Path:
-    """Draw a point for each model: its accuracy with its interval, above its seconds of training.
+    """Draw a point for each model: accuracy with its interval, over seconds of training.
 
     Args:
         panels: By title of a panel, the models; those that are `ours` are filled.
-        metric: What the accuracy is; by title of a panel where that differs.
+        metric: The metric; by title of a panel if it differs.
         path: The file.
 
     Raises:
@@ -144,9 +143,8 @@ def draw_accuracy_by_time(
         RunError: The file cannot be written.
     """
     most = max((len(models) for models in panels.values()), default=0)
-    figure, axes = titled_panels(
-        list(panels), max(3.0, 1.6 + 0.12 * most), columns=1
-    )  # room for names
+    height = max(3.0, 1.6 + 0.12 * most)  # room for names
+    figure, axes = titled_panels(list(panels), height, columns=1)
     named: list[Named] = []
     for ax, (title, models) in zip(axes, panels.items(), strict=True):
         if not models or min(one.seconds for one in models) <= 0:
@@ -179,7 +177,7 @@ def draw_accuracy_by_time(
 def draw_comparison_times(
     comparison: Comparison, seconds: Mapping[str, float], path: str | os.PathLike[str]
 ) -> Path:
-    """Draw a point for each compared model: the first metric above the seconds of training.
+    """Draw a point for each compared model: the first metric over seconds of training.
 
     Args:
         comparison: The comparison.
@@ -220,9 +218,9 @@ def draw_gains(
 
     Args:
         panels: By title of a panel, the groups, from top to bottom.
-        metric: What is gained; by title of a panel where that differs.
+        metric: The metric; by title of a panel if it differs.
         path: The file.
-        reference: Name of what the gain is over.
+        reference: Name of the reference.
 
     Raises:
         DataError: A panel has no groups.
@@ -263,11 +261,11 @@ def draw_ablations(
     metric: str | Mapping[str, str],
     path: str | os.PathLike[str],
 ) -> Path:
-    """Draw bars of what a model reaches as it is and without parts of it.
+    """Draw bars for a model as it is and without some of its parts.
 
     Args:
         panels: By title of a panel, the bars from top to bottom; `ours` is the whole model.
-        metric: What they reach; by title of a panel where that differs.
+        metric: The metric; by title of a panel if it differs.
         path: The file.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from kgrec.evaluation.ctr import CTRConfig
 from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.kgat import KGATConfig
 from kgrec.evaluation.ratings import RatingsConfig
-from kgrec.settings import make_settings
+from kgrec.settings import kinds_of, make_settings
 from kgrec.types import IntArray
 
 AnyProtocol = Annotated[
@@ -25,9 +25,7 @@ AnyProtocol = Annotated[
 ]
 """The settings of any protocol, told apart by `name`."""
 
-PROTOCOLS: Final[Mapping[str, type[ProtocolConfig]]] = {
-    kind.model_fields["name"].default: kind for kind in get_args(get_args(AnyProtocol)[0])
-}
+PROTOCOLS: Final[Mapping[str, type[ProtocolConfig]]] = kinds_of(AnyProtocol)
 """The classes of settings by the protocol's name."""
 
 

@@ -1,1 +1,1 @@
-"""Why an item is recommended: the paths through the graph that lead to it, and words for them."""
+"""Why an item is recommended: the paths through the graph that lead to it, and a sentence."""

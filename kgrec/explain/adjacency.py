@@ -1,4 +1,4 @@
-"""Edges sorted by where they start, so that the edges of many nodes are found at once."""
+"""Edges sorted by source, to find the edges of many nodes at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Adjacency:
         relation: IntArray,
         forward: BoolArray,
     ) -> Adjacency:
-        """Sort edges, given in any order as arrays of shape (E,)."""
+        """Sort edges, arrays of shape (E,) in any order."""
         order = np.lexsort((~forward, relation, target, source))
         start = np.searchsorted(source[order], np.arange(num_sources + 1))
         return cls(start.astype(np.int64), target[order], relation[order], forward[order])

@@ -1,8 +1,9 @@
-"""What an explanation is: paths as data, and one sentence."""
+"""An explanation as data: paths and one sentence."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ class Node:
     Attributes:
         type: Its node type in the graph; "users" stands for all other users who liked
             two items.
-        row: Its row among the nodes of its type; -1 for someone whom the graph does not know; for
-            "users", the row of the liked item.
+        row: Its row among the nodes of its type; -1 for a user outside of the graph; for "users",
+            the row of the liked item.
         id: Its id, as it is in the data.
-        label: What to call it, safe to print.
+        label: Its name, safe to print.
     """
 
     type: str
@@ -38,8 +39,8 @@ class Relation:
     Attributes:
         name: Name of the edge type in the graph, without `rev_`.
         iri: IRI of the relation, "" for interactions and for columns of tables.
-        label: Words for it, safe to print.
-        direction: "forward" where the relation runs along the path, "backward" where against it.
+        label: Its name in words, safe to print.
+        direction: "forward" if the relation runs along the path, "backward" if against it.
     """
 
     name: str
@@ -50,15 +51,15 @@ class Relation:
 
 @dataclass(frozen=True)
 class Path:
-    """A way from the user to the recommended item.
+    """A path from the user to the recommended item.
 
     Attributes:
         kind: "shared": over a node that a liked item and the recommended one share; "direct":
-            over a relation between the two items; "two_hop": over two nodes that are related;
-            "audience": over other users who liked both.
-        nodes: The user, the liked item, what lies between, the recommended item.
+            over a relation between the two items; "two_hop": over two related nodes; "audience":
+            over other users who liked both.
+        nodes: The user, the liked item, the nodes in between, the recommended item.
         relations: The steps between them, one less than nodes.
-        score: The higher, the better it explains; see `PathFinder`.
+        score: How well it explains; see `PathFinder`.
         num_users: Number of users who liked both items, for an "audience" path.
     """
 
@@ -70,12 +71,12 @@ class Path:
 
     @property
     def liked(self) -> Node:
-        """The liked item that the path leads over."""
+        """The liked item on the path."""
         return self.nodes[1]
 
     @property
     def between(self) -> tuple[Node, ...]:
-        """What lies between the liked and the recommended item."""
+        """The nodes between the liked and the recommended item."""
         return self.nodes[2:-1]
 
     def __str__(self) -> str:
@@ -93,10 +94,10 @@ class Explanation:
     """Why an item is recommended to a user.
 
     Attributes:
-        user: For whom.
+        user: The user.
         item: The recommended item.
-        paths: The best paths, best first; none where there is none.
-        sentence: The same in one English sentence.
+        paths: The best paths, best first.
+        sentence: The paths in one English sentence.
     """
 
     user: Node
@@ -105,23 +106,14 @@ class Explanation:
     sentence: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the explanation as what JSON can hold."""
-        return asdict(self) | {
-            "paths": [
-                asdict(path)
-                | {
-                    "nodes": [asdict(node) for node in path.nodes],
-                    "relations": [asdict(relation) for relation in path.relations],
-                }
-                for path in self.paths
-            ]
-        }
+        """Return the explanation in types of JSON."""
+        return asdict(self)
 
     def to_networkx(self) -> networkx.MultiDiGraph[tuple[str, int]]:
         """Return the paths as one graph for `kgrec.drawing.neighborhood.draw_neighborhood`.
 
         Nodes are (type, row) with `type`, `row`, `id`, `label`, `role` ("user", "liked", "between"
-        or "recommended") and `layer`, the column in which they stand; edges run in the direction
+        or "recommended") and `layer`, their column; edges run in the direction
         of their relation and have `relation`, `iri` and `label`. The graph has `title` and
         `caption`, the sentence.
         """
@@ -140,9 +132,7 @@ class Explanation:
                 self._add(graph, node, layer, "between")
         self._add(graph, self.item, last, "recommended")
         for path in self.paths:
-            for relation, start, end in zip(
-                path.relations, path.nodes, path.nodes[1:], strict=False
-            ):
+            for relation, (start, end) in zip(path.relations, pairwise(path.nodes), strict=True):
                 source, target = (start.type, start.row), (end.type, end.row)
                 if relation.direction == "backward":
                     source, target = target, source
@@ -156,5 +146,5 @@ class Explanation:
         key = (node.type, node.row)
         if key not in graph:
             graph.add_node(key, **asdict(node), layer=layer, role=role)
-        elif role == "between":  # a node on several paths stands in the last of its columns
+        elif role == "between":  # a node of several paths goes into the last of its columns
             graph.nodes[key]["layer"] = max(graph.nodes[key]["layer"], layer)

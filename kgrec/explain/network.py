@@ -1,4 +1,4 @@
-"""The graph as arrays in which paths between items are found at once."""
+"""The graph as arrays, to find all paths between items at once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.explain.adjacency import Adjacency, join
 from kgrec.explain.path_table import PathTable
 from kgrec.graph.build import INTERACTS, forward_types
-from kgrec.graph.node_names import EdgeType
-from kgrec.types import BoolArray, Float64Array, IntArray
+from kgrec.types import EdgeType, Float64Array, IntArray, index_to_mask
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 
 MIXED: Final = 0.75
-"""What a path is worth whose two items stand in different relations to the shared node."""
+"""Weight of a path whose two items have different relations to the shared node."""
 TWO_HOP: Final = 0.5
-"""What a path over two nodes is worth."""
+"""Weight of a path over two nodes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Items, users and all other nodes, numbered through over their types.
+    """Items, users and all other nodes, which are numbered across their types.
 
     Attributes:
         kinds: Types of the nodes other than users and items, sorted.
@@ -40,8 +39,8 @@ class Network:
         user_items: From users to the items that they liked.
         item_users: From items to the users who liked them.
         node_specificity: log(N / n) / log(N) of each node with n of the N items next to it, 0 for
-            a node that is next to none, float64 of shape (number of nodes,).
-        item_specificity: The same of each item, for the items next to it, float64 (num_items,).
+            a node next to none, float64 of shape (number of nodes,).
+        item_specificity: The same for items next to each item, float64 of shape (num_items,).
     """
 
     kinds: tuple[str, ...]
@@ -58,12 +57,12 @@ class Network:
 
     @classmethod
     def from_graph(cls, graph: HeteroData, weights: Mapping[str, float]) -> Network:
-        """Sort the edges of a graph once; the order in which it holds them does not matter.
+        """Sort the edges of a graph once; their order in the graph does not matter.
 
         Raises:
             ConfigError: A weight is below 0 or not finite, or its relation is unknown.
         """
-        # What is known of users joins users, not items.
+        # Attributes of users join users, not items.
         kinds = tuple(
             sorted(
                 kind
@@ -75,8 +74,7 @@ class Network:
         offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         types = [kind for kind in sorted(forward_types(graph)) if kind != INTERACTS]
         relations = tuple((kind, str(graph[kind].iri)) for kind in types)
-        place = dict(zip(kinds, offset.tolist(), strict=False))
-        edges = _Ends(place)
+        edges = _EdgeCollector(dict(zip(kinds, offset.tolist(), strict=False)))
         for number, kind in enumerate(types):
             edges.add(number, kind, graph[kind].edge_index.numpy())
         num_users, num_items = graph["user"].num_nodes, graph["item"].num_nodes
@@ -91,8 +89,8 @@ class Network:
             item_nodes,
             item_items,
             edges.adjacency("node", "node", int(offset[-1])),
-            _plain(num_users, user, item),
-            _plain(num_items, item, user),
+            _unlabelled(num_users, user, item),
+            _unlabelled(num_items, item, user),
             _specificity(_num_sources(item_nodes, int(offset[-1])), num_items),
             _specificity(_num_sources(item_items, num_items), num_items),
         )
@@ -123,9 +121,7 @@ class Network:
         _, end = edges.at(np.array([item]))
         who, start = edges.at(liked)
         # Edges of liked items that lead to a node of the item.
-        near = np.zeros(int(self.offset[-1]), dtype=bool)
-        near[edges.target[end]] = True
-        useful = near[edges.target[start]]
+        useful = index_to_mask(edges.target[end], int(self.offset[-1]))[edges.target[start]]
         who, start = who[useful], start[useful]
         first, last = join(edges.target[start], edges.target[end])
         who, start, end = who[first], start[first], end[last]
@@ -148,18 +144,15 @@ class Network:
         return PathTable.from_columns(who, [], steps, np.minimum(*ends), self._weight(relation))
 
     def two_hop(self, item: int, liked: IntArray) -> PathTable:
-        """Return the paths over two related nodes, of which only the second is the item's own."""
+        """Return the paths over two related nodes; only the second one is next to the item."""
         edges, between = self.item_nodes, self.node_nodes
         _, end = edges.at(np.array([item]))
-        own = np.zeros(int(self.offset[-1]), dtype=bool)
-        own[edges.target[end]] = True
+        own = index_to_mask(edges.target[end], int(self.offset[-1]))
         which, middle = between.at(edges.target[end])
         other = ~own[between.target[middle]]
         end, middle = end[which[other]], middle[other]
-        near = np.zeros(len(own), dtype=bool)
-        near[between.target[middle]] = True
         who, start = edges.at(liked)
-        useful = near[edges.target[start]]
+        useful = index_to_mask(between.target[middle], len(own))[edges.target[start]]
         who, start = who[useful], start[useful]
         first, last = join(edges.target[start], between.target[middle])
         who, start, middle, end = who[first], start[first], middle[last], end[last]
@@ -199,8 +192,8 @@ class Network:
         return np.asarray(np.prod(factors, axis=0) ** (1 / len(factors)), dtype=np.float64)
 
 
-class _Ends:
-    """Edges between items and nodes while they are collected, in both directions."""
+class _EdgeCollector:
+    """Collects the edges between items and nodes, in both directions."""
 
     def __init__(self, place: Mapping[str, int]) -> None:
         self._place = place
@@ -210,7 +203,7 @@ class _Ends:
         ends = []
         for node, rows in zip((kind[0], kind[2]), edge_index, strict=True):
             if node != "item" and node not in self._place:
-                return  # of users
+                return  # an edge of users
             shifted = rows.astype(np.int64) + self._place.get(node, 0)
             ends.append(("item" if node == "item" else "node", shifted))
         (start, source), (end, target) = ends
@@ -237,10 +230,9 @@ def _interactions(graph: HeteroData) -> tuple[IntArray, IntArray]:
     return user, item
 
 
-def _plain(num_sources: int, source: IntArray, target: IntArray) -> Adjacency:
-    nothing = np.zeros(len(source), dtype=np.int64)
-    always: BoolArray = np.ones(len(source), dtype=bool)
-    return Adjacency.from_edges(num_sources, source, target, nothing, always)
+def _unlabelled(num_sources: int, source: IntArray, target: IntArray) -> Adjacency:
+    relation, forward = np.zeros(len(source), dtype=np.int64), np.ones(len(source), dtype=np.bool_)
+    return Adjacency.from_edges(num_sources, source, target, relation, forward)
 
 
 def _num_sources(edges: Adjacency, num_targets: int) -> IntArray:

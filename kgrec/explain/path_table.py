@@ -1,4 +1,4 @@
-"""Paths as columns, before the best of them become objects."""
+"""Paths as columns; the best of them become objects."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _KINDS: Final[tuple[Kind, ...]] = ("direct", "shared", "two_hop")
 
 @dataclass(frozen=True, eq=False)
 class PathTable:
-    """Paths from liked items to one item. The number of nodes between tells their kind.
+    """Paths from liked items to one item. The number of nodes in between tells their kind.
 
     Attributes:
         liked: Place of the liked item in the history, int64 of shape (p,).
-        nodes: Nodes between, -1 where there are fewer, int64 of shape (p, 2).
+        nodes: Nodes in between, -1 where there are fewer, int64 of shape (p, 2).
         relations: Relation of each step from the liked item on, -1 where there are fewer, int64 of
             shape (p, 3).
         forward: Whether that relation runs along the path, bool of shape (p, 3).
-        specificity: How specific what lies between is, 0 to 1, float64 of shape (p,).
-        weight: Product of the other parts of the score that do not depend on the model, float64
-            of shape (p,).
+        specificity: Specificity of the nodes in between, 0 to 1, float64 of shape (p,).
+        weight: Product of the other factors of the score that do not depend on the model,
+            float64 of shape (p,).
     """
 
     liked: IntArray
@@ -46,7 +46,7 @@ class PathTable:
         specificity: Float64Array,
         weight: Float64Array,
     ) -> PathTable:
-        """Put columns together; `steps` holds relations and directions."""
+        """Return the table of columns; `steps` holds relations and directions."""
         nothing = np.full(len(liked), -1, dtype=np.int64)
         never = np.zeros(len(liked), dtype=bool)
         missing = 3 - len(steps)
@@ -73,7 +73,7 @@ class PathTable:
         return _KINDS[int((self.nodes[place] >= 0).sum())]
 
     def between(self, place: int) -> list[int]:
-        """Return the nodes between of a path."""
+        """Return the nodes in between of a path."""
         return [int(node) for node in self.nodes[place] if node >= 0]
 
     def steps(self, place: int) -> list[tuple[int, bool]]:
@@ -94,8 +94,8 @@ class PathTable:
 def ranked(found: PathTable, score: Float64Array, k: int) -> IntArray:
     """Return the places of the k best paths, best first, int64 of shape (at most k,).
 
-    Of the paths between the same nodes only the best counts. At most three lead over the same
-    nodes as long as there are others. Equal scores are ordered by liked item and nodes.
+    Of the paths between the same nodes, only the best counts. At most three lead over the same
+    nodes if there are others. Equal scores are ordered by liked item and nodes.
 
     Args:
         found: Paths.

@@ -13,6 +13,7 @@ from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relati
 from kgrec.explain.network import Network
 from kgrec.explain.path_table import PathTable, ranked
 from kgrec.explain.sentences import sentence
+from kgrec.graph.build import INTERACTS
 from kgrec.graph.node_names import NodeNames
 from kgrec.types import Float64Array, IntArray
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 Similarity = Callable[[IntArray], npt.ArrayLike]
-"""Gives for rows of liked items, int64 (m,), how like the recommended item each of them is (m,)."""
+"""Takes rows of liked items, int64 (m,), and returns their similarity to the recommended item."""
 
 MIN_SPECIFICITY: Final = 0.05
-"""What is less specific says nothing of an item in particular."""
+"""Paths of lower specificity are too general to explain an item."""
 
 
 def explain(
@@ -37,7 +38,7 @@ def explain(
     weights: Mapping[str, float] | None = None,
     k: int = 5,
 ) -> Explanation:
-    """Explain one recommendation; see `PathFinder`, which explains many of them faster."""
+    """Explain one recommendation; for many, `PathFinder` is faster."""
     finder = PathFinder(graph, names, weights=weights)
     return finder.explain(item, user=user, liked=liked, similarity=similarity, k=k)
 
@@ -49,20 +50,19 @@ class PathFinder:
     recommendations of any model. The score of a path is the product of
 
     - the weight of its relations: the geometric mean of those given in `weights`, 1 otherwise;
-    - the specificity of what it leads over, log(N / n) / log(N) with N items in the catalogue of
-      which n are next to the node (its inverse document frequency, 0 to 1); the least of both
-      nodes for a path over two of them; for a direct relation, n counts the items next to that
-      end of it which has more of them;
-    - the closeness of the liked item, (1 + c) / 2 with c = max(0, similarity) over the greatest
-      similarity of a liked item; where no similarity is given, the sum of the specificities of all
-      that the two items share takes its place;
-    - 0.75 if the two items stand in different relations to the node, and 0.5 for a path over two
-      nodes, which are looked for only where there are fewer than k others.
+    - the specificity of its nodes, log(N / n) / log(N) if n of the N items in the catalogue are
+      next to the node (its inverse document frequency, 0 to 1); the lower one of two nodes; for a
+      direct relation, n counts the items next to the end that has more of them;
+    - the closeness of the liked item, (1 + c) / 2 with c = max(0, similarity) divided by the
+      greatest similarity of a liked item; without a similarity, the sum of the specificities of
+      the nodes that the two items share replaces it;
+    - 0.75 if the two items have different relations to the node, and 0.5 for a path over two
+      nodes, which are used only if there are fewer than k others.
 
-    A node next to every item says nothing and makes no path. At most three paths lead over the
-    same nodes as long as there are others. Only where no path has a specificity of at least 0.05,
-    those over other users who liked both items stand in for them; their score is the cosine of the
-    two audiences, the user apart.
+    A node next to every item is not specific and makes no path. At most three paths lead over the
+    same nodes if there are others. If no path has a specificity of at least 0.05, paths over other
+    users who liked both items are used; their score is the cosine of the two audiences, without
+    the user.
 
     Args:
         graph: A graph that `build_graph` made.
@@ -99,11 +99,11 @@ class PathFinder:
 
         Args:
             item: Row of the item.
-            user: Row of the user; None: someone whom the graph does not know.
-            liked: Rows of the items that the user liked, int (m,); None: those in the graph. The
-                item itself is left out of them.
-            similarity: How like the recommended item the model finds liked items.
-            k: How many paths to return at most.
+            user: Row of the user; None: a user outside of the graph.
+            liked: Rows of the items that the user liked, int (m,), the item itself left out; None:
+                those in the graph.
+            similarity: The model's similarity of liked items to the recommended item.
+            k: Number of paths at most.
 
         Raises:
             UnknownIdError: A row is outside of the graph.
@@ -161,10 +161,8 @@ class PathFinder:
         return Relation(kind[1], iri, label, "forward" if forward else "backward")
 
     def _liking(self, direction: bool = True) -> Relation:
-        kind = ("user", "interacts", "item")
-        return Relation(
-            kind[1], "", self._names.relation(kind), "forward" if direction else "backward"
-        )
+        label = self._names.relation(INTERACTS)
+        return Relation(INTERACTS[1], "", label, "forward" if direction else "backward")
 
     def _paths(
         self, who: Node, item: int, history: IntArray, found: PathTable, score: Float64Array, k: int

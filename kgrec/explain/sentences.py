@@ -20,7 +20,7 @@ _NOUNS = {"starring": "actor", "cinematography": "cinematographer"}
 
 @dataclass(frozen=True)
 class _Fact:
-    """What a path says of a liked item and the recommended one.
+    """A statement about a liked item and the recommended one.
 
     "noun": they share the `words` (director) `thing`; "predicate": both are `words` (about)
     `thing`; "clause": `words` and, of several liked items, `plural` continue ", which".
@@ -33,11 +33,10 @@ class _Fact:
 
 
 def sentence(item: str, paths: Sequence[Path], has_liked: bool = True) -> str:
-    """Return the paths in words.
+    """Return a sentence for the paths.
 
-    Liked items that share the same things are named together, and what cannot be said without
-    repetition stays in the paths: at most three clauses are made. Titles stand in quotation marks
-    where one of them holds a comma or "and".
+    It has at most three clauses and no repetitions; liked items that share the same things are
+    named together. Titles are quoted if one of them has a comma or "and".
 
     Args:
         item: Label of the recommended item.
@@ -74,9 +73,9 @@ _Group = tuple[list[str], list["_Fact"]]
 
 
 def _groups(paths: Sequence[Path], titles: Mapping[str, str]) -> list[_Group]:
-    """Return (titles of liked items, what they have in common with the item), best first.
+    """Return (titles of liked items, the facts that they share), best first.
 
-    A fact counts for more if several paths say it: the root of the sum of their squared scores.
+    A fact of several paths has the root of the sum of their squared scores.
     """
     liked_by_fact: dict[_Fact, list[str]] = {}
     total: dict[_Fact, float] = {}
@@ -94,7 +93,7 @@ def _groups(paths: Sequence[Path], titles: Mapping[str, str]) -> list[_Group]:
 
 
 def _clauses(groups: Sequence[_Group]) -> tuple[list[_Group], list[_Group]]:
-    """Return what becomes a relative clause, and what a main clause on items named before."""
+    """Return the groups for relative clauses, and for main clauses on items named before."""
     relative: list[_Group] = []
     main: list[_Group] = []
     named: set[str] = set()
@@ -149,7 +148,7 @@ def _clause(one: str, several: str = "") -> _Fact:
 
 
 def _relative(facts: Sequence[_Fact], several: bool) -> str:
-    """Return what follows "you liked A and B, "."""
+    """Return the relative clause after "you liked A and B, "."""
     shared, predicates, clauses = _sorted(facts)
     parts = []
     if shared:
@@ -190,15 +189,15 @@ def _sorted(facts: Sequence[_Fact]) -> tuple[str, str, list[_Fact]]:
 
 
 def _predicate(label: str) -> str:
-    """Return the label if it says what something is ("is based on" → "based on"), otherwise ""."""
+    """Return the label if it is a predicate ("is based on" → "based on"), otherwise ""."""
     words = _without_verb(label)
     return words if words.split()[-1:] and words.split()[-1] in _PREPOSITIONS else ""
 
 
 def _noun(relation: Relation) -> str:
-    """Return the label as what something has ("in language" → "language").
+    """Return the label as a noun ("in language" → "language").
 
-    Columns of tables that hold several values are often called by a plural ("genres").
+    Columns of tables with several values often have a plural as name ("genres").
     """
     words = _without_verb(relation.label)
     if words.startswith("in ") and len(words) > 3:
@@ -260,7 +259,7 @@ def _enumerate(parts: Sequence[str]) -> str:
 
 
 def _title(label: str) -> str:
-    """Return a title with its article in front, as catalogues do not have it.
+    """Return a title with its article in front; catalogues put it at the end.
 
     >>> _title("Rock, The")
     'The Rock'

@@ -1,1 +1,1 @@
-"""The user–item–attribute graph as PyG's `HeteroData`, its sparse operators, views and pictures."""
+"""The user–item–attribute graph as PyG's `HeteroData`, its sparse operators, samplers and views."""

@@ -1,4 +1,4 @@
-"""From interactions, a knowledge graph and tables to one heterogeneous graph."""
+"""One heterogeneous graph of interactions, a knowledge graph and tables."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ from kgrec.graph.numeric import (
     literal_columns,
     table_columns,
 )
+from kgrec.graph.relation_names import INTERACTS as INTERACTS
 from kgrec.graph.relation_names import is_reserved, short_names
 from kgrec.graph.selection import GraphConfig as GraphConfig
 from kgrec.graph.selection import choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
 from kgrec.rdf.namespaces import RDF_TYPE
-from kgrec.types import BoolArray, Float64Array, IntArray
+from kgrec.types import BoolArray, EdgeType, Float64Array, IntArray, index_to_mask
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-INTERACTS = ("user", "interacts", "item")
-
 
 @dataclass
 class _Edges:
-    """Edges of one type while they are collected."""
+    """Edges of one type."""
 
     source: IntArray
     target: IntArray
@@ -46,23 +45,23 @@ class _Edges:
 
 @dataclass
 class _Draft:
-    """Nodes and edges while the graph is put together. Types as in PyG: (source, name, target)."""
+    """Nodes and edges of an unfinished graph. Edge types as in PyG: (source, name, target)."""
 
     sizes: dict[str, int]
-    edges: dict[tuple[str, str, str], _Edges] = field(default_factory=dict)
+    edges: dict[EdgeType, _Edges] = field(default_factory=dict)
     ids: dict[str, Any] = field(default_factory=dict)
     kg_row: dict[str, IntArray] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, kind: tuple[str, str, str], source: IntArray, target: IntArray, iri: str) -> None:
+    def add(self, kind: EdgeType, source: IntArray, target: IntArray, iri: str) -> None:
         if len(source):
             width = max(self.sizes[kind[2]], 1)
             pairs = np.unique(source.astype(np.int64) * width + target)
             self.edges[kind] = _Edges(pairs // width, pairs % width, iri)
 
     def num_neighbors(self, node: str) -> IntArray:
-        """Return how many distinct nodes each node of a type touches, int64 of shape (n,)."""
+        """Return the number of distinct neighbors of each node of a type, int64 of shape (n,)."""
         offset = dict(zip(self.sizes, np.cumsum([0, *self.sizes.values()]), strict=False))
         total = sum(self.sizes.values())
         pairs = [np.zeros(0, dtype=np.int64)]
@@ -75,7 +74,7 @@ class _Draft:
         return np.bincount(distinct // max(total, 1), minlength=self.sizes[node])
 
     def restrict(self, node: str, keep: BoolArray) -> None:
-        """Drop the nodes of a type that `keep` (bool of shape (n,)) rules out, and their edges."""
+        """Keep only the nodes of a type in `keep`, bool of shape (n,), and their edges."""
         place = np.where(keep, np.cumsum(keep) - 1, -1)
         self.sizes[node] = int(keep.sum())
         for kind, edges in list(self.edges.items()):
@@ -100,29 +99,28 @@ def build_graph(
 ) -> HeteroData:
     """Build the user–item–attribute graph from the training interactions alone.
 
-    Node types are `user`, `item`, `entity`, `entity_<type>` where entities are split by type, and
-    one for each categorical column, `item_<column>` or `user_<column>`. A linked item takes over
-    the edges of its entity, and two items on one entity each do; entities without an item stay
-    nodes. Every relation is one edge type for each pair of node types that it joins, with its
-    inverse beside it as `rev_<relation>`.
+    Node types are `user`, `item`, `entity`, `entity_<type>` if entities are split by type, and one
+    for each categorical column, `item_<column>` or `user_<column>`. A linked item takes over the
+    edges of its entity, as do several items of one entity; entities without an item stay nodes.
+    Every relation is one edge type for each pair of node types that it joins, with the inverse
+    `rev_<relation>`.
 
     Each node type has `num_nodes` and `node_id` (list of ids); those of entities also have
     `kg_row`, the rows in `kg.entities` (int64). Each edge type has `edge_index` (int64 of shape
-    (2, E), source and destination rows) and `iri`. Numeric columns of the item table and
-    literals of the linked entities that measure something become `data["item"].numeric` (float32
-    of shape (num_items, f)) with `numeric_names`, a modality (see `kgrec.graph.modalities`).
-    `data.scales` (`NumberScales`) is how they were
-    normalised, `data.report` (a dict by node type) counts the nodes that were left out, and
-    `data.choices` (a dict by setting) what the settings left out or merged.
+    (2, E), source and destination rows) and `iri`. Numeric columns of the item table and numeric
+    literals of the linked entities become the modality `data["item"].numeric` (float32 of shape
+    (num_items, f)) with `numeric_names`; see `kgrec.graph.modalities`. `data.scales`
+    (`NumberScales`) is their normalisation, `data.report` (a dict by node type) counts the nodes
+    that were left out, and `data.choices` (a dict by setting) what settings left out or merged.
 
     Args:
-        train: The interactions that may be seen; their vocabularies fix the user and item rows.
+        train: The training interactions; their vocabularies give the user and item rows.
         kg: The knowledge graph; None: only interactions and tables.
         links: Which item is which entity; needed when `kg` is given.
         items: The item table, over any vocabulary whose ids `train.items` holds.
         users: The user table, likewise.
         config: Settings.
-        scales: How numbers are normalised; None: learnt here, from the items of `train`.
+        scales: Normalisation of numbers; None: learned from the items of `train`.
 
     Raises:
         DataError: `kg` is given without `links`, or the links are over another vocabulary.
@@ -156,25 +154,25 @@ def build_graph(
         draft.choices["numbers"] = {"unreadable_literals": unread}
         columns |= found
     if scales is None:
-        scales = _learnt(columns, train, links, config)
+        scales = _learn_scales(columns, train, links, config)
     return _assemble(draft, scales, scales.features(columns, train.num_items), config)
 
 
-def _learnt(
+def _learn_scales(
     columns: Mapping[Key, Float64Array],
     train: Interactions,
     links: Links | None,
     config: GraphConfig,
 ) -> NumberScales:
-    trained, linked = (np.zeros(train.num_items, dtype=bool) for _ in range(2))
-    trained[train.item] = True
-    linked[[] if links is None else links.item] = True
-    described = {TABLE: np.ones(train.num_items, dtype=bool), GRAPH: linked}
+    num_items = train.num_items
+    trained = index_to_mask(train.item, num_items)
+    linked = index_to_mask(train.item[:0] if links is None else links.item, num_items)
+    described = {TABLE: np.ones(num_items, dtype=bool), GRAPH: linked}
     return NumberScales.learn(columns, trained, described, config.min_number_share)
 
 
 def _leave_out(draft: _Draft, kind: str, min_degree: int, linked: IntArray) -> None:
-    """Leave out the nodes of a type that touch too few others; of an item's entity, none is one."""
+    """Leave out the nodes of a type with too few neighbors, and entities that became items."""
     keep = draft.num_neighbors(kind) >= min_degree
     row = draft.kg_row.get(kind)
     taken = 0 if row is None else int(np.isin(row, linked).sum())
@@ -188,7 +186,7 @@ def _leave_out(draft: _Draft, kind: str, min_degree: int, linked: IntArray) -> N
         ids = draft.ids[kind]
         draft.ids[kind] = [ids[place] for place in np.flatnonzero(keep).tolist()]
     elif kind != "entity" and not keep.any():
-        del draft.sizes[kind], draft.kg_row[kind]  # such as a type that only items have
+        del draft.sizes[kind], draft.kg_row[kind]  # for example, a type that only items have
     else:
         draft.kg_row[kind] = row[keep]
 
@@ -222,7 +220,7 @@ def _add_relations(draft: _Draft, kg: KnowledgeGraph, links: Links, config: Grap
 
 
 class _Places:
-    """Where each entity stands in the graph: as a node of its type, or as one or several items.
+    """The place of each entity in the graph: a node of its type, or one or several items.
 
     Attributes:
         rows: Entity rows of the nodes of each type, sorted.
@@ -263,7 +261,7 @@ class _Places:
             yield (self.names[first], self.names[last]), source[chosen], target[chosen]
 
     def _expand(self, entity: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Repeat each entity once per item on it: (index, number of its type, row of that type)."""
+        """Repeat each entity for each of its items; return indices, numbers of types, and rows."""
         count = self.start[entity + 1] - self.start[entity]
         repeats = np.maximum(count, 1)
         index = np.repeat(np.arange(len(entity)), repeats)
@@ -303,13 +301,13 @@ def _assemble(
     return data
 
 
-def forward_types(data: HeteroData) -> Iterable[tuple[str, str, str]]:
+def forward_types(data: HeteroData) -> Iterable[EdgeType]:
     """Return the edge types without the inverses that `build_graph` added."""
     return [kind for kind in data.edge_types if not kind[1].startswith("rev_")]
 
 
 def describe(graph: HeteroData) -> str:
-    """Return the size of a graph in words, with what was left out of it."""
+    """Return the size of a graph in words, and how much was left out."""
     nodes = ", ".join(f"{int(graph[kind].num_nodes):,} {kind}" for kind in graph.node_types)
     edges = sum(graph[kind].edge_index.shape[1] for kind in forward_types(graph))
     left = sum(part["left_out_below_min_degree"] for part in graph.report.values())

@@ -1,7 +1,7 @@
 """Features of nodes by modality: `text`, `numeric`, `image` or any other name.
 
 A modality of a node type is a float32 matrix with a row for each node, under its name in the graph:
-`data["item"].text`. Models read all that are there; `attach` adds one and notes who made it.
+`data["item"].text`. Models read all of them; `attach` adds one and records what made it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ NUMERIC = "numeric"
 
 
 def attach(data: HeteroData, kind: str, modality: str, matrix: FloatArray, made_by: str) -> None:
-    """Give the nodes of a type features.
+    """Add features to the nodes of a type.
 
     Args:
         data: The graph; it is changed.
         kind: The node type.
         modality: Name of the modality.
         matrix: float32 of shape (num_nodes, dim), rows in the order of the nodes; a row of zeros
-            where nothing is known.
-        made_by: What made them, such as the fingerprint of an encoder.
+            for an unknown one.
+        made_by: Their source, such as the fingerprint of an encoder.
 
     Raises:
         DataError: There are not as many rows as nodes, or a value is NaN or infinite.
@@ -50,13 +50,13 @@ def attach(data: HeteroData, kind: str, modality: str, matrix: FloatArray, made_
 
 
 def made_by_of(data: HeteroData) -> dict[tuple[str, str], str]:
-    """Return who made each (node type, modality) of a graph, as far as it was said."""
+    """Return the recorded source of each (node type, modality) of a graph."""
     found: dict[tuple[str, str], str] = data.modalities if "modalities" in data else {}
     return found
 
 
 def features_of(data: HeteroData, kind: str) -> dict[str, Tensor]:
-    """Return the features of a node type by modality, by name and numbers last."""
+    """Return the features of a node type by modality, sorted by name, with numbers last."""
     found = {
         name: value
         for name, value in data[kind].items()
@@ -66,6 +66,6 @@ def features_of(data: HeteroData, kind: str) -> dict[str, Tensor]:
 
 
 def vectors_of(data: HeteroData, kind: str) -> dict[str, FloatArray]:
-    """Return the features of a node type that encoders made: all modalities but numbers."""
+    """Return the features of a node type from encoders: all modalities but numbers."""
     found = features_of(data, kind)
     return {name: matrix.numpy() for name, matrix in found.items() if name != NUMERIC}

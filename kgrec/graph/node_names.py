@@ -1,4 +1,4 @@
-"""What to call the nodes and relations of a graph when people read them."""
+"""Names of the nodes and relations of a graph, for people."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kgrec.errors import DataError, printable
+from kgrec.graph.relation_names import INTERACTS
 from kgrec.rdf.iri_names import in_words, last_part
 from kgrec.rdf.namespaces import LABEL_RELATIONS
+from kgrec.types import EdgeType
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
 
-EdgeType = tuple[str, str, str]
 _ENGLISH = ("en", "")
 _LIKED = "liked"
 
@@ -27,8 +28,8 @@ class NodeNames:
     """A label for each node and a word for each relation, safe to print.
 
     Attributes:
-        nodes: For each node type, the labels of its rows; a label may be empty, and a type may be
-            missing, where the id serves.
+        nodes: For each node type, the labels of its rows. The id replaces an empty label or a
+            missing type.
         ids: For each node type, the ids of its rows.
         relations: Words for relations, by IRI.
     """
@@ -51,8 +52,8 @@ class NodeNames:
         """Return names for a graph that `build_graph` made.
 
         An item has its title in the item table, otherwise the label of its entity; an entity has
-        its label in the knowledge graph; an attribute is its value. What has none of them is
-        called by its id, shortened to its last part if that is an IRI.
+        its label in the knowledge graph; an attribute is its value. Otherwise the id is the name;
+        of an IRI, its last part.
 
         Args:
             graph: The graph.
@@ -63,8 +64,8 @@ class NodeNames:
             label_relations: IRIs of the properties that give names, best first.
 
         Raises:
-            DataError: `graph` was made of another knowledge graph, or over another catalogue than
-                `links`.
+            DataError: `graph` was made from another knowledge graph, or `links` is over other
+                items.
         """
         ids = {kind: graph[kind].node_id for kind in graph.node_types}
         nodes: dict[str, Sequence[str]] = {}
@@ -79,7 +80,9 @@ class NodeNames:
                 if "kg_row" in graph[kind]:
                     rows = kg.entities.rows(graph[kind].node_id, missing="-1")
                     if (rows < 0).any():
-                        raise DataError("kg is not the knowledge graph that the graph was made of.")
+                        raise DataError(
+                            "kg is not the knowledge graph that the graph was made from."
+                        )
                     nodes[kind] = [labels[row] for row in rows.tolist()]
             if links is not None:
                 of_item = _with_entity_labels(of_item, links, labels)
@@ -95,18 +98,18 @@ class NodeNames:
         return printable(label or last_part(self.id(kind, row)))
 
     def id(self, kind: str, row: int) -> str:
-        """Return the id of a node as it is, its row where the ids are not known."""
+        """Return the id of a node, or its row if the ids are unknown."""
         ids = self.ids.get(kind)
         return str(row) if ids is None else str(ids[row])
 
     def relation(self, edge_type: EdgeType, iri: str = "") -> str:
-        """Return the words for a relation, as "country of origin", with control characters escaped.
+        """Return a relation in words, as "country of origin", with control characters escaped.
 
         Args:
-            edge_type: Its edge type without inversion.
+            edge_type: Its edge type, not that of the inverse.
             iri: Its IRI, "" for a column of a table.
         """
-        if edge_type == ("user", "interacts", "item"):
+        if edge_type == INTERACTS:
             return _LIKED
         words = self.relations.get(iri, "").strip()
         return printable(words or in_words(iri or edge_type[1]))

@@ -16,14 +16,14 @@ from kgrec.errors import DataError, printable
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.quantities import BOOLEAN, DURATION, NUMBER, TIME, literal_kinds, quantities
 from kgrec.linking import Links
-from kgrec.types import BoolArray, Float64Array
+from kgrec.types import BoolArray, Float64Array, index_to_mask
 
 Key = tuple[str, str, str]
 
 GRAPH: Final = "graph"
 TABLE: Final = "table"
-_FEWEST: Final = 10  # items that something is learnt from, where there are as many
-_MOST: Final = 5.0  # standard deviations; what lies further out counts as that
+_FEWEST: Final = 10  # items to learn from, if there are as many
+_MOST: Final = 5.0  # standard deviations at which features are clipped
 _FAR_OUT: Final = 3.0  # interquartile ranges beyond the quartiles (Tukey, 1977)
 _INFORMATIVE: Final = 0.1  # share of items with, and without, a value
 
@@ -35,12 +35,12 @@ class NumberScale:
     Attributes:
         source: "graph" for a property of the linked entities, "table" for an item table's column.
         property: IRI or column.
-        kind: What it measures: see `kgrec.kg.quantities.kind_of`.
-        name: What the feature is called: the property, and what it measures where it has several.
+        kind: The kind of quantity; see `kgrec.kg.quantities.kind_of`.
+        name: Name of the feature: the property, and its kind if it has several.
         log: Whether the logarithm of the value is taken.
-        centre: What is subtracted then.
-        scale: What the difference is divided by, above 0.
-        indicator: Whether a second feature says that there is no value.
+        centre: The value to subtract then.
+        scale: The divisor of the difference, above 0.
+        indicator: Whether a second feature marks missing values.
     """
 
     source: str
@@ -53,13 +53,13 @@ class NumberScale:
     indicator: bool
 
     def key(self) -> Key:
-        """Return which column it is for."""
+        """Return the key of its column."""
         return self.source, self.property, self.kind
 
     def __call__(self, values: Float64Array) -> Float64Array:
-        """Return the features of values, float64 of shape (n,), at most 5 either way.
+        """Return the features of values, float64 of shape (n,), clipped to -5 to 5.
 
-        A missing value (NaN) gives 0; so does a value without a logarithm where one is taken.
+        A missing value (NaN) gives 0; so does a value without a logarithm if one is taken.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             shown = np.log(values) if self.log else values
@@ -69,10 +69,10 @@ class NumberScale:
 
 @dataclass(frozen=True)
 class NumberScales:
-    """The scales of all numeric features, in order: what has been learnt of the numbers.
+    """The learned scales of all numeric features, in order.
 
     Attributes:
-        scales: One for each property and what it measures.
+        scales: One for each property and kind.
     """
 
     scales: tuple[NumberScale, ...] = ()
@@ -85,22 +85,22 @@ class NumberScales:
         described: Mapping[str, BoolArray],
         min_share: float,
     ) -> Self:
-        """Learn how values are spread.
+        """Learn the scales of values.
 
-        From the items with training interactions where at least ten of them have a value,
-        otherwise from all. Values whose logarithms are spread much more evenly, all above 0, are
-        taken as logarithms. Those more than three interquartile ranges outside of the quartiles
-        have no say in mean and standard deviation (Tukey, Exploratory Data Analysis, 1977). That
-        there is no value is a feature too where 10 % of these items, and ten of them, have one, and
-        as many have none.
+        They are learned from the items with training interactions if at least ten of them have a
+        value, otherwise from all items. Positive values become logarithms if these are much less
+        skewed. Outliers more than three interquartile ranges outside of the quartiles do not count
+        for mean and standard deviation (Tukey, Exploratory Data Analysis, 1977). A missing value is
+        a feature too if at least ten of these items, and 10 % of them, have a value and as many
+        have none.
 
         Args:
             columns: Values by property, as `literal_columns` gives them, float64 (num_items,).
             trained: Which items have training interactions, bool of shape (num_items,).
-            described: By source, which items can have values: for the graph the linked ones, bool
+            described: By source, which items can have values, for the graph the linked ones: bool
                 of shape (num_items,).
-            min_share: Share of these items that must have a value for a property of the graph to
-                be a feature.
+            min_share: A property of the graph becomes a feature if this share of these items has a
+                value.
         """
         kept: list[tuple[Key, Float64Array, int]] = []
         for key, values in columns.items():
@@ -128,7 +128,7 @@ class NumberScales:
     def features(self, columns: Mapping[Key, Float64Array], num_items: int) -> npt.NDArray[Any]:
         """Return the features, float32 of shape (num_items, len(names())).
 
-        A column that is not there is missing everywhere.
+        A column that is not given is missing for all items.
         """
         none = np.full(num_items, np.nan)
         found = []
@@ -140,7 +140,7 @@ class NumberScales:
         return np.stack(found, axis=1).astype(np.float32) if found else np.zeros((num_items, 0))
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return the scales as what JSON can hold."""
+        """Return the scales in types of JSON."""
         return [asdict(scale) for scale in self.scales]
 
     @classmethod
@@ -156,10 +156,10 @@ class NumberScales:
 
 
 def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, Float64Array], int]:
-    """Return what the literals of linked items measure, by property and kind.
+    """Return the quantities in the literals of linked items, by property and kind.
 
-    Of several values of one item the mean counts. A property whose literals are of several kinds
-    or units is a column for each.
+    Several values of one item give their mean. A property with several kinds or units has a
+    column for each.
 
     Args:
         kg: The graph.
@@ -171,8 +171,7 @@ def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, Float64
     """
     kinds = literal_kinds(kg.literals.datatype)
     codes = np.asarray(kg.literals.datatype.indices)
-    linked = np.zeros(kg.num_entities, dtype=bool)
-    linked[links.entity] = True
+    linked = index_to_mask(links.entity, kg.num_entities)
     wanted = np.array([kind is not None for kind in kinds], dtype=bool)
     rows = np.flatnonzero(wanted[codes] & linked[kg.literals.subject]) if len(codes) else codes
     found = kg.literals.take(rows)
@@ -182,7 +181,7 @@ def literal_columns(kg: KnowledgeGraph, links: Links) -> tuple[dict[Key, Float64
         {"entity": found.subject, "relation": found.relation, "kind": kind, "value": value}
     )
     missing = frame["value"].isna()
-    # Of another vocabulary's datatypes, those are units whose texts all are numbers.
+    # A datatype of another vocabulary is a unit if all its texts are numbers.
     unit = ~frame["kind"].isin(_OWN_KINDS)
     no_unit = missing.groupby([frame["relation"], frame["kind"]]).transform("any") & unit
     unread = int((missing & ~unit).sum())
@@ -214,7 +213,7 @@ def _scale(key: Key, seen: Float64Array, missing: int, *, shared: bool) -> Numbe
         low, high = np.quantile(values, [0.25, 0.75])
         reach = _FAR_OUT * (high - low)
         inside = (values >= low - reach) & (values <= high + reach)
-        # Half of the values or more are equal: nothing can be said of the others.
+        # Without reach, at least half of the values are equal: the others are no outliers.
         values = values[inside] if reach > 0 else values
     spread = float(values.std())
     exists = math.isfinite(spread) and spread > 1e-12 * max(1.0, float(np.abs(values).max()))
@@ -232,7 +231,7 @@ def _scale(key: Key, seen: Float64Array, missing: int, *, shared: bool) -> Numbe
 
 
 def _is_heavy_tailed(values: Float64Array) -> bool:
-    """Return whether positive values lean far to the right, and their logarithms do not."""
+    """Return whether positive values are skewed far to the right, and their logarithms are not."""
     if len(values) < _FEWEST or values.min() <= 0:
         return False
     skewness = _skewness(values)

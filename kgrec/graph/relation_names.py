@@ -1,18 +1,23 @@
-"""Short names for relations."""
+"""Names of relations in a graph."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from kgrec.rdf.iri_names import local_name
+from kgrec.types import EdgeType
+
+INTERACTS: Final[EdgeType] = ("user", "interacts", "item")
+"""The edge type of the interactions."""
 
 
 def short_names(iris: Sequence[str]) -> list[str]:
-    """Return a short, distinct name for each IRI: its last part, or all of it where that clashes.
+    """Return a short, distinct name for each IRI: its last part, or all of it if not unique.
 
-    A name that begins with `rev_` would be taken for an inverse, and `interacts` for the log;
-    they are set apart by a prefix.
+    Names that begin with `rev_` would look like inverses, and `interacts` like the interactions;
+    they get a prefix.
 
     >>> short_names(["http://a/director", "http://a#label", "http://b/label"])
     ['director', 'http://a#label', 'http://b/label']
@@ -27,5 +32,5 @@ def short_names(iris: Sequence[str]) -> list[str]:
 
 
 def is_reserved(name: str) -> bool:
-    """Return whether a name means something else in the graph: the log, or an inverse."""
-    return name == "interacts" or name.startswith("rev_")
+    """Return whether a name is that of the interactions or of an inverse."""
+    return name == INTERACTS[1] or name.startswith("rev_")

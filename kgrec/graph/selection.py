@@ -1,4 +1,4 @@
-"""Which part of a knowledge graph is used: relations, types, distance, and what is the same."""
+"""The part of a knowledge graph to use: relations, types, distance and equal entities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.sparse import coo_array
 
 from kgrec.data.vocabulary import Vocabulary
@@ -17,21 +17,20 @@ from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
 from kgrec.rdf.iri_names import local_name
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
-from kgrec.types import BoolArray, IntArray
+from kgrec.settings import Settings
+from kgrec.types import BoolArray, IntArray, index_to_mask
 
 _NAMES = "IRIs, or their last parts where these are unique."
 
 
-class GraphConfig(BaseModel):
-    """What of the knowledge graph is used, and what becomes nodes, edges and numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class GraphConfig(Settings):
+    """Which parts of the knowledge graph become nodes, edges and numbers."""
 
     min_degree: int = Field(
         default=2,
         ge=1,
-        description="Entities and attribute values that touch fewer distinct nodes are left out, "
-        "once: with one neighbor they connect nothing. How many stands in the graph's report.",
+        description="Entities and attribute values with fewer distinct neighbors are left out, in "
+        "one pass: with one neighbor they connect nothing. The graph's report has their number.",
     )
     max_hops: int | None = Field(
         default=None,
@@ -42,7 +41,7 @@ class GraphConfig(BaseModel):
     keep_relations: tuple[str, ...] | None = Field(
         default=None,
         description="The relations that are used, as edges, as numbers and in texts; None: all. "
-        "Labels, descriptions and rdf:type have settings of their own. " + _NAMES,
+        "Labels, descriptions and rdf:type have their own settings. " + _NAMES,
     )
     drop_relations: tuple[str, ...] = Field(
         default=(),
@@ -51,12 +50,12 @@ class GraphConfig(BaseModel):
     inverse_relations: bool = Field(
         default=True,
         description="Whether each relation also has edges from object to subject, as `rev_<name>`. "
-        "Interactions always have.",
+        "Interactions always have them.",
     )
     same_as: bool = Field(
         default=False,
-        description="Whether entities that owl:sameAs joins become one: the linked one, of "
-        "several the one whose IRI comes first. Links and literals follow.",
+        description="Whether entities joined by owl:sameAs become one: the linked one, of several "
+        "the one with the first IRI. Links and literals move to it.",
     )
     types: Literal["edges", "nodes", "ignore"] = Field(
         default="edges",
@@ -67,7 +66,7 @@ class GraphConfig(BaseModel):
     min_type_size: int = Field(
         default=10,
         ge=1,
-        description="With types=nodes: a type of fewer entities gets no node type of its own.",
+        description="With types=nodes: a type with fewer entities gets no node type of its own.",
     )
     keep_types: tuple[str, ...] | None = Field(
         default=None,
@@ -118,7 +117,7 @@ class Chosen:
     """The part of a knowledge graph that is used. Rows are those of the whole graph.
 
     Attributes:
-        kg: The graph, with the statements that are used.
+        kg: The graph with the used statements.
         links: The links to it.
         report: How many statements and entities each setting left out or merged.
     """
@@ -129,11 +128,11 @@ class Chosen:
 
 
 def choose(kg: KnowledgeGraph, links: Links, config: GraphConfig) -> Chosen:
-    """Return the part of `kg` that `config` asks for: same_as, then relations, types, max_hops.
+    """Return the part of `kg` that `config` selects: same_as, then relations, types, max_hops.
 
     Raises:
-        ConfigError: A setting names a relation or type that the graph does not have, or by a
-            short name that several have.
+        ConfigError: A setting names a relation or type that the graph does not have, or several
+            have the name.
     """
     key = ("chosen", config, links.item.tobytes(), links.entity.tobytes())
     used, canonical, report = kg.cached(key, lambda: _chosen(kg, links, config))
@@ -143,7 +142,7 @@ def choose(kg: KnowledgeGraph, links: Links, config: GraphConfig) -> Chosen:
 def _chosen(
     kg: KnowledgeGraph, links: Links, config: GraphConfig
 ) -> tuple[KnowledgeGraph, IntArray | None, dict[str, Any]]:
-    """Return the graph that is used, what its entities became, and what was left out."""
+    """Return the used graph, the new rows of its entities, and a report."""
     report: dict[str, Any] = {}
     canonical = None
     _check_properties(kg, config)
@@ -169,10 +168,10 @@ def _chosen(
 
 
 def type_of(kg: KnowledgeGraph, min_size: int) -> tuple[IntArray, dict[int, str]]:
-    """Return the type of each entity that has one, and what its node type is called.
+    """Return the type of each entity, and the names of the node types.
 
-    Of several types it is the one of fewest entities, at least `min_size`; of equals, the first
-    IRI.
+    Of several types it is the rarest one with at least `min_size` entities; of equals, the one
+    with the first IRI.
 
     Returns:
         Entity row of the type, -1 for none, int64 of shape (num_entities,), and the names of the
@@ -204,16 +203,16 @@ def _node_names(ids: Sequence[str]) -> list[str]:
 
 
 def resolve(names: Sequence[str], known: Vocabulary, rows: IntArray, setting: str) -> IntArray:
-    """Return the rows that a setting names, by id or by a last part that only one has.
+    """Return the rows that a setting names, by id or by a unique last part.
 
     Args:
-        names: What the setting names.
+        names: The names in the setting.
         known: The ids.
-        rows: The rows that can be meant, int64 of shape (k,).
+        rows: The possible rows, int64 of shape (k,).
         setting: Its name, for messages.
 
     Raises:
-        ConfigError: A name stands for none of them, or for several.
+        ConfigError: A name matches none of them, or several.
     """
     found = known.rows(names, missing="-1")
     found[~np.isin(found, rows)] = -1
@@ -243,8 +242,8 @@ def _relations(kg: KnowledgeGraph, config: GraphConfig) -> BoolArray:
     everything = np.arange(kg.num_relations)
     allowed = np.ones(kg.num_relations, dtype=bool)
     if config.keep_relations is not None:
-        allowed[:] = False
-        allowed[resolve(config.keep_relations, kg.relations, everything, "keep_relations")] = True
+        kept = resolve(config.keep_relations, kg.relations, everything, "keep_relations")
+        allowed = index_to_mask(kept, kg.num_relations)
         own = [RDF_TYPE, OWL_SAME_AS, *config.label_relations, *config.description_relations]
         rows = kg.relations.rows(own, missing="-1")
         allowed[rows[rows >= 0]] = True
@@ -253,7 +252,7 @@ def _relations(kg: KnowledgeGraph, config: GraphConfig) -> BoolArray:
 
 
 def _check_properties(kg: KnowledgeGraph, config: GraphConfig) -> None:
-    """Check that properties for names are those of the graph; the defaults need not be."""
+    """Check that the graph has the properties for names, other than the defaults."""
     for setting, usual in (
         ("label_relations", LABEL_RELATIONS),
         ("description_relations", DESCRIPTION_RELATIONS),
@@ -274,8 +273,7 @@ def _of_types(
     used = np.ones(kg.num_entities, dtype=bool)
     if config.keep_types is not None:
         kept = resolve(config.keep_types, kg.entities, known, "keep_types")
-        used[:] = False
-        used[entity[np.isin(kind, kept)]] = True
+        used = index_to_mask(entity[np.isin(kind, kept)], kg.num_entities)
     dropped = resolve(config.drop_types, kg.entities, known, "drop_types")
     used[entity[np.isin(kind, dropped)]] = False
     used[links.entity] = True
@@ -294,8 +292,7 @@ def _within(
     size = (kg.num_entities, kg.num_entities)
     out = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
     into = out.T.tocsr()
-    reached = np.zeros(kg.num_entities, dtype=bool)
-    reached[links.entity] = True
+    reached = index_to_mask(links.entity, kg.num_entities)
     border = np.flatnonzero(reached)
     for _ in range(config.max_hops):
         near = np.unique(np.concatenate([out[border].indices, into[border].indices]))
@@ -309,16 +306,14 @@ def _within(
 def _without(
     kg: KnowledgeGraph, used: BoolArray, *, classes_stay: bool
 ) -> tuple[KnowledgeGraph, dict[str, int]]:
-    """Return the triples whose ends are both used; `classes_stay`: or the object of rdf:type."""
+    """Return the triples with both ends used; `classes_stay`: classes need not be."""
     subject, relation, object = kg.triples.T
     kept = used[object]
     if classes_stay:
         kept = kept | (relation == kg.relation_row(RDF_TYPE))
     kept = kept & used[subject]
-    touched = np.zeros(kg.num_entities, dtype=bool)
-    touched[kg.triples[:, [0, 2]].ravel()] = True
-    still = np.zeros(kg.num_entities, dtype=bool)
-    still[kg.triples[kept][:, [0, 2]].ravel()] = True
+    touched = index_to_mask(kg.triples[:, [0, 2]].ravel(), kg.num_entities)
+    still = index_to_mask(kg.triples[kept][:, [0, 2]].ravel(), kg.num_entities)
     report = {
         "left_out_entities": int((touched & ~still).sum()),
         "left_out_triples": int((~kept).sum()),

@@ -1,4 +1,4 @@
-"""Neighborhoods of the graph for networkx."""
+"""Neighborhoods in the graph, as graphs of networkx."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from kgrec.errors import ConfigError, UnknownIdError, did_you_mean, printable
 from kgrec.graph.build import forward_types
-from kgrec.graph.node_names import EdgeType, NodeNames
-from kgrec.types import BoolArray, IntArray
+from kgrec.graph.node_names import NodeNames
+from kgrec.types import BoolArray, EdgeType, IntArray
 
 if TYPE_CHECKING:
     import networkx
@@ -31,22 +31,22 @@ def to_networkx(
 ) -> networkx.MultiDiGraph[Node]:
     """Return the neighborhood of some nodes.
 
-    Nodes are taken hop by hop. Where they are too many, the nodes of low degree stay: a director
-    says more of a film than the country that it shares with a hundred others.
+    Nodes are added hop by hop. If they are too many, those of low degree stay: a director says
+    more about a film than the country of a hundred films.
 
     Args:
         graph: The graph.
         seeds: (node type, row) of the nodes to start from.
-        hops: How many edges, in either direction, the neighborhood reaches.
-        max_nodes: How many nodes it may have, seeds included.
+        hops: Number of edges, in either direction, that the neighborhood reaches.
+        max_nodes: Number of nodes at most, with the seeds.
         names: Labels; None: ids.
         relations: Names or IRIs of the relations to follow and to show; None: all.
 
     Returns:
         Nodes are (type, row) with `type`, `row`, `id`, `label` and `hop`; edges go in the
         direction of their relation, are keyed by its name and have `relation`, `iri` and `label`.
-        All edges between the nodes are there. `graph["left_out"]` is the number of nodes next to
-        the neighborhood, within `hops`, that `max_nodes` left out.
+        All edges between the nodes are included. `graph["left_out"]` is the number of nodes within
+        `hops` that `max_nodes` left out.
 
     Raises:
         UnknownIdError: A seed is not in the graph.
@@ -65,18 +65,16 @@ def to_networkx(
     hop_of, left_out = _reach(graph, edges, seeds, hops, max_nodes)
     view: networkx.MultiDiGraph[Node] = nx.MultiDiGraph(left_out=left_out)
     for (kind, row), hop in hop_of.items():
-        view.add_node(
-            (kind, row),
-            type=kind,
-            row=row,
-            id=names.id(kind, row),
-            label=names.node(kind, row),
-            hop=hop,
-        )
+        words = {"id": names.id(kind, row), "label": names.node(kind, row)}
+        view.add_node((kind, row), type=kind, row=row, **words, hop=hop)
     for edge in edges:
         start, name, end = edge.kind
         inside = edge.between(hop_of)
-        attributes = {"relation": name, "iri": edge.iri, "label": names.relation(*edge.named)}
+        attributes = {
+            "relation": name,
+            "iri": edge.iri,
+            "label": names.relation(edge.kind, edge.iri),
+        }
         for source, target in zip(edge.source[inside], edge.target[inside], strict=True):
             view.add_edge((start, int(source)), (end, int(target)), key=name, **attributes)
     return view
@@ -90,10 +88,6 @@ class _Edges:
     iri: str
     source: IntArray
     target: IntArray
-
-    @property
-    def named(self) -> tuple[EdgeType, str]:
-        return self.kind, self.iri
 
     def between(self, nodes: dict[Node, Any]) -> BoolArray:
         """Return which edges have both ends among `nodes`, bool of shape (E,)."""

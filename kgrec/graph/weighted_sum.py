@@ -16,13 +16,13 @@ def weighted_sum(
 ) -> Tensor:
     """Return Σ_k w_k A_k x_k, float32 of shape (num_targets, dim).
 
-    In one node of the tape, which keeps no message: the gradient of w_k is ⟨A_k x_k, g⟩, and so
-    ⟨x_k, A_kᵀ g⟩, of which the second half is the gradient of x_k but for w_k.
+    It is one node of the autograd graph and keeps no message: the gradient of w_k is
+    ⟨A_k x_k, g⟩ = ⟨x_k, A_kᵀ g⟩, and A_kᵀ g times w_k is the gradient of x_k.
 
     Args:
         operators: The A_k, all into the same nodes; at least one.
-        inputs: The x_k, float32 of shape (num_sources of A_k, dim). Where several are one tensor,
-            it is handed over once.
+        inputs: The x_k, float32 of shape (num_sources of A_k, dim). A tensor that is
+            used several times is passed once.
         weights: The w_k, float32 of shape (k,).
     """
     distinct = list({id(x): x for x in inputs}.values())

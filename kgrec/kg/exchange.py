@@ -144,7 +144,7 @@ def to_pandas(kg: GraphColumns, literals: bool) -> pd.DataFrame:
 
     edges, table = kg.triples, kg.literals
     graphs = kg.graphs
-    if graphs is not None:  # a row for each graph that a statement stands in
+    if graphs is not None:  # a row for each graph of a statement
         edges, table = edges[graphs.triple[:, 0]], table.take(graphs.literal[:, 0])
     columns = {
         "head": kg.entities.take(edges[:, 0]),

@@ -218,7 +218,7 @@ def _vocabulary(table: Any, kind: str, path: Path, manifest: dict[str, Any]) -> 
     if len(first) > 1 and not pc.all(pc.less(first[:-1], first[1:])).as_py():
         raise _error(path, "the ids are not sorted; the file is damaged.")
     if num_sorted < len(ids) and pc.count_distinct(ids).as_py() < len(ids):
-        raise _error(path, "an id stands twice; the file is damaged.")
+        raise _error(path, "an id is repeated; the file is damaged.")
     return Vocabulary.from_sorted(ids, kind, num_sorted=num_sorted)
 
 

@@ -121,7 +121,7 @@ def same_statements(one: GraphColumns, other: GraphColumns) -> bool:
         triple_order = np.lexsort(part.triples.T[::-1])
         triples = part.triples[triple_order]
         subject, relation = part.subject, part.relation
-        # Literals of one subject and relation stand in the same order in both.
+        # Literals of one subject and relation have the same order in both.
         order = np.lexsort((relation, subject))
     mine, theirs = one.literals, literals.take(order)
     return (

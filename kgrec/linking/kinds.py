@@ -43,7 +43,7 @@ def typed(kg: GraphColumns, types: Sequence[str]) -> npt.NDArray[np.int8]:
 
 
 def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:
-    """Return whether each entity fits what the entities `sure` of sure links have in common.
+    """Return whether each entity is like the entities `sure`, which have sure links.
 
     An entity with types fits if at least a twentieth of the sure entities share one of its types.
     An entity without types fits if it has at least half of the relations that most sure entities

@@ -47,8 +47,8 @@ class LinkReport:
         linked: Number of items with an entity.
         unlinked: Ids of the items without one.
         shared_entities: IRI → ids of its items, for the entities of more than one item.
-        ambiguous_items: Item id → IRIs, for the items that were linked to more than one entity;
-            the first of them, in the order of their rows, is the one that `Links.entity_of` gives.
+        ambiguous_items: Item id → IRIs in the order of their rows, for the items that were linked
+            to more than one entity.
         unknown_entities: (item id, IRI) of the links whose entity is not in the graph.
         unknown_items: (item id, IRI) of the links whose item is not in the catalogue.
         duplicates: Number of links that repeat an earlier one.

@@ -45,10 +45,10 @@ def uncertain(
     columns = (
         ids.take(item),
         catalogue.titles.take(pa.array(item)).to_pylist(),
-        map(_whole, catalogue.years[item]),
+        map(_year, catalogue.years[item]),
         kg.entities.take(entity),
         entity_labels(kg, entity),
-        map(_whole, table["year"]),
+        map(_year, table["year"]),
         (round(value, 4) for value in table["confidence"]),
         _reasons(table, rivals, catalogue.years[item]),
     )
@@ -161,5 +161,5 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
             writer.writerows(rows)
 
 
-def _whole(year: float) -> int | None:
+def _year(year: float) -> int | None:
     return None if np.isnan(year) else int(year)

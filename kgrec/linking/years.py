@@ -27,7 +27,7 @@ _DATES = ("gYear", "gYearMonth", "date", "dateTime")
 
 
 def entity_years(kg: GraphColumns, entities: IntArray) -> pd.DataFrame:
-    """Return every year that the graph gives for some entities.
+    """Return every year in the graph for some entities.
 
     Args:
         kg: The graph.

@@ -67,6 +67,8 @@ class Literals:
 
 def replaced(values: Any, rows: IntArray, new: Any) -> Any:
     """Return an Arrow array with `new` in place of the values at `rows`, which are sorted."""
+    if not len(rows):
+        return values
     mask = np.zeros(len(values), dtype=bool)
     mask[rows] = True
     return pc.replace_with_mask(values, pa.array(mask), new)

@@ -217,7 +217,7 @@ class Client:
         return b"".join(pieces)
 
     def _excerpt(self, response: urllib3.BaseHTTPResponse) -> str:
-        """Return the beginning of what the server says about a failure."""
+        """Return the beginning of the server's text about a failure."""
         try:
             text = response.read1(2000).decode("utf-8", "replace")
         except exceptions.HTTPError:

@@ -40,7 +40,7 @@ class AnswerSource:
         self._cache = cache
         self._rows = client.config.rows  # fewer if the endpoint returns no more
         self._last_cut = -1
-        self._asked = 0
+        self._requested = 0
         self.unanswered: list[str] = []
 
     def complete(
@@ -59,7 +59,7 @@ class AnswerSource:
         Raises:
             EndpointError: The endpoint fails, or returns no complete answer for many keys.
         """
-        self._asked += len(keys)
+        self._requested += len(keys)
         bindings = self._ask(make(keys), lambda rows: is_complete(keys, rows), len(keys) > 1)
         if bindings is not None:
             yield keys, bindings
@@ -74,7 +74,7 @@ class AnswerSource:
     def _give_up(self, key: str) -> None:
         """Note a key without a complete answer, such as an IRI that the endpoint rewrites."""
         self.unanswered.append(key)
-        if len(self.unanswered) > max(_FEW, self._asked // 100):
+        if len(self.unanswered) > max(_FEW, self._requested // 100):
             raise EndpointError(
                 f"{printable(self.config.endpoint)} does not answer as SPARQL 1.1 requires: it "
                 f"returns no complete answer about {printable(key)} alone, nor about "

@@ -51,7 +51,6 @@ class _Found:
     edges: list[tuple[str, str, str]] = field(default_factory=list)
     values: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     relations: set[str] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)
     described: set[str] = field(default_factory=set)
     beyond: list[tuple[str, str, int]] = field(default_factory=list)
     blank_nodes: int = 0
@@ -168,7 +167,7 @@ def _walk(
     for hop in range(1, hops + 1):
         if not frontier:
             break
-        if len(found.asked) + len(frontier) > config.max_entities:
+        if sum(sizes) + len(frontier) > config.max_entities:
             raise DataError(
                 f"Hop {hop} queries {len(frontier)} entities, with those of earlier hops more than "
                 f"max_entities = {config.max_entities}. Name the relations to follow, exclude "
@@ -178,9 +177,8 @@ def _walk(
         for direction in directions:
             pattern = queries.statements_pattern(config, direction, relations, exclude)
             what = f"Hop {hop}, {direction}"
-            next_ones |= _expand(source, found, (pattern, direction), frontier, what, progress)
+            next_ones |= _expand(source, found, pattern, frontier, what, progress)
         sizes.append(len(frontier))
-        found.asked |= frontier
         frontier = next_ones - reached
         reached |= frontier
     _describe(source, found, reached, exclude, progress)
@@ -190,13 +188,13 @@ def _walk(
 def _expand(
     source: AnswerSource,
     found: _Found,
-    wanted: tuple[Pattern, Literal["out", "in"]],
+    pattern: Pattern,
     entities: set[str],
     what: str,
     progress: FetchProgress,
 ) -> set[str]:
     """Fetch the statements of entities; return the entities at their other end."""
-    pattern, direction = wanted
+    direction = "out" if pattern.key == "s" else "in"
     ends: set[str] = set()
 
     def done(number: int) -> None:
@@ -228,7 +226,7 @@ def _describe(
     ):
         pattern = queries.texts_pattern(source.config, exclude, of_properties)
         if pattern is not None and entities:
-            _expand(source, found, (pattern, "out"), entities, what, progress)
+            _expand(source, found, pattern, entities, what, progress)
 
 
 def _take(found: _Found, rows: Sequence[Binding], direction: str) -> set[str]:

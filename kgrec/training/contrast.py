@@ -17,8 +17,7 @@ from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.encoders.lightkg import num_neighbors
 from kgrec.models.link_predictor import LinkPredictorConfig
-from kgrec.models.settings import by_name
-from kgrec.settings import Settings
+from kgrec.settings import Settings, by_name
 from kgrec.training.sampling import Batch
 from kgrec.types import FloatArray
 

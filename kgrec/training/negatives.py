@@ -14,8 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.settings import by_name
-from kgrec.settings import Settings
+from kgrec.settings import Settings, by_name
 from kgrec.training.sampling import Batch, Sampler
 
 MAX_TRIES = 10

@@ -219,7 +219,7 @@ def test_what_cannot_be_drawn(tmp_path):
         draw_neighborhood(graph, tmp_path / "no" / "why.png")
     with pytest.raises(DataError, match=r"no nodes"):
         graph_figure(nx.MultiDiGraph())
-    with pytest.raises(DataError, match=r"picture of 61 nodes cannot be read"):
+    with pytest.raises(DataError, match=r"picture of 61 nodes is illegible"):
         graph_figure(nx.MultiDiGraph(nx.path_graph(MOST_NODES + 1)))
     with pytest.raises(DataError, match=r"needs a `layer`"):
         neighborhood_figure(tree(3))

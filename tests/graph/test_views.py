@@ -80,7 +80,7 @@ def test_names_need_what_the_graph_was_made_of(parts):
     with pytest.raises(DataError, match=r"over 1 items and the graph has 5"):
         NodeNames.from_graph(graph, kg=kg, links=link(Vocabulary(["i0"]), kg, table))
     other = KnowledgeGraph.from_triples([iri("film0", "director", "mann")])
-    with pytest.raises(DataError, match=r"not the knowledge graph that the graph was made of"):
+    with pytest.raises(DataError, match=r"not the knowledge graph that the graph was made from"):
         NodeNames.from_graph(graph, kg=other)
 
 

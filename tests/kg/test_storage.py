@@ -162,7 +162,7 @@ def test_appended_ids_need_not_be_sorted_but_distinct(folder):
     loaded.save(folder.parent / "again")
     assert KnowledgeGraph.load(folder.parent / "again").entities.num_sorted == 3
     for ids, message in (
-        (["_:x", "b", "c", "b"], "an id stands twice"),
+        (["_:x", "b", "c", "b"], "an id is repeated"),
         (["_:x", "c", "b", "a"], "not sorted"),
     ):
         _replace(folder, "entities.arrow", id=ids)

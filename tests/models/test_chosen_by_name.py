@@ -12,8 +12,7 @@ from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import EncoderConfig
 from kgrec.models.encoders.base import BuildContext, LayerContext
 from kgrec.models.heads import HeadConfig
-from kgrec.models.settings import by_name, kinds_of
-from kgrec.settings import Settings
+from kgrec.settings import Settings, by_name, kinds_of
 
 
 class Plain(Settings):

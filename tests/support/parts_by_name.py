@@ -2,7 +2,7 @@
 
 from kgrec.models.encoders import EncoderConfig
 from kgrec.models.heads import HeadConfig
-from kgrec.models.settings import kinds_of
+from kgrec.settings import kinds_of
 from kgrec.training.losses import LossConfig
 
 ENCODERS, HEADS = tuple(kinds_of(EncoderConfig)), tuple(kinds_of(HeadConfig))

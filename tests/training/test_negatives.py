@@ -7,7 +7,7 @@ from three_blocks import three_blocks
 
 from kgrec.graph.build import build_graph
 from kgrec.graph.propagation import Propagation
-from kgrec.models.settings import kinds_of
+from kgrec.settings import kinds_of
 from kgrec.testing import log_from_pairs
 from kgrec.training.negatives import NegativesConfig
 from kgrec.training.sampling import Batch, Sampler

@@ -53,16 +53,16 @@ def find_near_duplicates(ids: Any) -> tuple[NearDuplicates, ...]:
         ids: Distinct ids, Arrow `large_string` array.
     """
     found = [
-        _group(name, f"IRIs that differ only in {text}", ids, *spelling(ids))
-        for name, text, spelling in _WAYS
+        _group(name, f"IRIs that differ only in {text}", ids, *_spelled(ids, pattern, spelling))
+        for name, text, pattern, spelling in _WAYS
     ]
     in_one_way = np.zeros(len(ids), dtype=bool)
     for near_duplicates in found:
         in_one_way[near_duplicates.rows] = True
     everything = ids.cast(pa.large_binary())
-    for _, _, spelling in _WAYS:
-        rows, keys = spelling(everything.cast(pa.large_string(), safe=False))
-        everything = replaced(everything, rows, keys)
+    for _, _, pattern, spelling in _WAYS:
+        texts = everything.cast(pa.large_string(), safe=False)
+        everything = replaced(everything, *_spelled(texts, pattern, spelling))
     changed = np.flatnonzero(np.asarray(pc.not_equal(everything, ids.cast(pa.large_binary()))))
     text = "IRIs that differ in several of these ways at once"
     several = _group(
@@ -85,57 +85,50 @@ def _group(name: str, text: str, ids: Any, changed: IntArray, spellings: Any) ->
     return NearDuplicates(name, text, rows[several], group)
 
 
-def _matching(ids: Any, pattern: str) -> tuple[IntArray, Any]:
+def _spelled(ids: Any, pattern: str, spelling: Callable[[Any], Any]) -> tuple[IntArray, Any]:
+    """Return the rows of the ids that match a pattern, and their new spelling as bytes."""
     rows = np.flatnonzero(np.asarray(pc.match_substring_regex(ids, pattern)))
-    return rows, ids.take(pa.array(rows))
+    return rows, spelling(ids.take(pa.array(rows))).cast(pa.large_binary())
 
 
-def _substituted(pattern: str, replacement: str) -> Callable[[Any], tuple[IntArray, Any]]:
-    def spelling(ids: Any) -> tuple[IntArray, Any]:
-        rows, chosen = _matching(ids, pattern)
-        texts = pc.replace_substring_regex(chosen, pattern, replacement, max_replacements=1)
-        return rows, texts.cast(pa.large_binary())
+def _substituted(pattern: str, replacement: str) -> tuple[str, Callable[[Any], Any]]:
+    def spelling(texts: Any) -> Any:
+        return pc.replace_substring_regex(texts, pattern, replacement, max_replacements=1)
 
-    return spelling
+    return pattern, spelling
 
 
-def _decoded(ids: Any) -> tuple[IntArray, Any]:
-    rows, chosen = _matching(ids, "%[0-9A-Fa-f]{2}")
+def _decoded(texts: Any) -> Any:
     # Bytes: the decoded text need not be UTF-8.
-    return rows, _bytes([unquote_to_bytes(text) for text in chosen.to_pylist()])
+    return pa.array([unquote_to_bytes(text) for text in texts.to_pylist()], pa.large_binary())
 
 
-def _lowered(ids: Any) -> tuple[IntArray, Any]:
-    rows, chosen = _matching(ids, _UPPER_CASE)
+def _lowered(texts: Any) -> Any:
     lowered = []
-    for text in chosen.to_pylist():
+    for text in texts.to_pylist():
         scheme, colon, rest = text.partition(":")
         end = len(rest)
         if rest.startswith("//"):
             end = min((place for mark in "/?#" if (place := rest.find(mark, 2)) >= 0), default=end)
             rest = rest[:end].lower() + rest[end:]
-        lowered.append(f"{scheme.lower()}{colon}{rest}".encode())
-    return rows, _bytes(lowered)
+        lowered.append(f"{scheme.lower()}{colon}{rest}")
+    return pa.array(lowered, pa.large_string())
 
 
-def _normalised(ids: Any) -> tuple[IntArray, Any]:
-    rows, chosen = _matching(ids, r"[^\x00-\x7F]")
-    return rows, pc.utf8_normalize(chosen, form="NFC").cast(pa.large_binary())
+def _normalised(texts: Any) -> Any:
+    return pc.utf8_normalize(texts, form="NFC")
 
 
-def _bytes(values: Sequence[bytes]) -> Any:
-    return pa.array(values, type=pa.large_binary())
-
-
-_WAYS: Final = (
-    ("http_https_near_duplicates", "http and https", _substituted(r"\Ahttps:", "http:")),
-    ("www_near_duplicates", "a leading www.", _substituted(r"\A(https?://)www\.", r"\1")),
-    ("trailing_near_duplicates", "a slash or # at the end", _substituted(r"[/#]+\z", "")),
-    ("host_case_near_duplicates", "upper and lower case of scheme or host", _lowered),
+_WAYS: Final[Sequence[tuple[str, str, str, Callable[[Any], Any]]]] = (
+    ("http_https_near_duplicates", "http and https", *_substituted(r"\Ahttps:", "http:")),
+    ("www_near_duplicates", "a leading www.", *_substituted(r"\A(https?://)www\.", r"\1")),
+    ("trailing_near_duplicates", "a slash or # at the end", *_substituted(r"[/#]+\z", "")),
+    ("host_case_near_duplicates", "upper and lower case of scheme or host", _UPPER_CASE, _lowered),
     (
         "normalisation_near_duplicates",
         "how accented letters are composed (Unicode, NFC)",
+        r"[^\x00-\x7F]",
         _normalised,
     ),
-    ("encoding_near_duplicates", "percent-encoding", _decoded),
+    ("encoding_near_duplicates", "percent-encoding", "%[0-9A-Fa-f]{2}", _decoded),
 )

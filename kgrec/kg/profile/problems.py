@@ -185,7 +185,7 @@ def _of_relations(kg: GraphColumns) -> list[Problem]:
         _listed(
             kg.relations,
             "relations_used_once",
-            "Relations that stand in a single statement",
+            "Relations with a single statement",
             once,
             "Often a misspelling of another one; nothing can be learnt from them.",
         ),

@@ -182,14 +182,12 @@ class _Pairs:
         entity: Entity of each pair, int64 of shape (p,).
         number: Number of pairs per relation, int64 of shape (num_relations,).
         largest: Largest number of statements of one pair, per relation; the same shape.
-        num_entities: Number of entities of the graph.
     """
 
     relation: IntArray
     entity: IntArray
     number: IntArray
     largest: IntArray
-    num_entities: int
 
     @classmethod
     def from_columns(cls, relation: IntArray, entity: IntArray, kg: GraphColumns) -> _Pairs:
@@ -198,7 +196,7 @@ class _Pairs:
         largest = np.zeros(kg.num_relations, dtype=np.int64)
         np.maximum.at(largest, of, counts)
         number = np.bincount(of, minlength=kg.num_relations)
-        return cls(of, who, number, largest, kg.num_entities)
+        return cls(of, who, number, largest)
 
     def item_shares(
         self, items: BoolArray | None, other: _Pairs | None = None
@@ -209,13 +207,13 @@ class _Pairs:
         keys = [self._keys_of(items)] + ([] if other is None else [other._keys_of(items)])
         # Asked for the index, numpy sorts; its hashing is slower for this many.
         distinct = np.unique(np.concatenate(keys), return_index=True)[0]
-        found = np.bincount(distinct // self.num_entities, minlength=len(self.number))
+        found = np.bincount(distinct // len(items), minlength=len(self.number))
         return list((found / max(int(items.sum()), 1)).tolist())
 
     def _keys_of(self, items: BoolArray) -> IntArray:
         """Return the pairs of some entities as one number each."""
         chosen = items[self.entity]
-        return self.relation[chosen] * self.num_entities + self.entity[chosen]
+        return self.relation[chosen] * len(items) + self.entity[chosen]
 
 
 def _num_subjects(kg: GraphColumns) -> int:
@@ -236,7 +234,7 @@ def _first(codes: IntArray, size: int) -> IntArray:
 
 
 def _code_counts(relation: IntArray, column: Any, size: int) -> list[dict[str, int]]:
-    """Return for each relation how often each text of a dictionary array stands with it."""
+    """Return for each relation the number of statements per text of a dictionary array."""
     texts = column.dictionary.to_pylist()
     codes = np.asarray(column.indices, dtype=np.int64)
     keys, counts = np.unique(relation * max(len(texts), 1) + codes, return_counts=True)

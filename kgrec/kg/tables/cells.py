@@ -15,7 +15,7 @@ from kgrec.rdf.datatypes import LEXICAL, matches
 from kgrec.rdf.namespaces import XSD, XSD_STRING
 from kgrec.types import IntArray
 
-_EXACT: Final = 2**53  # beyond it, a float stands for several whole numbers
+_EXACT: Final = 2**53  # beyond it, one float is the nearest of several whole numbers
 # With a leading zero it is a code, such as a postal code, and no number.
 _WHOLE: Final = r"[+-]?(?:0|[1-9][0-9]*)"
 _INFERRED: Final = {

@@ -141,7 +141,7 @@ class TableMapping(Settings):
 
     @classmethod
     def from_tree(cls, tree: Any, where: str = "the mapping") -> TableMapping:
-        """Return the mapping that a tree of plain values stands for.
+        """Return the mapping of a tree of plain values.
 
         Raises:
             ConfigError: A key or value is wrong; the message names the nearest key.

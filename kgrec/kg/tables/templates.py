@@ -56,7 +56,7 @@ def check_iri(text: str) -> str:
 
 
 def expand(template: str, values: Mapping[str, Any]) -> Any:
-    """Return the IRIs that a template gives, Arrow `large_string` of shape (n,).
+    """Return the IRIs of a template, Arrow `large_string` of shape (n,).
 
     `{name}` percent-encodes all but unreserved characters, so that different values give different
     IRIs. `{+name}` is for values that are IRIs or parts of them: reserved characters and letters

@@ -12,7 +12,7 @@ from kgrec.models.encoders.lightkg import LightKGConfig
 from kgrec.models.encoders.rgcn import RGCNConfig
 from kgrec.models.encoders.unpropagated import UnpropagatedConfig
 from kgrec.models.encoders.xsimgcl import XSimGCLConfig
-from kgrec.models.settings import by_name
+from kgrec.settings import by_name
 
 EncoderConfig = Annotated[
     UnpropagatedConfig

@@ -11,7 +11,7 @@ from kgrec.models.heads.inner_product import (
     TranslationHeadConfig,
 )
 from kgrec.models.heads.relation_attention import RelationAttentionHeadConfig
-from kgrec.models.settings import by_name
+from kgrec.settings import by_name
 
 HeadConfig = Annotated[
     DotHeadConfig

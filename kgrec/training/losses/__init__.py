@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kgrec.models.settings import by_name
+from kgrec.settings import by_name
 from kgrec.training.losses.pairwise import BPRConfig, BSLConfig, CrossEntropyConfig
 from kgrec.training.losses.softmax import SampledSoftmaxConfig, SoftmaxConfig
 
