@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kgrec.errors import ConfigError, printable
-from kgrec.files import writing
+from kgrec.files import replacing, writing
 
 # The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 ORANGE: Final = "#E69F00"
@@ -151,8 +151,9 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
             f"A picture is written to a .png or .svg file, found {printable(target.name)!r}."
         )
     options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
-    with writing(target):
-        made.savefig(target, dpi=dpi, facecolor="white", **options)
+    kind = target.suffix[1:].lower()
+    with writing(target), replacing(target) as file:
+        made.savefig(file, format=kind, dpi=dpi, facecolor="white", **options)
     return target
 
 

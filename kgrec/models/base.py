@@ -202,8 +202,8 @@ class Model(ABC):
 class VectorModel(Model):
     """A model whose score is the inner product of a user's vector and an item's.
 
-    This is all that an index, a search, new items and new users need. Items whose vector is zero
-    are unknown to the model: they come last.
+    This is all that an index, a search, new items and new users need. Nothing is known of
+    `unknown_items`: they come last.
     """
 
     @property
@@ -223,6 +223,11 @@ class VectorModel(Model):
         Args:
             histories: As for `score_histories`.
         """
+
+    @property
+    def unknown_items(self) -> IntArray:
+        """Rows of items that are scored below all others, whatever their product is."""
+        return np.zeros(0, dtype=np.int64)
 
     @property
     def scores_are_products(self) -> bool:

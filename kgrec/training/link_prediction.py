@@ -156,6 +156,12 @@ class LinkPrediction(VectorModel):
         return unit_rows(self._vectors().place)
 
     @property
+    def unknown_items(self) -> IntArray:
+        """Rows of the items of which neither interactions nor content tell anything."""
+        rows = np.flatnonzero(~self.item_vectors.any(axis=1))
+        return rows[:0] if len(rows) == len(self.item_vectors) else rows
+
+    @property
     def scores_are_products(self) -> bool:
         """Whether the head's score is an inner product."""
         return self._predictor().head.is_inner_product
@@ -330,8 +336,9 @@ class LinkPrediction(VectorModel):
             with torch.no_grad():
                 given = torch.from_numpy(users).to(self._graph.device)
                 scores = head.scores(given, found.propagated).cpu().numpy()
-        unknown = ~found.item.any(axis=1)
-        if unknown.any() and not unknown.all():
+        unknown = np.zeros(len(found.item), dtype=bool)
+        unknown[self.unknown_items] = True
+        if unknown.any():
             # Items without interactions and content share the last place.
             scores[:, unknown] = scores[:, ~unknown].min(axis=1, keepdims=True)
         return scores
