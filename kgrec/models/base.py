@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -82,13 +82,15 @@ class ModelConfig(Settings):
 
     Attributes:
         name: What configs and tables call the model.
+        model: The class that it configures.
     """
 
     name: str
+    model: ClassVar[type[Model]]
 
     def build(self) -> Model:
-        """Return the model, not fitted. Every model that a config can name needs this."""
-        raise NotImplementedError
+        """Return the model, not fitted."""
+        return self.model(self)
 
     def seeded(self, seed: int) -> Self:
         """Return the settings with `seed` added to their own, where the model draws at random."""
@@ -108,6 +110,9 @@ class Model(ABC):
     """
 
     config: ModelConfig
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
 
     @property
     def name(self) -> str:

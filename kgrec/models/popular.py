@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +22,6 @@ from kgrec.models.base import (
 )
 from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class MostPopularConfig(ModelConfig):
-    """The settings of `MostPopular`: none."""
-
-    name: Literal["most_popular"] = "most_popular"
-
-    def build(self) -> MostPopular:
-        """Return the model, not fitted."""
-        return MostPopular(self)
 
 
 class MostPopular(Model):
@@ -79,6 +69,13 @@ class MostPopular(Model):
         if self._counts is None:
             raise not_fitted(self)
         return self._counts
+
+
+class MostPopularConfig(ModelConfig):
+    """The settings of `MostPopular`: none."""
+
+    name: Literal["most_popular"] = "most_popular"
+    model: ClassVar[type[Model]] = MostPopular
 
 
 def _rows(counts: FloatArray, num: int) -> FloatArray:

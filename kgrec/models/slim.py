@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.models.base import Callback, ModelConfig, TrainingData
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import (
     ItemItemModel,
@@ -18,30 +18,6 @@ from kgrec.models.item_item import (
 )
 
 _CHUNK_ITEMS = 2048
-
-
-class SLIMConfig(ModelConfig):
-    """The settings of `SLIM`.
-
-    Attributes:
-        l1: Weight of the sum of the weights (λ in the paper): the larger, the fewer weights.
-        l2: Weight of half the sum of their squares (β in the paper).
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-        tolerance: When a column counts as solved: no weight's gradient moves by more than this
-            share of the column's largest entry.
-        max_passes: Passes of the descent over a column, at most.
-    """
-
-    name: Literal["slim"] = "slim"
-    l1: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
-    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
-    max_passes: int = Field(default=1000, ge=1)
-
-    def build(self) -> SLIM:
-        """Return the model, not fitted."""
-        return SLIM(self)
 
 
 class SLIM(ItemItemModel):
@@ -112,3 +88,24 @@ class SLIM(ItemItemModel):
         weights: csr_matrix = vstack(chunks, format="csr").T.tocsr()
         weights.sort_indices()
         return weights
+
+
+class SLIMConfig(ModelConfig):
+    """The settings of `SLIM`.
+
+    Attributes:
+        l1: Weight of the sum of the weights (λ in the paper): the larger, the fewer weights.
+        l2: Weight of half the sum of their squares (β in the paper).
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        tolerance: When a column counts as solved: no weight's gradient moves by more than this
+            share of the column's largest entry.
+        max_passes: Passes of the descent over a column, at most.
+    """
+
+    name: Literal["slim"] = "slim"
+    model: ClassVar[type[Model]] = SLIM
+    l1: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
+    max_passes: int = Field(default=1000, ge=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,27 +30,6 @@ from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
 
 SECONDS_A_DAY = 86_400.0
-
-
-class TrendingConfig(ModelConfig):
-    """The settings of `Trending`.
-
-    Attributes:
-        half_life: Days in which an interaction loses half of its weight; None: time does not
-            count.
-        activity_power: An interaction of a user who has n weighs n ** -activity_power, so that
-            the most active users do not dominate.
-        prior: Weight of the popularity among all users.
-    """
-
-    name: Literal["trending"] = "trending"
-    half_life: float | None = Field(default=21.0, gt=0.0, allow_inf_nan=False)
-    activity_power: float = Field(default=0.5, ge=0.0, allow_inf_nan=False)
-    prior: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
-
-    def build(self) -> Trending:
-        """Return the model, not fitted."""
-        return Trending(self)
 
 
 class Trending(Model):
@@ -148,3 +127,21 @@ class Trending(Model):
         if self._popularity is None:
             raise not_fitted(self)
         return self._popularity
+
+
+class TrendingConfig(ModelConfig):
+    """The settings of `Trending`.
+
+    Attributes:
+        half_life: Days in which an interaction loses half of its weight; None: time does not
+            count.
+        activity_power: An interaction of a user who has n weighs n ** -activity_power, so that
+            the most active users do not dominate.
+        prior: Weight of the popularity among all users.
+    """
+
+    name: Literal["trending"] = "trending"
+    model: ClassVar[type[Model]] = Trending
+    half_life: float | None = Field(default=21.0, gt=0.0, allow_inf_nan=False)
+    activity_power: float = Field(default=0.5, ge=0.0, allow_inf_nan=False)
+    prior: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,27 +28,6 @@ from kgrec.models.confidence import confidence
 from kgrec.models.ease import ease_weights
 from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class UserEASEConfig(ModelConfig):
-    """The settings of `UserEASE`.
-
-    Attributes:
-        l2: Weight of the ridge penalty.
-        dropout: Share of each item's users that the weights must do without; 0: none.
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-        alpha: Weight of the user table, as the length of a user's row in the extra columns.
-    """
-
-    name: Literal["user_ease"] = "user_ease"
-    l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
-    dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> UserEASE:
-        """Return the model, not fitted."""
-        return UserEASE(self)
 
 
 class UserEASE(Model):
@@ -138,6 +117,24 @@ class UserEASE(Model):
         if self._train is None or self._weights is None or self._inverse is None:
             raise not_fitted(self)
         return self._train, self._weights, self._inverse
+
+
+class UserEASEConfig(ModelConfig):
+    """The settings of `UserEASE`.
+
+    Attributes:
+        l2: Weight of the ridge penalty.
+        dropout: Share of each item's users that the weights must do without; 0: none.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        alpha: Weight of the user table, as the length of a user's row in the extra columns.
+    """
+
+    name: Literal["user_ease"] = "user_ease"
+    model: ClassVar[type[Model]] = UserEASE
+    l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
+    dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
 
 
 def _inverse_diagonal(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from kgrec.graph.modalities import features_of
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
     Callback,
+    Model,
     ModelConfig,
     State,
     TrainingData,
@@ -45,48 +46,6 @@ from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
-
-
-class LinkPredictionConfig(ModelConfig):
-    """Settings of the model, of its training, and of what happens to items without interactions."""
-
-    name: Literal["link_prediction"] = "link_prediction"
-    predictor: LinkPredictorConfig = LinkPredictorConfig()
-    training: TrainingConfig = TrainingConfig()
-    new_items: Literal["regress", "propagate"] = Field(
-        default="regress",
-        description="Vectors of items without training interactions: `regress`: a ridge "
-        "regression from text, attributes and numbers to the trained items' vectors; "
-        "`propagate`: from fusion and encoder, by their features and neighbors.",
-    )
-    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
-    content_words: float = Field(
-        default=2.0,
-        ge=0,
-        description="Weight of the words of an item's text in that regression, beside the language "
-        "model's vector; 0: they are not read.",
-    )
-
-    def build(self) -> LinkPrediction:
-        """Return the model, not fitted."""
-        return LinkPrediction(self)
-
-    def seeded(self, seed: int) -> Self:
-        """Return the settings with `seed` added to their own."""
-        training = self.training.model_copy(update={"seed": seed + self.training.seed})
-        return self.model_copy(update={"training": training})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_moved_key(cls, given: Any) -> Any:
-        return refuse_moved_keys(given)
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        check_num_neighbors(self.predictor, self.training)
-        if self.training.contrast is not None:
-            self.training.contrast.check(self.predictor)
-        return self
 
 
 class LinkPrediction(VectorModel):
@@ -369,6 +328,45 @@ class LinkPrediction(VectorModel):
         return np.asarray(
             (self._trained["item"].cpu().numpy().ravel() == 0) & self._content.informed()
         )
+
+
+class LinkPredictionConfig(ModelConfig):
+    """Settings of the model, of its training, and of what happens to items without interactions."""
+
+    name: Literal["link_prediction"] = "link_prediction"
+    model: ClassVar[type[Model]] = LinkPrediction
+    predictor: LinkPredictorConfig = LinkPredictorConfig()
+    training: TrainingConfig = TrainingConfig()
+    new_items: Literal["regress", "propagate"] = Field(
+        default="regress",
+        description="Vectors of items without training interactions: `regress`: a ridge "
+        "regression from text, attributes and numbers to the trained items' vectors; "
+        "`propagate`: from fusion and encoder, by their features and neighbors.",
+    )
+    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
+    content_words: float = Field(
+        default=2.0,
+        ge=0,
+        description="Weight of the words of an item's text in that regression, beside the language "
+        "model's vector; 0: they are not read.",
+    )
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        training = self.training.model_copy(update={"seed": seed + self.training.seed})
+        return self.model_copy(update={"training": training})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_moved_key(cls, given: Any) -> Any:
+        return refuse_moved_keys(given)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        check_num_neighbors(self.predictor, self.training)
+        if self.training.contrast is not None:
+            self.training.contrast.check(self.predictor)
+        return self
 
 
 @dataclass(frozen=True)
