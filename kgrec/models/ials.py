@@ -30,7 +30,7 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.confidence import confidence
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.types import FloatArray, IntArray
 
 
@@ -113,8 +113,7 @@ class IALS(VectorModel):
         Users without history have a 1 in that column, others a 0.
         """
         train, factors = self._fitted()
-        share = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
-        return np.column_stack([factors, share]).astype(np.float32)
+        return np.column_stack([factors, share_of_users(train)]).astype(np.float32)
 
     @property
     def similarity_vectors(self) -> FloatArray:

@@ -41,18 +41,17 @@ class MostPopular(Model):
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the popularity of all items for each user; see `Model.score`."""
-        counts = self._fitted()
-        return _rows(counts, len(check_rows(users, self._num_users, "user")))
+        return np.tile(self._fitted(), (len(check_rows(users, self._num_users, "user")), 1))
 
     def score_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the popularity of all items for each history; see `Model.score_histories`."""
         counts = self._fitted()
-        return _rows(counts, check_histories(histories, len(counts)).shape[0])
+        return np.tile(counts, (check_histories(histories, len(counts)).shape[0], 1))
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
         counts = self._fitted()
-        return _rows(counts, len(check_rows(items, len(counts), "item")))
+        return np.tile(counts, (len(check_rows(items, len(counts), "item")), 1))
 
     def state(self) -> State:
         """Return `counts`, float32 of shape (num_items,); see `Model.state`."""
@@ -76,7 +75,3 @@ class MostPopularConfig(ModelConfig):
 
     name: Literal["most_popular"] = "most_popular"
     model: ClassVar[type[Model]] = MostPopular
-
-
-def _rows(counts: FloatArray, num: int) -> FloatArray:
-    return np.tile(counts, (num, 1))

@@ -26,7 +26,7 @@ from kgrec.models.base import (
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.ease import ease_weights
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.types import FloatArray, IntArray
 
 
@@ -110,7 +110,7 @@ class UserEASE(Model):
         scores = np.asarray(of_users @ train, dtype=np.float32)
         unknown = ~of_users.any(axis=1)
         if unknown.any():
-            scores[unknown] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+            scores[unknown] = share_of_users(train)
         return scores
 
     def _fitted(self) -> tuple[csr_matrix, FloatArray, FloatArray]:

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -238,35 +238,26 @@ def encode_cached(
     distinct = list(row_of)
     vectors, found = cache.get(encoder.fingerprint, distinct, encoder.dim)
     missing = np.flatnonzero(~found)
-    if len(missing):
-        with reporter(progress, len(missing), "Encoding texts") as report:
-            _encode_missing(encoder, distinct, missing, vectors, cache, report)
-    return vectors[inverse]
-
-
-def _encode_missing(
-    encoder: CacheableTextEncoder,
-    distinct: list[str],
-    missing: IntArray,
-    vectors: FloatArray,
-    cache: EmbeddingCache,
-    report: Callable[[int, int], None],
-) -> None:
+    if not len(missing):
+        return vectors[inverse]
     writable = True
-    for start in range(0, len(missing), _TEXTS_PER_SHARD):
-        rows = missing[start : start + _TEXTS_PER_SHARD]
-        part = [distinct[row] for row in rows]
+    with reporter(progress, len(missing), "Encoding texts") as report:
+        for start in range(0, len(missing), _TEXTS_PER_SHARD):
+            rows = missing[start : start + _TEXTS_PER_SHARD]
+            part = [distinct[row] for row in rows]
 
-        def report_part(done: int, _: int, start: int = start) -> None:
-            report(start + done, len(missing))
+            def report_part(done: int, _: int, start: int = start) -> None:
+                report(start + done, len(missing))
 
-        vectors[rows] = encoder.encode(part, progress=report_part)
-        if writable:
-            try:
-                cache.put(encoder.fingerprint, part, vectors[rows])
-            except RunError as error:
-                warnings.warn(f"{error} The texts will be encoded again next time.", stacklevel=3)
-                writable = False
+            vectors[rows] = encoder.encode(part, progress=report_part)
+            if writable:
+                try:
+                    cache.put(encoder.fingerprint, part, vectors[rows])
+                except RunError as error:
+                    text = f"{error} The texts will be encoded again next time."
+                    warnings.warn(text, stacklevel=2)
+                    writable = False
+    return vectors[inverse]
 
 
 def default_cache_folder(environ: Mapping[str, str]) -> Path:

@@ -15,7 +15,6 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.modalities import features_of
@@ -393,18 +392,14 @@ class _Validation:
 
     def __init__(self, model: LinkPrediction, data: TrainingData) -> None:
         self.model, self.data = model, data
-        assert data.valid is not None
-        self.valid: Interactions = data.valid
         self.k = int(model.config.training.metric.partition("@")[2])
 
     def __call__(self) -> Mapping[str, float]:
         self.model._finish()
+        data = self.data
+        assert data.valid is not None
         metrics = evaluate(
-            self.model,
-            self.valid,
-            exclude=self.data.train,
-            k=(self.k,),
-            candidates=self.data.candidates,
+            self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
         ).metrics
         return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
 
