@@ -1,4 +1,4 @@
-"""All node types in one numbering, for models that see one graph instead of one per relation."""
+"""All node types in one numbering, for models on one graph instead of one per relation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-EdgeType = tuple[str, str, str]
+from kgrec.types import EdgeType
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class HomogeneousGraph:
         source: Source node of each edge, int64 of shape (E,).
         target: Destination node of each edge, int64 of shape (E,).
         relation: Row of `relations` of each edge, int64 of shape (E,).
-        edge: Of a drawn part of a graph, which of the whole graph's edges each is, int64 of shape
-            (E,); None: this is the whole graph.
-        weight: Of a drawn part, how many of the whole graph's edges each stands for, float32 of
-            shape (E,).
+        edge: For a sampled part, the row of each edge in the whole graph, int64 of shape (E,);
+            None: this is the whole graph.
+        weight: For a sampled part, how many edges of the whole graph each one stands for, float32
+            of shape (E,).
     """
 
     sizes: Mapping[str, int]
@@ -104,16 +104,15 @@ class HomogeneousGraph:
 
     @cached_property
     def relational(self) -> RelationalOperator:
-        """The edges as an operator whose messages relations gate."""
+        """The edges as an operator with messages that are gated by their relation."""
         return RelationalOperator(self)
 
     def of_edges(self, values: Tensor) -> Tensor:
-        """Return how much this graph's edges count, float32 of shape (E,).
+        """Return the weights of this graph's edges, float32 of shape (E,).
 
         Args:
-            values: How much the edges of the whole graph do. Those of a drawn part count for the
-                edges that were not drawn too, so that the sum of messages stays what it is in
-                expectation.
+            values: The weights of the whole graph's edges. In a sampled part they are scaled, so
+                that the expected sum of messages is that of the whole graph.
         """
         return values if self.edge is None else self.weighted(values[self.edge])
 
@@ -159,10 +158,10 @@ def _starts(sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 class WeightedOperator:
-    """y = A(w) x with the value of each entry given anew at each call, and differentiable in both.
+    """y = A(w) x with new values w of the entries at each call, differentiable in w and x.
 
-    Entries are kept in the order of destinations and in that of sources; no (E, dim) tensor is
-    made, neither forward nor backward.
+    Entries are kept sorted by destination and by source; neither forward nor backward makes a
+    tensor of shape (E, dim).
 
     Args:
         source: Source row of each entry, int64 of shape (E,).
@@ -173,8 +172,8 @@ class WeightedOperator:
 
     def __init__(self, source: Tensor, target: Tensor, num_sources: int, num_targets: int) -> None:
         self.num_sources, self.num_targets = num_sources, num_targets
-        self.by_target = _order(target, source, num_targets)
-        self.by_source = _order(source, target, num_sources)
+        self.by_target = sorted_entries(target, source, num_targets)
+        self.by_source = sorted_entries(source, target, num_sources)
 
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return A(w) x, float32 of shape (num_targets, dim).
@@ -210,25 +209,32 @@ class _Weighted(torch.autograd.Function):
 Order = tuple[Tensor, Tensor, Tensor]
 
 
-def _order(row: Tensor, column: Tensor, num_rows: int) -> Order:
+def sorted_entries(row: Tensor, column: Tensor, num_rows: int) -> Order:
+    """Sort entries by row: return their columns, where each row begins, and their old places."""
     width = int(column.max()) + 1 if len(column) else 1
     order = torch.argsort(row * width + column)
     counts = torch.bincount(row, minlength=num_rows)
     return column[order].contiguous(), torch.cumsum(counts, 0) - counts, order
 
 
-def _sum(order: Order, x: Tensor, weight: Tensor) -> Tensor:
-    column, offset, place = order
+def sum_entries(entries: tuple[Tensor, ...], x: Tensor) -> Tensor:
+    """Return Σ weight · x[column] of each row, for sorted (columns, where rows begin, weights)."""
+    column, offset, weight = entries
     if not len(column):
         return x.new_zeros((len(offset), x.shape[1]))
-    return F.embedding_bag(column, x, offset, mode="sum", per_sample_weights=weight[place])
+    return F.embedding_bag(column, x, offset, mode="sum", per_sample_weights=weight)
+
+
+def _sum(order: Order, x: Tensor, weight: Tensor) -> Tensor:
+    column, offset, place = order
+    return sum_entries((column, offset, weight[place]), x)
 
 
 def _products(order: Order, x: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
     """Return ⟨x_s, g_t⟩ of each entry, float32 of shape (E,).
 
-    It is the gradient of the weights of `embedding_bag`, whose own kernel gathers no row: eight
-    times as fast as gathering both sides, at the price of one more forward pass.
+    It is the gradient of `embedding_bag` for its weights. That kernel gathers no rows: with one
+    more forward pass, it is still eight times as fast as gathering both sides.
     """
     column, offset, place = order
     made = torch.empty_like(weight)
@@ -243,11 +249,11 @@ def _products(order: Order, x: Tensor, weight: Tensor, gradient: Tensor) -> Tens
 
 
 class RelationalOperator:
-    """y_v = Σ_r Σ_{u ∈ N_r(v)} w_uv (x_u ⊙ e_r): messages that their relation's vector gates.
+    """y_v = Σ_r Σ_{u ∈ N_r(v)} w_uv (x_u ⊙ e_r): messages gated by the relation's vector.
 
-    Since e_r does not depend on u or v, it can be multiplied in before the sum or after it. Each
-    relation takes the side where it has fewer distinct nodes, so that with E edges the largest
-    tensor has Σ_r min(sources of r, destinations of r) rows, and not E.
+    Since e_r does not depend on u or v, it can be multiplied before the sum or after it. Each
+    relation uses the side with fewer distinct nodes, so that the largest tensor has
+    Σ_r min(sources of r, destinations of r) rows and not E.
 
     Args:
         graph: The edges.

@@ -19,9 +19,9 @@ def expand(
 ) -> tuple[Array, Array, Array, Array]:
     """Draw edges into each node, and number the nodes that they come from.
 
-    Of a node with more than `num` edges, each set of `num` has the same chance: Floyd's algorithm
-    (Bentley and Floyd, A Sample of Brilliance, Communications of the ACM 1987), with a hash table
-    for what is drawn, so that the cost is that of the edges taken.
+    For a node with more than `num` edges, each set of `num` has the same probability: Floyd's
+    algorithm (Bentley and Floyd, A Sample of Brilliance, Communications of the ACM 1987), with a
+    hash table of the drawn edges, so that the cost depends only on the edges taken.
 
     Args:
         start: Where the edges into each node of the graph begin, int64 of shape (num_targets + 1,).
@@ -70,7 +70,7 @@ def expand(
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _slot(key: Array, owner: Array, node: int, edge: int) -> int:
-    """Return where an edge of a node stands in the table, or may stand."""
+    """Return the slot of an edge of a node in the table, or a free one."""
     mask = len(key) - 1
     slot = (edge * 0x9E3779B1) & mask
     while owner[slot] == node and key[slot] != edge:
@@ -97,7 +97,7 @@ def _number(source: Array, place: Array, row: Array, size: int) -> tuple[Array, 
 def transpose(
     source: Array, target: Array, weight: Array, num_sources: int
 ) -> tuple[Array, Array, Array]:
-    """Order entries by source, and where sources are alike as they stood: a counting sort.
+    """Sort entries by source with a stable counting sort.
 
     Args:
         source: Source of each entry, int64 of shape (e,).

@@ -20,7 +20,8 @@ from torch_geometric.sampler import (
 )
 
 from kgrec.errors import ConfigError, UnknownIdError, did_you_mean, printable
-from kgrec.graph.neighbors import EdgeType, InEdges, Neighbors
+from kgrec.graph.neighbors import InEdges, Neighbors
+from kgrec.types import EdgeType
 
 NumNeighbors = Sequence[int] | Mapping[EdgeType, Sequence[int]]
 
@@ -29,16 +30,16 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
     """Draws the neighborhoods of a `HeteroData` for PyG's `NodeLoader` and `LinkLoader`.
 
     Each node that a hop found is expanded in the next one over its in-edges, drawn without
-    replacement (`kgrec.graph.neighbors`). The same seed gives the same batches: without worker
-    processes whatever else is random, with them if the loader's own generator is seeded too,
-    from which each worker has its stream. The loaders need the graph `without_lists`.
+    replacement (`kgrec.graph.neighbors`). The same seed gives the same batches; with worker
+    processes, the loader's own generator must be seeded too, because each worker derives its
+    random numbers from it. The loaders need the graph `without_lists`.
 
     Args:
         data: The graph, such as `kgrec.graph.build.build_graph` makes; edges run source →
             destination.
         num_neighbors: Edges of each type that are taken of a node, at most, in each hop; -1: all.
             As a mapping for some edge types only, the others are not followed.
-        seed: Of all draws.
+        seed: Seed of all draws.
 
     Raises:
         ConfigError: A number is below -1, an edge type is unknown, or types differ in their hops.
@@ -87,8 +88,8 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
     ) -> HeteroSamplerOutput:
         """Return the neighborhood of both ends of seed edges, and of negatives.
 
-        A negative is any pair (`binary`) or destination (`triplet`), by the weights that
-        `neg_sampling` has; PyG's samplers too do not look whether it is an edge.
+        A negative is any pair (`binary`) or destination (`triplet`), by the weights of
+        `neg_sampling`; like PyG's samplers, it may be an edge.
 
         Raises:
             ConfigError: The edges have timestamps.
@@ -124,7 +125,7 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         return out
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a worker process gets; it makes a generator of its own."""
+        """Return the state for a worker process, which makes its own generator."""
         return {**self.__dict__, "_generator": None}
 
     def _draw(self, seeds: Mapping[str, Tensor]) -> HeteroSamplerOutput:
@@ -139,11 +140,11 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         )
 
     def _random(self) -> torch.Generator:
-        """Return this process's source of draws."""
+        """Return the random generator of this process."""
         worker = get_worker_info()
         process = None if worker is None else worker.seed
         if self._generator is None or self._generator[0] != process:
-            # The worker's seed is new for each epoch and worker: theirs must not be the same draws.
+            # The worker's seed differs by epoch and worker, and so must the draws.
             seed = self.seed if process is None else (self.seed * 0x9E3779B9 + process) % 2**63
             self._generator = process, torch.Generator().manual_seed(seed)
         return self._generator[1]
@@ -173,10 +174,10 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
 
 
 def without_lists(data: HeteroData) -> HeteroData:
-    """Return the graph without what is no tensor of its nodes, such as `node_id`.
+    """Return the graph without the lists of its nodes, such as `node_id`.
 
-    PyG's loaders cannot cut a list, so that they need this in place of what `build_graph` made.
-    A batch's `n_id` says which rows its nodes have, and so their entries in the lists.
+    PyG's loaders cannot slice lists. A batch's `n_id` has the rows of its nodes, which are their
+    places in the lists.
     """
     made = copy.copy(data)
     for kind in data.node_types:

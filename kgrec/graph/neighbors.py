@@ -1,4 +1,4 @@
-"""Random parts of a graph: the neighborhood of some nodes, with a bounded number of edges a node.
+"""Random parts of a graph: neighborhoods with a bounded number of edges for each node.
 
 Hamilton, Ying and Leskovec, Inductive Representation Learning on Large Graphs, NeurIPS 2017.
 """
@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from kgrec.errors import ConfigError
-
-EdgeType = tuple[str, str, str]
+from kgrec.types import EdgeType
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class InEdges:
 
 @dataclass(frozen=True)
 class Neighborhood:
-    """The nodes that were reached from some seeds, and the edges that were taken.
+    """The nodes reached from some seeds, and the sampled edges.
 
     Attributes:
         node: Rows in the whole graph of the nodes of each type, int64; the seeds come first, then
@@ -53,8 +52,8 @@ class Neighborhood:
         source: Row in `node` of the source of each edge, int64, by edge type.
         target: Row in `node` of its destination, int64, by edge type, ascending.
         place: Place of each edge in the `InEdges` of its type, int64.
-        weight: In-degree of its destination in the whole graph by the number of edges that were
-            drawn of it, float32: sums over edges times this are, in expectation, those over all.
+        weight: In-degree of its destination in the whole graph divided by the number of its drawn
+            edges, float32: with it, the expected sum over edges is that over all edges.
         num_nodes: Nodes that each hop added, the seeds first, by node type.
         num_edges: Edges that each hop added, by edge type.
     """
@@ -69,7 +68,7 @@ class Neighborhood:
 
     @property
     def hops(self) -> int:
-        """How many hops were made."""
+        """Number of hops."""
         return max((len(num) for num in self.num_nodes.values()), default=1) - 1
 
     def within(self, hops: int) -> Neighborhood:
@@ -95,9 +94,9 @@ class Neighbors:
     """Draws neighborhoods from the edges of a heterogeneous graph.
 
     A node is expanded once, in the hop after the one that found it, over its in-edges: with all
-    edges taken in k hops, the seeds see what k layers of message passing would bring them. Edges
-    are drawn without replacement. The cost grows with what is drawn and not with the graph, for
-    which a table of 8 bytes a node is kept. All but the generator is on the CPU.
+    edges of k hops, the seeds get the same messages as in k layers on the whole graph. Edges are
+    drawn without replacement. The cost depends on the number of drawn edges and not on the graph;
+    a table of 8 bytes a node is kept. All but the generator is on the CPU.
 
     Args:
         sizes: Number of nodes of each type.
@@ -110,8 +109,8 @@ class Neighbors:
     def __init__(self, sizes: Mapping[str, int], edges: Mapping[EdgeType, InEdges]) -> None:
         if importlib.util.find_spec("numba") is None:
             raise ConfigError(
-                "Neighbors are drawn by compiled loops, and numba, which compiles them, is not "
-                "installed. Install it, or leave num_neighbors out."
+                "num_neighbors needs numba, which compiles the sampling and is not installed. "
+                "Install it, or leave num_neighbors out."
             )
         self.sizes, self.edges = dict(sizes), dict(edges)
         # Row of each node in the part that is being drawn; between two draws all are -1.
@@ -129,7 +128,7 @@ class Neighbors:
             seeds: Distinct rows of nodes of some types, int64.
             num_neighbors: Edges of each type that are taken of a node, at most, in each hop; -1:
                 all. All types have as many hops, and those that are not named are not followed.
-            generator: Source of the draws; untouched where all edges are taken.
+            generator: Random generator; not used if all edges are taken.
         """
         found = {kind: [seeds.get(kind, _NONE)] for kind in self.sizes}
         taken: dict[EdgeType, list[_Hop]] = {kind: [] for kind in self.edges}
@@ -139,7 +138,7 @@ class Neighbors:
             hops = max((len(numbers) for numbers in num_neighbors.values()), default=0)
             for hop in range(hops):
                 self._expand(hop, found, taken, num_neighbors, generator)
-        except BaseException:  # such as an interruption, after which no mark may stay
+        except BaseException:  # such as an interruption: no mark may stay
             for table in self._row.values():
                 table.fill_(-1)
             raise

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from kgrec.graph.homogeneous import HomogeneousGraph
+from kgrec.graph.homogeneous import HomogeneousGraph, sorted_entries, sum_entries
+from kgrec.graph.relation_names import INTERACTS
+from kgrec.types import EdgeType
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-EdgeType = tuple[str, str, str]
 Normalisation = Literal["symmetric", "mean"]
 
 
 class SparseOperator:
-    """The linear map y = A x of a sparse matrix, with its transpose kept for the gradient.
+    """The linear map y = A x of a sparse matrix A, which keeps the transpose for the gradient.
 
-    Both matrices are kept sorted by destination, so that forward and backward are one pass over
-    contiguous rows (a segmented sum) and no transpose is ever computed while training.
+    The entries of both are sorted by destination, so that forward and backward are one pass over
+    contiguous rows (a segmented sum) and training computes no transpose.
 
     Args:
         source: Source row of each entry, int64 of shape (E,).
@@ -42,10 +42,10 @@ class SparseOperator:
         self._backward = _sorted_by(source, target, weight, num_sources)
 
     @classmethod
-    def of_orders(
+    def from_sorted(
         cls, by_target: tuple[Tensor, ...], by_source: tuple[Tensor, ...]
     ) -> SparseOperator:
-        """Return the operator of entries that are sorted already.
+        """Return the operator of sorted entries.
 
         Args:
             by_target: Source rows, where each destination begins, and values.
@@ -72,29 +72,29 @@ class SparseOperator:
 
     def forward(self, x: Tensor) -> Tensor:
         """Return A x, outside of automatic differentiation."""
-        return _apply(self._forward, x)
+        return sum_entries(self._forward, x)
 
     def backward(self, y: Tensor) -> Tensor:
         """Return Aᵀ y, outside of automatic differentiation."""
-        return _apply(self._backward, y)
+        return sum_entries(self._backward, y)
 
 
 class _Multiply(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, forward: tuple[Tensor, ...], backward: Any) -> Tensor:
         ctx.backward_operator = backward
-        return _apply(forward, x.detach())
+        return sum_entries(forward, x.detach())
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _apply(ctx.backward_operator, gradient.contiguous()), None, None
+        return sum_entries(ctx.backward_operator, gradient.contiguous()), None, None
 
 
 class _MeanOfPowers(torch.autograd.Function):
-    """The mean over (x, A x, …, A^K x) of a bipartite A, in one node of the tape.
+    """The mean over (x, A x, …, A^K x) of a bipartite A, in one node of the autograd graph.
 
-    The gradient of Σ_k A^k is Σ_k (Aᵀ)^k, computed as nested products: h ← g + Aᵀ h. Nothing in
-    between is kept or copied.
+    The gradient of Σ_k A^k is Σ_k (Aᵀ)^k, computed as nested products: h ← g + Aᵀ h. No
+    intermediate result is kept or copied.
     """
 
     @staticmethod
@@ -107,7 +107,7 @@ class _MeanOfPowers(torch.autograd.Function):
         num_layers: int,
     ) -> tuple[Tensor, Tensor]:
         ctx.operators, ctx.num_layers = (to_user, to_item), num_layers
-        # Detached: of what needs a gradient, the sum would keep what only its own gradient reads.
+        # Detached: otherwise the sums would keep tensors that only their own gradients read.
         user, item = user.detach(), item.detach()
         return _nested(user, item, to_user.forward, to_item.forward, num_layers)
 
@@ -137,8 +137,8 @@ def mean_of_layers(
 ) -> tuple[Tensor, Tensor]:
     """Return the means over layers 0 … `num_layers` of propagation between users and items.
 
-    What `LightGCN` returns where only interactions are propagated, with a fraction of the memory
-    traffic of adding its layers one by one.
+    It is the result of `LightGCN` on interactions alone, with a fraction of the memory traffic of
+    adding the layers one by one.
 
     Args:
         user: float32 of shape (num_users, dim).
@@ -153,18 +153,9 @@ def mean_of_layers(
     return made
 
 
-def _apply(operator: tuple[Tensor, ...], x: Tensor) -> Tensor:
-    column, offset, weight = operator
-    if not len(column):
-        return x.new_zeros((len(offset), x.shape[1]))
-    return F.embedding_bag(column, x, offset, mode="sum", per_sample_weights=weight)
-
-
 def _sorted_by(row: Tensor, column: Tensor, weight: Tensor, num_rows: int) -> tuple[Tensor, ...]:
-    order = torch.argsort(row * (int(column.max()) + 1 if len(column) else 1) + column)
-    counts = torch.bincount(row, minlength=num_rows)
-    offset = torch.cumsum(counts, 0) - counts
-    return column[order].contiguous(), offset, weight[order].contiguous()
+    column, offset, order = sorted_entries(row, column, num_rows)
+    return column, offset, weight[order].contiguous()
 
 
 class Propagation:
@@ -175,14 +166,14 @@ class Propagation:
         normalisation: `symmetric`: an edge weighs 1 / sqrt(out-degree · in-degree) within its
             type (He et al., LightGCN, SIGIR 2020); `mean`: 1 / in-degree (Schlichtkrull et al.,
             R-GCN, ESWC 2018).
-        interactions_only: Whether all but users, items and their interactions is left out.
+        interactions_only: Whether to use only users, items and their interactions.
         device: Where the operators compute; `data` stays where it is.
 
     Attributes:
         sizes: Number of nodes of each type.
         relations: Names of the relations; an inverse is a relation of its own.
-        node: Rows in the whole graph of a drawn part's nodes, int64 by type; None: this is the
-            whole graph.
+        node: For a sampled part, the rows of its nodes in the whole graph, int64 by type; None:
+            this is the whole graph.
     """
 
     node: Mapping[str, Tensor] | None = None
@@ -211,7 +202,7 @@ class Propagation:
             self.operators[kind] = SparseOperator(source, target, weight, num_sources, num_targets)
         self.relations = sorted({kind[1] for kind in self.operators})
         none = torch.zeros(0, dtype=torch.int64, device=device)
-        _, chosen = self._edges.get(("user", "interacts", "item"), (none, none))
+        _, chosen = self._edges.get(INTERACTS, (none, none))
         self.item_degree = torch.bincount(chosen, minlength=self.sizes["item"])
 
     @property
@@ -225,22 +216,22 @@ class Propagation:
         return HomogeneousGraph.from_operators(self.sizes, self._edges, self.device)
 
     def take(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Return of the rows of all nodes, by type, those of this graph's nodes."""
+        """Return the rows of this graph's nodes from those of all nodes, by type."""
         if self.node is None:
             return values
         return {kind: rows[self.node[kind]] for kind, rows in values.items()}
 
     def after(self, num_layers: int) -> Propagation:
-        """Return the graph between the nodes whose vectors are right after so many layers.
+        """Return the graph of the nodes with exact vectors after so many layers.
 
-        Those are all nodes of a whole graph; of a drawn part, each layer leaves those that are a
-        hop further in. They are its first nodes.
+        In the whole graph these are all nodes. In a sampled part, each layer needs one hop of
+        neighbors; the remaining nodes come first.
         """
         del num_layers
         return self
 
     def first(self, x: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the rows of this graph's nodes from those of a part that it is the first of."""
+        """Return the rows of this graph's nodes, which are the first ones of `x`."""
         return {kind: rows[: self.sizes[kind]] for kind, rows in x.items()}
 
     def items(self) -> Iterator[tuple[EdgeType, SparseOperator]]:
@@ -250,8 +241,7 @@ class Propagation:
     def of_histories(self, row: Tensor, item: Tensor, num_rows: int) -> SparseOperator:
         """Return the item → user operator of users who were not in training.
 
-        Their edges weigh what they would have weighed in training with the items' degrees as
-        they are.
+        Their edges have the weights of training, with the items' degrees unchanged.
 
         Args:
             row: Row of the user, int64 of shape (E,).

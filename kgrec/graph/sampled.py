@@ -1,4 +1,4 @@
-"""A drawn part of a graph as operators that are, in expectation, those of the whole graph."""
+"""A sampled part of a graph, with operators whose expectation is that of the whole graph."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from kgrec.graph.homogeneous import EdgeType, HomogeneousGraph
+from kgrec.graph.homogeneous import HomogeneousGraph
 from kgrec.graph.neighbors import InEdges, Neighborhood, Neighbors
 from kgrec.graph.propagation import Propagation, SparseOperator
+from kgrec.types import EdgeType
 
 
 class SampledPropagation(Propagation):
-    """The operators between the nodes of a drawn part of a graph.
+    """The operators between the nodes of a sampled part of a graph.
 
-    An edge weighs what it weighs in the whole graph, by the degrees there, times the number of
-    edges that it stands for: the in-degree of its destination within its type by how many of
-    these edges were drawn. So the sum of the messages into a node that was expanded is, in
-    expectation, that of the whole graph, and with nothing left out it is that sum.
+    The weight of an edge is its weight in the whole graph times the number of edges that it stands
+    for: the in-degree of its destination within its type divided by the number of these edges that
+    were drawn. So the expected sum of the messages into an expanded node is that of the whole
+    graph; with all edges drawn, it is exactly that sum.
 
     Args:
-        parts: What it was drawn from.
+        parts: The sampler that drew it.
         drawn: The nodes and edges that were drawn.
     """
 
@@ -50,14 +51,14 @@ class SampledPropagation(Propagation):
             arrays = source.numpy(), target.numpy(), weight.numpy()
             by_target = source, torch.cumsum(count, 0) - count, weight
             by_source = map(torch.from_numpy, transpose(*arrays, self.sizes[kind[0]]))
-            made[kind] = SparseOperator.of_orders(
+            made[kind] = SparseOperator.from_sorted(
                 tuple(part.to(self.device) for part in by_target),
                 tuple(part.to(self.device) for part in by_source),
             )
         return made
 
     def after(self, num_layers: int) -> SampledPropagation:
-        """Return the part that was found so many hops earlier; see `Propagation.after`."""
+        """Return the part from that many hops earlier; see `Propagation.after`."""
         if not num_layers:
             return self
         if num_layers not in self._after:
@@ -89,7 +90,7 @@ class SampledPropagation(Propagation):
 class Parts:
     """Draws parts of a graph, each the neighborhood of some nodes.
 
-    They are drawn on the CPU, by compiled loops, and then go where the whole graph computes.
+    Compiled loops draw them on the CPU; then they move to the device of the whole graph.
 
     Args:
         whole: The operators of all edges.

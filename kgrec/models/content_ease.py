@@ -1,4 +1,4 @@
-"""EASE whose new items are placed by their content."""
+"""EASE that predicts the weights of new items from their content."""
 
 from __future__ import annotations
 
@@ -41,16 +41,12 @@ class ContentEASEConfig(EASEConfig):
 
 
 class ContentEASE(EASE):
-    """EASE (Steck, WWW 2019), and kernel ridge regression to its weights for items without users.
+    """EASE (Steck, WWW 2019), with kernel ridge regression for the weights of new items.
 
-    With K the similarity of two items by text, words, attributes and numbers, the column of weights
-    of a new item j is c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, t being the items that training
-    knows, B their columns and c the mean of these. The scores of a new item so become what a
-    regression from content to the scores of the known items predicts for it. Known items keep
-    their own weights.
-
-    Args:
-        config: The settings; None: the defaults.
+    K is the similarity of two items by text, words, attributes and numbers. The weights of a new
+    item j are c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, where t are the items of training, B
+    their columns of weights and c the mean of these. So a new item gets the scores that a
+    regression from content predicts. Known items keep their own weights.
     """
 
     config: ContentEASEConfig
@@ -65,7 +61,7 @@ class ContentEASE(EASE):
             DataError: There is no graph, which holds the content, or there are no interactions.
         """
         if data.graph is None:
-            raise DataError("content_ease needs TrainingData.graph, and found None.")
+            raise DataError("content_ease needs TrainingData.graph, found None.")
         count = np.asarray(training_matrix(data.train).sum(axis=0)).reshape(-1)
         super().fit(data, callback=callback)
         known, new = np.flatnonzero(count > 0), np.flatnonzero(count == 0)

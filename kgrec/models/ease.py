@@ -43,12 +43,10 @@ class EASE(ItemItemModel):
     B_ij = −P_ij / P_jj. Solved in float64 over the n items that have interactions, in about 32 n²
     bytes; the others' weights are zero.
 
-    With `dropout` p, X is rebuilt from an X of which a random share p is missing, in expectation:
-    item i is penalised by p / (1 - p) · (XᵀX)_ii besides (Steck, Autoencoders that don't overfit
-    towards the Identity, NeurIPS 2020), so that popular items do not explain everything.
-
-    Args:
-        config: The settings; None: the defaults.
+    With `dropout` p, the weights rebuild X, in expectation, from an X without a random share p of
+    its entries: item i gets the extra penalty p / (1 - p) · (XᵀX)_ii (Steck, Autoencoders that
+    don't overfit towards the Identity, NeurIPS 2020), so that popular items do not explain
+    everything.
     """
 
     config: EASEConfig
@@ -88,7 +86,7 @@ class AttributeEASEConfig(EASEConfig):
 
     Attributes:
         alpha: Weight of an item's attributes, as the length of its column in the extra rows.
-        min_items: An attribute of fewer items is left out: it likens nothing to anything.
+        min_items: Attributes of fewer items are left out: they make no two items similar.
         words: Weight of the words of an item's text, likewise; 0: they are not read.
     """
 
@@ -103,16 +101,13 @@ class AttributeEASEConfig(EASEConfig):
 
 
 class AttributeEASE(EASE):
-    """EASE in which each attribute of the items is one more user, who likes all that have it.
+    """EASE in which each attribute is one more user, who likes all items that have it.
 
     X is extended by the rows alpha · Â, where Â of shape (num_attributes, num_items) holds the
     attribute's inverse document frequency log(num_items / number of items that have it), and
     each item's column is scaled to length 1, so that an item with a hundred attributes does not
-    outweigh one with ten. The words of the items' texts may be users likewise. An item without
-    interactions gets weights through its attributes and words.
-
-    Args:
-        config: The settings; None: the defaults.
+    outweigh one with ten. The words of the items' texts can be users in the same way. An item
+    without interactions gets weights through its attributes and words.
     """
 
     config: AttributeEASEConfig
@@ -124,7 +119,7 @@ class AttributeEASE(EASE):
         if data.attributes is None:
             raise DataError(
                 "attribute_ease needs TrainingData.attributes, the matrix of which item has which "
-                "attribute, and found None."
+                "attribute, found None."
             )
         blocks = [train, self.config.alpha * attribute_rows(data.attributes, self.config.min_items)]
         if self.config.words:
@@ -167,7 +162,7 @@ def ease_weights(rows: csr_matrix, l2: float | npt.NDArray[Any]) -> FloatArray:
     """Return EASE's weights for a matrix of shape (num_rows, num_items).
 
     Args:
-        rows: What is to be rebuilt.
+        rows: The matrix that the weights rebuild.
         l2: Ridge penalty of all items, or of each, of shape (num_items,).
 
     Returns:

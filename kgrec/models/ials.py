@@ -1,4 +1,4 @@
-"""iALS: matrix factorisation of what users did, with confidences, by alternating least squares."""
+"""iALS: matrix factorisation of implicit feedback by alternating least squares."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class IALSConfig(ModelConfig):
     Attributes:
         dim: Width of the factors (f in the paper).
         l2: Weight of the ridge penalty (λ).
-        alpha: How much surer an interaction makes than none: its confidence is 1 + alpha · r.
-        iterations: How often users' and items' factors are solved for in turn.
-        rating_power: How r comes of a rating, see `kgrec.models.confidence.confidence`.
+        alpha: Confidence that an interaction adds: its confidence is 1 + alpha · r.
+        iterations: How often the factors of users and then of items are solved for.
+        rating_power: How r is computed from a rating, see `kgrec.models.confidence.confidence`.
         seed: Seeds the initial factors; added to the seed of the run.
     """
 
@@ -68,14 +68,11 @@ class IALS(VectorModel):
     The factors x_u and y_i minimise Σ_ui c_ui (p_ui - x_uᵀy_i)² + l2 (Σ ‖x_u‖² + Σ ‖y_i‖²), with
     p_ui = 1 and c_ui = 1 + alpha · r_ui where u has i, and p_ui = 0 and c_ui = 1 elsewhere. The
     library `implicit` fits the items' factors; conjugate gradients solve its steps (Takács,
-    Pilászy and Tikk, RecSys 2011). A user's factors are always solved for exactly from the items'
-    (the paper's equation 4), so that a user who comes new is scored as one of training with the
-    same history. Who has no history gets the share of users who have each item.
+    Pilászy and Tikk, RecSys 2011). A user's factors are always solved for exactly from those of
+    the items (the paper's equation 4), so that a new user gets the same scores as a known user with
+    the same history. A user without history gets the share of users who have each item.
 
     Only `fit` needs `implicit`. A fitted model is scored, saved and loaded without it.
-
-    Args:
-        config: The settings; None: the defaults.
     """
 
     config: IALSConfig
@@ -104,7 +101,7 @@ class IALS(VectorModel):
         config = self.config
         training_matrix(data.train)
         train = confidence(data.train, config.rating_power)
-        # Its own threads take whole rows; BLAS's beside them would only get in their way.
+        # implicit has its own threads, one row each; threads of BLAS would slow them down.
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
                 factors=config.dim,
@@ -134,14 +131,14 @@ class IALS(VectorModel):
 
     @property
     def user_vectors(self) -> FloatArray:
-        """The known users, solved for when they are asked for; see `VectorModel.user_vectors`."""
+        """The known users, solved for at each access; see `VectorModel.user_vectors`."""
         return self._of_confidences(self._fitted()[0])
 
     @cached_property
     def item_vectors(self) -> FloatArray:
-        """The factors, and behind them the share of users who have each item.
+        """The factors, and in the last column the share of users who have each item.
 
-        The last column speaks to users without history alone: they have a 1 there, others a 0.
+        Users without history have a 1 in that column, others a 0.
         """
         train, factors = self._fitted()
         share = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
@@ -149,7 +146,7 @@ class IALS(VectorModel):
 
     @property
     def similarity_vectors(self) -> FloatArray:
-        """The factors at length one; see `VectorModel.similarity_vectors`."""
+        """The factors scaled to length one; see `VectorModel.similarity_vectors`."""
         return unit_rows(self._fitted()[1])
 
     def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
@@ -175,7 +172,7 @@ class IALS(VectorModel):
         self.__dict__.pop("item_vectors", None)
 
     def _confidences(self, histories: csr_matrix) -> csr_matrix:
-        """Return c_ui at the entries of `histories`; entries that are not above 0 are none."""
+        """Return c_ui at the positive entries of `histories`."""
         made = csr_matrix(histories, dtype=np.float32, copy=True)
         made.data[made.data <= 0] = 0.0
         made.eliminate_zeros()
@@ -195,7 +192,7 @@ class IALS(VectorModel):
 
 
 def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatArray:
-    """Return the factors of users given what they have, by equation 4 of the paper.
+    """Return the factors of users with given items, by equation 4 of the paper.
 
     x_u = (YᵀY + Yᵀ(C_u - I)Y + l2 I)⁻¹ YᵀC_u p_u, solved in float64.
 
@@ -205,7 +202,7 @@ def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatA
         l2: The ridge penalty.
 
     Returns:
-        float32 of shape (b, dim); zeros for a user who has nothing.
+        float32 of shape (b, dim); zeros for a user without items.
     """
     wide = factors.astype(np.float64)
     base = wide.T @ wide

@@ -1,4 +1,4 @@
-"""Models that are one matrix of weights from item to item."""
+"""Models with one matrix of weights from item to item."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ from kgrec.types import FloatArray, IntArray
 class ItemItemModel(Model):
     """Scores a user by the items that they liked: scores = histories · weights.
 
-    `weights[i, j]` of shape (num_items, num_items) says how much liking item i speaks for item j.
-    Nothing is learned about users, so that a known user and an unseen one with the same history
-    get the same scores. Of a user without history nothing is known but that they are a user: they
-    get the share of users who have each item, which is what is popular.
+    `weights[i, j]`, of shape (num_items, num_items), is how much liking item i adds to the score of
+    item j. Nothing is learned about users: a known user and an unseen one with the same history get
+    the same scores. A user without history gets the share of users who have each item.
 
     Attributes:
         sparse: Whether most weights are zero, and stored as CSR.
@@ -55,7 +54,7 @@ class ItemItemModel(Model):
         return self._scores(check_histories(histories, train.shape[1]))
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return how much liking each of `items` speaks for all items; see `Model.similar`."""
+        """Return the weights from each of `items` to all items; see `Model.similar`."""
         train, weights = self._fitted()
         return _dense(weights[check_rows(items, train.shape[1], "item")])
 

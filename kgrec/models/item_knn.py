@@ -23,8 +23,8 @@ class ItemKNNConfig(ModelConfig):
 
     Attributes:
         num_neighbors: Neighbors kept for each item.
-        shrinkage: Added to the denominator of the cosine, so that a similarity that rests on few
-            users counts less.
+        shrinkage: Added to the denominator of the cosine, so that similarities from few users
+            count less.
     """
 
     name: Literal["item_knn"] = "item_knn"
@@ -41,11 +41,8 @@ class ItemKNN(ItemItemModel):
 
     The similarity of items i and j is the cosine of their columns in the training matrix with
     shrinkage, n_ij / (sqrt(n_i) sqrt(n_j) + shrinkage), where n counts users. Each item keeps
-    its `num_neighbors` nearest; of equally near ones, those of the lower rows. A score is the
-    sum over those neighbors that the user liked.
-
-    Args:
-        config: The settings; None: the defaults.
+    its `num_neighbors` most similar items; of equal ones, those of lower rows. A score is the sum
+    over the neighbors that the user liked.
     """
 
     sparse: ClassVar[bool] = True
@@ -82,7 +79,7 @@ def _cosine(shared: csr_matrix, start: int, norms: Float64Array, shrinkage: floa
     """Turn counts of shared users, of the items from `start` on, into similarities."""
     row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
     column = shared.indices
-    other = column != row + start  # an item is no neighbor of itself
+    other = column != row + start  # an item is not its own neighbor
     values = shared.data / (norms[row + start] * norms[column] + shrinkage)
     return csr_matrix(
         (values[other].astype(np.float32), (row[other], column[other])), shape=shared.shape

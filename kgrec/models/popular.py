@@ -1,4 +1,4 @@
-"""The baseline that recommends the same to everyone."""
+"""The baseline that recommends the most popular items to everyone."""
 
 from __future__ import annotations
 
@@ -35,11 +35,7 @@ class MostPopularConfig(ModelConfig):
 
 
 class MostPopular(Model):
-    """Scores each item by the number of users who have it in the training interactions.
-
-    Args:
-        config: The settings; None: the defaults.
-    """
+    """Scores each item by the number of users who have it in the training interactions."""
 
     def __init__(self, config: MostPopularConfig | None = None) -> None:
         self.config: MostPopularConfig = config or MostPopularConfig()
@@ -64,7 +60,7 @@ class MostPopular(Model):
         return _rows(counts, check_histories(histories, len(counts)).shape[0])
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items: it knows no similarity. See `Model.similar`."""
+        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
         counts = self._fitted()
         return _rows(counts, len(check_rows(items, len(counts), "item")))
 

@@ -45,16 +45,13 @@ class SLIMConfig(ModelConfig):
 
 
 class SLIM(ItemItemModel):
-    """Few and non-negative weights that best rebuild each item (Ning and Karypis, ICDM 2011).
+    """Sparse, non-negative weights that best rebuild each item (Ning and Karypis, ICDM 2011).
 
     With the training matrix A of shape (num_users, num_items), each column of the weights W
     minimises ½ ‖a_j - A w_j‖² + ½ l2 ‖w_j‖² + l1 ‖w_j‖₁ with w_j ≥ 0 and w_jj = 0, an elastic net.
     Solved by coordinate descent with the products AᵀA (Friedman, Hastie and Tibshirani,
     Regularization Paths for Generalized Linear Models via Coordinate Descent, 2010), in about
     8 n² bytes for n items beside the weights, which are kept sparse.
-
-    Args:
-        config: The settings; None: the defaults.
     """
 
     sparse: ClassVar[bool] = True
@@ -73,8 +70,8 @@ class SLIM(ItemItemModel):
         """
         if find_spec("numba") is None:
             raise ConfigError(
-                "The model slim is solved by compiled loops, and numba, which compiles them, is "
-                "not installed. Install it."
+                "The model slim needs the library numba, which is not installed: `pip install "
+                "numba`."
             )
         training_matrix(data.train)
         train = confidence(data.train, self.config.rating_power)

@@ -1,4 +1,4 @@
-"""What is popular now, among users who are alike."""
+"""Popularity that fades with time, among similar users."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class TrendingConfig(ModelConfig):
         half_life: Days in which an interaction loses half of its weight; None: time does not
             count.
         activity_power: An interaction of a user who has n weighs n ** -activity_power, so that
-            the busiest do not speak for all.
-        prior: Weight of what is popular with all users, beside what is with those alike.
+            the most active users do not dominate.
+        prior: Weight of the popularity among all users.
     """
 
     name: Literal["trending"] = "trending"
@@ -54,17 +54,14 @@ class TrendingConfig(ModelConfig):
 
 
 class Trending(Model):
-    """Popularity that fades with time, and that counts users alike more than others.
+    """Popularity that fades with time and counts similar users more than others.
 
     s(u, i) = Σ_v K(u, v) y_vi / Σ_v K(u, v) + prior · mean_v y_vi, a kernel estimate (Nadaraya,
     1964; Watson, 1964) over users: y_vi = 2^(-age / half_life) · n_v^(-activity_power) for an
     interaction whose age is counted from the last one of training, n_v the interactions of v, and
     K(u, v) the similarity of two users by the user table, from `TrainingData.user_features`.
-    Without these, and for unseen users, it is what is popular with all. It needs no history, and
-    so it serves who comes new.
-
-    Args:
-        config: The settings; None: the defaults.
+    Without features, and for unseen users, it is the popularity among all. It needs no history,
+    so it works for new users.
     """
 
     config: TrendingConfig
@@ -105,7 +102,7 @@ class Trending(Model):
         return np.tile(popularity, (check_histories(histories, len(popularity)).shape[0], 1))
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items: it knows no similarity. See `Model.similar`."""
+        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
         popularity = self._fitted()
         return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
 

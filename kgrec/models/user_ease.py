@@ -1,4 +1,4 @@
-"""EASE from user to user, which also reads the user table."""
+"""EASE from user to user, which also uses the user table."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ class UserEASEConfig(ModelConfig):
         l2: Weight of the ridge penalty.
         dropout: Share of each item's users that the weights must do without; 0: none.
         rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-        alpha: Weight of what the user table says, as the length of a user's row in the extra
-            columns.
+        alpha: Weight of the user table, as the length of a user's row in the extra columns.
     """
 
     name: Literal["user_ease"] = "user_ease"
@@ -57,15 +56,12 @@ class UserEASE(Model):
 
     EASE (Steck, WWW 2019) on the transposed matrix: with X of shape (num_users, num_items), the
     scores are BᵀX with the B that minimises ‖Xᵀ − XᵀB‖² + l2 ‖B‖² and has zeros on its diagonal.
-    Each feature of the user table is one more item, that the users like who have it, so that a
-    user of few interactions, or none, is known by who is like them. Solved in float64, in about
-    32 num_users² bytes.
+    Each feature of the user table is one more item, which the users with this feature like. So a
+    user with few interactions, or none, gets the weights of similar users. Solved in float64, in
+    about 32 num_users² bytes.
 
-    An unseen user is one more column of the same regression. Of a user of whom nothing at all is
-    known, the scores are the share of users who have each item.
-
-    Args:
-        config: The settings; None: the defaults.
+    An unseen user is one more column of the same regression. The scores of a user without
+    interactions and features are the share of users who have each item.
     """
 
     config: UserEASEConfig
@@ -108,7 +104,7 @@ class UserEASE(Model):
         return self._scores(of_users)
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return what liking one of `items` says of all items; see `Model.similar`."""
+        """Return the scores of a user who likes only one of `items`; see `Model.similar`."""
         train, _, _ = self._fitted()
         items = check_rows(items, train.shape[1], "item")
         ones = np.ones(len(items), dtype=np.float32)

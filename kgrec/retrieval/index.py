@@ -28,8 +28,7 @@ class Index(ABC):
     """Finds items by their vectors. Always k of them where k may be returned.
 
     Attributes:
-        vectors: The items, float32 of shape (num_items, dim). Of an item whose vector is zero
-            nothing is known: it comes behind all others, in the order of the rows.
+        vectors: The items, float32 of shape (num_items, dim).
     """
 
     vectors: FloatArray
@@ -66,23 +65,31 @@ class ExactIndex(Index):
 
     Args:
         vectors: See `Index`.
+        unknown: Rows of items of which nothing is known, int64 of shape (u,): they come behind all
+            others, in the order of the rows.
         chunk_elements: Scores held at a time.
 
     >>> ExactIndex([[0.0, 1.0], [3.0, 0.0]]).search([[1.0, 0.0]], k=1).items.tolist()
     [[1]]
     """
 
-    def __init__(self, vectors: npt.ArrayLike, *, chunk_elements: int = CHUNK_ELEMENTS) -> None:
+    def __init__(
+        self,
+        vectors: npt.ArrayLike,
+        *,
+        unknown: IntArray | None = None,
+        chunk_elements: int = CHUNK_ELEMENTS,
+    ) -> None:
         self.vectors = np.asarray(vectors, dtype=np.float32)
         if self.vectors.ndim != 2:
             raise DataError(
                 f"vectors must have the shape (num_items, dim), found {self.vectors.shape}."
             )
         self._chunk_elements = chunk_elements
-        known = self.vectors.any(axis=1)
-        # Where nothing is known of any item, all are alike.
-        self._unknown = np.flatnonzero(~known) if known.any() else np.zeros(0, dtype=np.int64)
-        self._known = None if not len(self._unknown) else np.flatnonzero(known)
+        self._unknown = np.zeros(0, dtype=np.int64) if unknown is None else np.unique(unknown)
+        self._known: IntArray | None = None
+        if len(self._unknown):
+            self._known = np.setdiff1d(np.arange(len(self.vectors)), self._unknown)
 
     def search(
         self,

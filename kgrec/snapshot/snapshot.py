@@ -104,7 +104,9 @@ class Snapshot:
         model = self.model
         if not isinstance(model, VectorModel) or not model.scores_are_products:
             return None
-        return ExactIndex(self._with_placed(model.item_vectors))
+        vectors = self._with_placed(model.item_vectors)
+        unknown = np.append(model.unknown_items, self._unplaced(vectors))
+        return ExactIndex(vectors, unknown=unknown)
 
     @cached_property
     def similarity_index(self) -> Index | None:
@@ -113,7 +115,8 @@ class Snapshot:
             return None
         unit = self.model.similarity_vectors
         placed = self.placed
-        return ExactIndex(unit if placed is None else self._with_placed(unit, unit_rows(placed)))
+        vectors = self._with_placed(unit, None if placed is None else unit_rows(placed))
+        return ExactIndex(vectors, unknown=self._unplaced(vectors))
 
     @cached_property
     def semantic_search(self) -> SemanticSearch | None:
@@ -301,6 +304,11 @@ class Snapshot:
         if not missing:
             return scores
         return np.concatenate([scores, np.repeat(scores.min(1, keepdims=True), missing, 1)], axis=1)
+
+    def _unplaced(self, vectors: FloatArray) -> IntArray:
+        """Return the rows of the items that came after training and have no place."""
+        new = np.arange(self.num_scored, len(self.items))
+        return new[~vectors[new].any(axis=1)]
 
     def _with_placed(self, vectors: FloatArray, placed: FloatArray | None = None) -> FloatArray:
         missing = len(self.items) - len(vectors)

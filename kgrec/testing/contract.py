@@ -140,7 +140,8 @@ class ModelContract:
         assert len(model.user_vectors) == train.num_users
         assert model.vectors_of_histories(histories).shape == (9, items.shape[1])
         if model.scores_are_products:
-            known = items.any(axis=1)  # where it is zero, the item is unknown to the model
+            known = np.ones(len(items), dtype=bool)
+            known[model.unknown_items] = False
             for users, scores in (
                 (model.user_vectors, model.score(np.arange(train.num_users))),
                 (model.vectors_of_histories(histories), model.score_histories(histories)),

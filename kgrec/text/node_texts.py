@@ -90,11 +90,9 @@ def _item_texts(
 
 def table_texts(table: AttributeTable) -> list[str]:
     """Return the title and the categories of each row in words, "" where there are none."""
+    texts = []
     titles = table.titles or [""] * len(table.ids)
-    return [_table_text(title, words) for title, words in zip(titles, table.words(), strict=True)]
-
-
-def _table_text(title: str, words: dict[str, list[str]]) -> str:
-    told = (f"{column}: {', '.join(values)}" for column, values in words.items() if values)
-    parts = (title, *told)
-    return " ".join(f"{part}." for part in parts if part)
+    for title, words in zip(titles, table.words(), strict=True):
+        told = (f"{column}: {', '.join(values)}" for column, values in words.items() if values)
+        texts.append(" ".join(f"{part}." for part in (title, *told) if part))
+    return texts

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from kgrec.settings import Settings
 from kgrec.text.model_files import DEFAULT_MODEL
 
 
-class TextConfig(BaseModel):
+class TextConfig(Settings):
     """How entities become text, and text vectors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
     languages: tuple[str, ...] = Field(

@@ -12,26 +12,21 @@ from kgrec.retrieval.index import ExactIndex
 def test_unknown_items_come_behind_all_others(seed, k, chunk_elements):
     rng = np.random.default_rng(seed)
     vectors = rng.integers(-2, 3, (9, 3)).astype(np.float32)
-    vectors[rng.random(9) < 0.4] = 0
+    vectors[rng.random(9) < 0.4] = 0  # a vector of zeros is one like any other
     queries = rng.integers(-2, 3, (4, 3)).astype(np.float32)
     excluded = rng.random((4, 9)) < 0.3
     candidates = np.flatnonzero(rng.random(9) < 0.8) if seed % 2 else None
-    index = ExactIndex(vectors, chunk_elements=chunk_elements)
+    nothing = np.flatnonzero(rng.random(9) < 0.4) if seed % 3 else None
+    index = ExactIndex(vectors, unknown=nothing, chunk_elements=chunk_elements)
     found = index.search(queries, k, exclude=csr_matrix(excluded), candidates=candidates)
     allowed = range(9) if candidates is None else candidates.tolist()
     for row in range(4):
         open_ = [item for item in allowed if not excluded[row, item]]
-        known = [item for item in open_ if vectors[item].any()]
-        unknown = [item for item in open_ if not vectors[item].any()]
+        unknown = [item for item in open_ if nothing is not None and item in nothing]
+        known = [item for item in open_ if item not in unknown]
         best = sorted(known, key=lambda item: (-float(queries[row] @ vectors[item]), item))
-        expected = (best + unknown)[:k] if vectors.any() else open_[:k]
+        expected = (best + unknown)[:k]
         assert found.items[row].tolist() == expected + [-1] * (k - len(expected))
         scores = found.scores[row][: len(expected)]
         assert (np.diff(scores) <= 0).all()
         assert np.isneginf(found.scores[row][len(expected) :]).all()
-
-
-def test_what_is_known_of_no_item_leaves_the_order_of_the_rows():
-    assert ExactIndex(np.zeros((3, 2))).search([[1.0, 2.0]], 5).items.tolist() == [
-        [0, 1, 2, -1, -1]
-    ]

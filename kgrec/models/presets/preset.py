@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -38,8 +38,8 @@ class Preset:
     paper: str
     settings: Mapping[str, Any]
     reported: tuple[Reported, ...] = ()
-    differs: tuple[str, ...] = field(default=())
-    checked: tuple[str, ...] = field(default=())
+    differs: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
 
 
 LASTFM = "lastfm, split of LightKG, full ranking"
