@@ -26,7 +26,7 @@ Models in closed form have no passes and never call it.
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model may learn from. A model reads the parts it needs and changes none of them.
+    """The data for `fit`. A model reads the parts that it needs and changes none of them.
 
     Attributes:
         train: The interactions to learn from.
@@ -120,7 +120,7 @@ class Model(ABC):
         return self.config.name
 
     def settings(self) -> dict[str, Any]:
-        """Return what a config says to make such a model."""
+        """Return the settings that build such a model, as in a config."""
         return self.config.model_dump()
 
     @abstractmethod

@@ -38,7 +38,7 @@ class EnsembleConfig(ModelConfig):
     Attributes:
         weights: A weight for each member; None: fitted on validation, or equal where there is no
             validation part.
-        l2: Weight of the ridge penalty of fitted weights, beside the mean log-likelihood.
+        l2: Weight of the ridge penalty of fitted weights, relative to the mean log-likelihood.
         seed: Seeds the sample of users for fitting weights, where there are too many.
     """
 
@@ -135,7 +135,7 @@ class Ensemble(Model):
         return next(filter(None, (member.content_space() for member in self.members)), None)
 
     def settings(self) -> dict[str, Any]:
-        """Return what a config says to make such an ensemble: `EnsembleConfig` and the members."""
+        """Return the settings that build such an ensemble: `EnsembleConfig` and the members."""
         members = tuple(member.settings() for member in self.members)
         return {**self.config.model_dump(), "members": members}
 

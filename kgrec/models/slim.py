@@ -27,7 +27,7 @@ class SLIM(ItemItemModel):
     minimises ½ ‖a_j - A w_j‖² + ½ l2 ‖w_j‖² + l1 ‖w_j‖₁ with w_j ≥ 0 and w_jj = 0, an elastic net.
     Solved by coordinate descent with the products AᵀA (Friedman, Hastie and Tibshirani,
     Regularization Paths for Generalized Linear Models via Coordinate Descent, 2010), in about
-    8 n² bytes for n items beside the weights, which are kept sparse.
+    8 n² bytes for n items in addition to the sparse weights.
     """
 
     sparse: ClassVar[bool] = True

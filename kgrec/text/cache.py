@@ -47,7 +47,7 @@ class CacheableTextEncoder(TextEncoderLike, Protocol):
 
 @dataclass
 class _Shard:
-    """One `.npy` of vectors and the `.parquet` of their keys beside it."""
+    """One `.npy` of vectors and the `.parquet` of their keys."""
 
     path: Path
     keys: pa.Array

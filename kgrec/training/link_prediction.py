@@ -115,7 +115,7 @@ class LinkPrediction(VectorModel):
 
     @property
     def unknown_items(self) -> IntArray:
-        """Rows of the items of which neither interactions nor content tell anything."""
+        """Rows of the items without interactions and content."""
         rows = np.flatnonzero(~self.item_vectors.any(axis=1))
         return rows[:0] if len(rows) == len(self.item_vectors) else rows
 
