@@ -147,7 +147,7 @@ class Ensemble(Model):
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         own = {name: array for name, array in state.items() if "." not in name}
         arrays = check_state(own, {"weights": (np.float32, (len(self.members),))})
         parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]

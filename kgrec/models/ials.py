@@ -131,7 +131,7 @@ class IALS(VectorModel):
         return {"factors": factors} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         shape = (data.train.num_items, self.config.dim)
         expected = csr_expected("histories", data.train.num_users)
         arrays = check_state(state, expected | {"factors": (np.float32, shape)})

@@ -67,7 +67,7 @@ class ItemItemModel(Model):
         )
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num_users, num_items = data.train.num_users, data.train.num_items
         expected = csr_expected("histories", num_users)
         if self.sparse:

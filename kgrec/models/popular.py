@@ -1,4 +1,4 @@
-"""The baseline that recommends the most popular items to everyone."""
+"""Popularity: the baseline that recommends the most popular items to everyone."""
 
 from __future__ import annotations
 
@@ -24,18 +24,38 @@ from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
 
 
-class MostPopular(Model):
+class PopularityModel(Model):
+    """A model that scores items for unseen users by their popularity."""
+
+    _popularity: FloatArray | None = None
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the popularity of all items for each history; see `Model.score_histories`."""
+        popularity = self._fitted()
+        return np.tile(popularity, (check_histories(histories, len(popularity)).shape[0], 1))
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
+        popularity = self._fitted()
+        return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
+
+    def _fitted(self) -> FloatArray:
+        if self._popularity is None:
+            raise not_fitted(self)
+        return self._popularity
+
+
+class MostPopular(PopularityModel):
     """Scores each item by the number of users who have it in the training interactions."""
 
     def __init__(self, config: MostPopularConfig | None = None) -> None:
         self.config: MostPopularConfig = config or MostPopularConfig()
-        self._counts: FloatArray | None = None
         self._num_users = 0
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Count the users of each item; see `Model.fit`."""
         counts = np.asarray(training_matrix(data.train).sum(axis=0), dtype=np.float32)
-        self._counts = counts.reshape(-1)
+        self._popularity = counts.reshape(-1)
         self._num_users = data.train.num_users
         return self
 
@@ -43,31 +63,16 @@ class MostPopular(Model):
         """Return the popularity of all items for each user; see `Model.score`."""
         return np.tile(self._fitted(), (len(check_rows(users, self._num_users, "user")), 1))
 
-    def score_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the popularity of all items for each history; see `Model.score_histories`."""
-        counts = self._fitted()
-        return np.tile(counts, (check_histories(histories, len(counts)).shape[0], 1))
-
-    def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
-        counts = self._fitted()
-        return np.tile(counts, (len(check_rows(items, len(counts), "item")), 1))
-
     def state(self) -> State:
         """Return `counts`, float32 of shape (num_items,); see `Model.state`."""
         return {"counts": self._fitted()}
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         arrays = check_state(state, {"counts": (np.float32, (data.train.num_items,))})
-        self._counts = arrays["counts"]
+        self._popularity = arrays["counts"]
         self._num_users = data.train.num_users
         return self
-
-    def _fitted(self) -> FloatArray:
-        if self._counts is None:
-            raise not_fitted(self)
-        return self._counts
 
 
 class MostPopularConfig(ModelConfig):

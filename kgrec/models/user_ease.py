@@ -96,7 +96,7 @@ class UserEASE(Model):
         return {"weights": weights, "inverse": inverse} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num = data.train.num_users
         expected = csr_expected("histories", num)
         expected |= {"weights": (np.float32, (num, num)), "inverse": (np.float32, (num,))}
