@@ -50,7 +50,8 @@ from kgrec.models.link_predictor import LinkPredictor, trained_nodes
 from kgrec.models.presets import PRESETS
 from kgrec.runs.about import about
 from kgrec.training.link_prediction import LinkPredictionConfig
-from kgrec.training.loop import Task, Trainer
+from kgrec.training.loop import Trainer
+from kgrec.training.objective import Task
 
 HERE = Path(__file__).parent
 SIZES = (10_000, 100_000, 1_000_000)

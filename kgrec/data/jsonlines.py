@@ -74,7 +74,7 @@ def _series(cells: list[Any], key: str, path: Path) -> pd.Series[Any]:
         values = pa.array(cells)
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{path}: a value of {printable(key)!r} holds characters that are not valid Unicode."
+            f"{path}: a value of {printable(key)!r} is not valid Unicode text."
         ) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pd.Series(cells, dtype=object)  # of several types

@@ -1,11 +1,11 @@
-"""What every model and baseline can do, and what it learns from."""
+"""The contract of every model and baseline, and the data that it learns from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ Models in closed form have no passes and never call it.
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model may learn from. A model reads the parts it needs and changes none of them.
+    """The data for `fit`. A model reads the parts that it needs and changes none of them.
 
     Attributes:
         train: The interactions to learn from.
@@ -36,11 +36,10 @@ class TrainingData:
             `train` and the knowledge graph alone.
         attributes: Which item has which attribute: a binary float32 matrix of shape
             (num_items, num_attributes), from the knowledge graph and the item table.
-        candidates: Rows of the items that are ranked when `valid` is measured, int64 of shape
-            (c,); None: all.
-        user_features: What the user table says of the users, see
+        candidates: Rows of the items that are ranked for `valid`, int64 of shape (c,); None: all.
+        user_features: Features from the user table, see
             `kgrec.models.user_content.user_features`: float32 of shape (num_users, num_features),
-            non-negative; None: nothing is known of them.
+            non-negative; None: there is no user table.
         words: Which item's text has which word, see `kgrec.text.words.tf_idf`: float32 of shape
             (num_items, num_words), rows of length 1 or 0; None: there is no text.
 
@@ -83,16 +82,18 @@ class ModelConfig(Settings):
 
     Attributes:
         name: What configs and tables call the model.
+        model: The class that it configures.
     """
 
     name: str
+    model: ClassVar[type[Model]]
 
     def build(self) -> Model:
-        """Return the model, not fitted; where a config is to name it, it has to have this."""
-        raise NotImplementedError
+        """Return the model, not fitted."""
+        return self.model(self)
 
     def seeded(self, seed: int) -> Self:
-        """Return the settings with `seed` added to their own, where something is drawn."""
+        """Return the settings with `seed` added to their own, where the model draws at random."""
         del seed
         return self
 
@@ -100,9 +101,9 @@ class ModelConfig(Settings):
 class Model(ABC):
     """One contract for every model and baseline: users are rows, items are columns, everywhere.
 
-    A model is made from its config alone. `fit`, or `load_state`, makes it ready to score, and
-    nothing else changes it. It scores whole rows of items; what a user already has is not masked
-    here but excluded when the best are chosen (`kgrec.retrieval.topk`).
+    A model is made from its config alone; None: from the defaults. `fit`, or `load_state`, makes it
+    ready to score, and nothing else changes it. It scores whole rows of items. What a user already
+    has is not masked here, but excluded when the best items are chosen (`kgrec.retrieval.topk`).
 
     Attributes:
         config: Its settings.
@@ -110,13 +111,16 @@ class Model(ABC):
 
     config: ModelConfig
 
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+
     @property
     def name(self) -> str:
         """The model's name in configs and tables."""
         return self.config.name
 
     def settings(self) -> dict[str, Any]:
-        """Return what a config says to make such a model."""
+        """Return the settings that build such a model, as in a config."""
         return self.config.model_dump()
 
     @abstractmethod
@@ -144,7 +148,7 @@ class Model(ABC):
 
     @abstractmethod
     def score_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the scores of all items for unseen users, who are given as what they liked.
+        """Return the scores of all items for unseen users, given by the items that they liked.
 
         Args:
             histories: float32 of shape (b, num_items), 1 where the user liked the item.
@@ -161,7 +165,7 @@ class Model(ABC):
     def similar(self, items: IntArray) -> FloatArray:
         """Return how similar all items are to each of `items`; higher is more similar.
 
-        What an item scores against itself means nothing; exclude it when choosing.
+        The similarity of an item to itself means nothing; exclude it when choosing.
 
         Args:
             items: Rows of items, int64 of shape (b,).
@@ -184,30 +188,27 @@ class Model(ABC):
 
     @abstractmethod
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned after fitting on `data`, and return the model itself.
+        """Restore what `state` returned after fitting on `data`, and return the model itself.
 
         Args:
             state: The arrays.
-            data: What the model was fitted on. Its interactions are not read: what a model needs of
-                them to score is in its state.
+            data: What the model was fitted on. Its interactions are not read: the state holds all
+                that a model needs of them.
 
         Raises:
             RunError: An array is missing, unexpected, or of another shape or type.
         """
 
     def content_space(self) -> VectorModel | None:
-        """Return the vectors among which content can be placed, for a search in words.
-
-        None: this model has none.
-        """
+        """Return the model whose vectors a text search compares with content, if there is one."""
         return None
 
 
 class VectorModel(Model):
     """A model whose score is the inner product of a user's vector and an item's.
 
-    An index, a search, items and users that come later need no more of it. Whether a model is one,
-    its class says. Of `unknown_items` it knows nothing.
+    This is all that an index, a search, new items and new users need. Nothing is known of
+    `unknown_items`: they come last.
     """
 
     @property
@@ -240,26 +241,25 @@ class VectorModel(Model):
 
     @property
     def places_content(self) -> bool:
-        """Whether `vectors_of_content` can be asked."""
+        """Whether `vectors_of_content` works for this model."""
         return False
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of items or queries that the model has not seen, from their features.
 
         Args:
-            content: Vectors by modality (`text`, …), float32 of shape (m, width) each, made by what
-                made those of the items.
+            content: Vectors by modality (`text`, …), float32 of shape (m, width) each, from the
+                same encoders as those of the items.
 
         Returns:
             float32 of shape (m, dim), to be compared with `item_vectors`.
 
         Raises:
-            DataError: The model knows nothing of the items but who chose them, or not these
-                modalities.
+            DataError: The model was fitted without content, or without these modalities.
         """
         raise DataError(
             f"The model {self.name} was made without content ({', '.join(content)}): it cannot "
-            "place what it has not seen."
+            "compute vectors of new items or texts."
         )
 
     @property
@@ -278,7 +278,7 @@ class VectorModel(Model):
 
 
 def unit_rows(vectors: FloatArray) -> FloatArray:
-    """Return vectors at length one; a vector of zeros stays."""
+    """Return vectors scaled to length one; a vector of zeros stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12))
 
@@ -302,10 +302,10 @@ def csr_expected(name: str, num_rows: int) -> dict[str, tuple[type[np.generic], 
 
 
 def csr_from_state(state: Mapping[str, npt.NDArray[Any]], name: str, num_columns: int) -> Any:
-    """Return the CSR matrix that `csr_state` made arrays of.
+    """Return the CSR matrix from the arrays of `csr_state`.
 
     Raises:
-        RunError: The arrays are no sparse matrix, or an index leads outside.
+        RunError: The arrays are not a valid sparse matrix.
     """
     data, indices, indptr = (state[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
     try:
@@ -317,7 +317,7 @@ def csr_from_state(state: Mapping[str, npt.NDArray[Any]], name: str, num_columns
 
 
 def not_fitted(model: Model) -> RunError:
-    """Return the error for a model that is asked before `fit` or `load_state`."""
+    """Return the error for a model that is used before `fit` or `load_state`."""
     return RunError(f"{type(model).__name__} was not fitted. Call fit() or load_state() first.")
 
 

@@ -1,4 +1,4 @@
-"""How sure an interaction makes one: ratings and counts as weights."""
+"""Confidence of interactions: ratings and counts as weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kgrec.errors import DataError
 def confidence(train: Interactions, power: float) -> csr_matrix:
     """Return the training matrix with the weight of each interaction in place of ones.
 
-    An interaction weighs rating ** power, divided by the mean of the same user's, so that no user
-    counts more than another for having rated higher or listened longer. Hu, Koren and Volinsky,
-    Collaborative Filtering for Implicit Feedback Datasets, ICDM 2008, weigh counts likewise.
+    An interaction weighs rating ** power, divided by the mean over the user's interactions: users
+    who rate higher or listen longer do not count more. Hu, Koren and Volinsky, Collaborative
+    Filtering for Implicit Feedback Datasets, ICDM 2008, weigh counts in a similar way.
 
     Args:
         train: The training interactions.
@@ -45,7 +45,7 @@ def confidence(train: Interactions, power: float) -> csr_matrix:
     weight = csr_matrix(
         (rating**power, (train.user, train.item)), shape=(train.num_users, train.num_items)
     )
-    weight.sort_indices()  # a pair that stands twice has the sum of both
+    weight.sort_indices()  # a repeated pair has the sum of its weights
     count = np.diff(weight.indptr)
     mean = np.bincount(np.repeat(np.arange(len(count)), count), weight.data, len(count))
     of_row = np.repeat(mean / np.maximum(count, 1), count)

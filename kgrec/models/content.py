@@ -1,4 +1,4 @@
-"""What an item is like before anybody chose it: content features, and the map to item vectors."""
+"""Content features of items, and the map from them to item vectors."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class ItemContent:
     Attributes:
         vectors: Centred, normalised vectors by modality, such as those of the text: float32 of
             shape (num_items, dim) each.
-        means: What was subtracted from each, float32 of shape (dim,).
-        attributes: Neighbors in the graph that are no users, idf-weighted and normalised, CSR
-            float32 of shape (num_items, num_attributes).
+        means: The mean that was subtracted from each, float32 of shape (dim,).
+        attributes: Neighbors in the graph except users, idf-weighted and normalised, CSR float32
+            of shape (num_items, num_attributes).
         numbers: Numeric columns and the number of attributes as Gaussian bumps, float32 of shape
             (num_items, num_bumps).
         words: The words of the texts, see `TrainingData.words`, CSR float32 of shape (num_items,
@@ -90,11 +90,11 @@ class ItemContent:
         return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def block(self, modality: str, vectors: FloatArray) -> tuple[FloatArray, slice]:
-        """Return the block of things that are no items, and its columns in `matrix`.
+        """Return new vectors of one modality as a block, and its columns in `matrix`.
 
         Args:
             modality: One of `vectors`.
-            vectors: Their vectors of it, float32 of shape (m, dim).
+            vectors: New vectors, float32 of shape (m, dim).
 
         Raises:
             DataError: The items have no such vectors, or ones of another width.
@@ -114,16 +114,16 @@ class ItemContent:
 class ContentMap:
     """A linear map from content to item vectors: v ≈ W' f + c.
 
-    It stands in for the vectors of items without interactions, of items that come later, and of
-    free text. In its use it is like the mapping of Gantner et al., Learning Attribute-to-Feature
-    Mappings for Cold-Start Recommendations, ICDM 2010.
+    It predicts the vectors of items without interactions, of new items and of free text, like the
+    mapping of Gantner et al., Learning Attribute-to-Feature Mappings for Cold-Start
+    Recommendations, ICDM 2010.
 
     Attributes:
         weight: W, float32 of shape (num_features, dim).
         centre: c, float32 of shape (dim,).
-        reliability: Mean cosine of a vector and what content makes of it when it was not fitted
-            to it, 0 to 1. The best guess of a score is the score of the guessed vector times
-            this: a guess must not outshine what is known.
+        reliability: Mean cosine of an item's vector and the prediction of a map that was fitted
+            without this item, 0 to 1. Scores of predicted vectors are multiplied by it, so that
+            predictions do not rank above known items without reason.
     """
 
     weight: FloatArray
@@ -131,23 +131,23 @@ class ContentMap:
     reliability: float = 1.0
 
     def __call__(self, features: Any) -> FloatArray:
-        """Return the vectors that content stands for, float32 of shape (m, dim)."""
+        """Return the predicted vectors, float32 of shape (m, dim)."""
         return np.asarray(features @ self.weight + self.centre, dtype=np.float32)
 
     def of_blocks(self, blocks: Sequence[tuple[FloatArray, slice]]) -> FloatArray:
-        """Return the vectors that some blocks of the features stand for, float32 (m, dim)."""
+        """Return the vectors predicted from some blocks of the features, float32 (m, dim)."""
         made: Any = sum(block @ self.weight[columns] for block, columns in blocks)
         return np.asarray(made + self.centre, dtype=np.float32)
 
 
 class ContentRegression:
-    """Ridge regressions from the same features to vectors that change while a model is trained.
+    """Ridge regressions from fixed features to vectors that change during training.
 
-    Solves (F' F + l2 I) W = F' (V - c), with c the mean of V. Up to `MAX_EXACT` items it is solved
-    in its dual form, W = F' (F F' + l2 I)⁻¹ (V - c): the inverse is computed once, a fit is one
-    product, and the error on each item when it is left out is known in closed form (Hastie et
-    al., The Elements of Statistical Learning, section 7.10). Beyond, by conjugate gradients with
-    products of F alone, and the reliability is measured on every tenth item.
+    Solves (F' F + l2 I) W = F' (V - c), with c the mean of V. Up to `MAX_EXACT` items, the
+    dual form W = F' (F F' + l2 I)⁻¹ (V - c) is used: the inverse is computed once, a fit is one
+    product, and the leave-one-out errors have a closed form (Hastie et al., The Elements of
+    Statistical Learning, section 7.10). With more items, conjugate gradients need only products
+    with F, and the reliability is measured on every tenth item.
 
     Args:
         features: F, CSR float32 of shape (n, num_features).

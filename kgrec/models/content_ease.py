@@ -1,56 +1,27 @@
-"""EASE whose new items are placed by their content."""
+"""EASE that predicts the weights of new items from their content."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, TrainingData
+from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import ItemContent
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
 
 
-class ContentEASEConfig(EASEConfig):
-    """The settings of `ContentEASE`.
-
-    Attributes:
-        l2: As for `EASE`.
-        content_l2: Weight of the ridge penalty of the regression from content.
-        text: Weight of the text, and of other vectors, in the similarity of two items.
-        words: Weight of the words of the text.
-        attributes: Weight of the graph's attributes.
-        numbers: Weight of the numeric columns and of how many attributes there are.
-    """
-
-    name: Literal["content_ease"] = "content_ease"  # type: ignore[assignment]
-    l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
-    content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
-    text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
-    words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-    attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
-    numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> ContentEASE:
-        """Return the model, not fitted."""
-        return ContentEASE(self)
-
-
 class ContentEASE(EASE):
-    """EASE (Steck, WWW 2019), and kernel ridge regression to its weights for items without users.
+    """EASE (Steck, WWW 2019), with kernel ridge regression for the weights of new items.
 
-    With K the similarity of two items by text, words, attributes and numbers, the column of weights
-    of a new item j is c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, t being the items that training
-    knows, B their columns and c the mean of these. The scores of a new item so become what a
-    regression from content to the scores of the known items predicts for it. Known items keep
-    their own weights.
-
-    Args:
-        config: The settings; None: the defaults.
+    K is the similarity of two items by text, words, attributes and numbers. The weights of a new
+    item j are c + (B - c) (K_tt + content_l2 · I)⁻¹ K_tj, where t are the items of training, B
+    their columns of weights and c the mean of these. So a new item gets the scores that a
+    regression from content predicts. Known items keep their own weights.
     """
 
     config: ContentEASEConfig
@@ -65,7 +36,7 @@ class ContentEASE(EASE):
             DataError: There is no graph, which holds the content, or there are no interactions.
         """
         if data.graph is None:
-            raise DataError("content_ease needs TrainingData.graph, and found None.")
+            raise DataError("content_ease needs TrainingData.graph, found None.")
         count = np.asarray(training_matrix(data.train).sum(axis=0)).reshape(-1)
         super().fit(data, callback=callback)
         known, new = np.flatnonzero(count > 0), np.flatnonzero(count == 0)
@@ -98,3 +69,25 @@ class ContentEASE(EASE):
         ):
             kernel += weight * (block[rows] @ block[columns].T).toarray()
         return np.asarray(kernel, dtype=np.float32)
+
+
+class ContentEASEConfig(EASEConfig):
+    """The settings of `ContentEASE`.
+
+    Attributes:
+        l2: As for `EASE`.
+        content_l2: Weight of the ridge penalty of the regression from content.
+        text: Weight of the text, and of other vectors, in the similarity of two items.
+        words: Weight of the words of the text.
+        attributes: Weight of the graph's attributes.
+        numbers: Weight of the numeric columns and of how many attributes there are.
+    """
+
+    name: Literal["content_ease"] = "content_ease"  # type: ignore[assignment]
+    model: ClassVar[type[Model]] = ContentEASE
+    l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
+    content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
+    text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
+    words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
+    attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+    numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)

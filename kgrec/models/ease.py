@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,29 +10,10 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, ModelConfig, TrainingData
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import ItemItemModel, training_matrix
 from kgrec.types import FloatArray
-
-
-class EASEConfig(ModelConfig):
-    """The settings of `EASE`.
-
-    Attributes:
-        l2: Weight of the ridge penalty (λ in the paper).
-        dropout: Share of each user's items that the weights must do without; 0: none.
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-    """
-
-    name: Literal["ease"] = "ease"
-    l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> EASE:
-        """Return the model, not fitted."""
-        return EASE(self)
 
 
 class EASE(ItemItemModel):
@@ -43,12 +24,10 @@ class EASE(ItemItemModel):
     B_ij = −P_ij / P_jj. Solved in float64 over the n items that have interactions, in about 32 n²
     bytes; the others' weights are zero.
 
-    With `dropout` p, X is rebuilt from an X of which a random share p is missing, in expectation:
-    item i is penalised by p / (1 - p) · (XᵀX)_ii besides (Steck, Autoencoders that don't overfit
-    towards the Identity, NeurIPS 2020), so that popular items do not explain everything.
-
-    Args:
-        config: The settings; None: the defaults.
+    With `dropout` p, the weights rebuild X, in expectation, from an X without a random share p of
+    its entries: item i gets the extra penalty p / (1 - p) · (XᵀX)_ii (Steck, Autoencoders that
+    don't overfit towards the Identity, NeurIPS 2020), so that popular items do not explain
+    everything.
     """
 
     config: EASEConfig
@@ -83,36 +62,30 @@ class EASE(ItemItemModel):
         return train
 
 
-class AttributeEASEConfig(EASEConfig):
-    """The settings of `AttributeEASE`.
+class EASEConfig(ModelConfig):
+    """The settings of `EASE`.
 
     Attributes:
-        alpha: Weight of an item's attributes, as the length of its column in the extra rows.
-        min_items: An attribute of fewer items is left out: it likens nothing to anything.
-        words: Weight of the words of an item's text, likewise; 0: they are not read.
+        l2: Weight of the ridge penalty (λ in the paper).
+        dropout: Share of each user's items that the weights must do without; 0: none.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
     """
 
-    name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
-    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-    min_items: int = Field(default=2, ge=1)
-    words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> AttributeEASE:
-        """Return the model, not fitted."""
-        return AttributeEASE(self)
+    name: Literal["ease"] = "ease"
+    model: ClassVar[type[Model]] = EASE
+    l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 class AttributeEASE(EASE):
-    """EASE in which each attribute of the items is one more user, who likes all that have it.
+    """EASE in which each attribute is one more user, who likes all items that have it.
 
     X is extended by the rows alpha · Â, where Â of shape (num_attributes, num_items) holds the
     attribute's inverse document frequency log(num_items / number of items that have it), and
     each item's column is scaled to length 1, so that an item with a hundred attributes does not
-    outweigh one with ten. The words of the items' texts may be users likewise. An item without
-    interactions gets weights through its attributes and words.
-
-    Args:
-        config: The settings; None: the defaults.
+    outweigh one with ten. The words of the items' texts can be users in the same way. An item
+    without interactions gets weights through its attributes and words.
     """
 
     config: AttributeEASEConfig
@@ -124,7 +97,7 @@ class AttributeEASE(EASE):
         if data.attributes is None:
             raise DataError(
                 "attribute_ease needs TrainingData.attributes, the matrix of which item has which "
-                "attribute, and found None."
+                "attribute, found None."
             )
         blocks = [train, self.config.alpha * attribute_rows(data.attributes, self.config.min_items)]
         if self.config.words:
@@ -136,6 +109,22 @@ class AttributeEASE(EASE):
             blocks.append(csr_matrix(self.config.words * data.words.T))
         extended: csr_matrix = vstack(blocks, format="csr")
         return extended
+
+
+class AttributeEASEConfig(EASEConfig):
+    """The settings of `AttributeEASE`.
+
+    Attributes:
+        alpha: Weight of an item's attributes, as the length of its column in the extra rows.
+        min_items: Attributes of fewer items are left out: they make no two items similar.
+        words: Weight of the words of an item's text, likewise; 0: they are not read.
+    """
+
+    name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
+    model: ClassVar[type[Model]] = AttributeEASE
+    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
+    min_items: int = Field(default=2, ge=1)
+    words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 def attribute_rows(attributes: csr_matrix, min_items: int = 2) -> csr_matrix:
@@ -167,7 +156,7 @@ def ease_weights(rows: csr_matrix, l2: float | npt.NDArray[Any]) -> FloatArray:
     """Return EASE's weights for a matrix of shape (num_rows, num_items).
 
     Args:
-        rows: What is to be rebuilt.
+        rows: The matrix that the weights rebuild.
         l2: Ridge penalty of all items, or of each, of shape (num_items,).
 
     Returns:

@@ -29,17 +29,17 @@ from kgrec.models.base import (
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
 MAX_SCORES = 1 << 24
-"""Scores that are held for fitting weights, at most: users are drawn where there are more."""
+"""Most scores in memory while weights are fitted: with more, a sample of the users is drawn."""
 
 
 class EnsembleConfig(ModelConfig):
     """The settings of `Ensemble`, apart from its members.
 
     Attributes:
-        weights: A weight for each member; None: fitted on validation, or all alike where there
-            is no validation part.
-        l2: Weight of the ridge penalty of fitted weights, beside the mean log-likelihood.
-        seed: Draws the users that weights are fitted on where there are too many.
+        weights: A weight for each member; None: fitted on validation, or equal where there is no
+            validation part.
+        l2: Weight of the ridge penalty of fitted weights, relative to the mean log-likelihood.
+        seed: Seeds the sample of users for fitting weights, where there are too many.
     """
 
     name: Literal["ensemble"] = "ensemble"
@@ -51,12 +51,11 @@ class EnsembleConfig(ModelConfig):
 class Ensemble(Model):
     """The weighted sum of its members' scores, each standardised for each user.
 
-    A member's scores of all items for a user are brought to mean 0 and standard deviation 1, so
-    that members of any scale can be added. The weights, none below 0, maximise the likelihood of
-    the validation interactions under a conditional logit model (McFadden, 1974): an item's chance
-    to be the next is the softmax of the sums over the items that the user does not have. That
-    problem is convex, so that the weights are a function of the data alone. They are kept as
-    shares of their sum, which changes no ranking.
+    For each user, a member's scores of all items are standardised to mean 0 and standard deviation
+    1. The non-negative weights maximise the likelihood of the validation interactions under a
+    conditional logit model (McFadden, 1974): the probability that an item is the next is the
+    softmax of the sums over the items that the user does not have. This problem is convex, so the
+    weights depend on the data alone. They are divided by their sum, which changes no ranking.
 
     Members are fitted on the same data, each as it would be alone.
 
@@ -96,7 +95,7 @@ class Ensemble(Model):
         return self.fit_weights(data)
 
     def fit_weights(self, data: TrainingData) -> Self:
-        """Fit the weights alone, of members that are fitted already.
+        """Fit only the weights; the members are fitted already.
 
         Args:
             data: What they were fitted on, with the validation part.
@@ -136,7 +135,7 @@ class Ensemble(Model):
         return next(filter(None, (member.content_space() for member in self.members)), None)
 
     def settings(self) -> dict[str, Any]:
-        """Return what a config says to make such an ensemble: `EnsembleConfig` and the members."""
+        """Return the settings that build such an ensemble: `EnsembleConfig` and the members."""
         members = tuple(member.settings() for member in self.members)
         return {**self.config.model_dump(), "members": members}
 
@@ -148,7 +147,7 @@ class Ensemble(Model):
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         own = {name: array for name, array in state.items() if "." not in name}
         arrays = check_state(own, {"weights": (np.float32, (len(self.members),))})
         parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]
@@ -158,15 +157,15 @@ class Ensemble(Model):
                 continue
             if not place.isdecimal() or int(place) >= len(parts):
                 raise RunError(
-                    f"The state of an ensemble of {len(parts)} members holds {name!r}, which is of "
-                    "none of them. It belongs to another model, or the file is damaged."
+                    f"The state of an ensemble of {len(parts)} members holds {name!r}, which "
+                    "belongs to none of them. It belongs to another model, or the file is damaged."
                 )
             parts[int(place)][rest] = array
         for number, (member, part) in enumerate(zip(self.members, parts, strict=True)):
             try:
                 member.load_state(part, data)
             except RunError as error:
-                # The member speaks of its own names; the file has them with its number.
+                # The message has the member's names; in the file, its number stands before them.
                 message = re.sub(r"'([\w.]+)'", rf"'{number}.\1'", str(error))
                 raise RunError(f"Member {number} ({member.name}): {message}") from error
         self.weights, self._num_items = arrays["weights"], data.train.num_items
@@ -200,7 +199,7 @@ class Ensemble(Model):
         scores = np.stack([standardised(member.score(users)) for member in self.members])
         weights = logit_weights(scores, chosen, open_, self.config.l2)
         total = weights.sum()
-        # Where no member tells the chosen from the others, none is better than another.
+        # If no member ranks the chosen items higher, all members count the same.
         return weights / total if total > 0 else np.full_like(weights, 1.0 / len(weights))
 
 
@@ -223,16 +222,15 @@ def logit_weights(
     open_: BoolArray,
     l2: float,
 ) -> FloatArray:
-    """Return the weights, none below 0, under which the chosen items are likeliest.
+    """Return the non-negative weights under which the chosen items are most likely.
 
-    Minimises, over users with something chosen, the mean of -log softmax(Σ_k w_k s_k) of their
-    chosen items, plus l2 Σ_k w_k². Each user counts with the root of how many items
-    they chose, between all users alike and all choices alike.
+    Minimises the mean of -log softmax(Σ_k w_k s_k) over the chosen items, plus l2 Σ_k w_k². A user
+    counts with the square root of the number of items that they chose.
 
     Args:
         scores: float32 of shape (k, b, num_items).
         chosen: Which items each user chose, shape (b, num_items).
-        open_: Which items stood to choose from, shape (b, num_items).
+        open_: Which items the users could choose, shape (b, num_items).
         l2: Weight of the ridge penalty.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Joining what a text says of a node with what interactions teach of it."""
+"""Fusion of a node's features with its id embedding."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ class Fusion(nn.Module):
     * `gate`: g ⊙ e + (1 - g) ⊙ P x with g = σ(W [e ; P x] + b), after Arevalo et al., Gated
       Multimodal Units, 2017.
 
-    A node whose id is dropped (`keep` 0) is what its features say: e counts as 0, and for `gate`
-    g counts as 0 too. So a node that was never trained is treated just as dropping ids at random
-    has taught the features to be read. A node type without features has e alone, whatever the
-    mode.
+    For a node whose id is dropped (`keep` 0), only its features count: e is 0, and for `gate` g is
+    0 too. Random dropping of ids prepares the model for nodes that were never trained. A node type
+    without features has e alone, whatever the mode.
 
     Args:
         num_nodes: Nodes of the type.
         dim: Width of the result.
         feature_dim: Width of the features, 0 if there are none.
-        mode: How to join.
+        mode: One of the above.
         scale: Standard deviation of the initial id embeddings.
         feature_dropout: Share of feature entries that are zeroed at random while training.
         generator: Source of the initial values.
@@ -54,7 +53,7 @@ class Fusion(nn.Module):
         self.feature_dropout = feature_dropout
         self.embedding = _normal(num_nodes, dim, scale, generator)
         if self.mode != "none":
-            # Unit features come out about as long as an id embedding.
+            # The projection of unit features is about as long as an id embedding.
             self.projection = _normal(feature_dim, dim, scale, generator)
         if self.mode in ("concat", "gate"):
             self.join = nn.Parameter(torch.cat([torch.eye(dim), torch.eye(dim)]))
@@ -75,8 +74,7 @@ class Fusion(nn.Module):
             keep: 1 where the id counts and 0 where it is dropped, float32 of shape (num_nodes, 1);
                 None: all count.
             generator: Source of the dropout while training; None: no dropout.
-            rows: The nodes that `features` and `keep` are of, int64 of shape (num_nodes,); None:
-                all.
+            rows: The nodes of `features` and `keep`, int64 of shape (num_nodes,); None: all.
 
         Returns:
             float32 of shape (num_nodes, dim).

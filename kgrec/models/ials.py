@@ -1,11 +1,11 @@
-"""iALS: matrix factorisation of what users did, with confidences, by alternating least squares."""
+"""iALS: matrix factorisation of implicit feedback by alternating least squares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import ConfigError, DataError
 from kgrec.models.base import (
     Callback,
+    Model,
     ModelConfig,
     State,
     TrainingData,
@@ -29,37 +30,8 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.confidence import confidence
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class IALSConfig(ModelConfig):
-    """The settings of `IALS`.
-
-    Attributes:
-        dim: Width of the factors (f in the paper).
-        l2: Weight of the ridge penalty (λ).
-        alpha: How much surer an interaction makes than none: its confidence is 1 + alpha · r.
-        iterations: How often users' and items' factors are solved for in turn.
-        rating_power: How r comes of a rating, see `kgrec.models.confidence.confidence`.
-        seed: Seeds the initial factors; added to the seed of the run.
-    """
-
-    name: Literal["ials"] = "ials"
-    dim: int = Field(default=64, ge=1)
-    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
-    alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
-    iterations: int = Field(default=20, ge=1)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    seed: int = Field(default=0, ge=0, lt=2**63)
-
-    def build(self) -> IALS:
-        """Return the model, not fitted."""
-        return IALS(self)
-
-    def seeded(self, seed: int) -> Self:
-        """Return the settings with `seed` added to their own."""
-        return self.model_copy(update={"seed": seed + self.seed})
 
 
 class IALS(VectorModel):
@@ -68,14 +40,11 @@ class IALS(VectorModel):
     The factors x_u and y_i minimise Σ_ui c_ui (p_ui - x_uᵀy_i)² + l2 (Σ ‖x_u‖² + Σ ‖y_i‖²), with
     p_ui = 1 and c_ui = 1 + alpha · r_ui where u has i, and p_ui = 0 and c_ui = 1 elsewhere. The
     library `implicit` fits the items' factors; conjugate gradients solve its steps (Takács,
-    Pilászy and Tikk, RecSys 2011). A user's factors are always solved for exactly from the items'
-    (the paper's equation 4), so that a user who comes new is scored as one of training with the
-    same history. Who has no history gets the share of users who have each item.
+    Pilászy and Tikk, RecSys 2011). A user's factors are always solved for exactly from those of
+    the items (the paper's equation 4), so that a new user gets the same scores as a known user with
+    the same history. A user without history gets the share of users who have each item.
 
     Only `fit` needs `implicit`. A fitted model is scored, saved and loaded without it.
-
-    Args:
-        config: The settings; None: the defaults.
     """
 
     config: IALSConfig
@@ -104,7 +73,7 @@ class IALS(VectorModel):
         config = self.config
         training_matrix(data.train)
         train = confidence(data.train, config.rating_power)
-        # Its own threads take whole rows; BLAS's beside them would only get in their way.
+        # implicit has its own threads, one row each; threads of BLAS would slow them down.
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
                 factors=config.dim,
@@ -134,22 +103,21 @@ class IALS(VectorModel):
 
     @property
     def user_vectors(self) -> FloatArray:
-        """The known users, solved for when they are asked for; see `VectorModel.user_vectors`."""
+        """The known users, solved for at each access; see `VectorModel.user_vectors`."""
         return self._of_confidences(self._fitted()[0])
 
     @cached_property
     def item_vectors(self) -> FloatArray:
-        """The factors, and behind them the share of users who have each item.
+        """The factors, and in the last column the share of users who have each item.
 
-        The last column speaks to users without history alone: they have a 1 there, others a 0.
+        Users without history have a 1 in that column, others a 0.
         """
         train, factors = self._fitted()
-        share = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
-        return np.column_stack([factors, share]).astype(np.float32)
+        return np.column_stack([factors, share_of_users(train)]).astype(np.float32)
 
     @property
     def similarity_vectors(self) -> FloatArray:
-        """The factors at length one; see `VectorModel.similarity_vectors`."""
+        """The factors scaled to length one; see `VectorModel.similarity_vectors`."""
         return unit_rows(self._fitted()[1])
 
     def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
@@ -163,7 +131,7 @@ class IALS(VectorModel):
         return {"factors": factors} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         shape = (data.train.num_items, self.config.dim)
         expected = csr_expected("histories", data.train.num_users)
         arrays = check_state(state, expected | {"factors": (np.float32, shape)})
@@ -175,7 +143,7 @@ class IALS(VectorModel):
         self.__dict__.pop("item_vectors", None)
 
     def _confidences(self, histories: csr_matrix) -> csr_matrix:
-        """Return c_ui at the entries of `histories`; entries that are not above 0 are none."""
+        """Return c_ui at the positive entries of `histories`."""
         made = csr_matrix(histories, dtype=np.float32, copy=True)
         made.data[made.data <= 0] = 0.0
         made.eliminate_zeros()
@@ -194,8 +162,34 @@ class IALS(VectorModel):
         return self._train, self._factors
 
 
+class IALSConfig(ModelConfig):
+    """The settings of `IALS`.
+
+    Attributes:
+        dim: Width of the factors (f in the paper).
+        l2: Weight of the ridge penalty (λ).
+        alpha: Confidence that an interaction adds: its confidence is 1 + alpha · r.
+        iterations: How often the factors of users and then of items are solved for.
+        rating_power: How r is computed from a rating, see `kgrec.models.confidence.confidence`.
+        seed: Seeds the initial factors; added to the seed of the run.
+    """
+
+    name: Literal["ials"] = "ials"
+    model: ClassVar[type[Model]] = IALS
+    dim: int = Field(default=64, ge=1)
+    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
+    alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+    iterations: int = Field(default=20, ge=1)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        return self.model_copy(update={"seed": seed + self.seed})
+
+
 def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatArray:
-    """Return the factors of users given what they have, by equation 4 of the paper.
+    """Return the factors of users with given items, by equation 4 of the paper.
 
     x_u = (YᵀY + Yᵀ(C_u - I)Y + l2 I)⁻¹ YᵀC_u p_u, solved in float64.
 
@@ -205,7 +199,7 @@ def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatA
         l2: The ridge penalty.
 
     Returns:
-        float32 of shape (b, dim); zeros for a user who has nothing.
+        float32 of shape (b, dim); zeros for a user without items.
     """
     wide = factors.astype(np.float64)
     base = wide.T @ wide

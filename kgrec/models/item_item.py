@@ -1,4 +1,4 @@
-"""Models that are one matrix of weights from item to item."""
+"""Models with one matrix of weights from item to item."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ from kgrec.models.base import (
     csr_state,
     not_fitted,
 )
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class ItemItemModel(Model):
     """Scores a user by the items that they liked: scores = histories · weights.
 
-    `weights[i, j]` of shape (num_items, num_items) says how much liking item i speaks for item j.
-    Nothing is learned about users, so that a known user and an unseen one with the same history
-    get the same scores. Of a user without history nothing is known but that they are a user: they
-    get the share of users who have each item, which is what is popular.
+    `weights[i, j]`, of shape (num_items, num_items), is how much liking item i adds to the score of
+    item j. Nothing is learned about users: a known user and an unseen one with the same history get
+    the same scores. A user without history gets the share of users who have each item.
 
     Attributes:
         sparse: Whether most weights are zero, and stored as CSR.
@@ -55,7 +54,7 @@ class ItemItemModel(Model):
         return self._scores(check_histories(histories, train.shape[1]))
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return how much liking each of `items` speaks for all items; see `Model.similar`."""
+        """Return the weights from each of `items` to all items; see `Model.similar`."""
         train, weights = self._fitted()
         return _dense(weights[check_rows(items, train.shape[1], "item")])
 
@@ -68,7 +67,7 @@ class ItemItemModel(Model):
         )
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num_users, num_items = data.train.num_users, data.train.num_items
         expected = csr_expected("histories", num_users)
         if self.sparse:
@@ -87,7 +86,7 @@ class ItemItemModel(Model):
         scores = _dense(histories @ weights)
         empty = np.bincount(histories.nonzero()[0], minlength=len(scores)) == 0
         if empty.any():
-            scores[empty] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+            scores[empty] = share_of_users(train)
         return scores
 
     def _fitted(self) -> tuple[csr_matrix, Any]:
@@ -105,6 +104,11 @@ def training_matrix(train: Interactions) -> csr_matrix:
     if len(train) == 0:
         raise DataError("train has no interactions; there is nothing to learn from.")
     return train.matrix()
+
+
+def share_of_users(train: csr_matrix) -> Float64Array:
+    """Return the share of users who have each item, float64 of shape (num_items,)."""
+    return np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
 
 
 def _dense(block: Any) -> FloatArray:

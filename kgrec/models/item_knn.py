@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from kgrec.models.base import Callback, ModelConfig, TrainingData, check_rows
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData, check_rows
 from kgrec.models.item_item import (
     ItemItemModel,
     training_matrix,
@@ -18,34 +18,13 @@ from kgrec.types import Float64Array, FloatArray, IntArray
 _CHUNK_ITEMS = 512
 
 
-class ItemKNNConfig(ModelConfig):
-    """The settings of `ItemKNN`.
-
-    Attributes:
-        num_neighbors: Neighbors kept for each item.
-        shrinkage: Added to the denominator of the cosine, so that a similarity that rests on few
-            users counts less.
-    """
-
-    name: Literal["item_knn"] = "item_knn"
-    num_neighbors: int = Field(default=100, ge=1)
-    shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> ItemKNN:
-        """Return the model, not fitted."""
-        return ItemKNN(self)
-
-
 class ItemKNN(ItemItemModel):
     """Scores an item by its similarity to what the user liked (Sarwar et al., WWW 2001).
 
     The similarity of items i and j is the cosine of their columns in the training matrix with
     shrinkage, n_ij / (sqrt(n_i) sqrt(n_j) + shrinkage), where n counts users. Each item keeps
-    its `num_neighbors` nearest; of equally near ones, those of the lower rows. A score is the
-    sum over those neighbors that the user liked.
-
-    Args:
-        config: The settings; None: the defaults.
+    its `num_neighbors` most similar items; of equal ones, those of lower rows. A score is the sum
+    over the neighbors that the user liked.
     """
 
     sparse: ClassVar[bool] = True
@@ -78,11 +57,26 @@ class ItemKNN(ItemItemModel):
         return np.ascontiguousarray(columns.toarray().T, dtype=np.float32)
 
 
+class ItemKNNConfig(ModelConfig):
+    """The settings of `ItemKNN`.
+
+    Attributes:
+        num_neighbors: Neighbors kept for each item.
+        shrinkage: Added to the denominator of the cosine, so that similarities from few users
+            count less.
+    """
+
+    name: Literal["item_knn"] = "item_knn"
+    model: ClassVar[type[Model]] = ItemKNN
+    num_neighbors: int = Field(default=100, ge=1)
+    shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+
+
 def _cosine(shared: csr_matrix, start: int, norms: Float64Array, shrinkage: float) -> csr_matrix:
     """Turn counts of shared users, of the items from `start` on, into similarities."""
     row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
     column = shared.indices
-    other = column != row + start  # an item is no neighbor of itself
+    other = column != row + start  # an item is not its own neighbor
     values = shared.data / (norms[row + start] * norms[column] + shrinkage)
     return csr_matrix(
         (values[other].astype(np.float32), (row[other], column[other])), shape=shared.shape

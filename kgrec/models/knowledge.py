@@ -1,4 +1,4 @@
-"""Scores of the graph's triples, for training the graph's own links beside the interactions."""
+"""Scores of the graph's triples, to train on them together with the interactions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TripleScoring = Literal["transe", "transr", "distmult", "rotate"]
 
 
 class KnowledgeConfig(Settings):
-    """Predicting the graph's links jointly with the interactions."""
+    """Joint training on the graph's triples and the interactions."""
 
     scoring: TripleScoring = Field(default="transe", description="How a triple is scored.")
     loss: Literal["margin", "softmax"] = Field(
@@ -37,43 +37,20 @@ class KnowledgeConfig(Settings):
     )
 
     def of_scores(self, chosen: Tensor, other: Tensor) -> Tensor:
-        """Return the loss of triples, a scalar.
+        """Return the loss of triples, a scalar: the mean over them and, for `margin`, corruptions.
+
+        The hinge max(0, γ - s(h, r, t) + s(h, r, t')) is that of Bordes et al., Translating
+        Embeddings for Modeling Multi-relational Data, NeurIPS 2013. The cross-entropy with one
+        corruption is -log σ(s(h, r, t) - s(h, r, t')), the pairwise loss of CKE and KGAT.
 
         Args:
             chosen: Scores of the triples, float32 of shape (b,).
             other: Scores of the corrupted ones, float32 of shape (b, n).
         """
         if self.loss == "margin":
-            return knowledge_margin(chosen, other, margin=self.margin)
-        return knowledge_softmax(chosen, other)
-
-
-def knowledge_margin(chosen: Tensor, other: Tensor, *, margin: float) -> Tensor:
-    """Hinge of triples over corrupted ones: max(0, γ - s(h, r, t) + s(h, r, t')).
-
-    Bordes et al., Translating Embeddings for Modeling Multi-relational Data, NeurIPS 2013; the
-    mean over triples and corruptions.
-
-    Args:
-        chosen: Scores of the triples, float32 of shape (b,).
-        other: Scores of the corrupted ones, float32 of shape (b, n).
-        margin: γ.
-    """
-    return F.relu(margin - chosen[:, None] + other).mean()
-
-
-def knowledge_softmax(chosen: Tensor, other: Tensor) -> Tensor:
-    """Cross-entropy of each triple among itself and its corruptions, the mean over triples.
-
-    With one corruption it is -log σ(s(h, r, t) - s(h, r, t')), the pairwise ranking loss of CKE
-    and KGAT.
-
-    Args:
-        chosen: Scores of the triples, float32 of shape (b,).
-        other: Scores of the corrupted ones, float32 of shape (b, n).
-    """
-    everything = torch.cat([chosen[:, None], other], dim=1)
-    return (torch.logsumexp(everything, dim=1) - chosen).mean()
+            return F.relu(self.margin - chosen[:, None] + other).mean()
+        everything = torch.cat([chosen[:, None], other], dim=1)
+        return (torch.logsumexp(everything, dim=1) - chosen).mean()
 
 
 class TripleScorer(nn.Module):
@@ -86,8 +63,8 @@ class TripleScorer(nn.Module):
       et al., RotatE, ICLR 2019).
 
     Args:
-        scoring: Which.
-        num_relations: Relations.
+        scoring: Which of these.
+        num_relations: Number of relations.
         dim: Width of the vectors; even for `rotate`.
         scale: Standard deviation of the initial relation vectors.
         generator: Source of the initial values.
@@ -129,12 +106,12 @@ class TripleScorer(nn.Module):
         return -((moved[:, None] - tail) ** 2).sum(2)
 
     def _mapped(self, head: Tensor, relation: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
-        """Multiply by each relation's matrix, relation by relation: no (b, dim, dim) is made."""
+        """Multiply by the relations' matrices one by one, without a (b, dim, dim) tensor."""
         together = torch.cat([head[:, None], tail], dim=1)
         order = torch.argsort(relation, stable=True)
         counts = torch.bincount(relation, minlength=len(self.matrix)).tolist()
         pieces = torch.split(together[order], counts)
-        # Unbound once: an index for each relation would cost a gradient of all matrices for each.
+        # Unbound once: with an index per relation, each gradient would have all matrices.
         matrices = zip(pieces, self.matrix.unbind(), strict=True)
         mapped = torch.cat([piece @ matrix for piece, matrix in matrices if len(piece)])
         back = torch.empty_like(order)
@@ -150,12 +127,12 @@ def _rotated(head: Tensor, angle: Tensor) -> Tensor:
 
 
 class Triples:
-    """The graph's triples, to draw some and to corrupt their tails.
+    """The graph's triples, to draw samples of them and to corrupt their tails.
 
     Args:
         graph: All edges.
-        interactions: Whether interactions are among them.
-        inverses: Whether the inverse of each is one more.
+        interactions: Whether interactions are triples too.
+        inverses: Whether the inverse of each triple is a triple too.
 
     Attributes:
         head: int64 of shape (n,), nodes of the homogeneous numbering.
@@ -191,7 +168,7 @@ class Triples:
     def corrupted(self, rows: Tensor, num: int, generator: torch.Generator) -> Tensor:
         """Return tails that make false triples, int64 of shape (b, num).
 
-        Each is a node of the tail's type. After a few tries one that makes a true triple stays:
+        Each is a node of the tail's type. After a few tries, one that makes a true triple is kept:
         there may be no other.
         """
         rows = rows.repeat_interleave(num)

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import EncoderConfig
-from kgrec.models.encoders.base import BuildContext, GraphEncoder, NodeVectors, Propagated
+from kgrec.models.encoders.base import (
+    BuildContext,
+    GraphEncoder,
+    LayerContext,
+    NodeVectors,
+    Propagated,
+)
 from kgrec.models.encoders.lightgcn import LightGCNConfig
 from kgrec.models.encoders.unpropagated import Unpropagated
 from kgrec.models.fusion import Fusion, FusionMode
@@ -29,14 +35,14 @@ class LinkPredictorConfig(Settings):
     encoder: EncoderConfig = LightGCNConfig()
     head: HeadConfig = CosineHeadConfig()
     knowledge: KnowledgeConfig | None = Field(
-        default=None, description="Joint training of the graph's own links; None: they are not."
+        default=None, description="Joint training on the graph's triples; None: there is none."
     )
     id_dropout: float = Field(
         default=0.1,
         ge=0,
         le=1,
-        description="Share of items that, in each step of training, are seen as new ones: without "
-        "their id embedding and without the users who chose them.",
+        description="Share of items that are treated as new in each step of training: without "
+        "their id embedding and without their users.",
     )
     user_dropout: float = Field(
         default=0.1, ge=0, le=1, description="Share of users whose id embedding is dropped."
@@ -48,12 +54,12 @@ class LinkPredictorConfig(Settings):
 
     @property
     def reach(self) -> int:
-        """Steps from which a node's vector comes to count."""
+        """Number of steps along edges that encoder and head take."""
         return self.encoder.reach + self.head.reach
 
     @property
     def reads_knowledge(self) -> bool:
-        """Whether anything but the interactions is read of the graph's edges."""
+        """Whether it reads edges other than the interactions."""
         reads = self.encoder.reads_knowledge or self.head.reach > 0
         return reads or self.knowledge is not None
 
@@ -76,7 +82,7 @@ class LinkPredictor(nn.Module):
 
     Args:
         config: The parts.
-        graph: The edges; it fixes node types, sizes and relations.
+        graph: The edges; they define node types, sizes and relations.
         feature_dims: Width of the features of each node type that has some.
         generator: Source of the initial values.
     """
@@ -135,7 +141,7 @@ class LinkPredictor(nn.Module):
             trained: 1 for nodes that training reaches, see `trained_nodes`; float32 of shape
                 (num_nodes, 1) by node type.
             generator: Source of the random dropping of ids and features; None: nothing is dropped.
-            all_layers: Whether the vectors of all layers are read, and not of the first alone.
+            all_layers: Whether the vectors of all layers are needed, not only the first.
         """
         keep = dict(graph.take(trained))
         if generator is not None:
@@ -146,16 +152,15 @@ class LinkPredictor(nn.Module):
                 if share:
                     some = torch.rand(keep[kind].shape, generator=generator, device=graph.device)
                     keep[kind] = keep[kind] * (some >= share)
-        # Among interactions alone, what training does not reach has no edge: with nothing dropped
-        # there is nothing to mask while training.
+        # With interactions alone, nodes that training does not reach have no edge: without dropped
+        # ids, training needs no mask.
         drops = self.config.id_dropout or self.config.user_dropout
         whole = generator is not None and graph.interactions_only and not drops
         sees = None if whole else keep["item"]
         x = self.inputs(graph.take(features), {} if whole else keep, generator, graph.node)
         read = ("user", "item") if self.head.is_inner_product else tuple(x)
-        layers, results = self.encoder.propagate(
-            x, graph, sees, generator, kinds=read, all_layers=all_layers
-        )
+        context = LayerContext(graph, sees, generator)
+        layers, results = self.encoder.propagate(x, context, kinds=read, all_layers=all_layers)
         of_type = {kind: [layer[kind] for layer in layers] for kind in ("user", "item")}
         return Propagated(
             results["user"],
@@ -173,13 +178,13 @@ class LinkPredictor(nn.Module):
         generator: torch.Generator | None = None,
         node: Mapping[str, Tensor] | None = None,
     ) -> NodeVectors:
-        """Return what the encoder gets, float32 of shape (num_nodes, dim) by node type.
+        """Return the input of the encoder, float32 of shape (num_nodes, dim) by node type.
 
         Args:
-            features: Of the nodes asked for, by node type.
+            features: Those of the nodes, by node type.
             keep: 0 where their ids are dropped, else 1.
             generator: Source of the dropout while training; None: no dropout.
-            node: The rows of the nodes asked for, int64 by node type; None: all nodes.
+            node: The rows of the nodes, int64 by node type; None: all nodes.
         """
         rows = {} if node is None else node
         return {
@@ -190,7 +195,7 @@ class LinkPredictor(nn.Module):
     def refresh(
         self, graph: Propagation, features: Mapping[str, Tensor], trained: Mapping[str, Tensor]
     ) -> None:
-        """Let the encoder compute what stays fixed for an epoch."""
+        """Let the encoder compute what is constant during an epoch."""
         if type(self.encoder).refresh is not GraphEncoder.refresh:
             with torch.no_grad():
                 self.encoder.refresh(self.inputs(features, trained), graph, self.triples)
@@ -222,13 +227,13 @@ def trained_nodes(
 ) -> dict[str, Tensor]:
     """Return which nodes a training interaction can reach within `num_layers` steps.
 
-    The id embedding of any other node gets no gradient and stays the noise that it began as; it
-    must not be used.
+    The id embedding of any other node gets no gradient and stays random noise, which must not be
+    used.
 
     Args:
         graph: The edges.
         num_layers: Steps.
-        of_triples: Whether the graph's own links are learned too, which reach all that has some.
+        of_triples: Whether the graph's triples are learned too, which reach all of their nodes.
 
     Returns:
         1.0 where reached, float32 of shape (num_nodes, 1), by node type.
@@ -249,5 +254,5 @@ def trained_nodes(
         linked = torch.zeros(graph.homogeneous.num_nodes, 1, device=device)
         linked[graph.homogeneous.target] = 1.0
         return graph.homogeneous.split(linked)
-    # An item or user without an interaction is new, however well its neighbors are known.
+    # An item or user without an interaction is new, even if its neighbors are known.
     return {**seen, "item": chosen["item"], "user": chosen["user"]}

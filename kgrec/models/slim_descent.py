@@ -28,8 +28,7 @@ def descend(
     """Return the weights of some columns, and how many of them did not converge.
 
     For each column j: min over w ≥ 0 with w_j = 0 of ½ wᵀGw - G_jᵀw + l1 Σw + ½ l2 wᵀw. Columns
-    are independent and shared out among as many threads as numba would take,
-    `numba.config.NUMBA_NUM_THREADS`.
+    are independent and solved in `numba.config.NUMBA_NUM_THREADS` threads.
 
     Args:
         gram: G, symmetric and non-negative, of shape (num_items, num_items).
@@ -42,11 +41,11 @@ def descend(
 
     Returns:
         float64 of shape (b, num_items), row k holding the weights of column `columns[k]`, and the
-        number of columns that `max_passes` did not suffice for.
+        number of columns that were not solved in `max_passes`.
     """
     made = np.zeros((len(columns), len(gram)))
-    # Not numba.get_num_threads(): it starts threads of its own, and where these are of OpenMP it
-    # changes for all of the process, torch included, how many there are.
+    # Not numba.get_num_threads(): it starts threads, and with OpenMP it changes the number of
+    # threads of the whole process, torch included.
     num_threads = int(nb.config.NUMBA_NUM_THREADS)
     size = max(1, -(-len(columns) // (4 * num_threads)))
     parts = [slice(start, start + size) for start in range(0, len(columns), size)]
@@ -76,8 +75,8 @@ def _solve(
     for row in range(columns.shape[0]):
         column = columns[row]
         weights = made[row]
-        # G and w are not negative, so that the gradient of w_i at 0 is never below l1 - G_ij: where
-        # this is not negative, w_i is 0 at the minimum, and needs no visit.
+        # G and w are not negative, so the gradient of w_i at 0 is at least l1 - G_ij. If that is
+        # not negative, w_i is 0 at the minimum and is skipped.
         num_open = 0
         largest = 0.0
         for item in range(num):
@@ -94,7 +93,7 @@ def _solve(
             if moved <= tolerance * largest:
                 solved = True
                 break
-            # What is above 0 now is settled before all are looked at again.
+            # First solve for the weights above 0, then check all again.
             num_active = 0
             for place in range(num_open):
                 if weights[open_[place]] > 0.0:

@@ -1,4 +1,4 @@
-"""What a user is like before they chose anything: features from the user table."""
+"""Features of users from the user table."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kgrec.models.content import number_bumps
 
 
 def user_features(table: AttributeTable) -> sparse.csr_matrix:
-    """Return features whose inner products say how alike two users are, from 0 to about 1.
+    """Return features whose inner product is the similarity of two users, from 0 to about 1.
 
-    Each column of the table counts alike: a category is one where the users share a value, and a
-    number falls off like a Gaussian of the difference, with a deviation of 0.6 of the column's
-    own. What is missing is like nothing.
+    Each column of the table has the same weight. In a category, users with the same value are
+    similar; in a number, similarity is a Gaussian of the difference, with 0.6 of the column's
+    standard deviation. A missing value is similar to nothing.
 
     Args:
         table: The user table.

@@ -1,9 +1,9 @@
-"""EASE from user to user, which also reads the user table."""
+"""EASE from user to user, which also uses the user table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,30 +26,8 @@ from kgrec.models.base import (
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.ease import ease_weights
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class UserEASEConfig(ModelConfig):
-    """The settings of `UserEASE`.
-
-    Attributes:
-        l2: Weight of the ridge penalty.
-        dropout: Share of each item's users that the weights must do without; 0: none.
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-        alpha: Weight of what the user table says, as the length of a user's row in the extra
-            columns.
-    """
-
-    name: Literal["user_ease"] = "user_ease"
-    l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
-    dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> UserEASE:
-        """Return the model, not fitted."""
-        return UserEASE(self)
 
 
 class UserEASE(Model):
@@ -57,15 +35,12 @@ class UserEASE(Model):
 
     EASE (Steck, WWW 2019) on the transposed matrix: with X of shape (num_users, num_items), the
     scores are BᵀX with the B that minimises ‖Xᵀ − XᵀB‖² + l2 ‖B‖² and has zeros on its diagonal.
-    Each feature of the user table is one more item, that the users like who have it, so that a
-    user of few interactions, or none, is known by who is like them. Solved in float64, in about
-    32 num_users² bytes.
+    Each feature of the user table is one more item, which the users with this feature like. So a
+    user with few interactions, or none, gets the weights of similar users. Solved in float64, in
+    about 32 num_users² bytes.
 
-    An unseen user is one more column of the same regression. Of a user of whom nothing at all is
-    known, the scores are the share of users who have each item.
-
-    Args:
-        config: The settings; None: the defaults.
+    An unseen user is one more column of the same regression. The scores of a user without
+    interactions and features are the share of users who have each item.
     """
 
     config: UserEASEConfig
@@ -108,7 +83,7 @@ class UserEASE(Model):
         return self._scores(of_users)
 
     def similar(self, items: IntArray) -> FloatArray:
-        """Return what liking one of `items` says of all items; see `Model.similar`."""
+        """Return the scores of a user who likes only one of `items`; see `Model.similar`."""
         train, _, _ = self._fitted()
         items = check_rows(items, train.shape[1], "item")
         ones = np.ones(len(items), dtype=np.float32)
@@ -121,7 +96,7 @@ class UserEASE(Model):
         return {"weights": weights, "inverse": inverse} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num = data.train.num_users
         expected = csr_expected("histories", num)
         expected |= {"weights": (np.float32, (num, num)), "inverse": (np.float32, (num,))}
@@ -135,13 +110,31 @@ class UserEASE(Model):
         scores = np.asarray(of_users @ train, dtype=np.float32)
         unknown = ~of_users.any(axis=1)
         if unknown.any():
-            scores[unknown] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+            scores[unknown] = share_of_users(train)
         return scores
 
     def _fitted(self) -> tuple[csr_matrix, FloatArray, FloatArray]:
         if self._train is None or self._weights is None or self._inverse is None:
             raise not_fitted(self)
         return self._train, self._weights, self._inverse
+
+
+class UserEASEConfig(ModelConfig):
+    """The settings of `UserEASE`.
+
+    Attributes:
+        l2: Weight of the ridge penalty.
+        dropout: Share of each item's users that the weights must do without; 0: none.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        alpha: Weight of the user table, as the length of a user's row in the extra columns.
+    """
+
+    name: Literal["user_ease"] = "user_ease"
+    model: ClassVar[type[Model]] = UserEASE
+    l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
+    dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
 
 
 def _inverse_diagonal(

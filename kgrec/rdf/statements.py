@@ -115,9 +115,7 @@ def string_array(values: Iterable[str | None]) -> pa.Array:
                     f"Statement {position} holds {printable(repr(value))} of type "
                     f"{type(value).__name__}; ids and literal values must be strings."
                 ) from None
-        raise DataError(
-            "An id or literal value holds characters that are not valid Unicode."
-        ) from None
+        raise DataError("An id or literal value is not valid Unicode text.") from None
 
 
 def _check_terms(place: str, column: Any) -> None:

@@ -29,17 +29,17 @@ def node_texts(
     label_relations: Sequence[str] = LABEL_RELATIONS,
     description_relations: Sequence[str] = DESCRIPTION_RELATIONS,
 ) -> dict[str, list[str]]:
-    """Return texts by node type, in the order of the nodes; "" where nothing is known.
+    """Return texts by node type, in the order of the nodes; "" for a node without text.
 
-    An item is its title and categories from the item table, then its entity in words (of several
-    entities, all of them); an entity is itself in words; an attribute value is its own text.
+    The text of an item is its title and categories from the item table, then the text of each of
+    its entities. The text of an attribute value is the value itself.
 
     Args:
-        data: The graph that `kgrec.graph.build.build_graph` made of the rest.
+        data: The graph that `kgrec.graph.build.build_graph` built from the rest.
         kg: The knowledge graph.
         links: Which item is which entity, over the item vocabulary of `data`.
         items: The item table, over any vocabulary whose ids `data` holds.
-        languages: Preferred languages of labels and descriptions.
+        languages: Languages of labels and descriptions, best first.
         entities: Whether entities and attribute values get texts too.
         label_relations: IRIs of the properties that give names, best first.
         description_relations: IRIs of the properties that give descriptions, best first.
@@ -90,11 +90,9 @@ def _item_texts(
 
 def table_texts(table: AttributeTable) -> list[str]:
     """Return the title and the categories of each row in words, "" where there are none."""
+    texts = []
     titles = table.titles or [""] * len(table.ids)
-    return [_table_text(title, words) for title, words in zip(titles, table.words(), strict=True)]
-
-
-def _table_text(title: str, words: dict[str, list[str]]) -> str:
-    told = (f"{column}: {', '.join(values)}" for column, values in words.items() if values)
-    parts = (title, *told)
-    return " ".join(f"{part}." for part in parts if part)
+    for title, words in zip(titles, table.words(), strict=True):
+        told = (f"{column}: {', '.join(values)}" for column, values in words.items() if values)
+        texts.append(" ".join(f"{part}." for part in (title, *told) if part))
+    return texts

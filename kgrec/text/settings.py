@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from kgrec.settings import Settings
 from kgrec.text.model_files import DEFAULT_MODEL
 
 
-class TextConfig(BaseModel):
-    """How entities become text, and text vectors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class TextConfig(Settings):
+    """How entities are written as text, and texts are encoded."""
 
     model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
     languages: tuple[str, ...] = Field(
-        default=("en", ""), description="Preferred languages of labels; '' is none given."
+        default=("en", ""), description="Languages of labels, best first; '': no language tag."
     )
     entities: bool = Field(
         default=True,

@@ -14,7 +14,7 @@ from kgrec.files import replacing, system_reason
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON-able description of them, atomically.
+    """Write tensors and a description of them for JSON, atomically.
 
     Raises:
         RunError: The file cannot be written.

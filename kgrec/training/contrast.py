@@ -1,4 +1,4 @@
-"""Contrastive terms of the loss: views of a node that agree, and nodes that keep apart."""
+"""Contrastive terms of the loss: views of a node agree, and different nodes are pushed apart."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from kgrec.models.encoders.lightkg import num_neighbors
 from kgrec.models.link_predictor import LinkPredictorConfig
 from kgrec.settings import Settings, by_name
 from kgrec.training.sampling import Batch
-
-FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+from kgrec.types import FloatArray
 
 
 class Contrast(ABC):
@@ -40,7 +39,7 @@ class Contrast(ABC):
         Args:
             propagated: The vectors of all nodes.
             batch: The batch.
-            negative: Its negatives, int64 of shape (p, n); None: positives stand for them.
+            negative: Its negatives, int64 of shape (p, n); None: the positives are used instead.
         """
         user, item = self.terms(propagated, batch, negative)
         return self.config.user_weight * user + self.config.item_weight * item
@@ -53,7 +52,7 @@ class Contrast(ABC):
 
 
 class ContrastTermConfig(Settings):
-    """The settings of a contrastive term beside the ranking loss."""
+    """The settings of a contrastive term of the loss."""
 
     name: str
     contrast: ClassVar[type[Contrast]]
@@ -66,19 +65,17 @@ class ContrastTermConfig(Settings):
         return self.contrast(self, graph)
 
     def check(self, model: LinkPredictorConfig) -> None:
-        """Check that a model has what is contrasted.
+        """Check that the term can be computed for a model.
 
         Raises:
-            ConfigError: It has not.
+            ConfigError: It cannot.
         """
 
 
 class LayerContrast(Contrast):
-    """Views of a node agree."""
+    """Two views of a node agree."""
 
-    def __init__(self, config: LayerContrastConfig, graph: Propagation) -> None:
-        super().__init__(config, graph)
-        self.layer = config.layer
+    config: LayerContrastConfig
 
     def terms(
         self, propagated: Propagated, batch: Batch, negative: Tensor | None
@@ -90,7 +87,7 @@ class LayerContrast(Contrast):
 
     def _views(self, layers: list[Tensor], result: Tensor, rows: Tensor) -> Tensor:
         rows = torch.unique(rows)
-        layer = layers[self.layer]
+        layer = layers[self.config.layer]
         return info_nce(result[rows], layer[rows], temperature=self.config.temperature)
 
 
@@ -115,13 +112,13 @@ class LayerContrastConfig(ContrastTermConfig):
             )
         if encoder.width(model.dim) != model.dim:
             raise ConfigError(
-                "training.contrast 'layer' compares a layer with the result, which of encoder "
-                f"{encoder.name!r} is all layers side by side: use 'apart', or another encoder."
+                "training.contrast 'layer' compares a layer with the result, but that of encoder "
+                f"{encoder.name!r} is all layers concatenated: use 'apart', or another encoder."
             )
 
 
 def info_nce(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
-    """Contrast of two views: each row of one view must know its own row in the other.
+    """Contrast of two views: each row of one view must find its own row in the other.
 
     -log exp(cos(x_i, y_i) / τ) / Σ_j exp(cos(x_i, y_j) / τ), the mean over rows (van den Oord et
     al., Representation Learning with Contrastive Predictive Coding, 2018).
@@ -136,7 +133,7 @@ def info_nce(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
 
 
 class ApartContrast(Contrast):
-    """Nodes keep apart."""
+    """Different nodes are pushed apart."""
 
     def __init__(self, config: ApartContrastConfig, graph: Propagation) -> None:
         super().__init__(config, graph)
@@ -155,7 +152,7 @@ class ApartContrast(Contrast):
     def _pushed(
         self, kind: str, vectors: Tensor, one: Tensor, other: Tensor, propagated: Propagated
     ) -> Tensor:
-        """Push nodes apart; on a drawn part, by the neighbors they share in the whole graph."""
+        """Push nodes apart; neighbors are always counted in the whole graph."""
         part = propagated.part
         node = None if part is None or part.node is None else part.node[kind]
         return _apart(vectors, one, other, self._neighbors[kind], self.config.temperature, node)
@@ -174,12 +171,12 @@ ContrastConfig = Annotated[
 """The settings of any contrastive term; a name alone is one with its defaults."""
 
 
-class NeighborContrast:
-    """Which neighbors each node of one type has, to count what two nodes share.
+class SharedNeighbors:
+    """The neighbors of each node of one type, to count those that two nodes share.
 
     Args:
-        matrix: Entry (v, w) is 1 for each edge between node v of the type and any node w of those
-            that count; shape (num, num_counted).
+        matrix: Entry (v, w) is 1 for each edge between node v of the type and node w among the
+            counted neighbors; shape (num, num_counted).
         direct: The same between two nodes of the type, shape (num, num).
         norm: 1 / sqrt(number of neighbors), float32 of shape (num,).
     """
@@ -206,8 +203,8 @@ class NeighborContrast:
         return shared.to(one.device), torch.from_numpy(scale).to(one.device)
 
 
-def _neighbors(graph: Propagation) -> dict[str, NeighborContrast]:
-    """Return the neighbors of users and of items; those that count are users and items."""
+def _neighbors(graph: Propagation) -> dict[str, SharedNeighbors]:
+    """Return the neighbors of users and of items; only users and items are counted."""
     homogeneous = graph.homogeneous
     num = homogeneous.num_nodes
     ones = np.ones(len(homogeneous.source), dtype=np.float32)
@@ -221,7 +218,7 @@ def _neighbors(graph: Propagation) -> dict[str, NeighborContrast]:
     }
     counted = np.r_[place["user"], place["item"]]
     return {
-        kind: NeighborContrast(adjacency[rows][:, counted], adjacency[rows][:, rows], norm[rows])
+        kind: SharedNeighbors(adjacency[rows][:, counted], adjacency[rows][:, rows], norm[rows])
         for kind, rows in place.items()
     }
 
@@ -230,15 +227,15 @@ def _apart(
     vectors: Tensor,
     one: Tensor,
     other: Tensor,
-    neighbors: NeighborContrast,
+    neighbors: SharedNeighbors,
     temperature: float,
     node: Tensor | None = None,
 ) -> Tensor:
     """Return the mean over pairs of (1 - d_i d_j) exp((1 - S_ij) cos(x_i, x_j) / τ).
 
     The contrastive layer of LightKG: the more two nodes share, the less they are pushed apart.
-    Repeated rows count as often as they stand there, and are computed once. `node` says which rows
-    of the neighbors those of the vectors are; None: the same.
+    Repeated rows are computed once and counted as often as they occur. `node` maps the rows of
+    `vectors` to rows of `neighbors`; None: they are the same.
     """
     i, times_i = torch.unique(one, return_counts=True)
     j, times_j = torch.unique(other, return_counts=True)

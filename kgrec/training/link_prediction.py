@@ -1,11 +1,11 @@
-"""The link predictor as a recommender model: trained, completed for new items, and scored."""
+"""The link predictor as a recommender model, with vectors for new items from their content."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,13 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.modalities import features_of
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
     Callback,
+    Model,
     ModelConfig,
     State,
     TrainingData,
@@ -36,9 +36,10 @@ from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
-from kgrec.training.loop import Task, Trainer, TrainingProgress
+from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
+from kgrec.training.objective import Task
 from kgrec.training.settings import TrainingConfig
 from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
@@ -46,59 +47,16 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 
-class LinkPredictionConfig(ModelConfig):
-    """Settings of the model, of its training, and of what happens to items without interactions."""
-
-    name: Literal["link_prediction"] = "link_prediction"
-    predictor: LinkPredictorConfig = LinkPredictorConfig()
-    training: TrainingConfig = TrainingConfig()
-    new_items: Literal["regress", "propagate"] = Field(
-        default="regress",
-        description="Vectors of items without training interactions: `regress`: a ridge "
-        "regression from text, attributes and numbers to the trained items' vectors; "
-        "`propagate`: what fusion and encoder make of their features and neighbors.",
-    )
-    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
-    content_words: float = Field(
-        default=2.0,
-        ge=0,
-        description="Weight of the words of an item's text in it, beside the language model's "
-        "vector; 0: they are not read.",
-    )
-
-    def build(self) -> LinkPrediction:
-        """Return the model, not fitted."""
-        return LinkPrediction(self)
-
-    def seeded(self, seed: int) -> Self:
-        """Return the settings with `seed` added to their own."""
-        training = self.training.model_copy(update={"seed": seed + self.training.seed})
-        return self.model_copy(update={"training": training})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_moved_key(cls, given: Any) -> Any:
-        return refuse_moved_keys(given)
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        check_num_neighbors(self.predictor, self.training)
-        if self.training.contrast is not None:
-            self.training.contrast.check(self.predictor)
-        return self
-
-
 class LinkPrediction(VectorModel):
     """Recommends by predicting links user → item in the user–item–attribute graph.
 
-    `fit` builds a `LinkPredictor` for the graph of the training data and trains it; then items
-    without interactions get vectors from their content. Scores are inner products of the head's
-    vectors.
+    `fit` builds a `LinkPredictor` for the graph of the training data and trains it. Then items
+    without interactions get vectors from their content.
 
     Args:
         config: Settings.
         checkpoint: Where training writes its checkpoints.
-        resume: Whether `fit` goes on from `checkpoint`.
+        resume: Whether `fit` continues from `checkpoint`.
     """
 
     config: LinkPredictionConfig
@@ -147,34 +105,34 @@ class LinkPrediction(VectorModel):
 
     @property
     def item_vectors(self) -> FloatArray:
-        """The items; zero where neither interactions nor content tell anything."""
+        """The items; zero for items without interactions and content."""
         return self._vectors().item
 
     @property
     def similarity_vectors(self) -> FloatArray:
-        """Where items lie among each other, at length one; see `VectorModel`."""
+        """The items' vectors for similarity, scaled to length one; see `VectorModel`."""
         return unit_rows(self._vectors().place)
 
     @property
     def unknown_items(self) -> IntArray:
-        """Rows of the items of which neither interactions nor content tell anything."""
+        """Rows of the items without interactions and content."""
         rows = np.flatnonzero(~self.item_vectors.any(axis=1))
         return rows[:0] if len(rows) == len(self.item_vectors) else rows
 
     @property
     def scores_are_products(self) -> bool:
-        """Whether the head's score is an inner product; one that attends to relations is none."""
+        """Whether the head's score is an inner product."""
         return self._predictor().head.is_inner_product
 
     @property
     def places_content(self) -> bool:
-        """Whether items have vectors by modality that a map to their places was fitted to."""
+        """Whether a map from vectors of the items by modality was fitted."""
         return self.content_map is not None and bool(self._content.vectors)
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`.
 
-        A user without training interactions gets what is known of users in general.
+        A user without training interactions gets the scores of the average user.
         """
         users = check_rows(users, len(self.user_vectors), "user")
         return self._scores(self.user_vectors[users])
@@ -186,7 +144,7 @@ class LinkPrediction(VectorModel):
     def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the vectors of unseen users, float32 of shape (b, dim), after the head."""
         found = check_histories(histories, len(self.item_vectors))
-        found.eliminate_zeros()  # a copy of ours; a stored zero is no liking
+        found.eliminate_zeros()  # in our copy; a stored zero is not a liked item
         liked = found.tocoo()
         device = self._graph.device
         row = torch.from_numpy(liked.row.astype(np.int64)).to(device)
@@ -195,14 +153,14 @@ class LinkPrediction(VectorModel):
         with torch.no_grad():
             user = predictor.fold_in(self._graph, propagated, row, item, liked.shape[0])
             vectors = np.array(predictor.head.user(user).cpu().numpy())
-        # Who likes nothing, or only what nothing is known of, is taken for the average user.
+        # A user without liked items, or with unknown ones only, counts as the average user.
         vectors[~vectors.any(axis=1)] = self._vectors().average
         return vectors
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
-        """Return where content lies among the items, float32 (m, dim); see `VectorModel`.
+        """Return the vectors of content, float32 (m, dim); see `VectorModel`.
 
-        At the length of a known item's vector, times how far content can be relied on.
+        Their length is the mean length of known items, times the reliability of the content map.
         """
         if not self.places_content or self.content_map is None:
             return super().vectors_of_content(content)
@@ -223,7 +181,7 @@ class LinkPrediction(VectorModel):
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; `data` must hold the graph that `fit` was given.
+        """Restore what `state` returned; `data` must hold the graph that `fit` used.
 
         The model then computes on the CPU, wherever it was trained.
 
@@ -251,7 +209,7 @@ class LinkPrediction(VectorModel):
                 arrays["content_map.centre"],
                 float(arrays["content_map.reliability"][0]),
             )
-        self._encode()
+        self._encode(self._propagated())
         return self
 
     def _prepare(self, data: TrainingData, device: torch.device) -> None:
@@ -271,12 +229,12 @@ class LinkPrediction(VectorModel):
             self._graph, config.reach, of_triples=config.knowledge is not None
         )
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
-        # Initial values are drawn on the CPU, so that they are the same wherever it computes.
+        # Initial values are drawn on the CPU, so that they are the same on every device.
         self.predictor = LinkPredictor(config, self._graph, dims, generator).to(device)
         self._content = ItemContent.from_graph(data.graph, data.words)
         self.content_map = None
         known = self._trained["item"].cpu().numpy().ravel() > 0
-        # The map serves new items and texts; where it serves neither, it is not fitted.
+        # The map is fitted only if new items or texts need it.
         mapped = self.config.new_items == "regress" or bool(self._content.vectors)
         self._anchors = np.flatnonzero(known & self._content.informed() & mapped)
         self._features_of_items = self._content.matrix(self.config.content_words)
@@ -290,22 +248,26 @@ class LinkPrediction(VectorModel):
     def _finish(self) -> None:
         """Fit the content map to the trained vectors, then compute all vectors."""
         self.content_map = None
-        with torch.no_grad():
-            predictor = self._predictor()
-            propagated: Propagated = predictor(self._graph, self._features, self._trained)
-            targets = predictor.head.place(propagated).cpu().numpy()
+        propagated = self._propagated()
         if self._regression is not None:
+            with torch.no_grad():
+                targets = self._predictor().head.place(propagated).cpu().numpy()
             self.content_map = self._regression.fit(targets[self._anchors])
-        self._encode()
+        self._encode(propagated)
 
-    def _encode(self) -> None:
+    def _propagated(self) -> Propagated:
+        with torch.no_grad():
+            found: Propagated = self._predictor()(self._graph, self._features, self._trained)
+        return found
+
+    def _encode(self, propagated: Propagated) -> None:
+        """Compute all that scoring asks for."""
         predictor = self._predictor()
         with torch.no_grad():
-            propagated: Propagated = predictor(self._graph, self._features, self._trained)
             if self.config.new_items == "regress" and self.content_map is not None:
                 propagated = self._completed(propagated, self.content_map)
             head = predictor.head
-            # Copies: on the CPU an array shares its memory with the vectors that histories read.
+            # Copies: on the CPU, the arrays share memory with vectors that are still read.
             place = head.place(propagated).cpu().numpy().copy()
             guessed = self._is_guessed()
             if self.content_map is not None and self.config.new_items == "regress":
@@ -313,7 +275,7 @@ class LinkPrediction(VectorModel):
             lies_apart = head.is_inner_product and type(head).place is not DotHead.place
             item = head.item(propagated.item).cpu().numpy() if lies_apart else place
             user = head.user(propagated.user).cpu().numpy().copy()
-        # A user of whom nothing is known is taken for the average of those who are.
+        # An unknown user gets the average of the known ones.
         known = self._trained["user"].cpu().numpy().ravel() > 0
         average = np.asarray(user[known].mean(0))
         user[~known] = average
@@ -335,15 +297,15 @@ class LinkPrediction(VectorModel):
         unknown = np.zeros(len(found.item), dtype=bool)
         unknown[self.unknown_items] = True
         if unknown.any():
-            # Without interactions and content there is no reason to put an item before another.
+            # Items without interactions and content share the last place.
             scores[:, unknown] = scores[:, ~unknown].min(axis=1, keepdims=True)
         return scores
 
     def _completed(self, propagated: Propagated, content_map: ContentMap) -> Propagated:
-        """Give items without interactions the vectors that their content stands for."""
+        """Give items without interactions the vectors that are predicted from their content."""
         new = self._is_guessed()
         if not new.any() or not self._predictor().head.is_inner_product:
-            return propagated  # a head that reads an item's neighbors knows new items by them
+            return propagated  # such a head reads the neighbors of new items
         rows = torch.from_numpy(np.flatnonzero(new)).to(self._graph.device)
         made = torch.from_numpy(content_map(self._features_of_items[new])).to(self._graph.device)
         known = propagated.item[self._trained["item"].squeeze(1) > 0]
@@ -354,29 +316,68 @@ class LinkPrediction(VectorModel):
         for layer in layers:
             if layer.shape[1] != made.shape[1]:  # the result is wider than its layers
                 continue
-            # A new item that an unseen user likes speaks with the length of the known ones.
+            # In the history of an unseen user, a new item gets the length of the known ones.
             length = layer[self._trained["item"].squeeze(1) > 0].norm(dim=1).mean()
             layer[rows] = F.normalize(made, dim=1) * length
         nodes = {**propagated.nodes, "item": item}
         return replace(propagated, item=item, item_layers=layers, nodes=nodes)
 
     def _is_guessed(self) -> BoolArray:
-        """Return which items have no training interactions, but content, bool (num_items,)."""
+        """Return which items have content but no training interactions, bool (num_items,)."""
         return np.asarray(
             (self._trained["item"].cpu().numpy().ravel() == 0) & self._content.informed()
         )
 
 
+class LinkPredictionConfig(ModelConfig):
+    """Settings of the model, of its training, and of what happens to items without interactions."""
+
+    name: Literal["link_prediction"] = "link_prediction"
+    model: ClassVar[type[Model]] = LinkPrediction
+    predictor: LinkPredictorConfig = LinkPredictorConfig()
+    training: TrainingConfig = TrainingConfig()
+    new_items: Literal["regress", "propagate"] = Field(
+        default="regress",
+        description="Vectors of items without training interactions: `regress`: a ridge "
+        "regression from text, attributes and numbers to the trained items' vectors; "
+        "`propagate`: from fusion and encoder, by their features and neighbors.",
+    )
+    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
+    content_words: float = Field(
+        default=2.0,
+        ge=0,
+        description="Weight of the words of an item's text in that regression, beside the language "
+        "model's vector; 0: they are not read.",
+    )
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        training = self.training.model_copy(update={"seed": seed + self.training.seed})
+        return self.model_copy(update={"training": training})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_moved_key(cls, given: Any) -> Any:
+        return refuse_moved_keys(given)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        check_num_neighbors(self.predictor, self.training)
+        if self.training.contrast is not None:
+            self.training.contrast.check(self.predictor)
+        return self
+
+
 @dataclass(frozen=True)
 class _Vectors:
-    """What the weights make of the graph: all that scoring asks for.
+    """All that scoring reads, computed from the weights and the graph.
 
     Attributes:
         propagated: The vectors of all nodes, with their layers.
         user: The users' side of the product, float32 of shape (num_users, width).
         item: The items' side, float32 of shape (num_items, width).
-        place: Where items lie among each other, float32 of shape (num_items, dim).
-        average: The mean of the users whom training knows, float32 of shape (width,).
+        place: The items' vectors for similarity, float32 of shape (num_items, dim).
+        average: The mean of the users with training interactions, float32 of shape (width,).
     """
 
     propagated: Propagated
@@ -387,22 +388,18 @@ class _Vectors:
 
 
 class _Validation:
-    """Measures a model on the validation part while it is trained."""
+    """Evaluates a model on the validation part during training."""
 
     def __init__(self, model: LinkPrediction, data: TrainingData) -> None:
         self.model, self.data = model, data
-        assert data.valid is not None
-        self.valid: Interactions = data.valid
         self.k = int(model.config.training.metric.partition("@")[2])
 
     def __call__(self) -> Mapping[str, float]:
         self.model._finish()
+        data = self.data
+        assert data.valid is not None
         metrics = evaluate(
-            self.model,
-            self.valid,
-            exclude=self.data.train,
-            k=(self.k,),
-            candidates=self.data.candidates,
+            self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
         ).metrics
         return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
 
@@ -411,7 +408,7 @@ _CURVE = ("ndcg", "recall", "precision", "mrr", "map", "hit")
 
 
 def node_features(data: HeteroData) -> dict[str, Tensor]:
-    """Return all modalities side by side for each node type that has some."""
+    """Return the concatenated modalities of each node type that has some."""
     features = {}
     for kind in data.node_types:
         if parts := list(features_of(data, kind).values()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,33 +14,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError
-from kgrec.graph.propagation import Propagation
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.training.checkpoint import load_tensors, save_tensors
-from kgrec.training.objective import Objective
+from kgrec.training.objective import Objective, Task
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
 MAX_SCORES = 1 << 26
-"""Scores of users for items in a step of training, at most: the loss holds them five times."""
+"""Most scores of users for items in a step of training: the loss holds them five times."""
 
 SMALL_STEP = 2_000_000_000
-"""Multiplications in a step of training below which one thread does."""
+"""With fewer multiplications in a step of training, one thread is used."""
 
 
 @dataclass
 class TrainingProgress:
-    """Where a training stands; all of it goes into a checkpoint.
+    """The progress of a training; all of it goes into a checkpoint.
 
     Attributes:
         epoch: Epochs done.
-        seconds: Time spent, over all resumed parts.
+        seconds: Training time, including the time before a resume.
         best: Best value of the metric; -inf before the first validation.
-        best_epoch: The epoch that it belongs to.
-        best_seconds: Time until then.
+        best_epoch: The epoch of the best value.
+        best_seconds: Training time until then.
         curve: One entry for each validation: epoch, seconds, loss and the metrics.
     """
 
@@ -52,33 +50,13 @@ class TrainingProgress:
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is trained on.
-
-    Attributes:
-        train: The training interactions.
-        graph: Their graph's operators, which say on which device all of this is.
-        features: Features by node type.
-        trained: Which nodes training reaches.
-        validate: Returns the validation metrics of the model as it is; None: there is no
-            validation, and all epochs are trained.
-    """
-
-    train: Interactions
-    graph: Propagation
-    features: Mapping[str, Tensor]
-    trained: Mapping[str, Tensor]
-    validate: Callable[[], Mapping[str, float]] | None
-
-
 class Trainer:
-    """Trains a link predictor, and can stop and go on.
+    """Trains a link predictor; a training can stop and resume.
 
     Args:
         model: The model; `run` leaves the best weights in it.
         task: What it is trained on.
-        config: How.
+        config: Settings.
         checkpoint: File to write checkpoints to; None: none are written.
     """
 
@@ -88,9 +66,7 @@ class Trainer:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
         self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
         self.sampler = Sampler(task.train, self.generator, config.loss.rating_exponent)
-        self.objective = Objective(
-            model, task.graph, task.features, task.trained, self.sampler, config
-        )
+        self.objective = Objective(model, task, self.sampler, config)
         self.optimizer = torch.optim.Adam(
             model.parameters(),
             lr=config.learning_rate,
@@ -103,10 +79,10 @@ class Trainer:
         self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
 
     def run(self, callback: Callback | None = None) -> TrainingProgress:
-        """Train until the metric no longer grows, or `max_epochs`; keep the best weights.
+        """Train until the metric stops growing, or for `max_epochs`; keep the best weights.
 
         `callback` gets epoch, loss and metrics after each validation. A KeyboardInterrupt saves a
-        checkpoint of the last whole epoch before it goes on its way.
+        checkpoint of the last whole epoch and is then raised again.
         """
         if not len(self.task.train):
             raise DataError("train has no interactions; there is nothing to learn from.")
@@ -156,7 +132,7 @@ class Trainer:
         return 1 if work < SMALL_STEP else available
 
     def _end_epoch(self, loss: float, started: float, callback: Callback | None) -> None:
-        """Average the weights, validate where it is time, and remember where training stands."""
+        """Average the weights, validate if it is time, and keep the state for a checkpoint."""
         self.progress.epoch += 1
         if loss != loss:
             raise DataError(
@@ -178,11 +154,10 @@ class Trainer:
         return self.sampler.batches(min(self.config.batch_users, most))
 
     def _update_average(self) -> None:
-        """Move the running mean of the weights on by one epoch.
+        """Update the running mean of the weights.
 
-        The mean of the last steps lies nearer to a minimum that single steps jump around (Polyak
-        and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992). It is a plain
-        mean until enough epochs are in it for the decay.
+        The mean is nearer to a minimum than the last step (Polyak and Juditsky, Acceleration of
+        Stochastic Approximation by Averaging, 1992). It is a plain mean in the first epochs.
         """
         decay = min(self.config.weight_average, 1 - 1 / self.progress.epoch)
         for name, value in self.model.state_dict().items():
@@ -214,7 +189,7 @@ class Trainer:
         )
 
     def save(self) -> None:
-        """Write a checkpoint of the last whole epoch, if one is wanted.
+        """Write a checkpoint of the last whole epoch, if there is a file for it.
 
         Raises:
             RunError: It cannot be written; the previous one is kept.
@@ -223,10 +198,10 @@ class Trainer:
             save_tensors(self.checkpoint, *self._standing)
 
     def _remember(self) -> None:
-        """Keep where training stands, between two epochs.
+        """Keep the state between two epochs.
 
-        An interruption comes at any time, in the middle of a step too; what goes on from there
-        would not be what would have come without it.
+        An interruption can come within a step. A training that resumed from there would have
+        another result than one without the interruption.
         """
         if self.checkpoint is None:
             return
@@ -241,7 +216,7 @@ class Trainer:
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
-        """Return what must be alike for one training to go on from another."""
+        """Return what must be equal for one training to resume another."""
         matrix = self.task.train.matrix()
         digest = hashlib.sha256(matrix.indptr.tobytes() + matrix.indices.tobytes())
         inputs = hashlib.sha256()
@@ -259,7 +234,7 @@ class Trainer:
         }
 
     def resume(self) -> None:
-        """Go back to the checkpoint: training then goes on as if it had never stopped.
+        """Load the checkpoint: training then continues as if it had never stopped.
 
         Raises:
             RunError: It is missing, damaged, or of another model, config or other interactions.
@@ -290,13 +265,13 @@ class Trainer:
 
 
 def _check_same(found: Any, wanted: Mapping[str, Any], path: Path) -> None:
-    # A longer training may go on from a shorter one; anything else would be another training.
+    # Only these may differ: a longer training may continue a shorter one.
     free = {"max_epochs", "patience", "checkpoint_every", "threads"}
     found = found if isinstance(found, dict) else {}
     for name, value in wanted.items():
         if name not in free and found.get(name) != value:
             raise RunError(
-                f"{path} was trained with {name}={found.get(name)!r} and cannot go on with "
+                f"{path} was trained with {name}={found.get(name)!r} and cannot continue with "
                 f"{value!r}. Use the same setting, or start anew without --resume."
             )
 

@@ -1,4 +1,4 @@
-"""Batches on drawn parts of the graph: which nodes they ask for, and their rows in the part."""
+"""Mini-batches on drawn parts of the graph: which nodes they need, and their rows in the part."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kgrec.training.settings import TrainingConfig
 
 
 class MiniBatches:
-    """Draws the part of the graph that the vectors of a batch's nodes come from.
+    """Draws the part of the graph that is needed for the vectors of a batch's nodes.
 
     Args:
         graph: The edges of all nodes.
-        num_neighbors: Edges of each type that are taken of a node in each hop, see `Parts`.
+        num_neighbors: Edges of each type that are drawn per node in each hop, see `Parts`.
     """
 
     def __init__(self, graph: Propagation, num_neighbors: Sequence[int]) -> None:
@@ -55,10 +55,10 @@ def rows_by_type(sizes: Mapping[str, int], nodes: Tensor) -> dict[str, Tensor]:
 
 
 def check_num_neighbors(model: LinkPredictorConfig, training: TrainingConfig) -> None:
-    """Check that a model can be trained on drawn parts of the graph, if that is what is asked.
+    """Check that a model can be trained on drawn parts of the graph, if `num_neighbors` is set.
 
     Raises:
-        ConfigError: It cannot, or there are more or fewer numbers than steps that it takes.
+        ConfigError: It cannot, or there is not one number for each step of message passing.
     """
     numbers = training.num_neighbors
     if numbers is None:
@@ -66,8 +66,8 @@ def check_num_neighbors(model: LinkPredictorConfig, training: TrainingConfig) ->
     parts = f"encoder {model.encoder.name!r} with head {model.head.name!r}"
     if not model.reach:
         raise ConfigError(
-            "training.num_neighbors draws the edges that messages are passed along, and "
-            f"{parts} passes none: leave num_neighbors out."
+            "training.num_neighbors draws the edges for message passing, and "
+            f"{parts} passes no messages: leave num_neighbors out."
         )
     if training.loss.needs_all_items:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Keys of version 0.1 that have another place now."""
+"""Keys of version 0.1 that have moved."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ MOVED = {
     "training.popularity_power": "training.negatives: {name: popularity, power: 0.75}",
     "training.contrast.kind": "training.contrast: {name: layer}",
 }
-"""What is written in place of a key, by its place in the settings of a link predictor."""
+"""What to write instead of a key, by its path in the settings of a link predictor."""
 
 
 def refuse_moved_keys(given: Any) -> Any:
-    """Return settings that have no key of version 0.1.
+    """Return the settings unchanged if they have no key of version 0.1.
 
     Raises:
-        ValueError: They have some; it says what to write in their place.
+        ValueError: They have some; it says what to write instead.
     """
     if not isinstance(given, Mapping):
         return given
-    looked_at = {**given, "predictor": given.get("model", given.get("predictor"))}
+    sections = {**given, "predictor": given.get("model", given.get("predictor"))}
     found = ["the section model is called predictor now"] if "model" in given else []
     for key, place in MOVED.items():
-        if _has(looked_at, key.split(".")):
+        if _has(sections, key.split(".")):
             found.append(f"{key} moved: write {place}")
     if found:
         raise ValueError("; ".join(found))

@@ -1,6 +1,6 @@
-"""Which items stand against a positive: uniform, popular, of the same batch, alike in the graph.
+"""Negatives of a positive: uniform, popular, from the same batch, or near in the graph.
 
-No negative is a positive of its user, unless the user chose all that could be drawn.
+No negative is a positive of its user, unless the user chose all items that can be drawn.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAX_TRIES = 10
 
 @dataclass(frozen=True)
 class Negatives:
-    """What stands against the positives of a batch; neither where all items do.
+    """The negatives of a batch. Without any, the positives are compared with all items.
 
     Attributes:
         negative: Items for each positive, int64 of shape (p, n).
-        shared: Items for all positives alike, int64 of shape (s,).
-        log_chance: Log of the chance of each shared item in one draw, float32 of shape (s,).
+        shared: Items for all positives, int64 of shape (s,).
+        log_chance: Log probability of each shared item in one draw, float32 of shape (s,).
         is_positive: Which shared items each user of the batch chose, bool of shape (b, s).
     """
 
@@ -43,7 +43,7 @@ class Negatives:
 
 
 class NegativeSampler:
-    """Draws negatives for the pairs of a batch: each item that training knows is as likely.
+    """Draws negatives for the pairs of a batch, uniformly from the items of training.
 
     Args:
         config: The settings.
@@ -75,7 +75,7 @@ class NegativeSampler:
         return items.reshape(len(batch.row), num)
 
     def shared(self, batch: Batch, num: int) -> Negatives:
-        """Return items that stand against all pairs of the batch."""
+        """Return negatives that all pairs of the batch share."""
         items, log_chance = self.draw_shared(batch, num)
         is_positive = self.sampler.are_positive(batch.users, items)
         return Negatives(None, items, log_chance, is_positive)
@@ -84,14 +84,14 @@ class NegativeSampler:
         """Return an item for each positive, whether its user chose it or not, int64 of its shape.
 
         Args:
-            batch: The batch that they are of.
+            batch: Their batch.
             positives: Rows of items, int64 of shape (p,).
         """
         del batch
         return self.sampler.shared(len(positives))
 
     def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
-        """Return items, int64 of shape (s,), and the log chance of each in one draw, float32."""
+        """Return items, int64 of shape (s,), and the log probability of each, float32."""
         del batch
         log_chance = -math.log(len(self.sampler.known))
         return self.sampler.shared(num), torch.full((num,), log_chance, device=self.sampler.device)
@@ -102,9 +102,9 @@ class NegativeSamplerConfig(Settings):
 
     Attributes:
         name: What configs call it.
-        sampler: What it is the settings of.
+        sampler: The class that it configures.
         is_of_positives: Whether a negative belongs to one positive.
-        reads_knowledge: Whether anything but the interactions is read of the graph's edges.
+        reads_knowledge: Whether it reads edges other than the interactions.
     """
 
     name: str
@@ -118,14 +118,14 @@ class NegativeSamplerConfig(Settings):
 
 
 class UniformNegativesConfig(NegativeSamplerConfig):
-    """Each item that training knows has the same chance."""
+    """Each item of training has the same probability."""
 
     name: Literal["uniform"] = "uniform"
     sampler: ClassVar[type[NegativeSampler]] = NegativeSampler
 
 
 class PopularityNegatives(NegativeSampler):
-    """Draws items with a chance that grows with their number of users to the power `power`."""
+    """Draws items with a probability in proportion to their number of users ** `power`."""
 
     def __init__(
         self, config: PopularityNegativesConfig, sampler: Sampler, graph: Propagation
@@ -142,7 +142,7 @@ class PopularityNegatives(NegativeSampler):
         return self._popular(len(positives))
 
     def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
-        """Return popular items and their log chance."""
+        """Return popular items and their log probability."""
         del batch
         items = self._popular(num)
         return items, self.log_chance[items]
@@ -154,7 +154,7 @@ class PopularityNegatives(NegativeSampler):
 
 
 class PopularityNegativesConfig(NegativeSamplerConfig):
-    """An item's chance grows with its number of users.
+    """An item's probability grows with its number of users.
 
     Mikolov et al., Distributed Representations of Words, NeurIPS 2013.
     """
@@ -172,7 +172,7 @@ class InBatchNegatives(NegativeSampler):
         return batch.item[self.sampler.rows(len(batch.item), len(positives))]
 
     def draw_shared(self, batch: Batch, num: int) -> tuple[Tensor, Tensor]:
-        """Return the distinct positives of the batch, whose chance is their popularity."""
+        """Return the distinct positives of the batch; their probability is their popularity."""
         del num
         items = torch.unique(batch.item)
         count = self.sampler.num_users[items].float()
@@ -187,10 +187,10 @@ class InBatchNegativesConfig(NegativeSamplerConfig):
 
 
 class GraphNegatives(NegativeSampler):
-    """Walks from the positive to a neighbor that is no user, and on to a random item there.
+    """Walks from the positive to a random neighbor (no user), and from there to a random item.
 
-    Harder than a random item, because only the interactions tell the two apart. An item without
-    such neighbors gets uniform ones.
+    Such an item is harder than a uniform one, because it shares a neighbor with the positive. A
+    positive without such neighbors gets uniform negatives.
     """
 
     def __init__(self, config: GraphNegativesConfig, sampler: Sampler, graph: Propagation) -> None:
@@ -210,7 +210,7 @@ class GraphNegatives(NegativeSampler):
         )
 
     def draw(self, batch: Batch, positives: Tensor) -> Tensor:
-        """Return an item for each positive; uniform where there is no way."""
+        """Return an item for each positive; a uniform one if the walk finds none."""
         del batch
         items = self.sampler.shared(len(positives))
         there, found = self._step(self._out, positives + self._first)
@@ -252,4 +252,4 @@ NegativesConfig = Annotated[
     Field(discriminator="name"),
     by_name("uniform"),
 ]
-"""How negatives are drawn; a name alone is that way with its defaults."""
+"""The settings of any way to draw negatives; a name alone is one with its defaults."""

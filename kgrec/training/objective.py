@@ -1,14 +1,16 @@
-"""What a step of training minimises: the ranking loss and what is added to it."""
+"""The objective of a training step: the ranking loss and the terms that are added to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kgrec.data.interactions import Interactions
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.knowledge import KnowledgeConfig, Triples, TripleScorer
@@ -20,29 +22,42 @@ from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a link predictor is trained on.
+
+    Attributes:
+        train: The training interactions.
+        graph: Their graph's operators, all on the device that computes.
+        features: Features by node type.
+        trained: Which nodes training reaches.
+        validate: Returns the validation metrics of the model as it is; None: there is no
+            validation, and all epochs are trained.
+    """
+
+    train: Interactions
+    graph: Propagation
+    features: Mapping[str, Tensor]
+    trained: Mapping[str, Tensor]
+    validate: Callable[[], Mapping[str, float]] | None
+
+
 class Objective:
-    """The loss of a batch: ranking + L2 of its inputs + contrast + graph links + penalty.
+    """The loss of a batch: ranking + L2 of its inputs + contrast + triples + penalty.
 
     Args:
         model: The model.
-        graph: The edges.
-        features: Features by node type.
-        trained: Which nodes training reaches.
+        task: What it is trained on.
         sampler: The training interactions and the source of all draws.
         config: Settings.
     """
 
     def __init__(
-        self,
-        model: LinkPredictor,
-        graph: Propagation,
-        features: Mapping[str, Tensor],
-        trained: Mapping[str, Tensor],
-        sampler: Sampler,
-        config: TrainingConfig,
+        self, model: LinkPredictor, task: Task, sampler: Sampler, config: TrainingConfig
     ) -> None:
+        graph = task.graph
         self.model, self.graph, self.config = model, graph, config
-        self.features, self.trained, self.sampler = features, trained, sampler
+        self.features, self.trained, self.sampler = task.features, task.trained, sampler
         self.negative_sampler = config.negatives.build(sampler, graph)
         self.known = torch.zeros(sampler.num_items, dtype=torch.bool, device=sampler.device)
         self.known[sampler.known] = True
@@ -104,9 +119,9 @@ class Objective:
         return settings.weight * loss
 
     def _vectors_of(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return vectors that links are learned with, and which of them is each node's.
+        """Return vectors for scoring triples, and the row of each of the given nodes in them.
 
-        On the whole graph they are of all nodes, on drawn parts of those that are asked for.
+        On the whole graph they are those of all nodes, on drawn parts those of the given nodes.
         """
         homogeneous, model = self.graph.homogeneous, self.model
         if self.parts is None:
@@ -121,10 +136,10 @@ class Objective:
 
 
 def _length(propagated: Propagated, batch: Batch, negative: Tensor | None) -> Tensor:
-    """Return half the squared length of the inputs of a pair and its negatives, the mean."""
+    """Return half the squared length of the inputs of a pair and its negatives, on average."""
     user, item = propagated.user_layers[0], propagated.item_layers[0]
     items = batch.item if negative is None else torch.cat([batch.item, negative.reshape(-1)])
-    # How often each node stands there, times its length: no row is copied for it.
+    # Squared length times the number of occurrences: no row is copied.
     total = _counted(batch.users[batch.row], user) + _counted(items, item)
     return total / (2 * len(batch.row))
 
@@ -136,7 +151,7 @@ def _counted(rows: Tensor, vectors: Tensor) -> Tensor:
 
 
 class _WeightedSquares(torch.autograd.Function):
-    """Σ_v n_v ‖x_v‖², whose gradient 2 n_v x_v falls off on the way."""
+    """Σ_v n_v ‖x_v‖², which reuses n_v x_v for the gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, times: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from kgrec.training.link_prediction import LinkPredictionConfig
 class PresetConfig(LinkPredictionConfig):
     """The settings of a published model, see `kgrec.models.presets`.
 
-    What is given beside the name replaces the published setting.
+    Settings that are given next to the name replace the published ones.
     """
 
     name: PresetName  # type: ignore[assignment]
@@ -24,13 +24,13 @@ class PresetConfig(LinkPredictionConfig):
     def _published(cls, given: Any) -> Any:
         name = given.get("name") if isinstance(given, Mapping) else None
         if not isinstance(name, str) or name not in PRESETS:
-            return given  # what is wrong with it is said where it is read
+            return given  # the later validation reports what is wrong
         published = LinkPredictionConfig.model_validate(PRESETS[name].settings)
         return _merged(published.model_dump(exclude={"name"}), given)
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `under` with what `over` says, section by section; another name is another section."""
+    """Return `under` updated by `over`; a section with another name replaces the old one."""
     made = dict(under)
     for key, value in over.items():
         below = made.get(key)

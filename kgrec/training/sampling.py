@@ -22,7 +22,7 @@ class Batch:
         users: Rows of the users, int64 of shape (b,).
         row: For each interaction the row within `users`, int64 of shape (p,).
         item: For each interaction the row of the item, int64 of shape (p,).
-        weight: How much each counts, float32 of shape (p,); None: all alike.
+        weight: Weight of each, float32 of shape (p,); None: all the same.
     """
 
     users: Tensor
@@ -32,7 +32,7 @@ class Batch:
 
 
 class Sampler:
-    """Draws batches and negatives from a log.
+    """Draws batches and items from a log.
 
     Args:
         log: The training interactions.
@@ -97,7 +97,7 @@ class Sampler:
         return torch.rand(num, generator=self.generator, device=self.device, dtype=torch.float64)
 
     def shared(self, num: int) -> Tensor:
-        """Return `num` items, each known item with the same chance, int64 of shape (num,)."""
+        """Return `num` items, uniformly from the known ones, int64 of shape (num,)."""
         return self.known[self.rows(len(self.known), num)]
 
     def are_positive(self, users: Tensor, items: Tensor) -> Tensor:
@@ -111,12 +111,12 @@ class Sampler:
     def unchosen(self, users: Tensor, *, max_tries: int = 100) -> Tensor:
         """Return for each user an item that the user did not choose, int64 of shape (p,).
 
-        Uniform over the known items that are left. A user who chose all of them keeps the last
-        draw: there is no negative to be had.
+        Uniform over the other known items. A user who chose all of them keeps the last draw: there
+        is no negative.
         """
         items = self.shared(len(users))
         for _ in range(max_tries):
-            wrong = self._contains(users * self.num_items + items).nonzero().squeeze(1)
+            wrong = self.are_pairs(users, items).nonzero().squeeze(1)
             if not len(wrong):
                 break
             items[wrong] = self.shared(len(wrong))

@@ -39,46 +39,45 @@ class TrainingConfig(Settings):
     batch_pairs: int | None = Field(
         default=None,
         ge=1,
-        description="Interactions in a step, drawn one by one, in place of users with all of "
-        "theirs; None: batch_users counts.",
+        description="Interactions in a step, drawn one by one, instead of users with all of "
+        "theirs; None: batch_users is used.",
     )
     num_neighbors: tuple[int, ...] | None = Field(
         default=None,
-        description="How many edges of each type are drawn of a node in each layer, nearest the "
-        "batch first, such as [20, 10]; -1: all. A step then sees only what is drawn around its "
-        "users and items, which large graphs need; validation is on the whole graph. None: each "
-        "step sees the whole graph.",
+        description="Edges of each type that are drawn per node in each layer, nearest the batch "
+        "first, such as [20, 10]; -1: all. Each step then uses only the drawn part of the graph, "
+        "as large graphs need; validation uses the whole graph. None: each step does so too.",
     )
     max_epochs: int = Field(default=400, ge=1)
     eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
     patience: int = Field(
-        default=12, ge=1, description="Validations without a better one before training stops."
+        default=12, ge=1, description="Validations without improvement before training stops."
     )
     metric: str = Field(
         default="ndcg@10",
         pattern=r"^(ndcg|recall|precision|mrr|map|hit)@[1-9][0-9]{0,6}$",
-        description="What chooses the best epoch: a metric at a cut-off, such as ndcg@10.",
+        description="Metric at a cut-off that chooses the best epoch, such as ndcg@10.",
     )
     weight_average: float = Field(
         default=0.9,
         ge=0,
         lt=1,
-        description="Decay, per epoch, of the running mean of the weights, which is what is "
-        "validated and kept; 0: the weights as they are.",
+        description="Decay, per epoch, of the running mean of the weights, which is validated and "
+        "kept; 0: the weights as they are.",
     )
     checkpoint_every: float = Field(
         default=30.0, ge=0, description="Seconds between two checkpoints."
     )
     device: str = Field(
         default="cpu",
-        description="Where training computes, as torch names it, such as `cpu` or `cuda`; `auto`: "
-        "on a GPU where there is one. What is loaded computes on the CPU.",
+        description="Device of training in torch's words, such as `cpu` or `cuda`; `auto`: a GPU "
+        "where there is one. A loaded model computes on the CPU.",
     )
     threads: int | None = Field(
         default=None,
         ge=1,
-        description="Threads of PyTorch while training. None: one for a small problem, whose "
-        "steps are over before a second thread is awake, and as many as PyTorch has for others.",
+        description="Threads of PyTorch during training. None: one for a small problem, whose "
+        "steps are too short for more, and as many as PyTorch has for others.",
     )
     seed: int = Field(default=0, ge=0, lt=2**63)
 

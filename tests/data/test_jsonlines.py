@@ -70,7 +70,7 @@ def test_interactions(tmp_path):
         (b'{"a": 1}\n[1]\n', r"line 2: expected a JSON object such as .*found '\[1\]'"),
         (b'{"a": NaN}\n', "line 1: this is not JSON: NaN is not allowed"),
         (b'{"a": "\xe4"}\n', "utf-8"),
-        (b'{"a": "\\ud800"}\n', "characters that are not valid Unicode"),
+        (b'{"a": "\\ud800"}\n', "is not valid Unicode text"),
         (b'{"a": ' + b"[" * 100_000 + b"\n", "line 1"),
         (b"\x1b[2J\n", "line 1, column 1"),
     ],

@@ -181,7 +181,7 @@ def test_bad_tables_get_a_message(frame, message):
         ([("a", "b", 3)], [], "Statement 0 holds 3 of type int"),
         ([("a", "b", "c"), ("a", "", "c")], [], "predicate of statement 1"),
         ([("a", "b", None)], [], "object of statement 0"),
-        ([("a", "b", "\ud800")], [], "characters that are not valid Unicode"),
+        ([("a", "b", "\ud800")], [], "is not valid Unicode text"),
         ([], [("a", "b", None, None, None)], "value of literal 0"),
         ([], [("a", "b", "c", XSD_STRING, "en")], "language exactly if"),
         ([], [("a", "b", "c", RDF_LANG_STRING, "")], "language exactly if"),

@@ -10,7 +10,7 @@ from three_blocks import three_blocks
 from kgrec.config import MODELS
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import EncoderConfig
-from kgrec.models.encoders.base import BuildContext
+from kgrec.models.encoders.base import BuildContext, LayerContext
 from kgrec.models.heads import HeadConfig
 from kgrec.settings import Settings, by_name, kinds_of
 
@@ -66,7 +66,7 @@ def test_the_settings_of_a_part_make_it_of_the_width_that_they_say(union):
         x = {kind: torch.ones(size, 4) for kind, size in propagation.sizes.items()}
         part = settings.build(BuildContext(propagation, 4, 0.1, generator))
         if union is EncoderConfig:
-            made = part.propagate(x, propagation)[1]
+            made = part.propagate(x, LayerContext(propagation))[1]
             assert made["item"].shape == (22, settings.width(4))
             assert part.num_layers == settings.reach
         else:

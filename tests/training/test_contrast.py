@@ -89,6 +89,6 @@ def test_a_layer_that_there_is_not(model, layer, last):
 
 
 def test_a_result_that_is_wider_than_its_layers():
-    with pytest.raises(ValidationError, match="'kgat' is all layers side by side"):
+    with pytest.raises(ValidationError, match="'kgat' is all layers concatenated"):
         LinkPredictionConfig(predictor={"encoder": "kgat"}, training={"contrast": {}})
     LinkPredictionConfig(predictor={"encoder": "kgat"}, training={"contrast": "apart"})

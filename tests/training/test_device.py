@@ -101,7 +101,7 @@ def test_a_training_goes_on_where_it_was_and_nowhere_else(data, tmp_path):
         LinkPrediction(config("kgat", "cuda", max_epochs=2), checkpoint=path).fit(data)
         again = LinkPrediction(config("kgat", "cuda"), checkpoint=path, resume=True)
         assert_same(results(again.fit(data), data), wanted)
-    with pytest.raises(RunError, match="trained with device='cuda' and cannot go on with 'cpu'"):
+    with pytest.raises(RunError, match="trained with device='cuda' and cannot continue with 'cpu'"):
         LinkPrediction(config("kgat"), checkpoint=path, resume=True).fit(data)
 
 

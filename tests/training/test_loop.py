@@ -12,8 +12,9 @@ from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trai
 from kgrec.testing import log_from_pairs
 from kgrec.training.checkpoint import load_tensors
 from kgrec.training.link_prediction import node_features
-from kgrec.training.loop import Task, Trainer
+from kgrec.training.loop import Trainer
 from kgrec.training.losses import softmax
+from kgrec.training.objective import Task
 from kgrec.training.settings import TrainingConfig
 
 

@@ -101,7 +101,7 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
     def _interactions(self, path: Path, notes: list[str]) -> Interactions:
         frame, _ = _read(path, [self.user, self.item])
         with reading(path):
-            log = self.read_log(frame)
+            log = Interactions.read(frame, **self.reading_options())
         notes.append(f"{path.name}: {log.report}.")
         return log
 
@@ -231,9 +231,7 @@ def _vectors(column: pd.Series[Any], name: str, path: Path, notes: list[str]) ->
     values = numbers_or_missing(single).to_numpy()
     wrong = int(np.isnan(values).sum())
     if wrong:
-        notes.append(
-            f"{path.name}: {wrong:,} values of {printable(name)} are not numbers; missing."
-        )
+        notes += [f"{path.name}: {wrong:,} values of {printable(name)} are not numbers; missing."]
     table = np.full((len(column), longest), np.nan)
     table[single.index.to_numpy(), place] = values
     return pd.DataFrame(table, columns=[f"{name}[{n}]" for n in range(longest)])

@@ -1,4 +1,4 @@
-"""Graph encoders: from input vectors to vectors that know their neighborhood."""
+"""The base of graph encoders, which compute node vectors from the nodes' neighborhoods."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ INTERACTS = "interacts"
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What the parts of a link predictor are built for.
+    """What the parts of a link predictor are built from.
 
     Attributes:
-        graph: The edges; they fix node types, sizes and relations.
+        graph: The edges; they define node types, sizes and relations.
         dim: Width of the vectors that a part gets.
         scale: Standard deviation of initial vectors.
         generator: Source of the initial values.
@@ -41,8 +41,8 @@ class GraphEncoderConfig(Settings):
 
     Attributes:
         name: What configs call it.
-        encoder: What it is the settings of.
-        normalisation: How edges weigh for it.
+        encoder: The class that it configures.
+        normalisation: How edges are weighted.
         adds_relations: Whether it adds the vectors of relations to those of nodes.
     """
 
@@ -57,16 +57,16 @@ class GraphEncoderConfig(Settings):
 
     @property
     def reach(self) -> int:
-        """Steps from which a node's vector comes to count."""
+        """Number of steps along edges that the encoder takes."""
         return 0
 
     @property
     def reads_knowledge(self) -> bool:
-        """Whether anything but the interactions is read of the graph's edges."""
+        """Whether it reads edges other than the interactions."""
         return True
 
     def width(self, dim: int) -> int:
-        """Return how wide the result is that is made of layers of width `dim`."""
+        """Return the width of the result for layers of width `dim`."""
         return dim
 
 
@@ -77,7 +77,7 @@ class LayeredConfig(GraphEncoderConfig):
 
     @property
     def reach(self) -> int:
-        """Steps from which a node's vector comes to count: one for each layer."""
+        """Number of steps along edges: one for each layer."""
         return self.num_layers
 
 
@@ -88,11 +88,11 @@ class Propagated:
     Attributes:
         user: float32 of shape (num_users, dim), before the head.
         item: float32 of shape (num_items, dim), before the head.
-        user_layers: The users' vectors of each layer, the first of which is the input.
+        user_layers: The users' vectors of each layer, the input first.
         item_layers: The items' vectors of each layer, which `fold_in` needs.
         nodes: The vectors of all nodes by type, where the head reads them.
-        part: The drawn part of the graph whose nodes these are, the batch's first; None: they are
-            all nodes.
+        part: The drawn part of the graph that has these nodes, those of the batch first; None: the
+            whole graph.
     """
 
     user: Tensor
@@ -105,81 +105,69 @@ class Propagated:
 
 @dataclass(frozen=True)
 class LayerContext:
-    """What a layer reads beside the vectors.
+    """The inputs of a layer in addition to the vectors.
 
     Attributes:
         graph: The edges, of all nodes or of a drawn part.
-        keep_item: 0 for items that are to see no user, as a new item does, else 1; float32 of
+        keep_item: 0 for items that must not see their users, like new items, else 1; float32 of
             shape (num_items, 1); None: 1 for all.
-        generator: Source of dropout and noise while training; None: there is none.
+        generator: Source of dropout and noise during training; None: neither.
     """
 
     graph: Propagation
-    keep_item: Tensor | None
-    generator: torch.Generator | None
+    keep_item: Tensor | None = None
+    generator: torch.Generator | None = None
 
 
 class GraphEncoder(nn.Module):
     """Layers of message passing over all edge types.
 
     `forward` returns the vectors of every layer; `combine` makes one vector of them. They are
-    apart so that a user who was not in training can be folded in: `fold_in` repeats what the
-    layers would have done to a user with the given liked items, with the items' vectors as they
-    are.
+    separate for the sake of `fold_in`, which applies the layers to a user who was not in training,
+    while the items' vectors stay as they are.
 
     Args:
         config: The settings.
-        context: What it is built for.
+        context: What it is built from.
     """
 
     def __init__(self, config: GraphEncoderConfig, context: BuildContext) -> None:  # noqa: ARG002
         super().__init__()
         self.num_layers = config.reach
 
-    def forward(
-        self,
-        x: NodeVectors,
-        graph: Propagation,
-        keep_item: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> list[NodeVectors]:
+    def forward(self, x: NodeVectors, context: LayerContext) -> list[NodeVectors]:
         """Return the vectors of layers 0 … num_layers, each by node type.
+
+        On a drawn part of the graph, each layer has only the nodes that the next one reads.
 
         Args:
             x: Input vectors, float32 of shape (num_nodes, dim) for each node type.
-            graph: As in `LayerContext`.
-            keep_item: Likewise.
-            generator: Likewise.
-
-        Returns:
-            The layers. On a drawn part, each has the nodes alone that the next one reads.
+            context: The other inputs of the layers.
         """
-        layers = [self.start(x, LayerContext(graph, keep_item, generator))]
+        layers, keep_item = [self.start(x, context)], context.keep_item
         for layer in range(self.num_layers):
-            near = graph.after(layer)
+            near = context.graph.after(layer)
             kept = None if keep_item is None else keep_item[: near.sizes["item"]]
-            context = LayerContext(near, kept, generator)
-            layers.append(self.step(layer, near.first(layers[-1]), context))
+            inside = LayerContext(near, kept, context.generator)
+            layers.append(self.step(layer, near.first(layers[-1]), inside))
         return layers
 
     def propagate(
         self,
         x: NodeVectors,
-        graph: Propagation,
-        keep_item: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        context: LayerContext,
         *,
         kinds: Sequence[str] = ("user", "item"),
         all_layers: bool = False,
     ) -> tuple[list[NodeVectors], NodeVectors]:
-        """Return the layers of `forward`, and what `combine` makes of them for the `kinds`.
+        """Return the layers of `forward`, and the result of `combine` for each of the `kinds`.
 
-        On a drawn part they are of the nodes whose vectors are right after all layers, see
-        `Propagation.after`. With `all_layers`, no encoder takes a way that leaves layers out.
+        On a drawn part, they are those of the nodes whose vectors are correct after all layers, see
+        `Propagation.after`. With `all_layers`, no encoder may leave layers out.
         """
         del all_layers
-        last = graph.after(self.num_layers)
-        layers = [last.first(layer) for layer in self(x, graph, keep_item, generator)]
+        last = context.graph.after(self.num_layers)
+        layers = [last.first(layer) for layer in self(x, context)]
         return layers, {kind: self.combine([layer[kind] for layer in layers]) for kind in kinds}
 
     def start(self, x: NodeVectors, context: LayerContext) -> NodeVectors:
@@ -188,7 +176,7 @@ class GraphEncoder(nn.Module):
         return x
 
     def step(self, layer: int, x: NodeVectors, context: LayerContext) -> NodeVectors:
-        """Return the vectors after one more layer; what has no layers has none."""
+        """Return the vectors after one more layer; encoders without layers do not have this."""
         raise NotImplementedError
 
     def step_user(self, layer: int, user: Tensor, message: Message, item: Tensor) -> Tensor:
@@ -222,11 +210,11 @@ class GraphEncoder(nn.Module):
     def triple_vectors(
         self, x: NodeVectors, node: Mapping[str, Tensor] | None = None
     ) -> NodeVectors:
-        """Return the vectors that the graph's own links are learned with: the inputs.
+        """Return the vectors that the triples of the graph are scored with: the inputs.
 
         Args:
             x: Input vectors by node type.
-            node: Whose they are, rows by node type; None: of all nodes.
+            node: Rows of their nodes by node type; None: all nodes.
         """
         del node
         return x
@@ -236,12 +224,12 @@ class GraphEncoder(nn.Module):
         return None
 
     def refresh(self, x: NodeVectors, graph: Propagation, triples: TripleScorer | None) -> None:
-        """Compute what stays fixed for an epoch; called before each, without gradients."""
+        """Compute what is constant during an epoch; called before each, without gradients."""
         del x, graph, triples
 
 
 def layer_sum(layers: Sequence[Tensor]) -> Tensor:
-    """Return the sum of tensors of one shape, one by one: a stack of them would be copied twice."""
+    """Return the sum of tensors of one shape, without the copies that stacking them would need."""
     total = layers[0]
     for layer in layers[1:]:
         total = total + layer
@@ -249,23 +237,17 @@ def layer_sum(layers: Sequence[Tensor]) -> Tensor:
 
 
 def unit_rows(x: Tensor) -> Tensor:
-    """Return rows of length one, and zeros for zeros, whose gradient is what comes back for them.
+    """Return rows of length one. Zero rows stay zero and pass their gradient on unchanged.
 
-    `torch.nn.functional.normalize` gives a zero row 1e12 times the gradient. A node none of whose
-    edges were kept has one, and four layers of such are more than float32 holds.
+    `torch.nn.functional.normalize` multiplies the gradient of a zero row by 1e12. A node that lost
+    all edges to dropout has a zero row, and after four such layers float32 overflows.
     """
     length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
     return x / torch.where(length > 1e-12, length, torch.ones_like(length))
 
 
 def dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-    """Return x with a share of its entries at 0 and the others as much larger.
-
-    Args:
-        x: Any shape.
-        share: Share of the entries.
-        generator: Source of the draw; None: nothing is dropped.
-    """
+    """Return x after dropout of a share of its entries; without a generator, x itself."""
     if generator is None or not share:
         return x
     kept = torch.rand(x.shape, generator=generator, device=x.device) >= share

@@ -1,4 +1,4 @@
-"""CKE: an item is what interactions teach and what its triples teach."""
+"""CKE: an item vector is the sum of one from interactions and one from triples."""
 
 from __future__ import annotations
 
@@ -20,14 +20,10 @@ from kgrec.models.encoders.unpropagated import Unpropagated
 
 
 class CKE(Unpropagated):
-    """An item is the sum of a vector that interactions teach and one that its triples teach.
+    """An item vector is the sum of one learned from interactions and one learned from triples.
 
-    v = η + e, with e trained by the graph's links, after the structural part of Zhang et al.,
+    v = η + e, with e trained on the graph's triples, after the structural part of Zhang et al.,
     Collaborative Knowledge Base Embedding for Recommender Systems, KDD 2016.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
     """
 
     def __init__(self, config: CKEConfig, context: BuildContext) -> None:
@@ -43,7 +39,7 @@ class CKE(Unpropagated):
     def triple_vectors(
         self, x: NodeVectors, node: Mapping[str, Tensor] | None = None
     ) -> NodeVectors:
-        """Return the structural vectors of items beside the others' own."""
+        """Return the structural vectors of items and the input vectors of other nodes."""
         return {**x, "item": self._structure(node)}
 
     def _structure(self, node: Mapping[str, Tensor] | None) -> Tensor:

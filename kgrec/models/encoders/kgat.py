@@ -29,17 +29,13 @@ class KGAT(GraphEncoder):
     """Attention over the edges of users, items and entities alike.
 
     π(h, r, t) = (W_r t)ᵀ tanh(W_r h + r), softmax over the triples of h, whose tails t send to h,
-    with W_r and r from the TransR that is trained beside the ranking; a node and its attended
-    neighborhood n are joined as LeakyReLU(W_1 (x + n)) + LeakyReLU(W_2 (x ⊙ n)), and the layers,
-    at length one, stand side by side. Wang et al., KGAT, KDD 2019. As there, attention is computed
-    once an epoch and is a constant in between, and triples are learned in both directions
-    (`knowledge.inverses`). Without TransR all neighbors count alike.
+    with W_r and r from the TransR that is trained together with the ranking. A node x and its
+    weighted neighborhood n become LeakyReLU(W_1 (x + n)) + LeakyReLU(W_2 (x ⊙ n)); the layers,
+    scaled to length one, are concatenated. Wang et al., KGAT, KDD 2019. As there, attention is
+    computed once per epoch and constant in between, and triples are learned in both directions
+    (`knowledge.inverses`). Without TransR, all neighbors have the same weight.
 
-    A user who was not in training gives all of their items the same attention.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
+    For a user who was not in training, all liked items have the same attention.
     """
 
     attention: Tensor
@@ -52,7 +48,7 @@ class KGAT(GraphEncoder):
         self.weight = nn.Parameter(torch.randn(shape, generator=context.generator) * dim**-0.5)
         self.bias = nn.Parameter(torch.zeros(config.num_layers, 2, dim))
         degree = torch.bincount(homogeneous.target, minlength=homogeneous.num_nodes)
-        # What is learned of edges; a part of the state, because it is a step behind the weights.
+        # Part of the state, because it is older than the weights by up to an epoch.
         self.register_buffer("attention", 1.0 / degree[homogeneous.target].clamp(min=1).float())
 
     def refresh(self, x: NodeVectors, graph: Propagation, triples: TripleScorer | None) -> None:
@@ -65,7 +61,7 @@ class KGAT(GraphEncoder):
         place_of = {name: row for row, name in enumerate(homogeneous.relations)}
         for row, name in enumerate(homogeneous.relations):
             edges = (homogeneous.relation == row).nonzero().squeeze(1)
-            # An edge leads from the tail t to the head h, so that it is the inverse of its triple.
+            # An edge leads from the tail t to the head h: it is the inverse of its triple.
             learned = place_of.get(_inverse(name), row)
             vector, mapped = triples.relation[learned], nodes
             if triples.scoring == "transr":
@@ -81,7 +77,7 @@ class KGAT(GraphEncoder):
         self.attention.copy_(segment_softmax(score, homogeneous.target, homogeneous.num_nodes))
 
     def step(self, layer: int, x: NodeVectors, context: LayerContext) -> NodeVectors:
-        """Return the vectors after one more layer, before they are brought to length one."""
+        """Return the vectors after one more layer, before they are scaled to length one."""
         homogeneous = context.graph.homogeneous
         nodes = homogeneous.join(x)
         weight = homogeneous.of_edges(self.attention) * homogeneous.of_kept_items(context.keep_item)
@@ -94,7 +90,7 @@ class KGAT(GraphEncoder):
         return self._joined(layer, user, message(item))
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return the layers side by side, those after the input at length one."""
+        """Return the layers concatenated, those after the input scaled to length one."""
         return torch.cat([layers[0], *(unit_rows(layer) for layer in layers[1:])], dim=1)
 
     def _joined(self, layer: int, x: Tensor, around: Tensor) -> Tensor:

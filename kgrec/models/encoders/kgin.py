@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgrec.graph.homogeneous import HomogeneousGraph
-from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders.base import (
     BuildContext,
     GraphEncoder,
@@ -30,13 +29,9 @@ class KGIN(GraphEncoder):
 
     An entity or item is the mean over its edges of e_r ⊙ x_t; a user is the mean of their items
     times 1 + Σ_p β_p d_p, where the intents d_p are mixtures of relation vectors and β is the
-    softmax of the user's vector over the intents' own. Each layer is brought to length one, and
+    softmax of the user's vector over the intents' own. Each layer is scaled to length one, and
     the result is the sum of all. Wang et al., Learning Intents behind Interactions with Knowledge
     Graph for Recommendation, WWW 2021. Items see no users, as there.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
     """
 
     def __init__(self, config: KGINConfig, context: BuildContext) -> None:
@@ -51,23 +46,18 @@ class KGIN(GraphEncoder):
         intent = torch.randn(num_intents, dim, generator=generator)
         self.intent = nn.Parameter(intent * context.scale)
 
-    def forward(
-        self,
-        x: NodeVectors,
-        graph: Propagation,
-        keep_item: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> list[NodeVectors]:
+    def forward(self, x: NodeVectors, context: LayerContext) -> list[NodeVectors]:
         """Return the vectors of all layers.
 
-        On a whole graph the dropped edges are the same in each layer, on a drawn part each layer
-        has other edges and drops some of these.
+        On the whole graph, all layers drop the same edges. On a drawn part, each layer has edges
+        of its own and drops some of them.
         """
+        graph, generator = context.graph, context.generator
         if graph.node is None:
             self._weight = self._edge_weights(graph.homogeneous.knowledge, generator)
             if generator is not None:
                 self._liked_weight = self._liked_weights(graph.homogeneous.liked, generator)
-        return super().forward(x, graph, keep_item, generator)
+        return super().forward(x, context)
 
     def step(self, layer: int, x: NodeVectors, context: LayerContext) -> NodeVectors:
         """Return the vectors after one more layer."""
@@ -99,7 +89,7 @@ class KGIN(GraphEncoder):
         return layer_sum(layers)
 
     def penalty(self) -> Tensor | None:
-        """Return how alike the intents are, times its weight."""
+        """Return the weighted similarity of the intents."""
         unit = F.normalize(self.mixture, dim=1)
         return self.config.independence * torch.triu((unit @ unit.T) ** 2, diagonal=1).sum()
 
@@ -116,7 +106,7 @@ class KGIN(GraphEncoder):
         return (drawn >= self.config.edge_dropout).float()
 
     def _liked_weights(self, graph: HomogeneousGraph, generator: torch.Generator) -> Tensor:
-        """Return 1 / in-degree of each edge, 0 for dropped ones and as much more for others."""
+        """Return 1 / in-degree of each edge after dropout: 0 if dropped, others scaled up."""
         whole = graph.weighted(torch.ones(graph.source.shape, device=graph.source.device))
         degree = whole.new_zeros(graph.num_nodes).index_add(0, graph.target, whole)
         kept = self._kept(graph, generator) / (1 - self.config.edge_dropout)
@@ -139,9 +129,9 @@ class KGINConfig(LayeredConfig):
         default=0.5,
         ge=0,
         lt=1,
-        description="Share of the edges that is dropped in each step of training. The mean over a "
-        "node's neighbors in the graph is one of those kept; a user's items that are kept count as "
-        "much more, as in the authors' code.",
+        description="Share of the edges that is dropped in each step of training. As in the "
+        "authors' code, a node's mean is over the neighbors that are kept, and the items of a user "
+        "that are kept are scaled up.",
     )
     dropout: float = Field(
         default=0.1,
@@ -152,5 +142,5 @@ class KGINConfig(LayeredConfig):
     independence: float = Field(
         default=1e-4,
         ge=0,
-        description="Weight of the penalty on intents that are alike, Σ cos².",
+        description="Weight of the penalty on similar intents, Σ cos².",
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.graph.propagation import Normalisation, Propagation, SparseOperator, mean_of_layers
+from kgrec.graph.propagation import Normalisation, SparseOperator, mean_of_layers
 from kgrec.graph.weighted_sum import weighted_sum
 from kgrec.models.encoders.base import (
     INTERACTS,
@@ -24,19 +24,15 @@ from kgrec.models.encoders.base import (
 
 
 class LightGCN(GraphEncoder):
-    """Propagation without transformations, over all relations with a learned weight for each.
+    """Propagation without transformations, with a learned weight for each relation.
 
     x_v^{l+1} = Σ_r w_r Σ_{u ∈ N_r(v)} x_u^l / sqrt(d_u d_v), and the result is the mean over the
     layers, after He et al., LightGCN, SIGIR 2020; the weight per relation extends it to the
-    user–item–attribute graph. Interactions weigh 1; the others begin at `relation_weight`, stay
-    positive (softplus), and a relation shares its weight with its inverse.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
+    user–item–attribute graph. Interactions weigh 1. The other weights start at `relation_weight`,
+    stay positive (softplus), and are shared by a relation and its inverse.
 
     Attributes:
-        is_linear: Whether nothing but sums is done while training.
+        is_linear: Whether training computes sums only.
     """
 
     is_linear: ClassVar[bool] = True
@@ -52,22 +48,21 @@ class LightGCN(GraphEncoder):
     def propagate(
         self,
         x: NodeVectors,
-        graph: Propagation,
-        keep_item: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        context: LayerContext,
         *,
         kinds: Sequence[str] = ("user", "item"),
         all_layers: bool = False,
     ) -> tuple[list[NodeVectors], NodeVectors]:
         """Return all layers and their mean.
 
-        Where only interactions are propagated and gradients are wanted, but not `all_layers`, the
-        mean is computed without the layers, and the input is the only one returned.
+        With interactions alone, gradients and no `all_layers`, it computes the mean directly and
+        returns the input as the only layer.
         """
-        alone = graph.interactions_only and not self._knowledge and keep_item is None
-        alone = alone and graph.node is None  # on a drawn part, layers get ever smaller
+        graph = context.graph
+        alone = graph.interactions_only and not self._knowledge and context.keep_item is None
+        alone = alone and graph.node is None  # on a drawn part, each layer has fewer nodes
         if all_layers or not (alone and self.is_linear and torch.is_grad_enabled()):
-            return super().propagate(x, graph, keep_item, generator, kinds=kinds)
+            return super().propagate(x, context, kinds=kinds)
         user, item = mean_of_layers(
             x["user"],
             x["item"],
@@ -119,14 +114,14 @@ class LightGCNConfig(LayeredConfig):
     relation_weight: float = Field(
         default=0.3,
         ge=0,
-        description="Where the weights of the graph's relations begin; 0 leaves the knowledge "
-        "graph out of the propagation.",
+        description="Initial weight of the graph's relations; 0 leaves the knowledge graph out of "
+        "the propagation.",
     )
     normalisation: ClassVar[Normalisation] = "symmetric"
 
     @property
     def reads_knowledge(self) -> bool:
-        """Whether anything but the interactions is read of the graph's edges."""
+        """Whether it reads edges other than the interactions."""
         return self.relation_weight > 0
 
 

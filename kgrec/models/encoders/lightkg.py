@@ -25,13 +25,9 @@ class LightKG(GraphEncoder):
     """LightGCN over all edges with a number for each relation and direction.
 
     x_v^{l+1} = Σ_r w_r Σ_{u ∈ N_r(v)} x_u^l / sqrt(d_u d_v), with d the number of neighbors by
-    whatever relation and w_r of any sign; the result is the mean over the layers. Li et al.,
+    any relation and w_r of any sign; the result is the mean over the layers. Li et al.,
     LightKG: Efficient Knowledge-Aware Recommendations with Simplified GNN Architecture, KDD 2025.
     Its contrastive layer is a loss, `kgrec.training.contrast`.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
     """
 
     def __init__(self, config: LightKGConfig, context: BuildContext) -> None:
@@ -46,7 +42,7 @@ class LightKG(GraphEncoder):
         ].clamp(1)
         self._of_new_users = ratio.sqrt()[:, None]
         num = len(homogeneous.relations)
-        bound = (6 / (num + 1)) ** 0.5  # Glorot's, of a table with one column
+        bound = (6 / (num + 1)) ** 0.5  # Glorot initialisation of a table with one column
         start = torch.rand(num, generator=context.generator)
         self.relation = nn.Parameter((2 * start - 1) * bound)
         self._names = homogeneous.relations

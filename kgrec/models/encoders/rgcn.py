@@ -26,11 +26,7 @@ class RGCN(GraphEncoder):
     Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks, ESWC 2018,
     with their basis decomposition W_r = Σ_b a_rb V_b. σ is tanh, which keeps both signs for the
     inner products of the head. The result is the sum of the input and the last layer, so that a
-    node without neighbors stays what it is.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
+    node without neighbors keeps its vector.
     """
 
     def __init__(self, config: RGCNConfig, context: BuildContext) -> None:
@@ -50,7 +46,7 @@ class RGCN(GraphEncoder):
         graph, keep_item = context.graph, context.keep_item
         new = {kind: value @ self.self_loop[layer] for kind, value in x.items()}
         for (source, name, target), operator in graph.items():
-            # The smaller side is multiplied by the matrix: it is linear, so both orders agree.
+            # Both orders give the same: multiply the smaller side by the matrix.
             weight = self._matrix(layer, name)
             if operator.num_sources <= operator.num_targets:
                 message = operator(x[source] @ weight)

@@ -8,9 +8,9 @@ from kgrec.models.encoders.base import GraphEncoder, GraphEncoderConfig
 
 
 class Unpropagated(GraphEncoder):
-    """No propagation: a vector is what fusion makes of it, as in matrix factorisation.
+    """No propagation: a node's vector is the result of fusion, as in matrix factorisation.
 
-    A user who was not in training is the mean of what they like, which the head makes a user of.
+    The head computes a user who was not in training from the mean of their items.
     """
 
 
@@ -22,5 +22,5 @@ class UnpropagatedConfig(GraphEncoderConfig):
 
     @property
     def reads_knowledge(self) -> bool:
-        """Whether anything but the interactions is read of the graph's edges: nothing is."""
+        """Whether it reads edges other than the interactions: no."""
         return False

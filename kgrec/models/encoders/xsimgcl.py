@@ -21,16 +21,12 @@ from kgrec.models.encoders.lightgcn import LightGCN, LightGCNConfig
 
 
 class XSimGCL(LightGCN):
-    """LightGCN whose layers are shaken while training.
+    """LightGCN with noise in each layer during training.
 
-    Each layer's vector x gets noise of length ε that points into its own orthant:
+    Each layer's vector x gets noise of length ε in its own orthant:
     x + ε · sign(x) ⊙ δ / ‖δ‖, δ uniform in [0, 1). The result is the mean of the layers after the
     input, after Yu et al., XSimGCL, TKDE 2023. The contrast of a layer with the result is a loss,
-    `kgrec.training.contrast`.
-
-    Args:
-        config: The settings.
-        context: What it is built for.
+    see `kgrec.training.contrast`.
     """
 
     is_linear: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Heads whose score is an inner product of transformed vectors, so that one index serves them."""
+"""Heads whose score is an inner product of transformed vectors, as an index needs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kgrec.settings import Settings
 
 
 class DotHead(nn.Module):
-    """score(u, i) = ⟨u, i⟩, and what all heads have.
+    """score(u, i) = ⟨u, i⟩; the base of all heads.
 
     Args:
-        context: What it is built for.
+        context: What it is built from.
 
     Attributes:
         is_inner_product: Whether scores are inner products of what `user` and `item` return.
@@ -36,11 +36,11 @@ class DotHead(nn.Module):
         return vectors
 
     def place(self, propagated: Propagated) -> Tensor:
-        """Return where items lie among each other, float32 of shape (num_items, dim)."""
+        """Return the items' vectors for similarity, float32 of shape (num_items, dim)."""
         return self.item(propagated.item)
 
     def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users, before `user`, whom items placed at `vectors` fit; shape (b, dim)."""
+        """Return input vectors of `user` for users who like items at `vectors`; shape (b, dim)."""
         return vectors
 
     def scores(self, user: Tensor, propagated: Propagated) -> Tensor:
@@ -61,7 +61,7 @@ class DotHead(nn.Module):
             items: Rows of items, int64 of shape (p, n).
         """
         chosen = self.item(F.embedding(items.reshape(-1), propagated.item))
-        # Not einsum: its product of many small matrices takes ten times as long for small n.
+        # Not einsum: for small n, its many small products take ten times as long.
         return (user[:, None] * chosen.reshape(*items.shape, -1)).sum(2)
 
 
@@ -70,8 +70,8 @@ class LinkHeadConfig(Settings):
 
     Attributes:
         name: What configs call it.
-        head: What it is the settings of.
-        reach: Steps along the graph's edges that it goes from an item.
+        head: The class that it configures.
+        reach: Number of steps along edges that it takes from an item.
     """
 
     name: str
@@ -94,11 +94,11 @@ class CosineHead(DotHead):
     """score(u, i) = ⟨u, i⟩ / (‖u‖ ‖i‖)."""
 
     def user(self, vectors: Tensor) -> Tensor:
-        """Return the users' vectors at length one."""
+        """Return the users' vectors scaled to length one."""
         return F.normalize(vectors, dim=1)
 
     def item(self, vectors: Tensor) -> Tensor:
-        """Return the items' vectors at length one."""
+        """Return the items' vectors scaled to length one."""
         return F.normalize(vectors, dim=1)
 
 
@@ -114,9 +114,6 @@ class DistMultHead(DotHead):
 
     Yang et al., Embedding Entities and Relations for Learning and Inference in Knowledge Bases,
     ICLR 2015.
-
-    Args:
-        context: What it is built for.
     """
 
     def __init__(self, context: BuildContext) -> None:
@@ -128,7 +125,7 @@ class DistMultHead(DotHead):
         return vectors * self.relation
 
     def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users whom items at `vectors` fit: items of the sign that r turns them to."""
+        """Return `vectors` with the signs of r: ⟨u, r, i⟩ is then high for items near them."""
         return vectors * torch.sign(self.relation)
 
 
@@ -140,13 +137,10 @@ class DistMultHeadConfig(LinkHeadConfig):
 
 
 class TranslationHead(DotHead):
-    """score(u, i) = -‖u + r - i‖², up to what is the same for all items of a user.
+    """score(u, i) = -‖u + r - i‖², up to a constant for each user.
 
     TransE for the edge “interacts” (Bordes et al., NeurIPS 2013), as CFKG recommends. Written as
     an inner product: 2 ⟨u + r, i⟩ - ‖i‖² = ⟨[u + r, 1], [2 i, -‖i‖²]⟩.
-
-    Args:
-        context: What it is built for.
     """
 
     def __init__(self, context: BuildContext) -> None:
@@ -167,7 +161,7 @@ class TranslationHead(DotHead):
         return propagated.item
 
     def user_near(self, vectors: Tensor) -> Tensor:
-        """Return the users from whom r leads to `vectors`."""
+        """Return the users u with u + r = `vectors`."""
         return vectors - self.relation
 
 

@@ -1,4 +1,4 @@
-"""The head of KGCN: each user weighs the relations of an item by themselves."""
+"""The head of KGCN: each user has own weights for the relations of an item."""
 
 from __future__ import annotations
 
@@ -19,11 +19,8 @@ class RelationAttentionHead(DotHead):
 
     π_u(e) = softmax over the edges e from i's neighbors n_e in the graph of ⟨u, r_e⟩, as in Wang
     et al., Knowledge Graph Convolutional Networks for Recommender Systems, WWW 2019, with one
-    layer and the whole neighborhood in place of a sample of it. It is no inner product: an item
+    layer and the whole neighborhood instead of a sample of it. It is not an inner product: an item
     has another vector for each user.
-
-    Args:
-        context: What it is built for.
     """
 
     is_inner_product: ClassVar[bool] = False
@@ -40,14 +37,14 @@ class RelationAttentionHead(DotHead):
         self.bias = nn.Parameter(torch.zeros(dim))
 
     def place(self, propagated: Propagated) -> Tensor:
-        """Return what items are to a user who weighs all of their relations alike."""
+        """Return the items' vectors for a user with equal weights for all relations."""
         everything = torch.arange(len(self._edges.count), device=propagated.item.device)
         nobody = propagated.item.new_zeros((1, self.weight.shape[0]))
         return self._vectors(nobody @ self.relation.T, propagated, everything[None])
 
     def scores(self, user: Tensor, propagated: Propagated) -> Tensor:
-        """Return the scores of all items, float32 of shape (b, num_items); a user at a time."""
-        # W is applied once to all nodes: what is left for each user is one weighted sum.
+        """Return the scores of all items, user by user, float32 of shape (b, num_items)."""
+        # W is applied once to all nodes; then each user needs one weighted sum.
         edges = self._edges_of(propagated)
         nodes = edges.nodes(propagated) @ self.weight
         items = propagated.item @ self.weight + self.bias
@@ -64,7 +61,7 @@ class RelationAttentionHead(DotHead):
 
     def pair_scores(self, user: Tensor, propagated: Propagated, items: Tensor) -> Tensor:
         """Return the scores of some items for each user, float32 of shape (p, n)."""
-        # ⟨u, r⟩ of all relations is far smaller than one row for each edge.
+        # ⟨u, r⟩ of all relations needs far less memory than one row for each edge.
         made = self._vectors(user @ self.relation.T, propagated, items)
         return (user[:, None] * made.reshape(*items.shape, -1)).sum(2)
 
@@ -114,9 +111,9 @@ class _EdgesOfItems:
         kinds: Node types in the order of the homogeneous numbering.
         source: Source of each edge in the homogeneous numbering, int64 of shape (e,).
         relation: Its relation, int64 of shape (e,).
-        weight: How many edges it stands for, float32 of shape (e,); None: itself.
-        start: Where the edges of each item begin, int64 of shape (num_items,).
-        count: How many each has, int64 of shape (num_items,).
+        weight: How many edges it represents, float32 of shape (e,); None: one.
+        start: First edge of each item, int64 of shape (num_items,).
+        count: Number of edges of each item, int64 of shape (num_items,).
     """
 
     kinds: tuple[str, ...]
@@ -141,7 +138,7 @@ class _EdgesOfItems:
         return torch.cat([propagated.nodes[kind] for kind in self.kinds])
 
     def inclined(self, affinity: Tensor, edge: Tensor | None = None) -> Tensor:
-        """Return the logits of edges, or of the given ones: of as many as each stands for."""
+        """Return the logits of the edges, or of the given ones, with the log of their weight."""
         if self.weight is None:
             return affinity
         return affinity + torch.log(self.weight if edge is None else self.weight[edge])

@@ -1,4 +1,4 @@
-"""What a loss of the ranking is."""
+"""The base classes of ranking losses."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from kgrec.training.sampling import Batch
 
 @dataclass(frozen=True)
 class BatchScores:
-    """The scores of a batch, made as a loss asks for them.
+    """The scores of a batch, computed on demand.
 
     Attributes:
-        head: Makes scores of vectors.
+        head: Computes scores from vectors.
         propagated: The vectors of all nodes.
-        user: What the head made of the batch's users, float32 of shape (b, dim).
+        user: The batch's users after the head, float32 of shape (b, dim).
         batch: The batch.
-        negatives: What stands against its positives.
+        negatives: Its negatives.
         known: Which items have training interactions, bool of shape (num_items,).
     """
 
@@ -61,7 +61,7 @@ class RankingLossConfig(Settings):
 
     Attributes:
         name: What configs call it.
-        needs_all_items: Whether a positive stands against all items, which needs all vectors.
+        needs_all_items: Whether a positive is compared with all items, which needs all vectors.
         shares_negatives: Whether all positives of a batch have the same negatives.
     """
 
@@ -71,11 +71,11 @@ class RankingLossConfig(Settings):
 
     @property
     def rating_exponent(self) -> float:
-        """How much a rating weighs a positive, as its power; 0: all alike."""
+        """The power of a rating that weighs a positive; 0: all weigh the same."""
         return 0.0
 
     def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:  # noqa: ARG002
-        """Return what stands against the positives of a batch; nothing is drawn where all do."""
+        """Return the negatives of a batch; nothing is drawn where they are all items."""
         return Negatives()
 
     @abstractmethod
@@ -84,7 +84,7 @@ class RankingLossConfig(Settings):
 
 
 class PairwiseLossConfig(RankingLossConfig):
-    """A loss over each positive and negatives of its own, with its settings."""
+    """A loss that compares each positive with negatives of its own, with its settings."""
 
     negatives_per_positive: int = Field(default=1, ge=1, description="Negatives of each positive.")
 

@@ -1,4 +1,4 @@
-"""Losses over each positive and negatives of its own: BPR, cross-entropy, BSL."""
+"""Losses that compare each positive with negatives of its own: BPR, cross-entropy, BSL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BPRConfig(PairwiseLossConfig):
 
 
 class CrossEntropyConfig(PairwiseLossConfig):
-    """Cross-entropy of each score alone: positives are 1, all others 0.
+    """Cross-entropy of each single score: the target of positives is 1, of all others 0.
 
     The loss of KGCN (Wang et al., WWW 2019).
     """

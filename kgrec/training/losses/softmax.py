@@ -1,4 +1,4 @@
-"""Softmax losses: over all items that training knows, and over a sample of them."""
+"""Softmax losses: over all items with training interactions, and over a sample of them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class SoftmaxConfig(RankingLossConfig):
     rating_power: float = Field(
         default=0.0,
         ge=0,
-        description="How much a rating or count weighs a positive, as rating ** power by the mean "
-        "of the same user's; 0: all alike.",
+        description="Power of a rating or count in the weight of a positive: rating ** power, "
+        "divided by the user's mean; 0: all weigh the same.",
     )
     needs_all_items: ClassVar[bool] = True
 
     @property
     def rating_exponent(self) -> float:
-        """How much a rating weighs a positive, as its power; 0: all alike."""
+        """The power of a rating that weighs a positive; 0: all weigh the same."""
         return self.rating_power
 
     def of_batch(self, scores: BatchScores) -> Tensor:
@@ -54,7 +54,7 @@ class SampledSoftmaxConfig(RankingLossConfig):
     shares_negatives: ClassVar[bool] = True
 
     def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:
-        """Return the sample, with the chance of each of its items."""
+        """Return the sample, with the probability of each of its items."""
         return sampler.shared(batch, self.num_negatives)
 
     def of_batch(self, scores: BatchScores) -> Tensor:
@@ -82,16 +82,16 @@ def full_softmax(
     allowed: Tensor,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Cross-entropy of each positive among all items that training knows.
+    """Cross-entropy of each positive among all items with training interactions.
 
     Args:
         scores: Scores of all items for the users of the batch, float32 of shape (b, num_items).
         row: Row of `scores` of each positive pair, int64 of shape (p,).
         column: Item of each positive pair, int64 of shape (p,).
         temperature: What scores are divided by.
-        allowed: Which items stand in the denominator, bool of shape (num_items,). Items without
-            training interactions must not: they would be taught to be nobody's choice.
-        weight: How much each positive counts in the mean, float32 of shape (p,); None: all alike.
+        allowed: Which items are in the denominator, bool of shape (num_items,). Items without
+            training interactions must not be: they would learn that nobody chooses them.
+        weight: Weight of each positive in the mean, float32 of shape (p,); None: equal.
     """
     even = scores.new_full((len(row),), 1 / len(row))
     share = even if weight is None else (weight / weight.sum()).to(scores.dtype)
@@ -102,11 +102,11 @@ def full_softmax(
 
 
 class _FullSoftmax(torch.autograd.Function):
-    """Σ_p share_p (log Σ_j exp(s_uj / τ) - s_ui / τ), with its gradient made on the way.
+    """Σ_p share_p (log Σ_j exp(s_uj / τ) - s_ui / τ), with the gradient from the same pass.
 
-    The chances that the normaliser needs are the gradient but for one factor in each row and what
-    the positives take off: (Σ_p share_p) softmax(s_u / τ) / τ - share_p / τ. One matrix is held,
-    where a tape of single operations keeps five.
+    The gradient is (Σ_p share_p) softmax(s_u / τ) / τ - share_p / τ: the probabilities that the
+    normaliser needs anyway, scaled by row, less the share of the positives. Only one matrix stays
+    in memory, where autograd of the single operations keeps five.
     """
 
     @staticmethod
@@ -136,7 +136,7 @@ class _FullSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (of_scores,) = ctx.saved_tensors
-        if float(gradient) != 1.0:  # as it is where the loss is this alone
+        if float(gradient) != 1.0:  # it is 1 if the total is this loss alone
             of_scores = of_scores * gradient
         return of_scores, None, None, None, None, None
 
@@ -150,9 +150,9 @@ def sampled_softmax(
     log_chance: Tensor,
     is_positive: Tensor,
 ) -> Tensor:
-    """Cross-entropy of each positive among itself and a sample of items that all users share.
+    """Cross-entropy of each positive against a sample of items that all users share.
 
-    Each sampled item stands for as many as its chance says, so that the sample's part of the
+    Each sampled item is weighted by its inverse probability, so that the sample's part of the
     denominator estimates that of the full softmax (Bengio and Senécal, 2003).
 
     Args:
@@ -160,7 +160,7 @@ def sampled_softmax(
         sampled: Scores of the sampled items for the users of the batch, float32 of shape (b, s).
         row: Row of `sampled` of each positive pair, int64 of shape (p,).
         temperature: What scores are divided by.
-        log_chance: Log of the chance of each sampled item in one draw, float32 of shape (s,).
+        log_chance: Log probability of each sampled item in one draw, float32 of shape (s,).
         is_positive: Whether a sampled item is a positive of the user of the batch, bool of shape
             (b, s); such entries are left out of the sample.
     """

@@ -6,7 +6,7 @@ from three_blocks import three_blocks
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.base import BuildContext
+from kgrec.models.encoders.base import BuildContext, LayerContext
 from kgrec.models.encoders.lightgcn import LightGCNConfig
 from kgrec.models.encoders.rgcn import RGCNConfig
 
@@ -60,7 +60,7 @@ def test_lightgcn_is_the_mean_over_powers_of_one_big_matrix(graph, num_layers, w
     for _ in range(num_layers):
         layers.append(big @ layers[-1])
     expected = torch.stack(layers).mean(0)
-    found = encoder(x, propagation)
+    found = encoder(x, LayerContext(propagation))
     assert len(found) == num_layers + 1
     for kind, start in offset.items():
         mean = encoder.combine([vectors[kind] for vectors in found]).detach()
@@ -72,7 +72,8 @@ def test_a_relation_and_its_inverse_share_a_learned_weight(graph):
     propagation = Propagation(graph)
     encoder = built(LightGCNConfig(), propagation)
     assert encoder.relation_weights() == {"shelf": pytest.approx(0.3)}
-    sum(v.sum() for v in encoder(inputs(propagation.sizes), propagation)[-1].values()).backward()
+    layers = encoder(inputs(propagation.sizes), LayerContext(propagation))
+    sum(v.sum() for v in layers[-1].values()).backward()
     assert encoder.raw_weight.grad.abs().min() > 0
     assert built(LightGCNConfig(relation_weight=0.0), propagation).relation_weights() == {}
     with torch.no_grad():
@@ -100,7 +101,7 @@ def test_rgcn_is_the_sum_over_relations_with_bases(graph, num_layers):
             new[target] = new[target] + block @ layer[source] @ weight
         last = number == num_layers - 1
         layer = {kind: v if last else torch.tanh(v) for kind, v in new.items()}
-    found = encoder(x, propagation)
+    found = encoder(x, LayerContext(propagation))
     for kind in propagation.sizes:
         expected = (first[kind] + layer[kind]) if num_layers else first[kind]
         combined = encoder.combine([vectors[kind] for vectors in found])
@@ -121,8 +122,9 @@ def test_an_item_that_sees_no_user_hears_its_attributes_only(graph, normalisatio
     keep[5] = 0
     other = {**x, "user": x["user"] + 10.0}
     with torch.no_grad():
-        here, there = encoder(x, propagation, keep)[1], encoder(other, propagation, keep)[1]
-        everyone = encoder(x, propagation)[1]
+        context = LayerContext(propagation, keep)
+        here, there = encoder(x, context)[1], encoder(other, context)[1]
+        everyone = encoder(x, LayerContext(propagation))[1]
     assert torch.equal(here["item"][5], there["item"][5])
     assert not torch.allclose(here["item"][4], there["item"][4])
     assert torch.equal(here["item"][4], everyone["item"][4])
@@ -143,7 +145,7 @@ def test_folding_in_a_user_of_training_gives_what_training_gave(graph, normalisa
         item += liked.tolist()
     message = propagation.of_histories(torch.tensor(row), torch.tensor(item), 3)
     with torch.no_grad():
-        layers = encoder(x, propagation)
+        layers = encoder(x, LayerContext(propagation))
         expected = encoder.combine([layer["user"] for layer in layers])[users]
         items = [layer["item"] for layer in layers]
         found = encoder.fold_in(x["user"][users], items, message)

@@ -7,7 +7,7 @@ from three_blocks import three_blocks
 from torch.nn import functional as F
 
 from kgrec.graph.propagation import Propagation
-from kgrec.models.encoders.base import BuildContext, dropped, unit_rows
+from kgrec.models.encoders.base import BuildContext, LayerContext, dropped, unit_rows
 from kgrec.models.encoders.cke import CKEConfig
 from kgrec.models.encoders.kgat import KGATConfig
 from kgrec.models.encoders.kgin import KGINConfig
@@ -61,7 +61,7 @@ def everything(graph, x):
 
 
 def check(graph, encoder, x, expected, atol=1e-5):
-    found = encoder(x, graph)
+    found = encoder(x, LayerContext(graph))
     for layer, wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(
             graph.homogeneous.join(layer).detach().numpy(), wanted, atol=atol, rtol=1e-4
@@ -132,7 +132,7 @@ def test_gradients_stay_finite_where_no_edge_is_kept(graph):
     for seed in range(5):
         x = {kind: value.requires_grad_() for kind, value in inputs(graph).items()}
         encoder = built(KGINConfig(num_layers=5, num_intents=3, edge_dropout=0.9), graph)
-        layers = encoder(x, graph, generator=generator(seed))
+        layers = encoder(x, LayerContext(graph, generator=generator(seed)))
         sum(layer["user"].sum() + layer["item"].sum() for layer in layers).backward()
         for value in (*x.values(), *encoder.parameters()):
             assert value.grad is not None
@@ -153,7 +153,7 @@ def test_kgin_drops_interactions_and_lets_those_that_are_left_count_more(graph):
     settings = {"num_layers": 1, "num_intents": 3, "edge_dropout": 0.25, "dropout": 0}
     encoder = built(KGINConfig(**settings), graph)
     x = inputs(graph)
-    found = encoder(x, graph, None, generator(5))[1]["user"].detach()
+    found = encoder(x, LayerContext(graph, None, generator(5)))[1]["user"].detach()
     weight, liked = encoder._liked_weight, homogeneous.liked
     degree = torch.bincount(liked.target, minlength=homogeneous.num_nodes)[liked.target]
     whole = 1 / (0.75 * degree)
@@ -225,7 +225,8 @@ def test_kgat(graph, attended):
 def test_xsimgcl_is_shaken_while_training_alone(graph):
     graph = Propagation(graph, interactions_only=True)
     encoder, x = built(XSimGCLConfig(relation_weight=0, noise=0.25), graph), inputs(graph)
-    quiet, shaken = encoder(x, graph), encoder(x, graph, None, generator(2))
+    quiet = encoder(x, LayerContext(graph))
+    shaken = encoder(x, LayerContext(graph, None, generator(2)))
     for kind in ("user", "item"):
         moved = shaken[1][kind] - quiet[1][kind]
         known = quiet[1][kind].abs().sum(1) > 0
@@ -238,7 +239,7 @@ def test_xsimgcl_is_shaken_while_training_alone(graph):
 def test_cke_adds_a_structural_vector_to_items(graph):
     graph = Propagation(graph, "mean")
     encoder, x = built(CKEConfig(), graph), inputs(graph)
-    (layer,) = encoder(x, graph)
+    (layer,) = encoder(x, LayerContext(graph))
     assert torch.equal(layer["item"], x["item"] + encoder.structure)
     assert torch.equal(layer["user"], x["user"])
     assert torch.equal(encoder.triple_vectors(x)["item"], encoder.structure)
@@ -257,7 +258,7 @@ def test_folding_in_a_user_of_training_gives_what_training_gave(graph, config):
     row = torch.repeat_interleave(torch.tensor([len(items) for items in liked]))
     message = propagation.of_histories(row, torch.cat(liked), 3)
     with torch.no_grad():
-        layers = encoder(x, propagation)
+        layers = encoder(x, LayerContext(propagation))
         expected = encoder.combine([layer["user"] for layer in layers])[users]
         found = encoder.fold_in(x["user"][users], [layer["item"] for layer in layers], message)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
@@ -271,7 +272,8 @@ def test_items_that_see_no_user_hear_the_graph_alone(graph):
         other = {**x, "user": x["user"] + 1}
         keep = torch.ones(22, 1)
         keep[5] = 0
-        here, there = (encoder(each, propagation, keep)[1]["item"] for each in (x, other))
+        context = LayerContext(propagation, keep)
+        here, there = (encoder(each, context)[1]["item"] for each in (x, other))
         assert torch.allclose(here[5], there[5])
         assert not torch.allclose(here[4], there[4])
 
