@@ -308,7 +308,8 @@ class Split:
         """Return the split of three logs, over the unions of their vocabularies."""
         users = train.users.union(valid.users).union(test.users)
         items = train.items.union(valid.items).union(test.items)
-        return cls(*(log.reindex(users, items) for log in (train, valid, test)), kind)
+        train, valid, test = (log.reindex(users, items) for log in (train, valid, test))
+        return cls(train, valid, test, kind)
 
     @classmethod
     def read(cls, folder: str | Path, kind: str = "random", **options: Any) -> Split:

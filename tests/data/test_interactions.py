@@ -106,7 +106,7 @@ def test_times_become_seconds(times):
         ("timestamp", ["2020-01-01", "soon"], "ISO 8601 dates; data row 2 holds 'soon'"),
         ("timestamp", ["1", "inf"], "data row 2 holds 'inf'"),
         ("timestamp", [None, "5"], "1 of 2 rows have no timestamp"),
-        ("timestamp", [1, 1e30], "no seconds since 1970"),
+        ("timestamp", [1, 1e30], "not seconds since 1970"),
     ],
 )
 def test_bad_values(column, values, message):

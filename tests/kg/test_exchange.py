@@ -96,7 +96,7 @@ def test_nothing_of_an_odd_id_reaches_the_log(caplog, capfd):
 
 def test_language_tags_that_rdflib_refuses():
     kg = KnowledgeGraph.from_triples([], [("a", "p", "x", "", "e\x1bn")])
-    with pytest.raises(DataError, match=r"'e\\\\x1bn' is not a language tag"):
+    with pytest.raises(DataError, match=r"'e\\\\x1bn' is no language tag"):
         kg.to_rdflib()
 
 

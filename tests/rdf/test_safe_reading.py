@@ -326,9 +326,9 @@ def test_json_literals_are_not_contexts():
     [
         ("http://e.org/c/round", "leads back to itself"),
         ("http://e.org/c/gone", "could not load .*c/gone: KeyError"),
-        ("http://e.org/c/none", "no JSON object with the key '@context'"),
+        ("http://e.org/c/none", "not a JSON object with a key '@context'"),
         ({"@import": "http://e.org/c/list"}, "is not a single context"),
-        ({"@import": 3}, "no string"),
+        ({"@import": 3}, "not a string"),
     ],
 )
 def test_bad_remote_contexts(context, message):

@@ -266,7 +266,7 @@ def test_unknown_formats(given, message):
         (b"<a:s> <a:p> <a:o> .", "bytes cannot be read.*BytesIO"),
         (None, "NoneType cannot be read"),
         ([3], "int cannot be read"),
-        ("a\0b", "no path"),
+        ("a\0b", "not a path"),
     ],
 )
 def test_what_is_no_input(given, message):
