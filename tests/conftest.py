@@ -22,6 +22,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("kgrec", deadline=None)
+settings.load_profile("kgrec")
 
 
 @pytest.fixture(autouse=True, scope="session")

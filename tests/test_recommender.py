@@ -190,7 +190,7 @@ def test_evaluation_by_protocols(fitted, dataset, tmp_path):
     for name, options, says in (
         ("crt", {}, "Did you mean 'ctr'"),
         ("full", {"kk": 3}, "Did you mean 'k'"),
-        ("full", {"given": offers}, "no use"),
+        ("full", {"given": offers}, "takes no candidates"),
     ):
         with pytest.raises(ConfigError, match=says):
             kgrec.evaluate(fitted, test, protocol=name, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -252,16 +253,12 @@ class Split:
         if any(p.users != self.train.users or p.items != self.train.items for p in parts):
             raise DataError("The parts of a split must share their vocabularies.")
         pairs = [p.user * self.train.num_items + p.item for p in parts]
-        for (a, one), (b, other) in (
-            ((0, pairs[0]), (1, pairs[1])),
-            ((0, pairs[0]), (2, pairs[2])),
-            ((1, pairs[1]), (2, pairs[2])),
-        ):
+        for (a, one), (b, other) in combinations(zip(PARTS, pairs, strict=True), 2):
             shared = np.intersect1d(one, other)
             if len(shared):
                 user, item = divmod(int(shared[0]), self.train.num_items)
                 raise DataError(
-                    f"{PARTS[a]} and {PARTS[b]} share {len(shared)} interactions, such as user "
+                    f"{a} and {b} share {len(shared)} interactions, such as user "
                     f"{self.train.users.id(user)!r} with item {self.train.items.id(item)!r}."
                 )
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 from pydantic import Field
 
 from kgrec.data.interactions import Duplicates, Interactions, Split
@@ -46,10 +44,6 @@ class LogTableConfig(LogConfig):
     item: str = Field(default="item_id", description="Item column, also of the links.")
     rating: str | None = Field(default="rating", description="Rating column, where there is one.")
     timestamp: str | None = Field(default="timestamp", description="Likewise, of the time.")
-
-    def read_log(self, source: str | Path | pd.DataFrame) -> Interactions:
-        """Read a table of interactions; see `Interactions.read`."""
-        return Interactions.read(source, **self.reading_options())
 
     def reading_options(self) -> dict[str, Any]:
         """Return the settings that are arguments of `Interactions.read`."""

@@ -113,7 +113,7 @@ class FilesDataConfig(LogTableConfig):
         notes: list[str] = []
         log = None
         if self.interactions is not None:
-            log = self.read_log(root / self.interactions)
+            log = Interactions.read(root / self.interactions, **self.reading_options())
             notes.append(f"Interactions: {log.report}.")
         split = self._split(root, log, seed)
         items = _table(self.items, root, "item", notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ Models in closed form have no passes and never call it.
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model may learn from. A model reads the parts it needs and changes none of them.
+    """The data for `fit`. A model reads the parts that it needs and changes none of them.
 
     Attributes:
         train: The interactions to learn from.
@@ -82,13 +82,15 @@ class ModelConfig(Settings):
 
     Attributes:
         name: What configs and tables call the model.
+        model: The class that it configures.
     """
 
     name: str
+    model: ClassVar[type[Model]]
 
     def build(self) -> Model:
-        """Return the model, not fitted. Every model that a config can name needs this."""
-        raise NotImplementedError
+        """Return the model, not fitted."""
+        return self.model(self)
 
     def seeded(self, seed: int) -> Self:
         """Return the settings with `seed` added to their own, where the model draws at random."""
@@ -109,13 +111,16 @@ class Model(ABC):
 
     config: ModelConfig
 
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+
     @property
     def name(self) -> str:
         """The model's name in configs and tables."""
         return self.config.name
 
     def settings(self) -> dict[str, Any]:
-        """Return what a config says to make such a model."""
+        """Return the settings that build such a model, as in a config."""
         return self.config.model_dump()
 
     @abstractmethod

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, TrainingData
+from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import ItemContent
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class ContentEASEConfig(EASEConfig):
-    """The settings of `ContentEASE`.
-
-    Attributes:
-        l2: As for `EASE`.
-        content_l2: Weight of the ridge penalty of the regression from content.
-        text: Weight of the text, and of other vectors, in the similarity of two items.
-        words: Weight of the words of the text.
-        attributes: Weight of the graph's attributes.
-        numbers: Weight of the numeric columns and of how many attributes there are.
-    """
-
-    name: Literal["content_ease"] = "content_ease"  # type: ignore[assignment]
-    l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
-    content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
-    text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
-    words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-    attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
-    numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> ContentEASE:
-        """Return the model, not fitted."""
-        return ContentEASE(self)
 
 
 class ContentEASE(EASE):
@@ -94,3 +69,25 @@ class ContentEASE(EASE):
         ):
             kernel += weight * (block[rows] @ block[columns].T).toarray()
         return np.asarray(kernel, dtype=np.float32)
+
+
+class ContentEASEConfig(EASEConfig):
+    """The settings of `ContentEASE`.
+
+    Attributes:
+        l2: As for `EASE`.
+        content_l2: Weight of the ridge penalty of the regression from content.
+        text: Weight of the text, and of other vectors, in the similarity of two items.
+        words: Weight of the words of the text.
+        attributes: Weight of the graph's attributes.
+        numbers: Weight of the numeric columns and of how many attributes there are.
+    """
+
+    name: Literal["content_ease"] = "content_ease"  # type: ignore[assignment]
+    model: ClassVar[type[Model]] = ContentEASE
+    l2: float = Field(default=100.0, gt=0.0, allow_inf_nan=False)
+    content_l2: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
+    text: float = Field(default=0.25, ge=0.0, allow_inf_nan=False)
+    words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
+    attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+    numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)

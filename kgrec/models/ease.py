@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,29 +10,10 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, ModelConfig, TrainingData
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import ItemItemModel, training_matrix
 from kgrec.types import FloatArray
-
-
-class EASEConfig(ModelConfig):
-    """The settings of `EASE`.
-
-    Attributes:
-        l2: Weight of the ridge penalty (λ in the paper).
-        dropout: Share of each user's items that the weights must do without; 0: none.
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-    """
-
-    name: Literal["ease"] = "ease"
-    l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> EASE:
-        """Return the model, not fitted."""
-        return EASE(self)
 
 
 class EASE(ItemItemModel):
@@ -81,23 +62,20 @@ class EASE(ItemItemModel):
         return train
 
 
-class AttributeEASEConfig(EASEConfig):
-    """The settings of `AttributeEASE`.
+class EASEConfig(ModelConfig):
+    """The settings of `EASE`.
 
     Attributes:
-        alpha: Weight of an item's attributes, as the length of its column in the extra rows.
-        min_items: Attributes of fewer items are left out: they make no two items similar.
-        words: Weight of the words of an item's text, likewise; 0: they are not read.
+        l2: Weight of the ridge penalty (λ in the paper).
+        dropout: Share of each user's items that the weights must do without; 0: none.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
     """
 
-    name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
-    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-    min_items: int = Field(default=2, ge=1)
-    words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> AttributeEASE:
-        """Return the model, not fitted."""
-        return AttributeEASE(self)
+    name: Literal["ease"] = "ease"
+    model: ClassVar[type[Model]] = EASE
+    l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 class AttributeEASE(EASE):
@@ -131,6 +109,22 @@ class AttributeEASE(EASE):
             blocks.append(csr_matrix(self.config.words * data.words.T))
         extended: csr_matrix = vstack(blocks, format="csr")
         return extended
+
+
+class AttributeEASEConfig(EASEConfig):
+    """The settings of `AttributeEASE`.
+
+    Attributes:
+        alpha: Weight of an item's attributes, as the length of its column in the extra rows.
+        min_items: Attributes of fewer items are left out: they make no two items similar.
+        words: Weight of the words of an item's text, likewise; 0: they are not read.
+    """
+
+    name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
+    model: ClassVar[type[Model]] = AttributeEASE
+    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
+    min_items: int = Field(default=2, ge=1)
+    words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 def attribute_rows(attributes: csr_matrix, min_items: int = 2) -> csr_matrix:

@@ -38,7 +38,7 @@ class EnsembleConfig(ModelConfig):
     Attributes:
         weights: A weight for each member; None: fitted on validation, or equal where there is no
             validation part.
-        l2: Weight of the ridge penalty of fitted weights, beside the mean log-likelihood.
+        l2: Weight of the ridge penalty of fitted weights, relative to the mean log-likelihood.
         seed: Seeds the sample of users for fitting weights, where there are too many.
     """
 
@@ -135,7 +135,7 @@ class Ensemble(Model):
         return next(filter(None, (member.content_space() for member in self.members)), None)
 
     def settings(self) -> dict[str, Any]:
-        """Return what a config says to make such an ensemble: `EnsembleConfig` and the members."""
+        """Return the settings that build such an ensemble: `EnsembleConfig` and the members."""
         members = tuple(member.settings() for member in self.members)
         return {**self.config.model_dump(), "members": members}
 
@@ -147,7 +147,7 @@ class Ensemble(Model):
         return state
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         own = {name: array for name, array in state.items() if "." not in name}
         arrays = check_state(own, {"weights": (np.float32, (len(self.members),))})
         parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]

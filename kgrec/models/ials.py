@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import ConfigError, DataError
 from kgrec.models.base import (
     Callback,
+    Model,
     ModelConfig,
     State,
     TrainingData,
@@ -29,37 +30,8 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.confidence import confidence
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class IALSConfig(ModelConfig):
-    """The settings of `IALS`.
-
-    Attributes:
-        dim: Width of the factors (f in the paper).
-        l2: Weight of the ridge penalty (λ).
-        alpha: Confidence that an interaction adds: its confidence is 1 + alpha · r.
-        iterations: How often the factors of users and then of items are solved for.
-        rating_power: How r is computed from a rating, see `kgrec.models.confidence.confidence`.
-        seed: Seeds the initial factors; added to the seed of the run.
-    """
-
-    name: Literal["ials"] = "ials"
-    dim: int = Field(default=64, ge=1)
-    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
-    alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
-    iterations: int = Field(default=20, ge=1)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    seed: int = Field(default=0, ge=0, lt=2**63)
-
-    def build(self) -> IALS:
-        """Return the model, not fitted."""
-        return IALS(self)
-
-    def seeded(self, seed: int) -> Self:
-        """Return the settings with `seed` added to their own."""
-        return self.model_copy(update={"seed": seed + self.seed})
 
 
 class IALS(VectorModel):
@@ -141,8 +113,7 @@ class IALS(VectorModel):
         Users without history have a 1 in that column, others a 0.
         """
         train, factors = self._fitted()
-        share = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
-        return np.column_stack([factors, share]).astype(np.float32)
+        return np.column_stack([factors, share_of_users(train)]).astype(np.float32)
 
     @property
     def similarity_vectors(self) -> FloatArray:
@@ -160,7 +131,7 @@ class IALS(VectorModel):
         return {"factors": factors} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         shape = (data.train.num_items, self.config.dim)
         expected = csr_expected("histories", data.train.num_users)
         arrays = check_state(state, expected | {"factors": (np.float32, shape)})
@@ -189,6 +160,32 @@ class IALS(VectorModel):
         if self._train is None or self._factors is None:
             raise not_fitted(self)
         return self._train, self._factors
+
+
+class IALSConfig(ModelConfig):
+    """The settings of `IALS`.
+
+    Attributes:
+        dim: Width of the factors (f in the paper).
+        l2: Weight of the ridge penalty (λ).
+        alpha: Confidence that an interaction adds: its confidence is 1 + alpha · r.
+        iterations: How often the factors of users and then of items are solved for.
+        rating_power: How r is computed from a rating, see `kgrec.models.confidence.confidence`.
+        seed: Seeds the initial factors; added to the seed of the run.
+    """
+
+    name: Literal["ials"] = "ials"
+    model: ClassVar[type[Model]] = IALS
+    dim: int = Field(default=64, ge=1)
+    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
+    alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+    iterations: int = Field(default=20, ge=1)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        return self.model_copy(update={"seed": seed + self.seed})
 
 
 def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatArray:

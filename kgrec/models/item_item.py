@@ -23,7 +23,7 @@ from kgrec.models.base import (
     csr_state,
     not_fitted,
 )
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class ItemItemModel(Model):
@@ -67,7 +67,7 @@ class ItemItemModel(Model):
         )
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num_users, num_items = data.train.num_users, data.train.num_items
         expected = csr_expected("histories", num_users)
         if self.sparse:
@@ -86,7 +86,7 @@ class ItemItemModel(Model):
         scores = _dense(histories @ weights)
         empty = np.bincount(histories.nonzero()[0], minlength=len(scores)) == 0
         if empty.any():
-            scores[empty] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+            scores[empty] = share_of_users(train)
         return scores
 
     def _fitted(self) -> tuple[csr_matrix, Any]:
@@ -104,6 +104,11 @@ def training_matrix(train: Interactions) -> csr_matrix:
     if len(train) == 0:
         raise DataError("train has no interactions; there is nothing to learn from.")
     return train.matrix()
+
+
+def share_of_users(train: csr_matrix) -> Float64Array:
+    """Return the share of users who have each item, float64 of shape (num_items,)."""
+    return np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
 
 
 def _dense(block: Any) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from kgrec.models.base import Callback, ModelConfig, TrainingData, check_rows
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData, check_rows
 from kgrec.models.item_item import (
     ItemItemModel,
     training_matrix,
@@ -16,24 +16,6 @@ from kgrec.models.item_item import (
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 _CHUNK_ITEMS = 512
-
-
-class ItemKNNConfig(ModelConfig):
-    """The settings of `ItemKNN`.
-
-    Attributes:
-        num_neighbors: Neighbors kept for each item.
-        shrinkage: Added to the denominator of the cosine, so that similarities from few users
-            count less.
-    """
-
-    name: Literal["item_knn"] = "item_knn"
-    num_neighbors: int = Field(default=100, ge=1)
-    shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> ItemKNN:
-        """Return the model, not fitted."""
-        return ItemKNN(self)
 
 
 class ItemKNN(ItemItemModel):
@@ -73,6 +55,21 @@ class ItemKNN(ItemItemModel):
         train, weights = self._fitted()
         columns = weights.tocsc()[:, check_rows(items, train.shape[1], "item")]
         return np.ascontiguousarray(columns.toarray().T, dtype=np.float32)
+
+
+class ItemKNNConfig(ModelConfig):
+    """The settings of `ItemKNN`.
+
+    Attributes:
+        num_neighbors: Neighbors kept for each item.
+        shrinkage: Added to the denominator of the cosine, so that similarities from few users
+            count less.
+    """
+
+    name: Literal["item_knn"] = "item_knn"
+    model: ClassVar[type[Model]] = ItemKNN
+    num_neighbors: int = Field(default=100, ge=1)
+    shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
 
 
 def _cosine(shared: csr_matrix, start: int, norms: Float64Array, shrinkage: float) -> csr_matrix:

@@ -1,9 +1,9 @@
-"""The baseline that recommends the most popular items to everyone."""
+"""Popularity: the baseline that recommends the most popular items to everyone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,62 +24,59 @@ from kgrec.models.item_item import training_matrix
 from kgrec.types import FloatArray, IntArray
 
 
-class MostPopularConfig(ModelConfig):
-    """The settings of `MostPopular`: none."""
+class PopularityModel(Model):
+    """A model that scores items for unseen users by their popularity."""
 
-    name: Literal["most_popular"] = "most_popular"
+    _popularity: FloatArray | None = None
 
-    def build(self) -> MostPopular:
-        """Return the model, not fitted."""
-        return MostPopular(self)
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the popularity of all items for each history; see `Model.score_histories`."""
+        popularity = self._fitted()
+        return np.tile(popularity, (check_histories(histories, len(popularity)).shape[0], 1))
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
+        popularity = self._fitted()
+        return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
+
+    def _fitted(self) -> FloatArray:
+        if self._popularity is None:
+            raise not_fitted(self)
+        return self._popularity
 
 
-class MostPopular(Model):
+class MostPopular(PopularityModel):
     """Scores each item by the number of users who have it in the training interactions."""
 
     def __init__(self, config: MostPopularConfig | None = None) -> None:
         self.config: MostPopularConfig = config or MostPopularConfig()
-        self._counts: FloatArray | None = None
         self._num_users = 0
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Count the users of each item; see `Model.fit`."""
         counts = np.asarray(training_matrix(data.train).sum(axis=0), dtype=np.float32)
-        self._counts = counts.reshape(-1)
+        self._popularity = counts.reshape(-1)
         self._num_users = data.train.num_users
         return self
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the popularity of all items for each user; see `Model.score`."""
-        counts = self._fitted()
-        return _rows(counts, len(check_rows(users, self._num_users, "user")))
-
-    def score_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the popularity of all items for each history; see `Model.score_histories`."""
-        counts = self._fitted()
-        return _rows(counts, check_histories(histories, len(counts)).shape[0])
-
-    def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
-        counts = self._fitted()
-        return _rows(counts, len(check_rows(items, len(counts), "item")))
+        return np.tile(self._fitted(), (len(check_rows(users, self._num_users, "user")), 1))
 
     def state(self) -> State:
         """Return `counts`, float32 of shape (num_items,); see `Model.state`."""
         return {"counts": self._fitted()}
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         arrays = check_state(state, {"counts": (np.float32, (data.train.num_items,))})
-        self._counts = arrays["counts"]
+        self._popularity = arrays["counts"]
         self._num_users = data.train.num_users
         return self
 
-    def _fitted(self) -> FloatArray:
-        if self._counts is None:
-            raise not_fitted(self)
-        return self._counts
 
+class MostPopularConfig(ModelConfig):
+    """The settings of `MostPopular`: none."""
 
-def _rows(counts: FloatArray, num: int) -> FloatArray:
-    return np.tile(counts, (num, 1))
+    name: Literal["most_popular"] = "most_popular"
+    model: ClassVar[type[Model]] = MostPopular

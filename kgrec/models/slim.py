@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.models.base import Callback, ModelConfig, TrainingData
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import (
     ItemItemModel,
@@ -20,30 +20,6 @@ from kgrec.models.item_item import (
 _CHUNK_ITEMS = 2048
 
 
-class SLIMConfig(ModelConfig):
-    """The settings of `SLIM`.
-
-    Attributes:
-        l1: Weight of the sum of the weights (λ in the paper): the larger, the fewer weights.
-        l2: Weight of half the sum of their squares (β in the paper).
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-        tolerance: When a column counts as solved: no weight's gradient moves by more than this
-            share of the column's largest entry.
-        max_passes: Passes of the descent over a column, at most.
-    """
-
-    name: Literal["slim"] = "slim"
-    l1: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
-    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
-    max_passes: int = Field(default=1000, ge=1)
-
-    def build(self) -> SLIM:
-        """Return the model, not fitted."""
-        return SLIM(self)
-
-
 class SLIM(ItemItemModel):
     """Sparse, non-negative weights that best rebuild each item (Ning and Karypis, ICDM 2011).
 
@@ -51,7 +27,7 @@ class SLIM(ItemItemModel):
     minimises ½ ‖a_j - A w_j‖² + ½ l2 ‖w_j‖² + l1 ‖w_j‖₁ with w_j ≥ 0 and w_jj = 0, an elastic net.
     Solved by coordinate descent with the products AᵀA (Friedman, Hastie and Tibshirani,
     Regularization Paths for Generalized Linear Models via Coordinate Descent, 2010), in about
-    8 n² bytes for n items beside the weights, which are kept sparse.
+    8 n² bytes for n items in addition to the sparse weights.
     """
 
     sparse: ClassVar[bool] = True
@@ -112,3 +88,24 @@ class SLIM(ItemItemModel):
         weights: csr_matrix = vstack(chunks, format="csr").T.tocsr()
         weights.sort_indices()
         return weights
+
+
+class SLIMConfig(ModelConfig):
+    """The settings of `SLIM`.
+
+    Attributes:
+        l1: Weight of the sum of the weights (λ in the paper): the larger, the fewer weights.
+        l2: Weight of half the sum of their squares (β in the paper).
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        tolerance: When a column counts as solved: no weight's gradient moves by more than this
+            share of the column's largest entry.
+        max_passes: Passes of the descent over a column, at most.
+    """
+
+    name: Literal["slim"] = "slim"
+    model: ClassVar[type[Model]] = SLIM
+    l1: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+    l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
+    max_passes: int = Field(default=1000, ge=1)

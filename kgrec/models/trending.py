@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,42 +18,20 @@ from kgrec.models.base import (
     ModelConfig,
     State,
     TrainingData,
-    check_histories,
     check_rows,
     check_state,
     csr_expected,
     csr_from_state,
     csr_state,
-    not_fitted,
 )
 from kgrec.models.item_item import training_matrix
+from kgrec.models.popular import PopularityModel
 from kgrec.types import FloatArray, IntArray
 
 SECONDS_A_DAY = 86_400.0
 
 
-class TrendingConfig(ModelConfig):
-    """The settings of `Trending`.
-
-    Attributes:
-        half_life: Days in which an interaction loses half of its weight; None: time does not
-            count.
-        activity_power: An interaction of a user who has n weighs n ** -activity_power, so that
-            the most active users do not dominate.
-        prior: Weight of the popularity among all users.
-    """
-
-    name: Literal["trending"] = "trending"
-    half_life: float | None = Field(default=21.0, gt=0.0, allow_inf_nan=False)
-    activity_power: float = Field(default=0.5, ge=0.0, allow_inf_nan=False)
-    prior: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
-
-    def build(self) -> Trending:
-        """Return the model, not fitted."""
-        return Trending(self)
-
-
-class Trending(Model):
+class Trending(PopularityModel):
     """Popularity that fades with time and counts similar users more than others.
 
     s(u, i) = Σ_v K(u, v) y_vi / Σ_v K(u, v) + prior · mean_v y_vi, a kernel estimate (Nadaraya,
@@ -68,7 +46,6 @@ class Trending(Model):
 
     def __init__(self, config: TrendingConfig | None = None) -> None:
         self.config = config or TrendingConfig()
-        self._popularity: FloatArray | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Weigh the interactions; see `Model.fit`.
@@ -96,22 +73,12 @@ class Trending(Model):
             scores += np.asarray(share @ self._weighted, dtype=np.float32)
         return scores
 
-    def score_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the popularity of all items for each history; see `Model.score_histories`."""
-        popularity = self._fitted()
-        return np.tile(popularity, (check_histories(histories, len(popularity)).shape[0], 1))
-
-    def similar(self, items: IntArray) -> FloatArray:
-        """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
-        popularity = self._fitted()
-        return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
-
     def state(self) -> State:
         """Return `popularity`, float32 of shape (num_items,), and the weighted histories."""
         return {"popularity": self._fitted()} | csr_state("histories", self._weighted)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num_users, num_items = data.train.num_users, data.train.num_items
         expected = csr_expected("histories", num_users)
         arrays = check_state(state, expected | {"popularity": (np.float32, (num_items,))})
@@ -144,7 +111,20 @@ class Trending(Model):
         weighted: csr_matrix = (diags_array(count**-self.config.activity_power) @ matrix).tocsr()
         return weighted.astype(np.float32)
 
-    def _fitted(self) -> FloatArray:
-        if self._popularity is None:
-            raise not_fitted(self)
-        return self._popularity
+
+class TrendingConfig(ModelConfig):
+    """The settings of `Trending`.
+
+    Attributes:
+        half_life: Days in which an interaction loses half of its weight; None: time does not
+            count.
+        activity_power: An interaction of a user who has n weighs n ** -activity_power, so that
+            the most active users do not dominate.
+        prior: Weight of the popularity among all users.
+    """
+
+    name: Literal["trending"] = "trending"
+    model: ClassVar[type[Model]] = Trending
+    half_life: float | None = Field(default=21.0, gt=0.0, allow_inf_nan=False)
+    activity_power: float = Field(default=0.5, ge=0.0, allow_inf_nan=False)
+    prior: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,29 +26,8 @@ from kgrec.models.base import (
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.ease import ease_weights
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.types import FloatArray, IntArray
-
-
-class UserEASEConfig(ModelConfig):
-    """The settings of `UserEASE`.
-
-    Attributes:
-        l2: Weight of the ridge penalty.
-        dropout: Share of each item's users that the weights must do without; 0: none.
-        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
-        alpha: Weight of the user table, as the length of a user's row in the extra columns.
-    """
-
-    name: Literal["user_ease"] = "user_ease"
-    l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
-    dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
-    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-
-    def build(self) -> UserEASE:
-        """Return the model, not fitted."""
-        return UserEASE(self)
 
 
 class UserEASE(Model):
@@ -117,7 +96,7 @@ class UserEASE(Model):
         return {"weights": weights, "inverse": inverse} | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Take over what `state` returned; see `Model.load_state`."""
+        """Restore what `state` returned; see `Model.load_state`."""
         num = data.train.num_users
         expected = csr_expected("histories", num)
         expected |= {"weights": (np.float32, (num, num)), "inverse": (np.float32, (num,))}
@@ -131,13 +110,31 @@ class UserEASE(Model):
         scores = np.asarray(of_users @ train, dtype=np.float32)
         unknown = ~of_users.any(axis=1)
         if unknown.any():
-            scores[unknown] = np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+            scores[unknown] = share_of_users(train)
         return scores
 
     def _fitted(self) -> tuple[csr_matrix, FloatArray, FloatArray]:
         if self._train is None or self._weights is None or self._inverse is None:
             raise not_fitted(self)
         return self._train, self._weights, self._inverse
+
+
+class UserEASEConfig(ModelConfig):
+    """The settings of `UserEASE`.
+
+    Attributes:
+        l2: Weight of the ridge penalty.
+        dropout: Share of each item's users that the weights must do without; 0: none.
+        rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        alpha: Weight of the user table, as the length of a user's row in the extra columns.
+    """
+
+    name: Literal["user_ease"] = "user_ease"
+    model: ClassVar[type[Model]] = UserEASE
+    l2: float = Field(default=200.0, gt=0.0, allow_inf_nan=False)
+    dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
+    rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
 
 
 def _inverse_diagonal(

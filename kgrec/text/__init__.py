@@ -1,4 +1,4 @@
-"""Text: entities in words, words in vectors, and vectors kept on disk.
+"""Text: entities as text, texts as vectors, and a cache of these on disk.
 
 `verbalise` writes each entity of a graph as a few sentences, `TextEncoder` turns strings into
 vectors with a language model, and `EmbeddingCache` keeps those vectors, so that a second run

@@ -1,4 +1,4 @@
-"""Which texts share a batch: those of like length, up to a budget of tokens."""
+"""Batches of texts of similar length, within a budget of tokens."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def length_batches(lengths: IntArray, token_budget: int) -> Iterator[IntArray]:
     """Yield the rows of each batch, longest texts first.
 
     Rows are sorted by length, and a batch takes rows while its longest length times their number
-    stays within the budget: the padding that is computed in vain is a few percent, and memory is
-    bounded by the budget rather than by a number of texts. Longest first, so that a lack of
-    memory shows in the first batch and the estimate of the time left errs on the safe side.
+    is within the budget. So padding is only a few percent, and the budget bounds the memory. The
+    longest come first: if memory is too small, the first batch fails, and the estimate of the time
+    left is rather too long than too short.
 
     Args:
         lengths: Tokens of each text, int64 of shape (n,).

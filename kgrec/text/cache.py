@@ -1,4 +1,4 @@
-"""Vectors on disk, found again by the text's content and the encoder's fingerprint."""
+"""Text vectors on disk, by the text's content and the encoder's fingerprint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,11 +24,11 @@ from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 _KEY = pa.binary(32)
-_TEXTS_PER_SHARD = 8192  # what an interruption can cost, in texts
+_TEXTS_PER_SHARD = 8192  # most texts that an interruption loses
 
 
 class CacheableTextEncoder(TextEncoderLike, Protocol):
-    """What turns texts into vectors, and says which ones, as `encode_cached` needs."""
+    """An encoder of texts with a fingerprint, as `encode_cached` needs."""
 
     @property
     def dim(self) -> int:
@@ -37,7 +37,7 @@ class CacheableTextEncoder(TextEncoderLike, Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Which vectors this encoder makes; known without loading it."""
+        """Identifies the vectors of this encoder; known without loading it."""
         ...
 
     def encode(self, texts: Sequence[str], *, progress: ShowProgress = False) -> FloatArray:
@@ -47,7 +47,7 @@ class CacheableTextEncoder(TextEncoderLike, Protocol):
 
 @dataclass
 class _Shard:
-    """One `.npy` of vectors and the `.parquet` of their keys beside it."""
+    """One `.npy` of vectors and the `.parquet` of their keys."""
 
     path: Path
     keys: pa.Array
@@ -58,7 +58,7 @@ class _Shard:
 
 @dataclass
 class _Store:
-    """What is known of one fingerprint's folder."""
+    """The folder of one fingerprint."""
 
     shards: list[_Shard] = field(default_factory=list)
     damaged: list[Path] = field(default_factory=list)
@@ -79,14 +79,13 @@ class EmbeddingCache:
     """Text vectors in a folder, one subfolder for each fingerprint.
 
     A subfolder holds shards that are only ever added: `NAME.npy`, float32 of shape (n, dim), and
-    `NAME.parquet`, the SHA-256 of each row's text and the checksum of the vectors. Files appear
-    under their name only when they are complete, the keys last, so that an interrupted writer
-    leaves nothing half-written to be read and several writers cannot disturb each other. A shard
-    that is damaged is named in a warning and counts as not there: its texts are encoded again,
-    and it is deleted once they are stored.
+    `NAME.parquet`, the SHA-256 of each row's text and the checksum of the vectors. Files get their
+    name only when they are complete, the keys last: an interrupted writer leaves nothing
+    half-written, and several writers do not disturb each other. A warning names a damaged shard,
+    which is then ignored: its texts are encoded again, and it is deleted once they are stored.
 
     Args:
-        folder: Where the subfolders lie; made when something is stored.
+        folder: Where the subfolders are; created when something is stored.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -95,20 +94,20 @@ class EmbeddingCache:
 
     @classmethod
     def default(cls) -> EmbeddingCache:
-        """Return the cache in the user's cache folder, the one that the command uses."""
+        """Return the cache in the user's cache folder, which the command uses."""
         return cls(default_cache_folder(os.environ))
 
     def get(self, fingerprint: str, texts: Sequence[str], dim: int) -> tuple[FloatArray, BoolArray]:
-        """Look texts up.
+        """Look up texts.
 
         Args:
-            fingerprint: Which encoder's vectors.
+            fingerprint: That of the encoder.
             texts: n texts.
             dim: Length of the encoder's vectors.
 
         Returns:
-            The vectors, float32 of shape (n, dim) and zero where there is none, and which were
-            there, bool of shape (n,).
+            The vectors, float32 of shape (n, dim) with zeros for those not found, and which were
+            found, bool of shape (n,).
         """
         store = self._store(fingerprint)
         keys = pa.array([_key(text) for text in texts], type=_KEY)
@@ -135,7 +134,7 @@ class EmbeddingCache:
         """Store the vectors of texts as one shard.
 
         Args:
-            fingerprint: Which encoder's vectors these are.
+            fingerprint: That of the encoder.
             texts: n distinct texts.
             vectors: float32 of shape (n, dim).
 
@@ -172,7 +171,7 @@ class EmbeddingCache:
         store.rebuild()
 
     def __len__(self) -> int:
-        """Number of vectors of all fingerprints that were looked at or stored."""
+        """Number of vectors of all fingerprints that this object has used."""
         return sum(len(store.keys) for store in self._stores.values())
 
     def _store(self, fingerprint: str) -> _Store:
@@ -216,16 +215,16 @@ def encode_cached(
     *,
     progress: ShowProgress = False,
 ) -> FloatArray:
-    """Encode texts, taking from the cache what it has and storing the rest as it comes.
+    """Encode texts: take vectors from the cache, encode the others and store them.
 
-    When the cache has all of them, the encoder's model is not loaded. A cache that cannot be
-    written costs a warning, not the vectors.
+    If the cache has all texts, the encoder's model is not loaded. If the cache cannot be written,
+    there is a warning, and the vectors are returned all the same.
 
     Args:
         encoder: Makes the vectors of new texts.
         texts: n texts; repetitions are encoded and stored once.
-        cache: None encodes everything.
-        progress: As for `TextEncoder.encode`; counts the distinct texts that are new.
+        cache: Where vectors are kept; None: all texts are encoded.
+        progress: As for `TextEncoder.encode`; counts the distinct new texts.
 
     Returns:
         float32 of shape (n, dim), in the order of `texts`.
@@ -239,39 +238,30 @@ def encode_cached(
     distinct = list(row_of)
     vectors, found = cache.get(encoder.fingerprint, distinct, encoder.dim)
     missing = np.flatnonzero(~found)
-    if len(missing):
-        with reporter(progress, len(missing), "Encoding texts") as report:
-            _encode_missing(encoder, distinct, missing, vectors, cache, report)
+    if not len(missing):
+        return vectors[inverse]
+    writable = True
+    with reporter(progress, len(missing), "Encoding texts") as report:
+        for start in range(0, len(missing), _TEXTS_PER_SHARD):
+            rows = missing[start : start + _TEXTS_PER_SHARD]
+            part = [distinct[row] for row in rows]
+
+            def report_part(done: int, _: int, start: int = start) -> None:
+                report(start + done, len(missing))
+
+            vectors[rows] = encoder.encode(part, progress=report_part)
+            if writable:
+                try:
+                    cache.put(encoder.fingerprint, part, vectors[rows])
+                except RunError as error:
+                    text = f"{error} The texts will be encoded again next time."
+                    warnings.warn(text, stacklevel=2)
+                    writable = False
     return vectors[inverse]
 
 
-def _encode_missing(
-    encoder: CacheableTextEncoder,
-    distinct: list[str],
-    missing: IntArray,
-    vectors: FloatArray,
-    cache: EmbeddingCache,
-    report: Callable[[int, int], None],
-) -> None:
-    writable = True
-    for start in range(0, len(missing), _TEXTS_PER_SHARD):
-        rows = missing[start : start + _TEXTS_PER_SHARD]
-        part = [distinct[row] for row in rows]
-
-        def report_part(done: int, _: int, start: int = start) -> None:
-            report(start + done, len(missing))
-
-        vectors[rows] = encoder.encode(part, progress=report_part)
-        if writable:
-            try:
-                cache.put(encoder.fingerprint, part, vectors[rows])
-            except RunError as error:
-                warnings.warn(f"{error} The vectors will be made anew next time.", stacklevel=3)
-                writable = False
-
-
 def default_cache_folder(environ: Mapping[str, str]) -> Path:
-    """Return where the platform keeps a user's caches, for a command to use as its default.
+    """Return the default folder, inside the user's cache folder on this platform.
 
     Args:
         environ: The environment, for `XDG_CACHE_HOME` and `LOCALAPPDATA`.
@@ -308,5 +298,6 @@ def _read_keys(path: Path) -> _Shard | None:
 
 def _damaged(path: Path, why: str) -> None:
     warnings.warn(
-        f"The cached vectors in {path} are damaged and will be made anew: {why}", stacklevel=4
+        f"The cached vectors in {path} are damaged, so their texts are encoded again: {why}",
+        stacklevel=4,
     )

@@ -1,4 +1,4 @@
-"""Strings to vectors with a language model, and nothing else."""
+"""The text encoder: from strings to vectors with a language model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _GPU_TOKENS = 65536
 
 
 class TextEncoder:
-    """Turns texts into vectors: mean of a language model's last hidden states, of length one.
+    """Encodes texts as the mean of a language model's last hidden states, scaled to length one.
 
     The vectors are those of `SentenceTransformer(model).encode(texts, normalize_embeddings=True)`
     for a model with mean pooling (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084),
@@ -38,16 +38,16 @@ class TextEncoder:
     `fingerprint` are read from the model's files.
 
     Args:
-        model: Name of a model on the Hugging Face hub or path of a folder; see `find_model` for
-            where it is looked for. Only safetensors weights are read, and no code of the model's.
+        model: Name of a model on the Hugging Face hub or path of a folder, see `find_model`. Only
+            safetensors weights are read, and the model's own code is never run.
         max_length: Tokens read of each text, special tokens included; the rest is cut. None is
             the model's own limit (256 for the default model).
         token_budget: Tokens of a batch, padding included. None is 1,024 on a CPU and 65,536 on a
             GPU.
-        precision: Arithmetic of the model's layers. "auto" is bfloat16 where the processor is
-            fast at it (a GPU of compute capability 8, a CPU with AMX), int8 on a CPU with VNNI
-            for BERT-like models, and float32 otherwise. Sums, softmax, normalisation and pooling
-            are always float32 or rounded from it.
+        precision: Arithmetic of the model's layers. "auto" is bfloat16 where that is fast (a GPU
+            of compute capability 8, a CPU with AMX), int8 for BERT-like models on a CPU with VNNI,
+            and float32 otherwise. Sums, softmax, normalisation and pooling are always float32 or
+            rounded from it.
         device: "auto" is a GPU where there is one; otherwise a torch device such as "cpu".
         normalize: Scale the vectors to length 1.
 
@@ -96,16 +96,16 @@ class TextEncoder:
 
     @property
     def loaded_precision(self) -> str:
-        """The precision in use: what "auto" came to on this processor. Loads the model."""
+        """The precision in use, which "auto" chose on this processor. Loads the model."""
         return self._forward.precision
 
     @cached_property
     def fingerprint(self) -> str:
-        """64 hex digits that say which vectors this encoder makes.
+        """64 hex digits that identify the vectors of this encoder.
 
-        SHA-256 over the weights, the tokenizer, the maximal length, the pooling, the
-        normalisation and the precision asked for. Name, folder, device and batch size leave the
-        vectors as they are and are not in it.
+        SHA-256 over the weights, the tokenizer, the maximal length, the pooling, the normalisation
+        and the given precision. Name, folder, device and batch size do not change the vectors, so
+        they are not in it.
         """
         parts = {
             "weights": self.files.weights_sha256,
@@ -120,9 +120,9 @@ class TextEncoder:
     def encode(self, texts: Sequence[str], *, progress: ShowProgress = False) -> FloatArray:
         """Encode texts.
 
-        Identical texts are encoded once. A text's vector depends on the others only through the
-        padding beside it, and so by rounding alone: about 1e-6 in float32, a cosine of 0.9999 in
-        int8. The same texts in the same order give the same vectors on the same machine.
+        Identical texts are encoded once. The other texts change a vector only through padding, that
+        is by rounding: about 1e-6 in float32, a cosine of 0.9999 in int8. The same texts in the
+        same order give the same vectors on the same machine.
 
         Args:
             texts: n strings; any may be empty.
@@ -133,8 +133,8 @@ class TextEncoder:
             Vectors in the order of `texts`, float32 of shape (n, dim).
 
         Raises:
-            ConfigError: The model cannot be found or loaded, or the device is not there.
-            DataError: `texts` is a single string, or one of them is no string.
+            ConfigError: The model cannot be found or loaded, or there is no such device.
+            DataError: `texts` is a single string, or one of them is not a string.
         """
         _check_texts(texts)
         if len(texts) == 0:

@@ -1,4 +1,4 @@
-"""Inference with a text module, in the precision that the processor is fast at."""
+"""Inference with a text module, in a precision that is fast on the processor."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kgrec.text.int8 import CALIBRATION_TEXTS, Int8Bert, int8_possible
 from kgrec.text.module import HiddenStates, TextModule
 from kgrec.types import FloatArray, IntArray
 
-_LEAST_COSINE = 0.999  # to float32, below which "auto" does not take int8
+_LEAST_COSINE = 0.999  # to float32; "auto" takes int8 only from here on
 
 
 def fast_precision(device: torch.device, *, int8_possible: bool) -> str:
     """Return the fastest precision of `device` that keeps a cosine of 0.999 to float32.
 
-    Decided by what the processor can do and not by a measurement, so that the same machine
-    always makes the same vectors. bfloat16 needs matrix units: with vector instructions alone
-    (AVX-512 BF16) it is slower than float32.
+    The processor's features decide, not a measurement, so that the same machine always gives the
+    same vectors. bfloat16 needs matrix units: with vector instructions alone (AVX-512 BF16) it is
+    slower than float32.
     """
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float32"
@@ -32,7 +32,7 @@ def fast_precision(device: torch.device, *, int8_possible: bool) -> str:
 
 
 def _cpu_has(question: str) -> bool:
-    # torch answers these under private names; a torch without them counts as a plain CPU.
+    # These functions of torch are private; without them, the CPU counts as a plain one.
     ask = getattr(torch.cpu, question, None)
     return bool(ask is not None and ask())
 
@@ -43,12 +43,12 @@ class Forward:
     Args:
         module: The language model, in float32 on the CPU. It is moved to `device` and rounded to
             the precision.
-        device: Where it runs.
+        device: The device.
         precision: "auto", "float32", "bfloat16" or "int8".
 
     Attributes:
         module: The module.
-        precision: What "auto" came to.
+        precision: The precision in use, which "auto" chose.
 
     Raises:
         ConfigError: The precision is not possible.

@@ -1,21 +1,21 @@
-"""A BERT encoder's forward pass in 8-bit integers, for processors that are fast at those.
+"""The forward pass of a BERT encoder in 8-bit integers, for processors where these are fast.
 
 With vector instructions alone a core multiplies 8-bit integers about four times as fast as
-float32 (AVX-512 VNNI), while bfloat16 gains nothing. Plain 8-bit rounding costs too much accuracy
-(cosine 0.995), and what costs it is known: a few input channels with values far larger than the
-others', which make the step between two integers too wide for all of them (Dettmers et al. 2022,
+float32 (AVX-512 VNNI), while bfloat16 gains nothing. Plain 8-bit rounding loses too much accuracy
+(cosine 0.995). The cause is a few input channels with far larger values than the others: they make
+the step between two integers too wide for all (Dettmers et al. 2022,
 https://arxiv.org/abs/2208.07339). So each linear layer
 
-- multiplies its 8 largest input channels in float32, apart from the others;
-- subtracts each channel's mean, whose product with the weights goes into the bias, exactly;
-- evens out the remaining channels' ranges between input and weights (SmoothQuant, Xiao et al.
+- multiplies its 8 largest input channels in float32, separately from the others;
+- subtracts each channel's mean; its product with the weights goes into the bias, exactly;
+- balances the ranges of the other channels between input and weights (SmoothQuant, Xiao et al.
   2023, https://arxiv.org/abs/2211.10438);
-- scales each token's row by itself when it comes, and each output's weights once.
+- scales the row of each token at run time, and the weights of each output once.
 
-Ranges and means come from a few sentences that lie here, so that the layers are the same whatever
-is encoded. What rounding errs by on average over those is added back: a mean over tokens, as
-pooling is, keeps such an error and loses the rest. Attention, residual sums, layer normalisation,
-GELU and pooling stay float32.
+Ranges and means come from a few fixed sentences, so that the layers do not depend on the texts to
+encode. The mean rounding error over these sentences is added back, because mean pooling keeps such
+an error and averages out the rest. Attention, residual sums, layer normalisation, GELU and pooling
+stay float32.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ CALIBRATION_TEXTS = (
     "x",
     "The patient was treated with 20 mg of the drug daily for six weeks without side effects.",
 )
-"""Texts of several kinds and lengths whose activations set the layers' scales."""
+"""Texts of several kinds and lengths; their activations define the layers' scales."""
 
 
 def int8_possible(model: Any) -> bool:
-    """Return whether `model` (of transformers) is one that `Int8Bert` can run."""
+    """Return whether `Int8Bert` can run `model` (of transformers)."""
     config = model.config
     return (
         getattr(config, "model_type", "") == "bert"
@@ -70,7 +70,7 @@ class Int8Linear:
     Args:
         weight: float32 of shape (num_outputs, num_inputs).
         bias: float32 of shape (num_outputs,).
-        sample: Inputs that are typical, float32 of shape (num_tokens, num_inputs).
+        sample: Typical inputs, float32 of shape (num_tokens, num_inputs).
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, sample: torch.Tensor) -> None:
@@ -83,7 +83,7 @@ class Int8Linear:
         scale[self._outliers] = 0.0
         self._scale, self._shift = scale, -mean * scale
         self._middle = torch.tensor(128.5)
-        # The outliers are multiplied as they are: their means must not be taken off twice.
+        # Outliers are multiplied in float32 with their means: subtract those of the others only.
         rest = mean.clone()
         rest[self._outliers] = 0.0
         self._product = _Product(inner, weight[:, self._outliers], bias + weight @ rest)
@@ -94,21 +94,21 @@ class Int8Linear:
         even = torch.addcmul(self._shift, x, self._scale)
         largest = torch.maximum(even.amax(1, keepdim=True), -even.amin(1, keepdim=True))
         step = largest.clamp_min_(_TINY).div_(127.0)
-        # The half is for rounding: the conversion to an integer cuts.
+        # The half is for rounding, as the conversion to an integer truncates.
         codes = torch.addcmul(self._middle, even, 1.0 / step, out=even).to(torch.uint8)
         return self._product(codes, 128, step, x[:, self._outliers])
 
 
 class Int8LinearAfterGelu:
-    """The same for a layer whose inputs come from GELU, and so lie above -0.17.
+    """The same for a layer whose inputs come from GELU, so that they are above -0.17.
 
-    Such inputs use all 256 codes for one sign. The caller permutes them by `order`, which puts the
-    largest channels last, where they can be left off without a copy.
+    Such inputs use all 256 codes for one sign. The caller permutes them by `order`, with the
+    largest channels last, where a slice can leave them out without a copy.
 
     Args:
         weight: float32 of shape (num_outputs, num_inputs), of the inputs in their own order.
         bias: float32 of shape (num_outputs,).
-        sample: Inputs that are typical, in their own order.
+        sample: Typical inputs, in their own order.
 
     Attributes:
         order: The order in which inputs are expected, int64 of shape (num_inputs,).
@@ -153,9 +153,9 @@ class _Product:
         return product
 
     def correct(self, missing: torch.Tensor) -> None:
-        """Add the mean of what the outputs lack, of shape (num_tokens, num_outputs).
+        """Add the mean error of the outputs, of shape (num_tokens, num_outputs), to the bias.
 
-        Rounding errs alike for tokens alike, and a mean over tokens would keep that.
+        Similar tokens have similar rounding errors, which a mean over tokens would keep.
         """
         self._bias = self._bias + missing.mean(0)
 
@@ -197,7 +197,7 @@ class Int8Bert:
     """A BERT encoder of transformers, on a CPU, with its linear layers in 8-bit integers.
 
     Args:
-        model: The float32 model; `int8_possible` holds for it.
+        model: The float32 model, for which `int8_possible` is true.
         samples: Token ids of `CALIBRATION_TEXTS`, int64 of shape (1, length) each.
     """
 
@@ -232,7 +232,7 @@ class Int8Bert:
 
 
 def _layer_inputs(model: Any, samples: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
-    """Run the float32 model and return what went into each layer's linear maps."""
+    """Run the float32 model and return the inputs of each layer's linear maps."""
     seen: list[dict[str, list[torch.Tensor]]] = []
     hooks = []
     for layer in model.encoder.layer:

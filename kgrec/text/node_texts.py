@@ -29,17 +29,17 @@ def node_texts(
     label_relations: Sequence[str] = LABEL_RELATIONS,
     description_relations: Sequence[str] = DESCRIPTION_RELATIONS,
 ) -> dict[str, list[str]]:
-    """Return texts by node type, in the order of the nodes; "" where nothing is known.
+    """Return texts by node type, in the order of the nodes; "" for a node without text.
 
-    An item is its title and categories from the item table, then its entity in words (of several
-    entities, all of them); an entity is itself in words; an attribute value is its own text.
+    The text of an item is its title and categories from the item table, then the text of each of
+    its entities. The text of an attribute value is the value itself.
 
     Args:
-        data: The graph that `kgrec.graph.build.build_graph` made of the rest.
+        data: The graph that `kgrec.graph.build.build_graph` built from the rest.
         kg: The knowledge graph.
         links: Which item is which entity, over the item vocabulary of `data`.
         items: The item table, over any vocabulary whose ids `data` holds.
-        languages: Preferred languages of labels and descriptions.
+        languages: Languages of labels and descriptions, best first.
         entities: Whether entities and attribute values get texts too.
         label_relations: IRIs of the properties that give names, best first.
         description_relations: IRIs of the properties that give descriptions, best first.

@@ -1,4 +1,4 @@
-"""Several batches at a time on a CPU, each on one core."""
+"""Several batches at once on a CPU, each on one core."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 def map_batches(function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
-    """Yield `function(batch)` of each batch, in the order in which they are done.
+    """Yield `function(batch)` for each batch, in order of completion.
 
-    torch usually splits each operation among the cores, which then wait for each other after
-    every one of them: with batches small enough for a core's cache that is much of the time, and
-    most of it when another program has one of the cores. Here each core has batches of its own,
-    and results do not depend on the number of threads. As many batches run at once as torch has
-    threads, which is the same again afterwards.
+    torch usually splits each operation among the cores, which wait for each other after each of
+    them. With batches that fit a core's cache, this waiting takes much of the time, and most of it
+    when another program uses a core. Here each core has its own batches, and the results do not
+    depend on the number of threads. torch's number of threads is restored afterwards.
 
     Args:
         function: Works on one batch; called from several threads.

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, or a function of the caller's, or neither."""
+"""A progress bar on stderr, a function of the caller, or neither."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ ShowProgress = bool | Callable[[int, int], None]
 
 @contextmanager
 def reporter(progress: ShowProgress, total: int, what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that is told `(done, total)`.
+    """Yield a function to call with `(done, total)`.
 
     Args:
         progress: True shows a bar on stderr with the time left, False shows nothing, and a
-            function is handed on as it is.
-        total: How many there are in all.
-        what: What the bar says in front.
+            function is yielded as it is.
+        total: The total number.
+        what: Text in front of the bar.
     """
     if callable(progress):
         yield progress

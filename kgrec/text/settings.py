@@ -9,11 +9,11 @@ from kgrec.text.model_files import DEFAULT_MODEL
 
 
 class TextConfig(Settings):
-    """How entities become text, and text vectors."""
+    """How entities are written as text, and texts are encoded."""
 
     model: str = Field(default=DEFAULT_MODEL, description="Hugging Face encoder: name or folder.")
     languages: tuple[str, ...] = Field(
-        default=("en", ""), description="Preferred languages of labels; '' is none given."
+        default=("en", ""), description="Languages of labels, best first; '': no language tag."
     )
     entities: bool = Field(
         default=True,

@@ -1,4 +1,4 @@
-"""Entities and table rows in words, as a language model reads them."""
+"""Entities and table rows as text for a language model."""
 
 from __future__ import annotations
 
@@ -42,22 +42,21 @@ def verbalise(
 ) -> list[str]:
     """Write entities as text: "Heat (Film). A crime drama. Director: Michael Mann. Year: 1995."
 
-    Label, types, description, then each relation with its values' labels. Relations stand in the
-    order of `relations`, or else of their IRIs; values in the order of their text. What a relation
-    is called comes from the graph, or else from its IRI. Control characters, direction marks and
-    runs of white space become one blank.
+    First the label, the types and the description, then each relation with the labels of its
+    values. Relations are in the order of `relations` or else of their IRIs; values in the order of
+    their text. A relation's name is its label in the graph or else from its IRI. Control
+    characters, direction marks and runs of white space become one blank.
 
     Args:
         kg: The graph.
         rows: Entity rows, int array of shape (k,); None is all.
-        languages: Language tags, best first; "" is a literal without one. Of a relation's texts
-            in several languages, those in the best one are taken besides those without a tag.
-            Texts in other languages are left out, but a label or description in another one is
-            better than none.
-        relations: IRIs of the relations to put in words. None takes all of them but labels,
-            descriptions and `rdf:type`, which have a place of their own.
-        max_values: Values of one relation at most; further ones are left out, since a language
-            model reads only the beginning.
+        languages: Language tags, best first; "" is a literal without one. If a relation has texts
+            in several languages, only those in the best one and those without a tag are used. A
+            label or description in another language is used only if there is no better one.
+        relations: IRIs of the relations to include. None is all except labels, descriptions and
+            `rdf:type`, which have their own place.
+        max_values: Most values of one relation; the others are left out, as a language model reads
+            only the beginning.
         description: Whether the description is part of the text.
         label_relations: IRIs of the properties that give names, best first.
         description_relations: IRIs of the properties that give descriptions, best first.
@@ -101,20 +100,20 @@ def verbalise_table(
 ) -> list[str]:
     """Write the rows of a table as text: "Toy Story (1995). Genres: Animation, Comedy."
 
-    The first column that holds text is the row's name and stands without the column's; where
-    it has none, the row's id takes its place.
+    The first column of text is the row's name, written without the name of the column; if it is
+    empty, the row's id is used instead.
 
     Args:
         frame: One item per row.
         id: Name of the column of ids.
-        columns: The columns to put in words, the name first; None is all but `id`.
+        columns: The columns to include, the name first; None is all except `id`.
         separator: What separates several values in one cell.
 
     Returns:
         One text per row, none of them empty.
 
     Raises:
-        DataError: A column is not there.
+        DataError: A column is missing.
 
     >>> import pandas as pd
     >>> items = {"id": [7], "title": ["Heat (1995)"], "genres": ["Action|Crime"], "minutes": [170]}
@@ -143,7 +142,7 @@ def verbalise_table(
 
 
 def words_of(name: str) -> str:
-    """Return the words of an identifier, in lower case but for abbreviations.
+    """Return the words of an identifier, in lower case except abbreviations.
 
     >>> words_of("originalWork"), words_of("release_year"), words_of("IMDbID"), words_of("isbn-13")
     ('original work', 'release year', 'IMDb ID', 'isbn 13')
@@ -181,7 +180,7 @@ def _capital(text: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Names:
-    """What a graph calls things, by the settings of one call."""
+    """Names of a graph's parts, by the settings of one call."""
 
     kg: KnowledgeGraph
     languages: tuple[str, ...]
@@ -200,7 +199,7 @@ class _Names:
 
 
 def _relation_rows(names: _Names, relations: Sequence[str] | None) -> IntArray:
-    """Return the relations to put in words, in order."""
+    """Return the rows of the relations to include, in order."""
     kg = names.kg
     if relations is None:
         own = [RDF_TYPE, *names.label_relations, *names.description_relations]
@@ -217,7 +216,7 @@ def _relation_rows(names: _Names, relations: Sequence[str] | None) -> IntArray:
 
 
 def _type_words(names: _Names, chosen: IntArray) -> list[str]:
-    """Return the types of each chosen entity in words, "" for none."""
+    """Return the types of each chosen entity as text, "" for none."""
     subject, kind = names.kg.types()
     number = _places(names.kg, chosen)[subject]
     number, kind = number[number >= 0], kind[number >= 0]
@@ -242,7 +241,7 @@ _NO_STATEMENTS: _Statements = (
 
 
 def _statements(names: _Names, chosen: IntArray, order: IntArray) -> _Statements:
-    """Return number of the entity, rank and row of the relation, and value, of each statement."""
+    """Return each statement's entity, the rank and row of its relation, and its value."""
     kg = names.kg
     rank = np.full(kg.num_relations, -1, dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -290,10 +289,10 @@ def _places(kg: KnowledgeGraph, chosen: IntArray) -> IntArray:
 
 
 def _spoken(literals: Literals, rows: IntArray, languages: Sequence[str]) -> BoolArray:
-    """Return which of the literals at `rows` are in words, bool of shape (len(rows),).
+    """Return which of the literals at `rows` are included, bool of shape (len(rows),).
 
-    A literal without a tag always is; of the others, those in the best language that the subject
-    has for the relation.
+    These are all literals without a tag, and those in the best language that the subject has for
+    the relation.
     """
     tags = literals.language.dictionary.to_pylist()
     last = 2 * len(languages)
@@ -309,7 +308,7 @@ def _spoken(literals: Literals, rows: IntArray, languages: Sequence[str]) -> Boo
 
 
 def _cells(column: pd.Series[Any], separator: str) -> list[str]:
-    """Return each cell in words, "" for a missing one; 1995.0 is 1995."""
+    """Return each cell as text, "" for a missing one; 1995.0 is 1995."""
     texts = []
     for value in column.tolist():
         if value is None or value != value or str(value) in ("<NA>", "NaT"):

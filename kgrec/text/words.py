@@ -1,4 +1,4 @@
-"""Texts as weighted words: names and rare words, which a small language model overlooks."""
+"""Texts as weighted words, for names and rare words that a small language model misses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fold_words(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class WordCounts:
-    """Texts as words, counted once for all that reads them.
+    """The words of texts, counted once for all uses.
 
     Attributes:
         words: The m distinct words, folded.
@@ -36,7 +36,7 @@ class WordCounts:
     counts: sparse.csr_matrix
 
     def extended(self, texts: Sequence[str]) -> WordCounts:
-        """Return the counts with more texts behind; new words come behind the old ones."""
+        """Return the counts with more texts appended, and new words after the old ones."""
         more = count_words(texts)
         column_of = {word: column for column, word in enumerate(self.words)}
         new = [word for word in more.words if word not in column_of]
@@ -68,7 +68,7 @@ def count_words(texts: Sequence[str]) -> WordCounts:
 def tf_idf(
     counted: WordCounts, *, min_texts: int = 2, max_words: int = 50_000
 ) -> sparse.csr_matrix:
-    """Return texts as weighted words, so that inner products say how alike they are.
+    """Return texts as weighted words, whose inner products are similarities.
 
     A word that a text has c times weighs (1 + log c) · (1 + log((1 + n) / (1 + d))), where d of the
     n texts that are not empty have it (Salton and Buckley, Term-weighting approaches in automatic
@@ -76,8 +76,8 @@ def tf_idf(
 
     Args:
         counted: The words of the texts; a text that is "" has none.
-        min_texts: Words of fewer texts are left out: they liken nothing to anything.
-        max_words: Words at the most; those of the most texts are kept.
+        min_texts: Words of fewer texts are left out: they make no two texts similar.
+        max_words: Most words; those of the most texts are kept.
 
     Returns:
         float32 of shape (n, num_words); the row of a text without kept words is zero.

@@ -52,7 +52,7 @@ class Contrast(ABC):
 
 
 class ContrastTermConfig(Settings):
-    """The settings of a contrastive term beside the ranking loss."""
+    """The settings of a contrastive term of the loss."""
 
     name: str
     contrast: ClassVar[type[Contrast]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,13 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.modalities import features_of
 from kgrec.graph.propagation import Propagation
 from kgrec.models.base import (
     Callback,
+    Model,
     ModelConfig,
     State,
     TrainingData,
@@ -45,48 +45,6 @@ from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
-
-
-class LinkPredictionConfig(ModelConfig):
-    """Settings of the model, of its training, and of what happens to items without interactions."""
-
-    name: Literal["link_prediction"] = "link_prediction"
-    predictor: LinkPredictorConfig = LinkPredictorConfig()
-    training: TrainingConfig = TrainingConfig()
-    new_items: Literal["regress", "propagate"] = Field(
-        default="regress",
-        description="Vectors of items without training interactions: `regress`: a ridge "
-        "regression from text, attributes and numbers to the trained items' vectors; "
-        "`propagate`: from fusion and encoder, by their features and neighbors.",
-    )
-    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
-    content_words: float = Field(
-        default=2.0,
-        ge=0,
-        description="Weight of the words of an item's text in that regression, beside the language "
-        "model's vector; 0: they are not read.",
-    )
-
-    def build(self) -> LinkPrediction:
-        """Return the model, not fitted."""
-        return LinkPrediction(self)
-
-    def seeded(self, seed: int) -> Self:
-        """Return the settings with `seed` added to their own."""
-        training = self.training.model_copy(update={"seed": seed + self.training.seed})
-        return self.model_copy(update={"training": training})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_moved_key(cls, given: Any) -> Any:
-        return refuse_moved_keys(given)
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        check_num_neighbors(self.predictor, self.training)
-        if self.training.contrast is not None:
-            self.training.contrast.check(self.predictor)
-        return self
 
 
 class LinkPrediction(VectorModel):
@@ -157,7 +115,7 @@ class LinkPrediction(VectorModel):
 
     @property
     def unknown_items(self) -> IntArray:
-        """Rows of the items of which neither interactions nor content tell anything."""
+        """Rows of the items without interactions and content."""
         rows = np.flatnonzero(~self.item_vectors.any(axis=1))
         return rows[:0] if len(rows) == len(self.item_vectors) else rows
 
@@ -371,6 +329,45 @@ class LinkPrediction(VectorModel):
         )
 
 
+class LinkPredictionConfig(ModelConfig):
+    """Settings of the model, of its training, and of what happens to items without interactions."""
+
+    name: Literal["link_prediction"] = "link_prediction"
+    model: ClassVar[type[Model]] = LinkPrediction
+    predictor: LinkPredictorConfig = LinkPredictorConfig()
+    training: TrainingConfig = TrainingConfig()
+    new_items: Literal["regress", "propagate"] = Field(
+        default="regress",
+        description="Vectors of items without training interactions: `regress`: a ridge "
+        "regression from text, attributes and numbers to the trained items' vectors; "
+        "`propagate`: from fusion and encoder, by their features and neighbors.",
+    )
+    content_l2: float = Field(default=3.0, gt=0, description="Strength of that regression's ridge.")
+    content_words: float = Field(
+        default=2.0,
+        ge=0,
+        description="Weight of the words of an item's text in that regression, beside the language "
+        "model's vector; 0: they are not read.",
+    )
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        training = self.training.model_copy(update={"seed": seed + self.training.seed})
+        return self.model_copy(update={"training": training})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_moved_key(cls, given: Any) -> Any:
+        return refuse_moved_keys(given)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        check_num_neighbors(self.predictor, self.training)
+        if self.training.contrast is not None:
+            self.training.contrast.check(self.predictor)
+        return self
+
+
 @dataclass(frozen=True)
 class _Vectors:
     """All that scoring reads, computed from the weights and the graph.
@@ -395,18 +392,14 @@ class _Validation:
 
     def __init__(self, model: LinkPrediction, data: TrainingData) -> None:
         self.model, self.data = model, data
-        assert data.valid is not None
-        self.valid: Interactions = data.valid
         self.k = int(model.config.training.metric.partition("@")[2])
 
     def __call__(self) -> Mapping[str, float]:
         self.model._finish()
+        data = self.data
+        assert data.valid is not None
         metrics = evaluate(
-            self.model,
-            self.valid,
-            exclude=self.data.train,
-            k=(self.k,),
-            candidates=self.data.candidates,
+            self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
         ).metrics
         return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
 

@@ -136,5 +136,5 @@ def test_too_little_memory_is_said(monkeypatch):
 
 def test_without_numba_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr("kgrec.models.slim.find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match="numba, which compiles them, is not installed"):
+    with pytest.raises(ConfigError, match="library numba, which is not installed"):
         SLIM().fit(planted().data)

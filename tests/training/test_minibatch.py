@@ -162,8 +162,8 @@ def test_rows_by_type():
 WRONG = [
     ({}, {"loss": "softmax", "num_neighbors": [4, 4]}, "loss 'softmax' needs those of all"),
     ({}, {"loss": "bpr", "num_neighbors": [4]}, "2 for encoder .* found 1"),
-    ({"encoder": "none"}, {"loss": "bpr", "num_neighbors": [4]}, "encoder 'none' .* passes no messages"),
-    ({"encoder": "cke"}, {"loss": "bpr", "num_neighbors": []}, "encoder 'cke' .* passes no messages"),
+    ({"encoder": "none"}, {"loss": "bpr", "num_neighbors": [4]}, "encoder 'none'.*no messages"),
+    ({"encoder": "cke"}, {"loss": "bpr", "num_neighbors": []}, "encoder 'cke'.*no messages"),
     ({"encoder": {"num_layers": 0}}, {"loss": "bpr", "num_neighbors": []}, "passes no messages"),
     ({"head": "relation_attention"}, {"loss": "bpr", "num_neighbors": [4, 4]},
      "3 for encoder 'lightgcn' with head 'relation_attention', found 2"),

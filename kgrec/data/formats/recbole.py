@@ -101,7 +101,7 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
     def _interactions(self, path: Path, notes: list[str]) -> Interactions:
         frame, _ = _read(path, [self.user, self.item])
         with reading(path):
-            log = self.read_log(frame)
+            log = Interactions.read(frame, **self.reading_options())
         notes.append(f"{path.name}: {log.report}.")
         return log
 

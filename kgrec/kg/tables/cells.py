@@ -52,12 +52,15 @@ class Cells:
         return int(np.count_nonzero(np.diff(self.row))) + 1 if len(self) else 0
 
 
-def column_cells(column: pd.Series[Any], separator: str | None = None) -> Cells:
+def column_cells(
+    column: pd.Series[Any], separator: str | None = None, *, as_text: bool = False
+) -> Cells:
     """Return the values of a column; missing and blank ones are left out.
 
     Args:
         column: The column, of shape (n,). It may hold lists.
         separator: Text between several values in one cell; blanks around values are removed.
+        as_text: Whether texts stay as they are written, even if all of them look like numbers.
 
     Raises:
         DataError: The column holds objects that have no text form.
@@ -79,7 +82,7 @@ def column_cells(column: pd.Series[Any], separator: str | None = None) -> Cells:
     written = pc.not_equal(pc.utf8_trim_whitespace(text), "")
     if not pc.all(written).as_py():
         row, text = row[np.asarray(written)], text.filter(written)
-    if datatype == XSD_STRING:
+    if datatype == XSD_STRING and not as_text:
         datatype = infer_datatype(text)
     if datatype != XSD_STRING:
         text = pc.utf8_trim_whitespace(text)

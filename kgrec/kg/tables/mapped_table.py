@@ -139,12 +139,15 @@ class _Mapper:
         )
 
     def _literal(self, column: str, given: LiteralColumn) -> None:
-        cells = self._cells(column, given.separator)
-        count = len(cells)
-        predicate = given.predicate or self.mapping.default_iri(column)
-        datatype = given.datatype or ("" if given.language else cells.datatype)
+        datatype = given.datatype or ""
         if datatype.startswith("xsd:"):
             datatype = XSD + datatype.removeprefix("xsd:")
+        as_text = bool(given.language) or datatype == XSD_STRING
+        cells = self._cells(column, given.separator, as_text=as_text)
+        count = len(cells)
+        predicate = given.predicate or self.mapping.default_iri(column)
+        if not datatype and not given.language:
+            datatype = cells.datatype
         types, extra = self._repeated(count, datatype)[0], ""
         if datatype in LEXICAL:
             wrong = ~matches(cells.text, LEXICAL[datatype])
@@ -160,9 +163,9 @@ class _Mapper:
             f"{count:,} values{self._without(cells)}{extra}."
         )
 
-    def _cells(self, column: str, separator: str | None) -> Cells:
+    def _cells(self, column: str, separator: str | None, *, as_text: bool = False) -> Cells:
         require_column(self.frame, column, self.where)
-        return column_cells(self.frame[column], separator)
+        return column_cells(self.frame[column], separator, as_text=as_text)
 
     def _shown(self, column: str) -> str:
         return f"{printable(self.where)}: {printable(column)}"

@@ -105,7 +105,7 @@ class Propagated:
 
 @dataclass(frozen=True)
 class LayerContext:
-    """What a layer reads beside the vectors.
+    """The inputs of a layer in addition to the vectors.
 
     Attributes:
         graph: The edges, of all nodes or of a drawn part.
@@ -142,7 +142,7 @@ class GraphEncoder(nn.Module):
 
         Args:
             x: Input vectors, float32 of shape (num_nodes, dim) for each node type.
-            context: What the layers read beside them.
+            context: The other inputs of the layers.
         """
         layers, keep_item = [self.start(x, context)], context.keep_item
         for layer in range(self.num_layers):
@@ -160,7 +160,7 @@ class GraphEncoder(nn.Module):
         kinds: Sequence[str] = ("user", "item"),
         all_layers: bool = False,
     ) -> tuple[list[NodeVectors], NodeVectors]:
-        """Return the layers of `forward`, and what `combine` makes of them for the `kinds`.
+        """Return the layers of `forward`, and the result of `combine` for each of the `kinds`.
 
         On a drawn part, they are those of the nodes whose vectors are correct after all layers, see
         `Propagation.after`. With `all_layers`, no encoder may leave layers out.

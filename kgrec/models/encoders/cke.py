@@ -39,7 +39,7 @@ class CKE(Unpropagated):
     def triple_vectors(
         self, x: NodeVectors, node: Mapping[str, Tensor] | None = None
     ) -> NodeVectors:
-        """Return the structural vectors of items beside the others' own."""
+        """Return the structural vectors of items and the input vectors of other nodes."""
         return {**x, "item": self._structure(node)}
 
     def _structure(self, node: Mapping[str, Tensor] | None) -> Tensor:

@@ -13,7 +13,7 @@ from kgrec.models.presets.preset import Preset, bare
 PRESET = Preset(
     "Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI 2009",
     bare(
-        {"encoder": "none", "head": "dot", "dim": 64},
+        {"encoder": "none"},
         {"learning_rate": 1e-3, "ego_l2": 1e-4, "max_epochs": 1000},
     ),
     differs=("Adam on batches of 1024 pairs in place of stochastic gradient descent",),

@@ -20,7 +20,6 @@ PRESET = Preset(
         {
             "encoder": "none",
             "head": "translation",
-            "dim": 64,
             "knowledge": {"scoring": "transe", "loss": "margin", "margin": 1.0},
         },
         {"learning_rate": 1e-3, "max_epochs": 500},

@@ -1,4 +1,4 @@
-"""CKE: an item's vector is what users teach plus what its triples teach.
+"""CKE: an item's vector is the sum of one from interactions and one from triples.
 
 Fuzheng Zhang, Nicholas Jing Yuan, Defu Lian, Xing Xie, Wei-Ying Ma: Collaborative Knowledge Base
 Embedding for Recommender Systems. KDD 2016.
@@ -18,8 +18,6 @@ PRESET = Preset(
     bare(
         {
             "encoder": "cke",
-            "head": "dot",
-            "dim": 64,
             "knowledge": {"scoring": "transr", "loss": "softmax", "l2": 1e-4},
         },
         {"learning_rate": 1e-3, "ego_l2": 1e-4, "max_epochs": 500},

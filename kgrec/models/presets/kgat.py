@@ -23,8 +23,6 @@ PRESET = Preset(
     bare(
         {
             "encoder": {"name": "kgat", "num_layers": 1, "dropout": 0.1},
-            "head": "dot",
-            "dim": 64,
             "init_scale": 0.05,
             "knowledge": {
                 "scoring": "transr",

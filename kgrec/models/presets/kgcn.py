@@ -1,4 +1,4 @@
-"""KGCN: each user weighs the relations of an item by themselves.
+"""KGCN: each user has own weights for the relations of an item.
 
 Hongwei Wang, Miao Zhao, Xing Xie, Wenjie Li, Minyi Guo: Knowledge Graph Convolutional Networks for
 Recommender Systems. WWW 2019.
@@ -18,7 +18,7 @@ from kgrec.models.presets.preset import Preset, bare, on_lastfm
 PRESET = Preset(
     "Wang et al., Knowledge Graph Convolutional Networks for Recommender Systems, WWW 2019",
     bare(
-        {"encoder": "none", "head": "relation_attention", "dim": 64, "init_scale": 0.03},
+        {"encoder": "none", "head": "relation_attention", "init_scale": 0.03},
         {
             "loss": "cross_entropy",
             "learning_rate": 5e-3,

@@ -1,4 +1,4 @@
-"""KGIN: intents behind interactions, relational paths behind items.
+"""KGIN: intents for interactions, relational paths for items.
 
 Xiang Wang, Tinglin Huang, Dingxian Wang, Yancheng Yuan, Zhenguang Liu, Xiangnan He, Tat-Seng Chua:
 Learning Intents behind Interactions with Knowledge Graph for Recommendation. WWW 2021.
@@ -29,16 +29,14 @@ PRESET = Preset(
                 "edge_dropout": 0.5,
                 "dropout": 0.1,
             },
-            "head": "dot",
-            "dim": 64,
             "init_scale": 0.05,
         },
         {"learning_rate": 1e-3, "ego_l2": 1e-5, "max_epochs": 500},
     ),
     reported=(on_lastfm(0.2727, 0.1242),),
     differs=(
-        "intents are kept apart by Σ cos², which the authors' code offers and RecBole has as its "
-        "default, in place of distance correlation",
+        "the penalty on similar intents is Σ cos², which the authors' code offers and RecBole has "
+        "as its default, in place of distance correlation",
         "intents mix the vectors of all relations, that of the interactions and its inverse among "
         "them",
         "L2 is of the inputs in place of the sums of all layers",

@@ -1,4 +1,4 @@
-"""LightGCN: propagation over users and items, and nothing else.
+"""LightGCN: linear propagation over users and items.
 
 Xiangnan He, Kuan Deng, Xiang Wang, Yan Li, Yongdong Zhang, Meng Wang: LightGCN: Simplifying and
 Powering Graph Convolution Network for Recommendation. SIGIR 2020.
@@ -20,11 +20,7 @@ PRESET = Preset(
     "He et al., LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation, "
     "SIGIR 2020",
     bare(
-        {
-            "encoder": {"name": "lightgcn", "num_layers": 3, "relation_weight": 0.0},
-            "head": "dot",
-            "dim": 64,
-        },
+        {"encoder": {"name": "lightgcn", "num_layers": 3, "relation_weight": 0.0}},
         {"learning_rate": 1e-3, "ego_l2": 1e-4, "max_epochs": 1000},
     ),
     reported=(on_lastfm(0.2695, 0.1204),),

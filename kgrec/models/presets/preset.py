@@ -1,4 +1,4 @@
-"""What a preset is."""
+"""The form of a preset."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reported:
-    """What somebody reported for the model.
+    """Published figures of the model.
 
     Attributes:
-        dataset: On what.
-        figures: Metric by name, such as `"recall@10"`.
-        source: Where the figures stand.
+        dataset: The data set and split.
+        figures: Value by metric, such as `"recall@10"`.
+        source: Where the figures come from.
     """
 
     dataset: str
@@ -30,9 +30,9 @@ class Preset:
         paper: The citation.
         settings: The parts and how they are trained, as in a config.
         reported: Figures that others published.
-        differs: How this differs from what the paper describes; empty: in nothing known.
-        checked: Against which sources the settings above were read, and what was not found there;
-            a repository is named by owner and name on GitHub.
+        differs: Known differences from the paper.
+        checked: The sources of the settings, and what they lack; a repository is named by owner
+            and name on GitHub.
     """
 
     paper: str
@@ -60,13 +60,16 @@ Collaborative Filtering, SIGIR 2019, section 4.2.3, which LightGCN's paper refer
 
 
 def bare(predictor: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings without what kgrec adds of its own: ids alone, plain Adam, last weights.
+    """Return settings without the additions of kgrec: ids, plain Adam, the last weights.
+
+    Where `predictor` says nothing else, scores are inner products of 64 dimensions.
 
     Args:
         predictor: Settings of the parts.
-        training: Settings of the training; given here or there, all others are as published.
+        training: Settings of the training. Settings in neither have the defaults.
     """
     off = {"fusion": "none", "id_dropout": 0.0, "user_dropout": 0.0, "feature_dropout": 0.0}
+    product = {"head": "dot", "dim": 64}
     plain = {
         "weight_average": 0.0,
         "weight_decay": 0.0,
@@ -76,7 +79,7 @@ def bare(predictor: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str,
         "patience": PATIENCE // 5,
     }
     return {
-        "predictor": {**off, **predictor},
+        "predictor": {**off, **product, **predictor},
         "training": {**plain, **training},
         "new_items": "propagate",
     }

@@ -13,11 +13,7 @@ from kgrec.models.presets.preset import Preset, bare
 PRESET = Preset(
     "Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks, ESWC 2018",
     bare(
-        {
-            "encoder": {"name": "rgcn", "num_layers": 2, "num_bases": 4},
-            "head": "distmult",
-            "dim": 64,
-        },
+        {"encoder": {"name": "rgcn", "num_layers": 2, "num_bases": 4}, "head": "distmult"},
         {"learning_rate": 1e-2, "ego_l2": 1e-4, "max_epochs": 300},
     ),
     differs=(

@@ -24,8 +24,6 @@ PRESET = Preset(
                 "relation_weight": 0.0,
                 "noise": 0.2,
             },
-            "head": "dot",
-            "dim": 64,
         },
         {
             "learning_rate": 1e-3,

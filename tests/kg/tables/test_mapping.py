@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import kgrec
@@ -323,6 +323,7 @@ row = st.fixed_dictionaries(
 
 @settings(max_examples=150)
 @given(st.lists(row, min_size=1, max_size=8))
+@example([{"id": "1", "r": None, "s": None, "l": " 7", "m": None}])  # text, whatever it looks like
 def test_against_a_naive_reading(rows):
     mapping = TableMapping(
         id="id",
