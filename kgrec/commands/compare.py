@@ -24,9 +24,7 @@ def compare(
     ] = None,
     seeds: Annotated[
         bool,
-        typer.Option(
-            "--seeds", help="Average runs that differ only in their seeds, as one model."
-        ),
+        typer.Option("--seeds", help="Average runs that differ only in their seeds, as one model."),
     ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the means to this .png or .svg file.")

@@ -21,9 +21,7 @@ def link(
     review: Annotated[
         Path | None, typer.Option(help="Also write the uncertain candidates to this CSV file.")
     ] = None,
-    links: Annotated[
-        Path | None, typer.Option(help="Known links: CSV of item id and iri.")
-    ] = None,
+    links: Annotated[Path | None, typer.Option(help="Known links: CSV of item id and iri.")] = None,
     item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
@@ -49,9 +47,7 @@ def link(
     threshold: Annotated[
         float | None, typer.Option(help="Lowest confidence of a link, 0 to 1; 0.9 by default.")
     ] = None,
-    meaning: Annotated[
-        bool, typer.Option(help="Compare the remaining items by meaning.")
-    ] = True,
+    meaning: Annotated[bool, typer.Option(help="Compare the remaining items by meaning.")] = True,
     meaning_limit: Annotated[
         float | None,
         typer.Option(

@@ -63,9 +63,7 @@ def evaluate_run(
             f"user's interactions and rounds it: set a larger data.{part}."
         )
     if not recommender.snapshot.interactions:
-        raise RunError(
-            f"{folder} has no data/interactions.parquet, so it cannot be evaluated."
-        )
+        raise RunError(f"{folder} has no data/interactions.parquet, so it cannot be evaluated.")
     check_no_leak(recommender.graph, split.train, test)
     candidates = protocol_candidates(split, part)
     asked, most = bool(k) or "k" in (settings or {}), len(candidates)
