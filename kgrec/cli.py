@@ -1,4 +1,4 @@
-"""The `kgrec` command. Whatever takes long to import is imported by the command that needs it."""
+"""The `kgrec` command. Each command imports its slow libraries itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Recommendations from a knowledge graph and interactions.",
+    help="Recommend items from a knowledge graph and interactions.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, search, explain,
@@ -55,7 +55,7 @@ def main() -> None:
     except KgrecError as error:
         fail(str(error), 2)
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has left; that is no error of ours.
+        # The reader of our output, such as `head`, has closed the pipe: not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 

@@ -1,4 +1,4 @@
-"""Everything that can be set, as one typed tree: YAML in, YAML out."""
+"""All settings as one typed tree, read from YAML and written to YAML."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _Members = (
     | TrendingConfig
     | MostPopularConfig
 )
-"""The settings of the models that a config can name. A new one is one line here."""
+"""The settings of all models that a config can name. A new model adds one line."""
 
 
 class NamedEnsembleConfig(EnsembleConfig):
-    """An ensemble whose members are named; their own seeds are added to that of the run."""
+    """An ensemble of named members; each adds its own seed to that of the run."""
 
     members: tuple[Annotated[_Members, Field(discriminator="name"), by_name()], ...] = Field(
         min_length=1, description="The models, by name."
     )
 
     def build(self) -> Ensemble:
-        """Return the ensemble, not fitted."""
+        """Return the unfitted ensemble."""
         settings = EnsembleConfig(**self.model_dump(exclude={"members"}))
         return Ensemble([member.build() for member in self.members], settings)
 
@@ -63,7 +63,7 @@ class NamedEnsembleConfig(EnsembleConfig):
 AnyModelConfig = Annotated[
     _Members | NamedEnsembleConfig, Field(discriminator="name"), by_name("link_prediction")
 ]
-"""The settings of any model; a name alone is one with its defaults."""
+"""The settings of any model; a name alone means the defaults."""
 
 MODELS = kinds_of(AnyModelConfig)
 """The settings of each model, by name."""
@@ -73,11 +73,11 @@ class Config(Settings):
     """One training run.
 
     Attributes:
-        data: What is read.
-        text: How text becomes vectors; None: no text is used.
-        graph: What of the knowledge graph is used.
+        data: The data to read.
+        text: Settings for text vectors; None: no text is used.
+        graph: The part of the knowledge graph to use.
         model: The model, chosen by `name`.
-        seed: Seeds the split, the initial weights and all draws of the training.
+        seed: The seed of the split, the initial weights and all sampling in training.
     """
 
     data: DataConfig
@@ -97,7 +97,7 @@ class Config(Settings):
 
     def seeded_model(self) -> AnyModelConfig:
         """Return the model's settings with the run's seed in them."""
-        # The own seed of a link predictor, 0 or the run's, is not added.
+        # A link predictor's own seed, 0 or that of the run, is not added.
         own = self.model.training.seed if isinstance(self.model, LinkPredictionConfig) else 0
         return self.model.seeded(self.seed - own)
 
@@ -108,7 +108,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Values of overrides are read as YAML. An unknown key is an error that names the nearest one.
 
     Raises:
-        ConfigError: The file is missing or no YAML, or a key or value is wrong.
+        ConfigError: The file is missing or not YAML, or a key or value is wrong.
     """
     tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):

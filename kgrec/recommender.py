@@ -1,4 +1,4 @@
-"""The stages behind one object: read, link, encode, train, recommend, search, explain."""
+"""One object for all stages: encode, train, recommend, search, explain, evaluate."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Recommendation:
     Attributes:
         item: The item's id.
         title: Its title, or its entity's label, or its id.
-        score: What the model gave it; only the order within one list has a meaning.
+        score: The model's score; only the order within one list has a meaning.
     """
 
     item: str
@@ -59,23 +59,23 @@ class Recommendation:
     score: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
 class Recommender:
-    """Any model with everything around it: ids, text, retrieval and explanation.
+    """Any model with ids, text, retrieval and explanation.
 
     Args:
-        kg: The knowledge graph; None: interactions and tables alone.
-        links: Which item is which entity, from `kgrec.link`; needed with `kg`.
+        kg: The knowledge graph; None: only interactions and tables.
+        links: The entity of each item, from `kgrec.link`; required with `kg`.
         model: The model; None: kgrec's link predictor with its default settings.
         items: The item table: titles, categories, numbers. Its items belong to the catalogue.
         users: The user table.
-        text: How text becomes vectors; None: no text is used, and there is no search.
+        text: Settings for text vectors; None: no text is used, and there is no search.
         encoder: The text encoder; None: the one that `text` names.
-        cache: Where text vectors are kept; None: they are not kept.
-        graph: What of the knowledge graph is used.
+        cache: The store of text vectors; None: they are not stored.
+        graph: The part of the knowledge graph to use.
         progress: Whether encoding shows a progress bar.
     """
 
@@ -109,7 +109,7 @@ class Recommender:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What the last `fit` or `update` made. It never changes; a later one is another object.
+        """The result of the last `fit` or `update`. It never changes: each makes a new object.
 
         Raises:
             DataError: Nothing was fitted.
@@ -120,7 +120,7 @@ class Recommender:
 
     @property
     def model(self) -> Model:
-        """The fitted model; before `fit`, the one that was given."""
+        """The fitted model; before `fit`, the given one."""
         return self._model if self._snapshot is None else self._snapshot.model
 
     def fit(
@@ -135,9 +135,8 @@ class Recommender:
 
         Args:
             train: The interactions to learn from.
-            valid: Interactions that choose when to stop; over the vocabularies of `train`.
-            candidates: Rows of the items that are ranked when `valid` is measured; None: all.
-                They are rows of `train.items`.
+            valid: Interactions that decide when to stop; over the vocabularies of `train`.
+            candidates: Rows of `train.items` to rank on `valid`; None: all.
             callback: Gets the figures after each validation.
 
         Raises:
@@ -148,10 +147,10 @@ class Recommender:
         return self.take(prepared.fitted(model))
 
     def take(self, snapshot: Snapshot) -> Self:
-        """Recommend by another snapshot from now on; what is being asked meanwhile ends by the old.
+        """Use another snapshot from now on; requests that run now finish with the old one.
 
         Args:
-            snapshot: Made by `prepare(…).fitted(model)`, `update`, or of another recommender.
+            snapshot: Made by `prepare(…).fitted(model)` or `update`, or from another recommender.
         """
         self._snapshot = snapshot
         return self
@@ -164,13 +163,13 @@ class Recommender:
         candidates: IntArray | None = None,
         derived: Derived | None = None,
     ) -> Prepared:
-        """Return what a model is fitted on, and what a snapshot needs besides. Nothing changes.
+        """Return the data to fit a model and to make a snapshot. The recommender does not change.
 
         Args:
             train: As for `fit`.
             valid: As for `fit`.
             candidates: As for `fit`.
-            derived: What was made of the same data before, and need not be made again.
+            derived: Derived data of the same sources, to use again.
         """
         given = self.sources
         items = train.items if valid is None else train.items.union(valid.items)
@@ -222,15 +221,15 @@ class Recommender:
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
 
-        What the user has is what `fit` was given; a test part, or a rating too low to be positive,
-        is not known here. `exclude` leaves out more.
+        The user has the items of the interactions given to `fit` and `update`. A test part, or a
+        rating too low to be positive, is not known here: use `exclude` for such items.
 
         Args:
-            user: A known user's id; None: someone new, who is given by `liked`.
-            k: How many; None: ten, or the whole catalogue where that is smaller.
-            liked: Items that a new user likes, or that a known user likes besides.
+            user: Id of a known user; None: a new user, described by `liked`.
+            k: Number of items; None: ten, or the whole catalogue if it is smaller.
+            liked: Items that a new user likes, or further items that a known user likes.
             candidates: The items to choose from; None: the whole catalogue.
-            exclude: Items to leave out besides those that the user has.
+            exclude: Further items to leave out.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
@@ -252,7 +251,7 @@ class Recommender:
         return _listed(now, best)
 
     def similar_items(self, item: str, k: int | None = None) -> list[Recommendation]:
-        """Return the k items most like an item, best first; k as for `recommend`.
+        """Return the k items most similar to an item, best first; k as for `recommend`.
 
         Raises:
             UnknownIdError: The item is unknown.
@@ -269,8 +268,8 @@ class Recommender:
     def search(self, query: str, k: int | None = None) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
-        By meaning, by words, and by where the text lies in the model's item space; see
-        `kgrec.retrieval.search.semantic_scores`. k is as for `recommend`.
+        It compares meaning, words, and the place of the text in the model's item space; see
+        `kgrec.retrieval.search.SemanticSearch`. k is as for `recommend`.
 
         Raises:
             DataError: There is no text in the model, or the query is empty.
@@ -315,10 +314,10 @@ class Recommender:
         users: AttributeTable | Iterable[str] = (),
         triples: Iterable[Triple | LiteralStatement] = (),
     ) -> Snapshot:
-        """Take in what came since `fit`, without training, and return the new snapshot.
+        """Add new data without training, and return the new snapshot.
 
-        Users are scored by their new history at once. New items whose row of the item table gives
-        them text are placed by it, where the model can. See `Snapshot.update`.
+        Users are then scored by their new history. If the model can, it places new items by the
+        text in their row of the item table. See `Snapshot.update`.
         """
         with self._updating:
             now = self.snapshot
@@ -352,23 +351,23 @@ class Recommender:
         given: Interactions | None = None,
         **settings: Any,
     ) -> Evaluation:
-        """Measure the recommender on interactions that `fit` was not given.
+        """Evaluate the recommender on interactions that `fit` did not get.
 
-        The `details` of the result say how groups of users are served; see
+        The `details` of the result have metrics by group of users; see
         `kgrec.evaluation.fairness`.
 
         Args:
             test: The interactions to be found, over any vocabularies that are known here.
             protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
                 `ratings`, or its settings; see `kgrec.evaluation.protocols`.
-            candidates: Rows of `test.items` that are ranked; None: the whole catalogue.
-            exclude: What is not ranked again, training first; None: all that `fit` was given.
-            given: For the protocol `candidates`: each user's candidates; None: they are drawn.
+            candidates: Rows of `test.items` to rank; None: the whole catalogue.
+            exclude: Interactions not to rank, training first; None: all that `fit` got.
+            given: For the protocol `candidates`: each user's candidates; None: sampled ones.
             settings: Settings of the protocol, such as the cut-offs `k`.
 
         Raises:
-            DataError: The data does not fit together or lacks what the protocol needs, or the graph
-                gives away what is to be found.
+            DataError: The data does not fit together or lacks something that the protocol needs, or
+                the graph reveals test interactions.
             ConfigError: There is no such protocol or setting.
         """
         config = protocol_config(protocol, settings)
@@ -420,7 +419,7 @@ class Recommender:
         return self.snapshot.title(self.snapshot.items.row(item))
 
     def history(self, user: str) -> list[str]:
-        """Return the ids of the items that a user has, of all that is known here."""
+        """Return the ids of all items that a user is known to have."""
         now = self.snapshot
         return now.items.take(now.history(now.users.row(user)).indices)
 
@@ -450,7 +449,7 @@ class Recommender:
         return Derived(features, words, None, graph.scales, made_by)
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
-        """Return the vectors of texts, zero where a text is empty, float32 (len(texts), dim)."""
+        """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""
         filled = np.array([bool(text) for text in texts])
         given = [text for text in texts if text]
         vectors = encode_cached(encoder, given, self.cache, progress=self.progress)
@@ -484,5 +483,5 @@ def _checked(k: int | None, now: Snapshot) -> int:
 
 
 def evaluate(recommender: Recommender, test: Interactions, **options: Any) -> Evaluation:
-    """Measure a recommender by a protocol; see `Recommender.evaluate`."""
+    """Evaluate a recommender by a protocol; see `Recommender.evaluate`."""
     return recommender.evaluate(test, **options)

@@ -160,7 +160,7 @@ def test_own_data_by_command_and_from_python(shop, server, capsys):
     assert "Ursula K. Le Guin" in reason
     assert (shop / "why.png").read_bytes().startswith(b"\x89PNG")
 
-    for heading in ("### The same from pandas and rdflib", "## What a run folder holds"):
+    for heading in ("### The same from pandas and rdflib", "## Contents of a run folder"):
         for block in re.findall(r"^```python\n(.*?)^```$", section(heading), re.M | re.S):
             execute(block)
     out = capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_own_data_by_command_and_from_python(shop, server, capsys):
     assert "pie is recommended because you liked soup, which" in out
     assert "leek" in out
     listed = {entry.name for entry in (shop / "runs" / "books").iterdir()}
-    table = section("## What a run folder holds")
+    table = section("## Contents of a run folder")
     named = {name.rstrip("/") for name in re.findall(r"`([\w.]+/?)`", table)}
     assert listed <= named, "a file of the run folder is not in the README"
 
@@ -226,13 +226,13 @@ def test_models(shop, capsys):
         assert make_config({"data": {}, **yaml.safe_load(block)}).model.name in MODELS
 
 
-def test_ways_to_measure(films, capsys):
-    said = follow(section("## Ways to measure"), capsys)
+def test_evaluation_protocols(films, capsys):
+    said = follow(section("## Evaluation protocols"), capsys)
     assert "'sampled_ndcg@10'" in said
     assert "'auc'" in said
     assert "'kgat_ndcg@20'" in said
     assert "'bias_rmse'" in said
-    told = re.findall(r"^\| `([\w-]+)` \|", section("## Ways to measure"), re.M)
+    told = re.findall(r"^\| `([\w-]+)` \|", section("## Evaluation protocols"), re.M)
     assert set(told) == set(PROTOCOLS)
 
 

@@ -1,4 +1,4 @@
-"""`kgrec compare`: runs side by side."""
+"""`kgrec compare`: compare runs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ def compare(
         list[int] | None, typer.Option("-k", min=1, help="Cut-off; may be repeated.")
     ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="Metric to test, as ndcg@10; may be repeated.")
+        list[str] | None, typer.Option(help="Metric to test, such as ndcg@10; may be repeated.")
     ] = None,
     seeds: Annotated[
         bool,
-        typer.Option(
-            "--seeds", help="Average runs that differ only in their seeds: they are one model."
-        ),
+        typer.Option("--seeds", help="Average runs that differ only in their seeds, as one model."),
     ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the means to this .png or .svg file.")

@@ -1,4 +1,4 @@
-"""`kgrec convert`: a published data set as files of kgrec."""
+"""`kgrec convert`: convert a published data set to kgrec's files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def convert(
         str | None,
         typer.Option(help="`recbole`, `kgat` or `kgcn`; by default, detected from the files."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the split, where the files have none.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split, if the files have no split.")] = 0,
 ) -> None:
-    """Write a published data set as files that kgrec reads, with a config to train on."""
+    """Convert a published data set to kgrec's files, with a config for training."""
     from kgrec.datasets.conversion import convert as convert_files
     from kgrec.reporting.reporter import Reporter
     from kgrec.settings import parse_settings

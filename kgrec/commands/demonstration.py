@@ -1,4 +1,4 @@
-"""`kgrec demo`: the whole pipeline on the embedded films, and what comes of it."""
+"""`kgrec demo`: the whole pipeline on the embedded films, and its results."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> R
     progress = model.progress
     assert progress is not None
     reporter.say(
-        f"Trained for {progress.seconds:.0f} s; the best epoch on validation is "
+        f"Trained for {progress.seconds:.0f} s; the best epoch on validation: "
         f"{progress.best_epoch}."
     )
     metrics = {"training": {"best_epoch": progress.best_epoch, "seconds": progress.seconds}}
@@ -147,13 +147,13 @@ def _show_user(recommender: Recommender, dataset: Dataset, reporter: Reporter, o
 
 
 def _typical_user(dataset: Dataset) -> str:
-    """Return the first user with about fifteen training interactions: enough to have a taste."""
+    """Return the first user with about fifteen training interactions, enough for an example."""
     count = np.bincount(dataset.split.train.user, minlength=dataset.split.train.num_users)
     return dataset.split.train.users.id(int(np.argmin(np.abs(count - 15))))
 
 
 def _show_new_film(recommender: Recommender, reporter: Reporter) -> None:
-    """Show the new film that stands highest in somebody's list, and whose lists it is in."""
+    """Show the unrated film that is in the top ten of most users."""
     known = recommender.snapshot.histories
     attributes = item_attributes(recommender.graph)
     rated = np.asarray(known.sum(0)).ravel() > 0

@@ -1,4 +1,4 @@
-"""`kgrec evaluate`: a run, measured on a part of its split."""
+"""`kgrec evaluate`: evaluate a run on a part of its split."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def evaluate(
     ] = None,
     candidates: Annotated[
         Path | None,
-        typer.Option(help="Table of user_id and item_id: what the protocol `candidates` ranks."),
+        typer.Option(help="Table of user_id and item_id: items to rank for protocol `candidates`."),
     ] = None,
     as_json: AsJson = False,
     trec: Annotated[
         Path | None, typer.Option(help="Also write the ranking to this file, in TREC format.")
     ] = None,
 ) -> None:
-    """Measure a run on the validation or test part of its split, by a protocol."""
+    """Evaluate a run on the validation or test part of its split, by a protocol."""
     from kgrec.reporting.console import print_json
     from kgrec.reporting.metric_tables import show_groups, show_metrics
     from kgrec.runs.evaluating import evaluate_run

@@ -20,7 +20,7 @@ def explain(
         Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
     ] = None,
 ) -> None:
-    """Say why an item fits a user."""
+    """Explain why an item fits a user."""
     from kgrec.reporting.recommendations import print_explanation
     from kgrec.runs.reading import load_run
 

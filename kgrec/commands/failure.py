@@ -1,4 +1,4 @@
-"""How a command ends that cannot go on."""
+"""The end of a command that cannot continue."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def fetch(
     column: Annotated[str, typer.Option(help="Column of the ids to look up.")] = "item_id",
     item: Annotated[str, typer.Option(help="Column of item ids, for the links.")] = "item_id",
     hops: Annotated[
-        int, typer.Option(min=0, help="How many steps from the items statements are followed.")
+        int, typer.Option(min=0, help="Number of steps to follow statements from the items.")
     ] = 1,
     relation: Annotated[
         list[str] | None, typer.Option(help="Property to keep; may be repeated.")
@@ -39,11 +39,11 @@ def fetch(
     ] = None,
     out: Annotated[Path, typer.Option(help="Graph to write: .nt or .nt.gz.")] = Path("graph.nt.gz"),
     links: Annotated[
-        Path | None, typer.Option(help="Also write which item is which entity, as CSV.")
+        Path | None, typer.Option(help="Also write the entity of each item to this CSV file.")
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder where answers are kept; the user's cache folder by default."),
+        typer.Option(help="Folder for answers; the user's cache folder by default."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`kgrec inspect`: what is in a graph."""
+"""`kgrec inspect`: show the content of a graph."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def inspect(
         float, typer.Option(help="Seconds after which the validation stops with an error.")
     ] = 600,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw the figures to this .png or .svg file.")
+        Path | None, typer.Option(help="Also draw the statistics to this .png or .svg file.")
     ] = None,
     format: Annotated[
         str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")
     ] = None,
     base_iri: Annotated[str | None, typer.Option(help="Base of relative IRIs.")] = None,
     on_error: Annotated[
-        str, typer.Option(help="`raise`, or `skip` to leave out statements that are not valid.")
+        str, typer.Option(help="`raise`, or `skip` to leave out invalid statements.")
     ] = "raise",
     rejects: Annotated[
-        Path | None, typer.Option(help="Write what is left out to this file, as JSON Lines.")
+        Path | None, typer.Option(help="Write the skipped statements to this JSON Lines file.")
     ] = None,
     graph: Annotated[
         list[str] | None,
@@ -44,7 +44,7 @@ def inspect(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a graph, how items are connected, and what looks suspicious.
+    """Show the content of a graph, how items are connected, and possible problems.
 
     With --shapes, the exit code is 1 if the graph does not conform.
     """

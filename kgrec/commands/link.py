@@ -1,4 +1,4 @@
-"""`kgrec link`: the entity of each item."""
+"""`kgrec link`: find the entity of each item."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ if TYPE_CHECKING:
 def link(
     items: Annotated[Path, typer.Argument(help="Table of items: CSV, TSV or Parquet.")],
     graph: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
-    out: Annotated[Path, typer.Option(help="CSV file of the links.")] = Path("links.csv"),
+    out: Annotated[Path, typer.Option(help="CSV file to write the links to.")] = Path("links.csv"),
     review: Annotated[
         Path | None, typer.Option(help="Also write the uncertain candidates to this CSV file.")
     ] = None,
-    links: Annotated[
-        Path | None, typer.Option(help="Links that are known already: CSV of item id and iri.")
-    ] = None,
+    links: Annotated[Path | None, typer.Option(help="Known links: CSV of item id and iri.")] = None,
     item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     property: Annotated[
-        str | None, typer.Option(help="IRI of a property that holds identifiers of items.")
+        str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
     column: Annotated[
         str | None, typer.Option(help="Column of these identifiers; the item id by default.")
     ] = None,
     identifier: Annotated[
-        str | None, typer.Option(help="How identifiers are compared: exact, plain or isbn.")
+        str | None, typer.Option(help="How to compare identifiers: exact, plain or isbn.")
     ] = None,
     title: Annotated[
         str | None, typer.Option(help="Column of titles; `title` by default, if it is there.")
@@ -44,18 +42,16 @@ def link(
         list[str] | None, typer.Option("--type", help="IRI of a type to link to; may be repeated.")
     ] = None,
     one_to_one: Annotated[
-        bool, typer.Option("--one-to-one", help="Link an entity to one item at most.")
+        bool, typer.Option("--one-to-one", help="Link each entity to at most one item.")
     ] = False,
     threshold: Annotated[
         float | None, typer.Option(help="Lowest confidence of a link, 0 to 1; 0.9 by default.")
     ] = None,
-    meaning: Annotated[
-        bool, typer.Option(help="Whether to compare what is left by its meaning.")
-    ] = True,
+    meaning: Annotated[bool, typer.Option(help="Compare the remaining items by meaning.")] = True,
     meaning_limit: Annotated[
         float | None,
         typer.Option(
-            help="Highest confidence by meaning alone; 0.8 by default, too low for a link."
+            help="Highest confidence for meaning alone; 0.8 by default, too low for a link."
         ),
     ] = None,
     as_json: AsJson = False,

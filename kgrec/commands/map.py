@@ -1,4 +1,4 @@
-"""`kgrec map`: a table as a graph."""
+"""`kgrec map`: make a graph from a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 def map(
     table: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet or JSON Lines table.")],
     mapping: Annotated[
-        Path | None, typer.Option(help="YAML mapping of its columns; without one, it is chosen.")
+        Path | None, typer.Option(help="YAML mapping of the columns; by default, a suggested one.")
     ] = None,
     id: Annotated[str | None, typer.Option(help="Id column, if there is no mapping.")] = None,
     out: Annotated[
@@ -19,7 +19,7 @@ def map(
         typer.Option(help="Write the graph to this `.nt` or `.nt.gz` file or folder."),
     ] = None,
 ) -> None:
-    """Make a graph of a table, and print the mapping, which can be edited and given again."""
+    """Make a graph from a table, and print the mapping, which you can edit and use again."""
     from kgrec.datasets.conversion import table_to_graph
     from kgrec.reporting.reporter import Reporter
 

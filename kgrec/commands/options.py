@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-K = Annotated[int | None, typer.Option("-k", min=1, help="How many items; 10 by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+K = Annotated[int | None, typer.Option("-k", min=1, help="Number of items; 10 by default.")]
 Run = Annotated[Path, typer.Argument(help="A run folder, made by `kgrec train`.")]
 Liked = Annotated[
     list[str] | None, typer.Option("--liked", help="Id of a liked item; may be repeated.")

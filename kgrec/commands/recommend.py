@@ -21,7 +21,7 @@ def recommend(
     from kgrec.runs.reading import load_run
 
     recommender, _, split = load_run(run)
-    # The test part was kept from the model, not from the user.
+    # The model did not see the test part, but the user has these items.
     has = []
     if user is not None and user in split.test.users:
         rows = split.test.item[split.test.user == split.test.users.row(user)]

@@ -1,4 +1,4 @@
-"""`kgrec search`: items by a description."""
+"""`kgrec search`: find items by a description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kgrec train`: from a config to a run folder."""
+"""`kgrec train`: train a model and write a run folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def train(
         train_run(load_config(config, overrides or ()), out, resume=resume, log=Reporter())
     except KeyboardInterrupt:
         saved = out / "checkpoint.safetensors"
-        # One that lay there before is of another training.
+        # An older checkpoint is from another training.
         ours = saved.exists() and saved.stat().st_mtime >= started
         hint = f" The checkpoint is saved; --resume continues from it: {saved}" if ours else ""
         fail("Interrupted." + hint, 130)

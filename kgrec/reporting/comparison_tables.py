@@ -1,4 +1,4 @@
-"""What `kgrec compare` prints."""
+"""The output of `kgrec compare`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _FEWER: Final = ("mean", "difference", "t test p", "Wilcoxon p", "d")
 _WIDE: Final = 112
-"""Width of a terminal, in letters, that all columns of the table fit into."""
+"""Width of a terminal, in characters, for all columns of the table."""
 
 
 def show_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Print a table for each metric: the best model on top, and each against the reference.
+    """Print a table for each metric: the best model first, each compared with the reference.
 
-    On a narrow terminal, columns are left out rather than digits, and that is said.
+    A narrow terminal gets fewer columns, not fewer digits, and a note about it.
     """
     console = console or make_console()
     columns = _COLUMNS if console.width >= _WIDE else _FEWER
@@ -44,7 +44,7 @@ def show_comparison(comparison: Comparison, console: Console | None = None) -> N
 
 
 def _notes(comparison: Comparison, columns: Sequence[str]) -> str:
-    """Return what the tables are of, and how they are read."""
+    """Return what the tables compare, and how to read them."""
     evaluation = comparison.reference.evaluation
     several = len(comparison.models) > 2
     sentences = [
@@ -80,7 +80,7 @@ def _cells(found: PairedTests) -> dict[str, str]:
 
 
 def p_value(p: float) -> str:
-    """Return a p value as it is read: three digits, or its power of ten where it is small.
+    """Return a p value as text: three digits, or with a power of ten if it is small.
 
     >>> p_value(0.0471), p_value(0.00002), p_value(0.0), p_value(1.0)
     ('0.047', '2e-05', '0', '1')

@@ -1,4 +1,4 @@
-"""What everything on a terminal is made of: consoles, tables, JSON, escaped text."""
+"""The parts of all output: consoles, tables, JSON, escaped text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kgrec.errors import printable
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout, and nothing else.
 
-    Characters that a terminal would obey, not show, are escaped as JSON does it.
+    Control characters of a terminal are escaped as in JSON.
     """
     text = json.dumps(value, ensure_ascii=False, indent=1)
     sys.stdout.write(re.sub(r"[^\n\x20-\x7e]", _escaped, text) + "\n")
@@ -37,14 +37,14 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """Return a console that is as wide as need be where nobody looks at it through a window."""
+    """Return a console; if the output is not a terminal, it does not break lines."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 1000
     return Console(stderr=stderr, highlight=False, width=width)
 
 
 def make_table(console: Console, *headings: str, numbers: Sequence[str] = ()) -> Table:
-    """Return a table with columns, those of `numbers` set right; plain text off a terminal."""
+    """Return a table; `numbers` are right-aligned columns. Plain text if not on a terminal."""
     table = Table(box=box.HEAVY_HEAD if console.is_terminal else None)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in numbers else "left")
@@ -52,7 +52,7 @@ def make_table(console: Console, *headings: str, numbers: Sequence[str] = ()) ->
 
 
 def safe(text: str, limit: int = 200) -> str:
-    """Return text from a file so that neither rich nor the terminal takes it for a command."""
+    """Return text from a file, escaped for rich and for the terminal."""
     return escape(printable(text, limit))
 
 

@@ -1,4 +1,4 @@
-"""What `kgrec inspect` prints: a graph in sentences and tables."""
+"""The output of `kgrec inspect`: a graph in sentences and tables."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from kgrec.rdf.namespaces import PREFIXES
 from kgrec.reporting.console import counted, make_console, make_table, safe
 
 _ROWS: Final = 25
-"""Rows of a table on a terminal; the rest is counted. Elsewhere, all are printed."""
+"""Largest number of rows on a terminal; the rest is counted. Elsewhere all are printed."""
 _IRI_WIDTH: Final = 42
 _LANGUAGES: Final = 4
 
 
 def show_statistics(statistics: GraphStatistics, console: Console | None = None) -> None:
-    """Print what is in a knowledge graph.
+    """Print the content of a knowledge graph.
 
-    All text from the graph is escaped: neither the terminal nor rich takes it for a command.
+    All text from the graph is escaped for rich and for the terminal.
     """
     console = console or make_console()
     _show_size(statistics, console)
@@ -45,7 +45,7 @@ def _heading(console: Console, text: str) -> None:
 
 
 def _say(console: Console, text: str) -> None:
-    """Print a line of markup, as long as it is where nobody looks through a window."""
+    """Print a line of markup; if the output is not a terminal, the line is not broken."""
     console.print(text, soft_wrap=not console.is_terminal)
 
 
@@ -152,7 +152,7 @@ def _show_items(found: GraphStatistics, console: Console) -> None:
 
 
 def item_sentences(items: ItemStatistics) -> list[str]:
-    """Return how well a graph covers and connects the items of a catalogue, in sentences."""
+    """Return sentences about how well a graph covers and connects the items of a catalogue."""
     low, median, high = items.triples
     near = [f"{counted(hops, 'hop')} {_share(part)}" for hops, part in items.within.items()]
     said = [
@@ -216,7 +216,7 @@ def _limit(console: Console) -> int:
 
 
 def _cut(iri: str, console: Console) -> str:
-    """Return the end of an IRI, which tells more than its beginning, where space is short."""
+    """Return the end of an IRI if space is short: it tells more than the beginning."""
     shown = printable(iri)
     if console.is_terminal:
         for prefix, namespace in PREFIXES.items():
@@ -241,7 +241,7 @@ def _range(p: PropertyStatistics) -> str:
 
 
 def _mix(counts: dict[str, int], total: int) -> str:
-    """Return the most frequent with their shares; a single one that is everywhere by name."""
+    """Return the most frequent values with their shares; a single value has no share."""
     if len(counts) == 1 and sum(counts.values()) == total:
         return next(iter(counts))
     shown = [f"{name} {_share(count / total)}" for name, count in list(counts.items())[:_LANGUAGES]]
@@ -250,7 +250,7 @@ def _mix(counts: dict[str, int], total: int) -> str:
 
 
 def _share(share: float) -> str:
-    """Return a share in percent; what is not quite all or nothing does not look like it."""
+    """Return a share in percent; it is never rounded to 0 % or 100 %."""
     if 0 < share < 0.001:
         return "<0.1%"
     if 0.999 < share < 1:
@@ -259,6 +259,6 @@ def _share(share: float) -> str:
 
 
 def _shares(found: GraphStatistics) -> str:
-    """Return what the columns of shares say."""
+    """Return the meaning of the columns of shares."""
     items = "; items: how many of the linked items" if found.items else ""
     return f"Share: how many of all subjects have it{items}"

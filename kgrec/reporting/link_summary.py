@@ -1,4 +1,4 @@
-"""What `kgrec link` prints: how items were linked, how surely, and what was not."""
+"""The output of `kgrec link`: how items were linked, with what confidence, and the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kgrec.reporting.console import print_lines
 
 _EXAMPLES: Final = 5
 _BAR: Final = 40
-"""Letters of the longest bar."""
+"""Characters of the longest bar."""
 
 
 def show_links(done: LinkedFiles) -> None:

@@ -1,4 +1,4 @@
-"""What `kgrec evaluate` prints: metrics, of all users and by group, and what they are of."""
+"""The output of `kgrec evaluate`: metrics of all users and by group, with remarks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def show_metrics(
     kinds: Sequence[str] | None = None,
     cutoffs: Sequence[int] | None = None,
 ) -> None:
-    """Print results of one protocol as a table, a column for each.
+    """Print the results of one protocol as a table, one column per result.
 
     Args:
         results: The results by name.
-        console: Where it goes; None: stdout.
+        console: The output; None: stdout.
         kinds: The metrics; None: all, in the order of `SHOWN`.
         cutoffs: The cut-offs; None: all.
     """
@@ -48,7 +48,7 @@ def show_metrics(
 
 
 def show_groups(result: Evaluation, console: Console | None = None) -> None:
-    """Print how groups of users are served: the first per-user metric in each, and the spread."""
+    """Print the first per-user metric by group of users, and its spread."""
     console = console or make_console()
     metric = next(iter(result.per_user))
     numbers = ("users", metric, "gap", "Jain")
@@ -69,7 +69,7 @@ def show_groups(result: Evaluation, console: Console | None = None) -> None:
 
 
 def _remarks(result: Evaluation) -> list[str]:
-    """Return what was measured, and what the figures do not compare with."""
+    """Return what was measured, and warnings about comparisons."""
     measured = measured_on(result)
     if result.protocol == "ratings":
         low, high = result.details["range"]
@@ -78,7 +78,7 @@ def _remarks(result: Evaluation) -> list[str]:
 
 
 def measured_on(result: Evaluation) -> str:
-    """Return in words how much was measured."""
+    """Return the number of users, items and interactions, in words."""
     users, judged = counted(result.num_users, "user"), result.num_judgements
     if result.protocol == "ctr":
         return f"{users}, {result.num_candidates:,} pairs, {judged:,} of them chosen"
@@ -91,7 +91,7 @@ def measured_on(result: Evaluation) -> str:
 
 
 def cautions(result: Evaluation) -> list[str]:
-    """Return sentences of what was left out, and of what the figures do not compare with."""
+    """Return sentences about what was left out, and warnings about comparisons."""
     lines = []
     if result.num_unreachable:
         lines.append(

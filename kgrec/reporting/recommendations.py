@@ -1,4 +1,4 @@
-"""What `kgrec recommend`, `search` and `explain` print: items, and why one is recommended."""
+"""The output of `kgrec recommend`, `search` and `explain`."""
 
 from __future__ import annotations
 

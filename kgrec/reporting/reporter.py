@@ -1,4 +1,4 @@
-"""Shows on a terminal how a long command goes."""
+"""Progress of a long command on a terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kgrec.reporting.metric_tables import show_metrics
 from kgrec.runs.log import RunLog, trained_parts
 
 _EVERY: Final = 10
-"""Seconds between two lines of progress where nobody looks at a bar."""
+"""Seconds between two lines of progress if there is no bar."""
 
 
 class Reporter(RunLog):
-    """Shows how a long command goes: rich on a terminal, plain lines otherwise.
+    """Shows the progress of a long command: bars on a terminal, plain lines otherwise.
 
     Attributes:
-        console: Where it goes: stderr, so that stdout stays clean.
+        console: The output: stderr, so that stdout has only results.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Reporter(RunLog):
             yield progress
 
     def _now_and_then(self, line: str) -> None:
-        """Print a line where there is no bar, if the last one is some seconds old."""
+        """Print a line if there is no bar and the last line is some seconds old."""
         if not self.interactive and time.monotonic() - self._last > _EVERY:
             self._last = time.monotonic()
             self.console.print(escape(line), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What `kgrec inspect --shapes` prints: which shapes a graph does not fit."""
+"""The output of `kgrec inspect --shapes`: the shapes that a graph does not conform to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kgrec.reporting.console import counted, make_console, safe
 
 
 def show_shapes(report: ShapesReport, console: Console | None = None) -> None:
-    """Print what a validation found, constraint by constraint; all text from data is escaped."""
+    """Print the results of a validation by constraint; all text from data is escaped."""
     console = console or make_console()
     soft = not console.is_terminal
     about = (

@@ -1,4 +1,4 @@
-"""Word matching: what a language model of six layers overlooks, such as names and rare words."""
+"""Word matching, for words that a small language model misses: names and rare words."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kgrec.types import FloatArray
 class BM25Index:
     """BM25 over texts (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009).
 
-    Words are folded: no case, no accents, no plural s.
+    Words are normalised: no case, no accents, no plural s.
 
     Args:
         counted: The words of n texts.
         saturation: k1, how soon a repeated word stops counting.
-        length_weight: b, how much long texts are held back.
+        length_weight: b, how much long texts are penalised.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""An index over item vectors: the items of largest inner product with a query."""
+"""An index over item vectors: the items with the largest inner product with a query."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kgrec.types import FloatArray, IntArray
 
 
 class Index(ABC):
-    """Finds items by their vectors. Always k of them where k may be returned.
+    """Finds items by their vectors: always k items, if k are allowed.
 
     Attributes:
         vectors: The items, float32 of shape (num_items, dim).
@@ -42,11 +42,11 @@ class Index(ABC):
         exclude: csr_matrix | None = None,
         candidates: IntArray | None = None,
     ) -> TopK:
-        """Return the k items of largest inner product with each query, ties to the lower row.
+        """Return the k items with the largest inner product with each query; ties: lower row first.
 
         Args:
             queries: float32 of shape (b, dim), such as vectors of users or of search texts.
-            k: How many, at least 1; it may be larger than num_items, and the rest is padding.
+            k: At least 1. If it is larger than num_items, the rest is padding.
             exclude: Shape (b, num_items); stored entries are not returned.
             candidates: Rows of the items that may be returned; None: all.
 
@@ -56,18 +56,18 @@ class Index(ABC):
         """
 
     def scores(self, queries: FloatArray) -> FloatArray:
-        """Return all inner products, float32 (b, num_items), for what adds several of them up."""
+        """Return all inner products, float32 (b, num_items), for callers that add up scores."""
         return np.asarray(queries @ self.vectors.T)
 
 
 class ExactIndex(Index):
-    """Compares with every item, in chunks of queries and, where needed, of items.
+    """Compares queries with every item, in chunks of queries and, if needed, of items.
 
     Args:
         vectors: See `Index`.
-        unknown: Rows of items of which nothing is known, int64 of shape (u,): they come behind all
-            others, in the order of the rows.
-        chunk_elements: Scores held at a time.
+        unknown: Rows of items without any data, int64 of shape (u,): they come after all others,
+            in the order of the rows.
+        chunk_elements: Scores in memory at a time.
 
     >>> ExactIndex([[0.0, 1.0], [3.0, 0.0]]).search([[1.0, 0.0]], k=1).items.tolist()
     [[1]]
@@ -99,7 +99,7 @@ class ExactIndex(Index):
         exclude: csr_matrix | None = None,
         candidates: IntArray | None = None,
     ) -> TopK:
-        """Return the k items of largest inner product with each query; see `Index.search`."""
+        """Return the k items with the largest inner product with each query; see `Index.search`."""
         vectors, rows = self.vectors, np.asarray(queries, dtype=np.float32)
         if rows.ndim != 2 or rows.shape[1] != vectors.shape[1]:
             raise DataError(
@@ -118,7 +118,7 @@ class ExactIndex(Index):
     def _searched(
         self, rows: FloatArray, k: int, exclude: csr_matrix | None, allowed: IntArray | None
     ) -> TopK:
-        # Rows of items ascend, as ties go to the lower position.
+        # Rows of items ascend, because ties go to the lower position.
         pool = np.arange(len(self.vectors), dtype=np.int64) if allowed is None else allowed
         vectors = self.vectors if allowed is None else self.vectors[allowed]
         made = empty(len(rows), k)
@@ -137,7 +137,7 @@ class ExactIndex(Index):
     def _with_unknown(
         self, best: TopK, exclude: csr_matrix | None, allowed: IntArray | None
     ) -> TopK:
-        """Fill up with items of which nothing is known, at the score of the last that is."""
+        """Fill up with the unknown items, with the score of the last known one."""
         pool = self._unknown if allowed is None else np.intersect1d(allowed, self._unknown)
         for row in np.flatnonzero(best.items[:, -1] < 0).tolist():
             open_ = pool if exclude is None else np.setdiff1d(pool, exclude[row].indices)

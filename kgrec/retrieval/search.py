@@ -16,17 +16,17 @@ class SemanticSearch:
 
     The score is the sum of three, each standardised over the items:
 
-    * the cosine of the query's and the item's text vectors: what the item says of itself;
-    * the words that they share (BM25): names and rare words, which text vectors blur;
-    * half of the cosine of the query's place in the model's item space and the item's vector
-      there: what people choose who like such things. A model that cannot place content has none.
+    * the cosine of the text vectors of query and item: what the item's text says;
+    * the words that they share (BM25): names and rare words, which text vectors represent badly;
+    * half the cosine of query and item in the model's item space: what people with this taste
+      choose. Models that cannot place content in that space leave it out.
 
     Args:
         item_text: Text vectors of the items, float32 of shape (num_items, text dim), a row of
             zeros where an item has no text.
         words: The items' words.
-        space: What places content among the items; None: nothing does.
-        places: The items there, float32 of shape (num_items, dim); None: as `space` has them.
+        space: The model's item space, which places content; None: there is none.
+        places: The item vectors there, float32 of shape (num_items, dim); None: those of `space`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SemanticSearch:
     ) -> None:
         unit = _unit(item_text)
         self._known = np.abs(unit).sum(1) > 0
-        # The mean is what all items have in common, such as being films; it tells none apart.
+        # The mean is common to all items, such as that they are films: it does not tell them apart.
         self._centre = unit[self._known].mean(0)
         self._text = ExactIndex(_unit(unit[self._known] - self._centre))
         self._words, self._space = words, space

@@ -1,8 +1,8 @@
 """The k best items, exactly, in bounded memory.
 
-Ties go to the item of the lower row, so that a ranking does not depend on the machine or on how
-the work was cut into chunks. No matrix of all users by all items is ever made: a chunk holds at
-most `chunk_elements` scores.
+Ties go to the item of the lower row, so a ranking does not depend on the machine or on the
+chunks. There is never a matrix of all users by all items: a chunk has at most `chunk_elements`
+scores.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from kgrec.errors import ConfigError, DataError
 from kgrec.types import FloatArray, IntArray
 
 CHUNK_ELEMENTS = 1 << 24
-"""Scores in a chunk: 64 MiB as float32, and little more while the best are chosen."""
+"""Scores in a chunk: 64 MiB as float32; selection needs little more."""
 
 _PER_THREAD = 1 << 21
-"""Scores that are worth a thread."""
+"""Smallest number of scores for a thread."""
 
 _STRIPES = 64
-"""Columns of which only the largest is looked at first; see `_largest`."""
+"""Columns in a stripe; see `_largest`."""
 
 
 class TopK(NamedTuple):
@@ -56,7 +56,7 @@ def top_k(
 
     Args:
         scores: float32 of shape (b, num_items); -inf marks an item that must not be returned.
-        k: How many, at least 1; it may be larger than num_items, and the rest is padding.
+        k: At least 1. If it is larger than num_items, the rest is padding.
         exclude: Shape (b, num_items); an item whose entry is stored in row i is not returned for
             query i.
         candidates: Rows of the items that may be returned, int64 of shape (c,); None: all.
@@ -83,9 +83,9 @@ def top_k(
 def _chosen(
     block: FloatArray, k: int, exclude: csr_matrix | None, allowed: IntArray | None
 ) -> TopK:
-    """Return the k best of what is allowed and not excluded.
+    """Return the k best items that are allowed and not excluded.
 
-    `block` may be somebody else's: what is excluded is overwritten and then put back.
+    `block` may belong to the caller: excluded scores are overwritten and then restored.
     """
     if allowed is not None:
         block = block[:, allowed]
@@ -113,14 +113,14 @@ def top_k_scored(
 
     Args:
         score: Takes rows, int64 of shape (c,), and returns float32 of shape (c, num_items), such
-            as `Model.score` or `Model.similar`. It is called once for each chunk. Until it is
-            called again, excluded scores of what it returned may be overwritten for a moment.
+            as `Model.score` or `Model.similar`. It is called once for each chunk. Excluded scores
+            in its result may be overwritten for a moment, until the next call.
         rows: Rows to score, int64 of shape (b,).
-        k: How many, at least 1.
-        num_items: Items that `score` scores.
+        k: Number of items, at least 1.
+        num_items: Number of items that `score` scores.
         exclude: Shape (b, num_items): its row i belongs to `rows[i]`.
         candidates: Rows of the items that may be returned; None: all.
-        chunk_elements: Scores held at a time, at least those of one row.
+        chunk_elements: Scores in memory at a time, at least those of one row.
 
     Raises:
         DataError: A score is NaN or +inf, or the shapes do not fit together.
@@ -146,9 +146,9 @@ def top_k_scored(
 
 
 def choose_in_threads(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
-    """Return what `_choose` does; the rows of a large block are shared among the cores.
+    """Return the result of `_choose`; threads share the rows of a large block.
 
-    numpy's loops run beside each other, and the threads end before this returns.
+    numpy's loops run in parallel, and the threads end before this returns.
     """
     workers = min(os.cpu_count() or 1, block.size // _PER_THREAD, block.shape[0])
     if workers < 2:
@@ -168,7 +168,7 @@ def _choose(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
         return made
     columns = _largest(block, taken)
     scores = np.take_along_axis(block, columns, axis=1)
-    # Columns ascend within a row, so that a stable sort leaves ties to the lower one.
+    # Columns ascend within a row, so in a stable sort the lower one wins ties.
     order = np.argsort(-scores, axis=1, kind="stable")
     columns = np.take_along_axis(columns, order, axis=1)
     scores = np.take_along_axis(scores, order, axis=1)
@@ -181,9 +181,8 @@ def _choose(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
 def _largest(block: FloatArray, taken: int) -> IntArray:
     """Return the columns of the `taken` largest scores of each row, ascending; ties to the left.
 
-    Where rows are long, each is read once: a row's largest scores lie in those of its stripes
-    whose own largest is among the `taken` largest of all stripes. Only rows in which more stripes
-    tie for that are looked through as a whole.
+    Each long row is read once: its largest scores are in the `taken` stripes with the largest
+    maximum. Only rows with ties between stripes are searched as a whole.
 
     Raises:
         DataError: A score is NaN or +inf.
@@ -209,7 +208,7 @@ def _largest(block: FloatArray, taken: int) -> IntArray:
     row = np.flatnonzero(~tied)[:, None, None]
     scores = main[row, np.arange(_STRIPES)[None, :, None], stripe[:, None, :]]
     scores = np.concatenate([scores.reshape(len(row), _STRIPES * taken), tail[~tied]], axis=1)
-    place = _partitioned(scores, taken)  # as the columns that they stand for, they ascend
+    place = _partitioned(scores, taken)  # ascending, like the columns
     depth, which = np.divmod(place, taken)
     inside = depth * num_stripes + np.take_along_axis(stripe, which, axis=1)
     outside = place - _STRIPES * taken + _STRIPES * num_stripes
@@ -218,18 +217,18 @@ def _largest(block: FloatArray, taken: int) -> IntArray:
 
 
 def _check_scores(best: FloatArray) -> None:
-    """Check the largest scores of each part, which are NaN where one of the part is."""
+    """Check the largest scores of each part; the largest is NaN if any score is."""
     if not (best < np.inf).all():
         raise DataError("A score is NaN or infinite. The model did not converge or is damaged.")
 
 
 def _partitioned(block: FloatArray, taken: int) -> IntArray:
-    """Return what `_largest` does, by a partition of whole rows."""
+    """Return the result of `_largest`, by a partition of whole rows."""
     num, width = block.shape
     least = np.partition(block, width - taken, axis=1)[:, width - taken, None]
     chosen = block >= least
     tied = np.flatnonzero(chosen.sum(axis=1) > taken)
-    if len(tied):  # more scores equal the smallest chosen one than there is room for
+    if len(tied):  # more scores tie for the last places than fit
         part, floor = block[tied], least[tied]
         above, equal = part > floor, part == floor
         room = taken - above.sum(axis=1, keepdims=True)
@@ -239,7 +238,7 @@ def _partitioned(block: FloatArray, taken: int) -> IntArray:
 
 
 def merge(left: TopK, right: TopK) -> TopK:
-    """Return the best of two rankings; the items of `left` precede those of `right` in rows."""
+    """Return the best of two rankings; items of `left` have lower rows than those of `right`."""
     k = left.items.shape[1]
     items = np.concatenate([left.items, right.items], axis=1)
     scores = np.concatenate([left.scores, right.scores], axis=1)
@@ -248,7 +247,7 @@ def merge(left: TopK, right: TopK) -> TopK:
 
 
 class _Hidden(NamedTuple):
-    """Entries of a block that were overwritten, and what they were."""
+    """Overwritten entries of a block, and their old values."""
 
     query: npt.NDArray[Any]
     item: npt.NDArray[Any]
@@ -271,7 +270,7 @@ def mask(block: FloatArray, exclude: csr_matrix | None, rows: IntArray | None) -
 
 
 def empty(num: int, k: int) -> TopK:
-    """Return padding alone."""
+    """Return only padding."""
     return TopK(np.full((num, k), -1, dtype=np.int64), np.full((num, k), -np.inf, dtype=np.float32))
 
 
@@ -290,7 +289,7 @@ def check_k(k: int) -> None:
 
 
 def check_exclude(exclude: csr_matrix | None, num: int, num_items: int) -> csr_matrix | None:
-    """Return what is excluded as CSR; a DataError where its shape does not fit."""
+    """Return the excluded entries as CSR; a wrong shape is a DataError."""
     if exclude is None:
         return None
     if exclude.shape != (num, num_items):
@@ -299,7 +298,7 @@ def check_exclude(exclude: csr_matrix | None, num: int, num_items: int) -> csr_m
 
 
 def check_candidates(candidates: IntArray | None, num_items: int) -> IntArray | None:
-    """Return candidates, ascending and once each; a DataError where they are no rows of items."""
+    """Return candidates, ascending and once each; invalid rows are a DataError."""
     if candidates is None:
         return None
     rows = np.asarray(candidates)

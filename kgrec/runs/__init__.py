@@ -1,1 +1,1 @@
-"""Run folders: written, read, trained, measured and compared."""
+"""Run folders: training, writing, reading, evaluating and comparing them."""

@@ -1,4 +1,4 @@
-"""What a result file says of how it came about."""
+"""The origin of a result file: versions, machine, seed, date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LIBRARIES = (
 
 
 def about(seed: int) -> dict[str, Any]:
-    """Return what a result file must say of how it came about: versions, machine, seed, date."""
+    """Return the origin of a result: versions, machine, seed, date."""
     return {
         "kgrec": metadata.version("kgrec"),
         "python": platform.python_version(),

@@ -33,19 +33,19 @@ def compare_runs(
 ) -> Comparison:
     """Compare trained runs with the first of them, user by user.
 
-    What `kgrec evaluate` has left in a run folder is taken; a run that was not measured yet by that
-    protocol, with its settings or at those cut-offs, is measured first.
+    Results of `kgrec evaluate` in a run folder are reused. A run without results of that protocol,
+    with its settings and cut-offs, is evaluated first.
 
     Args:
         folders: The run folders, two or more.
         part: `valid` or `test`.
-        protocol: How it is measured, see `kgrec.evaluation.protocols`.
-        k: Cut-offs; None: those of `metrics`, or those that the first run was measured with.
+        protocol: The evaluation protocol, see `kgrec.evaluation.protocols`.
+        k: Cut-offs; None: those of `metrics`, or those in the results of the first run.
         metrics: Per-user metrics to test, such as `"ndcg@10"`; None: see `compare_models`.
-        seeds: Whether runs whose configs differ in their seeds alone are one model, whose runs
+        seeds: Whether runs whose configs differ only in their seeds are one model, whose runs
             are averaged for each user.
-        config: How it is tested.
-        say: Is told which run is measured.
+        config: Settings of the tests.
+        say: Called with a message when a run is evaluated.
 
     Raises:
         ConfigError: There are fewer than two models, a folder is named twice, or there is no such
@@ -77,7 +77,7 @@ def compare_runs(
 def _evaluation(
     folder: Path, part: str, asked: ProtocolConfig, cuts: set[int], say: Callable[[str], object]
 ) -> Evaluation:
-    """Return what is stored of a run, or measure it."""
+    """Return the stored results of a run, or evaluate it."""
     path = evaluation_path(folder, part, asked)
     stored = read_evaluation(path) if path.is_file() else None
     if stored is not None and not _is_by(stored, asked):
@@ -92,7 +92,7 @@ def _evaluation(
 
 
 def _is_by(stored: Evaluation, asked: ProtocolConfig) -> bool:
-    """Return whether it was measured by that protocol with these settings, whatever the k."""
+    """Return whether the result is of that protocol with these settings, for any k."""
     settings = stored.details.get("settings")
     if isinstance(asked, FullConfig) or not isinstance(settings, dict):
         return stored.protocol == asked.name
@@ -110,7 +110,7 @@ def _cut(metric: str) -> list[int]:
 
 
 def _check_same_part(runs: Mapping[str, Path], part: str) -> None:
-    """Check that all runs are asked for the same interactions."""
+    """Check that all runs are evaluated on the same interactions."""
     first, *others = runs.items()
     expected = _pairs(first[1], part)
     for name, folder in others:

@@ -1,4 +1,4 @@
-"""Measuring a run on a part of its split."""
+"""Evaluating a run on a part of its split."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def evaluate_run(
     trec: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """Measure a run on a part of its split by a protocol, and keep the result there.
+    """Evaluate a run on a part of its split by a protocol, and store the result in its folder.
 
-    What users have in training, and when testing also in validation, is not ranked again.
+    Items that users have in training, and for the test part also in validation, are not ranked.
 
     Args:
-        folder: The run folder. `evaluation_<part>.json`, for other protocols than `full`
-            `evaluation_<part>_<protocol>.json`, is written into it, with the values of each user.
+        folder: The run folder. The result, with the values of each user, is written into it:
+            `evaluation_<part>.json`, or `evaluation_<part>_<protocol>.json` if not `full`.
         part: `valid` or `test`.
         protocol: See `kgrec.evaluation.protocols`.
-        k: Cut-offs; None: those of the protocol, as far as so many items are ranked.
+        k: Cut-offs; None: those of the protocol, but none above the number of ranked items.
         given: For the protocol `candidates`: a table of `user_id` and `item_id`, the candidates of
-            each user; None: they are drawn.
-        trec: For the protocol `full`: file for the ranking in TREC format, the judgements beside
-            it as `.qrels`.
+            each user; None: they are sampled.
+        trec: For the protocol `full`: file for the ranking in TREC format. The judgements go to
+            a `.qrels` file next to it.
         settings: Further settings of the protocol.
 
     Raises:
@@ -53,7 +53,7 @@ def evaluate_run(
     check_part(part)
     config = protocol_config(protocol, {**(settings or {}), **({"k": tuple(k)} if k else {})})
     if trec is not None and not isinstance(config, FullConfig):
-        raise ConfigError(f"A TREC file holds a full ranking; {config.name!r} makes none.")
+        raise ConfigError(f"A TREC file holds a full ranking; {config.name!r} does not make one.")
     recommender, _, split = load_run(folder)
     split = split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
     test = split.part(part)
@@ -63,9 +63,7 @@ def evaluate_run(
             f"user's interactions and rounds it: set a larger data.{part}."
         )
     if not recommender.snapshot.interactions:
-        raise RunError(
-            f"{folder} was moved on without data/interactions.parquet, and cannot be measured."
-        )
+        raise RunError(f"{folder} has no data/interactions.parquet, so it cannot be evaluated.")
     check_no_leak(recommender.graph, split.train, test)
     candidates = protocol_candidates(split, part)
     asked, most = bool(k) or "k" in (settings or {}), len(candidates)
@@ -91,10 +89,10 @@ def evaluate_run(
 
 
 def check_part(part: str) -> None:
-    """Check that a part of a split is one that models are measured on.
+    """Check that the part of a split is `valid` or `test`.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is another one.
     """
     if part not in PARTS[1:]:
         raise ConfigError(
@@ -104,16 +102,16 @@ def check_part(part: str) -> None:
 
 
 def evaluation_path(folder: str | Path, part: str, config: ProtocolConfig) -> Path:
-    """Return the file of a run folder that holds what a protocol has found on a part."""
+    """Return the file of a run folder with the results of a protocol on a part."""
     name = "" if isinstance(config, FullConfig) else f"_{config.name}"
     return Path(folder) / f"evaluation_{part}{name}.json"
 
 
 def _cut(config: ProtocolConfig, num_candidates: int, *, asked: bool) -> ProtocolConfig:
-    """Return settings whose cut-offs are no larger than what is ranked.
+    """Return settings without cut-offs above the number of ranked items.
 
     Raises:
-        ConfigError: The larger ones were asked for.
+        ConfigError: The caller asked for such a cut-off.
     """
     if not isinstance(config, RankingConfig) or max(config.k) <= num_candidates:
         return config

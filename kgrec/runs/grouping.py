@@ -12,10 +12,10 @@ from kgrec.runs.reading import read_config
 
 
 def named_runs(folders: Sequence[str | Path]) -> dict[str, Path]:
-    """Return run folders by their names, or by their paths where two have one name.
+    """Return run folders by their names, or by their paths if two have the same name.
 
     Raises:
-        ConfigError: A folder is named twice.
+        ConfigError: A folder is given twice.
     """
     paths = [Path(folder) for folder in folders]
     whole = [path.resolve() for path in paths]
@@ -32,8 +32,8 @@ def runs_of_models(runs: Mapping[str, Path], *, seeds: bool) -> dict[str, list[s
 
     Args:
         runs: Run folders by name.
-        seeds: Whether runs whose configs differ in their seeds alone are one model; else each run
-            is one.
+        seeds: Whether runs whose configs differ only in their seeds are one model; otherwise each
+            run is a model.
 
     Raises:
         RunError: A config is missing or damaged.

@@ -1,4 +1,4 @@
-"""What a training says, kept for the log file."""
+"""The messages of a training, kept for the log file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kgrec.training.link_prediction import LinkPredictionConfig
 
 
 class RunLog:
-    """Keeps what is said while a model is trained, and shows nothing.
+    """Keeps the messages of a training, and shows nothing.
 
-    `kgrec.reporting.reporter.Reporter` also shows it.
+    `kgrec.reporting.reporter.Reporter` also shows them.
 
     Attributes:
-        lines: All that was said, for `log.txt`.
-        interactive: Whether somebody looks at a terminal, so that bars can be drawn there.
+        lines: All messages, for `log.txt`.
+        interactive: Whether the output is a terminal, where progress bars can be drawn.
     """
 
     interactive = False
@@ -39,7 +39,7 @@ class RunLog:
 
     @contextmanager
     def training(self, config: Config) -> Iterator[Callback]:
-        """Yield what is told the figures of each epoch, and keeps them."""
+        """Yield a callback that keeps the figures of each epoch."""
         metric = next((part.training.metric for part in trained_parts(config)), "")
 
         def callback(figures: Mapping[str, float]) -> None:
@@ -52,7 +52,7 @@ class RunLog:
 
 
 def trained_parts(config: Config) -> list[LinkPredictionConfig]:
-    """Return the settings of what is trained in epochs: the model or members of an ensemble."""
+    """Return the settings of all that trains in epochs: the model, or members of an ensemble."""
     settings = config.seeded_model()
     parts = settings.members if isinstance(settings, NamedEnsembleConfig) else (settings,)
     return [part for part in parts if isinstance(part, LinkPredictionConfig)]

@@ -1,4 +1,4 @@
-"""From a config to a model and a recommender that are not fitted."""
+"""Making an unfitted model and an unfitted recommender from a config."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 
 def make_model(config: Config, folder: Path | None = None, *, resume: bool = False) -> Model:
-    """Return the model that a config names, not fitted.
+    """Return the unfitted model that a config names.
 
     Args:
         config: The config.
         folder: Run folder for checkpoints; None: none are written.
-        resume: Whether training goes on from the checkpoint there.
+        resume: Whether training continues from the checkpoint there.
     """
     settings = config.seeded_model()
     if isinstance(settings, LinkPredictionConfig):
@@ -32,7 +32,7 @@ def make_model(config: Config, folder: Path | None = None, *, resume: bool = Fal
 
 
 def make_recommender(config: Config, dataset: Dataset, model: Model, **options: Any) -> Recommender:
-    """Return the recommender of a config around `model`, not fitted.
+    """Return the unfitted recommender of a config, with `model`.
 
     Args:
         config: The config.

@@ -1,4 +1,4 @@
-"""Run folders, read: see `kgrec.runs.writing` for what is in one."""
+"""Reading run folders; see `kgrec.runs.writing` for their files."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check_is_run(folder: Path) -> None:
     """Check that a folder is a run folder.
 
     Raises:
-        RunError: It is none.
+        RunError: It is not one.
     """
     if not (folder / "config.yaml").is_file():
         where = printable(str(folder))
@@ -96,7 +96,7 @@ def read_config(folder: Path) -> Config:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file of a run folder holds.
+    """Return the content of a JSON file of a run folder.
 
     Raises:
         RunError: It is missing or damaged.
@@ -110,17 +110,17 @@ def read_json(path: Path) -> Any:
 
 
 def _without_test(histories: Sequence[Interactions]) -> Split:
-    """Return the split of a run that was moved on without its interactions."""
+    """Return an empty split, for a run folder without its interactions."""
     train = histories[0]
     none = train.select(np.zeros(0, dtype=np.int64))
     return Split(train, histories[1] if len(histories) > 1 else none, none, "random")
 
 
 def _check_format(folder: Path) -> None:
-    """Refuse a run folder of another version, by name.
+    """Refuse a run folder of another version.
 
     Raises:
-        RunError: It is one, or about.json is missing or damaged.
+        RunError: The version is another one, or about.json is missing or damaged.
     """
     path = folder / "about.json"
     about = read_json(path)

@@ -26,9 +26,9 @@ def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
     """Write vocabularies, interactions, histories, links, tables, names and words.
 
     Args:
-        folder: The folder, which is there.
-        snapshot: What was fitted.
-        split: All interactions, of the test part too.
+        folder: The folder, which exists.
+        snapshot: The fitted model and its data.
+        split: All interactions, with the test part.
     """
     users, items = snapshot.users, snapshot.items
     split = split.reindex(users, items)
@@ -98,9 +98,9 @@ def _save_table(stem: Path, table: AttributeTable) -> None:
 
 
 def read_histories(folder: Path) -> tuple[Interactions, ...]:
-    """Return what users have of the training and, where there is one, the validation part.
+    """Return the users' items in the training and, if there is one, the validation part.
 
-    Ratings and times are not among it: serving needs none.
+    Ratings and times are left out: serving does not need them.
 
     Raises:
         RunError: A file is missing or damaged.
@@ -122,7 +122,7 @@ def read_histories(folder: Path) -> tuple[Interactions, ...]:
 
 
 def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | None:
-    """Return all interactions of a run; None: the run was moved on without them.
+    """Return all interactions of a run; None: the folder does not have them.
 
     Raises:
         RunError: The file is damaged.
@@ -201,7 +201,7 @@ def read_words(folder: Path) -> list[str]:
 
 
 def _numbers(part: pd.DataFrame, column: str, dtype: Any) -> Any:
-    """Return a column, or None where this part of the split never had it."""
+    """Return a column, or None if this part of the split does not have it."""
     if column not in part or part[column].isna().any():
         return None
     return part[column].to_numpy(dtype)
@@ -243,13 +243,13 @@ def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
 
     Args:
         path: A Parquet file.
-        columns: What it must have.
+        columns: The columns that it must have.
 
     Raises:
         RunError: It is missing or damaged.
     """
     try:
-        # The columns alone: what pandas notes beside them is not needed and may be damaged.
+        # Only the columns: the metadata of pandas is not needed and may be damaged.
         frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
     except FileNotFoundError as error:
         raise RunError(f"The run folder lacks {path}.") from error

@@ -33,17 +33,17 @@ def train_run(
 ) -> dict[str, Any]:
     """Train what `config` describes, write the run folder and return its metrics.
 
-    The model is trained on the training part and chosen on the validation part; the test part is
-    kept in the folder and not looked at.
+    The training part trains the model and the validation part selects it. The test part is stored
+    in the folder and not used.
 
     Args:
         config: The config.
         out: The run folder.
-        resume: Whether training goes on from the checkpoint there.
-        log: Is told how it goes; None: nothing is shown.
+        resume: Whether training continues from the checkpoint there.
+        log: Gets the messages; None: nothing is shown.
 
     Raises:
-        KgrecError: The config, the data or the folder is not as expected.
+        KgrecError: The config, the data or the folder is invalid.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -95,7 +95,7 @@ def train_run(
 
 
 def _read(config: Config, log: RunLog) -> Dataset:
-    """Read the data, and say what it is."""
+    """Read the data and report its size."""
     dataset = load_dataset(config.data, config.seed, encoder=_link_encoder(config))
     for note in dataset.notes:
         log.say(note)
@@ -109,7 +109,7 @@ def _read(config: Config, log: RunLog) -> Dataset:
 
 
 def _link_encoder(config: Config) -> TextEncoder | None:
-    """Return what links items by meaning; None where that could not make a link anyway."""
+    """Return the encoder that links items by meaning; None: meaning cannot make a link."""
     link = config.data.link if isinstance(config.data, FilesDataConfig) else None
     if link is None or not link.uses("meaning") or link.meaning_limit <= link.threshold:
         return None

@@ -1,4 +1,4 @@
-"""What trainings have left in run folders: validation curves and seconds."""
+"""Validation curves and training times from run folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kgrec.runs.reading import read_config, read_json
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 _LARGEST: Final = 1e30
-"""No figure of a run is as large, and none that is could be drawn."""
+"""Real figures are smaller; larger ones cannot be drawn."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class ValidationCurves:
     """The validation curves of some runs.
 
     Attributes:
-        metric: What all were validated by.
+        metric: The validation metric of all runs.
         models: The curves of the runs of each model, by its name; see `curve.json`.
-        without: The names of the runs that have none.
+        without: The names of the runs without a curve.
     """
 
     metric: str
@@ -36,10 +36,10 @@ def validation_curves(folders: Sequence[str | Path], *, seeds: bool = False) -> 
 
     Args:
         folders: The run folders.
-        seeds: Whether runs that differ in their seeds alone are one model.
+        seeds: Whether runs that differ only in their seeds are one model.
 
     Raises:
-        DataError: No run has a curve, or they were validated by different metrics.
+        DataError: No run has a curve, or their validation metrics differ.
         RunError: A file of a run is missing or damaged.
     """
     runs = named_runs(folders)
@@ -68,8 +68,8 @@ def training_seconds(folders: Sequence[str | Path], *, seeds: bool = False) -> d
 
     Args:
         folders: The run folders.
-        seeds: Whether runs that differ in their seeds alone are one model; its seconds are the
-            mean of theirs.
+        seeds: Whether runs that differ only in their seeds are one model; its seconds are their
+            mean.
 
     Raises:
         RunError: A file of a run is missing or damaged.
@@ -98,13 +98,13 @@ def _curve(folder: Path) -> list[dict[str, float]]:
 
 
 def _is_figure(value: Any) -> bool:
-    """Return whether it is a number that can be drawn."""
+    """Return whether the value is a number that can be drawn."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and -_LARGEST < value < _LARGEST  # of NaN, neither holds
+    return number and -_LARGEST < value < _LARGEST  # both are false for NaN
 
 
 def _validated(folder: Path) -> str:
-    """Return the metric that a run was validated by."""
+    """Return the validation metric of a run."""
     model = read_config(folder).model
     if not isinstance(model, LinkPredictionConfig):
         raise RunError(
@@ -114,7 +114,7 @@ def _validated(folder: Path) -> str:
 
 
 def _seconds(folder: Path) -> float:
-    """Return the seconds that training took."""
+    """Return the seconds of training."""
     path = folder / "metrics.json"
     try:
         seconds = float(read_json(path)["seconds"]["fit"])

@@ -1,18 +1,18 @@
-"""Run folders: everything that a trained recommender is, in files that execute nothing.
+"""Writing run folders: a complete trained recommender, in files that cannot run code.
 
 config.yaml          the resolved config
 about.json           kgrec's version, versions of libraries, machine, seed, date, seconds
-metrics.json         validation figures and what the training took
-log.txt              what was read, linked and trained
+metrics.json         validation figures and seconds of the training
+log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
-weights.safetensors  what was learned
+weights.safetensors  the learned weights
 features.safetensors vectors by node type and modality
-words.safetensors    how often each item's text has each word
+words.safetensors    word counts of each item's text
 numbers.json         how numbers, dates and durations were normalised
-data/                Parquet: vocabularies, histories (what users have, all that serving needs of
-                     them), interactions (all that measuring needs), tables, links, names, words;
+data/                Parquet: vocabularies, histories (the items that users have, for serving),
+                     interactions (only for evaluation), tables, links, names, words;
                      the graph (Arrow + JSON)
-checkpoint.safetensors where training stands, for --resume
+checkpoint.safetensors the state of the training, for --resume
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from kgrec.training.checkpoint import save_tensors
 from kgrec.training.link_prediction import LinkPrediction
 
 FORMAT = 2
-"""The version of the files; 1, without a number in about.json, is that of kgrec 0.1."""
+"""The version of the files; kgrec 0.1 has version 1, without a number in about.json."""
 
 
 def save_run(
@@ -92,7 +92,7 @@ def save_run(
 
 
 def _remove_leftovers(folder: Path, snapshot: Snapshot) -> None:
-    """Remove what another run has left in the folder, and what was measured on it."""
+    """Remove the files of an earlier run and its results."""
     data = folder / "data"
     stale = [*folder.glob("evaluation_*.json"), *folder.glob("curve.*")]
     if snapshot.derived.words is None:
@@ -111,9 +111,9 @@ def _remove_leftovers(folder: Path, snapshot: Snapshot) -> None:
 
 
 def save(recommender: Recommender, folder: str | Path) -> None:
-    """Write a fitted recommender to a folder, whatever its model; `load` reads it again.
+    """Write a fitted recommender with any model to a folder; `load` reads it again.
 
-    The folder is a run folder without a test part, so the commands that take one work on it too.
+    The folder is a run folder without a test part, so commands on run folders accept it too.
 
     Raises:
         RunError: A file cannot be written, or the recommender was not fitted.

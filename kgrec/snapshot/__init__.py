@@ -1,4 +1,4 @@
-"""What a fitted recommender is, in one object that never changes, and what it is made of."""
+"""A fitted recommender in one object that never changes, and its sources."""
 
 from kgrec.snapshot.snapshot import Prepared, Snapshot
 from kgrec.snapshot.sources import Derived, Sources

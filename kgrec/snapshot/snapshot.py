@@ -1,4 +1,4 @@
-"""All that serving needs, in one object that never changes."""
+"""All data for serving, in one object that never changes."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A fitted model with the users, items, histories, graph, names and words around it.
+    """A fitted model with its users, items, histories, graph, names and words.
 
-    Nothing of it changes: what is computed when it is first asked for is the same whoever asks, so
-    that any number of threads can use one. `update` returns another that shares what stays.
+    A snapshot never changes. Values computed on first use are the same for every caller, so any
+    number of threads can share one. `update` returns a new snapshot that shares unchanged data.
 
-    Rows are only ever appended. The model knows the first of them, those that it was fitted on.
+    Rows are only appended. The model knows the first rows, those that it was fitted on.
 
     Attributes:
         model: The fitted model.
         users: The known users.
         items: The catalogue.
-        histories: What each user is known to have, float32 CSR of shape (num_users, num_items).
-        sources: What the graph is built of.
-        derived: What was made of it before training; features cover the first rows.
-        interactions: Training and, where there is one, validation part, which `evaluate` asks for;
-            empty where a run was loaded without them.
+        histories: The known items of each user, float32 CSR of shape (num_users, num_items).
+        sources: The data from which the graph is built.
+        derived: Data made from the sources before training; features cover the first rows.
+        interactions: The training part and, if there is one, the validation part, for `evaluate`;
+            empty if a run was loaded without them.
         built: The graph, if it was built already.
-        titles: Names of the items alone.
-        changed: Users whose history the model has not learnt, bool of shape (num_users,).
-        placed: Vectors of the items behind those of the model, in its content space: float32 of
-            shape (n, dim), zero where it could not place one; None: it could place none.
-        num_trained: How many items, from the first, the model was fitted on; -1: all.
+        titles: Names of the items only.
+        changed: Users with a history that the model has not learnt, bool of shape (num_users,).
+        placed: Vectors of the items after those of the model, in its content space: float32 of
+            shape (n, dim), zero for an item that it could not place; None: it could place none.
+        num_trained: The model was fitted on this number of items, the first ones; -1: all.
     """
 
     model: Model
@@ -72,7 +72,7 @@ class Snapshot:
 
     @cached_property
     def graph(self) -> HeteroData:
-        """The user–item–attribute graph of what the users are known to have."""
+        """The user–item–attribute graph with the known items of the users."""
         if self.built is not None:
             return self.built
         pairs = self.histories.tocoo()
@@ -95,12 +95,12 @@ class Snapshot:
 
     @cached_property
     def paths(self) -> PathFinder:
-        """What finds paths in the graph."""
+        """Finds paths in the graph."""
         return PathFinder(self.graph, self.names)
 
     @cached_property
     def index(self) -> Index | None:
-        """The index over the items' vectors; None: the model's score is no inner product."""
+        """The index over the item vectors; None: the model's score is not an inner product."""
         model = self.model
         if not isinstance(model, VectorModel) or not model.scores_are_products:
             return None
@@ -110,7 +110,7 @@ class Snapshot:
 
     @cached_property
     def similarity_index(self) -> Index | None:
-        """The index over the items at length one; None: the model has no vectors."""
+        """The index over the item vectors of length one; None: the model has no vectors."""
         if not isinstance(self.model, VectorModel):
             return None
         unit = self.model.similarity_vectors
@@ -120,7 +120,7 @@ class Snapshot:
 
     @cached_property
     def semantic_search(self) -> SemanticSearch | None:
-        """What finds items in words; None: there is no text."""
+        """Finds items by text; None: there is no text."""
         text, words = self.derived.features.get(("item", TEXT)), self.derived.words
         if text is None or words is None:
             return None
@@ -131,10 +131,10 @@ class Snapshot:
     # ------------------------------------------------------------------ asking
 
     def user_vectors(self, user: int | None, history: csr_matrix) -> FloatArray:
-        """Return the vector of a known user as the model learnt it, or that of a history (1, dim).
+        """Return the learnt vector of a known user, or the vector of a history (1, dim).
 
         Args:
-            user: Row of the user; None: the history decides.
+            user: Row of the user; None: use the history.
             history: float32 of shape (1, num_items).
         """
         assert isinstance(self.model, VectorModel)
@@ -151,8 +151,8 @@ class Snapshot:
     def score(self, users: IntArray) -> FloatArray:
         """Return the model's scores of all items for rows of users; see `Model.score`.
 
-        A user who came or whose history changed after training is scored by it. Items that came
-        after it have the lowest score, if the model cannot place them.
+        A user who is new or has changed since training is scored by the current history. Items
+        that are new since training get the lowest score if the model cannot place them.
         """
         learnt = self._learnt(users)
         if learnt.all():
@@ -164,7 +164,7 @@ class Snapshot:
         return scores
 
     def similar(self, item: int) -> FloatArray:
-        """Return how like an item the model finds all items, float32 of shape (1, num_items)."""
+        """Return the model's similarity of all items to one, float32 of shape (1, num_items)."""
         if self.similarity_index is not None:
             vectors = self.similarity_index.vectors
             return self.similarity_index.scores(vectors[[item]])
@@ -173,7 +173,7 @@ class Snapshot:
         return self._widened(self.model.similar(np.array([item])))
 
     def history(self, user: int | None, liked: Sequence[str] = ()) -> csr_matrix:
-        """Return what a user has and likes besides, 1 for each item, float32 (1, num_items).
+        """Return a user's items and further liked items as 1, float32 (1, num_items).
 
         Raises:
             UnknownIdError: An item is unknown.
@@ -191,7 +191,7 @@ class Snapshot:
 
     @property
     def num_scored(self) -> int:
-        """How many items, from the first, the model was fitted on."""
+        """The number of items that the model was fitted on: the first ones."""
         return len(self.items) if self.num_trained < 0 else self.num_trained
 
     # ------------------------------------------------------------------ another one
@@ -206,19 +206,19 @@ class Snapshot:
         texts: Sequence[str] = (),
         features: Mapping[str, FloatArray] | None = None,
     ) -> Snapshot:
-        """Return a snapshot that knows more. All rows stay; the model is not trained again.
+        """Return a snapshot with more data. All rows stay; the model is not trained again.
 
-        Users are scored by their new history from now on. New items are recommended where the
-        model places content and `features` are given; else they come behind all others.
+        Users are then scored by their new history. New items are recommended if the model places
+        content and `features` are given; otherwise they come after all other items.
 
         Args:
-            interactions: What users have chosen since, over any vocabularies.
-            items: New items, or rows of the item table; known ones get the new attributes.
-            users: New users, or rows of the user table, likewise.
+            interactions: New interactions, over any vocabularies.
+            items: New items, or rows of the item table; known items get the new attributes.
+            users: New users, or rows of the user table; known users get the new attributes.
             triples: Statements to add to the knowledge graph, as `KnowledgeGraph.update` takes
                 them.
-            texts: Texts of the new items, in the order of the new rows; none: not searched.
-            features: Vectors of the new items by modality, float32 of shape (n, dim), likewise.
+            texts: Texts of the new items, in the order of the new rows; none: search omits them.
+            features: Vectors of the new items by modality, float32 (n, dim), in the same order.
 
         Raises:
             DataError: Triples are given without a knowledge graph, or features do not fit.
@@ -273,11 +273,11 @@ class Snapshot:
             changed[more.user] = True
         merged = coo_matrix((np.ones(len(row), dtype=np.float32), (row, column)), shape=shape)
         histories = merged.tocsr()
-        histories.data[:] = 1.0  # what stands twice is had once
+        histories.data[:] = 1.0  # a user has an item once, even if it is listed twice
         return histories, changed
 
     def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
-        """Return the vectors of all items behind the model's, `new` ones among them."""
+        """Return the vectors of all items that the model was not fitted on, with `new` more."""
         space = self.model.content_space()
         if space is None:
             return None
@@ -289,7 +289,7 @@ class Snapshot:
         return np.concatenate([before if self.placed is None else self.placed, more])
 
     def _learnt(self, users: IntArray) -> BoolArray:
-        """Return which users have the history that the model learnt."""
+        """Return which users still have the history that the model learnt."""
         if self.changed is None:
             return np.ones(len(users), dtype=bool)
         return ~self.changed[users]
@@ -299,14 +299,14 @@ class Snapshot:
         return histories if self.num_trained < 0 else histories[:, : self.num_scored]
 
     def _widened(self, scores: FloatArray) -> FloatArray:
-        """Return scores of all items: those behind the model's get the lowest, and come last."""
+        """Return scores of all items; items that the model does not know come last."""
         missing = len(self.items) - scores.shape[1]
         if not missing:
             return scores
         return np.concatenate([scores, np.repeat(scores.min(1, keepdims=True), missing, 1)], axis=1)
 
     def _unplaced(self, vectors: FloatArray) -> IntArray:
-        """Return the rows of the items that came after training and have no place."""
+        """Return the rows of the items that are new since training and could not be placed."""
         new = np.arange(self.num_scored, len(self.items))
         return new[~vectors[new].any(axis=1)]
 
@@ -322,12 +322,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is made of the data before training.
+    """The data that is ready for training.
 
     Attributes:
-        data: What a model is fitted on.
-        sources: What the graph was built of, over the catalogue.
-        derived: Text vectors and the like.
+        data: The training data of a model.
+        sources: The data from which the graph was built, over the catalogue.
+        derived: Data made from the sources, such as text vectors.
     """
 
     data: TrainingData

@@ -1,4 +1,4 @@
-"""What a snapshot is made of: the data around the interactions, and what is derived of it."""
+"""The sources of a snapshot besides interactions, and data derived from them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Derived:
-    """What is made of the data before training, so that a run folder need not make it again.
+    """Data made before training and stored in run folders, so that it is made only once.
 
     Attributes:
         features: Vectors by (node type, modality), float32 of shape (num_nodes, dim).
         words: The words of the items' texts; None: there is no text.
-        names: Labels of all nodes; None: they are made when they are asked for.
+        names: Labels of all nodes; None: they are made on first use.
         scales: How numbers were normalised.
-        made_by: Who made the features, as far as it is known.
+        made_by: The encoders of the features, if known.
     """
 
     features: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
@@ -45,10 +45,10 @@ class Derived:
     def extended(
         self, new: int, texts: Sequence[str], features: Mapping[str, FloatArray]
     ) -> Derived:
-        """Return the same with `new` items behind the others; see `Snapshot.update`.
+        """Return the same with `new` items after the others; see `Snapshot.update`.
 
         Raises:
-            DataError: Features are of another shape than those of the items.
+            DataError: The features do not have the shape of those of the items.
         """
         made = dict(self.features)
         for (kind, modality), matrix in self.features.items():
@@ -66,14 +66,14 @@ class Derived:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a snapshot's graph is built of, over the vocabularies of the snapshot.
+    """The data from which a snapshot's graph is built, over its vocabularies.
 
     Attributes:
         kg: The knowledge graph; None: there is none.
-        links: Which item is which entity; None with the graph.
+        links: The entity of each item; None if there is no graph.
         items: The item table.
         users: The user table.
-        config: What of the knowledge graph is used.
+        config: The part of the knowledge graph to use.
         languages: Languages of labels, best first.
     """
 
@@ -85,14 +85,14 @@ class Sources:
     languages: tuple[str, ...] = ("en", "")
 
     def chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
-        """Return what of the knowledge graph is used, and the links to it."""
+        """Return the part of the knowledge graph that is used, and the links to it."""
         if self.kg is None or self.links is None:
             return None, None
         chosen = choose(self.kg, self.links, self.config)
         return chosen.kg, chosen.links
 
     def names(self, graph: HeteroData) -> NodeNames:
-        """Return the labels of all nodes of the graph that was built of these."""
+        """Return the labels of all nodes of the graph built from these sources."""
         kg, links = self.chosen()
         return NodeNames.from_graph(
             graph,

@@ -1,6 +1,6 @@
-"""Tests for models of one's own: planted data with a known answer, and the contract of models.
+"""Tests for your own models: planted data with a known answer, and the contract of models.
 
-A test file of a model that is no part of kgrec needs these lines, and pytest:
+A test file of a model outside kgrec needs these lines, and pytest:
 
     from kgrec.testing import FindsBlocks
 
@@ -8,7 +8,7 @@ A test file of a model that is no part of kgrec needs these lines, and pytest:
         def make(self):
             return Mine()
 
-The planted data serves without the contract too, and without pytest:
+You can also use the planted data without the contract and without pytest:
 
 >>> from kgrec.models.ease import EASE, EASEConfig
 >>> from kgrec.testing import planted
@@ -20,7 +20,7 @@ The planted data serves without the contract too, and without pytest:
 from importlib.util import find_spec
 
 if find_spec("pytest") is not None:
-    # Before the contract is imported: a failed assertion then shows the values in it.
+    # Before the contract is imported, so that a failed assertion shows its values.
     import pytest
 
     pytest.register_assert_rewrite("kgrec.testing.contract")

@@ -1,4 +1,4 @@
-"""What every model must hold to, as tests to inherit. Names of tests say the rule in words."""
+"""The contract of every model, as tests to inherit. The name of a test states its rule."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from kgrec.types import FloatArray
 class ModelContract:
     """The contract of `kgrec.models.base.Model`: a subclass named `Test…` gives `make`.
 
-    Shapes, types and errors; the same answers one user or many at a time, in any order, fitted
-    twice, and after saving and loading; nothing changes that the model was given.
-    `FindsBlocks` asks besides whether its recommendations are right.
+    It checks shapes, types and errors. Answers must be the same for one user or many at a time, in
+    any order, after a second fit, and after saving and loading. The model must not change its
+    input. `FindsBlocks` also checks whether the recommendations are right.
     """
 
     def make(self) -> Model:
@@ -31,7 +31,7 @@ class ModelContract:
         raise NotImplementedError("Define make(): it returns the unfitted model that is tested.")
 
     def data(self) -> TrainingData:
-        """Return what to fit on; override to add what the model needs besides, such as words."""
+        """Return the training data; override it if the model needs more, such as words."""
         return planted().data
 
     def fitted(self) -> Model:
@@ -40,7 +40,7 @@ class ModelContract:
         return _fitted(kind)[0]
 
     def fitted_on(self) -> TrainingData:
-        """Return what `fitted()` was fitted on."""
+        """Return the training data of `fitted()`."""
         kind: Any = type(self)
         return _fitted(kind)[1]
 
@@ -120,7 +120,7 @@ class ModelContract:
         model, train = self.fitted(), self.fitted_on().train
         arrays = {name: np.ascontiguousarray(array) for name, array in model.state().items()}
         other, data = self.make(), self.data()
-        # What a model needs of the interactions is in its state: they are not there any more.
+        # The state has all that a model needs of the interactions: these are gone now.
         nothing = replace(data, train=data.train.select(np.zeros(len(data.train), dtype=bool)))
         assert other.load_state(load(save(arrays)), nothing) is other
         users, items = np.arange(train.num_users), np.arange(train.num_items)
@@ -201,12 +201,12 @@ class ModelContract:
 
 
 class FindsBlocks(ModelContract):
-    """The contract of a model that personalises: it finds what was held out of each block.
+    """The contract of a model that personalises: it finds the held-out items of each block.
 
-    `data()` may add to the planted data, and has to keep its interactions.
+    `data()` may add to the planted data, but must keep its interactions.
 
     Attributes:
-        share: The share of users for whom that has to hold.
+        share: The share of users for whom this must hold.
     """
 
     share: ClassVar[float] = 1.0
@@ -260,7 +260,7 @@ def _raises(error: type[Exception], match: str | None = None) -> AbstractContext
 
 
 def _arrays(data: TrainingData) -> dict[str, Any]:
-    """Return copies of all arrays in `data`, by where they stand."""
+    """Return copies of all arrays in `data`, by their path."""
     found: dict[str, Any] = {"user": data.train.user.copy(), "item": data.train.item.copy()}
     for name in ("attributes", "user_features", "words"):
         if getattr(data, name) is not None:

@@ -18,7 +18,7 @@ from kgrec.models.content import item_attributes
 from kgrec.types import FloatArray, IntArray
 
 BLOCKS = ((30, 9), (17, 7), (10, 8))
-"""Users and items of each block: no two sizes are alike, so that swapped axes fail."""
+"""Users and items of each block: all sizes differ, so that swapped axes fail."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Planted:
     """Planted data, and the right answers.
 
     Attributes:
-        data: What a model is fitted on: the interactions, the graph and the attributes of items.
-        held_out: The one item of their block that each user does not have in `data.train`.
+        data: The training data: interactions, graph and attributes of items.
+        held_out: For each user, the one item of the block that is not in `data.train`.
         block_of_user: int64 of shape (num_users,); -1 for users without interactions.
         block_of_item: int64 of shape (num_items,).
     """
@@ -48,13 +48,13 @@ class Planted:
         return np.setdiff1d(np.arange(self.data.train.num_items), self.data.train.item)
 
     def found(self, scores: FloatArray) -> float:
-        """Return the share of users whose held-out item is the best one that they do not have.
+        """Return the share of users whose held-out item ranks first among the items they lack.
 
-        Items that nobody chose are not counted: for their own block they are as good an answer.
+        Items that nobody chose are not ranked: in their own block they are as good an answer.
 
         Args:
-            scores: float32 of shape (b, num_items) for the first b users, all known ones among
-                them.
+            scores: float32 of shape (b, num_items) for the first b users, which include all
+                known ones.
         """
         open_ = scores.copy()
         open_[self.data.train.matrix()[: len(scores)].toarray() > 0] = -np.inf
@@ -71,18 +71,18 @@ def planted(
     attributes: bool = True,
     text: bool = True,
 ) -> Planted:
-    """Make users who chose all items of their block but one, which is held out.
+    """Make users who chose all items of their block except one, which is held out.
 
-    Users and items are numbered block by block. In the last rows are users and items without
-    interactions, whom a model must serve as well.
+    Users and items are numbered block by block. The last rows are users and items without
+    interactions, which a model must also serve.
 
     Args:
         seed: Chooses the held-out items and the text vectors.
         blocks: The number of users and of items of each block.
-        new_items: The block of each item that nobody chose. Its content tells where it belongs.
-        new_users: How many users have no interactions.
+        new_items: The block of each item that nobody chose. Its content shows its block.
+        new_users: The number of users without interactions.
         attributes: Whether an attribute `shelf` of each item names its block.
-        text: Whether items have text vectors, of 7 numbers, that are alike within a block.
+        text: Whether items have text vectors, of 7 numbers, that are similar within a block.
 
     >>> case = planted()
     >>> case.data.train.num_users, case.data.train.num_items
