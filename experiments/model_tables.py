@@ -57,10 +57,10 @@ ABLATIONS = {
     "shuffled_graph": "the same with a graph whose items are shuffled",
 }
 FIGURES = {
-    "accuracy_by_time": "Accuracy on test above seconds of training, a point for each model, with "
+    "accuracy_by_time": "Test accuracy against seconds of training, a point for each model, with "
     "95 % bootstrap intervals over the users",
-    "gains": "Gain over EASE by the interactions of users and of items: groups of about as many "
-    "users, and of about as many test interactions; a filled mark is an interval without 0",
+    "gains": "Gain over EASE by the number of interactions of users and of items. Groups have "
+    "about equally many users or test interactions; a filled mark is an interval without 0",
     "ablations": "The same model as it is, without the graph, and with a graph whose items are "
     "shuffled",
     "model_growth": "Seconds of an epoch and highest memory by the edges of the graph, one thread",
@@ -192,9 +192,9 @@ def figures(metrics: dict[str, float]) -> list[str]:
 def search_note(results: Results) -> list[str]:
     """Return how the settings of the tables were chosen."""
     text = (
-        "p is of kgrec's own model being above: t test / Wilcoxon's test, paired over users, the "
-        "values of seeds averaged for each user first, two-sided, with Holm's correction over the "
-        "models of a table that were tested."
+        "p tests whether kgrec's own model is better: t test / Wilcoxon's test. Both are two-sided "
+        "and paired over users, after averaging the seeds for each user, with Holm's correction "
+        "over the tested models of a table."
     )
     if not any(one.get("baselines") for one in own_results(results)):
         text = ""
@@ -202,8 +202,8 @@ def search_note(results: Results) -> list[str]:
     if found is not None:
         budget = found["budget"]
         text += (
-            f" Settings are of the better one on validation of a grid and of {budget['trials']} "
-            f"trials of {budget['sampler']} (Optuna) for each model, with the same budget "
+            f" Each model was tuned on validation by a grid and by {budget['trials']} trials of "
+            f"{budget['sampler']} (Optuna), with the same budget; the better settings are used "
             f"([search](experiments/results/search.json), configs in `experiments/best/`)."
         )
     return [text.strip()] if text else []
@@ -294,8 +294,8 @@ def recbole_tables(results: Results) -> list[str]:
         "([bench_recbole](experiments/results/bench_recbole.json)):",
         table(["data", "kgrec", "RecBole", "share"], epochs, "lrrr"),
         "Seconds to the best validation score, in the same run on one core each. Both sides "
-        "validate every fifth epoch, which is in the figures; in brackets, RecBole's without it: "
-        "its KGCN ranks all items slowly.",
+        "validate every fifth epoch, and the figures include it. In brackets: RecBole without "
+        "validation, because its KGCN ranks all items slowly.",
         table(
             [
                 "data",
@@ -332,7 +332,7 @@ def growth_table(results: Results) -> list[str]:
         rows.append([f"{name}, sampled" if sampled else name, *cells])
     return [
         "Seconds of an epoch / highest memory in MiB without libraries, by edges of a synthetic "
-        'graph, one thread; "sampled" takes neighbor-sampled steps '
+        'graph, one thread; "sampled" trains with neighbor sampling '
         "([bench_models](experiments/results/bench_models.json)):",
         table(["model", *(f"{size:,}" for size in sizes)], rows, "l" + "r" * len(sizes)),
     ]

@@ -44,8 +44,8 @@ def against_the_best(results: Results) -> list[str]:
         return []
     return [
         f"kgrec's own model on the test parts, mean of {min(num_seeds)} seeds, beside the best of "
-        "the other models, which was picked by its test figure. p is of kgrec's being above, "
-        "paired over users, corrected for the number of models tested (Holm).",
+        "the other models on test. p tests whether kgrec is better, paired over users, corrected "
+        "for the number of models tested (Holm).",
         table(["data", "metric", "kgrec", "best of the others", "p: t / Wilcoxon"], rows, "llrll"),
     ]
 
@@ -64,8 +64,8 @@ def beside_others(results: Results) -> list[str]:
             f"{name} {ratio:.2f}" for name, ratio in sorted(ratios.items(), key=lambda x: -x[1])
         ]
         parts.append(
-            "Published models by their presets on HetRec Last.FM, test Recall@10 by the published "
-            f"one: {', '.join(told)}."
+            "Published models by their presets on HetRec Last.FM, ratio of test Recall@10 to the "
+            f"published figure: {', '.join(told)}."
         )
     beside = results.get("bench_recbole")
     if beside is not None:

@@ -35,7 +35,7 @@ def section(results: Results, docs: Path = HERE.parent / "docs") -> str:
     """Return what stands between the README's markers."""
     parts = [
         *summary(results, docs),
-        "All tables and figures, what was tried where a bar was missed, and the machines: "
+        "All tables and figures, what was tried for each missed bar, and the machines: "
         "[docs/results.md](docs/results.md).",
     ]
     return "\n\n".join(parts)
@@ -46,9 +46,9 @@ def page(results: Results, docs: Path = HERE.parent / "docs") -> str:
     rows, notes = _with_notes([bar.row(results) for bar in BARS])
     parts = [
         "# Results",
-        "Written by `experiments/tables.py` from `experiments/results/`. The README says by which "
-        "protocol models were measured, and how to measure again.",
-        "## What was asked for, and what was measured",
+        "`experiments/tables.py` writes this page from `experiments/results/`. The README "
+        "describes the protocol and how to measure again.",
+        "## Targets and measured figures",
         table(["what", "bar", "measured", "reached", "file"], rows, "lrrll"),
         *(["\n".join(notes)] if notes else []),
         "## Models",
