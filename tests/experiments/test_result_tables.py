@@ -212,7 +212,7 @@ def test_the_summary_has_published_models_and_recbole_in_a_sentence(tables):
     published = {"lightgcn": {"ratio": 1.112}, "kgat": {"ratio": 0.5}, "bpr_mf": {}}
     epoch = {name: {"seconds": {"share": share}} for name, share in (("a", 0.27), ("b", 0.18))}
     text = tables.section({"published": {"results": published}})
-    assert "by the published one: LightGCN 1.11, KGAT 0.50." in text
+    assert "to the published figure: LightGCN 1.11, KGAT 0.50." in text
     assert "RecBole's time" not in text
     from summary import beside_others
 
