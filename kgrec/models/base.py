@@ -229,6 +229,14 @@ class VectorModel(Model):
             histories: As for `score_histories`.
         """
 
+    def vectors_of_users(self, users: IntArray) -> FloatArray:
+        """Return the vectors of some known users, float32 of shape (b, dim).
+
+        Args:
+            users: Rows of users, int64 of shape (b,).
+        """
+        return self.user_vectors[users]
+
     @property
     def unknown_items(self) -> IntArray:
         """Rows of items that are scored below all others, whatever their product is."""

@@ -93,9 +93,12 @@ class IALS(VectorModel):
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""
+        return np.asarray(self.vectors_of_users(users) @ self.item_vectors.T)
+
+    def vectors_of_users(self, users: IntArray) -> FloatArray:
+        """Return the vectors of some known users; only these are solved for."""
         train, _ = self._fitted()
-        histories = train[check_rows(users, train.shape[0], "user")]
-        return np.asarray(self._of_confidences(histories) @ self.item_vectors.T)
+        return self._of_confidences(train[check_rows(users, train.shape[0], "user")])
 
     def score_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the scores of all items for unseen users; see `Model.score_histories`."""

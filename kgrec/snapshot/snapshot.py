@@ -140,7 +140,7 @@ class Snapshot:
         assert isinstance(self.model, VectorModel)
         if user is None or not self._learnt(np.array([user]))[0]:
             return self.model.vectors_of_histories(self._trained(history))
-        return self.model.user_vectors[[user]]
+        return self.model.vectors_of_users(np.array([user]))
 
     def scores(self, user: int | None, history: csr_matrix) -> FloatArray:
         """Return the model's scores of all items, float32 (1, num_items); see `user_vectors`."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from test_baselines import random_log
 
+import kgrec
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.models.base import TrainingData
 from kgrec.models.ials import IALS, IALSConfig, folded_in
@@ -122,6 +123,19 @@ def test_a_fitted_model_is_read_and_asked_without_the_library():
         "assert not {'implicit', 'threadpoolctl'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_recommendation_solves_for_one_user_alone(monkeypatch):
+    rec = kgrec.Recommender(model=IALS(IALSConfig(dim=3)), text=None).fit(planted().data.train)
+    solved = []
+
+    def noted(factors, confidences, l2):
+        solved.append(confidences.shape[0])
+        return folded_in(factors, confidences, l2)
+
+    monkeypatch.setattr("kgrec.models.ials.folded_in", noted)
+    assert rec.recommend(rec.user_vocabulary.ids[0], 3)
+    assert solved == [1]
 
 
 def test_factors_that_are_not_finite_are_said():
