@@ -38,7 +38,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from kgrec.config import Config, load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
-from kgrec.evaluation.evaluate import protocol_candidates
+from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.files import write_json
 from kgrec.models.base import TrainingData
 from kgrec.models.ensemble import Ensemble
@@ -230,7 +230,7 @@ def own_fit(config: Config, dataset: Dataset, seed: int) -> dict[str, Any]:
     cache = EmbeddingCache(default_cache_folder(os.environ))
     recommender = make_recommender(config, dataset, model, cache=cache)
     split = dataset.split
-    candidates = protocol_candidates(split, "valid")
+    candidates = candidate_ids(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     after_best, used = 0.0, time.process_time()
     started = time.perf_counter()

@@ -28,7 +28,7 @@ from kgrec.config import Config, load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.base import Evaluation
-from kgrec.evaluation.evaluate import protocol_candidates, rank
+from kgrec.evaluation.evaluate import candidate_ids, protocol_candidates, rank
 from kgrec.evaluation.groups import (
     gains_by_items,
     gains_by_users,
@@ -92,7 +92,7 @@ def fitted(config: Config, dataset: Dataset, model: Model) -> tuple[Recommender,
     cache = EmbeddingCache(default_cache_folder(os.environ))
     recommender = make_recommender(config, dataset, model, cache=cache)
     split = dataset.split
-    candidates = protocol_candidates(split, "valid")
+    candidates = candidate_ids(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     start = time.perf_counter()
     model.fit(prepared.data)
@@ -113,7 +113,7 @@ def measured(recommender: Recommender, dataset: Dataset, part: str) -> Evaluatio
     """Measure by the protocol of the split."""
     split = dataset.split
     exclude = [split.train] if part == "valid" else [split.train, split.valid]
-    candidates = protocol_candidates(split, part)
+    candidates = candidate_ids(split, part)
     return recommender.evaluate(split.part(part), exclude=exclude, candidates=candidates)
 
 

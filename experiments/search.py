@@ -52,7 +52,7 @@ from kgrec.config import load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.errors import KgrecError
-from kgrec.evaluation.evaluate import protocol_candidates
+from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.files import write_atomically
 from kgrec.models.base import Callback, Model
 from kgrec.models.ensemble import Ensemble
@@ -107,7 +107,7 @@ def task(name: str, data: Path) -> Task:
     cached = EmbeddingCache(default_cache_folder(os.environ))
     recommender = make_recommender(config, dataset, config.model.build(), cache=cached)
     split = dataset.split
-    candidates = protocol_candidates(split, "valid")
+    candidates = candidate_ids(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     return Task(name, tree, dataset, recommender, prepared)

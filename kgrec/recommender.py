@@ -128,7 +128,7 @@ class Recommender:
         train: Interactions,
         valid: Interactions | None = None,
         *,
-        candidates: IntArray | None = None,
+        candidates: Iterable[str] | None = None,
         callback: Callback | None = None,
     ) -> Self:
         """Build the graph from `train`, encode its text, and train a copy of the model.
@@ -136,7 +136,7 @@ class Recommender:
         Args:
             train: The interactions to learn from.
             valid: Interactions that decide when to stop; over the vocabularies of `train`.
-            candidates: Rows of `train.items` to rank on `valid`; None: all.
+            candidates: Ids of the items to rank on `valid`; None: all.
             callback: Gets the figures after each validation.
 
         Raises:
@@ -160,7 +160,7 @@ class Recommender:
         train: Interactions,
         valid: Interactions | None = None,
         *,
-        candidates: IntArray | None = None,
+        candidates: Iterable[str] | None = None,
         derived: Derived | None = None,
     ) -> Prepared:
         """Return the data to fit a model and to make a snapshot. The recommender does not change.
@@ -176,8 +176,7 @@ class Recommender:
         items = items if given.links is None else items.union(given.links.items)
         items = items if given.items is None else items.union(given.items.ids)
         users = train.users if given.users is None else train.users.union(given.users.ids)
-        if candidates is not None and items != train.items:
-            candidates = items.rows(train.items.take(candidates))
+        rows = None if candidates is None else items.rows(candidates)
         train = train.reindex(users, items)
         valid = None if valid is None else valid.reindex(users, items)
         links = None if given.links is None else given.links.reindex(items)
@@ -200,7 +199,7 @@ class Recommender:
             valid,
             graph,
             item_attributes(graph),
-            candidates,
+            rows,
             None if sources.users is None else user_features(sources.users.reindex(users)),
             None if derived.words is None else tf_idf(derived.words),
         )
@@ -346,7 +345,7 @@ class Recommender:
         test: Interactions,
         *,
         protocol: str | ProtocolConfig = "full",
-        candidates: IntArray | None = None,
+        candidates: Iterable[str] | None = None,
         exclude: Sequence[Interactions] | None = None,
         given: Interactions | None = None,
         **settings: Any,
@@ -360,7 +359,7 @@ class Recommender:
             test: The interactions to be found, over any vocabularies that are known here.
             protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
                 `ratings`, or its settings; see `kgrec.evaluation.protocols`.
-            candidates: Rows of `test.items` to rank; None: the whole catalogue.
+            candidates: Ids of the items to rank; None: the whole catalogue.
             exclude: Interactions not to rank, training first; None: all that `fit` got.
             given: For the protocol `candidates`: each user's candidates; None: sampled ones.
             settings: Settings of the protocol, such as the cut-offs `k`.
@@ -377,8 +376,7 @@ class Recommender:
                 "The recommender was loaded without the interactions that it was trained on, and "
                 "cannot be measured: what users have would be ranked."
             )
-        if candidates is not None:
-            candidates = now.items.rows(test.items.take(candidates))
+        rows = None if candidates is None else now.items.rows(candidates)
         test = test.reindex(now.users, now.items)
         train = now.interactions[0].reindex(now.users, now.items)
         check_no_leak(now.graph, train, test)
@@ -388,7 +386,7 @@ class Recommender:
             test,
             config,
             exclude=[log.reindex(now.users, now.items) for log in logs],
-            candidates=candidates,
+            candidates=rows,
             given=None if given is None else given.reindex(now.users, now.items),
             features=ItemFeatures.from_graph(now.graph),
         )

@@ -20,7 +20,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.splits import KINDS
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.evaluation.evaluate import protocol_candidates
+from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import find_leaks
 from kgrec.graph.build import GraphConfig
 from kgrec.graph.homogeneous import HomogeneousGraph
@@ -108,7 +108,7 @@ def split_of(kind):
 def data_of(kind, change="none"):
     """The data of a split; or of one whose test or validation part has other pairs."""
     split = split_of(kind)
-    candidates = protocol_candidates(split, "valid")
+    candidates = candidate_ids(split, "valid")
     train, valid, test = split.train, split.valid, split.test
     if change == "test":
         test = repaired(test, train, valid)

@@ -166,7 +166,9 @@ def test_evaluation(fitted, dataset):
     exclude = [split.train, split.valid]
     again = kgrec.evaluate(fitted, split.test, k=(5,), exclude=exclude)
     assert again.metrics == result.metrics
-    few = fitted.evaluate(split.test, k=(5,), candidates=np.unique(split.test.item))
+    few = fitted.evaluate(
+        split.test, k=(5,), candidates=split.test.items.take(np.unique(split.test.item))
+    )
     assert few.num_candidates == len(np.unique(split.test.item))
 
 
@@ -318,13 +320,13 @@ def test_a_second_run_encodes_nothing(dataset, tmp_path):
     np.testing.assert_array_equal(vectors, again)
 
 
-def test_candidates_are_rows_of_the_training_log(dataset):
+def test_candidates_are_ids_whatever_the_catalogue_grows_by(dataset):
     """The catalogue grows by the items of the tables; the candidates stay the items they were."""
     log = dataset.split.train
     used = np.unique(log.item)
     small = log.reindex(log.users, kgrec.Vocabulary(log.items.take(used), "item"))
     made = recommender(dataset, MostPopular(), text=None)
-    data = made.prepare(small, candidates=np.arange(len(used))[::-1]).data
+    data = made.prepare(small, candidates=small.items.ids[::-1]).data
     assert data.train.items.take(data.candidates) == log.items.take(used)[::-1]
 
 

@@ -16,7 +16,7 @@ from kgrec.datasets.loading import load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
 from kgrec.errors import printable
 from kgrec.evaluation.base import Evaluation
-from kgrec.evaluation.evaluate import protocol_candidates
+from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.graph.build import describe
 from kgrec.models.content import item_attributes
 from kgrec.recommender import Recommender
@@ -94,7 +94,7 @@ def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> R
         config, dataset, model, cache=cache, progress=reporter.interactive
     )
     reporter.say("Encoding texts and building the graph …")
-    candidates = protocol_candidates(split, "valid")
+    candidates = candidate_ids(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     reporter.say(f"Graph: {describe(prepared.data.graph)}.")
     with reporter.training(config) as callback:
@@ -119,7 +119,7 @@ def _baseline(model: dict[str, object], dataset: Dataset) -> Recommender:
 
 
 def _measured(recommender: Recommender, dataset: Dataset) -> Evaluation:
-    candidates = protocol_candidates(dataset.split, "test")
+    candidates = candidate_ids(dataset.split, "test")
     return recommender.evaluate(dataset.split.test, candidates=candidates)
 
 

@@ -218,6 +218,11 @@ def protocol_candidates(split: Split, part: str = "test", kind: str | None = Non
     return np.unique(np.concatenate([split.train.item, split.valid.item, split.test.item]))
 
 
+def candidate_ids(split: Split, part: str = "test", kind: str | None = None) -> list[str]:
+    """Return the ids of the items that are ranked; see `protocol_candidates`."""
+    return split.train.items.take(protocol_candidates(split, part, kind))
+
+
 def _num_unreachable(relevant: csr_matrix, seen: csr_matrix, candidates: IntArray | None) -> int:
     reachable = relevant - relevant.multiply(seen > 0)
     if candidates is not None:

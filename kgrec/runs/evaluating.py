@@ -11,7 +11,7 @@ from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
-from kgrec.evaluation.evaluate import FullConfig, measure, protocol_candidates, rank
+from kgrec.evaluation.evaluate import FullConfig, candidate_ids, measure, protocol_candidates, rank
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.protocols import protocol_config
@@ -82,7 +82,11 @@ def evaluate_run(
     else:
         pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)
         result = recommender.evaluate(
-            test, protocol=config, exclude=exclude, candidates=candidates, given=pairs
+            test,
+            protocol=config,
+            exclude=exclude,
+            candidates=candidate_ids(split, part),
+            given=pairs,
         )
     result.save_json(evaluation_path(folder, part, config))
     return result

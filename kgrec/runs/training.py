@@ -15,7 +15,7 @@ from kgrec.datasets.loading import load_dataset
 from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.drawing.curves import draw_training
 from kgrec.errors import RunError
-from kgrec.evaluation.evaluate import protocol_candidates
+from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.files import write_json
 from kgrec.graph.build import describe
@@ -58,7 +58,7 @@ def train_run(
     cache = EmbeddingCache(default_cache_folder(os.environ))
     recommender = make_recommender(config, dataset, model, cache=cache, progress=log.interactive)
     valid = split.valid if len(split.valid) else None
-    candidates = protocol_candidates(split, "valid") if valid is not None else None
+    candidates = candidate_ids(split, "valid") if valid is not None else None
     preparing = time.perf_counter()
     prepared = recommender.prepare(split.train, valid, candidates=candidates)
     _check_split(prepared.data, split)
