@@ -31,7 +31,7 @@ from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.models.user_content import user_features
 from kgrec.retrieval.topk import TopK, top_k
-from kgrec.snapshot import Derived, Prepared, Snapshot, Sources
+from kgrec.snapshot import Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts, table_texts
@@ -103,7 +103,7 @@ class Recommender:
             encoder = TextEncoder(text.model)
         self.encoder = encoder
         languages = ("en", "") if text is None else text.languages
-        self.sources = Sources(kg, links, items, users, graph or GraphConfig(), languages)
+        self.inputs = Inputs(kg, links, items, users, graph or GraphConfig(), languages)
         self._snapshot: Snapshot | None = None
         self._updating = Lock()
 
@@ -169,9 +169,9 @@ class Recommender:
             train: As for `fit`.
             valid: As for `fit`.
             candidates: As for `fit`.
-            derived: Derived data of the same sources, to use again.
+            derived: Derived data of the same inputs, to use again.
         """
-        given = self.sources
+        given = self.inputs
         items = train.items if valid is None else train.items.union(valid.items)
         items = items if given.links is None else items.union(given.links.items)
         items = items if given.items is None else items.union(given.items.ids)
@@ -180,18 +180,18 @@ class Recommender:
         train = train.reindex(users, items)
         valid = None if valid is None else valid.reindex(users, items)
         links = None if given.links is None else given.links.reindex(items)
-        sources = replace(given, links=links)
+        inputs = replace(given, links=links)
         graph = build_graph(
             train,
-            sources.kg,
+            inputs.kg,
             links,
-            items=sources.items,
-            users=sources.users,
-            config=sources.config,
+            items=inputs.items,
+            users=inputs.users,
+            config=inputs.config,
             scales=None if derived is None else derived.scales,
         )
         if derived is None:
-            derived = self._derived(sources, graph)
+            derived = self._derived(inputs, graph)
         for (kind, modality), matrix in derived.features.items():
             attach(graph, kind, modality, matrix, derived.made_by.get((kind, modality), "unknown"))
         data = TrainingData(
@@ -200,10 +200,10 @@ class Recommender:
             graph,
             item_attributes(graph),
             rows,
-            None if sources.users is None else user_features(sources.users.reindex(users)),
+            None if inputs.users is None else user_features(inputs.users.reindex(users)),
             None if derived.words is None else tf_idf(derived.words),
         )
-        return Prepared(data, sources, derived)
+        return Prepared(data, inputs, derived)
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for rows of users; see `Snapshot.score`."""
@@ -390,7 +390,7 @@ class Recommender:
             given=None if given is None else given.reindex(now.users, now.items),
             features=ItemFeatures.from_graph(now.graph),
         )
-        return with_groups(result, train, now.sources.users)
+        return with_groups(result, train, now.inputs.users)
 
     @property
     def item_vocabulary(self) -> Vocabulary:
@@ -421,19 +421,19 @@ class Recommender:
         now = self.snapshot
         return now.items.take(now.history(now.users.row(user)).indices)
 
-    def _derived(self, sources: Sources, graph: HeteroData) -> Derived:
+    def _derived(self, inputs: Inputs, graph: HeteroData) -> Derived:
         if self.text_config is None:
             return Derived(scales=graph.scales)
-        kg, links = sources.chosen()
+        kg, links = inputs.chosen()
         texts = node_texts(
             graph,
             kg,
             links,
-            sources.items,
+            inputs.items,
             languages=self.text_config.languages,
             entities=self.text_config.entities,
-            label_relations=sources.config.label_relations,
-            description_relations=sources.config.description_relations,
+            label_relations=inputs.config.label_relations,
+            description_relations=inputs.config.description_relations,
         )
         features: dict[tuple[str, str], FloatArray] = {}
         if texts and self.encoder is not None:

@@ -14,10 +14,10 @@ from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.protocols import protocol_config
 from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.evaluation.stored import read_evaluation
+from kgrec.runs.data_files import read_frame
 from kgrec.runs.evaluating import check_part, evaluate_run, evaluation_path
 from kgrec.runs.grouping import named_runs, runs_of_models
 from kgrec.runs.reading import check_is_run
-from kgrec.runs.tables import read_frame
 
 
 def compare_runs(

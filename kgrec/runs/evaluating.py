@@ -77,7 +77,7 @@ def evaluate_run(
         ranking = rank(recommender, test, depth=depth, **options)
         features = ItemFeatures.from_graph(recommender.graph)
         result = measure(ranking, test, k=config.k, features=features, **options)
-        result = with_groups(result, split.train, recommender.snapshot.sources.users)
+        result = with_groups(result, split.train, recommender.snapshot.inputs.users)
         write_trec(trec, ranking, test)
     else:
         pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)

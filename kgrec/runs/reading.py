@@ -18,8 +18,8 @@ from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales
 from kgrec.models.base import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
+from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
 from kgrec.runs.making import make_model, make_recommender
-from kgrec.runs.tables import read_histories, read_names, read_sources, read_split, read_words
 from kgrec.runs.writing import FORMAT
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
@@ -41,7 +41,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         histories = read_histories(folder / "data")
         train = histories[0]
         split = read_split(folder / "data", train.users, train.items)
-        kg, links, items, users = read_sources(folder / "data", train.items, config)
+        kg, links, items, users = read_inputs(folder / "data", train.items, config)
         dataset = Dataset(split or _without_test(histories), kg, links, items, users)
         recommender = make_recommender(config, dataset, make_model(config))
         derived = _read_derived(folder, len(train.items))

@@ -33,7 +33,7 @@ from kgrec.graph.modalities import made_by_of
 from kgrec.models.base import csr_state
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
-from kgrec.runs.tables import write_tables
+from kgrec.runs.data_files import write_tables
 from kgrec.snapshot import Snapshot
 from kgrec.training.checkpoint import save_tensors
 from kgrec.training.link_prediction import LinkPrediction
@@ -64,8 +64,8 @@ def save_run(
         )
     try:
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        if snapshot.sources.kg is not None:
-            snapshot.sources.kg.save(folder / "data" / "graph")
+        if snapshot.inputs.kg is not None:
+            snapshot.inputs.kg.save(folder / "data" / "graph")
         write_tables(folder / "data", snapshot, split)
         _remove_leftovers(folder, snapshot)
     except OSError as error:
@@ -97,11 +97,11 @@ def _remove_leftovers(folder: Path, snapshot: Snapshot) -> None:
     stale = [*folder.glob("evaluation_*.json"), *folder.glob("curve.*")]
     if snapshot.derived.words is None:
         stale += [data / "words.parquet", folder / "words.safetensors"]
-    if snapshot.sources.kg is None:
+    if snapshot.inputs.kg is None:
         stale.append(data / "links.parquet")
         if (data / "graph").is_dir():
             shutil.rmtree(data / "graph")
-    for name, table in (("item", snapshot.sources.items), ("user", snapshot.sources.users)):
+    for name, table in (("item", snapshot.inputs.items), ("user", snapshot.inputs.users)):
         if table is None:
             stale += data.glob(f"{name}_table*.parquet")
     if not isinstance(snapshot.model, LinkPrediction):
@@ -128,7 +128,7 @@ def save(recommender: Recommender, folder: str | Path) -> None:
             "data": {},
             "seed": getattr(getattr(model.config, "training", None), "seed", 0),
             "text": recommender.text_config,
-            "graph": snapshot.sources.config,
+            "graph": snapshot.inputs.config,
             "model": model.settings(),
         }
     )

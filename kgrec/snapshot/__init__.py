@@ -1,6 +1,6 @@
 """A fitted recommender in one object that never changes, and its sources."""
 
+from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.snapshot.snapshot import Prepared, Snapshot
-from kgrec.snapshot.sources import Derived, Sources
 
-__all__ = ["Derived", "Prepared", "Snapshot", "Sources"]
+__all__ = ["Derived", "Inputs", "Prepared", "Snapshot"]

@@ -22,7 +22,7 @@ from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
-from kgrec.snapshot.sources import Derived, Sources
+from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Snapshot:
         users: The known users.
         items: The catalogue.
         histories: The known items of each user, float32 CSR of shape (num_users, num_items).
-        sources: The data from which the graph is built.
-        derived: Data made from the sources before training; features cover the first rows.
+        inputs: The data from which the graph is built.
+        derived: Data made from the inputs before training; features cover the first rows.
         interactions: The training part and, if there is one, the validation part, for `evaluate`;
             empty if a run was loaded without them.
         built: The graph, if it was built already.
@@ -59,7 +59,7 @@ class Snapshot:
     users: Vocabulary
     items: Vocabulary
     histories: csr_matrix
-    sources: Sources
+    inputs: Inputs
     derived: Derived
     interactions: tuple[Interactions, ...] = ()
     built: HeteroData | None = None
@@ -80,18 +80,18 @@ class Snapshot:
             Interactions(
                 self.users, self.items, pairs.row.astype(np.int64), pairs.col.astype(np.int64)
             ),
-            self.sources.kg,
-            self.sources.links,
-            items=self.sources.items,
-            users=self.sources.users,
-            config=self.sources.config,
+            self.inputs.kg,
+            self.inputs.links,
+            items=self.inputs.items,
+            users=self.inputs.users,
+            config=self.inputs.config,
             scales=self.derived.scales,
         )
 
     @cached_property
     def names(self) -> NodeNames:
         """Labels of all nodes of the graph, safe to print."""
-        return self.derived.names or self.sources.names(self.graph)
+        return self.derived.names or self.inputs.names(self.graph)
 
     @cached_property
     def paths(self) -> PathFinder:
@@ -232,9 +232,9 @@ class Snapshot:
         new = len(item_ids) - len(self.items)
         histories, changed = self._appended(user_ids, item_ids, interactions)
         rows = [given if isinstance(given, AttributeTable) else None for given in (items, users)]
-        sources = self.sources.extended(item_ids, user_ids, rows[0], rows[1], list(triples))
+        inputs = self.inputs.extended(item_ids, user_ids, rows[0], rows[1], list(triples))
         labels = [self.title(row) for row in range(len(self.items))] + [""] * new
-        table = sources.items
+        table = inputs.items
         if table is not None and table.titles:
             known = dict(zip(table.ids.ids, table.titles, strict=True))
             labels = [
@@ -250,7 +250,7 @@ class Snapshot:
             users=user_ids,
             items=item_ids,
             histories=histories,
-            sources=sources,
+            inputs=inputs,
             derived=replace(derived, names=None),
             built=None,
             titles=NodeNames({"item": labels}, {"item": item_ids.ids}),
@@ -326,12 +326,12 @@ class Prepared:
 
     Attributes:
         data: The training data of a model.
-        sources: The data from which the graph was built, over the catalogue.
-        derived: Data made from the sources, such as text vectors.
+        inputs: The data from which the graph was built, over the catalogue.
+        derived: Data made from the inputs, such as text vectors.
     """
 
     data: TrainingData
-    sources: Sources
+    inputs: Inputs
     derived: Derived
 
     def fitted(self, model: Model) -> Snapshot:
@@ -342,7 +342,7 @@ class Prepared:
             self.data.train.users,
             self.data.train.items,
             sum((log.matrix() for log in known[1:]), known[0].matrix()).tocsr(),
-            self.sources,
+            self.inputs,
             self.derived,
             tuple(known),
             self.data.graph,

@@ -16,11 +16,11 @@ from kgrec.sparql.cache import AnswerCache
 from kgrec.sparql.client import Binding, Client
 from kgrec.sparql.complete import AnswerSource
 from kgrec.sparql.queries import Pattern
+from kgrec.sparql.query_terms import BadTermError, Blank, read_term
+from kgrec.sparql.query_terms import Literal as LiteralTerm
 from kgrec.sparql.report import SparqlReport
 from kgrec.sparql.resolve import Resolved, by_identifier, by_iri
 from kgrec.sparql.settings import SparqlConfig, endpoint_config
-from kgrec.sparql.terms import BadTermError, Blank, read_term
-from kgrec.sparql.terms import Literal as LiteralTerm
 
 if TYPE_CHECKING:
     import pandas as pd

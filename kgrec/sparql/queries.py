@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from kgrec.sparql.query_terms import iri_text, literal_text
 from kgrec.sparql.settings import SparqlConfig
-from kgrec.sparql.terms import iri_text, literal_text
 
 _TEXT: Final = "isLiteral(?o)"
 

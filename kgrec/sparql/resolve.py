@@ -12,8 +12,8 @@ from kgrec.rdf.namespaces import XSD_STRING
 from kgrec.sparql import queries
 from kgrec.sparql.client import Binding
 from kgrec.sparql.complete import AnswerSource, text_of
+from kgrec.sparql.query_terms import check_iri, literal_text
 from kgrec.sparql.settings import SparqlConfig
-from kgrec.sparql.terms import check_iri, literal_text
 
 _MOST_VALUES: Final = 2000  # per query
 LiteralStatement = tuple[str, str, str, str, str]

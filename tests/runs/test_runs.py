@@ -149,7 +149,7 @@ def test_every_model_comes_back(project, word_encoder, tmp_path, model, graph):
     one, _, split = load_run(tmp_path / "run")
     other, _, _ = load_run(tmp_path / "run")
     check_alike(one, other)
-    assert (one.sources.kg is None) == (not graph)
+    assert (one.inputs.kg is None) == (not graph)
     found = evaluate_run(tmp_path / "run", k=(5,))
     saved = json.loads((tmp_path / "run" / "evaluation_test.json").read_text())
     assert saved["metrics"] == found.metrics

@@ -46,7 +46,7 @@ def fitted(dataset, model):
 def again(rec):
     """Return another recommender on the same snapshot, to be updated."""
     return kgrec.Recommender(
-        rec.sources.kg, rec.sources.links, model=rec.model, encoder=rec.encoder
+        rec.inputs.kg, rec.inputs.links, model=rec.model, encoder=rec.encoder
     ).take(rec.snapshot)
 
 
@@ -75,8 +75,8 @@ def test_fit_leaves_what_the_constructor_was_given(dataset):
     model, links, items = kgrec.EASE(), dataset.links, dataset.items
     rec = kgrec.Recommender(dataset.kg, links, model=model, items=items, text=None)
     first = rec.fit(dataset.split.train).snapshot
-    assert rec.sources.links is links
-    assert rec.sources.items is items
+    assert rec.inputs.links is links
+    assert rec.inputs.items is items
     assert first.model is not model
     with pytest.raises(kgrec.errors.RunError, match="not fitted"):
         model.score(np.array([0]))
@@ -125,7 +125,7 @@ def test_a_new_item_is_placed_by_its_text_where_the_model_can(dataset):
     rec = fitted(dataset, kgrec.LinkPrediction(QUICK))
     old = rec.snapshot
     twin = "i10"
-    title = rec.sources.items.titles[rec.sources.items.ids.row(twin)]
+    title = rec.inputs.items.titles[rec.inputs.items.ids.row(twin)]
     table = kgrec.AttributeTable.read(pd.DataFrame({"item_id": ["fresh"], "title": [title]}))
     new = rec.update(items=table)
     assert new.title(new.items.row("fresh")) == title

@@ -12,8 +12,8 @@ from sparql_films import EX, LABEL, films
 from kgrec.errors import DataError
 from kgrec.rdf.namespaces import XSD
 from kgrec.sparql import queries
+from kgrec.sparql.query_terms import BadTermError, Blank, Literal, iri_text, literal_text, read_term
 from kgrec.sparql.settings import DBPEDIA, WIKIDATA, SparqlConfig
-from kgrec.sparql.terms import BadTermError, Blank, Literal, iri_text, literal_text, read_term
 
 CONFIG = SparqlConfig(endpoint="http://ex.org/sparql")
 texts = st.text(st.characters() | st.sampled_from("\"'\\<>{}#\n\r\t u0022"), max_size=12)

@@ -65,7 +65,7 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class Sources:
+class Inputs:
     """The data from which a snapshot's graph is built, over its vocabularies.
 
     Attributes:
@@ -110,7 +110,7 @@ class Sources:
         item_rows: AttributeTable | None,
         user_rows: AttributeTable | None,
         triples: Sequence[Triple | LiteralStatement],
-    ) -> Sources:
+    ) -> Inputs:
         """Return the same over longer vocabularies, with more rows and statements.
 
         Raises:

@@ -43,8 +43,8 @@ def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
         for place, log in enumerate(snapshot.interactions)
     ]
     pd.concat(histories, ignore_index=True).to_parquet(folder / "histories.parquet")
-    if snapshot.sources.links is not None:
-        links = snapshot.sources.links
+    if snapshot.inputs.links is not None:
+        links = snapshot.inputs.links
         pd.DataFrame(
             {
                 "item": links.item,
@@ -53,7 +53,7 @@ def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
                 "method": list(links.method),
             }
         ).to_parquet(folder / "links.parquet")
-    for name, table in (("item", snapshot.sources.items), ("user", snapshot.sources.users)):
+    for name, table in (("item", snapshot.inputs.items), ("user", snapshot.inputs.users)):
         if table is not None:
             _save_table(folder / f"{name}_table", table)
     labels = snapshot.names.nodes
@@ -147,7 +147,7 @@ def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | No
     return Split(logs[0], logs[1], logs[2], kind)
 
 
-def read_sources(
+def read_inputs(
     folder: Path, items: Vocabulary, config: Config
 ) -> tuple[KnowledgeGraph | None, Links | None, AttributeTable | None, AttributeTable | None]:
     """Return the knowledge graph, its links, the item table and the user table of a run.
