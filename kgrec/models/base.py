@@ -260,7 +260,7 @@ class VectorModel(Model):
                 same encoders as those of the items.
 
         Returns:
-            float32 of shape (m, dim), to be compared with `item_vectors`.
+            Their places, float32 of shape (m, place dim), comparable with `similarity_vectors`.
 
         Raises:
             DataError: The model was fitted without content, or without these modalities.
@@ -269,6 +269,14 @@ class VectorModel(Model):
             f"The model {self.name} was made without content ({', '.join(content)}): it cannot "
             "compute vectors of new items or texts."
         )
+
+    def item_vectors_at(self, places: FloatArray) -> FloatArray:
+        """Return the item vectors of items at some places, float32 of shape (m, dim).
+
+        Args:
+            places: As `vectors_of_content` returns them; in most models they are item vectors.
+        """
+        return places
 
     @property
     def similarity_vectors(self) -> FloatArray:

@@ -26,7 +26,7 @@ class SemanticSearch:
             zeros where an item has no text.
         words: The items' words.
         space: The model's item space, which places content; None: there is none.
-        places: The item vectors there, float32 of shape (num_items, dim); None: those of `space`.
+        places: Where the items are, float32 of shape (num_items, place dim); None: as in `space`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SemanticSearch:
         self._words, self._space = words, space
         self._places = None
         if space is not None:
-            self._places = ExactIndex(_unit(space.item_vectors if places is None else places))
+            self._places = ExactIndex(_unit(space.similarity_vectors if places is None else places))
 
     def scores(self, query: str, vector: FloatArray) -> FloatArray:
         """Return the scores of all items, float32 of shape (1, num_items).

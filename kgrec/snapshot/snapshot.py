@@ -104,19 +104,18 @@ class Snapshot:
         model = self.model
         if not isinstance(model, VectorModel) or not model.scores_are_products:
             return None
-        vectors = self._with_placed(model.item_vectors)
-        unknown = np.append(model.unknown_items, self._unplaced(vectors))
-        return ExactIndex(vectors, unknown=unknown)
+        placed = None if self.placed is None else model.item_vectors_at(self.placed)
+        vectors = self._with_placed(model.item_vectors, placed)
+        return ExactIndex(vectors, unknown=np.append(model.unknown_items, self._unplaced()))
 
     @cached_property
     def similarity_index(self) -> Index | None:
         """The index over the item vectors of length one; None: the model has no vectors."""
         if not isinstance(self.model, VectorModel):
             return None
-        unit = self.model.similarity_vectors
-        placed = self.placed
-        vectors = self._with_placed(unit, None if placed is None else unit_rows(placed))
-        return ExactIndex(vectors, unknown=self._unplaced(vectors))
+        placed = None if self.placed is None else unit_rows(self.placed)
+        vectors = self._with_placed(self.model.similarity_vectors, placed)
+        return ExactIndex(vectors, unknown=self._unplaced())
 
     @cached_property
     def semantic_search(self) -> SemanticSearch | None:
@@ -125,7 +124,9 @@ class Snapshot:
         if text is None or words is None:
             return None
         space = self.model.content_space()
-        places = None if space is None else self._with_placed(space.item_vectors)
+        places = None
+        if space is not None:
+            places = self._with_placed(space.similarity_vectors, self.placed)
         return SemanticSearch(text, BM25Index(words), space, places)
 
     # ------------------------------------------------------------------ asking
@@ -270,10 +271,12 @@ class Snapshot:
         if log is not None:
             more = log.reindex(users, items)
             row, column = np.append(row, more.user), np.append(column, more.item)
-            changed[more.user] = True
         merged = coo_matrix((np.ones(len(row), dtype=np.float32), (row, column)), shape=shape)
         histories = merged.tocsr()
         histories.data[:] = 1.0  # a user has an item once, even if it is listed twice
+        # An interaction that is known already leaves a user as the model learnt them.
+        known = np.diff(self.histories.indptr)
+        changed[: len(known)] |= np.diff(histories.indptr)[: len(known)] > known
         return histories, changed
 
     def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
@@ -281,7 +284,7 @@ class Snapshot:
         space = self.model.content_space()
         if space is None:
             return None
-        width = space.item_vectors.shape[1]
+        width = space.similarity_vectors.shape[1]
         before = np.zeros((len(self.items) - self.num_scored, width), np.float32)
         more = np.zeros((new, width), np.float32)
         if features:
@@ -305,19 +308,19 @@ class Snapshot:
             return scores
         return np.concatenate([scores, np.repeat(scores.min(1, keepdims=True), missing, 1)], axis=1)
 
-    def _unplaced(self, vectors: FloatArray) -> IntArray:
+    def _unplaced(self) -> IntArray:
         """Return the rows of the items that are new since training and could not be placed."""
         new = np.arange(self.num_scored, len(self.items))
-        return new[~vectors[new].any(axis=1)]
+        return new if self.placed is None else new[~self.placed.any(axis=1)]
 
-    def _with_placed(self, vectors: FloatArray, placed: FloatArray | None = None) -> FloatArray:
+    def _with_placed(self, vectors: FloatArray, placed: FloatArray | None) -> FloatArray:
+        """Return the vectors of all items, zero for those that could not be placed."""
         missing = len(self.items) - len(vectors)
         if not missing:
             return vectors
-        more = self.placed if placed is None else placed
-        if more is None or more.shape[1] != vectors.shape[1]:
-            more = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
-        return np.concatenate([vectors, more])
+        if placed is None:
+            placed = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
+        return np.concatenate([vectors, placed])
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,14 @@ class LinkPrediction(VectorModel):
         lengths = np.linalg.norm(self._vectors().place[self._anchors], axis=1)
         return np.asarray(unit * np.float32(lengths.mean() * self.content_map.reliability))
 
+    def item_vectors_at(self, places: FloatArray) -> FloatArray:
+        """Return the item vectors at some places; a translation has others, see `VectorModel`."""
+        head = self._predictor().head
+        if type(head).place is DotHead.place or not head.is_inner_product:
+            return places
+        with torch.no_grad():
+            return np.asarray(head.item(torch.from_numpy(places)).numpy())
+
     def state(self) -> State:
         """Return the weights of the predictor and of the content map."""
         self._vectors()

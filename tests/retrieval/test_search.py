@@ -10,7 +10,7 @@ class Placing:
     """A model that places every text at the same spot of its item space."""
 
     def __init__(self, item_vectors, place):
-        self.item_vectors, self.place = item_vectors, place
+        self.similarity_vectors, self.place = item_vectors, place
 
     def vectors_of_content(self, content):
         return np.repeat(self.place[None, :], len(content["text"]), axis=0)

@@ -205,3 +205,38 @@ def test_what_is_not_there_is_an_error(made):
         made.recommend("nobody")
     with pytest.raises(DataError, match="not fitted"):
         kgrec.Recommender(text=None).update(users=["a"])
+
+
+HEADS = ["dot", "cosine", "distmult", "translation", "relation_attention"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_is_searched_and_updated(dataset, head):
+    """The product may have other vectors than the places of items: the one of TransE has."""
+    settings = {"predictor": {"head": head}, "training": {"max_epochs": 4, "threads": 1}}
+    rec = fitted(dataset, kgrec.LinkPrediction(LinkPredictionConfig.model_validate(settings)))
+    assert len(rec.search("pirates at sea", 4)) == 4
+    title = rec.inputs.items.titles[rec.inputs.items.ids.row("i10")]
+    table = kgrec.AttributeTable.read(pd.DataFrame({"item_id": ["fresh"], "title": [title]}))
+    new = rec.update(items=table)
+    assert "fresh" in ids(rec.search(title, 3))
+    assert len(rec.recommend("u00", 5)) == 5
+    if new.index is None:
+        return
+    place = rec.model.vectors_of_content({"text": rec.encoder.encode([f"{title}."])})
+    scores = new.index.scores(new.user_vectors(0, new.history(0)))[0]
+    if head == "translation":  # 2 u·i - ‖i‖², with u moved by the relation
+        user = new.user_vectors(0, new.history(0))[0, :-1]
+        expected = 2 * user @ place[0] - place[0] @ place[0]
+        np.testing.assert_allclose(scores[-1], expected, rtol=1e-4, atol=1e-5)
+    else:
+        user = new.user_vectors(0, new.history(0))[0]
+        np.testing.assert_allclose(scores[-1], user @ place[0], rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_user_has_already_changes_nothing(made):
+    rec = again(made)
+    has = made.history("u00")[0]
+    before = made.recommend("u00", 5)
+    rec.update(interactions=log(("u00", has)))
+    assert rec.recommend("u00", 5) == before
