@@ -380,7 +380,7 @@ class Recommender:
         test = test.reindex(now.users, now.items)
         train = now.interactions[0].reindex(now.users, now.items)
         check_no_leak(now.graph, train, test)
-        logs = now.interactions if exclude is None else tuple(exclude)
+        logs = now.known if exclude is None else tuple(exclude)
         result = evaluate_protocol(
             now,
             test,

@@ -75,11 +75,8 @@ class Snapshot:
         """The user–item–attribute graph with the known items of the users."""
         if self.built is not None:
             return self.built
-        pairs = self.histories.tocoo()
         return build_graph(
-            Interactions(
-                self.users, self.items, pairs.row.astype(np.int64), pairs.col.astype(np.int64)
-            ),
+            self._log(),
             self.inputs.kg,
             self.inputs.links,
             items=self.inputs.items,
@@ -130,6 +127,11 @@ class Snapshot:
         return SemanticSearch(text, BM25Index(words), space, places)
 
     # ------------------------------------------------------------------ asking
+
+    @property
+    def known(self) -> tuple[Interactions, ...]:
+        """All interactions that are known: those of the training, after an update also later ones."""
+        return self.interactions if self.num_trained < 0 else (self._log(),)
 
     def user_vectors(self, user: int | None, history: csr_matrix) -> FloatArray:
         """Return the learnt vector of a known user, or the vector of a history (1, dim).
@@ -259,6 +261,11 @@ class Snapshot:
             placed=placed,
             num_trained=self.num_scored,
         )
+
+    def _log(self) -> Interactions:
+        pairs = self.histories.tocoo()
+        rows, columns = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
+        return Interactions(self.users, self.items, rows, columns)
 
     def _appended(
         self, users: Vocabulary, items: Vocabulary, log: Interactions | None

@@ -207,6 +207,21 @@ def test_what_is_not_there_is_an_error(made):
         kgrec.Recommender(text=None).update(users=["a"])
 
 
+def test_what_came_by_an_update_is_not_ranked_again(dataset):
+    rec = fitted(dataset, kgrec.MostPopular())  # its scores do not depend on histories
+    test = dataset.split.test
+    pairs = []
+    for user in sorted(set(test.users.take(test.user))):
+        judged = test.items.take(test.item[test.user == test.users.row(user)])
+        pairs.append((user, next(i for i in ids(rec.recommend(user, 9)) if i not in judged)))
+    new, before = log(*pairs), rec.evaluate(test, k=(3,))
+    by_hand = rec.evaluate(test, exclude=[*rec.snapshot.interactions, new], k=(3,))
+    rec.update(interactions=new)
+    assert rec.evaluate(test, k=(3,)).metrics == by_hand.metrics != before.metrics
+    with pytest.raises(DataError, match="graph"):
+        rec.evaluate(new)  # what the graph knows cannot be judged
+
+
 HEADS = ["dot", "cosine", "distmult", "translation", "relation_attention"]
 
 
