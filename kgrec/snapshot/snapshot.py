@@ -15,7 +15,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
-from kgrec.graph.modalities import TEXT
+from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
@@ -75,7 +75,7 @@ class Snapshot:
         """The user–item–attribute graph with the known items of the users."""
         if self.built is not None:
             return self.built
-        return build_graph(
+        graph = build_graph(
             self._log(),
             self.inputs.kg,
             self.inputs.links,
@@ -84,6 +84,11 @@ class Snapshot:
             config=self.inputs.config,
             scales=self.derived.scales,
         )
+        for (kind, modality), matrix in self.derived.features.items():
+            if kind == "item":  # other nodes may have come or gone
+                made_by = self.derived.made_by.get((kind, modality), "unknown")
+                attach(graph, kind, modality, matrix, made_by)
+        return graph
 
     @cached_property
     def names(self) -> NodeNames:
@@ -130,8 +135,8 @@ class Snapshot:
 
     @property
     def known(self) -> tuple[Interactions, ...]:
-        """All interactions that are known: those of the training, after an update also later ones."""
-        return self.interactions if self.num_trained < 0 else (self._log(),)
+        """Training and validation part, and after an update all that users have; training first."""
+        return self.interactions if self.num_trained < 0 else (*self.interactions, self._log())
 
     def user_vectors(self, user: int | None, history: csr_matrix) -> FloatArray:
         """Return the learnt vector of a known user, or the vector of a history (1, dim).
