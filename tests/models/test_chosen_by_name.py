@@ -10,7 +10,7 @@ from three_blocks import three_blocks
 from kgrec.config import MODELS
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import EncoderConfig
-from kgrec.models.encoders.base import BuildContext, LayerContext
+from kgrec.models.encoders.base import BuildContext, GraphEncoder, LayerContext, LayeredConfig
 from kgrec.models.heads import HeadConfig
 from kgrec.settings import Settings, by_name, kinds_of
 
@@ -71,3 +71,12 @@ def test_the_settings_of_a_part_make_it_of_the_width_that_they_say(union):
             assert part.num_layers == settings.reach
         else:
             assert part.user(x["user"]).shape[0] == 32
+
+
+@pytest.mark.parametrize("settings", kinds_of(EncoderConfig).values())
+def test_encoders_that_pass_messages_say_how_and_others_do_not(settings):
+    """`GraphEncoder.step` and `step_user` raise: what has layers must define its own."""
+    layered = issubclass(settings, LayeredConfig)
+    for method in ("step", "step_user"):
+        own = getattr(settings.encoder, method) is not getattr(GraphEncoder, method)
+        assert own == layered

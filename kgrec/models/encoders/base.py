@@ -176,8 +176,8 @@ class GraphEncoder(nn.Module):
         return x
 
     def step(self, layer: int, x: NodeVectors, context: LayerContext) -> NodeVectors:
-        """Return the vectors after one more layer; encoders without layers do not have this."""
-        raise NotImplementedError
+        """Return the vectors after one more layer. An encoder with `LayeredConfig` defines this."""
+        raise NotImplementedError(f"{type(self).__name__} defines no step().")
 
     def step_user(self, layer: int, user: Tensor, message: Message, item: Tensor) -> Tensor:
         """Return unseen users' vectors after one more layer.
@@ -188,7 +188,7 @@ class GraphEncoder(nn.Module):
             message: The operator from items to these users.
             item: The items' vectors before it, float32 of shape (num_items, dim).
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no step_user().")
 
     def combine(self, layers: Sequence[Tensor]) -> Tensor:
         """Return one vector for each node, float32 of shape (n, dim): the mean over its layers."""
