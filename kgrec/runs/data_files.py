@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgrec.config import Config
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import RunError
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
@@ -148,16 +147,20 @@ def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | No
 
 
 def read_inputs(
-    folder: Path, items: Vocabulary, config: Config
+    folder: Path, items: Vocabulary, parts: Collection[str]
 ) -> tuple[KnowledgeGraph | None, Links | None, AttributeTable | None, AttributeTable | None]:
     """Return the knowledge graph, its links, the item table and the user table of a run.
+
+    Args:
+        folder: The folder.
+        items: The catalogue.
+        parts: The parts that the run has, of `graph`, `item_table` and `user_table`.
 
     Raises:
         RunError: A file is missing or damaged.
     """
     kg, links = None, None
-    data = config.data if isinstance(config.data, FilesDataConfig) else FilesDataConfig()
-    if data.graph is not None or (folder / "graph").exists():
+    if "graph" in parts:
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
         found = read_frame(folder / "links.parquet", columns)
@@ -171,8 +174,8 @@ def read_inputs(
             report,
         )
     tables = [
-        _load_table(folder / f"{name}_table", name, required=table is not None)
-        for name, table in (("item", data.items), ("user", data.users))
+        _load_table(folder / f"{name}_table", name) if f"{name}_table" in parts else None
+        for name in ("item", "user")
     ]
     return kg, links, tables[0], tables[1]
 
@@ -207,10 +210,8 @@ def _numbers(part: pd.DataFrame, column: str, dtype: Any) -> Any:
     return part[column].to_numpy(dtype)
 
 
-def _load_table(stem: Path, name: str, *, required: bool) -> AttributeTable | None:
+def _load_table(stem: Path, name: str) -> AttributeTable:
     path = stem.with_suffix(".parquet")
-    if not path.exists() and not required:
-        return None
     frame = read_frame(path, ["id"])
     pairs = read_frame(
         stem.with_name(f"{stem.name}_categories.parquet"), ["column", "row", "value"]

@@ -36,12 +36,12 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     check_is_run(folder)
     _check_format(folder)
     config = read_config(folder)
-    state, _ = load_tensors(folder / "weights.safetensors")
+    state, told = load_tensors(folder / "weights.safetensors")
     try:
         histories = read_histories(folder / "data")
         train = histories[0]
         split = read_split(folder / "data", train.users, train.items)
-        kg, links, items, users = read_inputs(folder / "data", train.items, config)
+        kg, links, items, users = read_inputs(folder / "data", train.items, told["parts"])
         dataset = Dataset(split or _without_test(histories), kg, links, items, users)
         recommender = make_recommender(config, dataset, make_model(config))
         derived = _read_derived(folder, len(train.items))

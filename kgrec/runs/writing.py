@@ -71,15 +71,22 @@ def save_run(
     except OSError as error:
         raise RunError(f"The run folder {folder} cannot be written: {error}") from error
     state = {name: torch.from_numpy(np.array(v)) for name, v in snapshot.model.state().items()}
-    save_tensors(folder / "weights.safetensors", state, {"model": config.model.name})
+    given = {
+        "graph": snapshot.inputs.kg,
+        "item_table": snapshot.inputs.items,
+        "user_table": snapshot.inputs.users,
+    }
+    parts = [name for name, part in given.items() if part is not None]
+    told = {"model": config.model.name, "parts": parts}
+    save_tensors(folder / "weights.safetensors", state, told)
     features = {
         f"{kind}/{modality}": torch.from_numpy(matrix)
         for (kind, modality), matrix in snapshot.derived.features.items()
     }
     made_by = {"/".join(key): who for key, who in made_by_of(snapshot.graph).items()}
     words = snapshot.derived.words
-    told = {"made_by": made_by, "with_words": words is not None}
-    save_tensors(folder / "features.safetensors", features, told)
+    about_features = {"made_by": made_by, "with_words": words is not None}
+    save_tensors(folder / "features.safetensors", features, about_features)
     if words is not None:
         counts = csr_state("counts", words.counts)
         arrays = {name: torch.from_numpy(np.asarray(array)) for name, array in counts.items()}

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from project import WordEncoder, write_project
 
+import kgrec
 from kgrec.config import load_config, make_config
 from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import ConfigError, DataError, KgrecError, RunError
@@ -204,6 +205,24 @@ def test_damaged_interactions_are_named(copy, how):
     path.write_bytes({"emptied": b"", "cut off": cut, "garbled": b"\x00\xff" * 50}[how])
     with pytest.raises(RunError, match=r"interactions\.parquet"):
         load_run(copy)
+
+
+def test_a_part_that_is_gone_is_missed_whatever_the_format_of_the_data(tmp_path):
+    """The run says what it has; the config of other formats than `files` does not."""
+    kg = kgrec.KnowledgeGraph.from_triples([("e:x", "e:by", "e:z"), ("e:y", "e:by", "e:z")])
+    frame = pd.DataFrame({"user_id": ["a", "b", "b"], "item_id": ["x", "x", "y"]})
+    train = Interactions.read(frame, rating=None, timestamp=None)
+    links = kgrec.link(train.items, kg, pd.DataFrame({"item_id": ["x"], "iri": ["e:x"]}))
+    table = kgrec.AttributeTable.read(pd.DataFrame({"item_id": ["x"], "title": ["X"]}))
+    made = kgrec.Recommender(kg, links, model=MostPopular(), items=table, text=None).fit(train)
+    for gone in ("graph", "item_table.parquet", "links.parquet"):
+        folder = tmp_path / gone
+        kgrec.save(made, folder)
+        assert kgrec.load(folder).title("x") == "X"
+        path = folder / "data" / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with pytest.raises(RunError, match=gone.partition(".")[0]):
+            kgrec.load(folder)
 
 
 def test_loading_neither_encodes_nor_verbalises(run_folder, monkeypatch):
