@@ -136,7 +136,12 @@ class Snapshot:
     @property
     def known(self) -> tuple[Interactions, ...]:
         """Training and validation part, and after an update all that users have; training first."""
-        return self.interactions if self.num_trained < 0 else (*self.interactions, self._log())
+        if self.num_trained < 0:
+            return self.interactions
+        train, *valid = self.interactions
+        # Protocols take the second for the validation part, so it is there even if it is empty.
+        none = train.select(np.zeros(0, dtype=np.int64))
+        return (train, valid[0] if valid else none, self._log())
 
     def user_vectors(self, user: int | None, history: csr_matrix) -> FloatArray:
         """Return the learnt vector of a known user, or the vector of a history (1, dim).

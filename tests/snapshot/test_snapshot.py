@@ -222,6 +222,14 @@ def test_what_came_by_an_update_is_not_ranked_again(dataset):
         rec.evaluate(new)  # what the graph knows cannot be judged
 
 
+def test_later_interactions_are_not_taken_for_a_validation_part(dataset):
+    rec = kgrec.Recommender(model=kgrec.EASE(), text=None).fit(dataset.split.train)
+    assert [len(part) for part in rec.snapshot.known] == [len(dataset.split.train)]
+    rec.update(interactions=log(("newcomer", "i01")))
+    train, valid, every = rec.snapshot.known
+    assert (len(train), len(valid), len(every)) == (len(every) - 1, 0, len(train) + 1)
+
+
 HEADS = ["dot", "cosine", "distmult", "translation", "relation_attention"]
 
 
