@@ -18,14 +18,13 @@ from kgrec.models.base import (
     Callback,
     Model,
     ModelConfig,
-    State,
     TrainingData,
     VectorModel,
     check_histories,
     check_rows,
-    check_state,
     not_fitted,
 )
+from kgrec.models.state import State, check_state
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
 MAX_SCORES = 1 << 24

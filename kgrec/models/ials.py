@@ -17,20 +17,16 @@ from kgrec.models.base import (
     Callback,
     Model,
     ModelConfig,
-    State,
     TrainingData,
     VectorModel,
     check_histories,
     check_rows,
-    check_state,
-    csr_expected,
-    csr_from_state,
-    csr_state,
     not_fitted,
     unit_rows,
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import share_of_users, training_matrix
+from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
 from kgrec.types import FloatArray, IntArray
 
 

@@ -11,18 +11,8 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
-from kgrec.models.base import (
-    Model,
-    State,
-    TrainingData,
-    check_histories,
-    check_rows,
-    check_state,
-    csr_expected,
-    csr_from_state,
-    csr_state,
-    not_fitted,
-)
+from kgrec.models.base import Model, TrainingData, check_histories, check_rows, not_fitted
+from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 

@@ -13,14 +13,13 @@ from kgrec.models.base import (
     Callback,
     Model,
     ModelConfig,
-    State,
     TrainingData,
     check_histories,
     check_rows,
-    check_state,
     not_fitted,
 )
 from kgrec.models.item_item import training_matrix
+from kgrec.models.state import State, check_state
 from kgrec.types import FloatArray, IntArray
 
 

@@ -14,19 +14,15 @@ from kgrec.models.base import (
     Callback,
     Model,
     ModelConfig,
-    State,
     TrainingData,
     check_histories,
     check_rows,
-    check_state,
-    csr_expected,
-    csr_from_state,
-    csr_state,
     not_fitted,
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.ease import ease_weights
 from kgrec.models.item_item import share_of_users, training_matrix
+from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
 from kgrec.types import FloatArray, IntArray
 
 

@@ -16,7 +16,7 @@ from kgrec.data.interactions import Interactions, Split
 from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.graph.numeric import NumberScales
-from kgrec.models.base import check_state, csr_expected, csr_from_state
+from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
 from kgrec.runs.making import make_model, make_recommender

@@ -30,7 +30,7 @@ from kgrec.data.interactions import Split
 from kgrec.errors import DataError, RunError
 from kgrec.files import write_atomically, write_json
 from kgrec.graph.modalities import made_by_of
-from kgrec.models.base import csr_state
+from kgrec.models.state import csr_state
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.data_files import write_tables

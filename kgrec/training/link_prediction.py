@@ -23,12 +23,10 @@ from kgrec.models.base import (
     Callback,
     Model,
     ModelConfig,
-    State,
     TrainingData,
     VectorModel,
     check_histories,
     check_rows,
-    check_state,
     not_fitted,
     unit_rows,
 )
@@ -36,6 +34,7 @@ from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.models.state import State, check_state
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys

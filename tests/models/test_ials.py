@@ -116,7 +116,7 @@ def test_a_fitted_model_is_read_and_asked_without_the_library():
         f"import sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent / 'support')!r}]\n"
         "from test_ials import *\n"
         "data, model = planted().data, IALS(IALSConfig(dim=3))\n"
-        "from kgrec.models.base import csr_state\n"
+        "from kgrec.models.state import csr_state\n"
         "known = csr_state('histories', data.train.matrix())\n"
         "model.load_state({'factors': np.ones((25, 3), np.float32)} | known, data)\n"
         "model.score(np.arange(3)); model.similar(np.arange(3))\n"

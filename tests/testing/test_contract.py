@@ -7,20 +7,11 @@ import numpy as np
 import pytest
 
 from kgrec.errors import ConfigError
-from kgrec.models.base import (
-    Model,
-    ModelConfig,
-    check_histories,
-    check_rows,
-    check_state,
-    csr_expected,
-    csr_from_state,
-    csr_state,
-    not_fitted,
-)
+from kgrec.models.base import Model, ModelConfig, check_histories, check_rows, not_fitted
 from kgrec.models.ials import IALS
 from kgrec.models.item_item import training_matrix
 from kgrec.models.popular import MostPopular
+from kgrec.models.state import check_state, csr_expected, csr_from_state, csr_state
 from kgrec.testing import FindsBlocks, ModelContract, planted
 
 

@@ -58,7 +58,9 @@ class KGATDataConfig(PublishedConfig):
         }
         logs = {}
         for part, pairs in parts.items():
-            frame = pd.DataFrame({"user_id": users.of(pairs.user), "item_id": items.of(pairs.item)})
+            frame = pd.DataFrame(
+                {"user_id": users.ids(pairs.user), "item_id": items.ids(pairs.item)}
+            )
             with reading(folder / f"{part}.txt"):
                 logs[part] = Interactions.read(frame)
             notes.append(f"{part}.txt: {logs[part].report}.")
@@ -71,8 +73,8 @@ class KGATDataConfig(PublishedConfig):
             self.published_split(logs["train"], logs.get("valid"), logs["test"], seed, notes),
             triples,
             links,
-            items=AttributeTable(Vocabulary.from_ids(items.of(rows), "item")),
-            users=AttributeTable(Vocabulary.from_ids(users.of(np.unique(everyone)), "user")),
+            items=AttributeTable(Vocabulary.from_ids(items.ids(rows), "item")),
+            users=AttributeTable(Vocabulary.from_ids(users.ids(np.unique(everyone)), "user")),
             notes=tuple(notes),
         )
 
@@ -104,7 +106,7 @@ class _Names:
         while any(one.startswith(self._mark) for one in name):  # an id of the list looks the same
             self._mark += "#"
 
-    def of(self, numbers: IntArray) -> list[str]:
+    def ids(self, numbers: IntArray) -> list[str]:
         """Return the id of each number."""
         if not len(self.number):
             return texts(numbers)
@@ -209,9 +211,13 @@ def _graph(
     entities = _names(folder / "entity_list.txt", notes)
     relations = _names(folder / "relation_list.txt", notes)
     triples = pd.DataFrame(
-        {"head": entities.of(head), "relation": relations.of(relation), "tail": entities.of(tail)}
+        {
+            "head": entities.ids(head),
+            "relation": relations.ids(relation),
+            "tail": entities.ids(tail),
+        }
     )
-    links = pd.DataFrame({"item_id": items.of(rows), "entity_id": entities.of(rows)})
+    links = pd.DataFrame({"item_id": items.ids(rows), "entity_id": entities.ids(rows)})
     for names in (entities, relations):
         names.tell(notes)
     return triples, links
