@@ -15,6 +15,7 @@ import kg_data
 import kgrec
 from kgrec.models import base
 from kgrec.models.item_item import training_matrix
+from kgrec.models.state import check_state
 from kgrec.testing import FindsBlocks
 
 
@@ -42,7 +43,7 @@ class PureSVD(base.VectorModel):
     def load_state(self, state, data):
         sizes = {"users": data.train.num_users, "items": data.train.num_items}
         shapes = {name: (np.float32, (size, self.config.dim)) for name, size in sizes.items()}
-        self.learned = base.check_state(state, shapes)
+        self.learned = check_state(state, shapes)
         return self
 
     @property
