@@ -14,7 +14,7 @@ from kgrec.commands.convert import convert
 from kgrec.commands.demo import demo
 from kgrec.commands.evaluate import evaluate
 from kgrec.commands.explain import explain
-from kgrec.commands.failure import fail
+from kgrec.commands.failure import fail, warnings_on_stderr
 from kgrec.commands.fetch import fetch
 from kgrec.commands.inspect import inspect
 from kgrec.commands.link import link
@@ -51,7 +51,8 @@ def _options(
 def main() -> None:
     """Run the command: a user's mistake is one message on stderr and exit code 2."""
     try:
-        app()
+        with warnings_on_stderr():
+            app()
     except KgrecError as error:
         fail(str(error), 2)
     except BrokenPipeError:

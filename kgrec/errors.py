@@ -1,14 +1,21 @@
-"""Errors for wrong input, and how their messages are written.
+"""Errors and warnings for wrong or doubtful input, and how their messages are written.
 
 Every mistake that a user can make raises a subclass of `KgrecError` whose message names the
 argument or file, what was expected, what was found and, where it is known, what to do. The
 command line prints the message alone and exits with code 2.
+
+What is no mistake for certain but would make a careful reader say "wait" is a `KgrecWarning`: it
+gives the figure and the remedy. `warn` issues one, `collecting` keeps those of a piece of work.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class KgrecError(Exception):
@@ -33,6 +40,53 @@ class RunError(KgrecError, OSError):
 
 class EndpointError(KgrecError, OSError):
     """A SPARQL endpoint cannot be reached, refuses, or does not answer as it should."""
+
+
+class KgrecWarning(UserWarning):
+    """Something in the input or the results that is probably not what the user wants."""
+
+
+_collected: ContextVar[tuple[list[str], ...]] = ContextVar("collected", default=())
+
+
+def warn(message: str) -> None:
+    """Issue a `KgrecWarning`, shown at the line outside of kgrec that led to it.
+
+    Args:
+        message: What is doubtful, with the figure, and what to do. Text from files must be safe to
+            print; see `printable`.
+    """
+    for found in _collected.get():
+        if message not in found:
+            found.append(message)
+    warnings.warn(message, KgrecWarning, stacklevel=_frames_of_kgrec() + 1)
+
+
+@contextmanager
+def collecting() -> Iterator[list[str]]:
+    """Yield a list of the messages of all warnings that the body issues, each once.
+
+    The warnings are still shown. Those of other threads are not in the list.
+
+    >>> with collecting() as found, warnings.catch_warnings(action="ignore"):
+    ...     warn("All 3 titles are the same. Is the column right?")
+    >>> found
+    ['All 3 titles are the same. Is the column right?']
+    """
+    found: list[str] = []
+    token = _collected.set((*_collected.get(), found))
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def _frames_of_kgrec() -> int:
+    """Return how many frames above the caller of this function are in kgrec."""
+    frame, depth = sys._getframe(1), 0
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "kgrec":
+        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
+    return depth
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

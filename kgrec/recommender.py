@@ -13,7 +13,7 @@ import numpy as np
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, collecting
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.fairness import with_groups
@@ -142,9 +142,10 @@ class Recommender:
         Raises:
             DataError: The parts do not fit together, or there is nothing to learn from.
         """
-        prepared = self.prepare(train, valid, candidates=candidates)
-        model = deepcopy(self._model).fit(prepared.data, callback=callback)
-        return self.take(prepared.fitted(model))
+        with collecting() as warnings:
+            prepared = self.prepare(train, valid, candidates=candidates)
+            model = deepcopy(self._model).fit(prepared.data, callback=callback)
+        return self.take(replace(prepared.fitted(model), warnings=tuple(warnings)))
 
     def take(self, snapshot: Snapshot) -> Self:
         """Use another snapshot from now on; requests that run now finish with the old one.

@@ -14,11 +14,14 @@ from kgrec.errors import (
     ConfigError,
     DataError,
     KgrecError,
+    KgrecWarning,
     RunError,
     UnknownIdError,
+    collecting,
     did_you_mean,
     nearest,
     printable,
+    warn,
 )
 
 
@@ -413,3 +416,16 @@ def test_printable():
     assert printable("\x1b[2J\x9b\n\u202e\x00") == r"\x1b[2J\x9b\n\u202e\x00"
     assert printable("x" * 300, 10) == "x" * 9 + "…"
     assert printable("\ud800").isprintable()
+
+
+def test_a_warning_is_shown_where_the_user_called_kgrec_and_collected_once():
+    with collecting() as outer, collecting() as inner:
+        for _ in range(2):
+            with pytest.warns(KgrecWarning) as shown:
+                warn("All 3 titles are the same.")
+    assert outer == inner == ["All 3 titles are the same."]
+    assert {warning.filename for warning in shown} == {__file__}
+    with collecting() as found, pytest.warns(KgrecWarning):
+        warn("Another.")
+    assert found == ["Another."]
+    assert len(outer) == 1

@@ -1,17 +1,49 @@
-"""The end of a command that cannot continue."""
+"""How a command says what is wrong: warnings, and the end of one that cannot continue."""
 
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
 import typer
 
-from kgrec.errors import printable
+from kgrec.errors import KgrecWarning, printable
 
 
 def fail(message: str, code: int) -> NoReturn:
     """Print a message on stderr, control characters escaped, and exit with a code."""
+    _say(message)
+    sys.exit(code)
+
+
+@contextmanager
+def warnings_on_stderr() -> Iterator[None]:
+    """Show warnings of kgrec in the body on stderr, each once, as messages without code."""
+    usual, shown = warnings.showwarning, set[str]()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not issubclass(category, KgrecWarning):
+            usual(printable(str(message), 2000), category, filename, lineno, file, line)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            _say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        warnings.simplefilter("always", KgrecWarning)
+        yield
+
+
+def _say(message: str) -> None:
     lines = [printable(line, 2000) for line in message.splitlines()]
     typer.echo("kgrec: " + "\n".join(lines), err=True)
-    sys.exit(code)

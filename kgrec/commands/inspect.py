@@ -1,4 +1,4 @@
-"""`kgrec inspect`: show the content of a graph."""
+"""`kgrec inspect`: show the content of a graph or run folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kgrec.commands.options import AsJson
 
 
 def inspect(
-    paths: Annotated[list[Path], typer.Argument(help="RDF files or folders.")],
+    paths: Annotated[list[Path], typer.Argument(help="RDF files or folders, or a run folder.")],
     items: Annotated[
         Path | None, typer.Option(help="Item table; without --links, item ids are IRIs.")
     ] = None,
@@ -46,6 +46,7 @@ def inspect(
 ) -> None:
     """Show the content of a graph, how items are connected, and possible problems.
 
+    Of a run folder, show the model, its origin, its figures and the warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
     from kgrec.kg.graph import KnowledgeGraph
@@ -55,6 +56,13 @@ def inspect(
     from kgrec.reporting.graph_summary import show_statistics
     from kgrec.reporting.shape_results import show_shapes
 
+    if len(paths) == 1 and (paths[0] / "weights.safetensors").exists():
+        from kgrec.reporting.run_summary import show_run
+        from kgrec.runs.reading import read_summary
+
+        run = read_summary(paths[0])
+        (print_json if as_json else show_run)(run)
+        return
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))

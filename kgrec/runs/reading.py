@@ -34,7 +34,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     """
     folder = Path(folder)
     check_is_run(folder)
-    _check_format(folder)
+    about = _check_format(folder)
     config = read_config(folder)
     state, told = load_tensors(folder / "weights.safetensors")
     try:
@@ -49,6 +49,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         _check_names(derived, prepared.data.graph)
         arrays = {name: value.numpy() for name, value in state.items()}
         snapshot = prepared.fitted(recommender.model.load_state(arrays, prepared.data))
+        snapshot = replace(snapshot, warnings=tuple(about["warnings"]))
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     interactions: tuple[Interactions, ...] = ()
@@ -95,6 +96,26 @@ def read_config(folder: Path) -> Config:
     return config
 
 
+def read_summary(folder: str | Path) -> dict[str, Any]:
+    """Return what a run says of itself: model, origin, figures, warnings. Nothing is loaded.
+
+    Returns:
+        A dict with the config of the `model`, `about`, `metrics` and `warnings`.
+
+    Raises:
+        RunError: The folder is no run folder, a file of it is missing or damaged.
+    """
+    folder = Path(folder)
+    check_is_run(folder)
+    about = _check_format(folder)
+    return {
+        "model": read_config(folder).model.model_dump(mode="json"),
+        "about": {key: value for key, value in about.items() if key != "warnings"},
+        "metrics": read_json(folder / "metrics.json"),
+        "warnings": about["warnings"],
+    }
+
+
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file of a run folder.
 
@@ -116,8 +137,8 @@ def _without_test(histories: Sequence[Interactions]) -> Split:
     return Split(train, histories[1] if len(histories) > 1 else none, none, "random")
 
 
-def _check_format(folder: Path) -> None:
-    """Refuse a run folder of another version.
+def _check_format(folder: Path) -> dict[str, Any]:
+    """Return about.json of a run folder of this version.
 
     Raises:
         RunError: The version is another one, or about.json is missing or damaged.
@@ -127,6 +148,7 @@ def _check_format(folder: Path) -> None:
     try:
         wrote = printable(str(about["kgrec"]), 40)
         found = about.get("format", 1)
+        about = {**about, "warnings": [str(message) for message in about.get("warnings", ())]}
     except (LookupError, TypeError, AttributeError) as error:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
     if found != FORMAT:
@@ -135,6 +157,7 @@ def _check_format(folder: Path) -> None:
             f"), and this kgrec reads format {FORMAT}. Train it again with this version, for which "
             "CHANGELOG.md says what its config.yaml is called now, or use the one that wrote it."
         )
+    return about
 
 
 def _read_derived(folder: Path, num_items: int) -> Derived:

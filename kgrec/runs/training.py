@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.drawing.curves import draw_training
-from kgrec.errors import RunError
+from kgrec.errors import RunError, collecting
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.files import write_json
@@ -48,7 +49,13 @@ def train_run(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file; the run folder needs another name.")
-    log = RunLog() if log is None else log
+    with collecting() as warnings:
+        return _train(config, out, resume, RunLog() if log is None else log, warnings)
+
+
+def _train(
+    config: Config, out: Path, resume: bool, log: RunLog, warnings: Sequence[str]
+) -> dict[str, Any]:
     started = time.perf_counter()
     if (out / "weights.safetensors").exists() and not resume:
         log.say(f"The run in {out} will be replaced.")
@@ -85,7 +92,9 @@ def train_run(
             if valid is not None
             else f"Trained all {progress.epoch} epochs: there is no validation part to choose one."
         )
-    save_run(out, recommender, config, split, metrics=metrics, log=log.lines)
+    recommender.take(replace(recommender.snapshot, warnings=tuple(warnings)))
+    told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
+    save_run(out, recommender, config, split, metrics=metrics, log=told)
     if progress is not None and progress.curve:
         save_curve(out, progress.curve, config)
     if valid is not None:

@@ -1,7 +1,7 @@
 """Writing run folders: a complete trained recommender, in files that cannot run code.
 
 config.yaml          the resolved config
-about.json           kgrec's version, versions of libraries, machine, seed, date, seconds
+about.json           kgrec's version, versions of libraries, machine, seed, date, warnings
 metrics.json         validation figures and seconds of the training
 log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
@@ -93,7 +93,8 @@ def save_run(
         save_tensors(folder / "words.safetensors", arrays, {})
     write_json(folder / "numbers.json", snapshot.graph.scales.to_list())
     write_atomically(folder / "config.yaml", [dump_config(config)])
-    write_json(folder / "about.json", {"format": FORMAT, **about(config.seed)})
+    origin = {"format": FORMAT, **about(config.seed), "warnings": snapshot.warnings}
+    write_json(folder / "about.json", origin)
     write_json(folder / "metrics.json", metrics)
     write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
 

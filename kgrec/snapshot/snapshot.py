@@ -53,6 +53,7 @@ class Snapshot:
         placed: Vectors of the items after those of the model, in its content space: float32 of
             shape (n, dim), zero for an item that it could not place; None: it could place none.
         num_trained: The model was fitted on this number of items, the first ones; -1: all.
+        warnings: What was doubtful about the data or the training; see `kgrec.errors.warn`.
     """
 
     model: Model
@@ -67,6 +68,7 @@ class Snapshot:
     changed: BoolArray | None = None
     placed: FloatArray | None = None
     num_trained: int = -1
+    warnings: tuple[str, ...] = ()
 
     # ------------------------------------------------------------------ made when asked for
 

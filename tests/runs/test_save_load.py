@@ -1,11 +1,14 @@
 """A fitted recommender, whatever its model, survives a folder."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import kgrec
-from kgrec.errors import RunError
+from kgrec.errors import KgrecWarning, RunError, warn
+from kgrec.runs import training
 
 MODELS = [kgrec.EASE(kgrec.EASEConfig(l2=3.0)), kgrec.MostPopular(), kgrec.ItemKNN()]
 MODELS += [
@@ -42,3 +45,45 @@ def test_scores_and_settings_come_back(model, log, tmp_path):
 def test_what_was_not_fitted_cannot_be_saved(tmp_path):
     with pytest.raises(RunError, match=r"not fitted.*fit\(\)"):
         kgrec.save(kgrec.Recommender(text=None), tmp_path)
+
+
+class Doubtful(kgrec.MostPopular):
+    """A model that warns when it is fitted."""
+
+    def fit(self, data, *, callback=None):
+        warn("All users like \x1b[31mthe same.")
+        return super().fit(data, callback=callback)
+
+
+def test_warnings_of_a_training_come_back_and_are_inspected(log, tmp_path, ok):
+    made = kgrec.Recommender(model=Doubtful(), text=None)
+    with pytest.warns(KgrecWarning, match="the same") as shown:
+        made.fit(log)
+    assert len(shown) == 1
+    kgrec.save(made, tmp_path)
+    assert kgrec.load(tmp_path).snapshot.warnings == ("All users like \x1b[31mthe same.",)
+    found = json.loads(ok("inspect", tmp_path, "--json"))
+    assert found["model"]["name"] == "most_popular"
+    assert found["warnings"] == ["All users like \x1b[31mthe same."]
+    text = ok("inspect", tmp_path)
+    assert "1 warning of the training" in text
+    assert r"\x1b[31mthe same." in text
+    assert "\x1b" not in text
+
+
+def test_a_warning_on_the_command_line_is_a_line_on_stderr_and_in_the_log(
+    kgrec, project, tmp_path, monkeypatch
+):
+    read = training.load_dataset
+
+    def doubtful(*arguments, **options):
+        warn("All titles are the same.")
+        warn("All titles are the same.")
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(training, "load_dataset", doubtful)
+    code, _, err = kgrec("train", project, "--out", tmp_path / "run", "model={name: most_popular}")
+    assert code == 0, err
+    assert err.splitlines().count("kgrec: warning: All titles are the same.") == 1
+    log = (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert log.splitlines().count("Warning: All titles are the same.") == 1
