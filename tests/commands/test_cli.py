@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from project import HOSTILE, write_project
 
+from kgrec.errors import printable
 from kgrec.runs.reading import load_run
 
 
@@ -57,7 +58,7 @@ def test_recommend(ok, run_folder):
     for place, entry in enumerate(expected, 1):
         line = next(line for line in table.splitlines() if f" {entry['item']} " in line)
         assert line.split()[0] == str(place)
-        assert entry["title"] in line
+        assert printable(entry["title"]) in line
         assert f"{entry['score']:.3f}" in line
     liked = json.loads(
         ok("recommend", run_folder, "--liked", "i10", "--liked", "i11", "-k", 3, "--json")
