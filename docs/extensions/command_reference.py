@@ -9,7 +9,6 @@ from typer.main import get_command
 
 from kgrec import cli
 
-
 VALUES = {str: "TEXT", list[str]: "TEXT", Path: "PATH", list[Path]: "PATH"}
 VALUES |= dict.fromkeys((int, float, list[int], list[float]), "NUMBER")
 """How the value of an option is written, by its type."""

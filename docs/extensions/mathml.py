@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
+
+LOG = getLogger(__name__)
+
+
+def _mathml(node: nodes.Element, block: bool) -> str:
+    try:
+        return tex2mathml(node.astext(), as_block=block)
+    except MathError as error:
+        LOG.warning("formula: %s", error, location=node)
+        return ""
 
 
 def _inline(writer: Any, node: nodes.math) -> None:
-    writer.body.append(tex2mathml(node.astext()))
+    writer.body.append(_mathml(node, block=False))
     raise nodes.SkipNode
 
 
 def _block(writer: Any, node: nodes.math_block) -> None:
-    mathml = tex2mathml(node.astext(), as_block=True)
-    writer.body.append(f'<div class="formula">{mathml}</div>')
+    writer.body.append(f'<div class="formula">{_mathml(node, block=True)}</div>')
     raise nodes.SkipNode
 
 

@@ -79,7 +79,7 @@ def protocol_reference() -> str:
 
 def mapping_reference() -> str:
     """Return the keys of a mapping file as Markdown."""
-    top = Part(TableMapping, "")
+    top = Part(TableMapping, "", level=1)
     return "\n".join([keys(top), *(section(part) for part in parts_below(top))])
 
 
@@ -94,8 +94,7 @@ def significance_reference() -> str:
 
 
 def _sections(union: Any, path: str) -> str:
-    kinds = [kind for kind in classes(union)]
-    return "\n".join(section(Part(kind, path, tag_of(kind))) for kind in kinds)
+    return "\n".join(section(Part(kind, path, tag_of(kind))) for kind in classes(union))
 
 
 def section(part: Part) -> str:
@@ -282,7 +281,7 @@ def parts_below(part: Part) -> Iterator[Part]:
 
 
 def _presets(part: Part) -> str:
-    """Return the published models: where each is from, and the settings that its name stands for."""
+    """Return the published models: where each is from, and what its name stands for."""
     lines = [
         f"{'#' * part.level} `{part.path}`: published models",
         "",

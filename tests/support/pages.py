@@ -37,6 +37,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pandas as pd
+import pyoxigraph
 from published import recbole
 from sparql_server import serve
 from sparql_wikidata import put_in_place, wikidata
@@ -46,7 +47,7 @@ import kg_data
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w./-]+\.(?:ttl|csv|tsv|dat|ya?ml|nt|nq|jsonl?|py|txt|rq))`")
-COMMENT = re.compile(r"<!-- ([\w ]+?)(?:: (.*?))? -->\s*\Z", re.DOTALL)
+COMMENT = re.compile(r"<!-- ([\w ]+?)(?:: ((?:(?!-->).)*?))? -->\s*\Z", re.DOTALL)
 NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?(?:e-?\d+)?(?!\w)")
 CODE = ("bash", "python")
 
@@ -117,6 +118,8 @@ def read_page(path: Path) -> Page:
             continue
         paragraph = COMMENT.sub("", before).rstrip().rpartition("\n\n")[2]
         file = FILE.search(paragraph) if paragraph.endswith(":") else None
+        if file and language in CODE and not file[1].endswith(".py"):
+            file = None
         blocks.append(
             Block(
                 language, body, line, file[1] if file else "", reason if word == "not run" else ""
@@ -283,25 +286,28 @@ def _movielens(folder: Path) -> Iterator[None]:
     films = kg_data.path("films")
     items = pd.read_csv(films / "items.csv")
     ratings = pd.read_csv(films / "ratings.csv")
-    ratings = ratings[ratings["user_id"] < "u0200"]
-    movies = pd.DataFrame(
-        {
-            "movieId": items["item_id"].str[1:].astype(int),
-            "title": items["title"] + " (" + items["year"].astype(str) + ")",
-            "genres": "Drama|Comedy",
-        }
-    )
-    movies.to_csv(folder / "movies.csv", index=False)
-    log = pd.DataFrame(
-        {
-            "userId": ratings["user_id"].str[1:].astype(int),
-            "movieId": ratings["item_id"].str[1:].astype(int),
-            "rating": ratings["rating"],
-            "timestamp": ratings["timestamp"] if "timestamp" in ratings else 964982703,
-        }
-    )
-    log.to_csv(folder / "ratings.csv", index=False)
-    shutil.copy(films / "films.ttl", folder / "films.ttl")
+    liked = ratings[ratings["user_id"] == "u0016"]["item_id"]
+    items = items[items["item_id"].isin({*liked, *items["item_id"][:60], "F0290"})]
+    ratings = ratings[ratings["item_id"].isin(items["item_id"]) & (ratings["user_id"] < "u0200")]
+    movies = {
+        "movieId": items["item_id"].str[1:].astype(int),
+        "title": items["title"] + " (" + items["year"].astype(str) + ")",
+        "genres": items["shelf"].str.replace(" & ", "|"),
+    }
+    pd.DataFrame(movies).to_csv(folder / "movies.csv", index=False)
+    log = {
+        "userId": ratings["user_id"].str[1:].astype(int),
+        "movieId": ratings["item_id"].str[1:].astype(int),
+        "rating": ratings["rating"],
+        "timestamp": ratings["timestamp"],
+    }
+    pd.DataFrame(log).to_csv(folder / "ratings.csv", index=False)
+    links = pd.read_csv(films / "links.csv")
+    entities = set(links[links["item_id"].isin(items["item_id"])]["iri"])
+    triples = list(pyoxigraph.parse(path=films / "films.ttl"))
+    near = entities | {one.object.value for one in triples if one.subject.value in entities}
+    chosen = [one for one in triples if one.subject.value in near]
+    pyoxigraph.serialize(chosen, str(folder / "films.ttl"), format=pyoxigraph.RdfFormat.TURTLE)
     yield
 
 
