@@ -17,3 +17,19 @@ Part = Annotated[str, typer.Option("--split", help="`valid` or `test`.")]
 Protocol = Annotated[
     str, typer.Option(help="`full`, `candidates`, `ctr`, `kgat-ndcg` or `ratings`.")
 ]
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        help="What items must fulfil, such as 'price < 30 and \"drama\" in genre': columns of the "
+        "item table, relations of the graph.",
+    ),
+]
+Candidates = Annotated[
+    Path | None,
+    typer.Option("--candidates", help="File of the ids of the items to choose from, one a line."),
+]
+Exclude = Annotated[
+    Path | None,
+    typer.Option("--exclude", help="File of the ids of items to leave out, one a line."),
+]
