@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Liked, Run
+from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Liked, Run, chosen_items
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def recommend(
         raise ConfigError(
             "Give --user ID, or --liked ITEM for someone new, or --all --out FILE for everybody."
         )
-    from kgrec.commands.item_choice import chosen_items
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.reading import load_run
 

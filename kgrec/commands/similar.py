@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Run
+from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Run, chosen_items
 
 
 def similar(
@@ -19,7 +19,6 @@ def similar(
     as_json: AsJson = False,
 ) -> None:
     """Find the items that are most similar to an item, as the model sees them."""
-    from kgrec.commands.item_choice import chosen_items
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.reading import load_run
 
