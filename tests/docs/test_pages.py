@@ -169,7 +169,7 @@ def page(tmp_path, monkeypatch, text) -> Path:
 def test_a_page_that_says_something_else_is_found_and_can_be_corrected(tmp_path, monkeypatch):
     text = (
         "The file, `in.csv`:\n\n```text\na,b\n```\n\n"
-        "```python\nprint(open('in.csv').read() * 2)\n```\n\n"
+        "```python\nfrom pathlib import Path\nprint(Path('in.csv').read_text() * 2)\n```\n\n"
         "<!-- output -->\n```text\nwrong\n```\n\n<!-- not run: it never ends -->\n"
         "```bash\nfalse\n```\n"
     )

@@ -35,6 +35,10 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
+def pages_of(site: Path) -> list[Path]:
+    return [page for page in sorted(site.rglob("*.html")) if "_static" not in page.parts]
+
+
 class _Links(HTMLParser):
     """Collects the links and the anchors of a page."""
 
@@ -76,7 +80,7 @@ def broken(page: Path, link: str) -> str:
 
 
 def test_all_links_of_the_site_lead_somewhere(site):
-    pages = sorted(site.rglob("*.html"))
+    pages = pages_of(site)
     assert len(pages) > 25
     wrong = [
         f"{page.relative_to(site)}: {problem}"
@@ -88,7 +92,7 @@ def test_all_links_of_the_site_lead_somewhere(site):
 
 
 def test_the_site_needs_no_network(site):
-    for page in site.rglob("*.html"):
+    for page in pages_of(site):
         text = page.read_text(encoding="utf-8")
         loaded = re.findall(r"<(?:script|link|img)\b[^>]*(?:src|href)=\"(https?:[^\"]*)\"", text)
         assert not loaded, page
