@@ -13,7 +13,7 @@ import numpy as np
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError, collecting
+from kgrec.errors import ConfigError, DataError, collecting, option
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.fairness import with_groups
@@ -459,7 +459,9 @@ class Recommender:
 
 def _user_row(now: Snapshot, user: str | None, liked: Sequence[str]) -> int | None:
     if user is None and not liked:
-        raise DataError("Give a user, or the items that a new user likes (`liked`).")
+        raise DataError(
+            f"Give {option('user')}, or the items that a new user likes, {option('liked')}."
+        )
     return None if user is None else now.users.row(user)
 
 

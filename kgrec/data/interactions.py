@@ -16,8 +16,8 @@ from kgrec.data.expression import evaluate_expression
 from kgrec.data.splits import assign_parts
 from kgrec.data.tables import as_ids, as_numbers, as_seconds, read_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError, did_you_mean, printable
-from kgrec.files import nearest_file
+from kgrec.errors import ConfigError, DataError, did_you_mean, option, printable
+from kgrec.files import looked_in, nearest_file, under
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -210,13 +210,16 @@ class Interactions:
         """
         if not (0 <= valid and 0 <= test and valid + test < 1):
             raise ConfigError(
-                f"valid={valid} and test={test} must be at least 0 and leave a part for training."
+                f"{option('valid', valid)} and {option('test', test)} must be at least 0 and leave "
+                "a part for training."
             )
         columns = self.user, self.item, self.timestamp
         part = assign_parts(kind, *columns, valid=valid, test=test, seed=seed)
         train, held_out, tested = (self.select(part == number) for number in range(3))
         if not len(train):
-            raise ConfigError(f"valid={valid} and test={test} leave nothing for training.")
+            raise ConfigError(
+                f"{option('valid', valid)} and {option('test', test)} leave nothing for training."
+            )
         return Split(train, held_out, tested, kind)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -325,9 +328,12 @@ class Split:
         Raises:
             DataError: A file is missing or wrong, or two of them share an interaction.
         """
-        folder = Path(folder)
+        folder = under("", folder)
         if not folder.is_dir():
-            raise DataError(f"The split folder {folder} does not exist." + nearest_file(folder))
+            raise DataError(
+                f"The split folder {folder} does not exist.{looked_in(folder)}"
+                f"{nearest_file(folder)}"
+            )
         train = Interactions.read(folder / "train.csv", **options)
         held_out = []
         for name in PARTS[1:]:
@@ -368,7 +374,9 @@ def _from_columns(
     merged = rows - len(log)
     log = log[log["keep"]]
     if log.empty:
-        raise DataError(f"{where}: no row fulfils positive={positive!r}; nothing to learn from.")
+        raise DataError(
+            f"{where}: no row fulfils {option('positive', positive)}; nothing to learn from."
+        )
     return Interactions(
         users=users,
         items=items,
