@@ -10,11 +10,14 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, overload
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from kgrec.bounds import yaml_text
+from kgrec.bounds.yaml_text import MAX_CHARS
 from kgrec.errors import ConfigError, did_you_mean, nearest, printable
-from kgrec.files import nearest_file, system_reason
+from kgrec.files import nearest_file, read_plain, system_reason
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -117,7 +120,7 @@ def read_yaml(path: str | Path, what: str) -> Any:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain(path, 4 * MAX_CHARS).decode("utf-8")
     except FileNotFoundError as error:
         hint = nearest_file(path, "*.y*ml")
         raise ConfigError(f"The {what} {path} does not exist.{hint}") from error
@@ -132,14 +135,14 @@ def parse_yaml(text: str, where: str) -> Any:
     Raises:
         ConfigError: It is not YAML. The message begins with `where`.
     """
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # such as a date with month 13
+        return yaml_text.load(text)
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        if mark is None:
-            raise ConfigError(f"{where} is not valid YAML: {_value_problem(error)}.") from error
+        if type(error) is yaml.MarkedYAMLError or mark is None:  # in words of kgrec
+            line = f", line {mark.line + 1}" if mark is not None else ""
+            problem = printable(getattr(error, "problem", None) or "cannot be read")
+            raise ConfigError(f"{where}{line} is not valid YAML: {problem}.") from error
         line = (text.splitlines() or [""])[min(mark.line, text.count("\n"))].strip()
         place = f"{where}, line {mark.line + 1}, column {mark.column + 1}"
         found = f": {printable(line, 80)!r}" if line else ""
@@ -159,6 +162,7 @@ _YAML_PROBLEMS: Final = (
     ("undefined alias|unexpected ':'|expected alphabetic|cannot start any token|found '[*&!|>%@`]'",
      "A text that begins with one of * & ! | > % @ ` stands in quotes."),
     ("constructor for the tag", "Tags that begin with ! are not read: leave it out."),
+    ("unhashable", "A key is a text or number, no list or mapping."),
     ("special characters", "It has a control character; write the file as UTF-8."),
     ("expected <block end>|did not find expected|expected the node", "Check the indentation: all "
      "keys of a section begin at the same column."),
@@ -169,18 +173,14 @@ _YAML_PROBLEMS: Final = (
 def _yaml_problem(error: Any, line: str) -> str:
     said = " ".join(str(part) for part in (error.context, error.problem) if part)
     value = line.partition(": ")[2].strip() or line.removeprefix("- ")
+    if value.startswith("!!"):
+        return f"{printable(error.problem or 'The value is not of this type')}."
     if value[:1] in tuple("*&!%@`"):
         return f"A text that begins with {value[0]} stands in quotes: '{printable(value, 60)}'."
     for pattern, remedy in _YAML_PROBLEMS:
         if re.search(pattern, said):
             return remedy
     return "Put texts with special characters in quotes, and check the indentation."
-
-
-def _value_problem(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return printable(str(error)) or "cannot be read"
 
 
 def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) 
         if value[:1] in _ONLY_TEXT:
             place[last] = value  # such as the pattern *.nt
         else:
-            place[last] = parse_yaml(value, f"The value of {printable(key)}")
+            place[last] = parse_yaml(value, f"the value of {printable(key)}")
     return tree
 
 
