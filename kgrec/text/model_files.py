@@ -189,7 +189,7 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
 
 
 def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFiles]:
-    if folder.is_dir():
+    if _is_folder(folder):
         yield ModelFiles(text, folder.resolve(), "folder")
     reasons.append("it is no local folder")
     if _is_hub_name(text):
@@ -205,6 +205,13 @@ def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFi
         downloaded = _from_hub(repository, reasons, local_files_only=False)
         if downloaded is not None:
             yield ModelFiles(text, downloaded, "hub")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long for the system, or a folder that is closed
+        return False
 
 
 def _is_hub_name(text: str) -> bool:
