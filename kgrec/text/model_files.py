@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, printable
-from kgrec.files import open_plain, system_reason
+from kgrec.files import check_plain, open_plain, system_reason
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 """The default encoder: 22.7 million parameters, 384 dimensions."""
@@ -24,6 +25,7 @@ _READ_AT_ONCE = 1 << 20
 _MOST_JSON = 1 << 24  # bytes
 _HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unreachable
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_OPENED = (".json", ".txt", ".model", ".safetensors")
 _UNWANTED = ["onnx/*", "openvino/*"]
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -65,6 +67,28 @@ class ModelFiles:
         if len(digests) == 1:
             return digests[0]
         return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Number of tensors of the weights, and of numbers in them.
+
+        Raises:
+            ConfigError: They cannot be read.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        tensors, numbers = 0, 0
+        for path in self.weights:
+            try:
+                check_plain(path)
+                with safe_open(path, framework="np") as file:
+                    names = list(file.keys())
+                    tensors += len(names)
+                    numbers += sum(prod(file.get_slice(name).get_shape()) for name in names)
+            except (SafetensorError, OSError) as error:
+                reason = system_reason(error)
+                raise ConfigError(f"{printable(str(path))} is damaged: {reason}.") from error
+        return tensors, numbers
 
     @cached_property
     def tokenizer_sha256(self) -> str:
@@ -121,11 +145,20 @@ class ModelFiles:
         Raises:
             ConfigError: A file is missing, or the packaged weights are not the original's.
         """
-        if not (self.folder / "config.json").is_file():
-            raise ConfigError(f"{self.folder} holds no config.json, so it is not a model's folder.")
+        where = printable(str(self.folder))
+        if not (self.folder / "config.json").exists():
+            raise ConfigError(f"{where} holds no config.json, so it is not a model's folder.")
+        for path in self.folder.iterdir():  # transformers opens what it finds
+            try:
+                if path.suffix in _OPENED or not path.is_dir():
+                    check_plain(path)
+            except OSError as error:
+                raise ConfigError(
+                    f"{printable(str(path))} cannot be read: {system_reason(error)}."
+                ) from error
         if not self.weights:
             raise ConfigError(
-                f"{self.folder} holds no *.safetensors weights. Other formats can run code when "
+                f"{where} holds no *.safetensors weights. Other formats can run code when "
                 "they are loaded and are not read; convert them with "
                 "`model.save_pretrained(folder)`."
             )
