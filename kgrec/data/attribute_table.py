@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kgrec.data.tables import as_ids, numbers_or_missing, read_table, require_column
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import numbers_or_missing, read_table, require_column
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
 from kgrec.types import Float64Array, IntArray

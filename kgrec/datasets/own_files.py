@@ -10,9 +10,10 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.ids import as_ids
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.settings import LogTableConfig
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
 from kgrec.errors import ConfigError
