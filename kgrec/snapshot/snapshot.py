@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import Vocabulary
+from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
@@ -187,13 +187,13 @@ class Snapshot:
             return np.zeros((1, len(self.items)), dtype=np.float32)
         return self._widened(self.model.similar(np.array([item])))
 
-    def history(self, user: int | None, liked: Sequence[str] = ()) -> csr_matrix:
+    def history(self, user: int | None, liked: Iterable[str | int] = ()) -> csr_matrix:
         """Return a user's items and further liked items as 1, float32 (1, num_items).
 
         Raises:
             UnknownIdError: An item is unknown.
         """
-        rows = self.items.rows([str(item) for item in liked])
+        rows = self.items.rows(id_list(liked, "liked"))
         if user is not None:
             rows = np.concatenate([rows, self.histories[user].indices.astype(np.int64)])
         rows = np.unique(rows)
@@ -215,8 +215,8 @@ class Snapshot:
         self,
         *,
         interactions: Interactions | None = None,
-        items: AttributeTable | Iterable[str] = (),
-        users: AttributeTable | Iterable[str] = (),
+        items: AttributeTable | Iterable[str | int] = (),
+        users: AttributeTable | Iterable[str | int] = (),
         triples: Iterable[Triple | LiteralStatement] = (),
         texts: Sequence[str] = (),
         features: Mapping[str, FloatArray] | None = None,
@@ -238,10 +238,10 @@ class Snapshot:
         Raises:
             DataError: Triples are given without a knowledge graph, or features do not fit.
         """
-        user_ids = self.users.extended(_ids(users)).extended(
+        user_ids = self.users.extended(_ids(users, "users")).extended(
             () if interactions is None else interactions.users.ids
         )
-        item_ids = self.items.extended(_ids(items)).extended(
+        item_ids = self.items.extended(_ids(items, "items")).extended(
             () if interactions is None else interactions.items.ids
         )
         new = len(item_ids) - len(self.items)
@@ -371,5 +371,5 @@ class Prepared:
         )
 
 
-def _ids(rows: AttributeTable | Iterable[str]) -> Iterable[str]:
-    return rows.ids.ids if isinstance(rows, AttributeTable) else rows
+def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:
+    return rows.ids.ids if isinstance(rows, AttributeTable) else id_list(rows, argument)
