@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "extensions.docstrings",
     "extensions.generated",
     "extensions.mathml",
 ]
@@ -30,6 +31,7 @@ myst_url_schemes = ("https", "http", "mailto")
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 autodoc_mock_imports = ["implicit"]
 napoleon_google_docstring = True
