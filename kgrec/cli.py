@@ -22,7 +22,7 @@ from kgrec.commands.map import map
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
 from kgrec.commands.train import train
-from kgrec.errors import KgrecError
+from kgrec.errors import KgrecError, on_command_line
 
 app = typer.Typer(
     add_completion=False,
@@ -51,7 +51,7 @@ def _options(
 def main() -> None:
     """Run the command: a user's mistake is one message on stderr and exit code 2."""
     try:
-        with warnings_on_stderr():
+        with warnings_on_stderr(), on_command_line():
             app()
     except KgrecError as error:
         fail(str(error), 2)

@@ -81,6 +81,31 @@ def collecting() -> Iterator[list[str]]:
         _collected.reset(token)
 
 
+_on_command_line: ContextVar[bool] = ContextVar("on_command_line", default=False)
+
+
+@contextmanager
+def on_command_line() -> Iterator[None]:
+    """Let messages of the body speak of options, and not of arguments; see `in_words`."""
+    token = _on_command_line.set(True)
+    try:
+        yield
+    finally:
+        _on_command_line.reset(token)
+
+
+def in_words(argument: str, option: str) -> str:
+    """Return how a message names a choice: in Python `argument`, on the command line `option`.
+
+    >>> in_words("force=True", "--force")
+    'force=True'
+    >>> with on_command_line():
+    ...     in_words("force=True", "--force")
+    '--force'
+    """
+    return option if _on_command_line.get() else argument
+
+
 def _frames_of_kgrec() -> int:
     """Return how many frames above the caller of this function are in kgrec."""
     frame, depth = sys._getframe(1), 0

@@ -1,0 +1,109 @@
+"""Checksums: JSON files that hold their own, and those of a whole folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from kgrec.errors import RunError, printable
+from kgrec.files import write_json
+
+KEY: Final = "sha256"
+
+
+def write_checked_json(path: str | Path, tree: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON with its checksum in the key `sha256`, whole or not at all.
+
+    Raises:
+        RunError: It cannot be written; what was at `path` is unchanged.
+    """
+    plain = json.loads(json.dumps(tree))  # with the keys that it has when it is read
+    write_json(path, {**plain, KEY: _checksum(plain)})
+
+
+def check_json(tree: Any) -> dict[str, Any]:
+    """Return what `write_checked_json` got.
+
+    Args:
+        tree: The content of the file.
+
+    Raises:
+        ValueError: It is no mapping, or its checksum is missing or another one.
+    """
+    if not isinstance(tree, dict):
+        raise ValueError("it is no mapping")
+    rest = {name: value for name, value in tree.items() if name != KEY}
+    if KEY not in tree:
+        raise ValueError(f"it has no checksum (the key {KEY!r})")
+    if tree[KEY] != _checksum(rest):
+        raise ValueError("its checksum is not that of its content: something in it was changed")
+    return rest
+
+
+def is_checked_json(path: Path) -> bool:
+    """Return whether `write_checked_json` wrote a file, even if it was changed afterwards."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(tree, dict) and KEY in tree
+
+
+def checksums(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return size and SHA-256 of files by their relative paths.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    return {
+        name: {"bytes": (folder / name).stat().st_size, KEY: _sha256(folder / name)}
+        for name in sorted(names)
+    }
+
+
+def check_checksums(folder: Path, expected: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that files are what they were when `checksums` saw them.
+
+    Raises:
+        RunError: A file is missing or another one.
+    """
+    for name, about in expected.items():
+        path = folder / name
+        try:
+            found = path.stat().st_size
+        except OSError as error:
+            raise RunError(f"{_shown(folder)} lacks {printable(name)}.") from error
+        if found != about.get("bytes"):
+            raise _changed(path, f"it has {found:,} bytes and should have {about.get('bytes')}")
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for name, digest in zip(
+            expected, pool.map(lambda name: _sha256(folder / name), expected), strict=True
+        ):
+            if digest != expected[name].get(KEY):
+                raise _changed(folder / name, "its checksum is another one")
+
+
+def _changed(path: Path, why: str) -> RunError:
+    return RunError(
+        f"{_shown(path)} is damaged, or was changed after it was written: {why}. Restore it from a "
+        "copy, or train again."
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(tree: Mapping[str, Any]) -> str:
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path), 4096)
