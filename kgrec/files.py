@@ -119,7 +119,7 @@ def _replacing(path: Path, mode: str, **options: str) -> Iterator[IO[Any]]:
     remove_leftovers(path)
     while True:
         scratch = _scratch_name(path)
-        file = scratch.open(mode, **options)
+        file: IO[Any] = scratch.open(mode, **options)  # type: ignore[call-overload]
         if _lock(file.fileno()):
             break
         file.close()  # it was taken for a leftover in the moment before

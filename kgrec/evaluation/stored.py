@@ -12,6 +12,7 @@ import numpy as np
 
 from kgrec.errors import RunError, printable
 from kgrec.evaluation.base import Evaluation
+from kgrec.outputs.checked import check_json
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
@@ -22,7 +23,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """
     where = printable(str(path))
     try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+        tree = check_json(json.loads(Path(path).read_text(encoding="utf-8")))
         return _evaluation(tree)
     except FileNotFoundError as error:
         raise RunError(f"There is no evaluation {where}.") from error

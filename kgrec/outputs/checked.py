@@ -22,8 +22,17 @@ def write_checked_json(path: str | Path, tree: Mapping[str, Any]) -> None:
     Raises:
         RunError: It cannot be written; what was at `path` is unchanged.
     """
+    write_json(path, with_checksum(tree))
+
+
+def with_checksum(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping for JSON with its checksum in the key `sha256`.
+
+    >>> check_json(with_checksum({"rows": 3}))
+    {'rows': 3}
+    """
     plain = json.loads(json.dumps(tree))  # with the keys that it has when it is read
-    write_json(path, {**plain, KEY: _checksum(plain)})
+    return {**plain, KEY: _checksum(plain)}
 
 
 def check_json(tree: Any) -> dict[str, Any]:

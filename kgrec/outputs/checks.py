@@ -25,6 +25,7 @@ def check_files(
     *,
     force: bool = False,
     ours: Callable[[Path], bool] = lambda _: False,
+    remedy: str | None = None,
 ) -> None:
     """Check that files can be written, and that nothing is lost by that.
 
@@ -33,6 +34,7 @@ def check_files(
         inputs: What the same command reads: files, folders, patterns. Never written.
         force: Whether a file that is there may be replaced.
         ours: Whether a file that is there may be replaced in any case.
+        remedy: What to do if a file is there; None: another name, or `force`.
 
     Raises:
         RunError: A file is there already, is read by the same command or named twice, or cannot
@@ -50,7 +52,8 @@ def check_files(
             if path.exists() and not path.is_file():
                 raise RunError(f"{_shown(path)} is no plain file, so it is not replaced.")
             if not force and not ours(path):
-                raise RunError(_exists(path))
+                advice = remedy or f"Choose another name, or replace it with {_force()}"
+                raise RunError(f"{_shown(path)} exists already. {advice}.")
         check_writable(path)
 
 
@@ -120,9 +123,8 @@ def check_writable(path: str | Path) -> None:
         raise RunError(f"{_shown(Path(path))} cannot be written: {reason}.") from error
 
 
-def _exists(path: Path) -> str:
-    force = in_words("force=True", "--force")
-    return f"{_shown(path)} exists already. Choose another name, or replace it with {force}."
+def _force() -> str:
+    return in_words("force=True", "--force")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -72,6 +72,12 @@ def replacing_folder(
             _swap(new, target, scratch)
 
 
+def recover(path: Path) -> None:
+    """Give a folder its name back, if a process was killed between two renamings of it."""
+    if not path.exists():
+        remove_leftovers(real(path))
+
+
 def entries(folder: Path) -> Iterator[str]:
     """Yield the relative paths, with `/`, of all files below a folder and of its empty folders.
 

@@ -182,11 +182,12 @@ def _check_replaceable(
         )
     if force or resume:
         return
-    force_words, resume_words = in_words("force=True", "--force"), in_words("resume=True", "--resume")
     what = "a run" if MANIFEST in found else "a training that was stopped"
-    more = f", and {resume_words} continues it" if CHECKPOINT in found else ""
+    continued = in_words("resume=True in train_run", "--resume")
+    more = f", {continued} continues it" if CHECKPOINT in found else ""
     raise RunError(
-        f"{where} has {what} already. Choose another folder; {force_words} replaces it{more}."
+        f"{where} has {what} already. Choose another folder; "
+        f"{in_words('force=True', '--force')} replaces it{more}."
     )
 
 

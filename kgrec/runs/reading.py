@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,9 @@ from kgrec.graph.numeric import NumberScales
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
+from kgrec.runs.json_files import read_json
 from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.manifest import check_files_of_run, checked
 from kgrec.runs.writing import FORMAT
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
@@ -35,6 +36,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     folder = Path(folder)
     check_is_run(folder)
     about = _check_format(folder)
+    check_files_of_run(folder)
     config = read_config(folder)
     state, told = load_tensors(folder / "weights.safetensors")
     try:
@@ -83,7 +85,7 @@ def read_config(folder: Path) -> Config:
     Raises:
         RunError: It is missing or damaged.
     """
-    path = folder / "config.yaml"
+    path = checked(folder, "config.yaml")
     where = printable(str(path))
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -108,26 +110,13 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     check_is_run(folder)
     about = _check_format(folder)
+    check_files_of_run(folder, ["about.json", "metrics.json"])
     return {
         "model": read_config(folder).model.model_dump(mode="json"),
         "about": {key: value for key, value in about.items() if key != "warnings"},
         "metrics": read_json(folder / "metrics.json"),
         "warnings": about["warnings"],
     }
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of a run folder.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
 def _without_test(histories: Sequence[Interactions]) -> Split:
