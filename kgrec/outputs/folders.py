@@ -93,7 +93,7 @@ def entries(folder: Path) -> Iterator[str]:
                     continue
                 if not entry.is_dir(follow_symlinks=False):
                     yield name
-                elif any(True for _ in os.scandir(entry.path)):
+                elif os.listdir(entry.path):
                     pending.append(f"{name}/")
                 else:
                     yield f"{name}/"

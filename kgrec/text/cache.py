@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from kgrec.types import BoolArray, FloatArray, IntArray
 _KEY_BYTES = 32
 _KEY = pa.binary(_KEY_BYTES)
 _SUFFIX = ".safetensors"
+_NAME = re.compile(rf"[0-9a-f]{{64}}{re.escape(_SUFFIX)}")
 _UNREADABLE = (safetensors.SafetensorError, OSError)
 _TEXTS_PER_SHARD = 8192  # most texts that an interruption loses
 
@@ -53,7 +55,6 @@ class _Shard:
 
     path: Path
     keys: pa.Array
-    vectors: FloatArray | None = None  # read once the checksum has been compared
 
 
 @dataclass
@@ -160,7 +161,7 @@ class EmbeddingCache:
                 if old != path:
                     old.unlink(missing_ok=True)
             store.damaged = []
-        shard = _Shard(path, _as_keys(keys), tensors["vectors"])
+        shard = _Shard(path, _as_keys(keys))
         store.shards = [*(old for old in store.shards if old.path != path), shard]
         store.rebuild()
 
@@ -172,6 +173,8 @@ class EmbeddingCache:
         if fingerprint not in self._stores:
             store = _Store()
             for path in sorted((self.folder / fingerprint).glob(f"*{_SUFFIX}")):
+                if not _NAME.fullmatch(path.name):
+                    continue  # not of kgrec
                 try:
                     with safetensors.safe_open(path, framework="np") as file:
                         store.shards.append(_Shard(path, _as_keys(file.get_tensor("keys"))))
@@ -276,27 +279,27 @@ def _as_keys(keys: npt.NDArray[np.uint8]) -> pa.Array:
 
 def _read(shard: _Shard, dim: int) -> FloatArray | None:
     """Return the vectors of a shard; None: it is damaged or gone."""
-    if shard.vectors is None:
-        try:
-            content = shard.path.read_bytes()
-        except FileNotFoundError:  # another process has removed it
-            return None
-        except OSError as error:
-            _damaged(shard.path, str(error))
-            return None
-        if hashlib.sha256(content).hexdigest() != shard.path.name.removesuffix(_SUFFIX):
-            _damaged(shard.path, "its checksum is not the one in its name")
-            return None
-        shard.vectors = safetensors.numpy.load(content)["vectors"]
-    expected, found = (len(shard.keys), dim), shard.vectors.shape
-    if found != expected:
-        _damaged(shard.path, f"expected vectors of shape {expected}, found {found}")
+    try:
+        content = shard.path.read_bytes()
+    except FileNotFoundError:  # another process has removed it
         return None
-    return shard.vectors
+    except OSError as error:
+        _damaged(shard.path, str(error))
+        return None
+    if hashlib.sha256(content).hexdigest() != shard.path.stem:
+        _damaged(shard.path, "its checksum is not the one in its name")
+        return None
+    vectors: FloatArray = safetensors.numpy.load(content)["vectors"]
+    if vectors.shape != (len(shard.keys), dim):
+        expected = (len(shard.keys), dim)
+        _damaged(shard.path, f"expected vectors of shape {expected}, found {vectors.shape}")
+        return None
+    return vectors
 
 
 def _damaged(path: Path, why: str) -> None:
+    where = printable(str(path), 4096)
     warn(
-        f"The cached vectors in {printable(str(path), 4096)} are damaged, so their texts are encoded "
-        f"again: {printable(why)}."
+        f"The cached vectors in {where} are damaged, so their texts are encoded again: "
+        f"{printable(why)}."
     )
