@@ -246,7 +246,7 @@ def test_a_run_of_another_version_is_refused_by_name(copy):
     about = json.loads((copy / "about.json").read_text())
     for given, says in (
         ({"format": 4}, r"format 4"),
-        ({"format": 2}, r"kgrec 0\.1\.0 \(format 2\)"),
+        ({"format": 2}, r"kgrec 0\.1\.0 \(format 2\)"),  # without a manifest
         ({}, r"kgrec 0\.1\.0 \(format 1\)"),
     ):
         old = {key: value for key, value in about.items() if key != "format"}
