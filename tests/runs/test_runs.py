@@ -44,6 +44,7 @@ NEEDED = [
     "manifest.json",
     "data/item_table.parquet",
     "data/item_table_categories.parquet",
+    "data/item_table_others.parquet",
     "data/user_table.parquet",
     "data/user_table_categories.parquet",
     "data/graph/manifest.json",
