@@ -7,11 +7,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from kgrec.bounds.json_text import read_json
 from kgrec.errors import RunError, printable
-from kgrec.files import write_json
+from kgrec.files import open_plain, system_reason, write_json
 
 KEY: Final = "sha256"
 
@@ -57,8 +59,8 @@ def check_json(tree: Any) -> dict[str, Any]:
 def is_checked_json(path: Path) -> bool:
     """Return whether `write_checked_json` wrote a file, even if it was changed afterwards."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        tree = read_json(path)
+    except (OSError, ValueError):
         return False
     return isinstance(tree, dict) and KEY in tree
 
@@ -90,11 +92,17 @@ def check_checksums(folder: Path, expected: Mapping[str, Mapping[str, Any]]) -> 
         if found != about.get("bytes"):
             raise _changed(path, f"it has {found:,} bytes and should have {about.get('bytes')}")
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for name, digest in zip(
-            expected, pool.map(lambda name: _sha256(folder / name), expected), strict=True
-        ):
+        found_by_name = zip(expected, pool.map(partial(_found, folder), expected), strict=True)
+        for name, digest in found_by_name:
             if digest != expected[name].get(KEY):
                 raise _changed(folder / name, "its checksum is another one")
+
+
+def _found(folder: Path, name: str) -> str:
+    try:
+        return _sha256(folder / name)
+    except OSError as error:
+        raise _changed(folder / name, system_reason(error)) from error
 
 
 def _changed(path: Path, why: str) -> RunError:
@@ -105,7 +113,7 @@ def _changed(path: Path, why: str) -> RunError:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

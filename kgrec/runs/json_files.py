@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from kgrec.bounds.json_text import read_json as bounded_json
 from kgrec.errors import RunError, printable
+from kgrec.files import system_reason
+
+_MOST_JSON = 1 << 26  # bytes
 
 
 def read_json(path: Path) -> Any:
@@ -16,8 +19,9 @@ def read_json(path: Path) -> Any:
         RunError: It is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return bounded_json(path, _MOST_JSON)
     except FileNotFoundError as error:
         raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+    except (OSError, ValueError) as error:
+        where = printable(str(path))
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error

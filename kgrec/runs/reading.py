@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
@@ -22,6 +21,7 @@ from kgrec.runs.json_files import read_json
 from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import check_files_of_run, checked
 from kgrec.runs.writing import FORMAT
+from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
 from kgrec.training.checkpoint import load_tensors
@@ -88,9 +88,9 @@ def read_config(folder: Path) -> Config:
     path = checked(folder, "config.yaml")
     where = printable(str(path))
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path, "config file")
         config = make_config(tree, str(path))
-    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
     missing = [key for key in Config.model_fields if key not in tree]
     if missing:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import safetensors.numpy
 
 from kgrec.errors import RunError, printable, warn
-from kgrec.files import replacing, writing
+from kgrec.files import check_plain, open_plain, replacing, writing
 from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
@@ -176,6 +176,7 @@ class EmbeddingCache:
                 if not _NAME.fullmatch(path.name):
                     continue  # not of kgrec
                 try:
+                    check_plain(path)
                     with safetensors.safe_open(path, framework="np") as file:
                         store.shards.append(_Shard(path, _as_keys(file.get_tensor("keys"))))
                 except FileNotFoundError:
@@ -280,7 +281,8 @@ def _as_keys(keys: npt.NDArray[np.uint8]) -> pa.Array:
 def _read(shard: _Shard, dim: int) -> FloatArray | None:
     """Return the vectors of a shard; None: it is damaged or gone."""
     try:
-        content = shard.path.read_bytes()
+        with open_plain(shard.path) as file:
+            content = file.read()
     except FileNotFoundError:  # another process has removed it
         return None
     except OSError as error:
