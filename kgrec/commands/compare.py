@@ -41,9 +41,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same users: differences, paired tests, effect sizes."""
+    from kgrec.drawing.canvas import check_pictures
     from kgrec.drawing.curves import draw_curves
     from kgrec.drawing.results import draw_comparison, draw_comparison_times
-    from kgrec.outputs.checks import check_files
     from kgrec.reporting.comparison_tables import show_comparison
     from kgrec.reporting.console import print_json
     from kgrec.reporting.reporter import Reporter
@@ -51,7 +51,7 @@ def compare(
     from kgrec.runs.training_figures import training_seconds, validation_curves
 
     say = Reporter().say
-    check_files([picture, curves, times], runs, force=force)
+    check_pictures([picture, curves, times], runs, force=force)
     not_stored: list[RunError] = []
     found = compare_runs(
         runs,

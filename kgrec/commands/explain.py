@@ -22,11 +22,11 @@ def explain(
     force: Force = False,
 ) -> None:
     """Explain why an item fits a user."""
-    from kgrec.outputs.checks import check_files
+    from kgrec.drawing.canvas import check_pictures
     from kgrec.reporting.recommendations import print_explanation
     from kgrec.runs.reading import load_run
 
-    check_files([picture], [run], force=force)
+    check_pictures([picture], [run], force=force)
     recommender, _, _ = load_run(run)
     explanation = recommender.explain(user, item, liked=liked or ())
     print_explanation(explanation, as_json)

@@ -50,10 +50,10 @@ def inspect(
     Of a run folder, show the model, its origin, its figures and the warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
+    from kgrec.drawing.canvas import check_pictures
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.profile.shapes import validate
     from kgrec.linking.linked_files import links_from_files
-    from kgrec.outputs.checks import check_files
     from kgrec.reporting.console import print_json
     from kgrec.reporting.graph_summary import show_statistics
     from kgrec.reporting.shape_results import show_shapes
@@ -65,7 +65,7 @@ def inspect(
         run = read_summary(paths[0])
         (print_json if as_json else show_run)(run)
         return
-    check_files([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
+    check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))

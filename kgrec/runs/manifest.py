@@ -175,6 +175,11 @@ def _check_replaceable(
             "the run."
         )
     in_the_way = [name for name in others if any(fnmatch(name, one) for one in _RESERVED)]
+    if CHECKPOINT in in_the_way:
+        raise RunError(
+            f"{where}/{CHECKPOINT} is damaged, or kgrec did not write it. Move it away, or choose "
+            "another folder."
+        )
     if in_the_way:
         raise RunError(
             f"{where} has files that kgrec did not write, with names that a run needs: "
