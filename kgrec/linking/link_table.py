@@ -8,7 +8,8 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
 from kgrec.linking.settings import LinkConfig
