@@ -18,12 +18,13 @@ from kgrec.commands.fetch import fetch
 from kgrec.commands.inspect import inspect
 from kgrec.commands.link import link
 from kgrec.commands.map import map
+from kgrec.commands.options import in_words_of
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
 from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
-from kgrec.errors import KgrecError, on_command_line, printable
+from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
 
 app = typer.Typer(
@@ -37,7 +38,7 @@ _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     explain,
 )  # fmt: skip
 for _command in _COMMANDS:
-    app.command()(_command)
+    app.command()(in_words_of(_command))
 
 
 @app.callback(invoke_without_command=True)
@@ -54,7 +55,7 @@ def _options(
 def main() -> None:
     """Run the command: a user's mistake is one message on stderr and exit code 2."""
     try:
-        with writable_streams() as lacking, warnings_on_stderr(), on_command_line():
+        with writable_streams() as lacking, warnings_on_stderr():
             try:
                 app()
             finally:

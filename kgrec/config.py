@@ -113,7 +113,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
+        raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
     tree = parse_settings(overrides, tree)
     data = tree.get("data")
     if isinstance(data, dict) and "root" in data and data["root"] is None:

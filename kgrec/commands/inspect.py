@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, Force
+from kgrec.commands.options import AsJson, Force, files_by_iri
 
 
 def inspect(
@@ -42,6 +42,12 @@ def inspect(
         list[str] | None,
         typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
     ] = None,
+    contexts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--context", help="IRI=FILE of a JSON-LD context that files refer to; may be repeated."
+        ),
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -67,6 +73,7 @@ def inspect(
         return
     check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
+    reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None

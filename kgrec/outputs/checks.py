@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from kgrec.errors import RunError, in_words, printable
+from kgrec.errors import RunError, option, printable
 from kgrec.files import real, system_reason
 
 _LONGEST = 4096  # characters of a path
@@ -124,7 +124,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def _force() -> str:
-    return in_words("force=True", "--force")
+    return option("force", True)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
-from kgrec.errors import RunError, in_words, printable
+from kgrec.errors import RunError, option, printable
 from kgrec.outputs.checked import (
     check_checksums,
     check_json,
@@ -188,11 +188,11 @@ def _check_replaceable(
     if force or resume:
         return
     what = "a run" if MANIFEST in found else "a training that was stopped"
-    continued = in_words("resume=True in train_run", "--resume")
+    continued = option("resume", True)
     more = f", {continued} continues it" if CHECKPOINT in found else ""
     raise RunError(
         f"{where} has {what} already. Choose another folder; "
-        f"{in_words('force=True', '--force')} replaces it{more}."
+        f"{option('force', True)} replaces it{more}."
     )
 
 

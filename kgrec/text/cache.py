@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import safetensors.numpy
 
 from kgrec.errors import RunError, printable, warn
-from kgrec.files import check_plain, open_plain, replacing, writing
+from kgrec.files import check_plain, open_plain, replacing, under, writing
 from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
@@ -91,7 +91,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = under("", folder)
         self._stores: dict[str, _Store] = {}
 
     @classmethod

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kgrec.bounds.json_text import parse_json
-from kgrec.errors import RunError, in_words, printable
+from kgrec.errors import RunError, option, printable
 from kgrec.files import check_plain, replacing, system_reason
 
 _MOST_TENSORS = 10_000
@@ -89,7 +89,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if expected != _checksum(tensors, about):
         raise RunError(
             f"{path} is damaged: its checksum is not that of its content. Restore it from a copy, "
-            f"or start anew without {in_words('resume=True', '--resume')}."
+            f"or start anew without {option('resume', True)}."
         )
     return tensors, about
 
