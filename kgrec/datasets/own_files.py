@@ -65,7 +65,9 @@ class FilesDataConfig(LogTableConfig):
 
     format: Literal["files"] = "files"
     root: str = Field(
-        default=".", description="Folder of all paths below, relative to the current folder."
+        default=".",
+        description="Folder of all paths below, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
     interactions: str | None = Field(default=None, description="Table of interactions.")
     splits: str | None = Field(
