@@ -23,6 +23,7 @@ extensions = [
 ]
 exclude_patterns = ["extensions"]
 default_role = "code"
+smartquotes = False  # they would turn --links into a dash
 needs_sphinx = "8.2"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -55,7 +56,7 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": True,
-    "show_toc_level": 2,
+    "show_toc_level": 1,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

@@ -141,7 +141,9 @@ def test_a_page_names_all_of_a_kind(page, names):
 def test_every_command_has_an_example_that_is_run():
     known = set(get_command(cli.app).commands)  # type: ignore[attr-defined]
     blocks = [block for path in PAGES for block in read_page(path).blocks]
-    code = "\n".join(block.text for block in blocks if block.language == "bash" and not block.reason)
+    code = "\n".join(
+        block.text for block in blocks if block.language == "bash" and not block.reason
+    )
     named = set(re.findall(r"^kgrec ([a-z]+)\b", code, re.MULTILINE))
     assert named == known - {"demo"}
     demo = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
