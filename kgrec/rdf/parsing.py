@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pyarrow.compute as pc
@@ -18,11 +18,12 @@ from kgrec.rdf.nesting import check_triple_terms
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.opening import PieceReader
 from kgrec.rdf.rdfxml import NO_LANGUAGE, SafeXml
-from kgrec.rdf.readers import LARGE, MakeReader, choose_reader
+from kgrec.rdf.readers import LARGE, MakeReader, Reader, choose_reader
 from kgrec.rdf.rejects import Rejects
 from kgrec.rdf.settings import ReadConfig
 from kgrec.rdf.statements import LiteralTable, Statements, string_array
 from kgrec.rdf.syntaxes import FORMATS, Format
+from kgrec.rdf.triple_terms import TripleTerms
 
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
@@ -42,6 +43,7 @@ class Parsing:
         nodes: Names its blank nodes.
         graphs: Chooses among its graphs.
         without_direction: Number of literals of JSON-LD whose base direction was left out.
+        terms: Counts what is left out because of triple terms.
         line: Returns the line where the parser is, for errors that do not say it.
     """
 
@@ -53,12 +55,17 @@ class Parsing:
     nodes: BlankNodes
     graphs: GraphChoice
     without_direction: int = 0
+    terms: TripleTerms = field(default_factory=TripleTerms)
     line: Callable[[], int | None] = lambda: None
 
     def reject(self, mistake: Mistake) -> None:
-        """Count a line that is left out, and write it down."""
+        """Write down what is left out, and count it if it is not valid."""
         place = (mistake.line, mistake.column, mistake.reason, mistake.text)
-        self.rejects.add(self.name, *place)
+        self.rejects.add(self.name, *place, counted=mistake.about is None)
+
+    def reader(self, format: Format, make_reader: MakeReader) -> Reader:
+        """Return the reader of text in `format`."""
+        return make_reader(format, self.nodes, self.graphs, self.terms)
 
 
 def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
@@ -78,17 +85,23 @@ def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
     found = _SYNTAXES[parsing.format.name](pieces, parsing, make_reader)
     for batch in found:
         _check_literals(batch, parsing.config.max_literal)
-    return list(filter(len, found))
+    return _without_annotations(found, parsing)
 
 
 def parse_quads(quads: Iterable[pyoxigraph.Quad], parsing: Parsing) -> list[Statements]:
     """Return the statements of a graph of pyoxigraph in batches."""
-    return list(filter(len, _read_quads(quads, parsing, choose_reader(0))))
+    return _without_annotations(_read_quads(quads, parsing, choose_reader(0)), parsing)
+
+
+def _without_annotations(found: list[Statements], parsing: Parsing) -> list[Statements]:
+    if parsing.terms.count:
+        found = parsing.terms.without_annotations(found, parsing.nodes.names)
+    return list(filter(len, found))
 
 
 def _lines(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
     config = parsing.config
-    reader = make_reader(parsing.format, parsing.nodes, parsing.graphs)
+    reader = parsing.reader(parsing.format, make_reader)
     lines = whole_lines(pieces, config.max_literal + _LINE_ROOM)
     return reader.read(lines, None if config.on_error == "raise" else parsing.reject)
 
@@ -153,7 +166,7 @@ def _read_quads(
     def written() -> bytes:
         return pyoxigraph.serialize(itertools.islice(given, _BATCH), format=lines.parser) or b""
 
-    reader = make_reader(lines, parsing.nodes, parsing.graphs)
+    reader = parsing.reader(lines, make_reader)
     return reader.read_written(iter(written, b""))
 
 

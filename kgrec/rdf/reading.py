@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyoxigraph
 
-from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.errors import DataError, did_you_mean, printable, warn
 from kgrec.files import system_reason
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
@@ -111,7 +111,15 @@ def _read(
         blank_nodes=len(parsing.nodes),
         rejected=rejects.count - before,
         other_graphs=parsing.graphs.left_out,
+        about_statements=parsing.terms.count,
     )
+    if parsing.terms.count:
+        warn(
+            f"{printable(source.name)}: statements about statements were left out, "
+            f"{parsing.terms.count:,} in all (triple terms, reifiers and annotations of RDF 1.2): "
+            "a graph holds plain triples. A triple that has an annotation is read. If you need the "
+            "rest, state it as plain triples."
+        )
     return batches, report, parsing
 
 
