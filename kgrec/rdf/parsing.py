@@ -24,6 +24,7 @@ from kgrec.rdf.settings import ReadConfig
 from kgrec.rdf.statements import LiteralTable, Statements, string_array
 from kgrec.rdf.syntaxes import FORMATS, Format
 from kgrec.rdf.triple_terms import TripleTerms
+from kgrec.rdf.turtle_recovery import TurtleRecovery
 
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
@@ -45,6 +46,7 @@ class Parsing:
         without_direction: Number of literals of JSON-LD whose base direction was left out.
         terms: Counts what is left out because of triple terms.
         line: Returns the line where the parser is, for errors that do not say it.
+        text: Returns the text of a line near there, b"" if it is not known.
     """
 
     name: str
@@ -57,15 +59,19 @@ class Parsing:
     without_direction: int = 0
     terms: TripleTerms = field(default_factory=TripleTerms)
     line: Callable[[], int | None] = lambda: None
+    text: Callable[[int], bytes] = lambda _: b""
 
     def reject(self, mistake: Mistake) -> None:
         """Write down what is left out, and count it if it is not valid."""
         place = (mistake.line, mistake.column, mistake.reason, mistake.text)
         self.rejects.add(self.name, *place, counted=mistake.about is None)
 
-    def reader(self, format: Format, make_reader: MakeReader) -> Reader:
-        """Return the reader of text in `format`."""
-        return make_reader(format, self.nodes, self.graphs, self.terms)
+    def reader(self, make_reader: MakeReader) -> Reader:
+        """Return the reader of the text, or of the lines that a parser writes."""
+        lines = self.format
+        if lines.name not in ("nt", "nq"):
+            lines = FORMATS["nq" if lines.has_graphs else "nt"]
+        return make_reader(lines, self.nodes, self.graphs, self.terms)
 
 
 def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
@@ -101,13 +107,19 @@ def _without_annotations(found: list[Statements], parsing: Parsing) -> list[Stat
 
 def _lines(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
     config = parsing.config
-    reader = parsing.reader(parsing.format, make_reader)
+    reader = parsing.reader(make_reader)
     lines = whole_lines(pieces, config.max_literal + _LINE_ROOM)
     return reader.read(lines, None if config.on_error == "raise" else parsing.reject)
 
 
 def _turtle(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
-    return _parsed(PieceReader(_without_deep_terms(pieces)), parsing, make_reader)
+    pieces = _without_deep_terms(pieces)
+    if parsing.config.on_error == "raise":
+        reader = PieceReader(pieces)
+        parsing.text = reader.line
+        return _parsed(reader, parsing, make_reader)
+    recovery = TurtleRecovery(parsing.format, parsing.config.base_iri, parsing.reject)
+    return parsing.reader(make_reader).read_written(recovery.texts(pieces))
 
 
 def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
@@ -166,7 +178,7 @@ def _read_quads(
     def written() -> bytes:
         return pyoxigraph.serialize(itertools.islice(given, _BATCH), format=lines.parser) or b""
 
-    reader = parsing.reader(lines, make_reader)
+    reader = parsing.reader(make_reader)
     return reader.read_written(iter(written, b""))
 
 

@@ -26,8 +26,8 @@ from kgrec.rdf.settings import ReadConfig
 from kgrec.rdf.sources import RdfSource, find_sources, is_store
 from kgrec.rdf.statements import Statements, statements, string_array
 from kgrec.rdf.syntaxes import Format
-
-_BY_LINES = ("nt", "nq")
+from kgrec.rdf.term_mistakes import plain_reason
+from kgrec.rdf.turtle_recovery import reason_at
 
 
 def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> GraphColumns:
@@ -176,22 +176,28 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
     line = error.lineno or parsing.line()
     column = error.offset if error.lineno else None
     reason = reason_of(error)
+    hint = _hint(reason, config, format)
+    text = parsing.text(line) if line and column else b""
+    reason = (
+        line and text and reason_at(text, column or 1, parsing.text(line - 1))
+    ) or plain_reason(reason)
     place = f", line {line}" if line else ""
     place += f", column {column}" if line and column else ""
-    by_lines = format.name in _BY_LINES
-    hints = [_hint(reason, config, by_lines)]
-    if config.on_error == "skip" and not by_lines:
+    if config.on_error == "skip":
         parsing.rejects.add(source.name, line, column, reason, b"")
-        hints.append(
-            f" Reading {format.title} cannot continue after an error, as it is not certain where "
-            "the next statement begins: correct the file, or convert it to N-Triples."
+        hint = (
+            " Reading cannot continue after this, as it is not certain where the next statement "
+            "begins: correct the file."
         )
-    return f"{name}{place}: not valid {format.title}: {printable(reason)}.{''.join(hints)}"
+    return f"{name}{place}: not valid {format.title}: {printable(reason, 400)}.{hint}"
 
 
-def _hint(reason: str, config: ReadConfig, by_lines: bool) -> str:
-    if "No scheme" in reason and config.base_iri is None and not by_lines:
-        return " If the file has relative IRIs, give base_iri=."
+def _hint(reason: str, config: ReadConfig, format: Format) -> str:
+    if "No scheme" in reason and config.base_iri is None and format.name not in ("nt", "nq"):
+        return (
+            " Relative IRIs need the IRI of the file as their base: give it with --base-iri on the "
+            "command line, base_iri in Python, or data.reading.base_iri in a config."
+        )
     if "LoadDocumentCallback" in reason:
         return (
             " It refers to a remote context, and nothing is loaded while reading: give loader=, a "

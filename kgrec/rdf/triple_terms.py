@@ -1,4 +1,4 @@
-"""Statements about statements (RDF 1.2, formerly RDF-star), which a graph of plain triples leaves out.
+"""Statements about statements (RDF 1.2, or RDF-star), which a graph of plain triples leaves out.
 
 https://www.w3.org/TR/rdf12-concepts/#dfn-triple-term: the object of a statement may be a triple
 term, `<<( s p o )>>`. The node that `rdf:reifies` connects with it is its reifier. Turtle writes
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -71,8 +71,8 @@ class TripleTerms:
             names: Names of its blank nodes by their labels.
         """
         terms = {subject.decode() for subject in self._reifiers}
-        gone = {names.get(term) if term.startswith("_:") else term[1:-1] for term in terms}
-        gone.discard(None)
+        gone = {term[1:-1] for term in terms if not term.startswith("_:")}
+        gone |= {names[term] for term in terms if term in names}
         found = list(batches)
         while gone:
             rest, behind = [], set[str]()
@@ -88,7 +88,7 @@ class TripleTerms:
         return found
 
 
-def _without_terms(batch: Statements, gone: set[Any]) -> tuple[Statements, set[str]]:
+def _without_terms(batch: Statements, gone: set[str]) -> tuple[Statements, set[str]]:
     """Return a batch without the statements of some terms, and the blank nodes they lead to."""
     is_gone = np.asarray(pc.is_in(batch.terms, pa.array(gone, type=pa.large_string())), dtype=bool)
     if not is_gone.any():
