@@ -64,7 +64,11 @@ def test_text_column_against_number_is_read_as_numbers():
         "rating",
         "rating >=",
         "rating = 4",
-        "rating in (4, 5)",
+        "rating in 4",
+        "4 in 5",
+        "rating in (kind, 4)",
+        "rating == (4, 5)",
+        "rating is 4",
         "True",
         "rating + 1 > 4",
         "kind.upper() == 'BUY'",
@@ -72,7 +76,8 @@ def test_text_column_against_number_is_read_as_numbers():
         "[r for r in rating] == 1",
         "(lambda: 1)() == 1",
         "rating > 1; 2",
-        "rating > `id`",
+        "rating > `id",
+        "rating > 'a' 'b'.upper()",
         "\x00",
         "(" * 5000 + "rating > 1" + ")" * 5000,
         "not " * 3000 + "rating > 1",
@@ -91,3 +96,54 @@ def test_anything_else_is_refused(expression):
 def test_unknown_column():
     with pytest.raises(DataError, match=r"'raitng'.*Did you mean 'rating'"):
         evaluate_expression("raitng >= 4", FRAME)
+
+
+SHOP = pd.DataFrame(
+    {
+        "in stock": ["True", "no", None, "1"],
+        "sold": [True, False, True, False],
+        "price, EUR": [10.0, 20.0, 30.0, np.nan],
+        "genre": [["War", "Drama"], ["Comedy"], None, []],
+        "year": [["1990", "2010"], ["2000"], ["?"], []],
+        "title": ["Stalag 17", "A `quoted` war", "War", None],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("`in stock` == true", [True, False, False, True]),
+        ("`in stock` == False", [False, True, False, False]),
+        ("`in stock` != true", [False, True, False, False]),
+        ("sold == true", [True, False, True, False]),
+        ("`price, EUR` < 25 and sold == false", [False, True, False, False]),
+        ("'War' in genre", [True, False, False, False]),
+        ("'War' not in genre", [False, True, True, True]),
+        ("genre == 'Drama' or 'Comedy' == genre", [True, True, False, False]),
+        ("genre != 'Drama'", [False, True, True, True]),
+        ("genre in ['Comedy', 'Drama']", [True, True, False, False]),
+        ("genre in []", [False] * 4),
+        ("year > 2005", [True, False, False, False]),
+        ("1995 > year", [True, False, False, False]),
+        ("year == '2000'", [False, True, False, False]),
+        ("'war' in title", [False, True, False, False]),
+        ("'`quoted`' in title", [False, True, False, False]),
+        ("title not in ('War', 'x')", [True, True, False, False]),
+        ("`price, EUR` in (10, 30)", [True, False, True, False]),
+        (" sold == true ", [True, False, True, False]),
+    ],
+)
+def test_lists_truth_values_and_names_of_any_kind(expression, expected):
+    assert evaluate_expression(expression, SHOP).tolist() == expected
+
+
+def test_messages_name_the_argument_that_held_the_expression():
+    with pytest.raises(DataError, match=r"filter='gnere == 1'.*Did you mean 'genre'"):
+        evaluate_expression("gnere == 1", SHOP, option="filter")
+    with pytest.raises(DataError, match=r"'title' is compared with true or false, and holds 'Stal"):
+        evaluate_expression("title == true", SHOP, option="filter")
+    with pytest.raises(DataError, match=r"filter=.*compares text with a number"):
+        evaluate_expression("genre > 1", SHOP, option="filter")
+    with pytest.raises(ConfigError, match=r"filter='genre' is not understood"):
+        evaluate_expression("genre", SHOP, option="filter")
