@@ -294,8 +294,9 @@ class TurtleRecovery:
         for token, after in itertools.pairwise(itertools.chain(found, [_END])):
             line = buffer.rfind(b"\n", unit.begin, token.begin) + 1
             first = line and not buffer[line : token.begin].strip()
-            if first and before not in _CONNECTORS and token.begin - line <= indent:
-                yield token.begin, buffer[unit.begin : line].rstrip().endswith(b".")
+            ended = bool(first) and buffer[unit.begin : line].rstrip().endswith(b".")
+            if first and before not in _CONNECTORS and (ended or token.begin - line <= indent):
+                yield token.begin, ended
                 tries += 1
             if token.kind == "long" and after.text[:1] not in _AFTER_STRING:
                 # It took the beginning of the next string for its own end.
