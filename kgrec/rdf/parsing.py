@@ -256,6 +256,6 @@ def _refuse_relative(batches: Collection[Statements]) -> None:
                 shown = relative[0].as_py().removeprefix(jsonld.RELATIVE_BASE)
                 raise DataError(
                     f"the relative IRI {printable(shown)!r} has no base IRI: give one with "
-                    "--base-iri on the command line, base_iri in Python, or data.reading.base_iri in a "
-                    "config."
+                    "--base-iri on the command line, base_iri in Python, or data.reading.base_iri "
+                    "in a config."
                 )
