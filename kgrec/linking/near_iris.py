@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.data.tables import arrow_text
-from kgrec.errors import printable
+from kgrec.errors import option, printable
 from kgrec.rdf.columns import GraphColumns
 
 _SHOWN: Final = 3
@@ -76,10 +76,7 @@ class NearIris:
         head = f"{number} that are not in the graph differ from an entity only in"
         if mended:
             return f"{head}: {kinds}. They are linked to it: {shown}."
-        return (
-            f"{head}: {kinds}. {shown}. The setting normalise (--normalise on the command line, "
-            "normalise: true under link in a config) links them."
-        )
+        return f"{head}: {kinds}. {shown}. To link them, give {option('normalise', True)}."
 
 
 def near_iris(iris: Sequence[str], kg: GraphColumns) -> NearIris:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pyoxigraph
 
-from kgrec.errors import DataError, did_you_mean, printable, warn
+from kgrec.errors import DataError, did_you_mean, option, printable, warn
 from kgrec.files import system_reason
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
-from kgrec.rdf.jsonld import Loader
+from kgrec.rdf.jsonld import Loader, from_files
 from kgrec.rdf.line_errors import reason_of
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.opening import UNREADABLE, opened
@@ -29,6 +29,8 @@ from kgrec.rdf.syntaxes import Format
 from kgrec.rdf.term_mistakes import plain_reason
 from kgrec.rdf.turtle_recovery import reason_at
 
+_REMOTE = "LoadDocumentCallback"  # in what the parser says of a remote context
+
 
 def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> GraphColumns:
     """Read everything that is given into one graph; see `KnowledgeGraph.read`.
@@ -36,7 +38,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
     Args:
         given: What `sources.find_sources` takes.
         config: Settings.
-        loader: Gives the remote contexts of JSON-LD; without it they are refused.
+        loader: Gives the remote contexts of JSON-LD; without it those of `config.contexts`.
 
     Raises:
         DataError: Something is missing, damaged, too large or not valid, or a graph that `config`
@@ -44,6 +46,8 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
             the line, the column and the reason.
     """
     sources, skipped = find_sources(given, config.format)
+    if loader is None and config.contexts:
+        loader = from_files(config.contexts)
     rejects = Rejects(config.rejects)
     batches: list[Statements] = []
     files: list[FileReport] = []
@@ -183,6 +187,8 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
     ) or plain_reason(reason)
     place = f", line {line}" if line else ""
     place += f", column {column}" if line and column else ""
+    if _REMOTE in reason:
+        reason = "it refers to a context on the web, and nothing is loaded while reading"
     if config.on_error == "skip":
         parsing.rejects.add(source.name, line, column, reason, b"")
         hint = (
@@ -194,13 +200,7 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
 
 def _hint(reason: str, config: ReadConfig, format: Format) -> str:
     if "No scheme" in reason and config.base_iri is None and format.name not in ("nt", "nq"):
-        return (
-            " Relative IRIs need the IRI of the file as their base: give it with --base-iri on the "
-            "command line, base_iri in Python, or data.reading.base_iri in a config."
-        )
-    if "LoadDocumentCallback" in reason:
-        return (
-            " It refers to a remote context, and nothing is loaded while reading: give loader=, a "
-            "function that returns the context of an IRI."
-        )
-    return ""
+        return f" If the file has relative IRIs, give {option('base_iri')}."
+    if _REMOTE in reason:
+        return f" Save the context to a file, and give {option('contexts')}, its IRI and that file."
+    return f" To leave out what is not valid, give {option('on_error', 'skip')}."

@@ -69,7 +69,7 @@ def test_near_links_are_said_with_counts_and_linked_if_it_is_set():
     assert message.startswith("2 IRIs of links that are not in the graph differ from an")
     assert "http or https (2)" in message
     assert "https://e.org/heat is http://e.org/heat there" in message
-    assert "--normalise" in message
+    assert "normalise=True" in message
     assert found.report.linked == 1
     with pytest.warns(KgrecWarning, match="They are linked"):
         found = link(items, KG, links, normalise=True)
@@ -79,7 +79,7 @@ def test_near_links_are_said_with_counts_and_linked_if_it_is_set():
 
 def test_if_no_link_is_valid_the_near_ones_are_in_the_error():
     links = table(["https://e.org/heat"])
-    with pytest.raises(DataError, match=r"None of 1 links.*http or https \(1\).*--normalise"):
+    with pytest.raises(DataError, match=r"None of 1 links.*http or https \(1\).*normalise=True"):
         link(links[["item_id"]], KG, links)
     with pytest.warns(KgrecWarning):
         assert link(links[["item_id"]], KG, links, normalise=True).report.linked == 1

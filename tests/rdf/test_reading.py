@@ -322,7 +322,7 @@ def test_folder_reads_known_files_in_order_and_reports_the_others(tmp_path):
 
 def test_relative_iris_need_a_base(tmp_path):
     path = write(tmp_path / "g.ttl", "<a> <b> <c> .")
-    with pytest.raises(DataError, match=r"line 1, column 1.*--base-iri"):
+    with pytest.raises(DataError, match=r"line 1, column 1.*give base_iri="):
         KnowledgeGraph.read(path)
     kg = KnowledgeGraph.read(path, base_iri="http://e.org/x")
     assert kg.entities.ids == ["http://e.org/a", "http://e.org/c"]

@@ -478,7 +478,7 @@ def test_base_iris():
         '<e:A r:about="rel"/></r:RDF>',
         "jsonld": '{"@id": "rel", "http://e/p": 1}',
     }.items():
-        with pytest.raises(DataError, match="--base-iri"):
+        with pytest.raises(DataError, match="give base_iri="):
             KnowledgeGraph.read(io.StringIO(text), format=name)
         with pytest.raises(DataError, match="StringIO"):
             KnowledgeGraph.read(io.StringIO(text), format=name, base_iri="no iri")

@@ -195,10 +195,3 @@ def test_a_text_of_several_pieces(monkeypatch, tmp_path, large):
     kg = KnowledgeGraph.read(path, on_error="skip", rejects=tmp_path / "out")
     assert kg.num_triples == 2 * (150_000 - 2)
     assert [entry["line"] for entry in entries(tmp_path / "out")] == [70_003, 150_002]
-
-
-def test_a_relative_iri_says_how_to_give_the_base_in_each_interface():
-    for text in ("@prefix : <#> .\n:a :b :c .", "<a> <b> <c> ."):
-        with pytest.raises(DataError, match="--base-iri on the command line, base_iri in Python"):
-            read(text)
-        assert read(text, base_iri="http://e.org/").num_triples == 1
