@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Final
@@ -14,15 +13,17 @@ from kgrec.commands.convert import convert
 from kgrec.commands.demo import demo
 from kgrec.commands.evaluate import evaluate
 from kgrec.commands.explain import explain
-from kgrec.commands.failure import fail, warnings_on_stderr
+from kgrec.commands.failure import fail, say, warnings_on_stderr
 from kgrec.commands.fetch import fetch
 from kgrec.commands.inspect import inspect
 from kgrec.commands.link import link
 from kgrec.commands.map import map
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
+from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
 from kgrec.errors import KgrecError
+from kgrec.files import system_reason
 
 app = typer.Typer(
     add_completion=False,
@@ -51,14 +52,23 @@ def _options(
 def main() -> None:
     """Run the command: a user's mistake is one message on stderr and exit code 2."""
     try:
-        with warnings_on_stderr():
-            app()
+        with writable_streams() as lacking, warnings_on_stderr():
+            try:
+                app()
+            finally:
+                if lacking:
+                    say(encoding_message(lacking))
     except KgrecError as error:
         fail(str(error), 2)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has closed the pipe: not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout)
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        drop(sys.stdout)
+        fail(f"The output cannot be written: {system_reason(error)}.", 2)
 
 
 if __name__ == "__main__":

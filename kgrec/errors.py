@@ -11,11 +11,13 @@ gives the figure and the remedy. `warn` issues one, `collecting` keeps those of 
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
 
 class KgrecError(Exception):
@@ -121,18 +123,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Known: {shown}{more}." if candidates else ""
 
 
+ACTING: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Characters that act on a terminal or page, and are no letters: control characters, ends of lines
+and paragraphs, overrides of the direction of writing, deprecated formats, and halves of pairs."""
+
+
 def printable(text: str, limit: int = 200) -> str:
-    r"""Return `text` with control characters escaped and cut to `limit` characters.
+    r"""Return `text`, for messages, logs and terminals, with what acts there escaped.
 
     Ids, labels and IRIs come from strangers: written to a terminal as they are, they could move
-    the cursor or recolour the screen.
+    the cursor, recolour the screen or turn the direction of what follows. All letters, blanks and
+    joiners of all scripts stay. Data that a caller gets, such as titles, stays as it is.
+
+    Args:
+        text: The text.
+        limit: Most characters; a longer text is cut.
 
     >>> printable("a\x1b[2Jb")
     'a\\x1b[2Jb'
+    >>> printable("Qui sait\xa0?") == "Qui sait\xa0?"
+    True
     """
-    escaped = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
+    escaped = ACTING.sub(
+        lambda found: found.group().encode("unicode_escape").decode("ascii"), text[: limit + 1]
     )
     return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
 

@@ -410,7 +410,7 @@ class Recommender:
 
     @property
     def names(self) -> NodeNames:
-        """Labels of all nodes of the graph, safe to print."""
+        """Labels of all nodes of the graph, as they are in the data."""
         return self.snapshot.names
 
     def title(self, item: str) -> str:

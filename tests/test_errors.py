@@ -416,6 +416,24 @@ def test_printable():
     assert printable("\x1b[2J\x9b\n\u202e\x00") == r"\x1b[2J\x9b\n\u202e\x00"
     assert printable("x" * 300, 10) == "x" * 9 + "…"
     assert printable("\ud800").isprintable()
+    assert printable("a\ufeff\u2066\u2028\x85") == r"a\ufeff\u2066\u2028\x85"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Qui sait\xa0?",
+        "千と\u3000千尋",
+        "می\u200cخواهم",
+        "👩\u200d👧",
+        "co\xadop",
+        "שלום\u200f",
+        "𠀀\U0001fae9",
+        "क्\u200dष",
+    ],
+)
+def test_letters_blanks_and_joiners_of_all_scripts_stay(text):
+    assert printable(text) == text
 
 
 def test_a_warning_is_shown_where_the_user_called_kgrec_and_collected_once():

@@ -10,6 +10,7 @@ from project import HOSTILE, WordEncoder, items, write_project
 import kgrec
 from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.interactions import Interactions
 from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.evaluation.candidates import CandidatesConfig
@@ -134,7 +135,7 @@ def test_search(fitted, query, block):
 def test_titles(fitted):
     assert fitted.title("i01") == "Title 0"
     assert fitted.title("i05") == "Film 4 of space"  # its title is missing: the entity's label
-    assert fitted.title("x0") == r"\x1b[31mRed\x1b[0m \x9b2J"
+    assert fitted.title("x0") == HOSTILE
     entry = fitted.recommend("u00", k=1)[0]
     assert entry.to_dict() == {"item": entry.item, "title": entry.title, "score": entry.score}
     assert isinstance(entry, Recommendation)
@@ -356,3 +357,25 @@ def test_the_escape_sequence_is_really_hostile():
     assert AttributeTable.read(pd.DataFrame({"item_id": ["x"], "title": [HOSTILE]})).titles == (
         HOSTILE,
     )
+
+
+def test_titles_are_those_of_the_table_whole_in_every_script():
+    titles = [
+        "Qui sait\xa0?",
+        "千と\u3000千尋",
+        "می\u200cخواهم",
+        "👩\u200d👧 " + "long " * 60 + "end",
+        HOSTILE,
+    ]
+    ids = list("abcde")
+    log = Interactions.read(pd.DataFrame({"user_id": list("uvvuv"), "item_id": ids}))
+    items = AttributeTable.read(pd.DataFrame({"item_id": ids, "title": titles}))
+    rec = Recommender(model=ItemKNN(), items=items, text=None).fit(log)
+    found = {
+        entry.item: entry.title for liked in "ab" for entry in rec.recommend(liked=[liked], k=4)
+    }
+    assert found == dict(zip(ids, titles, strict=True))
+    assert [rec.title(id) for id in ids] == titles
+    assert rec.recommend(liked=["a"], k=1)[0].to_dict()["title"] in titles
+    label = {path.liked.id: path.liked.label for path in rec.explain("u", "b").paths}
+    assert label == {} or label["a"] == titles[0]

@@ -7,19 +7,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rich.markup import escape
 
 import kg_data
 from kgrec.config import Config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
-from kgrec.errors import printable
 from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.graph.build import describe
 from kgrec.models.content import item_attributes
 from kgrec.recommender import Recommender
+from kgrec.reporting.console import LONG, safe
 from kgrec.reporting.metric_tables import show_metrics
 from kgrec.reporting.reporter import Reporter
 from kgrec.runs.making import make_model, make_recommender
@@ -137,9 +136,9 @@ def _show_user(recommender: Recommender, dataset: Dataset, reporter: Reporter, o
     best = recommender.recommend(user, k=10)
     explanations = [recommender.explain(user, found.item) for found in best]
     for place, (found, why) in enumerate(zip(best, explanations, strict=True), 1):
-        title = escape(printable(found.title))
+        title = safe(found.title)
         reporter.console.print(f"{place:3}. [bold]{title}[/bold]", soft_wrap=True)
-        reporter.console.print(f"     {escape(why.sentence)}", soft_wrap=True)
+        reporter.console.print(f"     {safe(why.sentence, LONG)}", soft_wrap=True)
     shown = max(range(len(best)), key=lambda row: len(explanations[row].paths))
     picture = out / "recommendation.png"
     draw_neighborhood(explanations[shown], picture)

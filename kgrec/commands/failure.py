@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
-import typer
-
+from kgrec.commands.streams import drop
 from kgrec.errors import KgrecWarning, printable
 
 
 def fail(message: str, code: int) -> NoReturn:
     """Print a message on stderr, control characters escaped, and exit with a code."""
-    _say(message)
+    say(message)
     sys.exit(code)
 
 
@@ -36,7 +35,7 @@ def warnings_on_stderr() -> Iterator[None]:
             usual(printable(str(message), 2000), category, filename, lineno, file, line)
         elif str(message) not in shown:
             shown.add(str(message))
-            _say(f"warning: {message}")
+            say(f"warning: {message}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -44,6 +43,10 @@ def warnings_on_stderr() -> Iterator[None]:
         yield
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Print a message on stderr, what acts on a terminal escaped, if stderr can take it."""
     lines = [printable(line, 2000) for line in message.splitlines()]
-    typer.echo("kgrec: " + "\n".join(lines), err=True)
+    try:
+        print("kgrec: " + "\n".join(lines), file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)

@@ -23,7 +23,7 @@ class Node:
         row: Its row among the nodes of its type; -1 for a user outside of the graph; for "users",
             the row of the liked item.
         id: Its id, as it is in the data.
-        label: Its name, safe to print.
+        label: Its name, as it is in the data.
     """
 
     type: str
@@ -39,7 +39,7 @@ class Relation:
     Attributes:
         name: Name of the edge type in the graph, without `rev_`.
         iri: IRI of the relation, "" for interactions and for columns of tables.
-        label: Its name in words, safe to print.
+        label: Its name in words.
         direction: "forward" if the relation runs along the path, "backward" if against it.
     """
 

@@ -11,7 +11,6 @@ from kgrec.explain.explanation import Path, Relation
 _MOST_CLAUSES = 3
 _MOST_FACTS = 4
 _MOST_NAMES = 3
-_LONGEST = 80
 _PREPOSITIONS = frozenset(
     ("about", "at", "by", "during", "for", "from", "in", "of", "on", "to", "with")
 )
@@ -116,7 +115,7 @@ def _fact(path: Path) -> _Fact:
         return _direct_fact(path.relations[1])
     first, last = path.relations[1], path.relations[-1]
     both_describe = first.direction == "forward" and last.direction == "backward"
-    things = [_short(node.label) for node in path.between]
+    things = [node.label for node in path.between]
     if path.kind == "shared" and both_describe and first.label == last.label:
         form: Literal["noun", "predicate"] = "predicate" if _predicate(first.label) else "noun"
         return _Fact(form, _predicate(first.label) or _noun(first), things[0])
@@ -265,8 +264,4 @@ def _title(label: str) -> str:
     'The Rock'
     """
     title, comma, article = label.rpartition(", ")
-    return _short(f"{article} {title}" if comma and article in ("The", "A", "An") else label)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1].rstrip() + "…"
+    return f"{article} {title}" if comma and article in ("The", "A", "An") else label

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError
 from kgrec.graph.relation_names import INTERACTS
 from kgrec.rdf.iri_names import in_words, last_part
 from kgrec.rdf.namespaces import LABEL_RELATIONS
@@ -25,7 +25,7 @@ _LIKED = "liked"
 
 @dataclass(frozen=True, eq=False)
 class NodeNames:
-    """A label for each node and a word for each relation, safe to print.
+    """A label for each node and a word for each relation, as they are in the data.
 
     Attributes:
         nodes: For each node type, the labels of its rows. The id replaces an empty label or a
@@ -92,10 +92,10 @@ class NodeNames:
         return cls(nodes, ids, relations)
 
     def node(self, kind: str, row: int) -> str:
-        """Return the label of a node, with control characters escaped."""
+        """Return the label of a node."""
         labels = self.nodes.get(kind, ())
-        label = str(labels[row]).strip() if row < len(labels) else ""
-        return printable(label or last_part(self.id(kind, row)))
+        label = str(labels[row]) if row < len(labels) else ""
+        return label if label.strip() else last_part(self.id(kind, row))
 
     def id(self, kind: str, row: int) -> str:
         """Return the id of a node, or its row if the ids are unknown."""
@@ -103,7 +103,7 @@ class NodeNames:
         return str(row) if ids is None else str(ids[row])
 
     def relation(self, edge_type: EdgeType, iri: str = "") -> str:
-        """Return a relation in words, as "country of origin", with control characters escaped.
+        """Return a relation in words, as "country of origin".
 
         Args:
             edge_type: Its edge type, not that of the inverse.
@@ -112,7 +112,7 @@ class NodeNames:
         if edge_type == INTERACTS:
             return _LIKED
         words = self.relations.get(iri, "").strip()
-        return printable(words or in_words(iri or edge_type[1]))
+        return words or in_words(iri or edge_type[1])
 
 
 def _with_entity_labels(titles: list[str], links: Links, labels: list[str]) -> list[str]:

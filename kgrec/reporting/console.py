@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kgrec.errors import printable
+from kgrec.errors import ACTING, printable
+
+LONG: Final = 2000
+"""Width of a long line on a terminal."""
+_ALL: Final = 10**9
+_JOINER: Final = "\u200d"
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout, and nothing else.
 
-    Control characters of a terminal are escaped as in JSON.
+    What acts on a terminal, or is missing in the encoding of stdout, is escaped as in JSON: a
+    reader of JSON gets the texts as they are.
     """
     text = json.dumps(value, ensure_ascii=False, indent=1)
-    sys.stdout.write(re.sub(r"[^\n\x20-\x7e]", _escaped, text) + "\n")
-
-
-def _escaped(match: re.Match[str]) -> str:
-    char = match.group()
-    return char if char.isprintable() else json.dumps(char)[1:-1]
+    lines = [
+        ACTING.sub(lambda found: json.dumps(found.group())[1:-1], line) for line in text.split("\n")
+    ]
+    text = "\n".join(lines)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=1)
+    sys.stdout.write(text + "\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print plain lines on stdout, control characters escaped."""
+    """Print plain lines on stdout, what acts on a terminal escaped."""
     for line in lines:
-        sys.stdout.write(printable(line, 2000) + "\n")
+        sys.stdout.write(shown(line, LONG) + "\n")
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -51,9 +60,37 @@ def make_table(console: Console, *headings: str, numbers: Sequence[str] = ()) ->
     return table
 
 
+def shown(text: str, limit: int = 200) -> str:
+    """Return text from a file for stdout: what acts on a terminal escaped.
+
+    On a terminal it is cut to a width of `limit`, in letters of Latin.
+    """
+    text = printable(text, _ALL)
+    return cut(text, limit) if sys.stdout.isatty() else text
+
+
 def safe(text: str, limit: int = 200) -> str:
-    """Return text from a file, escaped for rich and for the terminal."""
-    return escape(printable(text, limit))
+    """Return text from a file as `shown`, and escaped for rich."""
+    return escape(shown(text, limit))
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text that is at most `width` columns wide, with "…" if it was cut.
+
+    Letters of Chinese, Japanese and Korean take two columns, accents and joiners none; a letter
+    keeps its accents.
+
+    >>> cut("千と千尋の神隠し", 7), cut("Heat", 7)
+    ('千と千…', 'Heat')
+    """
+    if cell_len(text) <= width:
+        return text
+    used = place = 0
+    while used + (size := cell_len(text[place])) < width:
+        used, place = used + size, place + 1
+    while place and (text[place - 1] == _JOINER or not cell_len(text[place])):
+        place -= 1
+    return text[:place] + "…"
 
 
 def counted(number: int, one: str, several: str = "") -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
-
 from kgrec.explain.explanation import Explanation
-from kgrec.reporting.console import make_console, make_table, print_json, safe
+from kgrec.reporting.console import LONG, make_console, make_table, print_json, safe
 
 
 def print_items(items: Sequence[Any], as_json: bool) -> None:
@@ -29,6 +27,6 @@ def print_explanation(explanation: Explanation, as_json: bool) -> None:
         print_json(explanation.to_dict())
         return
     console = make_console()
-    console.print(escape(explanation.sentence), soft_wrap=True)
+    console.print(safe(explanation.sentence, LONG), soft_wrap=True)
     for path in explanation.paths:
-        console.print(f"  {path.score:.3f}  {escape(str(path))}", soft_wrap=True)
+        console.print(f"  {path.score:.3f}  {safe(str(path), LONG)}", soft_wrap=True)

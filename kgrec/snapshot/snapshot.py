@@ -94,7 +94,7 @@ class Snapshot:
 
     @cached_property
     def names(self) -> NodeNames:
-        """Labels of all nodes of the graph, safe to print."""
+        """Labels of all nodes of the graph, as they are in the data."""
         return self.derived.names or self.inputs.names(self.graph)
 
     @cached_property

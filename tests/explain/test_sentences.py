@@ -115,4 +115,4 @@ def test_titles():
         "T", [path("Paris, Texas", "genre", "X"), path("B", "genre", "X")]
     )
     long = sentence("T" * 500, [path("A" * 500, "genre", "X" * 500)])
-    assert len(long) < 400
+    assert all(letter * 500 in long for letter in "TAX")  # only a terminal cuts

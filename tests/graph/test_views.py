@@ -63,7 +63,7 @@ def test_names(parts):
     _, names = parts
     assert [names.node("item", row) for row in range(5)] == ["Heat", "Ali", "film2", "film3", "i4"]
     assert [names.node("entity", row) for row in range(3)] == [
-        "France", "Michael Mann", "\\x1b[31mNiro",
+        "France", "Michael Mann", "\x1b[31mNiro",
     ]  # fmt: skip
     kind = ("item", "countryOfOrigin", "entity")
     assert names.relation(kind, EX + "countryOfOrigin") == "country of origin"
@@ -87,7 +87,7 @@ def test_names_need_what_the_graph_was_made_of(parts):
 def test_one_hop(parts):
     graph, names = parts
     view = to_networkx(graph, [("item", 0)], names=names)
-    assert set(labels(view)) == {"Heat", "Michael Mann", "\\x1b[31mNiro", "France", "u0", "u1"}
+    assert set(labels(view)) == {"Heat", "Michael Mann", "\x1b[31mNiro", "France", "u0", "u1"}
     assert view.graph["left_out"] == 0
     assert view.nodes["item", 0] == {
         "type": "item", "row": 0, "id": "i0", "label": "Heat", "hop": 0,
@@ -115,7 +115,7 @@ def test_hops(parts):
     far = to_networkx(graph, [("user", 1)], hops=3, names=names, max_nodes=99)
     hops = {node["label"]: node["hop"] for _, node in far.nodes(data=True)}
     assert hops == {
-        "u1": 0, "Heat": 1, "u0": 2, "Michael Mann": 2, "France": 2, "\\x1b[31mNiro": 2,
+        "u1": 0, "Heat": 1, "u0": 2, "Michael Mann": 2, "France": 2, "\x1b[31mNiro": 2,
         "Ali": 3, "film2": 3, "film3": 3,
     }  # fmt: skip
     assert labels(to_networkx(graph, [("user", 1)], hops=0, names=names)) == ["u1"]
@@ -127,7 +127,7 @@ def test_telling_neighbors_stay_and_the_rest_is_counted(parts):
     graph, names = parts
     view = to_networkx(graph, [("item", 0)], max_nodes=4, names=names)
     # Degrees: u1 1, niro 2, u0 2, mann 3, France 4.
-    assert labels(view) == ["Heat", "u1", "\\x1b[31mNiro", "u0"]
+    assert labels(view) == ["Heat", "u1", "\x1b[31mNiro", "u0"]
     assert view.graph["left_out"] == 2
 
 
@@ -135,7 +135,7 @@ def test_relations(parts):
     graph, names = parts
     for wanted in (["director", "friend"], [EX + "director", EX + "friend"]):
         view = to_networkx(graph, [("item", 0)], hops=2, names=names, relations=wanted)
-        assert set(labels(view)) == {"Heat", "Michael Mann", "Ali", "\\x1b[31mNiro"}
+        assert set(labels(view)) == {"Heat", "Michael Mann", "Ali", "\x1b[31mNiro"}
         assert {key for *_, key in view.edges(keys=True)} == {"director", "friend"}
 
 
