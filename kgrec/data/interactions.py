@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from kgrec.data.expression import evaluate_expression
+from kgrec.data.log_table import read_log_table
 from kgrec.data.splits import assign_parts
-from kgrec.data.tables import as_ids, as_numbers, as_seconds, read_table
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import as_ids, as_numbers, as_seconds, read_table, table_format
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 from kgrec.files import nearest_file
@@ -97,8 +99,9 @@ class Interactions:
         timestamp: str | None = "timestamp",
         positive: str | None = None,
         duplicates: Duplicates = "last",
+        **format: Unpack[FormatSettings],
     ) -> Interactions:
-        """Read a log from a CSV, TSV, Parquet or JSON Lines file, or a frame.
+        """Read a log from a text file with separators, a Parquet or JSON file, or a frame.
 
         Args:
             source: The table.
@@ -113,13 +116,19 @@ class Interactions:
                 the latest timestamp (where there is none, the last one in the file), keep the
                 first, or raise an error. Repetitions are merged before `positive` is applied,
                 so that a later change of mind counts.
+            format: How a text file is read, such as `encoding="latin-1"`, `separator="::"`,
+                `columns=["user_id", "item_id"]` (names, if it has no header), or
+                `on_error="skip"`, which leaves out rows that cannot be read; see
+                `kgrec.TableFormat`.
 
         Raises:
             DataError: The file, a column or a value is not as expected.
             ConfigError: `positive` cannot be read.
         """
         where = "the interactions table" if isinstance(source, pd.DataFrame) else str(source)
-        frame = read_table(source, columns=[user, item], what="interactions")
+        how = table_format(source, format)
+        names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+        frame = read_log_table(source, where, how, **names)
         if frame.empty:
             raise DataError(f"{where} has no rows.")
         columns: dict[str, Any] = {

@@ -91,7 +91,7 @@ def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
                 f" Its only column is {printable(known[0])!r}: set `separator` to "
                 f"{found.group()!r} if that is between the columns."
             )
-        elif known and all(map(_looks_like_a_value, known)):
+        elif known and all(map(looks_like_a_value, known)):
             hint = (
                 f" Its first line is {printable(', '.join(known), 80)!r}, which looks like a row: "
                 "if the file has no header, set `columns` to the names of its columns."
@@ -99,7 +99,7 @@ def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
         raise DataError(f"{where} has no column {printable(column)!r}.{hint}")
 
 
-def _looks_like_a_value(name: str) -> bool:
+def looks_like_a_value(name: str) -> bool:
     return re.fullmatch(r"[-+]?\d[\d.,:T/ -]*|Unnamed: \d+", name) is not None
 
 
@@ -223,17 +223,28 @@ def as_numbers(frame: pd.DataFrame, column: str, where: str) -> pd.Series[float]
     return pd.Series(found.values, index=frame.index, name=column)
 
 
-def wrong_number(frame: pd.DataFrame, column: str, found: ReadNumbers) -> str:
-    """Return in words which value of a column is the first that is no number, and what to do."""
+def wrong_number(
+    frame: pd.DataFrame, column: str, found: ReadNumbers, *, missing: bool = False
+) -> str:
+    """Return in words which value of a column is the first that is no number, and what to do.
+
+    Args:
+        frame: The table.
+        column: The column.
+        found: What was read of it.
+        missing: Whether such values count as missing, else rows with them are errors.
+    """
     first = int(found.wrong.argmax())
     shown = printable(str(frame[column].iloc[first]), 40)
     count = int(found.wrong.sum())
     remedy = "Correct it, or set `on_error` to skip, which leaves out such rows."
     if found.unclear:
         remedy = "Set `decimal` to the mark before the decimals of numbers, '.' or ','."
+    elif missing:
+        remedy = "They count as missing. Correct them if they are numbers."
     return (
         f"column {printable(column)!r} must hold numbers; {row_name(frame, first)} holds "
-        f"{shown!r} ({count} such {'row' if count == 1 else 'rows'}). {remedy}"
+        f"{shown!r} ({count:,} such {'row' if count == 1 else 'rows'}). {remedy}"
     )
 
 

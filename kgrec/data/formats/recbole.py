@@ -206,7 +206,7 @@ def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTa
                 frame[column] = frame[column].astype("string").str.split().str.join(_SEPARATOR)
             categories.append(column)
     table = AttributeTable.read(
-        frame, id=id, title=title, categories=categories, numbers=numbers, separator=_SEPARATOR,
+        frame, id=id, title=title, categories=categories, numbers=numbers, list_separator=_SEPARATOR,
         name=name,
     )  # fmt: skip
     notes += [
