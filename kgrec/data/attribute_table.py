@@ -10,12 +10,12 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
+from kgrec.data.ids import as_ids
 from kgrec.data.list_cells import guess_separator, parse_lists
 from kgrec.data.numbers import read_numbers
-from kgrec.data.origin import without_bad
+from kgrec.data.origin import row_name, without_bad
 from kgrec.data.table_format import FormatSettings
 from kgrec.data.tables import (
-    as_ids,
     read_table,
     require_column,
     say_how_read,
@@ -106,7 +106,7 @@ class AttributeTable:
         if repeated.any():
             first = int(repeated.to_numpy().argmax())
             raise DataError(
-                f"{where}: data row {first + 1} repeats the id "
+                f"{where}: {row_name(frame, first)} repeats the id "
                 f"{printable(str(frame[id].iloc[first]))!r}."
             )
         frame = frame.sort_values(id, kind="stable")
@@ -198,9 +198,7 @@ class AttributeTable:
         return found
 
 
-def _category(
-    column: pd.Series[Any], separator: str | None, name: str, where: str
-) -> Category:
+def _category(column: pd.Series[Any], separator: str | None, name: str, where: str) -> Category:
     column = column.reset_index(drop=True)
     lists = parse_lists(column) if separator is None else None
     if lists is not None:

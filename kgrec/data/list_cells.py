@@ -54,7 +54,7 @@ def guess_separator(texts: pd.Series[str]) -> str | None:
     Args:
         texts: Cells that are not missing.
 
-    >>> guess_separator(pd.Series(["Drama, Comedy", "Comedy", "Drama", "Drama, War, Comedy", "War"]))
+    >>> guess_separator(pd.Series(["Drama, War", "War", "Drama", "War, Sea, Drama", "Sea"]))
     ','
     >>> guess_separator(pd.Series(["Herbert, Frank", "Le Guin, Ursula", "Herbert, Frank"])) is None
     True

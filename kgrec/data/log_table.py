@@ -103,9 +103,9 @@ def _no_time(column: pd.Series[str]) -> BoolArray:
     if pd.api.types.is_datetime64_any_dtype(column):
         return np.asarray(column.isna(), dtype=bool)
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    bad = ~np.isfinite(np.asarray(numbers))
+    bad: BoolArray = ~np.isfinite(np.asarray(numbers, dtype=np.float64))
     if not bad.any():
         return bad
     dates = pd.to_datetime(column[bad], errors="coerce", utc=True, format="ISO8601")
     bad[bad] = dates.isna().to_numpy()
-    return np.asarray(bad, dtype=bool)
+    return bad

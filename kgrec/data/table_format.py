@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, cast
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from kgrec.data.encoding import known_encoding
 from kgrec.settings import Settings, make_settings
@@ -80,6 +86,34 @@ class NamedFormat(TableFormat):
         description="Names of the columns of a file without a header; None: its first line.",
     )
 
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> Any:
+        defaults = {name: field.default for name, field in NamedFormat.model_fields.items()}
+        tree = {
+            name: value
+            for name, value in plain(self).items()
+            if name not in defaults or value != defaults[name]
+        }
+        return tree["path"] if set(tree) == {"path"} else tree
+
+    def within(self, common: TableFormat, root: Path, name: str) -> NamedFormat:
+        """Return this format, with what it does not say from a format for several tables.
+
+        Args:
+            common: The format for several tables. Its file of rejected rows becomes a file for
+                each table, with the table's name before the ending.
+            root: Folder that the files of rejected rows are relative to.
+            name: The table.
+        """
+        rejects = self.rejects
+        if rejects is None and common.rejects is not None:
+            rejects = common.rejects.with_stem(f"{common.rejects.stem}.{name}")
+        tree = {one: getattr(common, one) for one in TableFormat.model_fields}
+        for one, field in NamedFormat.model_fields.items():
+            if getattr(self, one) != field.default:
+                tree[one] = getattr(self, one)
+        return NamedFormat(**tree | {"rejects": None if rejects is None else root / rejects})
+
 
 class TableFile(NamedFormat):
     """A file of a table, and how it is read. A path alone has the defaults."""
@@ -106,6 +140,12 @@ class FormatSettings(TypedDict, total=False):
     on_error: Literal["raise", "skip"]
     rejects: str | Path | None
     columns: tuple[str, ...] | list[str] | None
+
+
+def as_settings(format: NamedFormat) -> FormatSettings:
+    """Return a format as the keyword arguments that describe it."""
+    names = NamedFormat.model_fields
+    return cast(FormatSettings, {name: getattr(format, name) for name in names})
 
 
 def make_format(settings: FormatSettings) -> NamedFormat:

@@ -7,7 +7,6 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,10 +19,8 @@ from kgrec.data.separated import read_separated
 from kgrec.data.table_format import FormatSettings, NamedFormat, make_format
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
 from kgrec.files import nearest_file
-from kgrec.types import IntArray
 
 _ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
-_LATEST = 1e15  # seconds; larger numbers count nanoseconds, or do not fit into int64
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
 _JSON: Final = (".jsonl", ".ndjson", ".json")
 _TEXT: Final = (".csv", ".tsv", ".tab", ".psv", ".dat", ".data", ".txt", ".edges", ".edgelist")
@@ -100,6 +97,7 @@ def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
 
 
 def looks_like_a_value(name: str) -> bool:
+    """Return whether the name of a column is rather a number, as in a file without a header."""
     return re.fullmatch(r"[-+]?\d[\d.,:T/ -]*|Unnamed: \d+", name) is not None
 
 
@@ -181,26 +179,6 @@ def _unquoted(found: re.Match[str]) -> str:
     return found.group(1).replace('""', '"')
 
 
-def as_ids(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
-    """Return a column as text ids. Whole numbers lose no digit and gain no '.0'.
-
-    Raises:
-        DataError: The column or an id is missing; the message names the first such row.
-    """
-    require_column(frame, column, where)
-    values = frame[column]
-    missing = values.isna() | (values.astype(str) == "")
-    if missing.any():
-        first = int(missing.to_numpy().argmax())
-        raise DataError(
-            f"{where}: {int(missing.sum())} of {len(values)} rows have no {column}; "
-            f"the first is data row {first + 1}."
-        )
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
-        values = values.astype("int64")
-    return values.astype(str)
-
-
 def arrow_text(column: pd.Series[Any]) -> Any:
     """Return a column of text as one Arrow `large_string` array."""
     array = pa.array(column, from_pandas=True)
@@ -267,38 +245,3 @@ def numbers_or_missing(column: pd.Series[Any]) -> pd.Series[float]:
     """Return a column as float64, NaN where it is not a finite number."""
     found = read_numbers(column, origin_of(column).format.decimal)
     return pd.Series(found.values, index=column.index, name=column.name)
-
-
-def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
-    """Return a column of times as whole seconds since 1970 (UTC where no zone is given), int64.
-
-    Raises:
-        DataError: The column or a time is missing, or a time is neither a number nor a date (ISO
-            8601); the message names the first such row.
-    """
-    require_column(frame, column, where)
-    missing = int(frame[column].isna().sum())
-    if missing:
-        raise DataError(f"{where}: {missing} of {len(frame)} rows have no {column}.")
-    numbers: pd.Series[Any]
-    if pd.api.types.is_numeric_dtype(frame[column]):
-        numbers = as_numbers(frame, column, where)
-    else:
-        # Dates as numbers would count nanoseconds, or another unit of the column.
-        dated = pd.api.types.is_datetime64_any_dtype(frame[column])
-        numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
-        if dated or not np.isfinite(numbers).all():
-            dates = pd.to_datetime(frame[column], errors="coerce", utc=True, format="ISO8601")
-            wrong = dates.isna().to_numpy()
-            if wrong.any():
-                neither = wrong & ~np.isfinite(numbers.to_numpy())
-                first = int((neither if neither.any() else wrong).argmax())
-                raise DataError(
-                    f"{where}: column {column!r} must hold seconds since 1970 or ISO 8601 dates; "
-                    f"data row {first + 1} holds {printable(str(frame[column].iloc[first]), 40)!r}."
-                )
-            numbers = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    seconds = numbers.to_numpy(np.float64)
-    if (np.abs(seconds) > _LATEST).any():
-        raise DataError(f"{where}: column {column!r} holds times that are not seconds since 1970.")
-    return seconds.astype(np.int64)

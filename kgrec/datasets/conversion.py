@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ import yaml
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import PARTS
-from kgrec.data.tables import read_table
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import read_table, table_format
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset, published_config
@@ -63,6 +64,7 @@ def table_to_graph(
     mapping: str | Path | None = None,
     id: str | None = None,
     out: str | Path | None = None,
+    **format: Unpack[FormatSettings],
 ) -> tuple[TableMapping, tuple[str, ...]]:
     """Make a graph of a table, and write it.
 
@@ -84,8 +86,8 @@ def table_to_graph(
     if id is not None:
         if mapping is not None:
             raise ConfigError("The mapping names the id column already; leave out `id`.")
-        read_table(table, columns=[id])
-    mapped = map_table(table, mapping, ids=IDS if id is None else (id,))
+        read_table(table, columns=[id], format=table_format(table, format))
+    mapped = map_table(table, mapping, ids=IDS if id is None else (id,), **format)
     if out is None:
         return mapped.mapping, mapped.notes
     kg = KnowledgeGraph.from_table(mapped)
@@ -185,7 +187,7 @@ def _table(
         columns[column] = joined.reindex(range(len(ids))).to_numpy()
     columns |= table.numbers
     if table.categories:
-        settings |= {"categories": list(table.categories), "separator": separator}
+        settings |= {"categories": list(table.categories), "list_separator": separator}
     if table.numbers:
         settings["numbers"] = list(table.numbers)
     return pd.DataFrame(columns), settings
