@@ -70,8 +70,9 @@ def table_format(source: str | Path | pd.DataFrame, settings: FormatSettings) ->
     if isinstance(source, pd.DataFrame):
         about_text = format.model_fields_set - {"decimal", "on_error", "rejects"}
         if any(getattr(format, name) not in (None, "") for name in about_text):
+            hint = " Between values in a cell there is list_separator=." if "separator" in about_text else ""
             raise ConfigError(
-                f"{min(about_text)}= is for text files, and the table is a frame already."
+                f"{min(about_text)}= is for text files, and the table is a frame already.{hint}"
             )
     return format
 
@@ -219,7 +220,7 @@ def wrong_number(
     if found.unclear:
         remedy = "Set `decimal` to the mark before the decimals of numbers, '.' or ','."
     elif missing:
-        remedy = "They count as missing. Correct them if they are numbers."
+        remedy = "Such values count as missing. Correct them if they are numbers."
     return (
         f"column {printable(column)!r} must hold numbers; {row_name(frame, first)} holds "
         f"{shown!r} ({count:,} such {'row' if count == 1 else 'rows'}). {remedy}"

@@ -141,8 +141,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             log = self._log(root, self.interactions, "interactions")
             notes.append(f"Interactions: {log.report}.")
         split = self._split(root, log, seed, notes)
-        items = self._table(self.items, root, "item")
-        users = self._table(self.users, root, "user")
+        items = self._table(self.items, root, "item", notes)
+        users = self._table(self.users, root, "user", notes)
         mapped = [
             map_table(
                 root / table.path,
@@ -177,7 +177,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             return Split.read(folder, self.split, **self.reading_options(), **format)
         if log is None:
             raise ConfigError(
-                "The config names neither data.interactions, data.train nor data.splits: there is "
+                "The config names neither data.interactions nor data.splits nor data.train: there is "
                 "nothing to learn from."
             )
         return self.split_log(log, seed)
@@ -275,10 +275,12 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         format = table.within(self, root, what.replace(" table", "s"))
         return read_table(root / table.path, columns=columns, what=what, format=format)
 
-    def _table(self, config: TableConfig | None, root: Path, name: str) -> AttributeTable | None:
+    def _table(
+        self, config: TableConfig | None, root: Path, name: str, notes: list[str]
+    ) -> AttributeTable | None:
         if config is None:
             return None
-        return AttributeTable.read(
+        table = AttributeTable.read(
             root / config.path,
             id=config.id or f"{name}_id",
             title=config.title,
@@ -288,3 +290,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             name=name,
             **as_settings(config.within(self, root, f"{name}s")),
         )
+        for column, wrong in table.not_numbers.items():
+            if wrong:
+                notes.append(f"{config.path}: {wrong} values of {column} are not numbers; missing.")
+        return table
