@@ -20,6 +20,7 @@ from kgrec.commands.link import link
 from kgrec.commands.map import map
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
+from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
 from kgrec.errors import KgrecError
@@ -32,7 +33,8 @@ app = typer.Typer(
     help="Recommend items from a knowledge graph and interactions.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, search, explain,
+    demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, similar, search,
+    explain,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(_command)

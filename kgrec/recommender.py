@@ -31,7 +31,7 @@ from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.models.user_content import user_features
 from kgrec.retrieval.topk import TopK, top_k
-from kgrec.snapshot import Derived, Inputs, Prepared, Snapshot
+from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts, table_texts
@@ -216,6 +216,7 @@ class Recommender:
         k: int | None = None,
         *,
         liked: Sequence[str] = (),
+        filter: str | None = None,
         candidates: Iterable[str] | None = None,
         exclude: Sequence[str] = (),
     ) -> list[Recommendation]:
@@ -224,56 +225,121 @@ class Recommender:
         The user has the items of the interactions given to `fit` and `update`. A test part, or a
         rating too low to be positive, is not known here: use `exclude` for such items.
 
+        The best are chosen among the items that `filter`, `candidates` and `exclude` leave, so k
+        items come back where there are as many.
+
         Args:
             user: Id of a known user; None: a new user, described by `liked`.
             k: Number of items; None: ten, or the whole catalogue if it is smaller.
             liked: Items that a new user likes, or further items that a known user likes.
+            filter: What items must fulfil, such as `price < 30 and "Film noir" in genre`. It reads
+                the columns of the item table and the relations of the graph; see
+                `kgrec.retrieval.filters.ItemColumns` for their names and
+                `kgrec.data.expression.evaluate_expression` for the language. None: nothing.
             candidates: The items to choose from; None: the whole catalogue.
             exclude: Further items to leave out.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
-            DataError: Neither `user` nor `liked` is given.
-            ConfigError: k is larger than the catalogue.
+            DataError: Neither `user` nor `liked` is given, or the filter names an unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
         k = _checked(k, now)
         row = _user_row(now, user, liked)
         history = now.history(row, liked)
-        rows = None if candidates is None else now.items.rows(candidates)
-        excluded = history if not exclude else now.history(row, [*liked, *exclude])
+        rows = now.allowed(filter, candidates, exclude)
         learnt = None if liked else row
         if now.index is not None:
             vector = now.user_vectors(learnt, history)
-            best = now.index.search(vector, k, exclude=excluded, candidates=rows)
+            best = now.index.search(vector, k, exclude=history, candidates=rows)
         else:
-            best = top_k(now.scores(learnt, history), k, exclude=excluded, candidates=rows)
+            best = top_k(now.scores(learnt, history), k, exclude=history, candidates=rows)
         return _listed(now, best)
 
-    def similar_items(self, item: str, k: int | None = None) -> list[Recommendation]:
-        """Return the k items most similar to an item, best first; k as for `recommend`.
+    def recommend_all(
+        self,
+        k: int | None = None,
+        *,
+        users: Sequence[str] | None = None,
+        filter: str | None = None,
+        candidates: Iterable[str] | None = None,
+        exclude: Sequence[str] = (),
+        further: Interactions | None = None,
+    ) -> BulkRecommendations:
+        """Return the k best items of many users, computed in blocks when the result is iterated.
+
+        For each user they are those of `recommend`. `recommend_all().to_pandas()` is one frame,
+        `recommend_all().write("all.parquet")` a file, and iterating gives blocks of rows.
+
+        Args:
+            k: As for `recommend`.
+            users: Ids of known users, in the order of the result; None: all known users.
+            filter: As for `recommend`, for all users; likewise `candidates` and `exclude`.
+            candidates: See `filter`.
+            exclude: See `filter`.
+            further: Interactions whose items their users have, besides those that are known, such
+                as a test part.
 
         Raises:
-            UnknownIdError: The item is unknown.
-            ConfigError: k is larger than the catalogue.
+            UnknownIdError: A user or an item is unknown.
+            DataError: `users` is a string, or the filter names an unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
+        """
+        now = self.snapshot
+        if isinstance(users, str):
+            raise DataError(f"users must be a sequence of ids, found the string {users!r}.")
+        rows = np.arange(len(now.users)) if users is None else now.users.rows(list(users))
+        has = None if further is None else further.reindex(now.users, now.items).matrix()
+        allowed = now.allowed(filter, candidates, exclude)
+        return BulkRecommendations(now, rows, _checked(k, now), allowed, has)
+
+    def similar_items(
+        self,
+        item: str,
+        k: int | None = None,
+        *,
+        filter: str | None = None,
+        candidates: Iterable[str] | None = None,
+        exclude: Sequence[str] = (),
+    ) -> list[Recommendation]:
+        """Return the k items most similar to an item, best first; arguments as for `recommend`.
+
+        Raises:
+            UnknownIdError: An item is unknown.
+            DataError: The filter names an unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
         k = _checked(k, now)
         row, itself = now.items.row(item), now.history(None, [item])
-        if now.similarity_index is not None:
-            vector = now.similarity_index.vectors[[row]]
-            return _listed(now, now.similarity_index.search(vector, k, exclude=itself))
-        return _listed(now, top_k(now.similar(row), k, exclude=itself))
+        rows = now.allowed(filter, candidates, exclude)
+        index = now.similarity_index
+        if index is not None:
+            best = index.search(index.vectors[[row]], k, exclude=itself, candidates=rows)
+        else:
+            best = top_k(now.similar(row), k, exclude=itself, candidates=rows)
+        return _listed(now, best)
 
-    def search(self, query: str, k: int | None = None) -> list[Recommendation]:
+    def search(
+        self,
+        query: str,
+        k: int | None = None,
+        *,
+        filter: str | None = None,
+        candidates: Iterable[str] | None = None,
+        exclude: Sequence[str] = (),
+    ) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
         It compares meaning, words, and the place of the text in the model's item space; see
-        `kgrec.retrieval.search.SemanticSearch`. k is as for `recommend`.
+        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`.
 
         Raises:
-            DataError: There is no text in the model, or the query is empty.
-            ConfigError: k is larger than the catalogue.
+            UnknownIdError: An item is unknown.
+            DataError: There is no text in the model, the query is empty, or the filter names an
+                unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
         k = _checked(k, now)
@@ -282,7 +348,8 @@ class Recommender:
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
         scores = now.semantic_search.scores(query, self.encoder.encode([query]))
-        return _listed(now, top_k(scores, k))
+        rows = now.allowed(filter, candidates, exclude)
+        return _listed(now, top_k(scores, k, candidates=rows))
 
     def explain(
         self, user: str | None, item: str, *, liked: Sequence[str] = (), k: int = 5

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, K, Run
+from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Run, chosen_items
 
 
 def search(
     run: Run,
     query: Annotated[str, typer.Argument(help="What you look for, in plain words.")],
     k: K = None,
+    filter: Filter = None,
+    candidates: Candidates = None,
+    exclude: Exclude = None,
     as_json: AsJson = False,
 ) -> None:
     """Find items by a description in plain words."""
@@ -20,4 +23,5 @@ def search(
     from kgrec.runs.reading import load_run
 
     recommender, _, _ = load_run(run)
-    print_items(recommender.search(query, k), as_json)
+    choice = chosen_items(recommender, filter, candidates, exclude)
+    print_items(recommender.search(query, k, **choice), as_json)

@@ -52,6 +52,7 @@ class AttributeTable:
         categories: Categorical columns by name.
         numbers: Numeric columns by name, float64 of shape (n,), NaN where missing.
         not_numbers: Per numeric column, how many values are not numbers and count as missing.
+        others: The columns that are none of these, row by row: no model reads them, but filters do.
     """
 
     ids: Vocabulary
@@ -59,6 +60,7 @@ class AttributeTable:
     categories: Mapping[str, Category] = field(default_factory=dict)
     numbers: Mapping[str, Float64Array] = field(default_factory=dict)
     not_numbers: Mapping[str, int] = field(default_factory=dict)
+    others: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(
@@ -131,7 +133,10 @@ class AttributeTable:
             if wrong[column]:
                 warn(f"{where}: {wrong_number(frame, column, found, missing=True)}")
             made_numbers[column] = found.values
-        return cls(ids, titles, made_categories, made_numbers, wrong)
+        used = {id, title, *categories, *numbers}
+        others = frame[[column for column in frame.columns if column not in used]]
+        others.attrs = {}
+        return cls(ids, titles, made_categories, made_numbers, wrong, others)
 
     def reindex(self, ids: Vocabulary) -> AttributeTable:
         """Return the same table over a vocabulary that holds all of its ids.
@@ -158,6 +163,9 @@ class AttributeTable:
             },
             numbers,
             self.not_numbers,
+            self.others.set_axis(place).reindex(range(len(ids)))
+            if len(self.others)
+            else self.others,
         )
 
     def extended(self, other: AttributeTable) -> AttributeTable:
@@ -184,7 +192,10 @@ class AttributeTable:
             missing = np.full(len(ids), np.nan)
             known, said = (table.numbers.get(column, missing) for table in (old, new))
             numbers[column] = np.where(np.isnan(said), known, said)
-        return AttributeTable(ids, tuple(titles) if any(titles) else (), categories, numbers)
+        others = new.others.combine_first(old.others)
+        return AttributeTable(
+            ids, tuple(titles) if any(titles) else (), categories, numbers, others=others
+        )
 
     def words(self) -> list[dict[str, list[str]]]:
         """Return the categories of each row in words, by column."""

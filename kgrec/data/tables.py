@@ -70,7 +70,11 @@ def table_format(source: str | Path | pd.DataFrame, settings: FormatSettings) ->
     if isinstance(source, pd.DataFrame):
         about_text = format.model_fields_set - {"decimal", "on_error", "rejects"}
         if any(getattr(format, name) not in (None, "") for name in about_text):
-            hint = " Between values in a cell there is list_separator=." if "separator" in about_text else ""
+            hint = (
+                " Between values in a cell there is list_separator=."
+                if "separator" in about_text
+                else ""
+            )
             raise ConfigError(
                 f"{min(about_text)}= is for text files, and the table is a frame already.{hint}"
             )

@@ -177,8 +177,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             return Split.read(folder, self.split, **self.reading_options(), **format)
         if log is None:
             raise ConfigError(
-                "The config names neither data.interactions nor data.splits nor data.train: there is "
-                "nothing to learn from."
+                "The config names neither data.interactions nor data.splits nor data.train: there "
+                "is nothing to learn from."
             )
         return self.split_log(log, seed)
 

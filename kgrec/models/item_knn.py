@@ -27,8 +27,6 @@ class ItemKNN(ItemItemModel):
     over the neighbors that the user liked.
     """
 
-    sparse: ClassVar[bool] = True
-
     def __init__(self, config: ItemKNNConfig | None = None) -> None:
         super().__init__()
         self.config: ItemKNNConfig = config or ItemKNNConfig()

@@ -30,8 +30,6 @@ class SLIM(ItemItemModel):
     8 n² bytes for n items in addition to the sparse weights.
     """
 
-    sparse: ClassVar[bool] = True
-
     def __init__(self, config: SLIMConfig | None = None) -> None:
         super().__init__()
         self.config: SLIMConfig = config or SLIMConfig()

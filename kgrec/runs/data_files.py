@@ -94,6 +94,16 @@ def _save_table(stem: Path, table: AttributeTable) -> None:
     pd.concat([empty, *pairs], ignore_index=True).to_parquet(
         stem.with_name(f"{stem.name}_categories.parquet")
     )
+    if table.ids.name == "item":  # of users, a run keeps only what its model reads
+        others = {str(name): _storable(column) for name, column in table.others.items()}
+        pq.write_table(pa.table(others), stem.with_name(f"{stem.name}_others.parquet"))
+
+
+def _storable(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowException, ValueError, TypeError):  # objects of several kinds
+        return pa.array(column.astype("string"), from_pandas=True)
 
 
 def read_histories(folder: Path) -> tuple[Interactions, ...]:
@@ -231,7 +241,12 @@ def _load_table(stem: Path, name: str) -> AttributeTable:
         for column in _columns(frame, "number:")
     }
     titles = tuple(frame["title"]) if "title" in frame else ()
-    return AttributeTable(Vocabulary(frame["id"].tolist(), name), titles, categories, numbers)
+    path = stem.with_name(f"{stem.name}_others.parquet")
+    others = read_frame(path, []) if path.exists() else pd.DataFrame(index=frame.index)
+    if len(others.columns) and len(others) != len(frame):
+        raise RunError(f"{path} is damaged: it has {len(others)} rows, the table {len(frame)}.")
+    ids = Vocabulary(frame["id"].tolist(), name)
+    return AttributeTable(ids, titles, categories, numbers, others=others)
 
 
 def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:

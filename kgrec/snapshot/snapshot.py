@@ -13,6 +13,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import DataError, printable
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
@@ -20,6 +21,7 @@ from kgrec.graph.node_names import NodeNames
 from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.snapshot.inputs import Derived, Inputs
@@ -133,6 +135,12 @@ class Snapshot:
             places = self._with_placed(space.similarity_vectors, self.placed)
         return SemanticSearch(text, BM25Index(words), space, places)
 
+    @cached_property
+    def item_columns(self) -> ItemColumns:
+        """What is known of the items, for filters."""
+        inputs = self.inputs
+        return ItemColumns(self.items, inputs.items, inputs.kg, inputs.links, inputs.languages)
+
     # ------------------------------------------------------------------ asking
 
     @property
@@ -156,6 +164,50 @@ class Snapshot:
         if user is None or not self._learnt(np.array([user]))[0]:
             return self.model.vectors_of_histories(self._trained(history))
         return self.model.vectors_of_users(np.array([user]))
+
+    def vectors_of_users(self, users: IntArray) -> FloatArray:
+        """Return the vectors of rows of users, float32 (b, dim); see `score`."""
+        assert isinstance(self.model, VectorModel)
+        learnt = self._learnt(users)
+        if learnt.all():
+            return self.model.vectors_of_users(users)
+        histories = self._trained(self.histories[users[~learnt]])
+        folded_in = self.model.vectors_of_histories(histories)
+        vectors = np.empty((len(users), folded_in.shape[1]), dtype=np.float32)
+        vectors[~learnt] = folded_in
+        if learnt.any():
+            vectors[learnt] = self.model.vectors_of_users(users[learnt])
+        return vectors
+
+    def allowed(
+        self,
+        filter: str | None = None,
+        candidates: Iterable[str] | None = None,
+        exclude: Sequence[str] = (),
+    ) -> IntArray | None:
+        """Return the rows of the items that may be returned, int64 (c,), ascending; None: all.
+
+        Args:
+            filter: An expression over `item_columns`; None: every item passes.
+            candidates: Ids of the items to choose from; None: the whole catalogue.
+            exclude: Ids of items to leave out.
+
+        Raises:
+            UnknownIdError: An item is unknown.
+            ConfigError: The filter is not understood.
+            DataError: The filter names an unknown column, or compares text with a number, or a
+                string stands where ids belong.
+        """
+        for name, ids in (("candidates", candidates), ("exclude", exclude)):
+            if isinstance(ids, str):
+                raise DataError(
+                    f"{name} must be a sequence of item ids, found the string {printable(ids)!r}."
+                )
+        rows = None if candidates is None else np.unique(self.items.rows(list(candidates)))
+        if len(exclude):
+            every = np.arange(len(self.items)) if rows is None else rows
+            rows = np.setdiff1d(every, self.items.rows(list(exclude)))
+        return rows if filter is None else passing(self.item_columns, filter, rows)
 
     def scores(self, user: int | None, history: csr_matrix) -> FloatArray:
         """Return the model's scores of all items, float32 (1, num_items); see `user_vectors`."""
