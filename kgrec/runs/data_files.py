@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import RunError
+from kgrec.errors import RunError, printable
+from kgrec.files import check_plain, system_reason
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkReport, Links
@@ -265,12 +266,14 @@ def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
         RunError: It is missing or damaged.
     """
     try:
+        check_plain(path)
         # Only the columns: the metadata of pandas is not needed and may be damaged.
         frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
     except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {path}.") from error
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+        where = printable(str(path))
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise RunError(f"{path} is damaged: it lacks the column {missing[0]!r}.")

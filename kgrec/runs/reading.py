@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from kgrec.bounds.json_text import read_json as bounded_json
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
 from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
+from kgrec.files import system_reason
 from kgrec.graph.numeric import NumberScales
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
 from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.writing import FORMAT
+from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
 from kgrec.training.checkpoint import load_tensors
+
+_MOST_JSON = 1 << 26  # bytes
 
 
 def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
@@ -86,9 +89,9 @@ def read_config(folder: Path) -> Config:
     path = folder / "config.yaml"
     where = printable(str(path))
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path, "config file")
         config = make_config(tree, str(path))
-    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
     missing = [key for key in Config.model_fields if key not in tree]
     if missing:
@@ -123,11 +126,12 @@ def read_json(path: Path) -> Any:
         RunError: It is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return bounded_json(path, _MOST_JSON)
     except FileNotFoundError as error:
         raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
+    except (OSError, ValueError) as error:
+        where = printable(str(path))
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
 
 
 def _without_test(histories: Sequence[Interactions]) -> Split:

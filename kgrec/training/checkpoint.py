@@ -9,8 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from kgrec.errors import RunError
-from kgrec.files import replacing, system_reason
+from kgrec.bounds.json_text import parse_json
+from kgrec.errors import RunError, printable
+from kgrec.files import check_plain, replacing, system_reason
+
+_MOST_TENSORS = 10_000
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -44,13 +47,18 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise RunError(f"{path} does not exist.")
+    where = printable(str(path))
     try:
+        check_plain(path)
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            about = parse_json((file.metadata() or {}).get("about", "{}").encode())
             if not isinstance(about, dict):
                 raise ValueError("its description is no mapping")
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+            names = list(file.keys())
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"it has {len(names):,} tensors, more than {_MOST_TENSORS:,}")
+            return {name: file.get_tensor(name) for name in names}, about
+    except FileNotFoundError as error:
+        raise RunError(f"{where} does not exist.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
