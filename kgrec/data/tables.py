@@ -69,14 +69,11 @@ def table_format(source: str | Path | pd.DataFrame, settings: FormatSettings) ->
     format = make_format(settings)
     if isinstance(source, pd.DataFrame):
         about_text = format.model_fields_set - {"decimal", "on_error", "rejects"}
-        if any(getattr(format, name) not in (None, "") for name in about_text):
-            hint = (
-                " Between values in a cell there is list_separator=."
-                if "separator" in about_text
-                else ""
-            )
+        given = [name for name in sorted(about_text) if getattr(format, name) not in (None, "")]
+        if given:
+            hint = " Between values in a cell it is list_separator=." * ("separator" in given)
             raise ConfigError(
-                f"{min(about_text)}= is for text files, and the table is a frame already.{hint}"
+                f"{given[0]}= is for text files, and the table is a frame already.{hint}"
             )
     return format
 
