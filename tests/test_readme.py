@@ -249,7 +249,7 @@ def test_the_config_shows_defaults_where_it_says_so(shop):
         assert getattr(data, name) == FilesDataConfig.model_fields[name].default, name
     assert data.items is not None
     assert (data.items.id, data.items.title) == ("item_id", "title")  # what None stands for
-    assert TableConfig.model_fields["separator"].default == "|"
+    assert TableConfig.model_fields["list_separator"].default is None  # then "|" is tried
     assert set(re.findall(r"`data\.(\w+)", README)) <= set(FilesDataConfig.model_fields)
 
 
