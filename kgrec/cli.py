@@ -23,7 +23,7 @@ from kgrec.commands.search import search
 from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
-from kgrec.errors import KgrecError
+from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
 
 app = typer.Typer(
@@ -67,10 +67,14 @@ def main() -> None:
         drop(sys.stdout)
         sys.exit(0)
     except OSError as error:
-        if error.errno not in UNWRITABLE or error.filename is not None:
+        if error.filename is not None:  # such as a name that is too long for the system
+            fail(f"{printable(str(error.filename))}: {system_reason(error)}.", 2)
+        if error.errno not in UNWRITABLE:
             raise
         drop(sys.stdout)
         fail(f"The output cannot be written: {system_reason(error)}.", 2)
+    except MemoryError as error:
+        fail(f"There is not enough memory: {error or 'the data is too large'}.", 2)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ _EXPECTED: Final[dict[str, tuple[str, str]]] = {
     "literal_error": ("{expected}",) * 2,
     "too_short": ("{min_length} or more entries",) * 2,
     "too_long": ("{max_length} or fewer entries",) * 2,
+    "string_too_long": ("a text of at most {max_length} characters",) * 2,
     "string_too_short": ("a text of at least {min_length} characters",) * 2,
 }
 """What is expected by pydantic's types of errors: in words of Python, and of YAML."""
@@ -45,7 +46,8 @@ _EXPECTED: Final[dict[str, tuple[str, str]]] = {
 class Settings(BaseModel):
     """The settings of a component. Frozen; an unknown one is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # No setting is longer than a path can be.
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=4096, allow_inf_nan=False)
 
 
 def by_name(default: str = "", key: str = "name") -> BeforeValidator:

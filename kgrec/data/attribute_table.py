@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from kgrec.data.ids import as_ids
+from kgrec.data.ids import Normalise, as_ids
 from kgrec.data.list_cells import guess_separator, parse_lists
 from kgrec.data.numbers import read_numbers
 from kgrec.data.origin import row_name, without_bad
@@ -25,6 +26,12 @@ from kgrec.data.tables import (
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable, warn
 from kgrec.types import Float64Array, IntArray
+
+_TITLES = ("title", "name", "label", "titel", "titre", "título", "titolo", "movie_title",
+           "item_title", "item_name", "product_name", "book_title", "track_name")  # fmt: skip
+_FEWEST = 5
+_MOST_ALIKE = 0.2
+"""A share of different titles below which titles do not tell items apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +80,7 @@ class AttributeTable:
         numbers: Sequence[str] = (),
         list_separator: str | None = None,
         name: str = "item",
+        normalise_ids: Normalise | None = None,
         **format: Unpack[FormatSettings],
     ) -> AttributeTable:
         """Read a table of items or users.
@@ -88,12 +96,21 @@ class AttributeTable:
                 None: `|`, or `;` or `,` where the column shows it. A column may also hold lists,
                 or lists as text, such as `["a", "b"]`.
             name: What the rows are, in the singular.
+            normalise_ids: How ids are made alike; see `Interactions.read`.
             format: How a text file is read, such as `encoding="latin-1"` or `separator=";"`; see
                 `Interactions.read`.
 
         Raises:
-            DataError: The file or a column is missing, or an id occurs twice.
+            DataError: The file or a column is missing, an id occurs twice, or one text is given
+                where a list of columns belongs.
         """
+        for argument, given in (("categories", categories), ("numbers", numbers)):
+            if isinstance(given, str):
+                found = printable(repr(given), 60)
+                raise DataError(
+                    f"{argument} must be a list of columns, found the single {found}. Write "
+                    f"{argument}=[{found}]."
+                )
         where = f"the {name} table" if isinstance(source, pd.DataFrame) else str(source)
         how = table_format(source, format)
         frame = read_table(source, columns=[id], what=f"{name} table", format=how)
@@ -103,7 +120,7 @@ class AttributeTable:
             bad = {f"no {id}": np.asarray(frame[id].isna(), dtype=bool),
                    f"repeats the {id}": np.asarray(frame[id].duplicated(), dtype=bool)}  # fmt: skip
             frame = without_bad(frame, bad, where, how)
-        frame = frame.assign(**{id: as_ids(frame, id, where)})
+        frame = frame.assign(**{id: as_ids(frame, id, where, normalise_ids)})
         repeated = frame[id].duplicated()
         if repeated.any():
             first = int(repeated.to_numpy().argmax())
@@ -119,6 +136,8 @@ class AttributeTable:
         elif "title" in frame.columns:
             title = "title"
         titles = () if title is None else tuple(_as_text(frame[title]))
+        if name == "item":
+            _warn_of_titles(titles, title, [*map(str, frame.columns)], where)
         made_categories = {}
         for column in categories:
             require_column(frame, column, where)
@@ -127,12 +146,12 @@ class AttributeTable:
         wrong: dict[str, int] = {}
         for column in numbers:
             require_column(frame, column, where)
-            found = read_numbers(frame[column], how.decimal)
-            say_how_read(frame, column, found, where)
-            wrong[column] = int(found.wrong.sum())
+            told = read_numbers(frame[column], how.decimal)
+            say_how_read(frame, column, told, where)
+            wrong[column] = int(told.wrong.sum())
             if wrong[column]:
-                warn(f"{where}: {wrong_number(frame, column, found, missing=True)}")
-            made_numbers[column] = found.values
+                warn(f"{where}: {wrong_number(frame, column, told, missing=True)}")
+            made_numbers[column] = told.values
         used = {id, title, *categories, *numbers}
         others = frame[[column for column in frame.columns if column not in used]]
         others.attrs = {}
@@ -209,6 +228,35 @@ class AttributeTable:
         return found
 
 
+def _warn_of_titles(
+    titles: tuple[str, ...], title: str | None, columns: list[str], where: str
+) -> None:
+    """Warn if titles tell nothing: nearly all are the same, most are empty, or none are read."""
+    if title is None:
+        usual = [column for column in columns if column.casefold() in _TITLES]
+        if usual:
+            warn(
+                f"{where} has no column 'title', so that items are shown by their ids. The column "
+                f"{printable(usual[0])!r} looks like one: name it with title (data.items.title in "
+                "a config)."
+            )
+        return
+    known = [text for text in titles if text]
+    column = f"{where}: column {printable(title)!r}"
+    if len(titles) >= _FEWEST and len(known) < len(titles) / 2:
+        warn(
+            f"{column}: {len(titles) - len(known):,} of {len(titles):,} items have no title; they "
+            "are shown by their ids. Is it the right column?"
+        )
+    different = len(set(known))
+    if len(known) >= _FEWEST and different <= len(known) * _MOST_ALIKE:
+        often, count = Counter(known).most_common(1)[0]
+        warn(
+            f"{column}: {len(known):,} items have only {different:,} different titles, and "
+            f"{count:,} are called {printable(often, 60)!r}. Is it the right column?"
+        )
+
+
 def _category(column: pd.Series[Any], separator: str | None, name: str, where: str) -> Category:
     column = column.reset_index(drop=True)
     lists = parse_lists(column) if separator is None else None
@@ -242,7 +290,8 @@ def _as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Return a column as text, "" where missing. Whole numbers gain no '.0'."""
     known = column.notna().to_numpy()
     values = column[known]
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+    whole = pd.api.types.is_float_dtype(values) and (values % 1 == 0).all()
+    if whole and (values.abs() < 2**53).all():  # larger ones are not exact
         values = values.astype("int64")
     text = np.full(len(column), "", dtype=object)
     text[known] = values.astype(str).to_numpy(dtype=object)

@@ -183,21 +183,23 @@ def check_ids_meet(ids: Vocabulary, others: Iterable[str], where: str, *, remedy
     left = ids.take(np.flatnonzero(~here))
     right = other.take(np.flatnonzero(ids.rows(other.array, missing="-1") < 0))
     how, pairs = near_pairs(left, right)
-    met = f"{meet:,} of {len(ids):,} {ids.name} ids of the interactions"
+    rest = f"{len(ids):,} {ids.name} ids of the interactions"
+    met = f"{meet:,} of {rest}"
     if pairs:
         shown = ", ".join(f"{printable(a)!r} and {printable(b)!r}" for a, b in pairs[:3])
+        start = f"Only {met} are in {where}, and" if meet else f"None of {rest} is in {where}, but"
         message = (
-            f"Only {met} are in {where}, and {len(pairs):,} more are written almost as there: "
-            f"{shown}. They would count as different {ids.name}s. Write them alike, or let the "
-            f"setting normalise_ids: {how} do it when the tables are read."
+            f"{start} {len(pairs):,} are written almost as there: {shown}. They would count as "
+            f"different {ids.name}s. Write them alike, or let the setting normalise_ids: {how} do "
+            "it when the tables are read."
         )
         if len(pairs) > meet:
-            raise DataError(message.replace("Only 0 of", "None of", 1))
+            raise DataError(message)
         warn(message)
         return
     sides = f"such as {first_few(left, 2)} here and {first_few(right, 2)} there"
     if not meet:
-        raise DataError(f"None of {met.partition(' of ')[2]} is in {where}: {sides}.{remedy}")
+        raise DataError(f"None of {rest} is in {where}: {sides}.{remedy}")
     if meet < _FEW_MEET * min(len(ids), len(other)):
         warn(f"Only {met} are in {where}: {sides}.{remedy}")
 

@@ -21,7 +21,7 @@ from kgrec.data.splits import assign_parts
 from kgrec.data.table_format import FormatSettings
 from kgrec.data.tables import as_numbers, read_table, table_format
 from kgrec.data.times import TimeUnit, as_seconds
-from kgrec.data.vocabulary import Vocabulary
+from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
 from kgrec.files import nearest_file
 from kgrec.types import BoolArray, FloatArray, IntArray
@@ -220,9 +220,10 @@ class Interactions:
             item=_translate(self.item, self.items, items),
         )
 
-    def with_items(self, ids: Iterable[str]) -> Interactions:
+    def with_items(self, ids: Iterable[str | int]) -> Interactions:
         """Return the same log over a catalogue that also holds the items `ids`."""
-        return self.reindex(self.users, self.items.union(Vocabulary.from_ids(ids, self.items.name)))
+        more = Vocabulary.from_ids(id_list(ids, "ids"), self.items.name)
+        return self.reindex(self.users, self.items.union(more))
 
     def split(
         self, kind: str = "random", *, valid: float = 0.1, test: float = 0.1, seed: int = 0

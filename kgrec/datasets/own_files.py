@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.ids import as_ids
+from kgrec.data.ids import Normalise, as_ids, check_ids_meet, normalise_ids
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.settings import LogTableConfig
 from kgrec.data.table_format import NamedFormat, TableFile, TableFormat, as_settings
@@ -106,6 +106,11 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         "links them, or item ids are IRIs.",
     )
     iri: str = Field(default="iri", description="IRI column of the links.")
+    normalise_ids: Normalise | None = Field(
+        default=None,
+        description="How the ids of all tables are made alike: strip (spaces around them), number "
+        "(001 and 1.0 are 1), casefold (B1 is b1); None: they stay as they are written.",
+    )
     link: LinkConfig | None = Field(
         default=None,
         description="How to find items without a link in the graph, by columns of the item "
@@ -128,6 +133,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             columns = self.link.title or self.link.column
             if columns is not None and self.items is None:
                 raise ValueError(f"link names the column {columns!r}, but there is no item table")
+        if self.k_core is not None and (self.splits or self.train) is not None:
+            raise ValueError("k_core is given, but the splits are made already")
         if sum(table.items is True for table in self.tables) > 1:
             raise ValueError("more than one of the tables has `items: true`")
         return self
@@ -140,6 +147,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         if self.interactions is not None:
             log = self._log(root, self.interactions, "interactions")
             notes.append(f"Interactions: {log.report}.")
+            log = self.filtered(log, notes)
         split = self._split(root, log, seed, notes)
         items = self._table(self.items, root, "item", notes)
         users = self._table(self.users, root, "user", notes)
@@ -157,12 +165,52 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             split = split.reindex(
                 split.train.users.union(log.users), split.train.items.union(log.items)
             )
+        self._check_ids(root, split, items, users, linked)
         split = over_all(split, users, items, () if linked is None else linked["item_id"].tolist())
         kg, links = self._graph(root, mapped), None
         if kg is not None:
             links = self._links(root, kg, linked, split, encoder)
             notes += graph_notes(kg, links)
         return Dataset(split, kg, links, items, users, tuple(notes))
+
+    def reading_options(self) -> dict[str, Any]:
+        """Return the settings that are arguments of `Interactions.read`."""
+        return {**super().reading_options(), "normalise_ids": self.normalise_ids}
+
+    def _check_ids(
+        self,
+        root: Path,
+        split: Split,
+        items: AttributeTable | None,
+        users: AttributeTable | None,
+        linked: pd.DataFrame | None,
+    ) -> None:
+        """Warn or raise if ids of interactions are written in another way than elsewhere."""
+        catalogue = split.train.items
+        for config, table, ids in (
+            (self.items, items, catalogue),
+            (self.users, users, split.train.users),
+        ):
+            if config is not None and table is not None:
+                remedy = f" Is data.{ids.name}s.id the right column?"
+                check_ids_meet(ids, table.ids, config.path, remedy=remedy)
+        if items is not None:
+            catalogue = catalogue.union(items.ids)
+        if self.links is not None:
+            remedy = " Is data.item the right column?"
+            given = self._read_links(root)[self.item]
+            check_ids_meet(catalogue, given, self.links.path, remedy=remedy)
+        elif linked is not None:
+            remedy = " If its ids are no items, give the table `items: false`."
+            where = "the table of items among data.tables"
+            check_ids_meet(catalogue, linked["item_id"], where, remedy=remedy)
+
+    def _read_links(self, root: Path) -> pd.DataFrame:
+        """Return the table of links, with ids of items as in the catalogue."""
+        assert self.links is not None
+        path = root / self.links.path
+        frame = self._read(root, self.links, "links", [self.item, self.iri])
+        return frame.assign(**{self.item: as_ids(frame, self.item, str(path), self.normalise_ids)})
 
     def _log(self, root: Path, table: TableFile, name: str) -> Interactions:
         format = as_settings(table.within(self, root, name))
@@ -236,7 +284,10 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         place = said[0] if said else 0
         if not mapped or (not said and self.tables[0].items is False):
             return None
-        return mapped[place].ids.rename(columns={"id": "item_id"})
+        found = mapped[place].ids.rename(columns={"id": "item_id"})
+        if self.normalise_ids is not None:
+            found["item_id"] = normalise_ids(found["item_id"], self.normalise_ids)
+        return found
 
     def _links(
         self,
@@ -249,7 +300,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         columns = {"item": "item_id", "iri": "iri"}
         if self.links is not None:
             columns = {"item": self.item, "iri": self.iri}
-            linked = self._read(root, self.links, "links", [self.item, self.iri])
+            linked = self._read_links(root)
         return link(
             self._linked_items(root, split.train.items),
             kg,
@@ -267,7 +318,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         id = self.items.id or "item_id"
         where = str(root / self.items.path)
         frame = self._read(root, self.items, "item table", [id])
-        frame = frame.assign(**{id: as_ids(frame, id, where)}).set_index(id)
+        frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
         frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
         return frame.rename_axis(self.item).reset_index()
 
@@ -288,6 +339,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             numbers=config.numbers,
             list_separator=config.list_separator,
             name=name,
+            normalise_ids=self.normalise_ids,
             **as_settings(config.within(self, root, f"{name}s")),
         )
         for column, wrong in table.not_numbers.items():

@@ -37,17 +37,22 @@ class ReadConfig(Settings):
         "and text.",
     )
     max_bytes: int = Field(
-        default=64 << 30, gt=0, description="Largest size of a file in bytes, decompressed."
+        default=64 << 30,
+        gt=0,
+        le=1 << 62,
+        description="Largest size of a file in bytes, decompressed.",
     )
     max_ratio: int = Field(
         default=250,
         gt=0,
+        le=1_000_000_000,
         description="Largest ratio of decompressed to compressed size, for files of more than "
         "64 MiB. Real RDF data stays below 50.",
     )
     max_literal: int = Field(
         default=64 << 20,
         gt=0,
+        le=1 << 62,
         description="Largest size of a literal in bytes, in UTF-8. The parser of most syntaxes "
         "takes at most 16 MiB per term, whatever is set here.",
     )

@@ -29,8 +29,15 @@ from kgrec.training.checkpoint import load_tensors
 _MOST_JSON = 1 << 26  # bytes
 
 
-def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
+def load_run(
+    folder: str | Path, *, download: str | None = None
+) -> tuple[Recommender, Config, Split]:
     """Load what `save_run` wrote, without the files that it was trained from.
+
+    Args:
+        folder: The run folder.
+        download: The name of the encoder that may be downloaded; None: what is not on this
+            machine is an error when it is needed.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
@@ -47,6 +54,8 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         kg, links, items, users = read_inputs(folder / "data", train.items, told["parts"])
         dataset = Dataset(split or _without_test(histories), kg, links, items, users)
         recommender = make_recommender(config, dataset, make_model(config))
+        if recommender.encoder is not None:  # nobody here may have chosen it
+            recommender.encoder.download = recommender.encoder.model == download
         derived = _read_derived(folder, len(train.items))
         prepared = recommender.prepare(*histories, derived=derived)
         _check_names(derived, prepared.data.graph)
@@ -210,10 +219,15 @@ def _load_scales(path: Path) -> NumberScales:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
-def load(folder: str | Path) -> Recommender:
+def load(folder: str | Path, *, download: str | None = None) -> Recommender:
     """Read a recommender that `save` or `kgrec train` wrote.
+
+    Args:
+        folder: The run folder.
+        download: The name of the encoder that may be downloaded; None: what is not on this
+            machine is an error when it is needed.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
-    return load_run(folder)[0]
+    return load_run(folder, download=download)[0]

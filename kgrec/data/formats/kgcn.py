@@ -82,6 +82,7 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
     )
     separator: str | None = Field(
         default=None,
+        min_length=1,
         description="What separates its fields; None: what is usual in a file of that name, else "
         "a tab.",
     )
