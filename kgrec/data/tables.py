@@ -18,7 +18,7 @@ from kgrec.data.rejected import settle
 from kgrec.data.separated import read_separated
 from kgrec.data.table_format import FormatSettings, NamedFormat, make_format
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
-from kgrec.files import nearest_file
+from kgrec.files import looked_in, nearest_file, under
 
 _ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
@@ -53,7 +53,7 @@ def read_table(
         if origin_of(frame).format != format:
             frame = with_origin(frame.copy(deep=False), Origin("", format))
     else:
-        path = Path(source)
+        path = under("", source)
         frame, where = _read_file(path, what, format), str(path)
     for column in columns or ():
         require_column(frame, column, where)
@@ -107,7 +107,9 @@ def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the {what} file.")
     if not path.is_file():
-        raise DataError(f"{what} file {path} does not exist." + nearest_file(path))
+        raise DataError(
+            f"The {what} file {path} does not exist.{looked_in(path)}{nearest_file(path)}"
+        )
     suffixes = [suffix for suffix in path.suffixes if suffix.lower() != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from glob import has_magic
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,8 @@ from kgrec.data.table_format import NamedFormat, TableFile, TableFormat, as_sett
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, printable, worded
+from kgrec.files import nearest_file, under
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.merging import merge_graphs
 from kgrec.kg.storage import MANIFEST
@@ -141,7 +143,11 @@ class FilesDataConfig(TableFormat, LogTableConfig):
 
     def load(self, seed: int = 0, encoder: TextEncoderLike | None = None) -> Dataset:
         """Read everything that is named; see `kgrec.datasets.loading.load_dataset`."""
-        root = Path(self.root).expanduser()
+        with worded(_in_yaml):
+            return self._load(seed, encoder)
+
+    def _load(self, seed: int, encoder: TextEncoderLike | None) -> Dataset:
+        root = under(".", self.root)
         notes: list[str] = []
         log = None
         if self.interactions is not None:
@@ -149,16 +155,16 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             notes.append(f"Interactions: {log.report}.")
             log = self.filtered(log, notes)
         split = self._split(root, log, seed, notes)
-        items = self._table(self.items, root, "item", notes)
-        users = self._table(self.users, root, "user", notes)
+        items = self._table(self.items, root, "items", notes)
+        users = self._table(self.users, root, "users", notes)
         mapped = [
             map_table(
-                root / table.path,
+                self._file(root, table.path, f"tables.{place}.path"),
                 table.mapping,
                 ids=(self.item, *IDS),
                 **as_settings(table.within(self, root, Path(table.path).stem)),
             )
-            for table in self.tables
+            for place, table in enumerate(self.tables)
         ]
         linked = self._linked_ids(mapped)
         if log is not None:
@@ -208,19 +214,20 @@ class FilesDataConfig(TableFormat, LogTableConfig):
     def _read_links(self, root: Path) -> pd.DataFrame:
         """Return the table of links, with ids of items as in the catalogue."""
         assert self.links is not None
-        path = root / self.links.path
-        frame = self._read(root, self.links, "links", [self.item, self.iri])
+        path = self._file(root, self.links.path, "links")
+        frame = self._read(path, root, self.links, "links", [self.item, self.iri])
         return frame.assign(**{self.item: as_ids(frame, self.item, str(path), self.normalise_ids)})
 
     def _log(self, root: Path, table: TableFile, name: str) -> Interactions:
         format = as_settings(table.within(self, root, name))
-        return Interactions.read(root / table.path, **self.reading_options(), **format)
+        path = self._file(root, table.path, name)
+        return Interactions.read(path, **self.reading_options(), **format)
 
     def _split(self, root: Path, log: Interactions | None, seed: int, notes: list[str]) -> Split:
         if self.train is not None:
             return self._own_parts(root, self.train, seed, notes)
         if self.splits is not None:
-            folder = root / self.splits / self.split
+            folder = self._file(root, self.splits, "splits") / self.split
             format = as_settings(NamedFormat().within(self, root, "splits"))
             return Split.read(folder, self.split, **self.reading_options(), **format)
         if log is None:
@@ -240,7 +247,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             logs[name] = train.select(np.zeros(len(train), dtype=bool))
             if isinstance(part, TableFile):
                 format = part.within(self, root, name)
-                if read_table(root / part.path, what="interactions", format=format).empty:
+                path = self._file(root, part.path, name)
+                if read_table(path, what="interactions", format=format).empty:
                     continue
                 logs[name] = self._log(root, part, name)
                 notes.append(f"{words}: {logs[name].report}.")
@@ -268,11 +276,15 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         """Return the graph of all RDF files, saved graphs and tables together."""
         graphs = []
         paths = (self.graph,) if isinstance(self.graph, str) else self.graph or ()
-        saved = [root / path for path in paths if (root / path / MANIFEST).is_file()]
-        rdf = [root / path for path in paths if root / path not in saved]
+        found = [self._file(root, path, "graph") for path in paths]
+        saved = [path for path in found if (path / MANIFEST).is_file()]
+        rdf = [path for path in found if path not in saved]
         if rdf:
             rejects = self.reading.rejects
-            reading = {"rejects": None if rejects is None else root / rejects}
+            reading = {
+                "rejects": None if rejects is None else under(root, rejects),
+                "contexts": {iri: under(root, file) for iri, file in self.reading.contexts.items()},
+            }
             graphs.append(KnowledgeGraph.read(rdf, config=self.reading.model_copy(update=reading)))
         graphs += [KnowledgeGraph.load(folder) for folder in saved]
         graphs += [KnowledgeGraph.from_table(table) for table in mapped]
@@ -316,23 +328,27 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         if self.link is None or self.items is None:
             return catalogue
         id = self.items.id or "item_id"
-        where = str(root / self.items.path)
-        frame = self._read(root, self.items, "item table", [id])
+        path = under(root, self.items.path)
+        where = str(path)
+        frame = self._read(path, root, self.items, "item table", [id])
         frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
         frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
         return frame.rename_axis(self.item).reset_index()
 
-    def _read(self, root: Path, table: TableFile, what: str, columns: list[str]) -> pd.DataFrame:
+    def _read(
+        self, path: Path, root: Path, table: TableFile, what: str, columns: list[str]
+    ) -> pd.DataFrame:
         format = table.within(self, root, what.replace(" table", "s"))
-        return read_table(root / table.path, columns=columns, what=what, format=format)
+        return read_table(path, columns=columns, what=what, format=format)
 
     def _table(
-        self, config: TableConfig | None, root: Path, name: str, notes: list[str]
+        self, config: TableConfig | None, root: Path, key: str, notes: list[str]
     ) -> AttributeTable | None:
         if config is None:
             return None
+        name = key.removesuffix("s")
         table = AttributeTable.read(
-            root / config.path,
+            self._file(root, config.path, f"{key}.path"),
             id=config.id or f"{name}_id",
             title=config.title,
             categories=config.categories,
@@ -346,3 +362,37 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             if wrong:
                 notes.append(f"{config.path}: {wrong} values of {column} are not numbers; missing.")
         return table
+
+    def _file(self, root: Path, path: str, key: str) -> Path:
+        """Return the path under `root`, which is there unless it is a pattern.
+
+        Raises:
+            DataError: There is nothing; the message says where was looked.
+        """
+        found = under(root, path)
+        if found.exists() or has_magic(str(found)):
+            return found
+        where = ""
+        if not found.is_absolute():
+            where = (
+                f" Paths are relative to data.root, which is {printable(self.root)!r} here, and "
+                f"that to the current folder, {printable(str(Path.cwd()))}."
+            )
+        elif under("", path) != found:
+            where = f" Paths are relative to data.root, which is {printable(self.root)!r} here."
+        raise DataError(
+            f"data.{key}: {printable(str(found))} does not exist.{where}{nearest_file(found)}"
+        )
+
+
+def _in_yaml(name: str, value: object) -> str | None:
+    """Return an argument as the config has it."""
+    places: dict[str, type[Settings]] = {
+        "data": FilesDataConfig,
+        "data.reading": ReadConfig,
+        "data.link": LinkConfig,
+    }
+    for place, settings in places.items():
+        if name in settings.model_fields:
+            return f"{place}.{name}" + ("" if value is None else f": {value}")
+    return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from kgrec.data.interactions import PARTS, Interactions
 from kgrec.data.log_checks import warn_of_new_users
-from kgrec.errors import ConfigError, RunError, did_you_mean, printable
+from kgrec.errors import ConfigError, RunError, did_you_mean, option, printable
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
@@ -124,7 +124,8 @@ def _cut(config: ProtocolConfig, num_candidates: int, *, asked: bool) -> Protoco
         return config
     if asked:
         raise ConfigError(
-            f"k={max(config.k)} is larger than the catalogue: {num_candidates} items are ranked."
+            f"{option('k', max(config.k))} is larger than the catalogue: {num_candidates} items "
+            "are ranked."
         )
     fitting = tuple(cut for cut in config.k if cut <= num_candidates)
     return config.model_copy(update={"k": fitting or (num_candidates,)})

@@ -184,6 +184,8 @@ def _read_derived(folder: Path, num_items: int) -> Derived:
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
         counted = WordCounts(words, counts)
+    for name, matrix in features.items():
+        _check_features(folder / "features.safetensors", name, matrix.numpy(), num_items)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):
         raise RunError(f"{folder / 'features.safetensors'} is damaged: a name is no kind/modality.")
@@ -201,6 +203,21 @@ def _read_derived(folder: Path, num_items: int) -> Derived:
             if name in parts
         },
     )
+
+
+def _check_features(path: Path, name: str, matrix: Any, num_items: int) -> None:
+    """Raise a RunError if a matrix cannot be features; models that do not use it do not notice."""
+    fits = matrix.ndim == 2 and (not name.startswith("item/") or len(matrix) == num_items)
+    if not fits or matrix.dtype != np.float32:
+        rows = f"{num_items} rows" if name.startswith("item/") else "rows of numbers"
+        raise RunError(
+            f"{printable(str(path))} is damaged: {printable(name)!r} is {matrix.dtype} of shape "
+            f"{matrix.shape}; expected float32 with {rows}."
+        )
+    if not np.isfinite(matrix).all():
+        raise RunError(
+            f"{printable(str(path))} is damaged: {printable(name)!r} holds NaN or infinity."
+        )
 
 
 def _check_names(derived: Derived, graph: Any) -> None:
