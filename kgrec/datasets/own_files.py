@@ -29,6 +29,7 @@ from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links, TextEncoderLike, link
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.settings import ReadConfig
+from kgrec.settings import Settings
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
