@@ -70,7 +70,9 @@ class FilesDataConfig(TableFormat, LogTableConfig):
 
     format: Literal["files"] = "files"
     root: str = Field(
-        default=".", description="Folder of all paths below, relative to the current folder."
+        default=".",
+        description="Folder of all paths below, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
     interactions: TableFile | None = Field(default=None, description="Table of interactions.")
     train: TableFile | None = Field(
@@ -315,7 +317,7 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             columns = {"item": self.item, "iri": self.iri}
             linked = self._read_links(root)
         return link(
-            self._linked_items(root, split.train.items),
+            self._linked_items(root, split.train.items, columns["item"]),
             kg,
             linked,
             self.link,
@@ -324,8 +326,10 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             **columns,
         )
 
-    def _linked_items(self, root: Path, catalogue: Vocabulary) -> Vocabulary | pd.DataFrame:
-        """Return the catalogue with the columns of the item table, where linking needs them."""
+    def _linked_items(
+        self, root: Path, catalogue: Vocabulary, name: str
+    ) -> Vocabulary | pd.DataFrame:
+        """Return the catalogue, ids in the column `name`, and for links also the item table."""
         if self.link is None or self.items is None:
             return catalogue
         id = self.items.id or "item_id"
@@ -333,8 +337,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         where = str(path)
         frame = self._read(path, root, self.items, "item table", [id])
         frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
-        frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
-        return frame.rename_axis(self.item).reset_index()
+        frame = frame.reindex(catalogue.ids).drop(columns=name, errors="ignore")
+        return frame.rename_axis(name).reset_index()
 
     def _read(
         self, path: Path, root: Path, table: TableFile, what: str, columns: list[str]
