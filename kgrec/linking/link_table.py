@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.ids import as_ids
+from kgrec.data.origin import row_name
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, option, printable
@@ -39,8 +40,8 @@ def read_link_table(
         if len(wrong):
             found = printable(str(frame[confidence].iloc[wrong[0]]))
             raise DataError(
-                f"{where}: the confidence {found!r} in data row {wrong[0] + 1} is no number from "
-                "0 to 1."
+                f"{where}: the confidence {found!r} in {row_name(frame, int(wrong[0]))} is no "
+                "number from 0 to 1."
             )
         table["confidence"] = sure
     return table
@@ -52,6 +53,7 @@ def raise_nothing_linked(
     links: PathLike | pd.DataFrame | None = None,
     pairs: pd.DataFrame | None = None,
     config: LinkConfig | None = None,
+    hint: str = "",
 ) -> NoReturn:
     """Raise a DataError that shows an item and an entity, because no link was found."""
     of_items = printable(items.id(0)) if len(items) else "(none)"
@@ -72,7 +74,7 @@ def raise_nothing_linked(
     first = pairs.iloc[0]
     raise DataError(
         f"None of {len(pairs)} links is valid: a link is {printable(first['item'])!r} → "
-        f"{printable(first['iri'])!r}; {sides}."
+        f"{printable(first['iri'])!r}; {sides}." + (hint and f" {hint}")
     )
 
 
