@@ -65,7 +65,9 @@ class FilesDataConfig(LogTableConfig):
 
     format: Literal["files"] = "files"
     root: str = Field(
-        default=".", description="Folder of all paths below, relative to the current folder."
+        default=".",
+        description="Folder of all paths below, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
     interactions: str | None = Field(default=None, description="Table of interactions.")
     splits: str | None = Field(
@@ -248,7 +250,7 @@ class FilesDataConfig(LogTableConfig):
             columns = {"item": self.item, "iri": self.iri}
             linked = self._read_links(root)
         return link(
-            self._linked_items(root, split.train.items),
+            self._linked_items(root, split.train.items, columns["item"]),
             kg,
             linked,
             self.link,
@@ -257,8 +259,10 @@ class FilesDataConfig(LogTableConfig):
             **columns,
         )
 
-    def _linked_items(self, root: Path, catalogue: Vocabulary) -> Vocabulary | pd.DataFrame:
-        """Return the catalogue with the columns of the item table, where linking needs them."""
+    def _linked_items(
+        self, root: Path, catalogue: Vocabulary, name: str
+    ) -> Vocabulary | pd.DataFrame:
+        """Return the catalogue, ids in the column `name`, and for links also the item table."""
         if self.link is None or self.items is None:
             return catalogue
         id = self.items.id or "item_id"
@@ -266,8 +270,8 @@ class FilesDataConfig(LogTableConfig):
         where = str(path)
         frame = read_table(path, columns=[id], what="item table")
         frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
-        frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
-        return frame.rename_axis(self.item).reset_index()
+        frame = frame.reindex(catalogue.ids).drop(columns=name, errors="ignore")
+        return frame.rename_axis(name).reset_index()
 
     def _table(
         self, config: TableConfig | None, root: Path, key: str, notes: list[str]
