@@ -80,8 +80,8 @@ def sentence(
             for path in audiences[:_MOST_CLAUSES]
         ]
         return (
-            f"{target} is recommended because {_enumerate(people)} liked it as well. The graph "
-            "joins it to what you liked by nothing that tells them from other items."
+            f"{target} is recommended because {_enumerate(people)} liked it as well. In the "
+            "graph, nothing in particular joins it to what you liked."
         )
     relative, main = _clauses(_groups(paths, titles))
     reasons = [f"{_names(liked)}, {_relative(facts, len(liked) > 1)}" for liked, facts in relative]
@@ -277,7 +277,7 @@ def _singular(noun: str) -> str:
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+    return "1 other person" if count == 1 else f"{count:,} other people"
 
 
 def _names(labels: Sequence[str]) -> str:
