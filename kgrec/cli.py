@@ -18,6 +18,7 @@ from kgrec.commands.fetch import fetch
 from kgrec.commands.inspect import inspect
 from kgrec.commands.link import link
 from kgrec.commands.map import map
+from kgrec.commands.options import in_words_of
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
 from kgrec.commands.similar import similar
@@ -37,7 +38,7 @@ _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     explain,
 )  # fmt: skip
 for _command in _COMMANDS:
-    app.command()(_command)
+    app.command()(in_words_of(_command))
 
 
 @app.callback(invoke_without_command=True)

@@ -15,7 +15,7 @@ from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users, warn_of_training
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, collecting, warn
+from kgrec.errors import ConfigError, DataError, collecting, option, warn
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.fairness import with_groups
@@ -577,7 +577,9 @@ def _check_inputs(given: Inputs, train: Interactions) -> None:
 
 def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> int | None:
     if user is None and not liked:
-        raise DataError("Give a user, or the items that a new user likes (`liked`).")
+        raise DataError(
+            f"Give {option('user')}, or the items that a new user likes, {option('liked')}."
+        )
     return None if user is None else now.users.row(user)
 
 

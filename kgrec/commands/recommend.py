@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Liked, Run, chosen_items
+from kgrec.commands.options import (
+    AsJson,
+    Candidates,
+    Exclude,
+    Filter,
+    Force,
+    K,
+    Liked,
+    Run,
+    chosen_items,
+)
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +46,7 @@ def recommend(
     filter: Filter = None,
     candidates: Candidates = None,
     exclude: Exclude = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Recommend items to a known user, to someone new who likes the given items, or both.
@@ -60,8 +71,10 @@ def recommend(
 
     if out is not None:
         from kgrec.data.table_writer import check_format
+        from kgrec.outputs.checks import check_files
 
         check_format(out)
+        check_files([out], [run, users, candidates, exclude], force=force)
     recommender, _, split = load_run(run)
     choice = chosen_items(recommender, filter, candidates, exclude)
     if out is not None:

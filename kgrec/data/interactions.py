@@ -20,8 +20,8 @@ from kgrec.data.splits import assign_parts
 from kgrec.data.tables import as_numbers, read_table
 from kgrec.data.times import TimeUnit, as_seconds
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
-from kgrec.files import nearest_file
+from kgrec.errors import ConfigError, DataError, did_you_mean, option, printable, warn
+from kgrec.files import looked_in, nearest_file, under
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -243,13 +243,16 @@ class Interactions:
         """
         if not (0 <= valid and 0 <= test and valid + test < 1):
             raise ConfigError(
-                f"valid={valid} and test={test} must be at least 0 and leave a part for training."
+                f"{option('valid', valid)} and {option('test', test)} must be at least 0 and leave "
+                "a part for training."
             )
         columns = self.user, self.item, self.timestamp
         part = assign_parts(kind, *columns, valid=valid, test=test, seed=seed)
         train, held_out, tested = (self.select(part == number) for number in range(3))
         if not len(train):
-            raise ConfigError(f"valid={valid} and test={test} leave nothing for training.")
+            raise ConfigError(
+                f"{option('valid', valid)} and {option('test', test)} leave nothing for training."
+            )
         for name, share, part_log in (("valid", valid, held_out), ("test", test, tested)):
             if share * len(self) >= 1 and not len(part_log):
                 warn(
@@ -285,7 +288,7 @@ class Interactions:
                 users = self.users.restricted(np.unique(log.user))
                 return log.reindex(users, self.items.restricted(np.unique(log.item)))
             log = log.select(keep)
-        raise ConfigError(f"k_core={k} leaves no interactions: take a smaller k.")
+        raise ConfigError(f"{option('k_core', k)} leaves no interactions: take a smaller k.")
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the log as a frame of `user_id`, `item_id` and, where known, the rest."""
@@ -412,9 +415,12 @@ class Split:
         Raises:
             DataError: A file is missing or wrong, or two of them share an interaction.
         """
-        folder = Path(folder)
+        folder = under("", folder)
         if not folder.is_dir():
-            raise DataError(f"The split folder {folder} does not exist." + nearest_file(folder))
+            raise DataError(
+                f"The split folder {folder} does not exist.{looked_in(folder)}"
+                f"{nearest_file(folder)}"
+            )
         train = Interactions.read(folder / "train.csv", **options)
         held_out = []
         for name in PARTS[1:]:
@@ -498,7 +504,7 @@ def _from_columns(
     if log.empty:
         found = "" if ratings is None else f" Ratings are {ratings.min():g} to {ratings.max():g}."
         raise DataError(
-            f"{where}: no row fulfils positive={positive!r}; nothing to learn from.{found}"
+            f"{where}: no row fulfils {option('positive', positive)}; nothing to learn from.{found}"
         )
     return Interactions(
         users=users,

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from kgrec.data.jsonlines import read_json_lines
 from kgrec.errors import DataError, did_you_mean, printable
-from kgrec.files import nearest_file
+from kgrec.files import looked_in, nearest_file, under
 
 _ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
@@ -39,7 +39,7 @@ def read_table(
     if isinstance(source, pd.DataFrame):
         frame, where = source, f"the {what}"
     else:
-        path = Path(source)
+        path = under("", source)
         frame, where = _read_file(path, what), str(path)
     for column in columns or ():
         require_column(frame, column, where)
@@ -66,7 +66,9 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the {what} file.")
     if not path.is_file():
-        raise DataError(f"{what} file {path} does not exist." + nearest_file(path))
+        raise DataError(
+            f"The {what} file {path} does not exist.{looked_in(path)}{nearest_file(path)}"
+        )
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
     try:

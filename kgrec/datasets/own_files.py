@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,8 @@ from kgrec.data.settings import LogTableConfig
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, DataError, printable, worded
+from kgrec.files import nearest_file, under
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.merging import merge_graphs
 from kgrec.kg.storage import MANIFEST
@@ -63,7 +65,9 @@ class FilesDataConfig(LogTableConfig):
 
     format: Literal["files"] = "files"
     root: str = Field(
-        default=".", description="Folder of all paths below, relative to the current folder."
+        default=".",
+        description="Folder of all paths below, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
     interactions: str | None = Field(default=None, description="Table of interactions.")
     splits: str | None = Field(
@@ -117,19 +121,29 @@ class FilesDataConfig(LogTableConfig):
 
     def load(self, seed: int = 0, encoder: TextEncoderLike | None = None) -> Dataset:
         """Read everything that is named; see `kgrec.datasets.loading.load_dataset`."""
-        root = Path(self.root).expanduser()
+        with worded(_in_yaml):
+            return self._load(seed, encoder)
+
+    def _load(self, seed: int, encoder: TextEncoderLike | None) -> Dataset:
+        root = under(".", self.root)
         notes: list[str] = []
         log = None
         if self.interactions is not None:
-            log = Interactions.read(root / self.interactions, **self.reading_options())
+            log = Interactions.read(
+                self._file(root, self.interactions, "interactions"), **self.reading_options()
+            )
             notes.append(f"Interactions: {log.report}.")
             log = self.filtered(log, notes)
         split = self._split(root, log, seed)
-        items = self._table(self.items, root, "item", notes)
-        users = self._table(self.users, root, "user", notes)
+        items = self._table(self.items, root, "items", notes)
+        users = self._table(self.users, root, "users", notes)
         mapped = [
-            map_table(root / table.path, table.mapping, ids=(self.item, *IDS))
-            for table in self.tables
+            map_table(
+                self._file(root, table.path, f"tables.{place}.path"),
+                table.mapping,
+                ids=(self.item, *IDS),
+            )
+            for place, table in enumerate(self.tables)
         ]
         linked = self._linked_ids(mapped)
         if log is not None:
@@ -179,13 +193,13 @@ class FilesDataConfig(LogTableConfig):
     def _read_links(self, root: Path) -> pd.DataFrame:
         """Return the table of links, with ids of items as in the catalogue."""
         assert self.links is not None
-        path = root / self.links
+        path = self._file(root, self.links, "links")
         frame = read_table(path, columns=[self.item, self.iri], what="links")
         return frame.assign(**{self.item: as_ids(frame, self.item, str(path), self.normalise_ids)})
 
     def _split(self, root: Path, log: Interactions | None, seed: int) -> Split:
         if self.splits is not None:
-            folder = root / self.splits / self.split
+            folder = self._file(root, self.splits, "splits") / self.split
             return Split.read(folder, self.split, **self.reading_options())
         if log is None:
             raise ConfigError(
@@ -198,11 +212,15 @@ class FilesDataConfig(LogTableConfig):
         """Return the graph of all RDF files, saved graphs and tables together."""
         graphs = []
         paths = (self.graph,) if isinstance(self.graph, str) else self.graph or ()
-        saved = [root / path for path in paths if (root / path / MANIFEST).is_file()]
-        rdf = [root / path for path in paths if root / path not in saved]
+        found = [self._file(root, path, "graph") for path in paths]
+        saved = [path for path in found if (path / MANIFEST).is_file()]
+        rdf = [path for path in found if path not in saved]
         if rdf:
             rejects = self.reading.rejects
-            reading = {"rejects": None if rejects is None else root / rejects}
+            reading = {
+                "rejects": None if rejects is None else under(root, rejects),
+                "contexts": {iri: under(root, file) for iri, file in self.reading.contexts.items()},
+            }
             graphs.append(KnowledgeGraph.read(rdf, config=self.reading.model_copy(update=reading)))
         graphs += [KnowledgeGraph.load(folder) for folder in saved]
         graphs += [KnowledgeGraph.from_table(table) for table in mapped]
@@ -232,7 +250,7 @@ class FilesDataConfig(LogTableConfig):
             columns = {"item": self.item, "iri": self.iri}
             linked = self._read_links(root)
         return link(
-            self._linked_items(root, split.train.items),
+            self._linked_items(root, split.train.items, columns["item"]),
             kg,
             linked,
             self.link,
@@ -241,24 +259,28 @@ class FilesDataConfig(LogTableConfig):
             **columns,
         )
 
-    def _linked_items(self, root: Path, catalogue: Vocabulary) -> Vocabulary | pd.DataFrame:
-        """Return the catalogue with the columns of the item table, where linking needs them."""
+    def _linked_items(
+        self, root: Path, catalogue: Vocabulary, name: str
+    ) -> Vocabulary | pd.DataFrame:
+        """Return the catalogue, ids in the column `name`, and for links also the item table."""
         if self.link is None or self.items is None:
             return catalogue
         id = self.items.id or "item_id"
-        where = str(root / self.items.path)
-        frame = read_table(root / self.items.path, columns=[id], what="item table")
+        path = under(root, self.items.path)
+        where = str(path)
+        frame = read_table(path, columns=[id], what="item table")
         frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
-        frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
-        return frame.rename_axis(self.item).reset_index()
+        frame = frame.reindex(catalogue.ids).drop(columns=name, errors="ignore")
+        return frame.rename_axis(name).reset_index()
 
     def _table(
-        self, config: TableConfig | None, root: Path, name: str, notes: list[str]
+        self, config: TableConfig | None, root: Path, key: str, notes: list[str]
     ) -> AttributeTable | None:
         if config is None:
             return None
+        name = key.removesuffix("s")
         table = AttributeTable.read(
-            root / config.path,
+            self._file(root, config.path, f"{key}.path"),
             id=config.id or f"{name}_id",
             title=config.title,
             categories=config.categories,
@@ -271,3 +293,37 @@ class FilesDataConfig(LogTableConfig):
             if wrong:
                 notes.append(f"{config.path}: {wrong} values of {column} are not numbers; missing.")
         return table
+
+    def _file(self, root: Path, path: str, key: str) -> Path:
+        """Return the path under `root`, which is there unless it is a pattern.
+
+        Raises:
+            DataError: There is nothing; the message says where was looked.
+        """
+        found = under(root, path)
+        if found.exists() or has_magic(str(found)):
+            return found
+        where = ""
+        if not found.is_absolute():
+            where = (
+                f" Paths are relative to data.root, which is {printable(self.root)!r} here, and "
+                f"that to the current folder, {printable(str(Path.cwd()))}."
+            )
+        elif under("", path) != found:
+            where = f" Paths are relative to data.root, which is {printable(self.root)!r} here."
+        raise DataError(
+            f"data.{key}: {printable(str(found))} does not exist.{where}{nearest_file(found)}"
+        )
+
+
+def _in_yaml(name: str, value: object) -> str | None:
+    """Return an argument as the config has it."""
+    places: dict[str, type[Settings]] = {
+        "data": FilesDataConfig,
+        "data.reading": ReadConfig,
+        "data.link": LinkConfig,
+    }
+    for place, settings in places.items():
+        if name in settings.model_fields:
+            return f"{place}.{name}" + ("" if value is None else f": {value}")
+    return None

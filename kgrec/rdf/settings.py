@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -25,6 +26,11 @@ class ReadConfig(Settings):
     graphs: tuple[str, ...] | None = Field(
         default=None,
         description="IRIs of the named graphs to read, '' for the default graph; None: all.",
+    )
+    contexts: dict[str, Path] = Field(
+        default={},
+        description="Files of JSON-LD contexts, by the IRI with which documents refer to them; "
+        "nothing is loaded from the web.",
     )
     on_error: Literal["raise", "skip"] = Field(
         default="raise",
@@ -64,6 +70,7 @@ class ReadSettings(TypedDict, total=False):
     format: str | None
     base_iri: str | None
     graphs: tuple[str, ...] | list[str] | None
+    contexts: Mapping[str, str | Path]
     on_error: Literal["raise", "skip"]
     rejects: str | Path | None
     max_bytes: int

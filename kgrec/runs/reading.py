@@ -9,24 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from kgrec.bounds.json_text import read_json as bounded_json
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
 from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
-from kgrec.files import system_reason
 from kgrec.graph.numeric import NumberScales
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
+from kgrec.runs.json_files import read_json
 from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.manifest import check_files_of_run, checked
 from kgrec.runs.writing import FORMAT
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
 from kgrec.training.checkpoint import load_tensors
-
-_MOST_JSON = 1 << 26  # bytes
 
 
 def load_run(
@@ -45,6 +43,7 @@ def load_run(
     folder = Path(folder)
     check_is_run(folder)
     about = _check_format(folder)
+    check_files_of_run(folder)
     config = read_config(folder)
     state, told = load_tensors(folder / "weights.safetensors")
     try:
@@ -95,7 +94,7 @@ def read_config(folder: Path) -> Config:
     Raises:
         RunError: It is missing or damaged.
     """
-    path = folder / "config.yaml"
+    path = checked(folder, "config.yaml")
     where = printable(str(path))
     try:
         tree = read_yaml(path, "config file")
@@ -120,27 +119,13 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     check_is_run(folder)
     about = _check_format(folder)
+    check_files_of_run(folder, ["about.json", "metrics.json"])
     return {
         "model": read_config(folder).model.model_dump(mode="json"),
         "about": {key: value for key, value in about.items() if key != "warnings"},
         "metrics": read_json(folder / "metrics.json"),
         "warnings": about["warnings"],
     }
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of a run folder.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    try:
-        return bounded_json(path, _MOST_JSON)
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError) as error:
-        where = printable(str(path))
-        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
 
 
 def _without_test(histories: Sequence[Interactions]) -> Split:

@@ -1,8 +1,10 @@
 """Documents that take time out of proportion to their size are read in parts, or refused."""
 
+import bz2
 import io
 import json
 
+import pyarrow as pa
 import pytest
 
 from kgrec.errors import DataError
@@ -124,3 +126,36 @@ def test_contexts_that_are_meant_are_read():
         "@graph": [{"@id": f"http://x/{n}", "@type": "T", "z": "v"} for n in range(200)],
     }
     assert len(read(json.dumps(typed), "jsonld").literals) == 200
+
+
+LINE = "<a:a> <a:b> <a:c{}> .\n"
+
+
+def test_bzip2_is_read_in_all_its_parts(tmp_path):
+    path = tmp_path / "g.nt.bz2"
+    parts = ["".join(LINE.format(n) for n in range(low, low + 3_000)) for low in (0, 3_000)]
+    path.write_bytes(b"".join(bz2.compress(part.encode()) for part in parts))
+    assert len(KnowledgeGraph.read(path).triples) == 6_000
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data + b"junk",
+        lambda data: data + b"\0",
+        lambda data: data + b"BZh",
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:20] + b"\xff\xff" + data[22:],
+    ],
+)
+def test_damaged_bzip2_is_an_error_and_leaves_nothing_in_arrows_memory(tmp_path, damage):
+    path = tmp_path / "g.nt.bz2"
+    whole = bz2.compress("".join(LINE.format(n) for n in range(3_000)).encode())
+    path.write_bytes(damage(whole))
+    before = pa.total_allocated_bytes()
+    with pytest.raises(
+        DataError, match=r"g\.nt\.bz2: the .*file (is damaged or cut off|cannot be)"
+    ):
+        KnowledgeGraph.read(path)
+    assert pa.total_allocated_bytes() == before
