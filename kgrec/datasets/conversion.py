@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ import yaml
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import PARTS
-from kgrec.data.tables import read_table
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import read_table, table_format
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset, published_config
@@ -68,6 +69,7 @@ def table_to_graph(
     out: str | Path | None = None,
     *,
     force: bool = False,
+    **format: Unpack[FormatSettings],
 ) -> tuple[TableMapping, tuple[str, ...]]:
     """Make a graph of a table, and write it.
 
@@ -90,14 +92,14 @@ def table_to_graph(
     if id is not None:
         if mapping is not None:
             raise ConfigError("The mapping names the id column already; leave out `id`.")
-        read_table(table, columns=[id])
+        read_table(table, columns=[id], format=table_format(table, format))
     is_file = str(out).endswith((".nt", ".nt.gz"))
     if is_file:
         check_files([out], [table, mapping], force=force)
     elif out is not None:
         ours = force and is_replaceable(Path(out))
         check_new_folder(out, [table, mapping], ours=ours)
-    mapped = map_table(table, mapping, ids=IDS if id is None else (id,))
+    mapped = map_table(table, mapping, ids=IDS if id is None else (id,), **format)
     if out is None:
         return mapped.mapping, mapped.notes
     kg = KnowledgeGraph.from_table(mapped)
@@ -195,7 +197,7 @@ def _table(
         columns[column] = joined.reindex(range(len(ids))).to_numpy()
     columns |= table.numbers
     if table.categories:
-        settings |= {"categories": list(table.categories), "separator": separator}
+        settings |= {"categories": list(table.categories), "list_separator": separator}
     if table.numbers:
         settings["numbers"] = list(table.numbers)
     return pd.DataFrame(columns), settings

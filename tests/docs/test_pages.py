@@ -90,7 +90,7 @@ def test_the_config_of_the_tutorial_shows_defaults_where_it_says_so():
         assert getattr(data, name) == FilesDataConfig.model_fields[name].default, name
     assert data.items is not None
     assert (data.items.id, data.items.title) == ("item_id", "title")  # what null stands for
-    assert TableConfig.model_fields["separator"].default == "|"
+    assert TableConfig.model_fields["list_separator"].default is None  # then "|" is tried
 
 
 def test_the_tutorial_on_tables_writes_a_mapping_and_a_graph():
