@@ -179,6 +179,14 @@ class PieceReader(io.RawIOBase):
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
+        self._last = [b"", b""]  # pieces, for messages
+        self._lines = 0  # ends of lines before them
+
+    def line(self, number: int) -> bytes:
+        """Return a line near the place that was read last, from 1; "" if it is gone."""
+        lines = b"".join(self._last).split(b"\n")
+        place = number - 1 - self._lines
+        return lines[place] if 0 <= place < len(lines) else b""
 
     def readable(self) -> bool:
         """Return True."""
@@ -192,6 +200,8 @@ class PieceReader(io.RawIOBase):
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
+            self._lines += self._last[0].count(b"\n")
+            self._last = [self._last[1], piece]
             self._rest = memoryview(piece)
         found, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return found
