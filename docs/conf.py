@@ -25,7 +25,6 @@ exclude_patterns = ["extensions"]
 default_role = "code"
 smartquotes = False  # they would turn --links into a dash
 needs_sphinx = "8.2"
-suppress_warnings = ["toc.empty_glob"]  # no guide waits for its place
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
