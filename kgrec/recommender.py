@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,11 +15,6 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, collecting
-from kgrec.evaluation.base import Evaluation, ProtocolConfig
-from kgrec.evaluation.beyond_accuracy import ItemFeatures
-from kgrec.evaluation.fairness import with_groups
-from kgrec.evaluation.leaks import check_no_leak
-from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
 from kgrec.explain.explanation import Explanation
 from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
@@ -37,11 +33,12 @@ from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts, table_texts
 from kgrec.text.settings import TextConfig
 from kgrec.text.words import count_words, tf_idf
-from kgrec.training.link_prediction import LinkPrediction
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.evaluation.base import Evaluation, ProtocolConfig
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class Recommender:
     ) -> None:
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
-        self._model: Model = model or LinkPrediction()
+        self._given = model
         if cache is None and text is not None and text.cache is not None:
             cache = EmbeddingCache(text.cache)
         self.text_config, self.cache, self.progress = text, cache, progress
@@ -121,7 +118,13 @@ class Recommender:
     @property
     def model(self) -> Model:
         """The fitted model; before `fit`, the given one."""
-        return self._model if self._snapshot is None else self._snapshot.model
+        return self._unfitted if self._snapshot is None else self._snapshot.model
+
+    @cached_property
+    def _unfitted(self) -> Model:
+        from kgrec.training.link_prediction import LinkPrediction  # loads PyTorch
+
+        return self._given or LinkPrediction()
 
     def fit(
         self,
@@ -144,7 +147,7 @@ class Recommender:
         """
         with collecting() as warnings:
             prepared = self.prepare(train, valid, candidates=candidates)
-            model = deepcopy(self._model).fit(prepared.data, callback=callback)
+            model = deepcopy(self._unfitted).fit(prepared.data, callback=callback)
         return self.take(replace(prepared.fitted(model), warnings=tuple(warnings)))
 
     def take(self, snapshot: Snapshot) -> Self:
@@ -437,6 +440,12 @@ class Recommender:
                 the graph reveals test interactions.
             ConfigError: There is no such protocol or setting.
         """
+        # Serving needs none of this.
+        from kgrec.evaluation.beyond_accuracy import ItemFeatures
+        from kgrec.evaluation.fairness import with_groups
+        from kgrec.evaluation.leaks import check_no_leak
+        from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
+
         config = protocol_config(protocol, settings)
         now = self.snapshot
         if not now.interactions:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+import numpy.typing as npt
 
 from kgrec.errors import RunError
 from kgrec.files import replacing, system_reason
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -42,12 +45,25 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         RunError: The file is missing or damaged.
     """
+    return _load(path, "pt")
+
+
+def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """Read the same as numpy's arrays, without PyTorch.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    return _load(path, "numpy")
+
+
+def _load(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise RunError(f"{path} does not exist.")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
             if not isinstance(about, dict):
                 raise ValueError("its description is no mapping")
