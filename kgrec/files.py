@@ -1,16 +1,21 @@
-"""Writing files and folders whole or not at all, so that a half-written one is never left behind.
+"""Files: written whole or not at all, and opened only if they are files.
 
 A new file or folder is first written under another name, flushed to the disk, and then takes the
 place of the old one. A full disk, a crash or an interruption leaves the old as it was.
+
+What a stranger calls a file may be a named pipe, on which a reader waits for ever, or a device
+that never ends: `open_plain` and the functions that use it refuse these.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +25,16 @@ from typing import IO, Any
 from kgrec.errors import KgrecError, RunError, did_you_mean, printable
 
 _LONGEST = 4096  # characters of a path
+_OTHER_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+# Opening must neither wait for a writer nor make a terminal ours; Windows has neither flag.
+_OPEN_FLAGS = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+    _OPEN_FLAGS |= getattr(os, _flag, 0)
 
 
 @contextmanager
@@ -47,6 +62,56 @@ def system_reason(error: Exception) -> str:
     'No space left on device'
     """
     return printable(str(getattr(error, "strerror", None) or error)).rstrip(".")
+
+
+def open_plain(path: str | Path) -> IO[bytes]:
+    """Open a file for reading, if it is one or a link to one.
+
+    Raises:
+        OSError: It is missing, a folder, a named pipe, a device or a socket, or cannot be read.
+    """
+    _refuse_other(os.stat(path).st_mode, path)  # before opening, which acts on some devices
+    descriptor = os.open(path, _OPEN_FLAGS)
+    try:
+        _refuse_other(os.fstat(descriptor).st_mode, path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_plain(path: str | Path) -> None:
+    """Check that a library can open a file; see `open_plain`.
+
+    Raises:
+        OSError: As `open_plain`.
+    """
+    open_plain(path).close()
+
+
+def read_plain(path: str | Path, most: int) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: The file.
+        most: The largest size in bytes.
+
+    Raises:
+        OSError: It is larger, or as `open_plain`.
+    """
+    with open_plain(path) as file:
+        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+    if data is None or len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, the most that is read here")
+    return data
+
+
+def _refuse_other(mode: int, path: str | Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(path))
+    if not stat.S_ISREG(mode):
+        kind = _OTHER_KINDS.get(stat.S_IFMT(mode), "something else")
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file", str(path))
 
 
 def replacing(path: Path) -> AbstractContextManager[IO[bytes]]:

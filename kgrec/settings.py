@@ -9,11 +9,14 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, overload
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from kgrec.bounds import yaml_text
+from kgrec.bounds.yaml_text import MAX_CHARS
 from kgrec.errors import ConfigError, did_you_mean, nearest, printable
-from kgrec.files import nearest_file, system_reason
+from kgrec.files import nearest_file, read_plain, system_reason
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -108,7 +111,7 @@ def read_yaml(path: str | Path, what: str) -> Any:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain(path, 4 * MAX_CHARS).decode("utf-8")
     except FileNotFoundError as error:
         hint = nearest_file(path, "*.y*ml")
         raise ConfigError(f"The {what} {path} does not exist.{hint}") from error
@@ -123,15 +126,13 @@ def parse_yaml(text: str, where: str) -> Any:
     Raises:
         ConfigError: It is not YAML. The message begins with `where`.
     """
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # such as a date with month 13
+        return yaml_text.load(text)
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"{where}{line} is not valid YAML: {problem}.") from error
+        raise ConfigError(f"{where}{line} is not valid YAML: {printable(problem)}.") from error
 
 
 def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:

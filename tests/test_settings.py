@@ -145,7 +145,7 @@ def test_settings_are_put_into_a_tree():
         ("=3", "'=3' is not a setting"),
         ("seed.x=3", "seed.x: seed is a value, not a section"),
         ("x=[", "the value of x, line 1 is not valid YAML"),
-        ("x=2020-02-31", "the value of x is not valid YAML"),
+        ("x=2020-02-31", "the value of x, line 1 is not valid YAML: '2020-02-31' is no value"),
     ],
 )
 def test_a_text_that_is_no_setting(setting, message):
@@ -162,7 +162,7 @@ def test_yaml_files(tmp_path):
     path.write_bytes(b"a: \xff")
     with pytest.raises(ConfigError, match=r"The mapping .*mapping\.yaml cannot be read: 'utf-8'"):
         read_yaml(path, "mapping")
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder"):
         read_yaml(tmp_path, "mapping")
     with pytest.raises(ConfigError, match="here, line 2 is not valid YAML"):
         parse_yaml("a: 1\nb: [", "here")

@@ -49,12 +49,7 @@ def inspect(
     Of a run folder, show the model, its origin, its figures and the warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.profile.shapes import validate
-    from kgrec.linking.linked_files import links_from_files
     from kgrec.reporting.console import print_json
-    from kgrec.reporting.graph_summary import show_statistics
-    from kgrec.reporting.shape_results import show_shapes
 
     if len(paths) == 1 and (paths[0] / "weights.safetensors").exists():
         from kgrec.reporting.run_summary import show_run
@@ -63,6 +58,12 @@ def inspect(
         run = read_summary(paths[0])
         (print_json if as_json else show_run)(run)
         return
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.profile.shapes import validate
+    from kgrec.linking.linked_files import links_from_files
+    from kgrec.reporting.graph_summary import show_statistics
+    from kgrec.reporting.shape_results import show_shapes
+
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))

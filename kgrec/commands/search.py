@@ -20,8 +20,8 @@ def search(
 ) -> None:
     """Find items by a description in plain words."""
     from kgrec.reporting.recommendations import print_items
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving
 
-    recommender, _, _ = load_run(run)
+    recommender = load_for_serving(run)
     choice = chosen_items(recommender, filter, candidates, exclude)
     print_items(recommender.search(query, k, **choice), as_json)

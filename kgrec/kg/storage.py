@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
+from kgrec.bounds.json_text import read_json
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
-from kgrec.files import replacing_folder, writing
+from kgrec.files import open_plain, replacing_folder, system_reason, writing
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.named_graphs import NamedGraphs
@@ -47,6 +48,7 @@ _SCHEMAS: Final = dict(
     zip(_TABLES, (_TERMS, _TERMS, _TRIPLES, _LITERALS, _TERMS, _MEMBERSHIPS), strict=True)
 )
 _PIECE: Final = 1 << 24  # bytes
+_MOST_JSON: Final = 1 << 26  # bytes
 
 
 def save(kg: GraphColumns, folder: PathLike) -> None:
@@ -161,7 +163,7 @@ def _write(kg: GraphColumns, folder: Path) -> None:
 
 def _checksum(path: Path) -> int:
     found = 0
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while piece := file.read(_PIECE):
             found = isal_zlib.crc32(piece, found)
     return found
@@ -169,11 +171,11 @@ def _checksum(path: Path) -> int:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path, _MOST_JSON)
     except FileNotFoundError as error:
         raise _error(path, "no such file; the folder holds no saved graph.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise _error(path, f"not readable: {printable(str(error))}.") from error
+    except (OSError, ValueError) as error:
+        raise _error(path, f"not readable: {system_reason(error)}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "kgrec.KnowledgeGraph":
         raise _error(path, "this is not the manifest of a saved graph.")
     if manifest.get("format_version") != FORMAT_VERSION:

@@ -116,6 +116,7 @@ class StoredVectors(VectorModel):
         Raises:
             RunError: Always.
         """
+        del data, callback
         raise RunError("Stored vectors cannot be fitted: fit the model that they come from.")
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
@@ -124,6 +125,7 @@ class StoredVectors(VectorModel):
         Raises:
             RunError: Always.
         """
+        del state, data
         raise RunError("Stored vectors have no state of their own.")
 
     def _place(self) -> FloatArray:

@@ -14,11 +14,15 @@ import pyarrow.parquet as pq
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import RunError
+from kgrec.errors import RunError, printable
+from kgrec.files import check_plain, system_reason
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkReport, Links
 from kgrec.snapshot import Snapshot
+
+FORMAT = 2
+"""The version of the files; kgrec 0.1 has version 1, without a number in about.json."""
 
 
 def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
@@ -254,23 +258,28 @@ def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
-def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+def read_frame(path: Path, columns: list[str], *, only: list[str] | None = None) -> pd.DataFrame:
     """Read a table of a run folder.
 
     Args:
         path: A Parquet file.
         columns: The columns that it must have.
+        only: The columns to read; None: all.
 
     Raises:
         RunError: It is missing or damaged.
     """
     try:
+        check_plain(path)
         # Only the columns: the metadata of pandas is not needed and may be damaged.
-        frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
+        frame: pd.DataFrame = (
+            pq.read_table(path, columns=only).replace_schema_metadata().to_pandas()
+        )
     except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {path}.") from error
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+        where = printable(str(path))
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise RunError(f"{path} is damaged: it lacks the column {missing[0]!r}.")

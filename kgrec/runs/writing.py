@@ -6,6 +6,7 @@ metrics.json         validation figures and seconds of the training
 log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
 weights.safetensors  the learned weights
+serving.safetensors  what answers requests without PyTorch: vectors, or the model's settings
 features.safetensors vectors by node type and modality
 words.safetensors    word counts of each item's text
 numbers.json         how numbers, dates and durations were normalised
@@ -33,13 +34,11 @@ from kgrec.graph.modalities import made_by_of
 from kgrec.models.state import csr_state
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
-from kgrec.runs.data_files import write_tables
+from kgrec.runs.data_files import FORMAT, write_tables
+from kgrec.runs.serving import write_serving
 from kgrec.snapshot import Snapshot
 from kgrec.training.checkpoint import save_tensors
 from kgrec.training.link_prediction import LinkPrediction
-
-FORMAT = 2
-"""The version of the files; kgrec 0.1 has version 1, without a number in about.json."""
 
 
 def save_run(
@@ -79,6 +78,7 @@ def save_run(
     parts = [name for name, part in given.items() if part is not None]
     told = {"model": config.model.name, "parts": parts}
     save_tensors(folder / "weights.safetensors", state, told)
+    write_serving(folder, snapshot, config, parts)
     features = {
         f"{kind}/{modality}": torch.from_numpy(matrix)
         for (kind, modality), matrix in snapshot.derived.features.items()

