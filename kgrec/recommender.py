@@ -15,22 +15,13 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, collecting
-from kgrec.explain.explanation import Explanation
-from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
-from kgrec.graph.node_names import NodeNames
-from kgrec.graph.selection import GraphConfig
-from kgrec.kg.exchange import LiteralStatement, Triple
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
+from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
-from kgrec.models.content import item_attributes
-from kgrec.models.user_content import user_features
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
-from kgrec.text.node_texts import node_texts, table_texts
 from kgrec.text.settings import TextConfig
 from kgrec.text.words import count_words, tf_idf
 from kgrec.types import FloatArray, IntArray
@@ -39,6 +30,11 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
     from kgrec.evaluation.base import Evaluation, ProtocolConfig
+    from kgrec.explain.explanation import Explanation
+    from kgrec.graph.node_names import NodeNames
+    from kgrec.kg.exchange import LiteralStatement, Triple
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 
 @dataclass(frozen=True)
@@ -175,6 +171,11 @@ class Recommender:
             candidates: As for `fit`.
             derived: Derived data of the same inputs, to use again.
         """
+        # A saved recommender answers without these.
+        from kgrec.graph.build import build_graph
+        from kgrec.models.content import item_attributes
+        from kgrec.models.user_content import user_features
+
         given = self.inputs
         items = train.items if valid is None else train.items.union(valid.items)
         items = items if given.links is None else items.union(given.links.items)
@@ -350,7 +351,7 @@ class Recommender:
             raise DataError("The query is empty: give some words to search for.")
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
-        scores = now.semantic_search.scores(query, self.encoder.encode([query]))
+        scores = now.semantic_search.scores(query, self.encoder.encode_query(query))
         rows = now.allowed(filter, candidates, exclude)
         return _listed(now, top_k(scores, k, candidates=rows))
 
@@ -389,6 +390,8 @@ class Recommender:
         Users are then scored by their new history. If the model can, it places new items by the
         text in their row of the item table. See `Snapshot.update`.
         """
+        from kgrec.text.node_texts import table_texts
+
         with self._updating:
             now = self.snapshot
             ids = items.ids.ids if isinstance(items, AttributeTable) else list(items)
@@ -499,6 +502,8 @@ class Recommender:
         return now.items.take(now.history(now.users.row(user)).indices)
 
     def _derived(self, inputs: Inputs, graph: HeteroData) -> Derived:
+        from kgrec.text.node_texts import node_texts
+
         if self.text_config is None:
             return Derived(scales=graph.scales)
         kg, links = inputs.chosen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,11 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
 from kgrec.files import check_plain, system_reason
 from kgrec.graph.node_names import NodeNames
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import LinkReport, Links
 from kgrec.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 FORMAT = 2
 """The version of the files; kgrec 0.1 has version 1, without a number in about.json."""
@@ -175,6 +177,9 @@ def read_inputs(
     """
     kg, links = None, None
     if "graph" in parts:
+        from kgrec.kg.graph import KnowledgeGraph
+        from kgrec.linking.links import LinkReport, Links
+
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
         found = read_frame(folder / "links.parquet", columns)

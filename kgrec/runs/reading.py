@@ -11,10 +11,8 @@ import numpy as np
 
 from kgrec.bounds.json_text import read_json as bounded_json
 from kgrec.data.interactions import Interactions, Split
-from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.files import system_reason
-from kgrec.graph.numeric import NumberScales
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import (
@@ -33,6 +31,7 @@ from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
     from kgrec.config import Config
+    from kgrec.graph.numeric import NumberScales
 
 _KEYS = ("data", "text", "graph", "model", "seed")
 _MOST_JSON = 1 << 26  # bytes
@@ -44,7 +43,9 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
-    from kgrec.runs.making import make_model, make_recommender  # loads PyTorch
+    # These load all that trains; see `kgrec.runs.serving` for what answers without.
+    from kgrec.datasets.dataset import Dataset
+    from kgrec.runs.making import make_model, make_recommender
 
     folder = Path(folder)
     check_is_run(folder)
@@ -249,6 +250,8 @@ def _check_names(derived: Derived, graph: Any) -> None:
 
 
 def _load_scales(path: Path) -> NumberScales:
+    from kgrec.graph.numeric import NumberScales
+
     try:
         return NumberScales.from_list(read_json(path))
     except DataError as error:

@@ -21,9 +21,7 @@ from kgrec.errors import RunError
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.node_names import NodeNames
 from kgrec.models.base import Model, TrainingData, VectorModel
-from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.stored_vectors import StoredVectors
-from kgrec.models.user_content import user_features
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
 from kgrec.runs.data_files import read_frame, read_histories, read_inputs
@@ -229,6 +227,8 @@ def _closed_form(folder: Path, told: Mapping[str, Any], log: Interactions) -> Mo
     arrays, _ = load_arrays(folder / "weights.safetensors")
     features = None
     if "user_table" in told["parts"]:
+        from kgrec.models.user_content import user_features
+
         table = read_inputs(folder / "data", log.items, ["user_table"])[3]
         assert table is not None
         features = user_features(table.reindex(log.users))
@@ -239,6 +239,8 @@ def _closed_form(folder: Path, told: Mapping[str, Any], log: Interactions) -> Mo
 def _unfitted(settings: Mapping[str, Any]) -> Model:
     """Return the model of some settings, in the way of `Config` but without PyTorch."""
     if settings["name"] == "ensemble":
+        from kgrec.models.ensemble import Ensemble, EnsembleConfig
+
         own = {key: value for key, value in settings.items() if key != "members"}
         members = [_unfitted(member) for member in settings["members"]]
         return Ensemble(members, EnsembleConfig.model_validate(own))

@@ -19,9 +19,8 @@ import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
 from kgrec.files import check_plain, replacing, writing
-from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
-from kgrec.types import BoolArray, FloatArray, IntArray
+from kgrec.types import BoolArray, FloatArray, IntArray, TextEncoderLike
 
 _KEY = pa.binary(32)
 _TEXTS_PER_SHARD = 8192  # most texts that an interruption loses
