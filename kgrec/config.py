@@ -112,7 +112,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
+        raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
     return make_config(parse_settings(overrides, tree), str(path))
 
 

@@ -188,9 +188,29 @@ def write_json(path: str | Path, value: Any) -> None:
     write_atomically(path, [json.dumps(value, indent=1, ensure_ascii=False) + "\n"])
 
 
+def under(root: str | Path, path: str | Path) -> Path:
+    """Return a path that may be relative to `root`; "~" is the user's home folder.
+
+    >>> under("data", "a.csv").as_posix(), under("data", "/b.csv").as_posix()
+    ('data/a.csv', '/b.csv')
+    """
+    parts = [Path(root), Path(path)]
+    with contextlib.suppress(RuntimeError):  # there is no such user
+        parts = [part.expanduser() for part in parts]
+    return parts[0] / parts[1]
+
+
+def looked_in(path: Path) -> str:
+    """Return where a relative path was looked for, as a sentence; "" for an absolute path."""
+    return "" if path.is_absolute() else f" The current folder is {printable(str(Path.cwd()))}."
+
+
 def nearest_file(path: Path, pattern: str = "*") -> str:
     """Return ' Did you mean …?' for a file that does not exist; see `errors.did_you_mean`."""
-    return did_you_mean(path.name, sorted(entry.name for entry in path.parent.glob(pattern)))
+    names = sorted(entry.name for entry in path.parent.glob(pattern))
+    if not path.name.startswith("."):
+        names = [name for name in names if not name.startswith(".")]
+    return did_you_mean(path.name, names)
 
 
 @contextmanager

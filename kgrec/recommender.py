@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError, collecting
+from kgrec.data.log_checks import warn_of_new_users, warn_of_training
+from kgrec.data.vocabulary import Vocabulary, id_list
+from kgrec.errors import ConfigError, DataError, collecting, option, warn
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
@@ -127,7 +129,7 @@ class Recommender:
         train: Interactions,
         valid: Interactions | None = None,
         *,
-        candidates: Iterable[str] | None = None,
+        candidates: Iterable[str | int] | None = None,
         callback: Callback | None = None,
     ) -> Self:
         """Build the graph from `train`, encode its text, and train a copy of the model.
@@ -160,7 +162,7 @@ class Recommender:
         train: Interactions,
         valid: Interactions | None = None,
         *,
-        candidates: Iterable[str] | None = None,
+        candidates: Iterable[str | int] | None = None,
         derived: Derived | None = None,
     ) -> Prepared:
         """Return the data to fit a model and to make a snapshot. The recommender does not change.
@@ -181,7 +183,9 @@ class Recommender:
         items = items if given.links is None else items.union(given.links.items)
         items = items if given.items is None else items.union(given.items.ids)
         users = train.users if given.users is None else train.users.union(given.users.ids)
-        rows = None if candidates is None else items.rows(candidates)
+        rows = None if candidates is None else items.rows(id_list(candidates, "candidates"))
+        if derived is None:
+            _check_inputs(given, train)
         train = train.reindex(users, items)
         valid = None if valid is None else valid.reindex(users, items)
         links = None if given.links is None else given.links.reindex(items)
@@ -216,13 +220,13 @@ class Recommender:
 
     def recommend(
         self,
-        user: str | None = None,
+        user: str | int | None = None,
         k: int | None = None,
         *,
-        liked: Sequence[str] = (),
+        liked: Iterable[str | int] = (),
         filter: str | None = None,
-        candidates: Iterable[str] | None = None,
-        exclude: Sequence[str] = (),
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
 
@@ -233,7 +237,8 @@ class Recommender:
         items come back where there are as many.
 
         Args:
-            user: Id of a known user; None: a new user, described by `liked`.
+            user: Id of a known user; None: a new user, described by `liked`. Here and below, a
+                whole number stands for its digits: 7 is the id "7".
             k: Number of items; None: ten, or the whole catalogue if it is smaller.
             liked: Items that a new user likes, or further items that a known user likes.
             filter: What items must fulfil, such as `price < 30 and "Film noir" in genre`. It reads
@@ -245,10 +250,12 @@ class Recommender:
 
         Raises:
             UnknownIdError: The user or an item is unknown.
-            DataError: Neither `user` nor `liked` is given, or the filter names an unknown column.
+            DataError: Neither `user` nor `liked` is given, one id stands where a list belongs, or
+                the filter names an unknown column.
             ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
+        liked = id_list(liked, "liked")
         k = _checked(k, now)
         row = _user_row(now, user, liked)
         history = now.history(row, liked)
@@ -265,10 +272,10 @@ class Recommender:
         self,
         k: int | None = None,
         *,
-        users: Sequence[str] | None = None,
+        users: Iterable[str | int] | None = None,
         filter: str | None = None,
-        candidates: Iterable[str] | None = None,
-        exclude: Sequence[str] = (),
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
         further: Interactions | None = None,
     ) -> BulkRecommendations:
         """Return the k best items of many users, computed in blocks when the result is iterated.
@@ -287,25 +294,24 @@ class Recommender:
 
         Raises:
             UnknownIdError: A user or an item is unknown.
-            DataError: `users` is a string, or the filter names an unknown column.
+            DataError: One id stands where a list belongs, or the filter names an unknown column.
             ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
-        if isinstance(users, str):
-            raise DataError(f"users must be a sequence of ids, found the string {users!r}.")
-        rows = np.arange(len(now.users)) if users is None else now.users.rows(list(users))
+        known = np.arange(len(now.users))
+        rows = known if users is None else now.users.rows(id_list(users, "users"))
         has = None if further is None else further.reindex(now.users, now.items).matrix()
         allowed = now.allowed(filter, candidates, exclude)
         return BulkRecommendations(now, rows, _checked(k, now), allowed, has)
 
     def similar_items(
         self,
-        item: str,
+        item: str | int,
         k: int | None = None,
         *,
         filter: str | None = None,
-        candidates: Iterable[str] | None = None,
-        exclude: Sequence[str] = (),
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
     ) -> list[Recommendation]:
         """Return the k items most similar to an item, best first; arguments as for `recommend`.
 
@@ -316,7 +322,8 @@ class Recommender:
         """
         now = self.snapshot
         k = _checked(k, now)
-        row, itself = now.items.row(item), now.history(None, [item])
+        row = now.items.row(item)
+        itself = now.history(None, [now.items.id(row)])
         rows = now.allowed(filter, candidates, exclude)
         index = now.similarity_index
         if index is not None:
@@ -331,8 +338,8 @@ class Recommender:
         k: int | None = None,
         *,
         filter: str | None = None,
-        candidates: Iterable[str] | None = None,
-        exclude: Sequence[str] = (),
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
     ) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
@@ -356,7 +363,12 @@ class Recommender:
         return _listed(now, top_k(scores, k, candidates=rows))
 
     def explain(
-        self, user: str | None, item: str, *, liked: Sequence[str] = (), k: int = 5
+        self,
+        user: str | int | None,
+        item: str | int,
+        *,
+        liked: Iterable[str | int] = (),
+        k: int = 5,
     ) -> Explanation:
         """Return the best paths from the user's liked items to an item, and one sentence.
 
@@ -364,6 +376,7 @@ class Recommender:
             UnknownIdError: The user or the item is unknown.
         """
         now = self.snapshot
+        liked = id_list(liked, "liked")
         row, user_row = now.items.row(item), _user_row(now, user, liked)
 
         def similarity(others: IntArray) -> FloatArray:
@@ -381,8 +394,8 @@ class Recommender:
         self,
         *,
         interactions: Interactions | None = None,
-        items: AttributeTable | Iterable[str] = (),
-        users: AttributeTable | Iterable[str] = (),
+        items: AttributeTable | Iterable[str | int] = (),
+        users: AttributeTable | Iterable[str | int] = (),
         triples: Iterable[Triple | LiteralStatement] = (),
     ) -> Snapshot:
         """Add new data without training, and return the new snapshot.
@@ -394,7 +407,11 @@ class Recommender:
 
         with self._updating:
             now = self.snapshot
-            ids = items.ids.ids if isinstance(items, AttributeTable) else list(items)
+            if not isinstance(items, AttributeTable):
+                items = id_list(items, "items")
+            if not isinstance(users, AttributeTable):
+                users = id_list(users, "users")
+            ids = items.ids.ids if isinstance(items, AttributeTable) else items
             logged = [] if interactions is None else interactions.items.ids
             new = now.items.extended(ids).extended(logged).ids[len(now.items) :]
             texts: list[str] = []
@@ -419,7 +436,7 @@ class Recommender:
         test: Interactions,
         *,
         protocol: str | ProtocolConfig = "full",
-        candidates: Iterable[str] | None = None,
+        candidates: Iterable[str | int] | None = None,
         exclude: Sequence[Interactions] | None = None,
         given: Interactions | None = None,
         **settings: Any,
@@ -434,13 +451,14 @@ class Recommender:
             protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
                 `ratings`, or its settings; see `kgrec.evaluation.protocols`.
             candidates: Ids of the items to rank; None: the whole catalogue.
-            exclude: Interactions not to rank, training first; None: all that `fit` got.
+            exclude: Interactions not to rank, training first; None: all that `fit` got, but only
+                training if `test` is the validation part that `fit` got.
             given: For the protocol `candidates`: each user's candidates; None: sampled ones.
             settings: Settings of the protocol, such as the cut-offs `k`.
 
         Raises:
-            DataError: The data does not fit together or lacks something that the protocol needs, or
-                the graph reveals test interactions.
+            DataError: The data does not fit together or lacks something that the protocol needs,
+                the graph reveals test interactions, or all of them are excluded.
             ConfigError: There is no such protocol or setting.
         """
         # Serving needs none of this.
@@ -456,11 +474,15 @@ class Recommender:
                 "The recommender was loaded without the interactions that it was trained on, and "
                 "cannot be measured: what users have would be ranked."
             )
-        rows = None if candidates is None else now.items.rows(candidates)
+        rows = None
+        if candidates is not None:
+            rows = now.items.rows(id_list(candidates, "candidates"))
         test = test.reindex(now.users, now.items)
         train = now.interactions[0].reindex(now.users, now.items)
         check_no_leak(now.graph, train, test)
-        logs = now.known if exclude is None else tuple(exclude)
+        logs = _excluded(now, test) if exclude is None else tuple(exclude)
+        if exclude is None:
+            warn_of_new_users(train.user, test.user, "of the test part")
         result = evaluate_protocol(
             now,
             test,
@@ -492,11 +514,11 @@ class Recommender:
         """Labels of all nodes of the graph, as they are in the data."""
         return self.snapshot.names
 
-    def title(self, item: str) -> str:
+    def title(self, item: str | int) -> str:
         """Return the title of an item: that of the item table, its entity's label, or its id."""
         return self.snapshot.title(self.snapshot.items.row(item))
 
-    def history(self, user: str) -> list[str]:
+    def history(self, user: str | int) -> list[str]:
         """Return the ids of all items that a user is known to have."""
         now = self.snapshot
         return now.items.take(now.history(now.users.row(user)).indices)
@@ -538,9 +560,41 @@ class Recommender:
         return made
 
 
-def _user_row(now: Snapshot, user: str | None, liked: Sequence[str]) -> int | None:
+def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:
+    """Return what is not ranked: all that is known, or training if validation is measured."""
+    from kgrec.evaluation.overlap import shared_pairs
+
+    if now.num_trained >= 0 or len(now.interactions) < 2 or not len(test):
+        return now.known
+    train, valid = (log.reindex(now.users, now.items) for log in now.interactions)
+    if not shared_pairs(test, valid).all() or shared_pairs(test, train).any():
+        return now.known
+    warn(
+        f"All {len(test):,} interactions to evaluate on are of the validation part that fit() got, "
+        "which may have chosen the model: its figures are too good for a final result. Only "
+        "training interactions are left out of the rankings."
+    )
+    return (train,)
+
+
+def _check_inputs(given: Inputs, train: Interactions) -> None:
+    """Warn or raise if training cannot teach, or its ids are not those of tables and links."""
+    warn_of_training(train.user, train.item)
+    if given.items is not None:
+        check_ids_meet(train.items, given.items.ids, "the item table")
+    if given.users is not None:
+        check_ids_meet(train.users, given.users.ids, "the user table")
+    if given.links is not None:
+        known = train.items if given.items is None else train.items.union(given.items.ids)
+        linked = given.links.items.take(np.unique(given.links.item))
+        check_ids_meet(known, linked, "the links")
+
+
+def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> int | None:
     if user is None and not liked:
-        raise DataError("Give a user, or the items that a new user likes (`liked`).")
+        raise DataError(
+            f"Give {option('user')}, or the items that a new user likes, {option('liked')}."
+        )
     return None if user is None else now.users.row(user)
 
 

@@ -281,9 +281,9 @@ def test_k_lies_within_the_catalogue(fitted, k):
 
 
 def test_a_user_or_liked_items_are_needed(fitted):
-    with pytest.raises(DataError, match="Give a user"):
+    with pytest.raises(DataError, match="Give user=, or"):
         fitted.recommend()
-    with pytest.raises(DataError, match="Give a user"):
+    with pytest.raises(DataError, match="Give user=, or"):
         fitted.explain(None, "i01")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson
+from kgrec.commands.options import AsJson, files_by_iri
 
 
 def inspect(
@@ -42,6 +42,12 @@ def inspect(
         list[str] | None,
         typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
     ] = None,
+    contexts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--context", help="IRI=FILE of a JSON-LD context that files refer to; may be repeated."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the content of a graph, how items are connected, and possible problems.
@@ -65,6 +71,7 @@ def inspect(
     from kgrec.reporting.shape_results import show_shapes
 
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
+    reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))
     if picture is not None:

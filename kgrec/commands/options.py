@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo, OptionInfo
+
+from kgrec.errors import ConfigError, printable, worded
 
 if TYPE_CHECKING:
     from kgrec.recommender import Recommender
@@ -50,3 +56,46 @@ def chosen_items(
         "candidates": None if candidates is None else known.take(read_ids(candidates, known)),
         "exclude": [] if exclude is None else known.take(read_ids(exclude, known)),
     }
+
+
+def files_by_iri(given: Sequence[str]) -> dict[str, str]:
+    """Return the files of `IRI=FILE` texts, by IRI.
+
+    Raises:
+        ConfigError: A text is not of this form.
+    """
+    found = {}
+    for text in given:
+        iri, _, file = text.rpartition("=")
+        if not iri or not file:
+            raise ConfigError(
+                f"{printable(text)!r} is no context: expected IRI=FILE, such as "
+                "https://schema.org/=schemaorg.jsonld."
+            )
+        found[iri] = file
+    return found
+
+
+def in_words_of(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with messages that name its options instead of Python's arguments."""
+
+    @functools.wraps(command)
+    def run(*args: object, **kwargs: object) -> None:
+        with worded(functools.partial(_written, command)):
+            command(*args, **kwargs)
+
+    return run
+
+
+def _written(command: Callable[..., None], name: str, value: object) -> str:
+    """Return an argument as the command line has it: an option, or else a setting."""
+    shown = "" if value is None else f" {value}"
+    if name not in inspect.signature(command).parameters:
+        return f"`{name}`" if value is None else f"`{name}: {value}`"
+    about = get_args(get_type_hints(command, include_extras=True)[name])
+    for info in about:
+        if isinstance(info, ArgumentInfo):
+            return name.upper() + shown
+        if isinstance(info, OptionInfo) and isinstance(info.default, str):
+            return info.default + shown  # in an annotation, the first name stands there
+    return "--" + name.replace("_", "-") + shown

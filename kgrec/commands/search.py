@@ -16,12 +16,16 @@ def search(
     filter: Filter = None,
     candidates: Candidates = None,
     exclude: Exclude = None,
+    download: Annotated[
+        str | None,
+        typer.Option(help="The encoder that the run names, if it may be downloaded from the hub."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find items by a description in plain words."""
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.serving import load_for_serving
 
-    recommender = load_for_serving(run)
+    recommender = load_for_serving(run, download=download)
     choice = chosen_items(recommender, filter, candidates, exclude)
     print_items(recommender.search(query, k, **choice), as_json)

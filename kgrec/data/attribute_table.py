@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kgrec.data.tables import as_ids, numbers_or_missing, read_table, require_column
+from kgrec.data.ids import Normalise, as_ids
+from kgrec.data.tables import numbers_or_missing, read_table, require_column
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, printable, warn
 from kgrec.types import Float64Array, IntArray
+
+_TITLES = ("title", "name", "label", "titel", "titre", "título", "titolo", "movie_title",
+           "item_title", "item_name", "product_name", "book_title", "track_name")  # fmt: skip
+_FEWEST = 5
+_MOST_ALIKE = 0.2
+"""A share of different titles below which titles do not tell items apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,7 @@ class AttributeTable:
         numbers: Sequence[str] = (),
         separator: str = "|",
         name: str = "item",
+        normalise_ids: Normalise | None = None,
     ) -> AttributeTable:
         """Read a table of items or users.
 
@@ -75,15 +84,24 @@ class AttributeTable:
             separator: What separates several values of one category; a column may also hold
                 lists of values.
             name: What the rows are, in the singular.
+            normalise_ids: How ids are made alike; see `Interactions.read`.
 
         Raises:
-            DataError: The file or a column is missing, or an id occurs twice.
+            DataError: The file or a column is missing, an id occurs twice, or one text is given
+                where a list of columns belongs.
         """
+        for argument, given in (("categories", categories), ("numbers", numbers)):
+            if isinstance(given, str):
+                found = printable(repr(given), 60)
+                raise DataError(
+                    f"{argument} must be a list of columns, found the single {found}. Write "
+                    f"{argument}=[{found}]."
+                )
         where = f"the {name} table" if isinstance(source, pd.DataFrame) else str(source)
         frame = read_table(source, columns=[id], what=f"{name} table")
         if frame.empty:
             raise DataError(f"{where} has no rows.")
-        frame = frame.assign(**{id: as_ids(frame, id, where)})
+        frame = frame.assign(**{id: as_ids(frame, id, where, normalise_ids)})
         repeated = frame[id].duplicated()
         if repeated.any():
             first = int(repeated.to_numpy().argmax())
@@ -99,6 +117,8 @@ class AttributeTable:
         elif "title" in frame.columns:
             title = "title"
         titles = () if title is None else tuple(_as_text(frame[title]))
+        if name == "item":
+            _warn_of_titles(titles, title, [*map(str, frame.columns)], where)
         made_categories = {}
         for column in categories:
             require_column(frame, column, where)
@@ -185,6 +205,35 @@ class AttributeTable:
         return found
 
 
+def _warn_of_titles(
+    titles: tuple[str, ...], title: str | None, columns: list[str], where: str
+) -> None:
+    """Warn if titles tell nothing: nearly all are the same, most are empty, or none are read."""
+    if title is None:
+        usual = [column for column in columns if column.casefold() in _TITLES]
+        if usual:
+            warn(
+                f"{where} has no column 'title', so that items are shown by their ids. The column "
+                f"{printable(usual[0])!r} looks like one: name it with title (data.items.title in "
+                "a config)."
+            )
+        return
+    known = [text for text in titles if text]
+    column = f"{where}: column {printable(title)!r}"
+    if len(titles) >= _FEWEST and len(known) < len(titles) / 2:
+        warn(
+            f"{column}: {len(titles) - len(known):,} of {len(titles):,} items have no title; they "
+            "are shown by their ids. Is it the right column?"
+        )
+    different = len(set(known))
+    if len(known) >= _FEWEST and different <= len(known) * _MOST_ALIKE:
+        often, count = Counter(known).most_common(1)[0]
+        warn(
+            f"{column}: {len(known):,} items have only {different:,} different titles, and "
+            f"{count:,} are called {printable(often, 60)!r}. Is it the right column?"
+        )
+
+
 def _category(column: pd.Series[Any], separator: str, name: str) -> Category:
     listed = column.reset_index(drop=True).explode()  # lists of values, as Parquet can hold them
     row = listed.index.to_numpy(np.int64)
@@ -205,7 +254,8 @@ def _as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Return a column as text, "" where missing. Whole numbers gain no '.0'."""
     known = column.notna().to_numpy()
     values = column[known]
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+    whole = pd.api.types.is_float_dtype(values) and (values % 1 == 0).all()
+    if whole and (values.abs() < 2**53).all():  # larger ones are not exact
         values = values.astype("int64")
     text = np.full(len(column), "", dtype=object)
     text[known] = values.astype(str).to_numpy(dtype=object)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kgrec import errors
 from kgrec.data.tables import as_numbers
 from kgrec.errors import (
     ConfigError,
@@ -151,7 +152,7 @@ class _Reader:
 
     def __init__(self, expression: str, option: str, table: Columns) -> None:
         self.expression, self.table = expression, table
-        self.shown = f"{option}={printable(expression)!r}"
+        self.shown = errors.option(option, printable(expression))
         self.where = f"the table of {'an' if option[0] in 'aeiou' else 'a'} `{option}` expression"
         self._backticked: dict[str, str] = {}
 

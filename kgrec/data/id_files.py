@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, first_few, printable, warn
 from kgrec.files import nearest_file

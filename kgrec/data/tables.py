@@ -15,11 +15,9 @@ import pyarrow.parquet as pq
 
 from kgrec.data.jsonlines import read_json_lines
 from kgrec.errors import DataError, did_you_mean, printable
-from kgrec.files import nearest_file
-from kgrec.types import IntArray
+from kgrec.files import looked_in, nearest_file, under
 
 _ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
-_LATEST = 1e15  # seconds; larger numbers count nanoseconds, or do not fit into int64
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
 _SEPARATORS = {".csv": ",", ".tsv": "\t"} | dict.fromkeys(_ATOMIC, "\t")
 
@@ -41,7 +39,7 @@ def read_table(
     if isinstance(source, pd.DataFrame):
         frame, where = source, f"the {what}"
     else:
-        path = Path(source)
+        path = under("", source)
         frame, where = _read_file(path, what), str(path)
     for column in columns or ():
         require_column(frame, column, where)
@@ -68,7 +66,9 @@ def _read_file(path: Path, what: str) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the {what} file.")
     if not path.is_file():
-        raise DataError(f"{what} file {path} does not exist." + nearest_file(path))
+        raise DataError(
+            f"The {what} file {path} does not exist.{looked_in(path)}{nearest_file(path)}"
+        )
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
     try:
@@ -126,26 +126,6 @@ def _read_separated(path: Path, separator: str, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def as_ids(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
-    """Return a column as text ids. Whole numbers lose no digit and gain no '.0'.
-
-    Raises:
-        DataError: The column or an id is missing; the message names the first such row.
-    """
-    require_column(frame, column, where)
-    values = frame[column]
-    missing = values.isna() | (values.astype(str) == "")
-    if missing.any():
-        first = int(missing.to_numpy().argmax())
-        raise DataError(
-            f"{where}: {int(missing.sum())} of {len(values)} rows have no {column}; "
-            f"the first is data row {first + 1}."
-        )
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
-        values = values.astype("int64")
-    return values.astype(str)
-
-
 def arrow_text(column: pd.Series[Any]) -> Any:
     """Return a column of text as one Arrow `large_string` array."""
     array = pa.array(column, from_pandas=True)
@@ -177,38 +157,3 @@ def numbers_or_missing(column: pd.Series[Any]) -> pd.Series[float]:
     """Return a column as float64, NaN where it is not a finite number."""
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     return numbers.where(np.isfinite(numbers))
-
-
-def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
-    """Return a column of times as whole seconds since 1970 (UTC where no zone is given), int64.
-
-    Raises:
-        DataError: The column or a time is missing, or a time is neither a number nor a date (ISO
-            8601); the message names the first such row.
-    """
-    require_column(frame, column, where)
-    missing = int(frame[column].isna().sum())
-    if missing:
-        raise DataError(f"{where}: {missing} of {len(frame)} rows have no {column}.")
-    numbers: pd.Series[Any]
-    if pd.api.types.is_numeric_dtype(frame[column]):
-        numbers = as_numbers(frame, column, where)
-    else:
-        # Dates as numbers would count nanoseconds, or another unit of the column.
-        dated = pd.api.types.is_datetime64_any_dtype(frame[column])
-        numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
-        if dated or not np.isfinite(numbers).all():
-            dates = pd.to_datetime(frame[column], errors="coerce", utc=True, format="ISO8601")
-            wrong = dates.isna().to_numpy()
-            if wrong.any():
-                neither = wrong & ~np.isfinite(numbers.to_numpy())
-                first = int((neither if neither.any() else wrong).argmax())
-                raise DataError(
-                    f"{where}: column {column!r} must hold seconds since 1970 or ISO 8601 dates; "
-                    f"data row {first + 1} holds {printable(str(frame[column].iloc[first]), 40)!r}."
-                )
-            numbers = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    seconds = numbers.to_numpy(np.float64)
-    if (np.abs(seconds) > _LATEST).any():
-        raise DataError(f"{where}: column {column!r} holds times that are not seconds since 1970.")
-    return seconds.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,12 +11,14 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.ids import Normalise, as_ids, check_ids_meet, normalise_ids
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.settings import LogTableConfig
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, DataError, printable, worded
+from kgrec.files import nearest_file, under
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.merging import merge_graphs
 from kgrec.kg.storage import MANIFEST
@@ -87,6 +90,11 @@ class FilesDataConfig(LogTableConfig):
         "links them, or item ids are IRIs.",
     )
     iri: str = Field(default="iri", description="IRI column of the links.")
+    normalise_ids: Normalise | None = Field(
+        default=None,
+        description="How the ids of all tables are made alike: strip (spaces around them), number "
+        "(001 and 1.0 are 1), casefold (B1 is b1); None: they stay as they are written.",
+    )
     link: LinkConfig | None = Field(
         default=None,
         description="How to find items without a link in the graph, by columns of the item "
@@ -103,30 +111,44 @@ class FilesDataConfig(LogTableConfig):
             columns = self.link.title or self.link.column
             if columns is not None and self.items is None:
                 raise ValueError(f"link names the column {columns!r}, but there is no item table")
+        if self.k_core is not None and self.splits is not None:
+            raise ValueError("k_core is given, but the splits are made already")
         if sum(table.items is True for table in self.tables) > 1:
             raise ValueError("more than one of the tables has `items: true`")
         return self
 
     def load(self, seed: int = 0, encoder: TextEncoderLike | None = None) -> Dataset:
         """Read everything that is named; see `kgrec.datasets.loading.load_dataset`."""
-        root = Path(self.root).expanduser()
+        with worded(_in_yaml):
+            return self._load(seed, encoder)
+
+    def _load(self, seed: int, encoder: TextEncoderLike | None) -> Dataset:
+        root = under(".", self.root)
         notes: list[str] = []
         log = None
         if self.interactions is not None:
-            log = Interactions.read(root / self.interactions, **self.reading_options())
+            log = Interactions.read(
+                self._file(root, self.interactions, "interactions"), **self.reading_options()
+            )
             notes.append(f"Interactions: {log.report}.")
+            log = self.filtered(log, notes)
         split = self._split(root, log, seed)
-        items = _table(self.items, root, "item", notes)
-        users = _table(self.users, root, "user", notes)
+        items = self._table(self.items, root, "items", notes)
+        users = self._table(self.users, root, "users", notes)
         mapped = [
-            map_table(root / table.path, table.mapping, ids=(self.item, *IDS))
-            for table in self.tables
+            map_table(
+                self._file(root, table.path, f"tables.{place}.path"),
+                table.mapping,
+                ids=(self.item, *IDS),
+            )
+            for place, table in enumerate(self.tables)
         ]
         linked = self._linked_ids(mapped)
         if log is not None:
             split = split.reindex(
                 split.train.users.union(log.users), split.train.items.union(log.items)
             )
+        self._check_ids(root, split, items, users, linked)
         split = over_all(split, users, items, () if linked is None else linked["item_id"].tolist())
         kg, links = self._graph(root, mapped), None
         if kg is not None:
@@ -134,9 +156,48 @@ class FilesDataConfig(LogTableConfig):
             notes += graph_notes(kg, links)
         return Dataset(split, kg, links, items, users, tuple(notes))
 
+    def reading_options(self) -> dict[str, Any]:
+        """Return the settings that are arguments of `Interactions.read`."""
+        return {**super().reading_options(), "normalise_ids": self.normalise_ids}
+
+    def _check_ids(
+        self,
+        root: Path,
+        split: Split,
+        items: AttributeTable | None,
+        users: AttributeTable | None,
+        linked: pd.DataFrame | None,
+    ) -> None:
+        """Warn or raise if ids of interactions are written in another way than elsewhere."""
+        catalogue = split.train.items
+        for config, table, ids in (
+            (self.items, items, catalogue),
+            (self.users, users, split.train.users),
+        ):
+            if config is not None and table is not None:
+                remedy = f" Is data.{ids.name}s.id the right column?"
+                check_ids_meet(ids, table.ids, config.path, remedy=remedy)
+        if items is not None:
+            catalogue = catalogue.union(items.ids)
+        if self.links is not None:
+            remedy = " Is data.item the right column?"
+            given = self._read_links(root)[self.item]
+            check_ids_meet(catalogue, given, self.links, remedy=remedy)
+        elif linked is not None:
+            remedy = " If its ids are no items, give the table `items: false`."
+            where = "the table of items among data.tables"
+            check_ids_meet(catalogue, linked["item_id"], where, remedy=remedy)
+
+    def _read_links(self, root: Path) -> pd.DataFrame:
+        """Return the table of links, with ids of items as in the catalogue."""
+        assert self.links is not None
+        path = self._file(root, self.links, "links")
+        frame = read_table(path, columns=[self.item, self.iri], what="links")
+        return frame.assign(**{self.item: as_ids(frame, self.item, str(path), self.normalise_ids)})
+
     def _split(self, root: Path, log: Interactions | None, seed: int) -> Split:
         if self.splits is not None:
-            folder = root / self.splits / self.split
+            folder = self._file(root, self.splits, "splits") / self.split
             return Split.read(folder, self.split, **self.reading_options())
         if log is None:
             raise ConfigError(
@@ -149,11 +210,15 @@ class FilesDataConfig(LogTableConfig):
         """Return the graph of all RDF files, saved graphs and tables together."""
         graphs = []
         paths = (self.graph,) if isinstance(self.graph, str) else self.graph or ()
-        saved = [root / path for path in paths if (root / path / MANIFEST).is_file()]
-        rdf = [root / path for path in paths if root / path not in saved]
+        found = [self._file(root, path, "graph") for path in paths]
+        saved = [path for path in found if (path / MANIFEST).is_file()]
+        rdf = [path for path in found if path not in saved]
         if rdf:
             rejects = self.reading.rejects
-            reading = {"rejects": None if rejects is None else root / rejects}
+            reading = {
+                "rejects": None if rejects is None else under(root, rejects),
+                "contexts": {iri: under(root, file) for iri, file in self.reading.contexts.items()},
+            }
             graphs.append(KnowledgeGraph.read(rdf, config=self.reading.model_copy(update=reading)))
         graphs += [KnowledgeGraph.load(folder) for folder in saved]
         graphs += [KnowledgeGraph.from_table(table) for table in mapped]
@@ -165,7 +230,10 @@ class FilesDataConfig(LogTableConfig):
         place = said[0] if said else 0
         if not mapped or (not said and self.tables[0].items is False):
             return None
-        return mapped[place].ids.rename(columns={"id": "item_id"})
+        found = mapped[place].ids.rename(columns={"id": "item_id"})
+        if self.normalise_ids is not None:
+            found["item_id"] = normalise_ids(found["item_id"], self.normalise_ids)
+        return found
 
     def _links(
         self,
@@ -178,7 +246,7 @@ class FilesDataConfig(LogTableConfig):
         columns = {"item": "item_id", "iri": "iri"}
         if self.links is not None:
             columns = {"item": self.item, "iri": self.iri}
-            linked = read_table(root / self.links, columns=[self.item, self.iri], what="links")
+            linked = self._read_links(root)
         return link(
             self._linked_items(root, split.train.items),
             kg,
@@ -194,28 +262,64 @@ class FilesDataConfig(LogTableConfig):
         if self.link is None or self.items is None:
             return catalogue
         id = self.items.id or "item_id"
-        where = str(root / self.items.path)
-        frame = read_table(root / self.items.path, columns=[id], what="item table")
-        frame = frame.assign(**{id: as_ids(frame, id, where)}).set_index(id)
+        path = under(root, self.items.path)
+        where = str(path)
+        frame = read_table(path, columns=[id], what="item table")
+        frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
         frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
         return frame.rename_axis(self.item).reset_index()
 
+    def _table(
+        self, config: TableConfig | None, root: Path, key: str, notes: list[str]
+    ) -> AttributeTable | None:
+        if config is None:
+            return None
+        name = key.removesuffix("s")
+        table = AttributeTable.read(
+            self._file(root, config.path, f"{key}.path"),
+            id=config.id or f"{name}_id",
+            title=config.title,
+            categories=config.categories,
+            numbers=config.numbers,
+            separator=config.separator,
+            name=name,
+            normalise_ids=self.normalise_ids,
+        )
+        for column, wrong in table.not_numbers.items():
+            if wrong:
+                notes.append(f"{config.path}: {wrong} values of {column} are not numbers; missing.")
+        return table
 
-def _table(
-    config: TableConfig | None, root: Path, name: str, notes: list[str]
-) -> AttributeTable | None:
-    if config is None:
-        return None
-    table = AttributeTable.read(
-        root / config.path,
-        id=config.id or f"{name}_id",
-        title=config.title,
-        categories=config.categories,
-        numbers=config.numbers,
-        separator=config.separator,
-        name=name,
-    )
-    for column, wrong in table.not_numbers.items():
-        if wrong:
-            notes.append(f"{config.path}: {wrong} values of {column} are not numbers; missing.")
-    return table
+    def _file(self, root: Path, path: str, key: str) -> Path:
+        """Return the path under `root`, which is there unless it is a pattern.
+
+        Raises:
+            DataError: There is nothing; the message says where was looked.
+        """
+        found = under(root, path)
+        if found.exists() or has_magic(str(found)):
+            return found
+        where = ""
+        if not found.is_absolute():
+            where = (
+                f" Paths are relative to data.root, which is {printable(self.root)!r} here, and "
+                f"that to the current folder, {printable(str(Path.cwd()))}."
+            )
+        elif under("", path) != found:
+            where = f" Paths are relative to data.root, which is {printable(self.root)!r} here."
+        raise DataError(
+            f"data.{key}: {printable(str(found))} does not exist.{where}{nearest_file(found)}"
+        )
+
+
+def _in_yaml(name: str, value: object) -> str | None:
+    """Return an argument as the config has it."""
+    places: dict[str, type[Settings]] = {
+        "data": FilesDataConfig,
+        "data.reading": ReadConfig,
+        "data.link": LinkConfig,
+    }
+    for place, settings in places.items():
+        if name in settings.model_fields:
+            return f"{place}.{name}" + ("" if value is None else f": {value}")
+    return None

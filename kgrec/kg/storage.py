@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
+from kgrec.bounds.arrow_file import map_batch
 from kgrec.bounds.json_text import read_json
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
@@ -193,23 +194,16 @@ def _read_table(path: Path, name: str, manifest: dict[str, Any]) -> Any:
     try:
         if _checksum(path) != about.get("crc32"):
             raise _error(path, f"the checksum is not that of {MANIFEST}: damaged.")
-        with pa.memory_map(str(path)) as source:
-            reader = pa.ipc.open_file(source)
-            if reader.schema != _SCHEMAS[name] or reader.num_record_batches > 1:
-                raise _error(path, f"this is not the table {name} of a saved graph.")
-            batch = reader.get_batch(0)
-        batch.validate(full=True)
+        batch = map_batch(path, _SCHEMAS[name])
     except FileNotFoundError as error:
         raise _error(path, "the file is missing.") from error
     except RunError:
         raise
-    except (OSError, pa.ArrowException) as error:
-        raise _error(path, f"the file is damaged: {printable(str(error))}") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _error(path, f"the file is damaged: {system_reason(error)}.") from error
     if len(batch) != about.get("rows"):
         expected = f"{MANIFEST} says {about.get('rows')}"
         raise _error(path, f"{len(batch)} rows, but {expected}; the folder is damaged.")
-    if any(column.null_count for column in batch.columns):
-        raise _error(path, "values are missing; the file is damaged.")
     return batch
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkConfig, Links, TextEncoderLike, link, write_links, write_review

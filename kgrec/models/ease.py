@@ -194,7 +194,7 @@ class AttributeEASEConfig(EASEConfig):
     name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
     model: ClassVar[type[Model]] = AttributeEASE
     alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-    min_items: int = Field(default=2, ge=1)
+    min_items: int = Field(default=2, ge=1, le=2**31 - 1)
     words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 

@@ -30,7 +30,7 @@ from kgrec.settings import Settings
 class LinkPredictorConfig(Settings):
     """The parts of a link predictor: any fusion × any encoder × any head."""
 
-    dim: int = Field(default=64, ge=1, description="Width of all node vectors.")
+    dim: int = Field(default=64, ge=1, le=8192, description="Width of all node vectors.")
     fusion: FusionMode = Field(default="add", description="How features join the id embedding.")
     encoder: EncoderConfig = LightGCNConfig()
     head: HeadConfig = CosineHeadConfig()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.data.interactions import PARTS, Interactions
-from kgrec.errors import ConfigError, RunError, did_you_mean, printable
+from kgrec.data.log_checks import warn_of_new_users
+from kgrec.errors import ConfigError, RunError, did_you_mean, option, printable
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
@@ -65,6 +66,8 @@ def evaluate_run(
     if not recommender.snapshot.interactions:
         raise RunError(f"{folder} has no data/interactions.parquet, so it cannot be evaluated.")
     check_no_leak(recommender.graph, split.train, test)
+    what = "of the test part" if part == "test" else "of the validation part"
+    warn_of_new_users(split.train.user, test.user, what)
     candidates = protocol_candidates(split, part)
     asked, most = bool(k) or "k" in (settings or {}), len(candidates)
     if isinstance(config, CandidatesConfig) and given is None and not asked:
@@ -121,7 +124,8 @@ def _cut(config: ProtocolConfig, num_candidates: int, *, asked: bool) -> Protoco
         return config
     if asked:
         raise ConfigError(
-            f"k={max(config.k)} is larger than the catalogue: {num_candidates} items are ranked."
+            f"{option('k', max(config.k))} is larger than the catalogue: {num_candidates} items "
+            "are ranked."
         )
     fitting = tuple(cut for cut in config.k if cut <= num_candidates)
     return config.model_copy(update={"k": fitting or (num_candidates,)})

@@ -37,8 +37,15 @@ _KEYS = ("data", "text", "graph", "model", "seed")
 _MOST_JSON = 1 << 26  # bytes
 
 
-def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
+def load_run(
+    folder: str | Path, *, download: str | None = None
+) -> tuple[Recommender, Config, Split]:
     """Load what `save_run` wrote, without the files that it was trained from.
+
+    Args:
+        folder: The run folder.
+        download: The name of the encoder that may be downloaded; None: what is not on this
+            machine is an error when it is needed.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
@@ -59,6 +66,8 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         kg, links, items, users = read_inputs(folder / "data", train.items, told["parts"])
         dataset = Dataset(split or _without_test(histories), kg, links, items, users)
         recommender = make_recommender(config, dataset, make_model(config))
+        if recommender.encoder is not None:  # nobody here may have chosen it
+            recommender.encoder.download = recommender.encoder.model == download
         derived = read_derived(folder, len(train.items))
         prepared = recommender.prepare(*histories, derived=derived)
         _check_names(derived, prepared.data.graph)
@@ -230,6 +239,8 @@ def read_features(
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
         counted = WordCounts(words, counts)
+    for name, matrix in features.items():
+        _check_features(folder / "features.safetensors", name, matrix, num_items)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):
         raise RunError(f"{folder / 'features.safetensors'} is damaged: a name is no kind/modality.")
@@ -238,6 +249,21 @@ def read_features(
         keys[name]: str(who) for name, who in about.get("made_by", {}).items() if name in keys
     }
     return {keys[name]: features[name] for name in features}, counted, made_by
+
+
+def _check_features(path: Path, name: str, matrix: Any, num_items: int) -> None:
+    """Raise a RunError if a matrix cannot be features; models that do not use it do not notice."""
+    fits = matrix.ndim == 2 and (not name.startswith("item/") or len(matrix) == num_items)
+    if not fits or matrix.dtype != np.float32:
+        rows = f"{num_items} rows" if name.startswith("item/") else "rows of numbers"
+        raise RunError(
+            f"{printable(str(path))} is damaged: {printable(name)!r} is {matrix.dtype} of shape "
+            f"{matrix.shape}; expected float32 with {rows}."
+        )
+    if not np.isfinite(matrix).all():
+        raise RunError(
+            f"{printable(str(path))} is damaged: {printable(name)!r} holds NaN or infinity."
+        )
 
 
 def _check_names(derived: Derived, graph: Any) -> None:
@@ -258,10 +284,15 @@ def _load_scales(path: Path) -> NumberScales:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
-def load(folder: str | Path) -> Recommender:
+def load(folder: str | Path, *, download: str | None = None) -> Recommender:
     """Read a recommender that `save` or `kgrec train` wrote.
+
+    Args:
+        folder: The run folder.
+        download: The name of the encoder that may be downloaded; None: what is not on this
+            machine is an error when it is needed.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
-    return load_run(folder)[0]
+    return load_run(folder, download=download)[0]

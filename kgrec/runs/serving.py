@@ -77,10 +77,14 @@ def write_serving(folder: Path, snapshot: Snapshot, config: Config, parts: Seque
     save_tensors(folder / FILE, tensors, told)
 
 
-def load_for_serving(folder: str | Path) -> Recommender:
+def load_for_serving(folder: str | Path, *, download: str | None = None) -> Recommender:
     """Load a recommender that answers at once; what few requests need is loaded by these.
 
     Its answers are those of the recommender that `load_run` returns.
+
+    Args:
+        folder: The run folder.
+        download: As for `load_run`.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
@@ -89,10 +93,10 @@ def load_for_serving(folder: str | Path) -> Recommender:
     check_is_run(folder)
     about = check_format(folder)
     if not (folder / FILE).exists():  # an older run
-        return load_run(folder)[0]
+        return load_run(folder, download=download)[0]
     arrays, told = load_arrays(folder / FILE)
     if not told.get("vectors") and told.get("settings") is None:
-        return load_run(folder)[0]
+        return load_run(folder, download=download)[0]
     try:
         logs = read_histories(folder / "data")
         users, items = logs[0].users, logs[0].items
@@ -120,7 +124,10 @@ def load_for_serving(folder: str | Path) -> Recommender:
         snapshot.read_later(whole, told)
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
-    return Recommender(text=text).take(snapshot)
+    recommender = Recommender(text=text).take(snapshot)
+    if recommender.encoder is not None:  # nobody here may have chosen it
+        recommender.encoder.download = recommender.encoder.model == download
+    return recommender
 
 
 def read_test(

@@ -12,8 +12,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, printable
+from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
@@ -186,8 +185,8 @@ class Snapshot:
     def allowed(
         self,
         filter: str | None = None,
-        candidates: Iterable[str] | None = None,
-        exclude: Sequence[str] = (),
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
     ) -> IntArray | None:
         """Return the rows of the items that may be returned, int64 (c,), ascending; None: all.
 
@@ -199,18 +198,15 @@ class Snapshot:
         Raises:
             UnknownIdError: An item is unknown.
             ConfigError: The filter is not understood.
-            DataError: The filter names an unknown column, or compares text with a number, or a
-                string stands where ids belong.
+            DataError: The filter names an unknown column, or compares text with a number, or
+                one id stands where a list belongs.
         """
-        for name, ids in (("candidates", candidates), ("exclude", exclude)):
-            if isinstance(ids, str):
-                raise DataError(
-                    f"{name} must be a sequence of item ids, found the string {printable(ids)!r}."
-                )
-        rows = None if candidates is None else np.unique(self.items.rows(list(candidates)))
-        if len(exclude):
+        rows, left_out = None, id_list(exclude, "exclude")
+        if candidates is not None:
+            rows = np.unique(self.items.rows(id_list(candidates, "candidates")))
+        if left_out:
             every = np.arange(len(self.items)) if rows is None else rows
-            rows = np.setdiff1d(every, self.items.rows(list(exclude)))
+            rows = np.setdiff1d(every, self.items.rows(left_out))
         return rows if filter is None else passing(self.item_columns, filter, rows)
 
     def scores(self, user: int | None, history: csr_matrix) -> FloatArray:
@@ -243,13 +239,13 @@ class Snapshot:
             return np.zeros((1, len(self.items)), dtype=np.float32)
         return self._widened(self.model.similar(np.array([item])))
 
-    def history(self, user: int | None, liked: Sequence[str] = ()) -> csr_matrix:
+    def history(self, user: int | None, liked: Iterable[str | int] = ()) -> csr_matrix:
         """Return a user's items and further liked items as 1, float32 (1, num_items).
 
         Raises:
             UnknownIdError: An item is unknown.
         """
-        rows = self.items.rows([str(item) for item in liked])
+        rows = self.items.rows(id_list(liked, "liked"))
         if user is not None:
             rows = np.concatenate([rows, self.histories[user].indices.astype(np.int64)])
         rows = np.unique(rows)
@@ -271,8 +267,8 @@ class Snapshot:
         self,
         *,
         interactions: Interactions | None = None,
-        items: AttributeTable | Iterable[str] = (),
-        users: AttributeTable | Iterable[str] = (),
+        items: AttributeTable | Iterable[str | int] = (),
+        users: AttributeTable | Iterable[str | int] = (),
         triples: Iterable[Triple | LiteralStatement] = (),
         texts: Sequence[str] = (),
         features: Mapping[str, FloatArray] | None = None,
@@ -294,10 +290,10 @@ class Snapshot:
         Raises:
             DataError: Triples are given without a knowledge graph, or features do not fit.
         """
-        user_ids = self.users.extended(_ids(users)).extended(
+        user_ids = self.users.extended(_ids(users, "users")).extended(
             () if interactions is None else interactions.users.ids
         )
-        item_ids = self.items.extended(_ids(items)).extended(
+        item_ids = self.items.extended(_ids(items, "items")).extended(
             () if interactions is None else interactions.items.ids
         )
         new = len(item_ids) - len(self.items)
@@ -427,5 +423,5 @@ class Prepared:
         )
 
 
-def _ids(rows: AttributeTable | Iterable[str]) -> Iterable[str]:
-    return rows.ids.ids if isinstance(rows, AttributeTable) else rows
+def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:
+    return rows.ids.ids if isinstance(rows, AttributeTable) else id_list(rows, argument)

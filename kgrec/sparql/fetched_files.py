@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import read_table
 from kgrec.errors import DataError, printable
 from kgrec.files import write_atomically
 from kgrec.sparql.fetch import fetch_graph

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.errors import RunError
-from kgrec.files import check_plain, replacing, writing
+from kgrec.files import check_plain, replacing, under, writing
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray, TextEncoderLike
 
@@ -88,7 +88,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = under("", folder)
         self._stores: dict[str, _Store] = {}
 
     @classmethod

@@ -96,7 +96,9 @@ class LayerContrastConfig(ContrastTermConfig):
 
     name: Literal["layer"] = "layer"
     contrast: ClassVar[type[Contrast]] = LayerContrast
-    layer: int = Field(default=1, ge=0, description="Which layer is contrasted; 0: the input.")
+    layer: int = Field(
+        default=1, ge=0, le=64, description="Which layer is contrasted; 0: the input."
+    )
 
     def check(self, model: LinkPredictorConfig) -> None:
         """Check that the layer is one of the model, and as wide as the result.

@@ -33,12 +33,14 @@ class TrainingConfig(Settings):
     batch_users: int = Field(
         default=2048,
         ge=1,
+        le=100_000_000,
         description="Users in a step, with all of their interactions; fewer where their scores "
         "for all items would take more than a quarter of a GiB.",
     )
     batch_pairs: int | None = Field(
         default=None,
         ge=1,
+        le=100_000_000,
         description="Interactions in a step, drawn one by one, instead of users with all of "
         "theirs; None: batch_users is used.",
     )
@@ -48,10 +50,15 @@ class TrainingConfig(Settings):
         "first, such as [20, 10]; -1: all. Each step then uses only the drawn part of the graph, "
         "as large graphs need; validation uses the whole graph. None: each step does so too.",
     )
-    max_epochs: int = Field(default=400, ge=1)
-    eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
+    max_epochs: int = Field(default=400, ge=1, le=1_000_000)
+    eval_every: int = Field(
+        default=5, ge=1, le=1_000_000, description="Epochs between two validations."
+    )
     patience: int = Field(
-        default=12, ge=1, description="Validations without improvement before training stops."
+        default=12,
+        ge=1,
+        le=1_000_000,
+        description="Validations without improvement before training stops.",
     )
     metric: str = Field(
         default="ndcg@10",
@@ -76,6 +83,7 @@ class TrainingConfig(Settings):
     threads: int | None = Field(
         default=None,
         ge=1,
+        le=4096,
         description="Threads of PyTorch during training. None: one for a small problem, whose "
         "steps are too short for more, and as many as PyTorch has for others.",
     )

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgrec.data.tables import as_ids, as_numbers, numbers_or_missing, read_table, require_column
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import as_numbers, numbers_or_missing, read_table, require_column
 from kgrec.errors import DataError
 
 ROWS = "user_id,note\n007,NA\n8,\n"
@@ -88,9 +89,9 @@ def test_columns():
 
 def test_as_ids():
     frame = pd.DataFrame(
-        {"a": [1.0, 2.0**53], "b": [1.5, 2.0], "c": ["x", None], "d": ["", "x"], "e": [7, 8]}
+        {"a": [1.0, 2.0**53 - 1], "b": [1.5, 2.0], "c": ["x", None], "d": ["", "x"], "e": [7, 8]}
     )
-    assert as_ids(frame, "a", "t").tolist() == ["1", "9007199254740992"]
+    assert as_ids(frame, "a", "t").tolist() == ["1", "9007199254740991"]
     assert as_ids(frame, "b", "t").tolist() == ["1.5", "2.0"]
     assert as_ids(frame, "e", "t").tolist() == ["7", "8"]
     with pytest.raises(DataError, match=r"t: 1 of 2 rows have no c; the first is data row 2"):

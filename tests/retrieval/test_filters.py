@@ -107,7 +107,7 @@ def test_mistakes_are_named(fitted):
         fitted.recommend("u00", filter="pirce < 3")
     with pytest.raises(UnknownIdError, match="i99"):
         fitted.search("x", candidates=["i99"])
-    with pytest.raises(DataError, match=r"exclude must be a sequence of item ids"):
+    with pytest.raises(DataError, match=r"exclude must be a list of ids"):
         fitted.similar_items("i01", exclude="i02")
     with pytest.warns(KgrecWarning) as found:
         assert fitted.recommend("u00", filter="'Space' in tags") == []

@@ -51,6 +51,7 @@ NEEDED = [
 ]
 OTHERS = [
     "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
+    "serving.safetensors", "data/item_table_others.parquet",
 ]  # fmt: skip
 
 
@@ -307,7 +308,7 @@ def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
         tree["data"].pop(key)
     train_run(make_config({**tree, "text": None, "model": {"name": "ease"}}), out)
     gone = {name for name in NEEDED if any(w in name for w in ("graph", "table", "links", "words"))}
-    rest = {"metrics.json", "log.txt", "data/interactions.parquet"}
+    rest = {"metrics.json", "log.txt", "data/interactions.parquet", "serving.safetensors"}
     assert files(out) == {*NEEDED, *rest} - gone
     assert load_run(out)[0].title("i01") == "i01"
 

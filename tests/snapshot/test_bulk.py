@@ -120,7 +120,7 @@ def test_an_interrupted_writing_leaves_what_was_there(fitted, tmp_path):
 def test_mistakes_are_named(fitted, tmp_path):
     with pytest.raises(UnknownIdError, match="nobody"):
         fitted.recommend_all(2, users=["nobody"])
-    with pytest.raises(DataError, match="users must be a sequence"):
+    with pytest.raises(DataError, match="users must be a list of ids"):
         fitted.recommend_all(2, users="u0")
     with pytest.raises(ConfigError, match="k must lie"):
         fitted.recommend_all(0)

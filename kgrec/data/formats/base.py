@@ -17,6 +17,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.settings import ValidationConfig
 from kgrec.errors import ConfigError, DataError
+from kgrec.files import under
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class PublishedConfig(ValidationConfig):
     @property
     def path(self) -> Path:
         """The folder of the files."""
-        return Path(self.root).expanduser() / self.folder
+        return under(self.root, self.folder)
 
     @classmethod
     @abstractmethod

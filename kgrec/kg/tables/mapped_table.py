@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.data.tables import arrow_text, as_ids, read_table, require_column
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import arrow_text, read_table, require_column
 from kgrec.errors import DataError, printable
 from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, VALUE, LiteralColumn, RelationColumn, TableMapping
