@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 K = Annotated[int | None, typer.Option("-k", min=1, help="Number of items; 10 by default.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace files, or a run, that are there already.")
+]
 Run = Annotated[Path, typer.Argument(help="A run folder, made by `kgrec train`.")]
 Liked = Annotated[
     list[str] | None, typer.Option("--liked", help="Id of a liked item; may be repeated.")
@@ -89,7 +92,7 @@ def in_words_of(command: Callable[..., None]) -> Callable[..., None]:
 
 def _written(command: Callable[..., None], name: str, value: object) -> str:
     """Return an argument as the command line has it: an option, or else a setting."""
-    shown = "" if value is None else f" {value}"
+    shown = "" if value is None or value is True else f" {value}"
     if name not in inspect.signature(command).parameters:
         return f"`{name}`" if value is None else f"`{name}: {value}`"
     about = get_args(get_type_hints(command, include_extras=True)[name])

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Liked, Run, chosen_items
+from kgrec.commands.options import (
+    AsJson,
+    Candidates,
+    Exclude,
+    Filter,
+    Force,
+    K,
+    Liked,
+    Run,
+    chosen_items,
+)
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +46,7 @@ def recommend(
     filter: Filter = None,
     candidates: Candidates = None,
     exclude: Exclude = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Recommend items to a known user, to someone new who likes the given items, or both.
@@ -60,8 +71,10 @@ def recommend(
 
     if out is not None:
         from kgrec.data.table_writer import check_format
+        from kgrec.outputs.checks import check_files
 
         check_format(out)
+        check_files([out], [run, users, candidates, exclude], force=force)
     recommender = load_for_serving(run)
     known = recommender.user_vocabulary, recommender.item_vocabulary
     choice = chosen_items(recommender, filter, candidates, exclude)
@@ -89,5 +102,5 @@ def _write(
     known = recommender.user_vocabulary
     ids = None if users is None else known.take(read_ids(users, known))
     found = recommender.recommend_all(k, users=ids, further=test, **choice)
-    found.write(out, progress=True)
+    found.write(out, progress=True, force=True)  # it was checked before the work
     make_console().print(f"{len(found):,} users: {out}", markup=False, soft_wrap=True)

@@ -6,13 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from kgrec.data.ids import Normalise, as_ids
-from kgrec.data.tables import numbers_or_missing, read_table, require_column
+from kgrec.data.list_cells import guess_separator, parse_lists
+from kgrec.data.numbers import read_numbers
+from kgrec.data.origin import row_name, without_bad
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import (
+    read_table,
+    require_column,
+    say_how_read,
+    table_format,
+    wrong_number,
+)
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable, warn
 from kgrec.types import Float64Array, IntArray
@@ -68,23 +78,27 @@ class AttributeTable:
         title: str | None = None,
         categories: Sequence[str] = (),
         numbers: Sequence[str] = (),
-        separator: str = "|",
+        list_separator: str | None = None,
         name: str = "item",
         normalise_ids: Normalise | None = None,
+        **format: Unpack[FormatSettings],
     ) -> AttributeTable:
         """Read a table of items or users.
 
         Args:
-            source: A CSV, TSV, Parquet or JSON Lines file, or a frame.
+            source: A text file with separators, a Parquet or JSON file, or a frame.
             id: Column of the id; each may occur once.
             title: Column of the title; None: the column `title` where there is one.
             categories: Columns whose values become attribute nodes.
             numbers: Columns whose values become numeric features. What is not a number is
-                missing, and counted in `not_numbers`.
-            separator: What separates several values of one category; a column may also hold
-                lists of values.
+                missing, and counted in `not_numbers`; a warning names the first.
+            list_separator: What separates several values in a cell of a category, "" for nothing;
+                None: `|`, or `;` or `,` where the column shows it. A column may also hold lists,
+                or lists as text, such as `["a", "b"]`.
             name: What the rows are, in the singular.
             normalise_ids: How ids are made alike; see `Interactions.read`.
+            format: How a text file is read, such as `encoding="latin-1"` or `separator=";"`; see
+                `Interactions.read`.
 
         Raises:
             DataError: The file or a column is missing, an id occurs twice, or one text is given
@@ -98,15 +112,20 @@ class AttributeTable:
                     f"{argument}=[{found}]."
                 )
         where = f"the {name} table" if isinstance(source, pd.DataFrame) else str(source)
-        frame = read_table(source, columns=[id], what=f"{name} table")
+        how = table_format(source, format)
+        frame = read_table(source, columns=[id], what=f"{name} table", format=how)
         if frame.empty:
             raise DataError(f"{where} has no rows.")
+        if how.on_error == "skip":
+            bad = {f"no {id}": np.asarray(frame[id].isna(), dtype=bool),
+                   f"repeats the {id}": np.asarray(frame[id].duplicated(), dtype=bool)}  # fmt: skip
+            frame = without_bad(frame, bad, where, how)
         frame = frame.assign(**{id: as_ids(frame, id, where, normalise_ids)})
         repeated = frame[id].duplicated()
         if repeated.any():
             first = int(repeated.to_numpy().argmax())
             raise DataError(
-                f"{where}: data row {first + 1} repeats the id "
+                f"{where}: {row_name(frame, first)} repeats the id "
                 f"{printable(str(frame[id].iloc[first]))!r}."
             )
         frame = frame.sort_values(id, kind="stable")
@@ -122,16 +141,20 @@ class AttributeTable:
         made_categories = {}
         for column in categories:
             require_column(frame, column, where)
-            made_categories[column] = _category(frame[column], separator, column)
+            made_categories[column] = _category(frame[column], list_separator, column, where)
         made_numbers: dict[str, Float64Array] = {}
         wrong: dict[str, int] = {}
         for column in numbers:
             require_column(frame, column, where)
-            values = numbers_or_missing(frame[column])
-            wrong[column] = int((values.isna() & frame[column].notna()).sum())
-            made_numbers[column] = np.asarray(values, dtype=np.float64)
+            told = read_numbers(frame[column], how.decimal)
+            say_how_read(frame, column, told, where)
+            wrong[column] = int(told.wrong.sum())
+            if wrong[column]:
+                warn(f"{where}: {wrong_number(frame, column, told, missing=True)}")
+            made_numbers[column] = told.values
         used = {id, title, *categories, *numbers}
         others = frame[[column for column in frame.columns if column not in used]]
+        others.attrs = {}
         return cls(ids, titles, made_categories, made_numbers, wrong, others)
 
     def reindex(self, ids: Vocabulary) -> AttributeTable:
@@ -234,10 +257,23 @@ def _warn_of_titles(
         )
 
 
-def _category(column: pd.Series[Any], separator: str, name: str) -> Category:
-    listed = column.reset_index(drop=True).explode()  # lists of values, as Parquet can hold them
+def _category(column: pd.Series[Any], separator: str | None, name: str, where: str) -> Category:
+    column = column.reset_index(drop=True)
+    lists = parse_lists(column) if separator is None else None
+    if lists is not None:
+        warn(f"{where}: the texts of the column {printable(name)!r} were read as lists.")
+        column = lists
+    listed = column.explode()  # lists of values, as Parquet can hold them
     row = listed.index.to_numpy(np.int64)
-    parts = _as_text(listed).reset_index(drop=True).str.split(separator, regex=False)
+    texts = _as_text(listed).reset_index(drop=True)
+    if separator is None and lists is None:
+        separator = guess_separator(texts[texts != ""].astype(str)) or "|"
+        if separator != "|":
+            warn(
+                f"{where}: the column {printable(name)!r} was read with several values in a cell, "
+                f"separated by {separator!r}. Set `list_separator` to be certain, '' for one value."
+            )
+    parts = texts.str.split(separator, regex=False) if separator else texts
     single = parts.explode().astype(str).str.strip()
     single = single[single != ""]
     pairs = pd.DataFrame({"row": row[single.index.to_numpy(np.int64)], "value": single.to_numpy()})

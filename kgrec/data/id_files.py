@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kgrec.data.encoding import not_utf8, to_utf8
 from kgrec.data.ids import as_ids
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
@@ -55,10 +56,12 @@ def _of_lines(path: Path, known: Vocabulary) -> list[str]:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise DataError(f"{path} {what}: expected a file of {known.name} ids." + nearest_file(path))
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = not_utf8(to_utf8(path.read_bytes(), str(path)), str(path)).decode().splitlines()
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         reason = printable(str(error))
-        raise DataError(f"{path} cannot be read as {known.name} ids in UTF-8: {reason}") from error
+        raise DataError(f"{path} cannot be read as {known.name} ids: {reason}") from error
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.data.origin import row_name
 from kgrec.data.tables import require_column
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean, first_few, printable, warn
@@ -55,7 +56,7 @@ def as_ids(
         first = int((~known).argmax())
         raise DataError(
             f"{where}: {int((~known).sum())} of {len(values)} rows have no {column}; "
-            f"the first is data row {first + 1}."
+            f"the first is {row_name(frame, first)}."
         )
     return texts
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,10 @@ import pandas as pd
 from kgrec.data.expression import evaluate_expression
 from kgrec.data.ids import Normalise, as_ids, warn_of_twins
 from kgrec.data.log_checks import warn_of_conflicts, warn_of_equal_times, warn_of_parts
+from kgrec.data.log_table import read_log_table
 from kgrec.data.splits import assign_parts
-from kgrec.data.tables import as_numbers, read_table
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import as_numbers, read_table, table_format
 from kgrec.data.times import TimeUnit, as_seconds
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, did_you_mean, option, printable, warn
@@ -113,8 +115,9 @@ class Interactions:
         duplicates: Duplicates = "last",
         time_unit: TimeUnit = "auto",
         normalise_ids: Normalise | None = None,
+        **format: Unpack[FormatSettings],
     ) -> Interactions:
-        """Read a log from a CSV, TSV, Parquet or JSON Lines file, or a frame.
+        """Read a log from a text file with separators, a Parquet or JSON file, or a frame.
 
         Args:
             source: The table.
@@ -136,13 +139,20 @@ class Interactions:
             normalise_ids: How ids are made alike, so that they meet those of other tables:
                 `strip` (spaces), `number` (001 and 1.0 are 1), `casefold` (B1 is b1). None: ids
                 stay as they are written.
+            format: How a text file is read, such as `encoding="latin-1"`, `separator="::"`,
+                `columns=["user_id", "item_id"]` (names, if it has no header), or
+                `on_error="skip"`, which leaves out rows that cannot be read; see
+                `kgrec.TableFormat`.
 
         Raises:
             DataError: The file, a column or a value is not as expected.
             ConfigError: `positive` cannot be read.
         """
         where = "the interactions table" if isinstance(source, pd.DataFrame) else str(source)
-        frame = read_table(source, columns=[user, item], what="interactions")
+        how = table_format(source, format)
+        frame = read_log_table(
+            source, where, how, user=user, item=item, rating=rating, timestamp=timestamp
+        )
         if frame.empty:
             raise DataError(f"{where} has no rows.")
         columns: dict[str, Any] = {

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from kgrec.data.origin import row_name
 from kgrec.data.tables import as_numbers, require_column
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
 from kgrec.types import BoolArray, Float64Array, IntArray
@@ -109,7 +110,7 @@ def _of_dates(values: pd.Series[Any], told: _Column) -> Float64Array:
             neither = wrong & ~np.isfinite(numbers)
             first = int((neither if neither.any() else wrong).argmax())
             raise DataError(
-                f"{told} must hold seconds since 1970 or ISO 8601 dates; data row {first + 1} "
+                f"{told} must hold seconds since 1970 or ISO 8601 dates; {row_name(values, first)} "
                 f"holds {printable(str(values.iloc[first]), 40)!r}."
             )
         seconds[wrong] = again.dt.as_unit("s").astype("int64")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from glob import has_magic
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.ids import Normalise, as_ids, check_ids_meet, normalise_ids
-from kgrec.data.interactions import Interactions, Split
+from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.settings import LogTableConfig
+from kgrec.data.table_format import NamedFormat, TableFile, TableFormat, as_settings
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
@@ -29,22 +31,26 @@ from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.settings import ReadConfig
 from kgrec.settings import Settings
 
+Share = Annotated[float, Field(ge=0, lt=1)]
 
-class TableConfig(Settings):
+
+class TableConfig(TableFile):
     """A table of items or of users."""
 
-    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
     id: str | None = Field(default=None, description="Id column; item_id or user_id by default.")
     title: str | None = Field(default=None, description="Title column; `title` where there is one.")
     categories: tuple[str, ...] = Field(default=(), description="Columns that become nodes.")
     numbers: tuple[str, ...] = Field(default=(), description="Columns that become features.")
-    separator: str = Field(default="|", description="Between several values of a category.")
+    list_separator: str | None = Field(
+        default=None,
+        description="Between several values in a cell of a category, '' for nothing; None: '|', "
+        "or ';' or ',' where a column shows it.",
+    )
 
 
-class GraphTableConfig(Settings):
+class GraphTableConfig(TableFile):
     """A table that becomes part of the graph. A path alone has the defaults."""
 
-    path: str = Field(description="CSV, TSV, Parquet or JSON Lines file, relative to data.root.")
     items: bool | None = Field(
         default=None,
         description="Whether its ids are ids of items, which are then linked to its entities; "
@@ -54,20 +60,35 @@ class GraphTableConfig(Settings):
         default=None, description="What its columns mean; None: chosen, and shown when it is read."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
 
+class FilesDataConfig(TableFormat, LogTableConfig):
+    """Files of one's own: interactions, graph, tables and links.
 
-class FilesDataConfig(LogTableConfig):
-    """Files of one's own: interactions, graph, tables and links."""
+    `encoding`, `separator` and the other settings of a `TableFormat` hold for all tables that do
+    not have them themselves, as in `items: {path: items.csv, encoding: latin-1}`.
+    """
 
     format: Literal["files"] = "files"
     root: str = Field(
-        default=".", description="Folder of all paths below, relative to the current folder."
+        default=".",
+        description="Folder of all paths below, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
-    interactions: str | None = Field(default=None, description="Table of interactions.")
+    interactions: TableFile | None = Field(default=None, description="Table of interactions.")
+    train: TableFile | None = Field(
+        default=None,
+        description="Table of the training part, in place of `interactions`: `valid` and `test` "
+        "are then tables too, or shares of it.",
+    )
+    # A table where the other formats have a share.
+    valid: Share | TableFile = Field(  # type: ignore[assignment]
+        default=0.1, description="Share of the validation part, or its table beside `train`."
+    )
+    test: Share | TableFile = Field(  # type: ignore[assignment]
+        default=0.1,
+        description="Share of the test part, or its table beside `train`; beside `train` there "
+        "is none if nothing is given.",
+    )
     splits: str | None = Field(
         default=None,
         description="Folder with one folder per split, each with train.csv, valid.csv and "
@@ -84,7 +105,7 @@ class FilesDataConfig(LogTableConfig):
     tables: tuple[GraphTableConfig, ...] = Field(
         default=(), description="Tables that become parts of the graph, each with a mapping."
     )
-    links: str | None = Field(
+    links: TableFile | None = Field(
         default=None,
         description="Table of item_id and iri; None: the table of items among `tables` "
         "links them, or item ids are IRIs.",
@@ -105,13 +126,19 @@ class FilesDataConfig(LogTableConfig):
     def _no_key_without_effect(self) -> FilesDataConfig:
         if self.links is not None and self.graph is None and not self.tables:
             raise ValueError("links are given without a graph to link to")
+        given = [self.interactions, self.splits, self.train]
+        if self.train is not None and sum(one is not None for one in given) > 1:
+            raise ValueError("`train` is the training part; leave out `interactions` and `splits`")
+        for name in PARTS[1:]:
+            if isinstance(getattr(self, name), TableFile) and self.train is None:
+                raise ValueError(f"`{name}` is a table, so `train` must name one too")
         if self.link is not None:
             if self.graph is None and not self.tables:
                 raise ValueError("link is given without a graph to look for items in")
             columns = self.link.title or self.link.column
             if columns is not None and self.items is None:
                 raise ValueError(f"link names the column {columns!r}, but there is no item table")
-        if self.k_core is not None and self.splits is not None:
+        if self.k_core is not None and (self.splits or self.train) is not None:
             raise ValueError("k_core is given, but the splits are made already")
         if sum(table.items is True for table in self.tables) > 1:
             raise ValueError("more than one of the tables has `items: true`")
@@ -127,12 +154,10 @@ class FilesDataConfig(LogTableConfig):
         notes: list[str] = []
         log = None
         if self.interactions is not None:
-            log = Interactions.read(
-                self._file(root, self.interactions, "interactions"), **self.reading_options()
-            )
+            log = self._log(root, self.interactions, "interactions")
             notes.append(f"Interactions: {log.report}.")
             log = self.filtered(log, notes)
-        split = self._split(root, log, seed)
+        split = self._split(root, log, seed, notes)
         items = self._table(self.items, root, "items", notes)
         users = self._table(self.users, root, "users", notes)
         mapped = [
@@ -140,6 +165,7 @@ class FilesDataConfig(LogTableConfig):
                 self._file(root, table.path, f"tables.{place}.path"),
                 table.mapping,
                 ids=(self.item, *IDS),
+                **as_settings(table.within(self, root, Path(table.path).stem)),
             )
             for place, table in enumerate(self.tables)
         ]
@@ -182,7 +208,7 @@ class FilesDataConfig(LogTableConfig):
         if self.links is not None:
             remedy = " Is data.item the right column?"
             given = self._read_links(root)[self.item]
-            check_ids_meet(catalogue, given, self.links, remedy=remedy)
+            check_ids_meet(catalogue, given, self.links.path, remedy=remedy)
         elif linked is not None:
             remedy = " If its ids are no items, give the table `items: false`."
             where = "the table of items among data.tables"
@@ -191,20 +217,63 @@ class FilesDataConfig(LogTableConfig):
     def _read_links(self, root: Path) -> pd.DataFrame:
         """Return the table of links, with ids of items as in the catalogue."""
         assert self.links is not None
-        path = self._file(root, self.links, "links")
-        frame = read_table(path, columns=[self.item, self.iri], what="links")
+        path = self._file(root, self.links.path, "links")
+        frame = self._read(path, root, self.links, "links", [self.item, self.iri])
         return frame.assign(**{self.item: as_ids(frame, self.item, str(path), self.normalise_ids)})
 
-    def _split(self, root: Path, log: Interactions | None, seed: int) -> Split:
+    def _log(self, root: Path, table: TableFile, name: str) -> Interactions:
+        format = as_settings(table.within(self, root, name))
+        path = self._file(root, table.path, name)
+        return Interactions.read(path, **self.reading_options(), **format)
+
+    def _split(self, root: Path, log: Interactions | None, seed: int, notes: list[str]) -> Split:
+        if self.train is not None:
+            return self._own_parts(root, self.train, seed, notes)
         if self.splits is not None:
             folder = self._file(root, self.splits, "splits") / self.split
-            return Split.read(folder, self.split, **self.reading_options())
+            format = as_settings(NamedFormat().within(self, root, "splits"))
+            return Split.read(folder, self.split, **self.reading_options(), **format)
         if log is None:
             raise ConfigError(
-                "The config names neither data.interactions nor data.splits: there is nothing to "
-                "learn from."
+                "The config names neither data.interactions nor data.splits nor data.train: there "
+                "is nothing to learn from."
             )
         return self.split_log(log, seed)
+
+    def _own_parts(self, root: Path, table: TableFile, seed: int, notes: list[str]) -> Split:
+        """Return the parts that are tables of their own; shares are drawn from training."""
+        train = self._log(root, table, "train")
+        notes.append(f"Training: {train.report}.")
+        logs = {}
+        for name, words in (("valid", "Validation"), ("test", "Test")):
+            part = getattr(self, name)
+            logs[name] = train.select(np.zeros(len(train), dtype=bool))
+            if isinstance(part, TableFile):
+                format = part.within(self, root, name)
+                path = self._file(root, part.path, name)
+                if read_table(path, what="interactions", format=format).empty:
+                    continue
+                logs[name] = self._log(root, part, name)
+                notes.append(f"{words}: {logs[name].report}.")
+        try:
+            split = Split.from_tables(train, logs["valid"], logs["test"], self.split)
+        except DataError as error:
+            named = [part.path for part in (self.valid, self.test) if isinstance(part, TableFile)]
+            raise DataError(
+                f"{', '.join([table.path, *named])}: {error} An interaction belongs to one part: "
+                "take it out of the others."
+            ) from error
+        if isinstance(self.test, float) and self.test and "test" in self.model_fields_set:
+            parts = split.train.split(self.split, valid=0, test=self.test, seed=seed)
+            split = Split(parts.train, split.valid, parts.test, self.split)
+            notes.append(f"{len(split.test):,} training interactions were drawn for the test part.")
+        if isinstance(self.valid, float) and self.valid:
+            split = split.with_validation(self.valid, seed)
+            notes.append(
+                f"{len(split.valid):,} training interactions were drawn for the validation part "
+                f"(data.valid is {self.valid}; 0 draws none, and a table may be given)."
+            )
+        return split
 
     def _graph(self, root: Path, mapped: Sequence[MappedTable]) -> KnowledgeGraph | None:
         """Return the graph of all RDF files, saved graphs and tables together."""
@@ -248,7 +317,7 @@ class FilesDataConfig(LogTableConfig):
             columns = {"item": self.item, "iri": self.iri}
             linked = self._read_links(root)
         return link(
-            self._linked_items(root, split.train.items),
+            self._linked_items(root, split.train.items, columns["item"]),
             kg,
             linked,
             self.link,
@@ -257,17 +326,25 @@ class FilesDataConfig(LogTableConfig):
             **columns,
         )
 
-    def _linked_items(self, root: Path, catalogue: Vocabulary) -> Vocabulary | pd.DataFrame:
-        """Return the catalogue with the columns of the item table, where linking needs them."""
+    def _linked_items(
+        self, root: Path, catalogue: Vocabulary, name: str
+    ) -> Vocabulary | pd.DataFrame:
+        """Return the catalogue, ids in the column `name`, and for links also the item table."""
         if self.link is None or self.items is None:
             return catalogue
         id = self.items.id or "item_id"
         path = under(root, self.items.path)
         where = str(path)
-        frame = read_table(path, columns=[id], what="item table")
+        frame = self._read(path, root, self.items, "item table", [id])
         frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
-        frame = frame.reindex(catalogue.ids).drop(columns=self.item, errors="ignore")
-        return frame.rename_axis(self.item).reset_index()
+        frame = frame.reindex(catalogue.ids).drop(columns=name, errors="ignore")
+        return frame.rename_axis(name).reset_index()
+
+    def _read(
+        self, path: Path, root: Path, table: TableFile, what: str, columns: list[str]
+    ) -> pd.DataFrame:
+        format = table.within(self, root, what.replace(" table", "s"))
+        return read_table(path, columns=columns, what=what, format=format)
 
     def _table(
         self, config: TableConfig | None, root: Path, key: str, notes: list[str]
@@ -281,9 +358,10 @@ class FilesDataConfig(LogTableConfig):
             title=config.title,
             categories=config.categories,
             numbers=config.numbers,
-            separator=config.separator,
+            list_separator=config.list_separator,
             name=name,
             normalise_ids=self.normalise_ids,
+            **as_settings(config.within(self, root, f"{name}s")),
         )
         for column, wrong in table.not_numbers.items():
             if wrong:

@@ -12,6 +12,7 @@ import numpy as np
 from kgrec.bounds.json_text import read_json
 from kgrec.errors import RunError, printable
 from kgrec.evaluation.base import Evaluation
+from kgrec.outputs.checked import check_json
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
@@ -22,7 +23,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """
     where = printable(str(path))
     try:
-        tree = read_json(path)
+        tree = check_json(read_json(path))
         return _evaluation(tree)
     except FileNotFoundError as error:
         raise RunError(f"There is no evaluation {where}.") from error

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.ids import as_ids
+from kgrec.data.origin import row_name
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, option, printable
@@ -39,8 +40,8 @@ def read_link_table(
         if len(wrong):
             found = printable(str(frame[confidence].iloc[wrong[0]]))
             raise DataError(
-                f"{where}: the confidence {found!r} in data row {wrong[0] + 1} is no number from "
-                "0 to 1."
+                f"{where}: the confidence {found!r} in {row_name(frame, int(wrong[0]))} is no "
+                "number from 0 to 1."
             )
         table["confidence"] = sure
     return table

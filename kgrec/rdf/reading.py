@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,8 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
     files: list[FileReport] = []
     graphs: set[str] = set()
     notes: list[str] = []
-    with rejects.writing():
+    paths = [Path(one.content) for one in sources if isinstance(one.content, str | os.PathLike)]
+    with rejects.writing(paths):
         for number, source in enumerate(sources):
             read, file, parsing = _read(source, number, config, rejects, loader)
             batches += read

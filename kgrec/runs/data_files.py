@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
 
-FORMAT = 2
-"""The version of the files; kgrec 0.1 has version 1, without a number in about.json."""
+FORMAT = 3
+"""The version of the files; version 2 has no manifest, and kgrec 0.1 has version 1, without a
+number in about.json."""
 
 
 def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kgrec.bounds.json_text import read_json as bounded_json
 from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import DataError, RunError, printable
-from kgrec.files import system_reason
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import (
@@ -23,6 +21,8 @@ from kgrec.runs.data_files import (
     read_split,
     read_words,
 )
+from kgrec.runs.json_files import read_json
+from kgrec.runs.manifest import check_files_of_run, checked
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from kgrec.graph.numeric import NumberScales
 
 _KEYS = ("data", "text", "graph", "model", "seed")
-_MOST_JSON = 1 << 26  # bytes
 
 
 def load_run(
@@ -57,6 +56,7 @@ def load_run(
     folder = Path(folder)
     check_is_run(folder)
     about = check_format(folder)
+    check_files_of_run(folder)
     config = read_config(folder)
     arrays, told = load_arrays(folder / "weights.safetensors")
     try:
@@ -108,7 +108,7 @@ def read_config(folder: Path) -> Config:
     """
     from kgrec.config import make_config  # loads the classes of all models
 
-    path = folder / "config.yaml"
+    path = checked(folder, "config.yaml")
     tree = _read_tree(path)
     try:
         return make_config(tree, str(path))
@@ -148,6 +148,7 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     check_is_run(folder)
     about = check_format(folder)
+    check_files_of_run(folder, ["about.json", "metrics.json", "config.yaml"])
     model = _read_tree(folder / "config.yaml")["model"]
     if not isinstance(model, dict) or "name" not in model:
         raise RunError(f"{printable(str(folder / 'config.yaml'))} is damaged: it names no model.")
@@ -157,21 +158,6 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
         "metrics": read_json(folder / "metrics.json"),
         "warnings": about["warnings"],
     }
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of a run folder.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    try:
-        return bounded_json(path, _MOST_JSON)
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError) as error:
-        where = printable(str(path))
-        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
 
 
 def _without_test(histories: Sequence[Interactions]) -> Split:

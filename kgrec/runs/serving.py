@@ -25,6 +25,7 @@ from kgrec.models.stored_vectors import StoredVectors
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
 from kgrec.runs.data_files import read_frame, read_histories, read_inputs
+from kgrec.runs.manifest import check_files_of_run, read_manifest
 from kgrec.runs.reading import check_format, check_is_run, load_run, read_features
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.text.settings import TextConfig
@@ -92,7 +93,8 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
     folder = Path(folder)
     check_is_run(folder)
     about = check_format(folder)
-    if not (folder / FILE).exists():  # an older run
+    check_files_of_run(folder)
+    if FILE not in read_manifest(folder):  # an older run
         return load_run(folder, download=download)[0]
     arrays, told = load_arrays(folder / FILE)
     if not told.get("vectors") and told.get("settings") is None:

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from kgrec.errors import ConfigError, RunError, first_few, printable
-from kgrec.files import replacing_folder, writing
+from kgrec.files import writing
+from kgrec.outputs.folders import replacing_folder
 from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
 from kgrec.types import IntArray
 

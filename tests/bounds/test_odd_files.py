@@ -62,13 +62,12 @@ def test_a_saved_graph(tmp_path, odd_kind, put_odd, name):
 
 def test_a_cache_of_vectors_takes_it_for_damage(tmp_path, odd_kind, put_odd):
     vectors = np.ones((1, 2), np.float32)
-    for ending in ("npy", "parquet"):
-        EmbeddingCache(tmp_path / ending).put("print", ["a"], vectors)
-        (path,) = (tmp_path / ending / "print").glob(f"*.{ending}")
-        put_odd(path)
-        with pytest.warns(UserWarning, match=f"damaged.*it is a {odd_kind}"):
-            _, found = EmbeddingCache(tmp_path / ending).get("print", ["a"], 2)
-        assert not found.any()
+    EmbeddingCache(tmp_path).put("print", ["a"], vectors)
+    (path,) = (tmp_path / "print").iterdir()
+    put_odd(path)
+    with pytest.warns(UserWarning, match=f"damaged.*it is a {odd_kind}"):
+        _, found = EmbeddingCache(tmp_path).get("print", ["a"], 2)
+    assert not found.any()
 
 
 def test_a_cache_of_answers_takes_it_for_damage(tmp_path, odd_kind, put_odd):

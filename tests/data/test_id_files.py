@@ -50,7 +50,7 @@ def test_mistakes_are_named(tmp_path):
     for content, message in (
         (b"", "has 0 item ids"),
         (b"C\n", "none is known to the run: C. Did you mean 'c'"),
-        (b"\xff\xfe", "cannot be read as item ids in UTF-8"),
+        (b"\xff\n", "is not in the encoding utf-8: line 1, column 1"),
     ):
         (tmp_path / "bad.txt").write_bytes(content)
         with pytest.raises(DataError, match=message.replace(".", r"\.")):

@@ -49,10 +49,14 @@ DAMAGED_GZIP[500:600] = b"\xff" * 100
     ("name", "content", "message"),
     [
         ("a.csv", b"", "is empty"),
-        ("a.csv", b"u,v\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
-        ("a.csv", b"u,v\n1,2,3\n4,5,6\n", "more fields than the header, which names 2"),
-        ("a.csv", b'u,v\n"1,2\n', "EOF inside string"),
-        ("a.csv", "u\nä\n".encode("latin-1"), "utf-8"),
+        ("a.csv", b"u,v\n1,2\n1,2,3\n", "line 3: 2 columns are expected and 3 found: '1,2,3'"),
+        ("a.csv", b"u,v\n1,2,3\n4,5,6\n", "line 2: 2 columns are expected and 3 found.*2 rows"),
+        ("a.csv", b'u,v\n"1,2\n', "line 2.*quotation mark"),
+        (
+            "a.csv",
+            "u\nä\n".encode("latin-1"),
+            "is not in the encoding utf-8: line 2, column 1 .*0xE4",
+        ),
         ("a.csv.gz", b"u\n1\n", "gzip"),
         ("a.csv.gz", gzip.compress(b"u,v\n1,2\n", mtime=0)[:15], "end-of-stream"),
         ("a.csv.gz", bytes(DAMAGED_GZIP), "cannot be read as the ratings table"),
@@ -100,7 +104,7 @@ def test_as_ids():
         as_ids(frame, "d", "t")
 
 
-@pytest.mark.parametrize("wrong", ["four", "inf", "-inf", "NaN", "1,5", "\x1b[2J"])
+@pytest.mark.parametrize("wrong", ["four", "inf", "-inf", "1,5", "\x1b[2J"])
 def test_as_numbers_names_the_row(wrong):
     frame = pd.DataFrame({"rating": ["4", " 2.5", None, wrong]})
     with pytest.raises(DataError, match=r"t: column 'rating' .* data row 4 holds") as error:
@@ -108,10 +112,3 @@ def test_as_numbers_names_the_row(wrong):
     assert "\x1b" not in str(error.value)
     np.testing.assert_array_equal(as_numbers(frame[:3], "rating", "t"), [4, 2.5, np.nan])
     np.testing.assert_array_equal(numbers_or_missing(frame["rating"]), [4, 2.5, np.nan, np.nan])
-
-
-def test_semicolons_are_named(tmp_path):
-    path = tmp_path / "log.csv"
-    path.write_text("user_id;item_id\nu;i\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"log.csv has no column 'user_id'.*not semicolons"):
-        read_table(path, columns=["user_id"])

@@ -8,6 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from kgrec.config import load_config
+from kgrec.runs.manifest import write_manifest
 from kgrec.runs.training import train_run
 
 
@@ -29,6 +30,7 @@ def damaged(request, tmp_path):
         with safe_open(path, framework="np") as file:
             metadata = file.metadata()
         save_file(how(load_file(path)), path, metadata=metadata)
+        write_manifest(folder)  # as somebody malicious would
         return folder
 
     return change

@@ -51,7 +51,9 @@ class PublishedConfig(ValidationConfig):
     FILES: ClassVar[str]
 
     root: str = Field(
-        default=".", description="Folder that `folder` is in, relative to the current folder."
+        default=".",
+        description="Folder that `folder` is in, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
     folder: str = Field(description="Folder of the files.")
 

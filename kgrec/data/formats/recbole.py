@@ -209,8 +209,8 @@ def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTa
                 frame[column] = frame[column].astype("string").str.split().str.join(_SEPARATOR)
             categories.append(column)
     table = AttributeTable.read(
-        frame, id=id, title=title, categories=categories, numbers=numbers, separator=_SEPARATOR,
-        name=name,
+        frame, id=id, title=title, categories=categories, numbers=numbers,
+        list_separator=_SEPARATOR, name=name,
     )  # fmt: skip
     notes += [
         f"{path.name}: {wrong:,} values of {printable(column)} are not numbers; left missing."
