@@ -22,8 +22,9 @@ def imported(code):
     """Return the top-level modules that are loaded after running `code` in a fresh interpreter."""
     report = "import sys; sys.stderr.write(' '.join({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=False
     )
+    assert not done.returncode, done.stderr
     return set(done.stderr.split())
 
 
@@ -80,7 +81,8 @@ def saved(tmp_path_factory):
     config = kgrec.LinkPredictionConfig(predictor={"dim": 8}, training={"max_epochs": 1})
     for model in (kgrec.LinkPrediction(config), kgrec.EASE()):
         text = kgrec.TextConfig(cache=str(folder / "cache"))
-        recommender = kgrec.Recommender(model=model, items=table, text=text)
+        parts = {"text": text, "encoder": kgrec.TextEncoder()}  # that of a new process
+        recommender = kgrec.Recommender(model=model, items=table, **parts)
         kgrec.save(recommender.fit(log), folder / model.name)
     return folder, log.users.ids[0], ids[0]
 
