@@ -18,6 +18,9 @@ def inspect(
     links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
     item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Also link nearly the same IRIs; see `link`.")
+    ] = False,
     shapes: Annotated[
         list[Path] | None,
         typer.Option(help="File of SHACL shapes to validate the graph against; may be repeated."),
@@ -75,7 +78,9 @@ def inspect(
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
-    found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))
+    found = kg.statistics(
+        links_from_files(kg, items, links, item_column, iri_column, normalise=normalise)
+    )
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:
         print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))

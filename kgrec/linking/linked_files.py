@@ -48,7 +48,13 @@ class LinkedFiles:
 
 
 def links_from_files(
-    kg: KnowledgeGraph, items: Path | None, links: Path | None, item: str, iri: str
+    kg: KnowledgeGraph,
+    items: Path | None,
+    links: Path | None,
+    item: str,
+    iri: str,
+    *,
+    normalise: bool = False,
 ) -> Links | None:
     """Return the links of the items in files; None if there is no file.
 
@@ -58,17 +64,19 @@ def links_from_files(
         links: The table of links; None: an item is linked if its id is an IRI of the graph.
         item: Name of the column of item ids.
         iri: Name of the column of IRIs.
+        normalise: Whether nearly the same IRIs are linked; see `LinkConfig`.
 
     Raises:
         DataError: A table cannot be read, or no link is valid.
     """
+    names: dict[str, Any] = {"item": item, "iri": iri, "normalise": normalise}
     if items is not None:
-        return link(AttributeTable.read(items, id=item), kg, links, item=item, iri=iri)
+        return link(AttributeTable.read(items, id=item), kg, links, **names)
     if links is None:
         return None
     table = read_table(links, columns=[item, iri], what="link")
     catalogue = Vocabulary.from_ids(as_ids(table, item, str(links)).tolist(), "item")
-    return link(catalogue, kg, table, item=item, iri=iri)
+    return link(catalogue, kg, table, **names)
 
 
 def link_files(
