@@ -145,7 +145,7 @@ class PathFinder:
         """Return what the item shares with a liked one, and with every other item."""
         shared = self._network.shared(item, history)
         found = {}
-        for place in np.flatnonzero((shared.specificity == 0) & (shared.weight > 0)):
+        for place in np.flatnonzero((shared.specificity == 0) & (shared.weight > 0)).tolist():
             node = self._node(*self._network.node(shared.between(place)[0]))
             first, last = (self._relation(*step) for step in shared.steps(place))
             if first.name == last.name and first.direction == "forward":
