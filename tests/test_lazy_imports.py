@@ -101,6 +101,8 @@ def saved(tmp_path_factory):
     ids=lambda given: " ".join(given),
 )
 def test_a_command_on_a_saved_run_loads_no_framework(saved, tmp_path, arguments, model):
+    if arguments[0] == "search" and model == "ease":
+        pytest.skip("it has no text vectors: a search makes them from the graph")
     folder, user, item = saved
     words = {"RUN": folder / model, "USER": user, "ITEM": item, "OUT": tmp_path / "all.csv"}
     given = [str(words.get(argument, argument)) for argument in arguments]

@@ -30,6 +30,7 @@ from kgrec.runs.reading import check_format, check_is_run, load_run, read_featur
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.text.settings import TextConfig
 from kgrec.training.checkpoint import load_arrays, save_tensors
+from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
     from kgrec.config import Config
@@ -204,6 +205,10 @@ class _RunSnapshot(Snapshot):
     def update(self, **more: Any) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
         return self._whole.snapshot.update(**more)
+
+    def with_text(self, matrix: FloatArray, made_by: str) -> Snapshot:
+        """Return a snapshot of all of the run, with text vectors; see `Snapshot.with_text`."""
+        return self._whole.snapshot.with_text(matrix, made_by)
 
     @cached_property
     def graph(self) -> Any:
