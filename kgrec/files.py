@@ -63,6 +63,8 @@ def writing(subject: str | Path, error: type[KgrecError] = RunError) -> Iterator
     """
     try:
         yield
+    except KgrecError:  # a RunError is an OSError, and says it already
+        raise
     except (OSError, UnicodeEncodeError) as refused:
         what = printable(str(subject), _LONGEST)
         raise error(f"{what} cannot be written: {system_reason(refused)}.") from refused

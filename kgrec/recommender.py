@@ -15,7 +15,7 @@ from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users, warn_of_training
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, collecting, option, warn
+from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.fairness import with_groups
@@ -39,6 +39,7 @@ from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts, table_texts
 from kgrec.text.settings import TextConfig
+from kgrec.text.verbalise import other_languages
 from kgrec.text.words import count_words, tf_idf
 from kgrec.training.link_prediction import LinkPrediction
 from kgrec.types import FloatArray, IntArray
@@ -526,6 +527,8 @@ class Recommender:
             label_relations=inputs.config.label_relations,
             description_relations=inputs.config.description_relations,
         )
+        if kg is not None and links is not None:
+            _warn_of_languages(kg, links, self.text_config.languages)
         features: dict[tuple[str, str], FloatArray] = {}
         if texts and self.encoder is not None:
             flat = self._filled(
@@ -545,6 +548,21 @@ class Recommender:
         made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         made[filled] = vectors
         return made
+
+
+def _warn_of_languages(kg: KnowledgeGraph, links: Links, languages: Sequence[str]) -> None:
+    found = other_languages(kg, np.unique(links.entity), languages)
+    if found:
+        tags = list(found)
+        shown = ", ".join(f"{found[tag]:,} {printable(tag, 20)}" for tag in tags[:5])
+        more = ", …" if len(tags) > 5 else ""
+        wanted = ", ".join([*(tag for tag in languages if tag), *tags[:1]])
+        warn(
+            f"{sum(found.values()):,} texts of items are in other languages than text.languages "
+            f"({', '.join(tag or 'no tag' for tag in languages)}), and are not used: {shown}"
+            f"{more}. "
+            f"To use them, name their languages first, such as [{wanted}, '']."
+        )
 
 
 def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:

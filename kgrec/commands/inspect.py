@@ -31,6 +31,9 @@ def inspect(
     separator: Separator = None,
     decimal: Decimal = None,
     quote: Quote = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Also link nearly the same IRIs; see `link`.")
+    ] = False,
     shapes: Annotated[
         list[Path] | None,
         typer.Option(help="File of SHACL shapes to validate the graph against; may be repeated."),
@@ -89,7 +92,9 @@ def inspect(
     reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     how = table_options(encoding, separator, decimal, quote)
-    linked = links_from_files(kg, items, links, item_column, iri_column, how)
+    linked = links_from_files(
+        kg, items, links, item_column, iri_column, normalise=normalise, format=how
+    )
     found = kg.statistics(linked)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:

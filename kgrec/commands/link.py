@@ -55,6 +55,20 @@ def link(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="IRI of a type to link to; may be repeated.")
     ] = None,
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace", help="What the IRIs of entities must begin with; may be repeated."
+        ),
+    ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option(
+            "--normalise",
+            help="Also link IRIs that differ from the graph's only in http or https, www., a slash "
+            "at the end, percent-encoding, case or the fragment.",
+        ),
+    ] = False,
     one_to_one: Annotated[
         bool, typer.Option("--one-to-one", help="Link each entity to at most one item.")
     ] = False,
@@ -83,6 +97,8 @@ def link(
         "title": title,
         "year": year,
         "types": types,
+        "namespaces": namespaces,
+        "normalise": normalise or None,
         "threshold": threshold,
         "meaning_limit": meaning_limit,
         "one_to_one": one_to_one or None,

@@ -282,7 +282,7 @@ def is_unicode(text: str) -> bool:
 
 
 def _as_strings(ids: Iterable[str | int] | pa.Array, name: str) -> Any:
-    if is_id(ids):
+    if is_id(ids) or isinstance(ids, bytes):
         raise DataError(
             f"{name} ids must be a list, found the single {printable(repr(ids), 60)}. Write it in "
             "brackets."
@@ -307,6 +307,6 @@ def _as_strings(ids: Iterable[str | int] | pa.Array, name: str) -> Any:
 
 def _texts(ids: Iterable[str | int], name: str) -> list[str]:
     """Return ids to look up as text; None stays, and is counted later."""
-    if is_id(ids):
+    if is_id(ids) or isinstance(ids, bytes):
         return _as_strings(ids, name)  # type: ignore[no-any-return]  # which raises
     return [id if isinstance(id, str) or id is None else as_id(id, name) for id in ids]

@@ -53,6 +53,7 @@ def raise_nothing_linked(
     links: PathLike | pd.DataFrame | None = None,
     pairs: pd.DataFrame | None = None,
     config: LinkConfig | None = None,
+    hint: str = "",
 ) -> NoReturn:
     """Raise a DataError that shows an item and an entity, because no link was found."""
     of_items = printable(items.id(0)) if len(items) else "(none)"
@@ -73,7 +74,7 @@ def raise_nothing_linked(
     first = pairs.iloc[0]
     raise DataError(
         f"None of {len(pairs)} links is valid: a link is {printable(first['item'])!r} → "
-        f"{printable(first['iri'])!r}; {sides}."
+        f"{printable(first['iri'])!r}; {sides}." + (hint and f" {hint}")
     )
 
 

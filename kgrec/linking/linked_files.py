@@ -54,6 +54,8 @@ def links_from_files(
     links: Path | None,
     item: str,
     iri: str,
+    *,
+    normalise: bool = False,
     format: FormatSettings | None = None,
 ) -> Links | None:
     """Return the links of the items in files; None if there is no file.
@@ -64,21 +66,23 @@ def links_from_files(
         links: The table of links; None: an item is linked if its id is an IRI of the graph.
         item: Name of the column of item ids.
         iri: Name of the column of IRIs.
+        normalise: Whether nearly the same IRIs are linked; see `LinkConfig`.
         format: How the tables are read; see `kgrec.Interactions.read`.
 
     Raises:
         DataError: A table cannot be read, or no link is valid.
     """
+    names: dict[str, Any] = {"item": item, "iri": iri, "normalise": normalise}
     how = make_format(format or {})
     if items is not None:
         given = None if links is None else read_table(links, what="link", format=how)
         table_of_items = AttributeTable.read(items, id=item, **(format or {}))
-        return link(table_of_items, kg, given, item=item, iri=iri)
+        return link(table_of_items, kg, given, **names)
     if links is None:
         return None
     table = read_table(links, columns=[item, iri], what="link", format=how)
     catalogue = Vocabulary.from_ids(as_ids(table, item, str(links)).tolist(), "item")
-    return link(catalogue, kg, table, item=item, iri=iri)
+    return link(catalogue, kg, table, **names)
 
 
 def link_files(

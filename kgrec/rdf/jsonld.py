@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from kgrec.errors import DataError, did_you_mean, option, printable
 from kgrec.files import system_reason
+from kgrec.rdf.context_cost import check_contexts
 from kgrec.rdf.nesting import check_json
 
 Loader = Callable[[str], Mapping[str, Any] | bytes | str]
@@ -66,12 +67,15 @@ def prepared(text: bytes, base_iri: str | None, loader: Loader | None) -> bytes:
     """
     check_json(text)
     if loader is None:
+        check_contexts(text)
         return text
     try:
         document = json.loads(text)
     except ValueError:
         return text  # the parser will say where
-    return json.dumps(_Contexts(loader).filled(document, base_iri or "", ())).encode()
+    filled = json.dumps(_Contexts(loader).filled(document, base_iri or "", ())).encode()
+    check_contexts(filled)
+    return filled
 
 
 class _Contexts:

@@ -10,6 +10,7 @@ XSD: Final = "http://www.w3.org/2001/XMLSchema#"
 SKOS: Final = "http://www.w3.org/2004/02/skos/core#"
 DCTERMS: Final = "http://purl.org/dc/terms/"
 FOAF: Final = "http://xmlns.com/foaf/0.1/"
+SCHEMA: Final = ("http://schema.org/", "https://schema.org/")
 DBO: Final = "http://dbpedia.org/ontology/"
 
 OWL_SAME_AS: Final = "http://www.w3.org/2002/07/owl#sameAs"

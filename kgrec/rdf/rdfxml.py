@@ -7,6 +7,7 @@ literals in canonical form.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -20,6 +21,7 @@ from kgrec.rdf.namespaces import RDF
 
 _MAX_ENTITY: Final = 1 << 16  # characters that an entity may stand for
 _MAX_GROWTH: Final = 1 << 24  # bytes by which entities may lengthen any document
+_MAX_ATTRIBUTES: Final = 1_000  # of an element, and namespaces in its scope
 _REFERENCE: Final = re.compile(r"&([^;#]+);")
 _RETURN: Final = {"\r": "&#13;"}
 _BREAKS: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
@@ -45,6 +47,7 @@ class SafeXml:
         self._room = _MAX_GROWTH  # characters of text that may still come
         self._outside: list[str] = []
         self._written = self._outside  # or the content of an XML literal
+        self._begun: list[tuple[int, int]] = []  # lines and places of elements in what is written
         self._sizes: dict[str, int] = {}
         self._namespaces: list[dict[str, str]] = [{}]
         self._literal: _Literal | None = None
@@ -72,15 +75,37 @@ class SafeXml:
         """
         for piece in self._pieces:
             # expat also takes UTF-16 that is cut inside of a character.
-            for part in piece.splitlines(keepends=True) if by_line else [piece]:
+            for part in self._lines(piece) if by_line else [piece]:
                 self.line = self._parser.CurrentLineNumber
                 self._room += 4 * len(part)
+                self._begun.clear()
                 self._parse(part)
-                found = "".join(self._outside).encode()
-                self._outside.clear()
-                if found:
-                    yield found
+                yield from self._found(by_line)
         self._parse(b"", last=True)
+
+    def _found(self, by_line: bool) -> Iterator[bytes]:
+        """Give what was written, by elements if lines are asked for: several lines have come."""
+        places = [0]
+        if by_line:
+            places += [place for _, place in self._begun]
+        for number, (start, end) in enumerate(itertools.pairwise([*places, len(self._outside)])):
+            if number:
+                self.line = self._begun[number - 1][0]
+            if found := "".join(self._outside[start:end]).encode():
+                yield found
+        self._outside.clear()
+
+    def _lines(self, piece: bytes) -> Iterator[bytes]:
+        """Give lines, and more at a time inside of what is longer than a few: a comment, a tag.
+
+        expat begins again at its start with all that it is given.
+        """
+        lines, taken, many = piece.splitlines(keepends=True), 0, 1
+        while taken < len(lines):
+            before = self._parser.CurrentByteIndex
+            yield b"".join(lines[taken : taken + many])
+            taken += many
+            many = 1 if self._parser.CurrentByteIndex > before else 2 * many
 
     def _parse(self, line: bytes, *, last: bool = False) -> None:
         try:
@@ -99,9 +124,14 @@ class SafeXml:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._refuse(f"it is nested more than {MAX_DEPTH} levels deep")
+        if len(attributes) > 2 * _MAX_ATTRIBUTES:
+            self._refuse(f"an element has more than {_MAX_ATTRIBUTES:,} attributes")
         pairs = dict(zip(attributes[::2], attributes[1::2], strict=True))
         if self._literal is None:
+            self._begun.append((self._parser.CurrentLineNumber, len(self._outside)))
             self._namespaces.append(_declared(self._namespaces[-1], pairs))
+            if len(self._namespaces[-1]) > _MAX_ATTRIBUTES:
+                self._refuse(f"more than {_MAX_ATTRIBUTES:,} namespaces are declared")
             if pairs.get("xml:lang") == "":
                 pairs["xml:lang"] = NO_LANGUAGE
             old = _old_term(pairs, self._namespaces[-1])
@@ -115,6 +145,8 @@ class SafeXml:
                 self._literal = _Literal(self._depth, self._namespaces[-1])
                 self._written = self._literal.content
                 return
+        else:
+            self._literal.prefixes.update(_prefixes(name, attributes[::2]))
         self._written.append(_tag(name, pairs))
 
     def _end(self, name: str) -> None:
@@ -170,19 +202,32 @@ class _Literal:
     Attributes:
         depth: Level of the element.
         content: What is written in it.
+        prefixes: The prefixes of its names.
     """
 
     def __init__(self, depth: int, namespaces: dict[str, str]) -> None:
         self.depth = depth
         self.content: list[str] = []
+        self.prefixes: set[str] = set()
         self._namespaces = namespaces
 
     def canonical(self) -> str:
         """Return the content as https://www.w3.org/TR/xml-exc-c14n/ writes it, with comments."""
+        # Others would not be in the result, and there may be thousands.
+        used = {key: self._namespaces[key] for key in self.prefixes if key in self._namespaces}
         own = {f"xmlns:{_WRAPPER}": _WRAPPER}
-        document = [_tag(f"{_WRAPPER}:x", self._namespaces | own), *self.content]
+        document = [_tag(f"{_WRAPPER}:x", used | own), *self.content]
         text = canonicalize("".join(document) + f"</{_WRAPPER}:x>", with_comments=True)
         return text[text.index(">") + 1 : text.rindex("<")]
+
+
+def _prefixes(name: str, attributes: Sequence[str]) -> Iterator[str]:
+    """Give the declarations that the names of an element and its attributes need."""
+    for one in (name, *attributes):
+        prefix, colon, _ = one.partition(":")
+        if colon:
+            yield f"xmlns:{prefix}"
+    yield "xmlns"
 
 
 def _declared(namespaces: dict[str, str], attributes: dict[str, str]) -> dict[str, str]:

@@ -43,10 +43,17 @@ class Rejects:
         self._stream: IO[str] | None = None
 
     def add(
-        self, file: str, line: int | None, column: int | None, reason: str, text: bytes
+        self,
+        file: str,
+        line: int | None,
+        column: int | None,
+        reason: str,
+        text: bytes,
+        *,
+        counted: bool = True,
     ) -> None:
-        """Count a statement that is left out, and write it down."""
-        self.count += 1
+        """Write down a statement that is left out, and count it unless it is valid."""
+        self.count += counted
         if self._stream is not None:
             shown = text.decode("utf-8", errors="backslashreplace")
             values = (file, line, column, reason, shown)

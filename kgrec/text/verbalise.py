@@ -292,19 +292,49 @@ def _spoken(literals: Literals, rows: IntArray, languages: Sequence[str]) -> Boo
     """Return which of the literals at `rows` are included, bool of shape (len(rows),).
 
     These are all literals without a tag, and those in the best language that the subject has for
-    the relation.
+    the relation: a wanted one, or else the one that most literals of the graph have.
     """
     tags = literals.language.dictionary.to_pylist()
     last = 2 * len(languages)
-    place = np.array([*(language_rank(tag, languages) if tag else -1 for tag in tags), last])
+    used = np.bincount(np.asarray(literals.language.indices), minlength=len(tags))
+    common = np.argsort(np.argsort(-used, kind="stable"), kind="stable")
+    ranks = [language_rank(tag, languages) if tag else -1 for tag in tags]
+    place = np.array([rank + (rank == last) * common[n] for n, rank in enumerate(ranks)])
+    last += len(tags)
     of_row = place[np.asarray(literals.language.indices)[rows]]
     pair = literals.subject[rows].astype(np.int64) << 32 | literals.relation[rows]
     which = np.unique(pair, return_inverse=True)[1]
     best = np.full(len(rows), last)
     tagged = of_row >= 0
     np.minimum.at(best, which[tagged], of_row[tagged])
-    spoken: BoolArray = ~tagged | ((of_row == best[which]) & (of_row < last))
+    spoken: BoolArray = ~tagged | (of_row == best[which])
     return spoken
+
+
+def other_languages(
+    kg: KnowledgeGraph, rows: npt.ArrayLike, languages: Sequence[str]
+) -> dict[str, int]:
+    """Count the texts of entities that are not used because of their language.
+
+    Args:
+        kg: The graph.
+        rows: Entity rows, int array of shape (k,).
+        languages: The wanted languages.
+
+    Returns:
+        The number of texts by language, most first. A text that is used, because there is none in
+        a wanted language, is not counted.
+    """
+    literals = kg.literals
+    chosen = np.zeros(kg.num_entities, dtype=bool)
+    chosen[np.asarray(rows, dtype=np.int64)] = True
+    kept = np.flatnonzero(chosen[literals.subject])
+    left = kept[~_spoken(literals, kept, languages)]
+    tags = literals.language.dictionary.to_pylist()
+    counts = np.bincount(np.asarray(literals.language.indices)[left], minlength=len(tags))
+    unwanted = [rank for rank in np.argsort(-counts, kind="stable").tolist() if counts[rank]]
+    last = 2 * len(languages)
+    return {tags[n]: int(counts[n]) for n in unwanted if language_rank(tags[n], languages) == last}
 
 
 def _cells(column: pd.Series[Any], separator: str) -> list[str]:
