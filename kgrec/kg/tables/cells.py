@@ -62,7 +62,11 @@ class Cells:
 
 
 def column_cells(
-    column: pd.Series[Any], separator: str | None = None, *, as_text: bool = False
+    column: pd.Series[Any],
+    separator: str | None = None,
+    *,
+    as_text: bool = False,
+    keep: bool = False,
 ) -> Cells:
     """Return the values of a column; missing and blank ones are left out.
 
@@ -70,6 +74,8 @@ def column_cells(
         column: The column, of shape (n,). It may hold lists.
         separator: Text between several values in one cell; blanks around values are removed.
         as_text: Whether texts stay as they are written, even if all of them look like numbers.
+        keep: Whether values that are no numbers stay beside numbers in other forms, such as
+            1,234.50, which are rewritten.
 
     Raises:
         DataError: The column holds objects that have no text form.
@@ -95,24 +101,27 @@ def column_cells(
         datatype = infer_datatype(text)
         if datatype == XSD_STRING and len(text):
             decimal = origin_of(column).format.decimal
-            return _numbers(Cells(row, text, datatype, listed), decimal, separator)
+            cells = Cells(row, text, datatype, listed)
+            return cells if separator or listed else _numbers(cells, decimal, keep)
     if datatype != XSD_STRING:
         text = pc.utf8_trim_whitespace(text)
     return Cells(row, text, datatype, listed)
 
 
-def _numbers(cells: Cells, decimal: Decimal | None, separator: str | None) -> Cells:
+def _numbers(cells: Cells, decimal: Decimal | None, keep: bool) -> Cells:
     """Return texts as plain numbers if all of them are numbers in some form; see `odd` too."""
     texts = cells.text.to_pandas()
     found = read_numbers(texts, decimal)
     number = ~np.isnan(found.values)
     mostly = number.sum() >= max(1, _MOSTLY * len(texts)) and not found.unclear
-    if separator or cells.listed or not mostly or has_codes(texts[number]):
+    if not mostly or has_codes(texts[number]):
         return cells
-    if found.wrong.any():
+    if found.wrong.any() and not keep:
         return replace(cells, odd=cells.row[found.wrong])
     written = texts.str.strip().to_numpy(dtype=object, copy=True)
     written[found.rewritten] = found.texts(found.rewritten)
+    if keep:
+        number[:] = True
     text = pa.array(written[number], pa.large_string())
     return Cells(
         cells.row[number],

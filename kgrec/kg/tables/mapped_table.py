@@ -153,7 +153,7 @@ class _Mapper:
         if datatype.startswith("xsd:"):
             datatype = XSD + datatype.removeprefix("xsd:")
         as_text = bool(given.language) or datatype == XSD_STRING
-        cells = self._cells(column, given.separator, as_text=as_text)
+        cells = self._cells(column, given.separator, as_text=as_text, keep=bool(datatype))
         count = len(cells)
         predicate = given.predicate or self.mapping.default_iri(column)
         if not datatype and not given.language:
@@ -175,9 +175,9 @@ class _Mapper:
         if len(cells.odd) and not given.datatype and not given.language and not self.suggested:
             self.notes.append(odd_numbers(self.frame, column, cells))
 
-    def _cells(self, column: str, separator: str | None, *, as_text: bool = False) -> Cells:
+    def _cells(self, column: str, separator: str | None, **how: bool) -> Cells:
         require_column(self.frame, column, self.where)
-        return column_cells(self.frame[column], separator, as_text=as_text)
+        return column_cells(self.frame[column], separator, **how)
 
     def _shown(self, column: str) -> str:
         return f"{printable(self.where)}: {printable(column)}"
