@@ -10,6 +10,7 @@ PEERS := experiments/peers/.venv
 PEERS_PYTHON ?= $(PYTHON)
 WORKERS ?= 2
 FUZZ_SECONDS ?= 60
+DAMAGES ?= 400
 
 .PHONY: demo test docs format bench peers fuzz clean help
 
@@ -61,6 +62,7 @@ $(PEERS)/.installed: experiments/peers/constraints.txt
 
 fuzz: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)
+	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/damage.py --tries $(DAMAGES)
 
 clean:
 	rm -rf $(VENV) $(PEERS) demo-out runs build dist

@@ -342,7 +342,8 @@ class Recommender:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
         It compares meaning, words, and the place of the text in the model's item space; see
-        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`.
+        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`. If the
+        model reads no text vectors, the first search makes those of the items.
 
         Raises:
             UnknownIdError: An item is unknown.
@@ -354,6 +355,7 @@ class Recommender:
         k = _checked(k, now)
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
+        now = self._searchable()
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
         scores = now.semantic_search.scores(query, self.encoder.encode([query]))
@@ -415,7 +417,7 @@ class Recommender:
             if new and isinstance(items, AttributeTable) and now.derived.words is not None:
                 told = dict(zip(items.ids.ids, table_texts(items), strict=True))
                 texts = [told.get(id, "") for id in new]
-                if self.encoder is not None and any(texts):
+                if self.encoder is not None and any(texts) and now.has_text:
                     features[TEXT] = self._filled(texts, self.encoder)
             self._snapshot = now.update(
                 interactions=interactions,
@@ -517,18 +519,13 @@ class Recommender:
         if self.text_config is None:
             return Derived(scales=graph.scales)
         kg, links = inputs.chosen()
-        texts = node_texts(
-            graph,
-            kg,
-            links,
-            inputs.items,
-            languages=self.text_config.languages,
-            entities=self.text_config.entities,
-            label_relations=inputs.config.label_relations,
-            description_relations=inputs.config.description_relations,
-        )
         if kg is not None and links is not None:
             _warn_of_languages(kg, links, self.text_config.languages)
+        if not self._model.reads_text_vectors:  # a search makes those of the items
+            texts = self._texts(self.text_config, inputs, graph, entities=False)
+            words = count_words(texts["item"]) if "item" in texts else None
+            return Derived(words=words, scales=graph.scales)
+        texts = self._texts(self.text_config, inputs, graph, entities=self.text_config.entities)
         features: dict[tuple[str, str], FloatArray] = {}
         if texts and self.encoder is not None:
             flat = self._filled(
@@ -539,6 +536,36 @@ class Recommender:
         words = count_words(texts["item"]) if "item" in texts else None
         made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
         return Derived(features, words, None, graph.scales, made_by)
+
+    def _texts(
+        self, config: TextConfig, inputs: Inputs, graph: HeteroData, *, entities: bool
+    ) -> dict[str, list[str]]:
+        kg, links = inputs.chosen()
+        return node_texts(
+            graph,
+            kg,
+            links,
+            inputs.items,
+            languages=config.languages,
+            entities=entities,
+            label_relations=inputs.config.label_relations,
+            description_relations=inputs.config.description_relations,
+        )
+
+    def _searchable(self) -> Snapshot:
+        """Return the snapshot with text vectors of the items, made now if the model needs none."""
+        now = self.snapshot
+        missing = now.derived.words is not None and ("item", TEXT) not in now.derived.features
+        if not missing or self.encoder is None or self.text_config is None:
+            return now
+        with self._updating:
+            now = self.snapshot
+            if ("item", TEXT) not in now.derived.features:  # nobody was faster
+                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
+                if "item" in texts:
+                    matrix = self._filled(texts["item"], self.encoder)
+                    self._snapshot = now = now.with_text(matrix, self.encoder.fingerprint)
+            return now
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
         """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""

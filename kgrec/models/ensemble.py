@@ -82,6 +82,11 @@ class Ensemble(Model):
         self.weights: FloatArray | None = None
         self._num_items = 0
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """Whether a member reads them."""
+        return any(member.reads_text_vectors for member in self.members)
+
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Fit the members, one after another, then their weights; see `Model.fit`.
 

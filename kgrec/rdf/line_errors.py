@@ -65,14 +65,14 @@ class Mistake:
     """A line that is not valid.
 
     Attributes:
-        line: Its number.
+        line: Its number; None where it is not known.
         column: Where in it, from 1; None where the parser does not say.
         reason: What is wrong.
         text: The line.
         about: The statement, if the line is valid, but has a triple term.
     """
 
-    line: int
+    line: int | None
     column: int | None
     reason: str
     text: bytes
@@ -80,7 +80,7 @@ class Mistake:
 
     def moved(self, lines: int) -> Mistake:
         """Return the same mistake, so many lines further down."""
-        return replace(self, line=self.line + lines)
+        return replace(self, line=None if self.line is None else self.line + lines)
 
     def error(self) -> SyntaxError:
         """Return the mistake as the error that a parser raises."""

@@ -12,6 +12,7 @@ import pyoxigraph
 
 from kgrec.errors import DataError, option, printable
 from kgrec.rdf import jsonld
+from kgrec.rdf.jsonld_recovery import readable_nodes
 from kgrec.rdf.line_errors import Mistake, whole_lines
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.nesting import check_triple_terms
@@ -25,6 +26,7 @@ from kgrec.rdf.statements import LiteralTable, Statements, string_array
 from kgrec.rdf.syntaxes import FORMATS, Format
 from kgrec.rdf.triple_terms import TripleTerms
 from kgrec.rdf.turtle_recovery import TurtleRecovery
+from kgrec.rdf.xml_recovery import XmlRecovery
 
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
@@ -123,6 +125,10 @@ def _turtle(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) 
 
 
 def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
+    if parsing.config.on_error == "skip":
+        recovery = XmlRecovery(parsing.config.base_iri, parsing.reject)
+        read = parsing.reader(make_reader).read_written(recovery.texts(pieces))
+        return [_without_no_language(batch) for batch in read]
     begun = list(_first(pieces, LARGE))
     rest = list(itertools.islice(pieces, 1))
     found = None
@@ -144,7 +150,15 @@ def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> 
 def _json(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
     base = parsing.config.base_iri
     text = jsonld.prepared(b"".join(pieces), base, parsing.loader)
-    found = _parsed(text, parsing, make_reader, base or jsonld.RELATIVE_BASE)
+    try:
+        found = _parsed(text, parsing, make_reader, base or jsonld.RELATIVE_BASE)
+    except SyntaxError:
+        rest = None
+        if parsing.config.on_error == "skip":
+            rest = readable_nodes(text, base or jsonld.RELATIVE_BASE, parsing.reject)
+        if rest is None:
+            raise
+        found = _parsed(rest, parsing, make_reader, base or jsonld.RELATIVE_BASE)
     if base is None:
         _refuse_relative(found)
     return [_without_direction(batch, parsing) for batch in found]

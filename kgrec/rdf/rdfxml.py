@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from xml.etree.ElementTree import canonicalize
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -33,6 +33,21 @@ NO_LANGUAGE: Final = "x-kgrec-nolang"
 """Stands for `xml:lang=""`, text of no language in text that has one: the parser refuses it."""
 
 
+class Watcher(Protocol):
+    """Gets the parts of a document, and may change attributes."""
+
+    def start(
+        self, name: str, pairs: dict[str, str], namespaces: dict[str, str], depth: int, line: int
+    ) -> None:
+        """Take the start of an element outside of XML literals."""
+
+    def root(self, name: str, text: str) -> None:
+        """Take everything up to the tag of the root, if it is `rdf:RDF`."""
+
+    def child(self, text: str) -> None:
+        """Take a child of such a root."""
+
+
 class SafeXml:
     """The pieces of an XML document, checked.
 
@@ -40,8 +55,10 @@ class SafeXml:
         line: The first line of what was given last, counted from 1.
     """
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes], watch: Watcher | None = None) -> None:
         self.line = 1
+        self._watch = watch
+        self._divided = False  # whether the root only holds nodes, given one by one
         self._pieces = pieces
         self._depth = 0
         self._room = _MAX_GROWTH  # characters of text that may still come
@@ -82,6 +99,22 @@ class SafeXml:
                 self._parse(part)
                 yield from self._found(by_line)
         self._parse(b"", last=True)
+
+    def feed(self, piece: bytes, *, last: bool = False) -> None:
+        """Take a piece of the document for the watcher.
+
+        Raises:
+            SyntaxError: See `texts`.
+        """
+        self._room += 4 * len(piece)
+        self._begun.clear()
+        self._parse(piece, last=last)
+
+    def taken(self) -> str:
+        """Return what was written since this was called last."""
+        found = "".join(self._outside)
+        self._outside.clear()
+        return found
 
     def _found(self, by_line: bool) -> Iterator[bytes]:
         """Give what was written, by elements if lines are asked for: several lines have come."""
@@ -137,6 +170,9 @@ class SafeXml:
             old = _old_term(pairs, self._namespaces[-1])
             if old is not None:
                 self._refuse(f"{old} is no longer an attribute of RDF/XML")
+            if self._watch is not None:
+                line = self._parser.CurrentLineNumber
+                self._watch.start(name, pairs, self._namespaces[-1], self._depth, line)
             prefix = _literal_prefix(pairs, self._namespaces[-1])
             if prefix is not None:
                 del pairs[f"{prefix}:parseType"]
@@ -148,6 +184,10 @@ class SafeXml:
         else:
             self._literal.prefixes.update(_prefixes(name, attributes[::2]))
         self._written.append(_tag(name, pairs))
+        if self._depth == 1 and self._watch is not None:
+            self._divided = _is_rdf(name, self._namespaces[-1])
+            if self._divided:
+                self._watch.root(name, self.taken())
 
     def _end(self, name: str) -> None:
         if self._literal is not None and self._literal.depth == self._depth:
@@ -159,6 +199,8 @@ class SafeXml:
             self._namespaces.pop()
         self._depth -= 1
         self._written.append(f"</{name}>")
+        if self._depth == 1 and self._divided and self._watch is not None:
+            self._watch.child(self.taken())
 
     def _text(self, text: str) -> None:
         self._room -= len(text)
@@ -219,6 +261,11 @@ class _Literal:
         document = [_tag(f"{_WRAPPER}:x", used | own), *self.content]
         text = canonicalize("".join(document) + f"</{_WRAPPER}:x>", with_comments=True)
         return text[text.index(">") + 1 : text.rindex("<")]
+
+
+def _is_rdf(name: str, namespaces: dict[str, str]) -> bool:
+    prefix, colon, local = name.rpartition(":")
+    return local == "RDF" and namespaces.get(f"xmlns{colon}{prefix}") == RDF
 
 
 def _prefixes(name: str, attributes: Sequence[str]) -> Iterator[str]:

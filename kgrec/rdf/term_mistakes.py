@@ -16,6 +16,8 @@ _IN_NAMES: Final = (
     (0xFDF0, 0xFFFD), (0x10000, 0xEFFFF),
 )  # fmt: skip
 _ESCAPABLE: Final = frozenset("_~.-!$&'()*+,;=/?#@%")
+_SURE: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/#?=&;,:@!$'()*+-]*)?")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _TAG: Final = re.compile(r"language tag '([^']*)'")
 
 
@@ -52,6 +54,30 @@ def iri_mistake(iri: str) -> str | None:
     code = "".join(f"%{octet:02X}" for octet in found.group().encode())
     what = "a space" if found.group() == " " else f"the character {_shown(found.group())}"
     return f"the IRI {iri!r} has {what}; write {code}"
+
+
+def absolute_mistake(iri: str, *, relative: bool) -> str | None:
+    """Return what is wrong with an IRI, or None.
+
+    Args:
+        iri: The IRI.
+        relative: Whether it may be relative.
+
+    >>> absolute_mistake("films#heat", relative=False)
+    "the IRI 'films#heat' is relative, and no base IRI is known"
+    """
+    if _SURE.fullmatch(iri):
+        return None
+    reason = iri_mistake(iri)
+    if reason is not None:
+        return reason
+    if not _SCHEME.match(iri):
+        return None if relative else f"the IRI {iri!r} is relative, and no base IRI is known"
+    try:
+        pyoxigraph.NamedNode(iri)
+    except ValueError as error:
+        return f"the IRI {iri!r} is not valid: {error}"
+    return None
 
 
 def name_mistake(name: str) -> str | None:

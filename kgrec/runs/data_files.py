@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kgrec.bounds.archives import read_parquet
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
-from kgrec.files import check_plain, system_reason
+from kgrec.files import system_reason
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkReport, Links
@@ -266,9 +267,8 @@ def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
         RunError: It is missing or damaged.
     """
     try:
-        check_plain(path)
         # Only the columns: the metadata of pandas is not needed and may be damaged.
-        frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
+        frame: pd.DataFrame = read_parquet(path).replace_schema_metadata().to_pandas()
     except FileNotFoundError as error:
         raise RunError(f"The run folder lacks {printable(str(path))}.") from error
     except (OSError, ValueError, pa.ArrowException) as error:

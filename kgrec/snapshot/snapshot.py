@@ -122,6 +122,26 @@ class Snapshot:
         vectors = self._with_placed(self.model.similarity_vectors, placed)
         return ExactIndex(vectors, unknown=self._unplaced())
 
+    @property
+    def has_text(self) -> bool:
+        """Whether there are text vectors of the items."""
+        return ("item", TEXT) in self.derived.features
+
+    def with_text(self, matrix: FloatArray, made_by: str) -> Snapshot:
+        """Return the snapshot with text vectors of the items, for searching.
+
+        Args:
+            matrix: float32 of shape (num_items, dim).
+            made_by: The fingerprint of the encoder.
+        """
+        key = ("item", TEXT)
+        derived = replace(
+            self.derived,
+            features={**self.derived.features, key: matrix},
+            made_by={**self.derived.made_by, key: made_by},
+        )
+        return replace(self, derived=derived)
+
     @cached_property
     def semantic_search(self) -> SemanticSearch | None:
         """Finds items by text; None: there is no text."""

@@ -127,12 +127,6 @@ def test_all_lines_may_be_bad():
 
 
 NOT_BY_LINES = {
-    "rdf": (
-        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/">\n'
-        '<e:A r:about="a b"/></r:RDF>',
-        "line 2",
-        "RDF/XML",
-    ),
     "jsonld": ('{"@id": "a:s",\n"a:p" 1}', "line 2", "JSON-LD"),
 }
 
@@ -170,3 +164,19 @@ def test_raise_is_the_default_and_names_the_first_mistake():
     assert len(quads) == 1
     with pytest.raises(DataError, match=r"<BytesIO>, line 2, column 7: not valid N-Triples"):
         read("<a:s> <a:p> <a:o> .\n<a:s> oops <a:o> .\nbad")
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_wrong_node_of_json_ld_is_left_out(tmp_path, graph):
+    good = [{"@id": f"a:{k}", "a:p": {"@id": "_:b"}} for k in range(5)]
+    bad = [{"@id": 5}, {"@id": "a:w", "a:p": {"@value": "x", "@type": "a b"}}]
+    nodes = [good[0], bad[0], *good[1:3], bad[1], *good[3:]]
+    document = {"@context": {"x": "a:x"}, "@graph": nodes} if graph else nodes
+    path = tmp_path / "rejects"
+    kg = read(json.dumps(document), "jsonld", on_error="skip", rejects=path)
+    assert kg.entities.ids == [*sorted(node["@id"] for node in good), "_:file0_b0"][-1:] + [
+        node["@id"] for node in good
+    ]
+    assert kg.num_triples == 5
+    assert [json.loads(entry["text"]) for entry in entries(path)] == bad
+    assert kg.report.rejected == 2

@@ -38,12 +38,12 @@ def no_network(monkeypatch):
 
 
 REMOTE = [
-    ("jsonld", '{"@context": "http://127.0.0.1:9/c", "@id": "a:s", "name": "x"}', "loader="),
-    ("jsonld", '{"@context": {"@import": "http://127.0.0.1:9/c"}, "a:p": 1}', "loader="),
+    ("jsonld", '{"@context": "http://127.0.0.1:9/c", "@id": "a:s", "name": "x"}', "contexts="),
+    ("jsonld", '{"@context": {"@import": "http://127.0.0.1:9/c"}, "a:p": 1}', "contexts="),
     (
         "jsonld",
         '{"@context": {"T": {"@id": "a:T", "@context": "http://127.0.0.1:9/c"}}, "@type": "T"}',
-        "loader=",
+        "contexts=",
     ),
     (
         "rdf",
