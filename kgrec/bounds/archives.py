@@ -91,9 +91,7 @@ def read_parquet(path: Path, max_bytes: int = MAX_BYTES, max_ratio: int = MAX_RA
         # A text of a dictionary is held once, whatever number of rows has it, until its size is
         # known. A text that repeats the beginning of the one before may be far longer than stated.
         delta = {chunk.path_in_schema for chunk in chunks if "DELTA" in str(chunk.encodings)}
-        texts = [
-            field.name for field in schema if _is_text(field.type) and field.name not in delta
-        ]
+        texts = [field.name for field in schema if _is_text(field.type) and field.name not in delta]
         rows = _FEW if delta else _MANY
         with pq.ParquetFile(pa.PythonFile(opened, mode="r"), read_dictionary=texts) as file:
             parts = []

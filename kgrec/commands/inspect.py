@@ -72,13 +72,7 @@ def inspect(
     Of a run folder, show the model, its origin, its figures and the warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
-    from kgrec.drawing.canvas import check_pictures
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.profile.shapes import validate
-    from kgrec.linking.linked_files import links_from_files
     from kgrec.reporting.console import print_json
-    from kgrec.reporting.graph_summary import show_statistics
-    from kgrec.reporting.shape_results import show_shapes
 
     if len(paths) == 1 and (paths[0] / "weights.safetensors").exists():
         from kgrec.reporting.run_summary import show_run
@@ -87,6 +81,13 @@ def inspect(
         run = read_summary(paths[0])
         (print_json if as_json else show_run)(run)
         return
+    from kgrec.drawing.canvas import check_pictures
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.profile.shapes import validate
+    from kgrec.linking.linked_files import links_from_files
+    from kgrec.reporting.graph_summary import show_statistics
+    from kgrec.reporting.shape_results import show_shapes
+
     check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     reading["contexts"] = files_by_iri(contexts or ())

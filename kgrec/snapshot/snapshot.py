@@ -13,11 +13,8 @@ from scipy.sparse import coo_matrix, csr_matrix
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.explain.paths import PathFinder
-from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
-from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.filters import ItemColumns, passing
@@ -28,6 +25,9 @@ from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.explain.paths import PathFinder
+    from kgrec.kg.exchange import LiteralStatement, Triple
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,8 @@ class Snapshot:
     @cached_property
     def graph(self) -> HeteroData:
         """The user–item–attribute graph with the known items of the users."""
+        from kgrec.graph.build import build_graph  # needed for explanations only
+
         if self.built is not None:
             return self.built
         graph = build_graph(
@@ -101,6 +103,8 @@ class Snapshot:
     @cached_property
     def paths(self) -> PathFinder:
         """Finds paths in the graph."""
+        from kgrec.explain.paths import PathFinder
+
         return PathFinder(self.graph, self.names)
 
     @cached_property
