@@ -40,7 +40,7 @@ test: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --nbmake --nbmake-timeout=240 tests kgrec notebooks
 
 docs: $(STAMP)
-	HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
 	@echo "The manual: build/docs/index.html"
 
 format: $(STAMP)

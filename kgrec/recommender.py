@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,36 +17,27 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users, warn_of_training
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
-from kgrec.evaluation.base import Evaluation, ProtocolConfig
-from kgrec.evaluation.beyond_accuracy import ItemFeatures
-from kgrec.evaluation.fairness import with_groups
-from kgrec.evaluation.leaks import check_no_leak
-from kgrec.evaluation.overlap import shared_pairs
-from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
-from kgrec.explain.explanation import Explanation
-from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
-from kgrec.graph.node_names import NodeNames
-from kgrec.graph.selection import GraphConfig
-from kgrec.kg.exchange import LiteralStatement, Triple
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
+from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
-from kgrec.models.content import item_attributes
-from kgrec.models.user_content import user_features
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
-from kgrec.text.node_texts import node_texts, table_texts
 from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import other_languages
 from kgrec.text.words import count_words, tf_idf
-from kgrec.training.link_prediction import LinkPrediction
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.evaluation.base import Evaluation, ProtocolConfig
+    from kgrec.explain.explanation import Explanation
+    from kgrec.graph.node_names import NodeNames
+    from kgrec.kg.exchange import LiteralStatement, Triple
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ class Recommender:
     ) -> None:
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
-        self._model: Model = model or LinkPrediction()
+        self._given = model
         if cache is None and text is not None and text.cache is not None:
             cache = EmbeddingCache(text.cache)
         self.text_config, self.cache, self.progress = text, cache, progress
@@ -125,7 +117,13 @@ class Recommender:
     @property
     def model(self) -> Model:
         """The fitted model; before `fit`, the given one."""
-        return self._model if self._snapshot is None else self._snapshot.model
+        return self._unfitted if self._snapshot is None else self._snapshot.model
+
+    @cached_property
+    def _unfitted(self) -> Model:
+        from kgrec.training.link_prediction import LinkPrediction  # loads PyTorch
+
+        return self._given or LinkPrediction()
 
     def fit(
         self,
@@ -148,7 +146,7 @@ class Recommender:
         """
         with collecting() as warnings:
             prepared = self.prepare(train, valid, candidates=candidates)
-            model = deepcopy(self._model).fit(prepared.data, callback=callback)
+            model = deepcopy(self._unfitted).fit(prepared.data, callback=callback)
         return self.take(replace(prepared.fitted(model), warnings=tuple(warnings)))
 
     def take(self, snapshot: Snapshot) -> Self:
@@ -176,6 +174,11 @@ class Recommender:
             candidates: As for `fit`.
             derived: Derived data of the same inputs, to use again.
         """
+        # A saved recommender answers without these.
+        from kgrec.graph.build import build_graph
+        from kgrec.models.content import item_attributes
+        from kgrec.models.user_content import user_features
+
         given = self.inputs
         items = train.items if valid is None else train.items.union(valid.items)
         items = items if given.links is None else items.union(given.links.items)
@@ -342,7 +345,8 @@ class Recommender:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
         It compares meaning, words, and the place of the text in the model's item space; see
-        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`.
+        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`. If the
+        model reads no text vectors, the first search makes those of the items.
 
         Raises:
             UnknownIdError: An item is unknown.
@@ -354,9 +358,10 @@ class Recommender:
         k = _checked(k, now)
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
+        now = self._searchable()
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
-        scores = now.semantic_search.scores(query, self.encoder.encode([query]))
+        scores = now.semantic_search.scores(query, self.encoder.encode_query(query))
         rows = now.allowed(filter, candidates, exclude)
         return _listed(now, top_k(scores, k, candidates=rows))
 
@@ -401,6 +406,8 @@ class Recommender:
         Users are then scored by their new history. If the model can, it places new items by the
         text in their row of the item table. See `Snapshot.update`.
         """
+        from kgrec.text.node_texts import table_texts
+
         with self._updating:
             now = self.snapshot
             if not isinstance(items, AttributeTable):
@@ -415,7 +422,7 @@ class Recommender:
             if new and isinstance(items, AttributeTable) and now.derived.words is not None:
                 told = dict(zip(items.ids.ids, table_texts(items), strict=True))
                 texts = [told.get(id, "") for id in new]
-                if self.encoder is not None and any(texts):
+                if self.encoder is not None and any(texts) and now.has_text:
                     features[TEXT] = self._filled(texts, self.encoder)
             self._snapshot = now.update(
                 interactions=interactions,
@@ -457,6 +464,12 @@ class Recommender:
                 the graph reveals test interactions, or all of them are excluded.
             ConfigError: There is no such protocol or setting.
         """
+        # Serving needs none of this.
+        from kgrec.evaluation.beyond_accuracy import ItemFeatures
+        from kgrec.evaluation.fairness import with_groups
+        from kgrec.evaluation.leaks import check_no_leak
+        from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
+
         config = protocol_config(protocol, settings)
         now = self.snapshot
         if not now.interactions:
@@ -517,18 +530,13 @@ class Recommender:
         if self.text_config is None:
             return Derived(scales=graph.scales)
         kg, links = inputs.chosen()
-        texts = node_texts(
-            graph,
-            kg,
-            links,
-            inputs.items,
-            languages=self.text_config.languages,
-            entities=self.text_config.entities,
-            label_relations=inputs.config.label_relations,
-            description_relations=inputs.config.description_relations,
-        )
         if kg is not None and links is not None:
             _warn_of_languages(kg, links, self.text_config.languages)
+        if not self._unfitted.reads_text_vectors:  # a search makes those of the items
+            texts = self._texts(self.text_config, inputs, graph, entities=False)
+            words = count_words(texts["item"]) if "item" in texts else None
+            return Derived(words=words, scales=graph.scales)
+        texts = self._texts(self.text_config, inputs, graph, entities=self.text_config.entities)
         features: dict[tuple[str, str], FloatArray] = {}
         if texts and self.encoder is not None:
             flat = self._filled(
@@ -539,6 +547,38 @@ class Recommender:
         words = count_words(texts["item"]) if "item" in texts else None
         made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
         return Derived(features, words, None, graph.scales, made_by)
+
+    def _texts(
+        self, config: TextConfig, inputs: Inputs, graph: HeteroData, *, entities: bool
+    ) -> dict[str, list[str]]:
+        from kgrec.text.node_texts import node_texts
+
+        kg, links = inputs.chosen()
+        return node_texts(
+            graph,
+            kg,
+            links,
+            inputs.items,
+            languages=config.languages,
+            entities=entities,
+            label_relations=inputs.config.label_relations,
+            description_relations=inputs.config.description_relations,
+        )
+
+    def _searchable(self) -> Snapshot:
+        """Return the snapshot with text vectors of the items, made now if the model needs none."""
+        now = self.snapshot
+        missing = now.derived.words is not None and ("item", TEXT) not in now.derived.features
+        if not missing or self.encoder is None or self.text_config is None:
+            return now
+        with self._updating:
+            now = self.snapshot
+            if ("item", TEXT) not in now.derived.features:  # nobody was faster
+                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
+                if "item" in texts:
+                    matrix = self._filled(texts["item"], self.encoder)
+                    self._snapshot = now = now.with_text(matrix, self.encoder.fingerprint)
+            return now
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
         """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""
@@ -567,6 +607,8 @@ def _warn_of_languages(kg: KnowledgeGraph, links: Links, languages: Sequence[str
 
 def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:
     """Return what is not ranked: all that is known, or training if validation is measured."""
+    from kgrec.evaluation.overlap import shared_pairs
+
     if now.num_trained >= 0 or len(now.interactions) < 2 or not len(test):
         return now.known
     train, valid = (log.reindex(now.users, now.items) for log in now.interactions)

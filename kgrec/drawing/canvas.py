@@ -84,13 +84,13 @@ def text(
         points: Font size.
         columns: Letters per line at most.
         max_lines: Lines at most; a longer text ends in an ellipsis.
-        fallback: The text to draw if no font has any letter or digit of `content`.
+        fallback: The text to draw if no font has most of the letters and digits of `content`.
     """
     shown = printable(content, 400)
     families, known = _fonts_for(shown)
     lacking = frozenset(char for char in shown if ord(char) not in known)
     letters = [char for char in shown if char.isalnum()]
-    if fallback and letters and not any(ord(char) in known for char in letters):
+    if fallback and 2 * sum(ord(char) in known for char in letters) < len(letters):
         shown = printable(fallback, 400)
     shown = "".join(char if ord(char) in known else _MISSING for char in shown)
     lines = textwrap.wrap(shown, columns, max_lines=max_lines, placeholder=" …") or [""]
@@ -250,7 +250,9 @@ def _other_fonts() -> tuple[tuple[str, frozenset[int]], ...]:
 
     found: dict[str, frozenset[int]] = {}
     for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
-        if entry.name not in (*fonts()[0], _PLACEHOLDERS) and entry.name not in found:
+        if entry.name.startswith(_PLACEHOLDERS):
+            continue
+        if entry.name not in fonts()[0] and entry.name not in found:
             try:
                 found[entry.name] = frozenset(font_manager.get_font(entry.fname).get_charmap())
             except (OSError, RuntimeError):  # a font that cannot be read

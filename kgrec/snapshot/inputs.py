@@ -12,16 +12,17 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError
 from kgrec.graph.node_names import NodeNames
-from kgrec.graph.numeric import NumberScales
-from kgrec.graph.selection import GraphConfig, choose
-from kgrec.kg.exchange import LiteralStatement, Triple
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
+from kgrec.graph.settings import GraphConfig
 from kgrec.text.words import WordCounts
 from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.graph.numeric import NumberScales
+    from kgrec.kg.exchange import LiteralStatement, Triple
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Inputs:
 
     def chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
         """Return the part of the knowledge graph that is used, and the links to it."""
+        from kgrec.graph.selection import choose
+
         if self.kg is None or self.links is None:
             return None, None
         chosen = choose(self.kg, self.links, self.config)

@@ -7,6 +7,9 @@ import pytest
 
 from kgrec.config import load_config
 from kgrec.data.formats.lines import read_lines
+from kgrec.data.id_files import read_ids
+from kgrec.data.tables import read_table
+from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.files import check_plain, open_plain, read_plain
@@ -107,3 +110,16 @@ def test_a_run_folder(run_folder, tmp_path, odd_kind, put_odd, kgrec, name):
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert path.name in err
+
+
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.csv.gz", "t.inter", "t.jsonl", "t.json.gz", "t.parquet"]
+)
+def test_a_table(tmp_path, odd_kind, put_odd, name):
+    with pytest.raises(DataError, match=rf"is a {odd_kind}"):
+        read_table(put_odd(tmp_path / name))
+
+
+def test_a_file_of_ids(tmp_path, odd_kind, put_odd):
+    with pytest.raises(DataError, match=rf"is a {odd_kind}"):
+        read_ids(put_odd(tmp_path / "ids.txt"), Vocabulary(["a"], "item"))
