@@ -57,7 +57,7 @@ def test_each_table_has_its_own_format(tmp_path):
     with pytest.warns(KgrecWarning, match="1 of 3 rows cannot be read"):
         dataset = load_dataset(data)
     assert dataset.items.titles == ("é", "ö")
-    bad = json.loads((tmp_path / "bad.interactions.jsonl").read_text())
+    bad = json.loads((tmp_path / "bad.jsonl").read_text())
     assert (bad["line"], bad["text"]) == (2, "b")
     again = make_config({"data": data.model_dump(mode="json")})
     assert again.data == data
