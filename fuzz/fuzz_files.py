@@ -127,20 +127,31 @@ class Corpus:
 
         import kgrec.recommender
         from kgrec.config import load_config
+        from kgrec.runs.manifest import write_manifest
         from kgrec.runs.reading import load
+        from kgrec.runs.serving import load_for_serving
         from kgrec.runs.training import train_run
 
         kgrec.recommender.TextEncoder = WordEncoder  # type: ignore[misc]
-        folder = self.place / "run"
-        train_run(load_config(self.project, ["model=ease"]), folder)
+        folders = {}
+        for name, changes in (
+            ("closed", ["model=content_ease"]),
+            ("learned", ["model.training.max_epochs=1"]),
+        ):
+            folders[name] = self.place / name
+            train_run(load_config(self.project, changes), folders[name])
 
-        def answer(_: Path) -> None:
-            recommender = load(folder)
-            recommender.recommend("u00", 3)
-            recommender.search("space", 3)
+        def answer(path: Path) -> None:
+            folder = folders[path.relative_to(self.place).parts[0]]
+            if path.name != "manifest.json":  # as somebody malicious would
+                write_manifest(folder)
+            for recommender in (load_for_serving(folder), load(folder)):
+                recommender.recommend("u00", 3)
+                recommender.search("space", 3)
 
         unread = (".txt", ".png", ".svg")
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        every = [path for folder in folders.values() for path in sorted(folder.rglob("*"))]
+        files = [path for path in every if path.is_file()]
         self.files = [(path, answer) for path in files if path.suffix not in unread]
 
     def _evaluation(self) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
-from kgrec.kg.labels import language_rank
+from kgrec.kg.labels import language_rank, own_relations
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 from kgrec.types import BoolArray, IntArray
 
@@ -202,7 +202,8 @@ def _relation_rows(names: _Names, relations: Sequence[str] | None) -> IntArray:
     """Return the rows of the relations to include, in order."""
     kg = names.kg
     if relations is None:
-        own = [RDF_TYPE, *names.label_relations, *names.description_relations]
+        of_names = own_relations(names.label_relations + names.description_relations)
+        own = [RDF_TYPE, *of_names]
         by_iri = np.asarray(pc.sort_indices(kg.relations.array), dtype=np.int64)
         return by_iri[~np.isin(by_iri, kg.relations.rows(own, missing="-1"))]
     rows = kg.relations.rows(relations, missing="-1")
