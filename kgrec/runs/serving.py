@@ -193,8 +193,7 @@ class _RunSnapshot(Snapshot):
     @cached_property
     def derived(self) -> Derived:
         key = ("item", TEXT)
-        features, words, made_by = read_features(self._whole.folder, len(self.items), only=key)
-        return Derived(features, words, made_by=made_by)
+        return read_features(self._whole.folder, len(self.items), only=key)
 
     @cached_property
     def item_columns(self) -> ItemColumns:
@@ -206,9 +205,11 @@ class _RunSnapshot(Snapshot):
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
         return self._whole.snapshot.update(**more)
 
-    def with_text(self, matrix: FloatArray, made_by: str) -> Snapshot:
+    def with_text(
+        self, matrix: FloatArray, made_by: str, nonsense: FloatArray | None = None
+    ) -> Snapshot:
         """Return a snapshot of all of the run, with text vectors; see `Snapshot.with_text`."""
-        return self._whole.snapshot.with_text(matrix, made_by)
+        return self._whole.snapshot.with_text(matrix, made_by, nonsense)
 
     @cached_property
     def graph(self) -> Any:

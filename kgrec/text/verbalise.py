@@ -324,16 +324,20 @@ def other_languages(
 
     Returns:
         The number of texts by language, most first. A text that is used, because there is none in
-        a wanted language, is not counted.
+        a wanted language, is not counted, nor is a language with fewer texts than a quarter of
+        those in use: names of single things in their own language are no loss.
     """
     literals = kg.literals
     chosen = np.zeros(kg.num_entities, dtype=bool)
     chosen[np.asarray(rows, dtype=np.int64)] = True
     kept = np.flatnonzero(chosen[literals.subject])
-    left = kept[~_spoken(literals, kept, languages)]
+    used = _spoken(literals, kept, languages)
     tags = literals.language.dictionary.to_pylist()
-    counts = np.bincount(np.asarray(literals.language.indices)[left], minlength=len(tags))
-    unwanted = [rank for rank in np.argsort(-counts, kind="stable").tolist() if counts[rank]]
+    tag = np.asarray(literals.language.indices)[kept]
+    counts = np.bincount(tag[~used], minlength=len(tags))
+    tagged = np.array([bool(name) for name in tags])
+    least = max(1.0, float(tagged[tag[used]].sum()) / 4)
+    unwanted = [n for n in np.argsort(-counts, kind="stable").tolist() if counts[n] >= least]
     last = 2 * len(languages)
     return {tags[n]: int(counts[n]) for n in unwanted if language_rank(tags[n], languages) == last}
 
