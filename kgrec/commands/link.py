@@ -9,12 +9,16 @@ import typer
 
 from kgrec.commands.options import (
     AsJson,
+    BaseIri,
+    Contexts,
     Decimal,
     Encoding,
     Force,
+    Format,
     OnError,
     Quote,
     Separator,
+    files_by_iri,
     table_options,
 )
 from kgrec.errors import ConfigError
@@ -82,6 +86,9 @@ def link(
             help="Highest confidence for meaning alone; 0.8 by default, too low for a link."
         ),
     ] = None,
+    format: Format = None,
+    base_iri: BaseIri = None,
+    contexts: Contexts = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -115,6 +122,12 @@ def link(
         encoder=encoder,
         force=force,
         format=table_options(encoding, separator, decimal, quote, on_error=on_error),
+        reading={
+            "format": format,
+            "base_iri": base_iri,
+            "on_error": on_error,
+            "contexts": files_by_iri(contexts or ()),
+        },
         **settings,
     )
     if as_json:
