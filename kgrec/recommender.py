@@ -22,11 +22,11 @@ from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
-from kgrec.text.cache import EmbeddingCache, encode_cached
+from kgrec.text.cache import EmbeddingCache, encode_cached, text_keys
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import other_languages
-from kgrec.text.words import count_words, tf_idf
+from kgrec.text.words import WordCounts, count_words, tf_idf
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -574,11 +574,22 @@ class Recommender:
         with self._updating:
             now = self.snapshot
             if ("item", TEXT) not in now.derived.features:  # nobody was faster
-                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
-                if "item" in texts:
-                    matrix = self._filled(texts["item"], self.encoder)
+                matrix = self._known_vectors(now.derived.words, self.encoder)
+                if matrix is None:
+                    texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
+                    matrix = self._filled(texts["item"], self.encoder) if "item" in texts else None
+                if matrix is not None:
                     self._snapshot = now = now.with_text(matrix, self.encoder.fingerprint)
             return now
+
+    def _known_vectors(self, words: WordCounts | None, encoder: TextEncoder) -> FloatArray | None:
+        """Return the vectors of texts from the cache as `_filled` does; None: it lacks some."""
+        if self.cache is None or words is None or words.keys is None:
+            return None
+        filled = (words.keys != text_keys([""])).any(axis=1)
+        vectors, found = self.cache.get_by_keys(encoder.fingerprint, words.keys, encoder.dim)
+        vectors[~filled] = 0.0
+        return vectors if found[filled].all() else None
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
         """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""

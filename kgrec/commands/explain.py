@@ -24,11 +24,10 @@ def explain(
     """Explain why an item fits a user."""
     from kgrec.drawing.canvas import check_pictures
     from kgrec.reporting.recommendations import print_explanation
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving
 
     check_pictures([picture], [run], force=force)
-    recommender, _, _ = load_run(run)
-    explanation = recommender.explain(user, item, liked=liked or ())
+    explanation = load_for_serving(run).explain(user, item, liked=liked or ())
     print_explanation(explanation, as_json)
     if picture is not None:
         from kgrec.drawing.neighborhood import draw_neighborhood

@@ -144,6 +144,9 @@ class Snapshot:
             features={**self.derived.features, key: matrix},
             made_by={**self.derived.made_by, key: made_by},
         )
+        return self._with_derived(derived)
+
+    def _with_derived(self, derived: Derived) -> Snapshot:
         return replace(self, derived=derived)
 
     @cached_property
