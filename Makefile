@@ -19,7 +19,7 @@ help:
 	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
 	@echo "make format  format the code"
 	@echo "make docs    build the manual: build/docs/index.html"
-	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/fuzz_readers.py"
+	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/"
 	@echo "make bench   measure again what the README's tables say"
 	@echo "make peers   install RecBole in $(PEERS), for experiments/bench_recbole.py"
 
@@ -62,6 +62,7 @@ $(PEERS)/.installed: experiments/peers/constraints.txt
 
 fuzz: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)
+	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_files.py --seconds $(FUZZ_SECONDS)
 	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/damage.py --tries $(DAMAGES)
 
 clean:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,13 +21,19 @@ from kgrec.errors import ConfigError, DataError, collecting, option, printable, 
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
+from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached, text_keys
 from kgrec.text.encoder import TextEncoder
+from kgrec.text.scripts import warn_of_english_model, warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import other_languages
+<<<<<<< HEAD
 from kgrec.text.words import WordCounts, count_words, tf_idf
+=======
+from kgrec.text.words import count_words, nonsense, tf_idf
+>>>>>>> main
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -48,15 +55,19 @@ class Recommendation:
         item: The item's id.
         title: Its title, or its entity's label, or its id.
         score: The model's score; only the order within one list has a meaning.
+        confidence: How sure it is that the item is about a query, 0 to 1; below 0.5 it is hardly
+            better than a hit for nonsense. None: the item is not found by a query. See
+            `kgrec.retrieval.search.SemanticSearch.confidence`.
     """
 
     item: str
     title: str
     score: float
+    confidence: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON, without what is None."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class Recommender:
@@ -361,9 +372,21 @@ class Recommender:
         now = self._searchable()
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
-        scores = now.semantic_search.scores(query, self.encoder.encode_query(query))
-        rows = now.allowed(filter, candidates, exclude)
-        return _listed(now, top_k(scores, k, candidates=rows))
+        encoder = self.encoder
+        vector = encoder.encode_query(query)
+        warn_of_unknown_scripts([query], lambda: encoder.known_scripts, f"“{printable(query, 60)}”")
+        scores = now.semantic_search.scores(query, vector)
+        best = top_k(scores, k, candidates=now.allowed(filter, candidates, exclude))
+        sure = now.semantic_search.confidence(query, vector, best.items[0])
+        found = _listed(now, best, sure)
+        if found and max(sure[best.items[0] >= 0]) < WEAK:
+            warn(
+                f"Weak matches for “{printable(query, 60)}”: the best one has a confidence of "
+                f"{max(sure[best.items[0] >= 0]):.2f}, where 1 is sure and less than {WEAK} hardly "
+                "better than what nonsense finds. Perhaps the catalogue has nothing about it; try "
+                "other words."
+            )
+        return found
 
     def explain(
         self,
@@ -532,21 +555,24 @@ class Recommender:
         kg, links = inputs.chosen()
         if kg is not None and links is not None:
             _warn_of_languages(kg, links, self.text_config.languages)
+            if self.encoder is not None and self.encoder.is_english:
+                warn_of_english_model(self.text_config.languages)
         if not self._unfitted.reads_text_vectors:  # a search makes those of the items
             texts = self._texts(self.text_config, inputs, graph, entities=False)
             words = count_words(texts["item"]) if "item" in texts else None
             return Derived(words=words, scales=graph.scales)
         texts = self._texts(self.text_config, inputs, graph, entities=self.text_config.entities)
-        features: dict[tuple[str, str], FloatArray] = {}
-        if texts and self.encoder is not None:
-            flat = self._filled(
-                [text for values in texts.values() for text in values], self.encoder
-            )
-            parts = np.split(flat, np.cumsum([len(values) for values in texts.values()])[:-1])
-            features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
         words = count_words(texts["item"]) if "item" in texts else None
+        features: dict[tuple[str, str], FloatArray] = {}
+        meaningless = None
+        if texts and self.encoder is not None:
+            more = [] if words is None else nonsense(words.words)
+            flat = self._filled([*chain.from_iterable(texts.values()), *more], self.encoder)
+            ends = np.cumsum([len(values) for values in texts.values()])
+            *parts, meaningless = np.split(flat, ends)
+            features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
         made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
-        return Derived(features, words, None, graph.scales, made_by)
+        return Derived(features, words, None, graph.scales, made_by, meaningless)
 
     def _texts(
         self, config: TextConfig, inputs: Inputs, graph: HeteroData, *, entities: bool
@@ -574,12 +600,22 @@ class Recommender:
         with self._updating:
             now = self.snapshot
             if ("item", TEXT) not in now.derived.features:  # nobody was faster
+<<<<<<< HEAD
                 matrix = self._known_vectors(now.derived.words, self.encoder)
                 if matrix is None:
                     texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
                     matrix = self._filled(texts["item"], self.encoder) if "item" in texts else None
                 if matrix is not None:
                     self._snapshot = now = now.with_text(matrix, self.encoder.fingerprint)
+=======
+                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
+                if "item" in texts and now.derived.words is not None:
+                    more = nonsense(now.derived.words.words)
+                    matrix = self._filled([*texts["item"], *more], self.encoder)
+                    self._snapshot = now = now.with_text(
+                        matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
+                    )
+>>>>>>> main
             return now
 
     def _known_vectors(self, words: WordCounts | None, encoder: TextEncoder) -> FloatArray | None:
@@ -595,6 +631,7 @@ class Recommender:
         """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""
         filled = np.array([bool(text) for text in texts])
         given = [text for text in texts if text]
+        warn_of_unknown_scripts(given, lambda: encoder.known_scripts, "the texts")
         vectors = encode_cached(encoder, given, self.cache, progress=self.progress)
         made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         made[filled] = vectors
@@ -654,10 +691,17 @@ def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> in
     return None if user is None else now.users.row(user)
 
 
-def _listed(now: Snapshot, best: TopK) -> list[Recommendation]:
+def _listed(
+    now: Snapshot, best: TopK, confidence: FloatArray | None = None
+) -> list[Recommendation]:
+    sure = (
+        [None] * len(best.items[0])
+        if confidence is None
+        else [round(float(one), 3) for one in confidence]
+    )
     return [
-        Recommendation(now.items.id(int(row)), now.title(int(row)), float(score))
-        for row, score in zip(best.items[0], best.scores[0], strict=True)
+        Recommendation(now.items.id(int(row)), now.title(int(row)), float(score), one)
+        for row, score, one in zip(best.items[0], best.scores[0], sure, strict=True)
         if row >= 0
     ]
 

@@ -18,7 +18,7 @@ FREE: Final = 1 << 26
 MAX_BYTES: Final = 64 << 30
 """Largest size of a table in bytes, decompressed, if nothing else is said."""
 
-MAX_RATIO: Final = 250
+MAX_RATIO: Final = 100
 """Largest ratio of decompressed to compressed size, if nothing else is said."""
 
 _GZIP: Final = b"\x1f\x8b"

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, Force, files_by_iri
+from kgrec.commands.options import (
+    AsJson,
+    Decimal,
+    Encoding,
+    Force,
+    Quote,
+    Separator,
+    files_by_iri,
+    table_options,
+)
 
 
 def inspect(
@@ -18,6 +27,10 @@ def inspect(
     links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
     item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    quote: Quote = None,
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Also link nearly the same IRIs; see `link`.")
     ] = False,
@@ -79,9 +92,11 @@ def inspect(
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
-    found = kg.statistics(
-        links_from_files(kg, items, links, item_column, iri_column, normalise=normalise)
+    how = table_options(encoding, separator, decimal, quote)
+    linked = links_from_files(
+        kg, items, links, item_column, iri_column, normalise=normalise, format=how
     )
+    found = kg.statistics(linked)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:
         print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))

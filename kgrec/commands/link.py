@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Force
+from kgrec.commands.options import (
+    AsJson,
+    Decimal,
+    Encoding,
+    Force,
+    OnError,
+    Quote,
+    Separator,
+    table_options,
+)
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +32,11 @@ def link(
     ] = None,
     links: Annotated[Path | None, typer.Option(help="Known links: CSV of item id and iri.")] = None,
     item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    quote: Quote = None,
+    on_error: OnError = "raise",
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
@@ -100,6 +114,7 @@ def link(
         item=item,
         encoder=encoder,
         force=force,
+        format=table_options(encoding, separator, decimal, quote, on_error=on_error),
         **settings,
     )
     if as_json:

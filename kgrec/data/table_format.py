@@ -114,14 +114,16 @@ class NamedFormat(TableFormat):
         """Return this format, with what it does not say from a format for several tables.
 
         Args:
-            common: The format for several tables. Its file of rejected rows becomes a file for
-                each table, with the table's name before the ending.
+            common: The format for several tables. Its file of rejected rows is that of the
+                interactions; the other tables have one with their name before the ending.
             root: Folder that the files of rejected rows are relative to.
             name: The table.
         """
         rejects = self.rejects
         if rejects is None and common.rejects is not None:
-            rejects = common.rejects.with_stem(f"{common.rejects.stem}.{name}")
+            rejects = common.rejects
+            if name not in ("interactions", "train"):
+                rejects = rejects.with_stem(f"{rejects.stem}.{name}")
         tree = {one: getattr(common, one) for one in TableFormat.model_fields}
         for one, field in NamedFormat.model_fields.items():
             if getattr(self, one) != field.default:

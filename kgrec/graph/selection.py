@@ -13,6 +13,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.graph.settings import GraphConfig as GraphConfig
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.labels import own_relations
 from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
 from kgrec.rdf.iri_names import local_name
@@ -152,7 +153,8 @@ def _relations(kg: KnowledgeGraph, config: GraphConfig) -> BoolArray:
     if config.keep_relations is not None:
         kept = resolve(config.keep_relations, kg.relations, everything, "keep_relations")
         allowed = index_to_mask(kept, kg.num_relations)
-        own = [RDF_TYPE, OWL_SAME_AS, *config.label_relations, *config.description_relations]
+        names = own_relations(config.label_relations + config.description_relations)
+        own = [RDF_TYPE, OWL_SAME_AS, *names]
         rows = kg.relations.rows(own, missing="-1")
         allowed[rows[rows >= 0]] = True
     allowed[resolve(config.drop_relations, kg.relations, everything, "drop_relations")] = False
@@ -165,8 +167,8 @@ def _check_properties(kg: KnowledgeGraph, config: GraphConfig) -> None:
         ("label_relations", LABEL_RELATIONS),
         ("description_relations", DESCRIPTION_RELATIONS),
     ):
-        for iri in getattr(config, setting):
-            if iri not in usual and iri not in kg.relations:
+        for iri in own_relations(getattr(config, setting)):
+            if iri not in own_relations(usual) and iri not in kg.relations:
                 raise ConfigError(
                     f"{setting} names {printable(iri)!r}, which is no relation of the graph."
                     + did_you_mean(iri, kg.relations)

@@ -73,7 +73,9 @@ class GraphConfig(Settings):
     )
     label_relations: tuple[str, ...] = Field(
         default=LABEL_RELATIONS,
-        description="IRIs of the properties that give names, the first that an entity has.",
+        description="IRIs of the properties that give names, the first that an entity has. Two "
+        "IRIs with a space between them lead over a node, such as skosxl:prefLabel and "
+        "skosxl:literalForm.",
     )
     description_relations: tuple[str, ...] = Field(
         default=DESCRIPTION_RELATIONS,

@@ -338,7 +338,8 @@ class KnowledgeGraph(GraphColumns):
         Args:
             rows: Entity rows, int array of shape (k,); None is all.
             languages: Language tags, best first; "" is a literal without one.
-            relations: IRIs of the properties of names, best first.
+            relations: IRIs of the properties of names, best first. Two with a space between them
+                lead over a node: `LABEL_RELATIONS` has those of SKOS-XL and BIBFRAME.
         """
         return names.entity_labels(self, rows, languages, relations)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.ids import as_ids
-from kgrec.data.origin import row_name
+from kgrec.data.origin import origin_of, row_name
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, option, printable
@@ -28,7 +28,7 @@ def read_link_table(
             between 0 and 1.
     """
     frame = read_table(links if isinstance(links, pd.DataFrame) else Path(links), what="link")
-    where = "the link table" if links is frame else str(links)
+    where = origin_of(frame).where or "the link table"
     columns = {"item": as_ids(frame, item, where), "iri": as_ids(frame, iri, where)}
     table = pd.DataFrame(columns, dtype=object).reset_index(drop=True)
     # IRIs may be written as in Turtle: <http://…>.

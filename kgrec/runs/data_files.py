@@ -28,6 +28,9 @@ FORMAT = 3
 """The version of the files; version 2 has no manifest, and kgrec 0.1 has version 1, without a
 number in about.json."""
 
+NONSENSE = "query/nonsense"
+"""The name of `Derived.nonsense` among the features."""
+
 
 def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
     """Write vocabularies, interactions, histories, links, tables, names and words.

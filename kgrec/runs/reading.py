@@ -15,6 +15,7 @@ from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import (
     FORMAT,
+    NONSENSE,
     read_histories,
     read_inputs,
     read_names,
@@ -28,7 +29,6 @@ from kgrec.snapshot import Derived
 from kgrec.text.cache import KEY_BYTES
 from kgrec.text.words import WordCounts
 from kgrec.training.checkpoint import load_arrays
-from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
     from kgrec.config import Config
@@ -201,14 +201,11 @@ def read_derived(folder: Path, num_items: int) -> Derived:
     Raises:
         RunError: A file is missing or damaged.
     """
-    features, counted, made_by = read_features(folder, num_items)
     names, scales = read_names(folder / "data"), _load_scales(folder / "numbers.json")
-    return Derived(features, counted, names, scales, made_by)
+    return replace(read_features(folder, num_items), names=names, scales=scales)
 
 
-def read_features(
-    folder: Path, num_items: int, only: tuple[str, str] | None = None
-) -> tuple[dict[tuple[str, str], FloatArray], WordCounts | None, dict[tuple[str, str], str]]:
+def read_features(folder: Path, num_items: int, only: tuple[str, str] | None = None) -> Derived:
     """Return features by (node type, modality), the words of the items, and encoders.
 
     Args:
@@ -219,7 +216,7 @@ def read_features(
     Raises:
         RunError: A file is missing or damaged.
     """
-    wanted = None if only is None else ["/".join(only)]
+    wanted = None if only is None else ["/".join(only), NONSENSE]
     features, about = load_arrays(folder / "features.safetensors", wanted)
     counted = None
     if about.get("with_words"):
@@ -235,6 +232,7 @@ def read_features(
         counted = WordCounts(words, counts, keys)
     for name, matrix in features.items():
         _check_features(folder / "features.safetensors", name, matrix, num_items)
+    nonsense = features.pop(NONSENSE, None)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):
         raise RunError(f"{folder / 'features.safetensors'} is damaged: a name is no kind/modality.")
@@ -242,7 +240,8 @@ def read_features(
     made_by = {
         keys[name]: str(who) for name, who in about.get("made_by", {}).items() if name in keys
     }
-    return {keys[name]: features[name] for name in features}, counted, made_by
+    by_key = {keys[name]: features[name] for name in features}
+    return Derived(by_key, counted, made_by=made_by, nonsense=nonsense)
 
 
 def _check_features(path: Path, name: str, matrix: Any, num_items: int) -> None:

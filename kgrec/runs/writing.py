@@ -41,7 +41,7 @@ from kgrec.models.state import csr_state
 from kgrec.outputs.folders import replacing_folder
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
-from kgrec.runs.data_files import FORMAT, write_tables
+from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
 from kgrec.runs.serving import write_serving
@@ -127,6 +127,8 @@ def _write(
         f"{kind}/{modality}": torch.from_numpy(matrix)
         for (kind, modality), matrix in snapshot.derived.features.items()
     }
+    if snapshot.derived.nonsense is not None:
+        features[NONSENSE] = torch.from_numpy(snapshot.derived.nonsense)
     made_by = {"/".join(key): who for key, who in made_by_of(snapshot.graph).items()}
     words = snapshot.derived.words
     about_features = {"made_by": made_by, "with_words": words is not None}

@@ -35,6 +35,8 @@ class Derived:
         names: Labels of all nodes; None: they are made on first use.
         scales: How numbers were normalised.
         made_by: The encoders of the features, if known.
+        nonsense: Text vectors of `kgrec.text.words.nonsense`, float32 of shape (m, dim); None:
+            there are no text vectors.
     """
 
     features: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Derived:
     names: NodeNames | None = None
     scales: NumberScales | None = None
     made_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    nonsense: FloatArray | None = None
 
     def extended(
         self, new: int, texts: Sequence[str], features: Mapping[str, FloatArray]

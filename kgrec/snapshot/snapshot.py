@@ -131,18 +131,22 @@ class Snapshot:
         """Whether there are text vectors of the items."""
         return ("item", TEXT) in self.derived.features
 
-    def with_text(self, matrix: FloatArray, made_by: str) -> Snapshot:
+    def with_text(
+        self, matrix: FloatArray, made_by: str, nonsense: FloatArray | None = None
+    ) -> Snapshot:
         """Return the snapshot with text vectors of the items, for searching.
 
         Args:
             matrix: float32 of shape (num_items, dim).
             made_by: The fingerprint of the encoder.
+            nonsense: See `Derived`.
         """
         key = ("item", TEXT)
         derived = replace(
             self.derived,
             features={**self.derived.features, key: matrix},
             made_by={**self.derived.made_by, key: made_by},
+            nonsense=nonsense,
         )
         return self._with_derived(derived)
 
@@ -159,7 +163,7 @@ class Snapshot:
         places = None
         if space is not None:
             places = self._with_placed(space.similarity_vectors, self.placed)
-        return SemanticSearch(text, BM25Index(words), space, places)
+        return SemanticSearch(text, BM25Index(words), space, places, self.derived.nonsense)
 
     @cached_property
     def item_columns(self) -> ItemColumns:

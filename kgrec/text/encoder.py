@@ -13,7 +13,13 @@ import numpy as np
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.text.batching import length_batches
-from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, checked_length, find_model
+from kgrec.text.model_files import (
+    DEFAULT_MODEL,
+    DEFAULT_NAMES,
+    ModelFiles,
+    checked_length,
+    find_model,
+)
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import FloatArray, IntArray, torch_device
 
@@ -150,6 +156,16 @@ class TextEncoder:
         with reporter(progress, len(row_of), "Encoding texts") as report:
             vectors = self._encode_distinct(list(row_of), report)
         return vectors if len(row_of) == len(texts) else vectors[inverse]
+
+    @property
+    def is_english(self) -> bool:
+        """Whether the model is the default one, which knows English only."""
+        return self.model in DEFAULT_NAMES
+
+    @property
+    def known_scripts(self) -> frozenset[str] | None:
+        """The scripts that the model knows, by name, such as "Latin"; None: that is unknown."""
+        return self.files.known_scripts if type(self).encode is TextEncoder.encode else None
 
     def encode_query(self, text: str) -> FloatArray:
         """Encode one text, such as a query, float32 of shape (1, dim).

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
-from kgrec.kg.labels import language_rank
+from kgrec.kg.labels import language_rank, own_relations
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 from kgrec.types import BoolArray, IntArray
 
@@ -202,7 +202,8 @@ def _relation_rows(names: _Names, relations: Sequence[str] | None) -> IntArray:
     """Return the rows of the relations to include, in order."""
     kg = names.kg
     if relations is None:
-        own = [RDF_TYPE, *names.label_relations, *names.description_relations]
+        of_names = own_relations(names.label_relations + names.description_relations)
+        own = [RDF_TYPE, *of_names]
         by_iri = np.asarray(pc.sort_indices(kg.relations.array), dtype=np.int64)
         return by_iri[~np.isin(by_iri, kg.relations.rows(own, missing="-1"))]
     rows = kg.relations.rows(relations, missing="-1")
@@ -323,16 +324,20 @@ def other_languages(
 
     Returns:
         The number of texts by language, most first. A text that is used, because there is none in
-        a wanted language, is not counted.
+        a wanted language, is not counted, nor is a language with fewer texts than a quarter of
+        those in use: names of single things in their own language are no loss.
     """
     literals = kg.literals
     chosen = np.zeros(kg.num_entities, dtype=bool)
     chosen[np.asarray(rows, dtype=np.int64)] = True
     kept = np.flatnonzero(chosen[literals.subject])
-    left = kept[~_spoken(literals, kept, languages)]
+    used = _spoken(literals, kept, languages)
     tags = literals.language.dictionary.to_pylist()
-    counts = np.bincount(np.asarray(literals.language.indices)[left], minlength=len(tags))
-    unwanted = [rank for rank in np.argsort(-counts, kind="stable").tolist() if counts[rank]]
+    tag = np.asarray(literals.language.indices)[kept]
+    counts = np.bincount(tag[~used], minlength=len(tags))
+    tagged = np.array([bool(name) for name in tags])
+    least = max(1.0, float(tagged[tag[used]].sum()) / 4)
+    unwanted = [n for n in np.argsort(-counts, kind="stable").tolist() if counts[n] >= least]
     last = 2 * len(languages)
     return {tags[n]: int(counts[n]) for n in unwanted if language_rank(tags[n], languages) == last}
 

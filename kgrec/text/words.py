@@ -128,6 +128,26 @@ def count_words(texts: Sequence[str]) -> WordCounts:
     return WordCounts(vocabulary, counts, text_keys(texts))
 
 
+def nonsense(words: Sequence[str], count: int = 32) -> list[str]:
+    """Return queries without a meaning: letters of the words in a random order, always the same.
+
+    Args:
+        words: The words of texts, in whose script the queries are.
+        count: Number of queries, each of one to three words of four to eight letters.
+
+    >>> nonsense(["heist", "comedy"], 2) == nonsense(["heist", "comedy"], 2)
+    True
+    """
+    letters = "".join(word for word in words if word.isalpha()) or "abcdefghijklmnopqrstuvwxyz"
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(count):
+        lengths = rng.integers(4, 9, size=rng.integers(1, 4))
+        places = [rng.integers(0, len(letters), size=length) for length in lengths]
+        made.append(" ".join("".join(letters[place] for place in one) for one in places))
+    return made
+
+
 def tf_idf(
     counted: WordCounts, *, min_texts: int = 2, max_words: int = 50_000
 ) -> sparse.csr_matrix:

@@ -206,3 +206,12 @@ def test_texts_in_no_wanted_language_are_used_where_there_are_no_others():
     assert other_languages(kg, rows, ("en", "")) == {"de": 1, "fr": 1}
     assert other_languages(kg, rows[1:], ("en", "")) == {"de": 1}
     assert other_languages(kg, rows, ("en", "de", "fr")) == {}
+
+
+def test_single_names_in_other_languages_are_no_loss():
+    english = [(f"e:{row}", "e:name", f"Film {row}", "", "en") for row in range(20)]
+    others = [(f"e:{row}", "e:name", f"Film {row} fr", "", "fr") for row in range(4)]
+    others += [(f"e:{row}", "e:name", f"Film {row} de", "", "de") for row in range(5)]
+    kg = KnowledgeGraph.from_triples([], literals=english + others)
+    rows = kg.entities.rows([f"e:{row}" for row in range(20)])
+    assert other_languages(kg, rows, ("en", "")) == {"de": 5}
