@@ -29,11 +29,7 @@ from kgrec.text.encoder import TextEncoder
 from kgrec.text.scripts import warn_of_english_model, warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import other_languages
-<<<<<<< HEAD
-from kgrec.text.words import WordCounts, count_words, tf_idf
-=======
-from kgrec.text.words import count_words, nonsense, tf_idf
->>>>>>> main
+from kgrec.text.words import WordCounts, count_words, nonsense, tf_idf
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -594,36 +590,35 @@ class Recommender:
     def _searchable(self) -> Snapshot:
         """Return the snapshot with text vectors of the items, made now if the model needs none."""
         now = self.snapshot
-        missing = now.derived.words is not None and ("item", TEXT) not in now.derived.features
-        if not missing or self.encoder is None or self.text_config is None:
+        if now.has_text or self.encoder is None or self.text_config is None:
             return now
         with self._updating:
             now = self.snapshot
-            if ("item", TEXT) not in now.derived.features:  # nobody was faster
-<<<<<<< HEAD
-                matrix = self._known_vectors(now.derived.words, self.encoder)
+            words = now.derived.words
+            if words is not None and not now.has_text:  # nobody was faster
+                more = nonsense(words.words)
+                matrix = self._known_vectors(words, more, self.encoder)
                 if matrix is None:
                     texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
-                    matrix = self._filled(texts["item"], self.encoder) if "item" in texts else None
-                if matrix is not None:
-                    self._snapshot = now = now.with_text(matrix, self.encoder.fingerprint)
-=======
-                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
-                if "item" in texts and now.derived.words is not None:
-                    more = nonsense(now.derived.words.words)
-                    matrix = self._filled([*texts["item"], *more], self.encoder)
-                    self._snapshot = now = now.with_text(
-                        matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
-                    )
->>>>>>> main
+                    items = texts.get("item", [""] * len(now.items))
+                    matrix = self._filled([*items, *more], self.encoder)
+                self._snapshot = now = now.with_text(
+                    matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
+                )
             return now
 
-    def _known_vectors(self, words: WordCounts | None, encoder: TextEncoder) -> FloatArray | None:
-        """Return the vectors of texts from the cache as `_filled` does; None: it lacks some."""
-        if self.cache is None or words is None or words.keys is None:
+    def _known_vectors(
+        self, words: WordCounts, more: Sequence[str], encoder: TextEncoder
+    ) -> FloatArray | None:
+        """Return what `_filled` returns for the items' texts and `more`, from the cache alone.
+
+        None: the cache does not have all of them.
+        """
+        if self.cache is None or words.keys is None:
             return None
-        filled = (words.keys != text_keys([""])).any(axis=1)
-        vectors, found = self.cache.get_by_keys(encoder.fingerprint, words.keys, encoder.dim)
+        keys = np.concatenate([words.keys, text_keys(more)])
+        filled = (keys != text_keys([""])).any(axis=1)
+        vectors, found = self.cache.get_by_keys(encoder.fingerprint, keys, encoder.dim)
         vectors[~filled] = 0.0
         return vectors if found[filled].all() else None
 

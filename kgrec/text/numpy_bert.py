@@ -133,7 +133,7 @@ def _tokenizer(files: ModelFiles, max_length: int) -> Any | None:
     """Return the tokenizer of `tokenizer.json`; None: transformers would change or not use it."""
     path = files.folder / "tokenizer.json"
     told = files.json("tokenizer_config.json")
-    normalizer = files.json("tokenizer.json").get("normalizer") or {}
+    normalizer = files.tokenizer.get("normalizer") or {}
     same = {
         "do_lower_case": "lowercase",
         "strip_accents": "strip_accents",
