@@ -65,7 +65,11 @@ class GraphArrays:
         return cls(
             {kind: int(graph[kind].num_nodes) for kind in graph.node_types},
             {
-                kind: Edges(*graph[kind].edge_index.numpy(), str(graph[kind].iri))
+                kind: Edges(
+                    graph[kind].edge_index[0].numpy(),
+                    graph[kind].edge_index[1].numpy(),
+                    str(graph[kind].iri),
+                )
                 for kind in graph.edge_types
                 if not kind[1].startswith("rev_")
             },

@@ -222,14 +222,13 @@ def read_features(folder: Path, num_items: int, only: tuple[str, str] | None = N
     if about.get("with_words"):
         words = read_words(folder / "data")
         arrays = load_arrays(folder / "words.safetensors")[0]
-        keys = arrays.pop("keys", None)
-        if keys is not None and (keys.dtype, keys.shape) != (np.uint8, (num_items, KEY_BYTES)):
-            raise RunError(f"{folder / 'words.safetensors'} is damaged: its keys do not fit.")
         expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
+        if "keys" in arrays:  # older runs lack them
+            expected["keys"] = (np.uint8, (num_items, KEY_BYTES))
         counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
-        counted = WordCounts(words, counts, keys)
+        counted = WordCounts(words, counts, arrays.get("keys"))
     for name, matrix in features.items():
         _check_features(folder / "features.safetensors", name, matrix, num_items)
     nonsense = features.pop(NONSENSE, None)
