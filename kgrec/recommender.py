@@ -391,8 +391,17 @@ class Recommender:
         *,
         liked: Iterable[str | int] = (),
         k: int = 5,
+        language: str | None = None,
     ) -> Explanation:
-        """Return the best paths from the user's liked items to an item, and one sentence.
+        """Return the best paths from the user's liked items to an item, and a sentence.
+
+        Args:
+            user: Id of a known user; None: a new user, described by `liked`.
+            item: Id of the item.
+            liked: Items that a new user likes, or further items that a known user likes.
+            k: Number of paths at most.
+            language: Language of the sentence: en, de, es or fr; None: the first of
+                `text.languages`. If there is none in it, it is English, with a warning.
 
         Raises:
             UnknownIdError: The user or the item is unknown.
@@ -410,6 +419,7 @@ class Recommender:
             liked=now.history(user_row, liked).indices,
             similarity=similarity,
             k=k,
+            language=next(iter(now.inputs.languages), "") if language is None else language,
         )
 
     def update(

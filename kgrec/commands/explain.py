@@ -15,6 +15,10 @@ def explain(
     item: Annotated[str, typer.Option(help="Id of the item.")],
     user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
     liked: Liked = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="Language of the sentence: en, de, es or fr; that of the texts else."),
+    ] = None,
     as_json: AsJson = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
@@ -27,7 +31,8 @@ def explain(
     from kgrec.runs.serving import load_for_serving
 
     check_pictures([picture], [run], force=force)
-    explanation = load_for_serving(run).explain(user, item, liked=liked or ())
+    recommender = load_for_serving(run)
+    explanation = recommender.explain(user, item, liked=liked or (), language=language)
     print_explanation(explanation, as_json)
     if picture is not None:
         from kgrec.drawing.neighborhood import draw_neighborhood
