@@ -419,7 +419,7 @@ class Recommender:
             liked=now.history(user_row, liked).indices,
             similarity=similarity,
             k=k,
-            language=next(iter(now.inputs.languages), "") if language is None else language,
+            language=next(iter(now.languages), "") if language is None else language,
         )
 
     def update(

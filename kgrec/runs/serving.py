@@ -233,11 +233,15 @@ class _RunSnapshot(Snapshot):
         key = ("item", TEXT)
         return read_features(self._whole.folder, len(self.items), only=key)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self._told["languages"])
+
     @cached_property
     def item_columns(self) -> ItemColumns:
         parts = [part for part in self._told["parts"] if part != "user_table"]
         kg, links, table, _ = self._whole.inputs(self.items, parts)
-        return ItemColumns(self.items, table, kg, links, tuple(self._told["languages"]))
+        return ItemColumns(self.items, table, kg, links, self.languages)
 
     def update(self, **more: Any) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
