@@ -28,10 +28,10 @@ def explain(
     """Explain why an item fits a user."""
     from kgrec.drawing.canvas import check_pictures
     from kgrec.reporting.recommendations import print_explanation
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving
 
     check_pictures([picture], [run], force=force)
-    recommender, _, _ = load_run(run)
+    recommender = load_for_serving(run)
     explanation = recommender.explain(user, item, liked=liked or (), language=language)
     print_explanation(explanation, as_json)
     if picture is not None:

@@ -15,7 +15,6 @@ from kgrec.commands.options import (
     Encoding,
     Force,
     Format,
-    OnError,
     Quote,
     Separator,
     files_by_iri,
@@ -40,7 +39,13 @@ def link(
     separator: Separator = None,
     decimal: Decimal = None,
     quote: Quote = None,
-    on_error: OnError = "raise",
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="`raise`, or `skip` to leave out rows of tables and statements of RDF files that "
+            "cannot be read."
+        ),
+    ] = "raise",
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
@@ -125,7 +130,6 @@ def link(
         reading={
             "format": format,
             "base_iri": base_iri,
-            "on_error": on_error,
             "contexts": files_by_iri(contexts or ()),
         },
         **settings,

@@ -14,8 +14,9 @@ from kgrec.explain.network import Network
 from kgrec.explain.path_table import PathTable, ranked
 from kgrec.explain.phrases import ENGLISH, chosen_language, phrases_of
 from kgrec.explain.sentences import Others, sentence
-from kgrec.graph.build import INTERACTS
+from kgrec.graph.arrays import GraphArrays
 from kgrec.graph.node_names import NodeNames
+from kgrec.graph.relation_names import INTERACTS
 from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _TELLING: Final = 0.2
 
 
 def explain(
-    graph: HeteroData,
+    graph: HeteroData | GraphArrays,
     item: int,
     *,
     user: int | None = None,
@@ -72,7 +73,7 @@ class PathFinder:
     the user.
 
     Args:
-        graph: A graph that `build_graph` made.
+        graph: A graph that `build_graph` made, or its arrays.
         names: Labels; None: ids.
         weights: Weights of relations by IRI or name, at least 0; a relation of weight 0 makes no
             path.
@@ -84,14 +85,14 @@ class PathFinder:
 
     def __init__(
         self,
-        graph: HeteroData,
+        graph: HeteroData | GraphArrays,
         names: NodeNames | None = None,
         *,
         weights: Mapping[str, float] | None = None,
     ) -> None:
-        ids = {kind: graph[kind].node_id for kind in graph.node_types}
-        self._names = names or NodeNames(ids=ids)
-        self._network = Network.from_graph(graph, weights or {})
+        arrays = graph if isinstance(graph, GraphArrays) else GraphArrays.of(graph)
+        self._names = names or NodeNames(ids=arrays.ids)
+        self._network = Network.from_graph(arrays, weights or {})
 
     def explain(
         self,

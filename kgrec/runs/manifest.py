@@ -8,7 +8,7 @@ Two kinds of files are not listed, since they are written later and hold their o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -85,18 +85,23 @@ def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
-def check_files_of_run(folder: Path, names: Iterable[str] | None = None) -> None:
+def check_files_of_run(
+    folder: Path,
+    names: Iterable[str] | None = None,
+    files: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """Check that files of a run folder are what was written.
 
     Args:
         folder: The run folder.
         names: The files; None: all that serving needs. The tables of a saved graph have checksums
             in a manifest of their own, which is among the files.
+        files: The manifest, if it was read before.
 
     Raises:
         RunError: The manifest or a file is missing, damaged, or of another run.
     """
-    files = read_manifest(folder)
+    files = read_manifest(folder) if files is None else files
     if names is None:
         names = [
             name

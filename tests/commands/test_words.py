@@ -128,3 +128,17 @@ def test_what_needs_a_validation_part_speaks_of_settings(kgrec, run_folder, prot
     assert code == 2
     assert f"or give the setting {setting}=NUMBER" in err
     assert "exclude" not in err
+
+
+def test_the_setting_that_a_message_names_reads_the_graph(kgrec, shop):
+    (shop / "shop/g.nt").write_text("<x:a> <x:p> <x:o> .\n<x:a b> <x:p> <x:o> .\n")
+    (shop / "shop/ratings.csv").write_text("user_id,item_id\nu,x:a\nv,x:a\nu,x:b\nv,x:b\n")
+    given = ["train", shop / "shop/c.yaml", "--out", shop / "run", "data.root=shop",
+             "data.graph=g.nt",
+             "data.valid=0", "data.test=0", "model=ease"]  # fmt: skip
+    code, _, err = kgrec(*given)
+    assert code == 2
+    assert "give data.reading.on_error: skip." in err
+    code, _, err = kgrec(*given, "data.reading.on_error=skip")
+    assert code == 0
+    assert "1 statements are not valid and were left out" in err
