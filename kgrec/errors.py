@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import PurePath
 from typing import Final
 
 
@@ -135,6 +136,35 @@ def option(name: str, value: object = None) -> str:
 def in_python() -> bool:
     """Return whether messages speak of Python's arguments: no other interface is in use."""
     return not _wordings.get()
+
+
+def check_kind(name: str, value: object, fits: bool, expected: str) -> None:
+    """Raise if an argument is of another kind, such as a path where a graph belongs.
+
+    Args:
+        name: The argument.
+        value: What was given.
+        fits: Whether it is of the right kind.
+        expected: What belongs there, and how to make it.
+
+    Raises:
+        DataError: It does not fit.
+
+    >>> check_kind("model", "ease", False, "a model, such as kgrec.EASE()")
+    Traceback (most recent call last):
+    kgrec.errors.DataError: model must be a model, such as kgrec.EASE(), found 'ease' (str).
+    """
+    if fits:
+        return
+    kind = type(value).__name__
+    found = f"a {kind}"
+    if isinstance(value, type):
+        found = f"the class {value.__name__}: call it"
+    elif isinstance(value, (str, PurePath)):
+        found = f"{printable(str(value))!r} ({kind})"
+    elif kind == "Split":
+        found += ": give one of its parts, such as split.train"
+    raise DataError(f"{name} must be {expected}, found {found}.")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
+import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users, warn_of_training
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
+from kgrec.errors import ConfigError, DataError, check_kind, collecting, option, printable, warn
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
@@ -96,6 +97,8 @@ class Recommender:
         graph: GraphConfig | None = None,
         progress: bool = False,
     ) -> None:
+        _check_kinds(kg=kg, links=links, model=model, items=items, users=users, text=text)
+        _check_kinds(graph=graph)
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
         self._given = model
@@ -186,6 +189,7 @@ class Recommender:
         from kgrec.models.content import item_attributes
         from kgrec.models.user_content import user_features
 
+        _check_kinds(train=train, valid=valid)
         given = self.inputs
         items = train.items if valid is None else train.items.union(valid.items)
         items = items if given.links is None else items.union(given.links.items)
@@ -437,6 +441,9 @@ class Recommender:
         """
         from kgrec.text.node_texts import table_texts
 
+        _check_kinds(interactions=interactions)
+        frames = {"items": items, "users": users}  # ids may be any iterable, but no frame
+        _check_kinds(**{n: given for n, given in frames.items() if isinstance(given, pd.DataFrame)})
         with self._updating:
             now = self.snapshot
             if not isinstance(items, AttributeTable):
@@ -499,6 +506,7 @@ class Recommender:
         from kgrec.evaluation.leaks import check_no_leak
         from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
 
+        _check_kinds(test=test, given=given)
         config = protocol_config(protocol, settings)
         now = self.snapshot
         if not now.interactions:
@@ -673,6 +681,29 @@ def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:
         "training interactions are left out of the rankings."
     )
     return (train,)
+
+
+_LOG = "Interactions, such as kgrec.Interactions.read(table)"
+_TABLE = "an AttributeTable, such as kgrec.AttributeTable.read(table)"
+_KINDS: Final[dict[str, tuple[type | str, str]]] = {
+    # Graphs and links are known by what they can do: their modules load slowly.
+    "kg": ("check_not_empty", "a graph, such as kgrec.KnowledgeGraph.read(file)"),
+    "links": ("entity_of", "Links, such as kgrec.link(items, kg, table)"),
+    "model": (Model, "a model, such as kgrec.EASE()"),
+    "items": (AttributeTable, _TABLE),
+    "users": (AttributeTable, _TABLE),
+    "text": (TextConfig, "a kgrec.TextConfig, or None"),
+    "graph": (GraphConfig, "a kgrec.GraphConfig"),
+    **dict.fromkeys(("train", "valid", "test", "given", "interactions"), (Interactions, _LOG)),
+}
+
+
+def _check_kinds(**arguments: object) -> None:
+    """Raise if an argument is no such object; None is always right."""
+    for name, value in arguments.items():
+        kind, expected = _KINDS[name]
+        fits = hasattr(value, kind) if isinstance(kind, str) else isinstance(value, kind)
+        check_kind(name, value, value is None or fits, expected)
 
 
 def _check_inputs(given: Inputs, train: Interactions) -> None:

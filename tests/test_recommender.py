@@ -1,6 +1,7 @@
 """The recommender: known and new users, new items, search, explanation, and every model in it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -305,6 +306,47 @@ def test_graph_and_links_belong_together(dataset):
         Recommender(dataset.kg)
     with pytest.raises(DataError, match="give both or none"):
         Recommender(links=dataset.links)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "ease"}, r"model must be .*kgrec\.EASE\(\), found 'ease' \(str\)"),
+        ({"model": kgrec.EASE}, r"model must be .*, found the class EASE: call it"),
+        ({"kg": Path("g.ttl")}, r"kg must be .*Graph\.read\(.*'g\.ttl' \(.*Path"),
+        ({"links": Path("l.csv")}, r"links must be .*kgrec\.link\("),
+        ({"links": pd.DataFrame()}, r"links must be .*found a DataFrame"),
+        ({"items": pd.DataFrame({"a": [1]})}, r"items must be .*Table\.read.* a DataFrame"),
+        ({"users": "users.csv"}, r"users must be .*Table\.read.*'users\.csv' \(str\)"),
+        ({"text": "some-model"}, r"text must be .*TextConfig.*'some-model'"),
+        ({"graph": {"min_degree": 2}}, r"graph must be .*GraphConfig.*found a dict"),
+    ],
+)
+def test_an_argument_of_another_kind_is_told_what_belongs_there(dataset, arguments, message):
+    given = {"text": None, **arguments}
+    if "kg" in given or "links" in given:
+        given = {"kg": dataset.kg, "links": dataset.links, **given}
+    with pytest.raises(DataError, match=message):
+        Recommender(**given)
+
+
+def test_interactions_of_another_kind_are_told_what_belongs_there(dataset):
+    made = Recommender(model=kgrec.EASE(), text=None)
+    frame, train = pd.DataFrame({"user_id": ["u"], "item_id": ["i"]}), dataset.split.train
+    for wrong, found in ((frame, "a DataFrame"), ("r.csv", r"'r\.csv' \(str\)")):
+        with pytest.raises(DataError, match=rf"train must be .*Interactions\.read.* {found}"):
+            made.fit(wrong)
+    with pytest.raises(DataError, match=r"train must be .*found a Split: give one of its parts"):
+        made.fit(dataset.split)
+    with pytest.raises(DataError, match=r"valid must be .* a DataFrame"):
+        made.fit(train, frame)
+    made.fit(train)
+    with pytest.raises(DataError, match=r"test must be .* a DataFrame"):
+        made.evaluate(frame)
+    with pytest.raises(DataError, match=r"interactions must be .* a DataFrame"):
+        made.update(interactions=frame)
+    with pytest.raises(DataError, match=r"items must be .*AttributeTable\.read.* a DataFrame"):
+        made.update(items=frame)
 
 
 def test_a_second_run_encodes_nothing(dataset, tmp_path):

@@ -11,7 +11,7 @@ import pandas as pd
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import warn
+from kgrec.errors import check_kind, warn
 from kgrec.linking.catalogue import read_items, read_titles
 from kgrec.linking.link_table import raise_nothing_linked, read_link_table
 from kgrec.linking.links import LinkReport, Links
@@ -79,6 +79,10 @@ def link(
     >>> kg.entities.take(links.entity), links.method
     (['ex:1'], ('title',))
     """
+    how = "a graph, such as kgrec.KnowledgeGraph.read(file)"
+    check_kind("kg", kg, isinstance(kg, GraphColumns), how)
+    how = "a table, such as kgrec.AttributeTable.read(file)"
+    check_kind("items", items, isinstance(items, Vocabulary | AttributeTable | pd.DataFrame), how)
     kg.check_not_empty()
     config = make_link_config(config, settings)
     catalogue, frame = read_items(items, item)

@@ -49,6 +49,14 @@ def films(count=12):
     return labels, dict.fromkeys(labels, "ex:Film"), years, rows
 
 
+def test_a_path_where_a_graph_or_table_belongs_is_told_what_does():
+    items, kg = pd.DataFrame({"item_id": ["1"], "title": ["Heat"]}), graph({"ex:h": "Heat"})
+    with pytest.raises(DataError, match=r"kg must be .*KnowledgeGraph\.read.*'g\.ttl' \("):
+        link(items, Path("g.ttl"), title="title")
+    with pytest.raises(DataError, match=r"items must be .*AttributeTable\.read.*'i\.csv' \(str"):
+        link("i.csv", kg, title="title")
+
+
 def test_title_and_year_find_the_entity():
     kg = graph({"ex:a": "The Net (1995 film)", "ex:b": "Net (2003 film)", "ex:c": "Heat"})
     items = catalogue([("1", "Net, The", 1995), ("2", "Heat", None), ("3", "Gone", 1990)])
