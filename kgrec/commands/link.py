@@ -12,7 +12,6 @@ from kgrec.commands.options import (
     Decimal,
     Encoding,
     Force,
-    OnError,
     Quote,
     Separator,
     table_options,
@@ -36,7 +35,13 @@ def link(
     separator: Separator = None,
     decimal: Decimal = None,
     quote: Quote = None,
-    on_error: OnError = "raise",
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="`raise`, or `skip` to leave out rows of tables and statements of RDF files that "
+            "cannot be read."
+        ),
+    ] = "raise",
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.ids import as_ids
+from kgrec.data.ids import as_ids, first_of_each
+from kgrec.data.origin import without_bad
 from kgrec.data.table_format import FormatSettings, make_format
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import warn
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkConfig, Links, TextEncoderLike, link, write_links, write_review
 from kgrec.linking.settings import make_link_config
@@ -107,7 +109,8 @@ def link_files(
         review: CSV file of uncertain candidates.
         links: Links that are already known.
         item: Column of item ids.
-        format: How the tables are read; see `kgrec.Interactions.read`.
+        format: How the tables are read; see `kgrec.Interactions.read`. `on_error` also says
+            whether what is not valid in RDF files is left out.
         encoder: Makes the text encoder for linking by meaning, if the settings use it; None: no
             linking by meaning.
         force: Whether files that are there are replaced; those that are read never are.
@@ -122,6 +125,11 @@ def link_files(
     check_files([out, review], [items, *graph, links], force=force)
     how = make_format(format or {})
     frame = read_table(items, columns=[item], what="item table", format=how)
+    if how.on_error == "skip":
+        no_id = np.asarray(frame[item].isna(), dtype=bool)
+        frame = without_bad(frame, {f"no {item}": no_id}, str(items), how)
+    frame = frame.assign(**{item: as_ids(frame, item, str(items))})
+    frame = first_of_each(frame, item, str(items))
     if "title" not in settings and "title" in frame.columns:
         settings["title"] = "title"
     if "title" in settings and "year" not in settings:
@@ -129,7 +137,9 @@ def link_files(
         settings |= {"year": years[0]} if years else {}
     config = make_link_config(None, settings)
     made = encoder() if encoder is not None and config.uses("meaning") else None
-    kg = KnowledgeGraph.read(list(graph))
+    kg = KnowledgeGraph.read(list(graph), on_error=how.on_error)
+    if kg.report.rejected:
+        warn(f"{kg.report.rejected:,} statements are not valid and were left out.")
     given = None if links is None else read_table(links, what="link", format=how)
     found = link(frame, kg, given, config, item=item, encoder=made)
     write_links(found, kg.entities.take(found.entity), out)

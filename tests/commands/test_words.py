@@ -80,3 +80,17 @@ def test_train_says_where_it_looked(kgrec, shop, setting, message):
     assert not [word for word in PYTHON if word in err]
     if not own:
         assert str(shop) in err  # the current folder
+
+
+def test_the_setting_that_a_message_names_reads_the_graph(kgrec, shop):
+    (shop / "shop/g.nt").write_text("<x:a> <x:p> <x:o> .\n<x:a b> <x:p> <x:o> .\n")
+    (shop / "shop/ratings.csv").write_text("user_id,item_id\nu,x:a\nv,x:a\nu,x:b\nv,x:b\n")
+    given = ["train", shop / "shop/c.yaml", "--out", shop / "run", "data.root=shop",
+             "data.graph=g.nt",
+             "data.valid=0", "data.test=0", "model=ease"]  # fmt: skip
+    code, _, err = kgrec(*given)
+    assert code == 2
+    assert "give data.reading.on_error: skip." in err
+    code, _, err = kgrec(*given, "data.reading.on_error=skip")
+    assert code == 0
+    assert "1 statements are not valid and were left out" in err
