@@ -9,11 +9,15 @@ import typer
 
 from kgrec.commands.options import (
     AsJson,
+    BaseIri,
+    Contexts,
     Decimal,
     Encoding,
     Force,
+    Format,
     Quote,
     Separator,
+    files_by_iri,
     table_options,
 )
 from kgrec.errors import ConfigError
@@ -87,6 +91,9 @@ def link(
             help="Highest confidence for meaning alone; 0.8 by default, too low for a link."
         ),
     ] = None,
+    format: Format = None,
+    base_iri: BaseIri = None,
+    contexts: Contexts = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -120,6 +127,11 @@ def link(
         encoder=encoder,
         force=force,
         format=table_options(encoding, separator, decimal, quote, on_error=on_error),
+        reading={
+            "format": format,
+            "base_iri": base_iri,
+            "contexts": files_by_iri(contexts or ()),
+        },
         **settings,
     )
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -98,6 +98,7 @@ def link_files(
     format: FormatSettings | None = None,
     encoder: Callable[[], TextEncoderLike] | None = None,
     force: bool = False,
+    reading: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> LinkedFiles:
     """Link the items of a table to the entities of a graph, and write the links.
@@ -114,6 +115,7 @@ def link_files(
         encoder: Makes the text encoder for linking by meaning, if the settings use it; None: no
             linking by meaning.
         force: Whether files that are there are replaced; those that are read never are.
+        reading: Further fields of `kgrec.ReadConfig`, for the graph.
         settings: Fields of `LinkConfig`. By default, the title is the column `title` and the year
             the column `year` or `release_year`, if they exist.
 
@@ -137,7 +139,7 @@ def link_files(
         settings |= {"year": years[0]} if years else {}
     config = make_link_config(None, settings)
     made = encoder() if encoder is not None and config.uses("meaning") else None
-    kg = KnowledgeGraph.read(list(graph), on_error=how.on_error)
+    kg = KnowledgeGraph.read(list(graph), on_error=how.on_error, **(reading or {}))
     if kg.report.rejected:
         warn(f"{kg.report.rejected:,} statements are not valid and were left out.")
     given = None if links is None else read_table(links, what="link", format=how)
