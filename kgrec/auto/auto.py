@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from kgrec.auto.context import Context
 from kgrec.auto.facts import Facts
 from kgrec.auto.stacking import Choices, Fit, Weights, choose_weights, drop_needless
-from kgrec.auto.trials import Effort, families, safe_choice
+from kgrec.auto.trials import KINDS, Effort, families, safe_choice
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError, warn
 from kgrec.evaluation.evaluate import evaluate
@@ -46,23 +46,6 @@ MIN_USERS: Final = 30
 """Fewer validation users say too little to choose by."""
 BLOCK: Final = 1 << 24
 """Scores of a model in memory at a time."""
-
-
-class AutoConfig(ModelConfig):
-    """The settings of `Auto`, apart from its models."""
-
-    name: Literal["auto"] = "auto"
-    effort: Effort = Field(
-        default="normal",
-        description="How many settings are tried: `quick` (closed forms only), `normal` or "
-        "`thorough`. The list depends on the data alone, never on a clock.",
-    )
-    seed: int = Field(
-        default=0,
-        ge=0,
-        lt=2**63,
-        description="Seeds the models, the folds of users and the sample of them.",
-    )
 
 
 @dataclass(frozen=True)
@@ -149,19 +132,19 @@ class Auto(Model):
 
     Args:
         config: The settings; None: the defaults.
-        members: Models to weigh, as settings; None: the data chooses them.
+
+    Attributes:
+        members: The models that were chosen; none before `fit`.
+        report: What was tried and chosen.
     """
 
     config: AutoConfig
 
-    def __init__(
-        self, config: AutoConfig | None = None, members: Sequence[ModelConfig] | None = None
-    ) -> None:
+    def __init__(self, config: AutoConfig | None = None) -> None:
         self.config = config or AutoConfig()
-        self._given = None if members is None else tuple(members)
-        self._chosen: tuple[ModelConfig, ...] = self._given or ()
-        self.members: tuple[Model, ...] = tuple(map(self._build, self._chosen))
+        self.members: tuple[Model, ...] = ()
         self.report = Report()
+        self._chosen: tuple[ModelConfig, ...] = ()
         self._weights: Weights | None = None
         self._context: Context | None = None
         self._users: FloatArray | None = None
@@ -177,10 +160,7 @@ class Auto(Model):
         facts = Facts.of(data)
         sample = _sample(data.valid, self.config.seed) if facts.valid_users >= MIN_USERS else None
         search = _Search(self, data, sample, callback)
-        if self._given is not None:
-            for settings in self._given:
-                search.fit(settings.name, settings)
-        elif sample is None:
+        if sample is None:
             warn(
                 f"There are {facts.valid_users} validation users, too few to choose models by (at "
                 f"least {MIN_USERS}): safe models with equal weights are used. Give a validation "
@@ -203,8 +183,7 @@ class Auto(Model):
             models = [one.model for one in found]
             choices = collect(models, data, sample, users)
             fit = choose_weights(choices, context, CUTOFF, self.config.seed)
-            if self._given is None:
-                kept, fit, without = drop_needless(choices, context, fit, CUTOFF, self.config.seed)
+            kept, fit, without = drop_needless(choices, context, fit, CUTOFF, self.config.seed)
             weights = fit.weights
         self._chosen = tuple(found[place].settings for place in kept)
         self.members = tuple(found[place].model for place in kept)
@@ -240,15 +219,14 @@ class Auto(Model):
         """Return the vectors of the first member that places content; see `Model.content_space`."""
         return next(filter(None, (member.content_space() for member in self.members)), None)
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings with the models that were chosen, which build such a model."""
-        chosen = tuple(settings.model_dump() for settings in self._chosen)
-        return {**self.config.model_dump(), "members": chosen or None}
-
     def state(self) -> State:
-        """Return weights, context and report, and each member's arrays as `<number>.<name>`."""
+        """Return weights, context and report, and each member's arrays as `<number>.<name>`.
+
+        `about` holds the report and the settings of the members as JSON.
+        """
         weights, context, users = self._fitted()
-        told = {**asdict(self.report), "names": context.names}
+        chosen = [settings.model_dump(mode="json") for settings in self._chosen]
+        told = {"report": asdict(self.report), "features": context.names, "members": chosen}
         state: State = {
             "models": weights.models,
             "items": weights.items,
@@ -256,7 +234,7 @@ class Auto(Model):
             "activity": context.activity,
             "limits": context.limits,
             "users": users,
-            "report": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8).copy(),
+            "about": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8).copy(),
         }
         for place, member in enumerate(self.members):
             state |= {f"{place}.{name}": array for name, array in member.state().items()}
@@ -265,8 +243,11 @@ class Auto(Model):
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; see `Model.load_state`."""
         own = {name: array for name, array in state.items() if "." not in name}
-        num_items, num_users = data.train.num_items, data.train.num_users
-        num_features = own["features"].shape[1] if own.get("features", np.zeros(0)).ndim == 2 else 0
+        about = {name: own[name] for name in ("about",) if name in own}
+        about = check_state(about, {"about": (np.uint8, (None,))})
+        self.report, names, self._chosen = _read_about(about["about"])
+        self.members = tuple(map(self._build, self._chosen))
+        num_items, num_users, num_features = data.train.num_items, data.train.num_users, len(names)
         arrays = check_state(
             own,
             {
@@ -276,7 +257,7 @@ class Auto(Model):
                 "activity": (np.float32, (2,)),
                 "limits": (np.float32, (2,)),
                 "users": (np.float32, (num_users, 1 + num_features)),
-                "report": (np.uint8, (None,)),
+                "about": (np.uint8, (None,)),
             },
         )
         parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]
@@ -296,7 +277,6 @@ class Auto(Model):
             except RunError as error:
                 message = re.sub(r"'([\w.]+)'", rf"'{number}.\1'", str(error))
                 raise RunError(f"Member {number} ({member.name}): {message}") from error
-        self.report, names = _read_report(arrays["report"])
         self._weights = Weights(arrays["models"], arrays["items"])
         self._context = Context(names, arrays["features"], arrays["activity"], arrays["limits"])
         self._users = arrays["users"]
@@ -317,6 +297,28 @@ class Auto(Model):
         if self._weights is None or self._context is None or self._users is None:
             raise not_fitted(self)
         return self._weights, self._context, self._users
+
+
+class AutoConfig(ModelConfig):
+    """The settings of `Auto`."""
+
+    name: Literal["auto"] = "auto"
+    model: ClassVar[type[Model]] = Auto
+    effort: Effort = Field(
+        default="normal",
+        description="How many settings are tried: `quick` (closed forms only), `normal` or "
+        "`thorough`. The list depends on the data alone, never on a clock.",
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**63,
+        description="Seeds the models, the folds of users and the sample of them.",
+    )
+
+    def seeded(self, seed: int) -> Self:
+        """Return the settings with `seed` added to their own."""
+        return self.model_copy(update={"seed": seed + self.seed})
 
 
 @dataclass
@@ -446,11 +448,16 @@ def _report(
     )
 
 
-def _read_report(array: npt.NDArray[Any]) -> tuple[Report, tuple[str, ...]]:
+def _read_about(
+    array: npt.NDArray[Any],
+) -> tuple[Report, tuple[str, ...], tuple[ModelConfig, ...]]:
     try:
         tree = json.loads(array.tobytes())
-        names = tuple(map(str, tree.pop("names")))
-        trials = [Trial(**trial) for trial in tree.pop("trials")]
-        return Report(**tree, trials=trials), names
+        told = tree["report"]
+        trials = [Trial(**trial) for trial in told.pop("trials")]
+        kinds = {kind.model_fields["name"].default: kind for kind in KINDS}
+        members = tuple(kinds[member["name"]].model_validate(member) for member in tree["members"])
+        names = tuple(map(str, tree["features"]))
+        return Report(**told, trials=trials), names, members
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise RunError(f"The report of the model is damaged: {error}") from error
+        raise RunError(f"What the model says of itself is damaged: {error}") from error

@@ -18,6 +18,18 @@ from kgrec.training.link_prediction import LinkPredictionConfig
 
 Effort = Literal["quick", "normal", "thorough"]
 
+KINDS: Final[tuple[type[ModelConfig], ...]] = (
+    MostPopularConfig,
+    TrendingConfig,
+    ItemKNNConfig,
+    UserEASEConfig,
+    EASEConfig,
+    AttributeEASEConfig,
+    ContentEASEConfig,
+    LinkPredictionConfig,
+)
+"""The settings of all models that may be tried."""
+
 MAX_SQUARE: Final = 20_000
 """Most rows of a matrix that a closed form inverts: more take minutes and gigabytes."""
 COSTLY_SQUARE: Final = 4_000

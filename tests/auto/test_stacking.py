@@ -91,9 +91,12 @@ def test_scores_are_the_formula(context):
     for pair in (0, 57, 4001):
         active, *means = choices.users[choices.user[pair]]
         x, z = context.items[choices.item[pair]], choices.scores[pair]
-        expected = sum((a + b * active) * z_k for (a, b), z_k in zip(PLANTED.models, z))
+        expected = sum(
+            (a + b * active) * z_k for (a, b), z_k in zip(PLANTED.models, z, strict=True)
+        )
         expected += sum(
-            (c + d * active + e * m) * x_q for (c, d, e), m, x_q in zip(PLANTED.items, means, x)
+            (c + d * active + e * m) * x_q
+            for (c, d, e), m, x_q in zip(PLANTED.items, means, x, strict=True)
         )
         assert got[pair] == pytest.approx(expected, rel=1e-4)
 
