@@ -11,12 +11,13 @@ PEERS_PYTHON ?= $(PYTHON)
 WORKERS ?= 2
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test lint format bench peers fuzz clean help
+.PHONY: demo test docs format bench peers fuzz clean help
 
 help:
 	@echo "make demo    install, then train and show recommendations on the embedded films"
 	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
 	@echo "make format  format the code"
+	@echo "make docs    build the manual: build/docs/index.html"
 	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/fuzz_readers.py"
 	@echo "make bench   measure again what the README's tables say"
 	@echo "make peers   install RecBole in $(PEERS), for experiments/bench_recbole.py"
@@ -36,6 +37,10 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --nbmake --nbmake-timeout=240 tests kgrec notebooks
+
+docs: $(STAMP)
+	HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	@echo "The manual: build/docs/index.html"
 
 format: $(STAMP)
 	$(BIN)/ruff format .

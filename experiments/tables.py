@@ -16,11 +16,21 @@ from typing import Any
 
 from bars import BARS
 from model_tables import figure_links, model_sections, table
-from summary import summary
+from summary import beside_others, summary
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 Results = dict[str, Any]
+PROTOCOL = """\
+Protocol: positives are ratings of at least 4 (all rows for Last.FM). For each user, all items of
+the split are ranked, except those that the user has in training or validation. Means are over the
+users with at least one test item. The epoch and all settings were chosen on the validation part
+only.
+
+`make bench` measures everything again; `make peers` installs RecBole, for the figures that compare
+with it. `make bench` needs data that is not part of the repository: MovieLens-100K with the DBpedia
+graph of its films, and HetRec 2011 Last.FM with a Freebase graph, in `../shared/data` or in the
+folder `data.root`."""
 
 
 def read_results(folder: Path = HERE / "results") -> Results:
@@ -31,12 +41,12 @@ def read_results(folder: Path = HERE / "results") -> Results:
     }
 
 
-def section(results: Results, docs: Path = HERE.parent / "docs") -> str:
+def section(results: Results) -> str:
     """Return what stands between the README's markers."""
     parts = [
-        *summary(results, docs),
-        "All tables and figures, what was tried for each missed bar, and the machines: "
-        "[docs/results.md](docs/results.md).",
+        *summary(results),
+        "The protocol, all tables and pictures, what was tried for each missed figure, and the "
+        "machines: [docs/results.md](docs/results.md).",
     ]
     return "\n\n".join(parts)
 
@@ -46,8 +56,10 @@ def page(results: Results, docs: Path = HERE.parent / "docs") -> str:
     rows, notes = _with_notes([bar.row(results) for bar in BARS])
     parts = [
         "# Results",
-        "`experiments/tables.py` writes this page from `experiments/results/`. The README "
-        "describes the protocol and how to measure again.",
+        "`experiments/tables.py` writes this page from the files in `experiments/results/`, which "
+        "have versions, machine and date.",
+        PROTOCOL,
+        *beside_others(results),
         "## Targets and measured figures",
         table(["what", "bar", "measured", "reached", "file"], rows, "lrrll"),
         *(["\n".join(notes)] if notes else []),

@@ -18,11 +18,13 @@ from kgrec.commands.fetch import fetch
 from kgrec.commands.inspect import inspect
 from kgrec.commands.link import link
 from kgrec.commands.map import map
+from kgrec.commands.options import in_words_of
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
+from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
-from kgrec.errors import KgrecError
+from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
 
 app = typer.Typer(
@@ -32,10 +34,11 @@ app = typer.Typer(
     help="Recommend items from a knowledge graph and interactions.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, search, explain,
+    demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, similar, search,
+    explain,
 )  # fmt: skip
 for _command in _COMMANDS:
-    app.command()(_command)
+    app.command()(in_words_of(_command))
 
 
 @app.callback(invoke_without_command=True)
@@ -65,10 +68,14 @@ def main() -> None:
         drop(sys.stdout)
         sys.exit(0)
     except OSError as error:
-        if error.errno not in UNWRITABLE or error.filename is not None:
+        if error.filename is not None:  # such as a name that is too long for the system
+            fail(f"{printable(str(error.filename))}: {system_reason(error)}.", 2)
+        if error.errno not in UNWRITABLE:
             raise
         drop(sys.stdout)
         fail(f"The output cannot be written: {system_reason(error)}.", 2)
+    except MemoryError as error:
+        fail(f"There is not enough memory: {error or 'the data is too large'}.", 2)
 
 
 if __name__ == "__main__":

@@ -105,15 +105,20 @@ class Config(Settings):
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file and apply `key=value` overrides, such as `data.split=temporal`.
 
-    Values of overrides are read as YAML. An unknown key is an error that names the nearest one.
+    Values of overrides are read as YAML. `data.root: null` is the folder of the file. An unknown
+    key is an error that names the nearest one.
 
     Raises:
         ConfigError: The file is missing or not YAML, or a key or value is wrong.
     """
     tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold a mapping with the key 'data', found {type(tree)}.")
-    return make_config(parse_settings(overrides, tree), str(path))
+        raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
+    tree = parse_settings(overrides, tree)
+    data = tree.get("data")
+    if isinstance(data, dict) and "root" in data and data["root"] is None:
+        tree["data"] = data | {"root": str(Path(path).parent)}
+    return make_config(tree, str(path))
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:

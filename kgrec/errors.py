@@ -14,7 +14,7 @@ import difflib
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -89,6 +89,43 @@ def _frames_of_kgrec() -> int:
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "kgrec":
         frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
     return depth
+
+
+Wording = Callable[[str, object], str | None]
+"""Takes the name of an argument and a value, None for none; returns how an interface writes them,
+or None if it does not have the argument."""
+
+_wordings: ContextVar[tuple[Wording, ...]] = ContextVar("wordings", default=())
+
+
+@contextmanager
+def worded(words: Wording) -> Iterator[None]:
+    """Let messages of the body name arguments as an interface does; the innermost comes first."""
+    token = _wordings.set((words, *_wordings.get()))
+    try:
+        yield
+    finally:
+        _wordings.reset(token)
+
+
+def option(name: str, value: object = None) -> str:
+    """Return how the interface in use writes an argument: messages use its words.
+
+    Args:
+        name: The name of the argument in Python.
+        value: What it holds; None: only the name is written.
+
+    >>> option("base_iri"), option("valid", 0.2)
+    ('base_iri=', 'valid=0.2')
+    >>> with worded(lambda name, value: f"--{name.replace('_', '-')}"):
+    ...     option("base_iri")
+    '--base-iri'
+    """
+    for words in _wordings.get():
+        found = words(name, value)
+        if found is not None:
+            return found
+    return f"{name}=" if value is None else f"{name}={value!r}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, DataError, collecting
+from kgrec.data.log_checks import warn_of_new_users, warn_of_training
+from kgrec.data.vocabulary import Vocabulary, id_list
+from kgrec.errors import ConfigError, DataError, collecting, option, warn
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
+from kgrec.evaluation.overlap import shared_pairs
 from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
 from kgrec.explain.explanation import Explanation
 from kgrec.graph.build import build_graph
@@ -31,7 +34,7 @@ from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.models.user_content import user_features
 from kgrec.retrieval.topk import TopK, top_k
-from kgrec.snapshot import Derived, Inputs, Prepared, Snapshot
+from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts, table_texts
@@ -128,7 +131,7 @@ class Recommender:
         train: Interactions,
         valid: Interactions | None = None,
         *,
-        candidates: Iterable[str] | None = None,
+        candidates: Iterable[str | int] | None = None,
         callback: Callback | None = None,
     ) -> Self:
         """Build the graph from `train`, encode its text, and train a copy of the model.
@@ -161,7 +164,7 @@ class Recommender:
         train: Interactions,
         valid: Interactions | None = None,
         *,
-        candidates: Iterable[str] | None = None,
+        candidates: Iterable[str | int] | None = None,
         derived: Derived | None = None,
     ) -> Prepared:
         """Return the data to fit a model and to make a snapshot. The recommender does not change.
@@ -177,7 +180,9 @@ class Recommender:
         items = items if given.links is None else items.union(given.links.items)
         items = items if given.items is None else items.union(given.items.ids)
         users = train.users if given.users is None else train.users.union(given.users.ids)
-        rows = None if candidates is None else items.rows(candidates)
+        rows = None if candidates is None else items.rows(id_list(candidates, "candidates"))
+        if derived is None:
+            _check_inputs(given, train)
         train = train.reindex(users, items)
         valid = None if valid is None else valid.reindex(users, items)
         links = None if given.links is None else given.links.reindex(items)
@@ -212,68 +217,137 @@ class Recommender:
 
     def recommend(
         self,
-        user: str | None = None,
+        user: str | int | None = None,
         k: int | None = None,
         *,
-        liked: Sequence[str] = (),
-        candidates: Iterable[str] | None = None,
-        exclude: Sequence[str] = (),
+        liked: Iterable[str | int] = (),
+        filter: str | None = None,
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
 
         The user has the items of the interactions given to `fit` and `update`. A test part, or a
         rating too low to be positive, is not known here: use `exclude` for such items.
 
+        The best are chosen among the items that `filter`, `candidates` and `exclude` leave, so k
+        items come back where there are as many.
+
         Args:
-            user: Id of a known user; None: a new user, described by `liked`.
+            user: Id of a known user; None: a new user, described by `liked`. Here and below, a
+                whole number stands for its digits: 7 is the id "7".
             k: Number of items; None: ten, or the whole catalogue if it is smaller.
             liked: Items that a new user likes, or further items that a known user likes.
+            filter: What items must fulfil, such as `price < 30 and "Film noir" in genre`. It reads
+                the columns of the item table and the relations of the graph; see
+                `kgrec.retrieval.filters.ItemColumns` for their names and
+                `kgrec.data.expression.evaluate_expression` for the language. None: nothing.
             candidates: The items to choose from; None: the whole catalogue.
             exclude: Further items to leave out.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
-            DataError: Neither `user` nor `liked` is given.
-            ConfigError: k is larger than the catalogue.
+            DataError: Neither `user` nor `liked` is given, one id stands where a list belongs, or
+                the filter names an unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
+        liked = id_list(liked, "liked")
         k = _checked(k, now)
         row = _user_row(now, user, liked)
         history = now.history(row, liked)
-        rows = None if candidates is None else now.items.rows(candidates)
-        excluded = history if not exclude else now.history(row, [*liked, *exclude])
+        rows = now.allowed(filter, candidates, exclude)
         learnt = None if liked else row
         if now.index is not None:
             vector = now.user_vectors(learnt, history)
-            best = now.index.search(vector, k, exclude=excluded, candidates=rows)
+            best = now.index.search(vector, k, exclude=history, candidates=rows)
         else:
-            best = top_k(now.scores(learnt, history), k, exclude=excluded, candidates=rows)
+            best = top_k(now.scores(learnt, history), k, exclude=history, candidates=rows)
         return _listed(now, best)
 
-    def similar_items(self, item: str, k: int | None = None) -> list[Recommendation]:
-        """Return the k items most similar to an item, best first; k as for `recommend`.
+    def recommend_all(
+        self,
+        k: int | None = None,
+        *,
+        users: Iterable[str | int] | None = None,
+        filter: str | None = None,
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
+        further: Interactions | None = None,
+    ) -> BulkRecommendations:
+        """Return the k best items of many users, computed in blocks when the result is iterated.
+
+        For each user they are those of `recommend`. `recommend_all().to_pandas()` is one frame,
+        `recommend_all().write("all.parquet")` a file, and iterating gives blocks of rows.
+
+        Args:
+            k: As for `recommend`.
+            users: Ids of known users, in the order of the result; None: all known users.
+            filter: As for `recommend`, for all users; likewise `candidates` and `exclude`.
+            candidates: See `filter`.
+            exclude: See `filter`.
+            further: Interactions whose items their users have, besides those that are known, such
+                as a test part.
 
         Raises:
-            UnknownIdError: The item is unknown.
-            ConfigError: k is larger than the catalogue.
+            UnknownIdError: A user or an item is unknown.
+            DataError: One id stands where a list belongs, or the filter names an unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
+        """
+        now = self.snapshot
+        known = np.arange(len(now.users))
+        rows = known if users is None else now.users.rows(id_list(users, "users"))
+        has = None if further is None else further.reindex(now.users, now.items).matrix()
+        allowed = now.allowed(filter, candidates, exclude)
+        return BulkRecommendations(now, rows, _checked(k, now), allowed, has)
+
+    def similar_items(
+        self,
+        item: str | int,
+        k: int | None = None,
+        *,
+        filter: str | None = None,
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
+    ) -> list[Recommendation]:
+        """Return the k items most similar to an item, best first; arguments as for `recommend`.
+
+        Raises:
+            UnknownIdError: An item is unknown.
+            DataError: The filter names an unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
         k = _checked(k, now)
-        row, itself = now.items.row(item), now.history(None, [item])
-        if now.similarity_index is not None:
-            vector = now.similarity_index.vectors[[row]]
-            return _listed(now, now.similarity_index.search(vector, k, exclude=itself))
-        return _listed(now, top_k(now.similar(row), k, exclude=itself))
+        row = now.items.row(item)
+        itself = now.history(None, [now.items.id(row)])
+        rows = now.allowed(filter, candidates, exclude)
+        index = now.similarity_index
+        if index is not None:
+            best = index.search(index.vectors[[row]], k, exclude=itself, candidates=rows)
+        else:
+            best = top_k(now.similar(row), k, exclude=itself, candidates=rows)
+        return _listed(now, best)
 
-    def search(self, query: str, k: int | None = None) -> list[Recommendation]:
+    def search(
+        self,
+        query: str,
+        k: int | None = None,
+        *,
+        filter: str | None = None,
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
+    ) -> list[Recommendation]:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
         It compares meaning, words, and the place of the text in the model's item space; see
-        `kgrec.retrieval.search.SemanticSearch`. k is as for `recommend`.
+        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`.
 
         Raises:
-            DataError: There is no text in the model, or the query is empty.
-            ConfigError: k is larger than the catalogue.
+            UnknownIdError: An item is unknown.
+            DataError: There is no text in the model, the query is empty, or the filter names an
+                unknown column.
+            ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
         k = _checked(k, now)
@@ -282,10 +356,16 @@ class Recommender:
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
         scores = now.semantic_search.scores(query, self.encoder.encode([query]))
-        return _listed(now, top_k(scores, k))
+        rows = now.allowed(filter, candidates, exclude)
+        return _listed(now, top_k(scores, k, candidates=rows))
 
     def explain(
-        self, user: str | None, item: str, *, liked: Sequence[str] = (), k: int = 5
+        self,
+        user: str | int | None,
+        item: str | int,
+        *,
+        liked: Iterable[str | int] = (),
+        k: int = 5,
     ) -> Explanation:
         """Return the best paths from the user's liked items to an item, and one sentence.
 
@@ -293,6 +373,7 @@ class Recommender:
             UnknownIdError: The user or the item is unknown.
         """
         now = self.snapshot
+        liked = id_list(liked, "liked")
         row, user_row = now.items.row(item), _user_row(now, user, liked)
 
         def similarity(others: IntArray) -> FloatArray:
@@ -310,8 +391,8 @@ class Recommender:
         self,
         *,
         interactions: Interactions | None = None,
-        items: AttributeTable | Iterable[str] = (),
-        users: AttributeTable | Iterable[str] = (),
+        items: AttributeTable | Iterable[str | int] = (),
+        users: AttributeTable | Iterable[str | int] = (),
         triples: Iterable[Triple | LiteralStatement] = (),
     ) -> Snapshot:
         """Add new data without training, and return the new snapshot.
@@ -321,7 +402,11 @@ class Recommender:
         """
         with self._updating:
             now = self.snapshot
-            ids = items.ids.ids if isinstance(items, AttributeTable) else list(items)
+            if not isinstance(items, AttributeTable):
+                items = id_list(items, "items")
+            if not isinstance(users, AttributeTable):
+                users = id_list(users, "users")
+            ids = items.ids.ids if isinstance(items, AttributeTable) else items
             logged = [] if interactions is None else interactions.items.ids
             new = now.items.extended(ids).extended(logged).ids[len(now.items) :]
             texts: list[str] = []
@@ -346,7 +431,7 @@ class Recommender:
         test: Interactions,
         *,
         protocol: str | ProtocolConfig = "full",
-        candidates: Iterable[str] | None = None,
+        candidates: Iterable[str | int] | None = None,
         exclude: Sequence[Interactions] | None = None,
         given: Interactions | None = None,
         **settings: Any,
@@ -361,13 +446,14 @@ class Recommender:
             protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
                 `ratings`, or its settings; see `kgrec.evaluation.protocols`.
             candidates: Ids of the items to rank; None: the whole catalogue.
-            exclude: Interactions not to rank, training first; None: all that `fit` got.
+            exclude: Interactions not to rank, training first; None: all that `fit` got, but only
+                training if `test` is the validation part that `fit` got.
             given: For the protocol `candidates`: each user's candidates; None: sampled ones.
             settings: Settings of the protocol, such as the cut-offs `k`.
 
         Raises:
-            DataError: The data does not fit together or lacks something that the protocol needs, or
-                the graph reveals test interactions.
+            DataError: The data does not fit together or lacks something that the protocol needs,
+                the graph reveals test interactions, or all of them are excluded.
             ConfigError: There is no such protocol or setting.
         """
         config = protocol_config(protocol, settings)
@@ -377,11 +463,15 @@ class Recommender:
                 "The recommender was loaded without the interactions that it was trained on, and "
                 "cannot be measured: what users have would be ranked."
             )
-        rows = None if candidates is None else now.items.rows(candidates)
+        rows = None
+        if candidates is not None:
+            rows = now.items.rows(id_list(candidates, "candidates"))
         test = test.reindex(now.users, now.items)
         train = now.interactions[0].reindex(now.users, now.items)
         check_no_leak(now.graph, train, test)
-        logs = now.known if exclude is None else tuple(exclude)
+        logs = _excluded(now, test) if exclude is None else tuple(exclude)
+        if exclude is None:
+            warn_of_new_users(train.user, test.user, "of the test part")
         result = evaluate_protocol(
             now,
             test,
@@ -413,11 +503,11 @@ class Recommender:
         """Labels of all nodes of the graph, as they are in the data."""
         return self.snapshot.names
 
-    def title(self, item: str) -> str:
+    def title(self, item: str | int) -> str:
         """Return the title of an item: that of the item table, its entity's label, or its id."""
         return self.snapshot.title(self.snapshot.items.row(item))
 
-    def history(self, user: str) -> list[str]:
+    def history(self, user: str | int) -> list[str]:
         """Return the ids of all items that a user is known to have."""
         now = self.snapshot
         return now.items.take(now.history(now.users.row(user)).indices)
@@ -457,9 +547,39 @@ class Recommender:
         return made
 
 
-def _user_row(now: Snapshot, user: str | None, liked: Sequence[str]) -> int | None:
+def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:
+    """Return what is not ranked: all that is known, or training if validation is measured."""
+    if now.num_trained >= 0 or len(now.interactions) < 2 or not len(test):
+        return now.known
+    train, valid = (log.reindex(now.users, now.items) for log in now.interactions)
+    if not shared_pairs(test, valid).all() or shared_pairs(test, train).any():
+        return now.known
+    warn(
+        f"All {len(test):,} interactions to evaluate on are of the validation part that fit() got, "
+        "which may have chosen the model: its figures are too good for a final result. Only "
+        "training interactions are left out of the rankings."
+    )
+    return (train,)
+
+
+def _check_inputs(given: Inputs, train: Interactions) -> None:
+    """Warn or raise if training cannot teach, or its ids are not those of tables and links."""
+    warn_of_training(train.user, train.item)
+    if given.items is not None:
+        check_ids_meet(train.items, given.items.ids, "the item table")
+    if given.users is not None:
+        check_ids_meet(train.users, given.users.ids, "the user table")
+    if given.links is not None:
+        known = train.items if given.items is None else train.items.union(given.items.ids)
+        linked = given.links.items.take(np.unique(given.links.item))
+        check_ids_meet(known, linked, "the links")
+
+
+def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> int | None:
     if user is None and not liked:
-        raise DataError("Give a user, or the items that a new user likes (`liked`).")
+        raise DataError(
+            f"Give {option('user')}, or the items that a new user likes, {option('liked')}."
+        )
     return None if user is None else now.users.row(user)
 
 

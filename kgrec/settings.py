@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, overload
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from kgrec.bounds import yaml_text
+from kgrec.bounds.yaml_text import MAX_CHARS
 from kgrec.errors import ConfigError, did_you_mean, nearest, printable
-from kgrec.files import nearest_file, system_reason
+from kgrec.files import nearest_file, read_plain, system_reason
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -21,10 +25,14 @@ _EXPECTED: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), ("a whole number",) * 2),
     **dict.fromkeys(("float_type", "float_parsing"), ("a number",) * 2),
     "finite_number": ("a finite number",) * 2,
+    "int_parsing_size": ("a smaller whole number",) * 2,
     **dict.fromkeys(("bool_type", "bool_parsing"), ("True or False", "true or false")),
     "string_type": ("a string", "a text"),
     **dict.fromkeys(("tuple_type", "list_type"), ("a list or tuple", "a list")),
-    "dict_type": ("a mapping",) * 2,
+    **dict.fromkeys(("set_type", "frozen_set_type"), ("a set", "a list")),
+    **dict.fromkeys(("dict_type", "mapping_type"), ("a mapping",) * 2),
+    **dict.fromkeys(("path_type", "string_unicode"), ("a path or text",) * 2),
+    "none_required": ("None", "null"),
     "model_type": ("{class_name} or a mapping of its settings", "a mapping"),
     "model_attributes_type": ("a mapping",) * 2,
     "greater_than": ("a number greater than {gt}",) * 2,
@@ -34,15 +42,21 @@ _EXPECTED: Final[dict[str, tuple[str, str]]] = {
     "literal_error": ("{expected}",) * 2,
     "too_short": ("{min_length} or more entries",) * 2,
     "too_long": ("{max_length} or fewer entries",) * 2,
+    "string_too_long": ("a text of at most {max_length} characters",) * 2,
     "string_too_short": ("a text of at least {min_length} characters",) * 2,
 }
 """What is expected by pydantic's types of errors: in words of Python, and of YAML."""
 
 
+_ONLY_TEXT: Final = tuple("*&%@`")
+"""What no value of a setting begins with in YAML, unless it is a text."""
+
+
 class Settings(BaseModel):
     """The settings of a component. Frozen; an unknown one is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # No setting is longer than a path can be.
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=4096, allow_inf_nan=False)
 
 
 def by_name(default: str = "", key: str = "name") -> BeforeValidator:
@@ -108,7 +122,7 @@ def read_yaml(path: str | Path, what: str) -> Any:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain(path, 4 * MAX_CHARS).decode("utf-8")
     except FileNotFoundError as error:
         hint = nearest_file(path, "*.y*ml")
         raise ConfigError(f"The {what} {path} does not exist.{hint}") from error
@@ -123,15 +137,52 @@ def parse_yaml(text: str, where: str) -> Any:
     Raises:
         ConfigError: It is not YAML. The message begins with `where`.
     """
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # such as a date with month 13
+        return yaml_text.load(text)
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError(f"{where}{line} is not valid YAML: {problem}.") from error
+        if type(error) is yaml.MarkedYAMLError or mark is None:  # in words of kgrec
+            line = f", line {mark.line + 1}" if mark is not None else ""
+            problem = printable(getattr(error, "problem", None) or "cannot be read")
+            raise ConfigError(f"{where}{line} is not valid YAML: {problem}.") from error
+        line = (text.splitlines() or [""])[min(mark.line, text.count("\n"))].strip()
+        place = f"{where}, line {mark.line + 1}, column {mark.column + 1}"
+        found = f": {printable(line, 80)!r}" if line else ""
+        reason = _yaml_problem(error, line)
+        raise ConfigError(f"{place} is not valid YAML{found}. {reason}") from error
+
+
+_YAML_PROBLEMS: Final = (
+    (r"character '\\t'|'\\t' that cannot start", "Lines are indented with blanks, not tabs."),
+    ("mapping values are not allowed|mapping value", "A value with a colon and a blank stands in "
+     "quotes; or the line begins at the wrong column, or the line before lacks its colon."),
+    ("could not find expected ':'", "Expected `key: value`; a colon and a blank follow each key."),
+    ("expected ',' or ']'|found ']'|expected ',' or '}'|found '}'|flow", "A bracket is not closed, "
+     "or a comma between entries is missing."),
+    ("unexpected end of stream|found unexpected document separator", "A quote is not closed."),
+    ("unknown escape|escape sequence", r"In double quotes, \ begins an escape: use single quotes."),
+    ("undefined alias|unexpected ':'|expected alphabetic|cannot start any token|found '[*&!|>%@`]'",
+     "A text that begins with one of * & ! | > % @ ` stands in quotes."),
+    ("constructor for the tag", "Tags that begin with ! are not read: leave it out."),
+    ("unhashable", "A key is a text or number, no list or mapping."),
+    ("special characters", "It has a control character; write the file as UTF-8."),
+    ("expected <block end>|did not find expected|expected the node", "Check the indentation: all "
+     "keys of a section begin at the same column."),
+)  # fmt: skip
+"""What to do about what PyYAML says, by patterns of its words."""
+
+
+def _yaml_problem(error: Any, line: str) -> str:
+    said = " ".join(str(part) for part in (error.context, error.problem) if part)
+    value = line.partition(": ")[2].strip() or line.removeprefix("- ")
+    if value.startswith("!!"):
+        return f"{printable(error.problem or 'The value is not of this type')}."
+    if value[:1] in tuple("*&!%@`"):
+        return f"A text that begins with {value[0]} stands in quotes: '{printable(value, 60)}'."
+    for pattern, remedy in _YAML_PROBLEMS:
+        if re.search(pattern, said):
+            return remedy
+    return "Put texts with special characters in quotes, and check the indentation."
 
 
 def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -164,7 +215,10 @@ def parse_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) 
                 shown = printable(parent)
                 raise ConfigError(f"{printable(key)}: {shown} is a value, not a section.")
             place = inner
-        place[last] = parse_yaml(value, f"the value of {printable(key)}")
+        if value[:1] in _ONLY_TEXT:
+            place[last] = value  # such as the pattern *.nt
+        else:
+            place[last] = parse_yaml(value, f"the value of {printable(key)}")
     return tree
 
 
@@ -287,6 +341,8 @@ def _sentence(group: Sequence[_Place], yaml: bool) -> str:
     if kind == "literal_error" and isinstance(value, str):
         near = nearest(value, [one for one in _literals(place.options) if isinstance(one, str)])
     hint = f". Did you mean {near!r}?" if near is not None else ""
+    if kind in ("tuple_type", "list_type") and isinstance(value, str):
+        hint = f". Did you mean [{printable(value, 60) if yaml else repr(value)}]?"
     return f"{text}, found {printable(_shown(value, yaml), 60)}{hint}"
 
 

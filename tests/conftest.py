@@ -5,6 +5,7 @@ wait in loops for cores that the other's loops keep busy, and small operations t
 times as long.
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -93,3 +94,31 @@ def ok(kgrec):
         return out
 
     return run
+
+
+@pytest.fixture(params=["folder", "named pipe", "socket", "device"])
+def odd_kind(request):
+    """Return what is in the place of a file."""
+    return request.param
+
+
+@pytest.fixture
+def put_odd(odd_kind):
+    """Return a function that puts something in the place of a file."""
+    import socket
+
+    def put(path):
+        path = Path(path)
+        path.unlink(missing_ok=True)
+        if odd_kind == "folder":
+            path.mkdir()
+        elif odd_kind == "named pipe":
+            os.mkfifo(path)
+        elif odd_kind == "device":
+            path.symlink_to("/dev/zero")
+        else:
+            with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(path.parent):
+                listening.bind(path.name)  # a socket's path may have 100 characters
+        return path
+
+    return put

@@ -20,8 +20,10 @@ from kgrec.errors import (
     collecting,
     did_you_mean,
     nearest,
+    option,
     printable,
     warn,
+    worded,
 )
 
 
@@ -60,7 +62,7 @@ def changed(config, name, old, new):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("graph.ttl", "there is no such file"),
+        ("graph.ttl", "does not exist"),
         ("ratings.csv", "does not exist"),
         ("links.csv", "does not exist"),
         ("items.csv", "does not exist"),
@@ -224,8 +226,8 @@ def test_an_unknown_item(fails, run_folder):
 
 
 def test_neither_user_nor_liked(fails, run_folder):
-    assert "Give a user" in fails("recommend", run_folder)
-    assert "Give a user" in fails("explain", run_folder, "--item", "i01")
+    assert "Give --user, or" in fails("recommend", run_folder)
+    assert "Give --user, or" in fails("explain", run_folder, "--item", "i01")
 
 
 def test_k_larger_than_the_catalogue(fails, run_folder):
@@ -235,7 +237,7 @@ def test_k_larger_than_the_catalogue(fails, run_folder):
     ):
         assert "23 items of the catalogue, found 24" in fails(*command, "-k", 24)
     message = fails("evaluate", run_folder, "-k", 20)
-    assert "k=20 is larger than the catalogue: 19 items are ranked" in message
+    assert "-k 20 is larger than the catalogue: 19 items are ranked" in message
 
 
 def test_an_empty_query(fails, run_folder):
@@ -447,3 +449,13 @@ def test_a_warning_is_shown_where_the_user_called_kgrec_and_collected_once():
         warn("Another.")
     assert found == ["Another."]
     assert len(outer) == 1
+
+
+def test_messages_name_arguments_in_the_words_of_the_interface():
+    assert option("positive", "x > 1") == "positive='x > 1'"
+    with worded(lambda name, value: f"--{name}" if name != "test" else None):
+        with worded(lambda name, value: f"data.{name}: {value}" if name == "valid" else None):
+            assert option("valid", 0.1) == "data.valid: 0.1"
+            assert option("links") == "--links"
+            assert option("test") == "test="
+        assert option("valid", 0.1) == "--valid"

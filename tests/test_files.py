@@ -12,12 +12,12 @@ from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.files import (
     nearest_file,
     replacing,
-    replacing_folder,
     replacing_text,
     write_atomically,
     write_json,
     writing,
 )
+from kgrec.outputs.folders import replacing_folder
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_the_folder_that_was_there(tmp_path, small_disk):
     (folder / "old").write_text("old")
 
     def write(size):
-        with writing(f"{folder}: the graph"), replacing_folder(folder) as new:
+        with writing(f"{folder}: the graph"), replacing_folder(folder, lambda _: ["old"]) as new:
             (new / "small").write_text("written")
             (new / "large").write_bytes(bytes(size))
 
@@ -109,25 +109,6 @@ def test_whatever_ends_the_writing_leaves_no_litter(tmp_path, stop):
     assert names(tmp_path) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "old"
     assert names(tmp_path / "folder") == []
-
-
-@pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_an_end_between_two_renamings_gives_the_old_folder_back(tmp_path, monkeypatch, stop):
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "old").write_text("")
-    rename = type(folder).rename
-
-    def renamed(path, target):
-        if path.name == "new":
-            raise stop
-        return rename(path, target)
-
-    monkeypatch.setattr(type(folder), "rename", renamed)
-    with pytest.raises(type(stop)), replacing_folder(folder) as new:
-        (new / "new").write_text("")
-    assert names(tmp_path) == ["folder"]
-    assert names(folder) == ["old"]
 
 
 def test_all_files_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch):

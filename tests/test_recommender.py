@@ -281,9 +281,9 @@ def test_k_lies_within_the_catalogue(fitted, k):
 
 
 def test_a_user_or_liked_items_are_needed(fitted):
-    with pytest.raises(DataError, match="Give a user"):
+    with pytest.raises(DataError, match="Give user=, or"):
         fitted.recommend()
-    with pytest.raises(DataError, match="Give a user"):
+    with pytest.raises(DataError, match="Give user=, or"):
         fitted.explain(None, "i01")
 
 
@@ -379,3 +379,52 @@ def test_titles_are_those_of_the_table_whole_in_every_script():
     assert rec.recommend(liked=["a"], k=1)[0].to_dict()["title"] in titles
     label = {path.liked.id: path.liked.label for path in rec.explain("u", "b").paths}
     assert label == {} or label["a"] == titles[0]
+
+
+ONE_ID_IS_NO_LIST = {
+    "liked": lambda made, one: made.recommend(liked=one),
+    "candidates": lambda made, one: made.recommend("a", candidates=one),
+    "exclude": lambda made, one: made.recommend("a", exclude=one),
+    "users": lambda made, one: made.recommend_all(users=one),
+    "items": lambda made, one: made.update(items=one),
+    "ids": lambda made, one: made.snapshot.interactions[0].with_items(one),
+}
+
+
+@pytest.fixture(scope="module")
+def numbered():
+    rows = {"user_id": [*"aabbcc"], "item_id": [1, 2, 12, 2, 12, 3]}
+    log = kgrec.Interactions.read(pd.DataFrame(rows))
+    return kgrec.Recommender(model=kgrec.EASE(), text=None).fit(log)
+
+
+@pytest.mark.parametrize("one", ["12", 12])
+@pytest.mark.parametrize("argument", ONE_ID_IS_NO_LIST)
+def test_one_id_where_a_list_belongs_is_refused(numbered, argument, one):
+    with pytest.raises(DataError, match=rf"{argument} must be a list of ids.*{argument}=\["):
+        ONE_ID_IS_NO_LIST[argument](numbered, one)
+
+
+def test_one_id_is_no_list_in_fit_explain_and_evaluate(numbered):
+    log = numbered.snapshot.interactions[0]
+    with pytest.raises(DataError, match=r"liked must be a list"):
+        numbered.explain(None, "2", liked="12")
+    with pytest.raises(DataError, match=r"candidates must be a list"):
+        numbered.evaluate(log, exclude=[], candidates="12")
+    with pytest.raises(DataError, match=r"candidates must be a list"):
+        kgrec.Recommender(model=kgrec.EASE(), text=None).fit(log, log, candidates="12")
+
+
+def test_whole_numbers_stand_for_ids_of_digits(numbered):
+    by_text = numbered.recommend(liked=["12"], candidates=["1", "3"], exclude=["1"])
+    for number in (int, np.int64, np.uint8):
+        found = numbered.recommend(liked=[number(12)], candidates=np.array([1, 3]), exclude=[1])
+        assert found == by_text
+        assert numbered.similar_items(number(12)) == numbered.similar_items("12")
+    assert numbered.title(12) == "12"
+    log = pd.DataFrame({"user_id": [1, 1, 2], "item_id": [10, 11, 10]})
+    made = kgrec.Recommender(model=kgrec.EASE(), text=None).fit(kgrec.Interactions.read(log))
+    assert [one.item for one in made.recommend(2)] == ["11"]
+    assert made.history(np.int64(1)) == ["10", "11"]
+    with pytest.raises(DataError, match=r"user ids must be strings or whole numbers, found 2.0"):
+        made.recommend(2.0)

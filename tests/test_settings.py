@@ -144,8 +144,8 @@ def test_settings_are_put_into_a_tree():
         ("seed", "'seed' is not a setting: expected key=value"),
         ("=3", "'=3' is not a setting"),
         ("seed.x=3", "seed.x: seed is a value, not a section"),
-        ("x=[", "the value of x, line 1 is not valid YAML"),
-        ("x=2020-02-31", "the value of x is not valid YAML"),
+        ("x=[", "the value of x, line 1, column 2 is not valid YAML"),
+        ("x=2020-02-31", "the value of x, line 1 is not valid YAML: '2020-02-31' is no value"),
     ],
 )
 def test_a_text_that_is_no_setting(setting, message):
@@ -162,7 +162,41 @@ def test_yaml_files(tmp_path):
     path.write_bytes(b"a: \xff")
     with pytest.raises(ConfigError, match=r"The mapping .*mapping\.yaml cannot be read: 'utf-8'"):
         read_yaml(path, "mapping")
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder"):
         read_yaml(tmp_path, "mapping")
-    with pytest.raises(ConfigError, match="here, line 2 is not valid YAML"):
+    with pytest.raises(ConfigError, match="here, line 2, column 5 is not valid YAML"):
         parse_yaml("a: 1\nb: [", "here")
+
+
+@pytest.mark.parametrize("text", ["*.nt", "@shop", "&a", "%x", "`x`"])
+def test_a_setting_on_the_command_line_may_be_any_text(text):
+    assert parse_settings([f"data.graph={text}"]) == {"data": {"graph": text}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("graph: *.nt", "line 1, column 9 is not valid YAML: 'graph: *.nt'. A text that begins "),
+        ("a:\n\tb: 1", "line 2, column 1 is not valid YAML: 'b: 1'. Lines are indented with bl"),
+        ("a: [1", "A bracket is not closed"),
+        ("a: {b: 1", "A bracket is not closed"),
+        ('a: "x', "A quote is not closed"),
+        ("a: b: c", "A value with a colon and a blank stands in quotes"),
+        ('a: "C:\\Users"', "use single quotes"),
+        ("a: !x y", "A text that begins with ! stands in quotes"),
+        ("a:\n  b: 1\n c: 2", "line 3, column 2 is not valid YAML: 'c: 2'. Check the indentation"),
+    ],
+)
+def test_yaml_that_is_not_valid_is_shown_with_its_place_and_a_remedy(text, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_yaml(text, "c.yaml")
+    assert message in str(caught.value)
+    for jargon in ("token", "block mapping", "alphabetic", "flow", "scalar", "anchor"):
+        assert jargon not in str(caught.value)
+
+
+def test_a_text_in_the_place_of_a_list_is_shown_as_the_list():
+    with pytest.raises(
+        ConfigError, match=r"sorts: expected a list, found 'x'\. Did you mean \[x\]"
+    ):
+        make_settings(Apple, {"sorts": "x"}, "c.yaml", yaml=True)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Part, Protocol
+from kgrec.commands.failure import say_not_stored
+from kgrec.commands.options import AsJson, Force, Part, Protocol
+from kgrec.errors import RunError
 
 
 def compare(
@@ -35,9 +37,11 @@ def compare(
     times: Annotated[
         Path | None, typer.Option(help="Also draw accuracy against training time to this file.")
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same users: differences, paired tests, effect sizes."""
+    from kgrec.drawing.canvas import check_pictures
     from kgrec.drawing.curves import draw_curves
     from kgrec.drawing.results import draw_comparison, draw_comparison_times
     from kgrec.reporting.comparison_tables import show_comparison
@@ -47,7 +51,22 @@ def compare(
     from kgrec.runs.training_figures import training_seconds, validation_curves
 
     say = Reporter().say
-    found = compare_runs(runs, split, protocol=protocol, k=k, metrics=metric, seeds=seeds, say=say)
+    check_pictures([picture, curves, times], runs, force=force)
+    not_stored: list[RunError] = []
+    found = compare_runs(
+        runs,
+        split,
+        protocol=protocol,
+        k=k,
+        metrics=metric,
+        seeds=seeds,
+        say=say,
+        not_stored=not_stored.append,
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_comparison(found)
     if picture is not None:
         draw_comparison(found, picture)
     if curves is not None:
@@ -57,7 +76,4 @@ def compare(
             say(f"{name} has no validation curve.")
     if times is not None:
         draw_comparison_times(found, training_seconds(runs, seeds=seeds), times)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        show_comparison(found)
+    say_not_stored(not_stored)

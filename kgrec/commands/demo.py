@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from kgrec.commands.options import Force
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run and the picture.")] = Path(
         "demo-out"
     ),
+    force: Force = False,
 ) -> None:
     """Train on the embedded films, and show what the model can do."""
     from kgrec.commands.demonstration import run_demo
 
-    run_demo(out)
+    run_demo(out, force=force)

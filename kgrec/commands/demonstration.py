@@ -13,6 +13,7 @@ from kgrec.config import Config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.drawing.neighborhood import draw_neighborhood
+from kgrec.errors import RunError
 from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.graph.build import describe
@@ -22,7 +23,8 @@ from kgrec.reporting.console import LONG, safe
 from kgrec.reporting.metric_tables import show_metrics
 from kgrec.reporting.reporter import Reporter
 from kgrec.runs.making import make_model, make_recommender
-from kgrec.runs.training import save_curve
+from kgrec.runs.manifest import check_run_folder, record
+from kgrec.runs.reading import read_config
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.training.link_prediction import LinkPrediction
@@ -53,15 +55,17 @@ def demo_config(folder: Path, **changes: object) -> Config:
     )
 
 
-def run_demo(out: Path) -> None:
+def run_demo(out: Path, *, force: bool = False) -> None:
     """Train on the films, compare with baselines, and show what the model can do.
 
-    Writes the run folder and the picture `recommendation.png` to `out`.
+    Writes the run folder and the picture `recommendation.png` to `out`. An earlier demo there is
+    replaced; another run only with `force`.
     """
     reporter = Reporter()
     started = time.perf_counter()
     say = reporter.say
     config = demo_config(kg_data.path("films"))
+    check_run_folder(out, force=force or _is_demo(out, config))
     say("kgrec demo: real films, simulated ratings (see kg_data/films/README.md)\n")
     dataset = load_dataset(config.data, config.seed)
     for note in dataset.notes:
@@ -82,6 +86,14 @@ def run_demo(out: Path) -> None:
     _show_new_film(recommender, reporter)
     say(f"\nRun folder: {out}  ({time.perf_counter() - started:.0f} s in all)")
     say(f'Try next: kgrec search {out} "a love story in Paris"')
+
+
+def _is_demo(folder: Path, config: Config) -> bool:
+    """Return whether the run in a folder is one of the demo."""
+    try:
+        return read_config(folder) == config
+    except RunError:
+        return False
 
 
 def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> Recommender:
@@ -106,8 +118,16 @@ def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> R
         f"{progress.best_epoch}."
     )
     metrics = {"training": {"best_epoch": progress.best_epoch, "seconds": progress.seconds}}
-    save_run(out, recommender, config, split, metrics=metrics, log=reporter.lines)
-    save_curve(out, progress.curve, config)
+    save_run(
+        out,
+        recommender,
+        config,
+        split,
+        metrics=metrics,
+        log=reporter.lines,
+        curve=progress.curve,
+        force=True,
+    )
     return recommender
 
 
@@ -142,6 +162,7 @@ def _show_user(recommender: Recommender, dataset: Dataset, reporter: Reporter, o
     shown = max(range(len(best)), key=lambda row: len(explanations[row].paths))
     picture = out / "recommendation.png"
     draw_neighborhood(explanations[shown], picture)
+    record(out, picture.name)
     reporter.say(f"\nWhy {best[shown].title}, as a picture: {picture}")
 
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Part, Protocol, Run
+from kgrec.commands.failure import say_not_stored
+from kgrec.commands.options import AsJson, Force, Part, Protocol, Run
+from kgrec.errors import RunError
 
 
 def evaluate(
@@ -30,13 +32,19 @@ def evaluate(
     trec: Annotated[
         Path | None, typer.Option(help="Also write the ranking to this file, in TREC format.")
     ] = None,
+    force: Force = False,
 ) -> None:
-    """Evaluate a run on the validation or test part of its split, by a protocol."""
+    """Evaluate a run on the validation or test part of its split, by a protocol.
+
+    The results are stored in the run folder. If they cannot be, they are shown all the same, and
+    the exit code is 1.
+    """
     from kgrec.reporting.console import print_json
     from kgrec.reporting.metric_tables import show_groups, show_metrics
     from kgrec.runs.evaluating import evaluate_run
     from kgrec.settings import parse_settings
 
+    not_stored: list[RunError] = []
     result = evaluate_run(
         run,
         split,
@@ -45,9 +53,12 @@ def evaluate(
         given=candidates,
         trec=trec,
         settings=parse_settings(settings or ()),
+        force=force,
+        not_stored=not_stored.append,
     )
     if as_json:
         print_json(result.to_dict())
     else:
         show_metrics({run.name: result})
         show_groups(result)
+    say_not_stored(not_stored)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Liked, Run
+from kgrec.commands.options import AsJson, Force, Liked, Run
 
 
 def explain(
@@ -19,15 +19,18 @@ def explain(
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Explain why an item fits a user."""
+    from kgrec.drawing.canvas import check_pictures
     from kgrec.reporting.recommendations import print_explanation
     from kgrec.runs.reading import load_run
 
+    check_pictures([picture], [run], force=force)
     recommender, _, _ = load_run(run)
     explanation = recommender.explain(user, item, liked=liked or ())
+    print_explanation(explanation, as_json)
     if picture is not None:
         from kgrec.drawing.neighborhood import draw_neighborhood
 
         draw_neighborhood(explanation, picture)
-    print_explanation(explanation, as_json)

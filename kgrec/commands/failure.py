@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
+import typer
+
 from kgrec.commands.streams import drop
-from kgrec.errors import KgrecWarning, printable
+from kgrec.errors import KgrecWarning, RunError, printable, warn
 
 
 def fail(message: str, code: int) -> NoReturn:
     """Print a message on stderr, control characters escaped, and exit with a code."""
     say(message)
     sys.exit(code)
+
+
+def say_not_stored(errors: Sequence[RunError]) -> None:
+    """Say that results were shown and not stored, if there are errors, and exit with code 1."""
+    for error in errors:
+        warn(f"{error} The results are shown here and not stored.")
+    if errors:
+        raise typer.Exit(1)
 
 
 @contextmanager

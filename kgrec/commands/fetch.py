@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kgrec.commands.failure import fail
-from kgrec.commands.options import AsJson
+from kgrec.commands.options import AsJson, Force
 
 
 def fetch(
@@ -45,6 +45,7 @@ def fetch(
         Path | None,
         typer.Option(help="Folder for answers; the user's cache folder by default."),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the graph around your items from a SPARQL endpoint, such as Wikidata's."""
@@ -66,6 +67,7 @@ def fetch(
                 column=column,
                 item=item,
                 links=links,
+                force=force,
                 property=property,
                 hops=hops,
                 relations=relation or None,

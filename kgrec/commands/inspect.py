@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson
+from kgrec.commands.options import AsJson, Force, files_by_iri
 
 
 def inspect(
@@ -42,6 +42,13 @@ def inspect(
         list[str] | None,
         typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
     ] = None,
+    contexts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--context", help="IRI=FILE of a JSON-LD context that files refer to; may be repeated."
+        ),
+    ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the content of a graph, how items are connected, and possible problems.
@@ -49,6 +56,7 @@ def inspect(
     Of a run folder, show the model, its origin, its figures and the warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
+    from kgrec.drawing.canvas import check_pictures
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.profile.shapes import validate
     from kgrec.linking.linked_files import links_from_files
@@ -63,13 +71,11 @@ def inspect(
         run = read_summary(paths[0])
         (print_json if as_json else show_run)(run)
         return
+    check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
+    reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))
-    if picture is not None:
-        from kgrec.drawing.graph_statistics import draw_statistics
-
-        draw_statistics(found, picture)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:
         print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))
@@ -77,5 +83,9 @@ def inspect(
         show_statistics(found)
         if valid:
             show_shapes(valid)
+    if picture is not None:
+        from kgrec.drawing.graph_statistics import draw_statistics
+
+        draw_statistics(found, picture)
     if valid and not valid.conforms:
         raise typer.Exit(1)

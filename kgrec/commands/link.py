@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson
+from kgrec.commands.options import AsJson, Force
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def link(
             help="Highest confidence for meaning alone; 0.8 by default, too low for a link."
         ),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the entity of each item: by IRI, identifier, title and year, spelling, then meaning."""
@@ -75,7 +76,15 @@ def link(
     settings = {name: value for name, value in given.items() if value is not None}
     encoder = _encoder if meaning else None
     done = link_files(
-        items, graph, out, review=review, links=links, item=item, encoder=encoder, **settings
+        items,
+        graph,
+        out,
+        review=review,
+        links=links,
+        item=item,
+        encoder=encoder,
+        force=force,
+        **settings,
     )
     if as_json:
         print_json(done.to_dict())

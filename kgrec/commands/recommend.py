@@ -1,29 +1,107 @@
-"""`kgrec recommend`: items for a user."""
+"""`kgrec recommend`: items for a user, or for many."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, K, Liked, Run
+from kgrec.commands.options import (
+    AsJson,
+    Candidates,
+    Exclude,
+    Filter,
+    Force,
+    K,
+    Liked,
+    Run,
+    chosen_items,
+)
+from kgrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kgrec.data.interactions import Interactions
+    from kgrec.recommender import Recommender
 
 
 def recommend(
     run: Run,
     user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
     liked: Liked = None,
+    all_users: Annotated[
+        bool, typer.Option("--all", help="Recommend to all known users; needs --out.")
+    ] = False,
+    users: Annotated[
+        Path | None,
+        typer.Option(help="File of the ids of users to recommend to, one a line; needs --out."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file to write: .csv, .tsv, .parquet or .jsonl, a row for each item."
+        ),
+    ] = None,
     k: K = None,
+    filter: Filter = None,
+    candidates: Candidates = None,
+    exclude: Exclude = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recommend items to a known user, to someone new who likes the given items, or both."""
+    """Recommend items to a known user, to someone new who likes the given items, or both.
+
+    With --all or --users, recommend to many users, into a file.
+    """
+    many = all_users or users is not None
+    if many and (user is not None or liked or as_json or (all_users and users is not None)):
+        raise ConfigError("Give one of --all, --users, and --user or --liked; --json is for these.")
+    if many and out is None:
+        raise ConfigError(
+            "--all and --users write a file: give --out FILE.parquet, .csv or .jsonl."
+        )
+    if out is not None and not many:
+        raise ConfigError("--out is for many users: give --all or --users FILE too.")
+    if user is None and not liked and not many:
+        raise ConfigError(
+            "Give --user ID, or --liked ITEM for someone new, or --all --out FILE for everybody."
+        )
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.reading import load_run
 
+    if out is not None:
+        from kgrec.data.table_writer import check_format
+        from kgrec.outputs.checks import check_files
+
+        check_format(out)
+        check_files([out], [run, users, candidates, exclude], force=force)
     recommender, _, split = load_run(run)
-    # The model did not see the test part, but the user has these items.
+    choice = chosen_items(recommender, filter, candidates, exclude)
+    if out is not None:
+        # The model did not see the test part, but the users have these items.
+        _write(recommender, out, users, k, split.test, choice)
+        return
     has = []
     if user is not None and user in split.test.users:
         rows = split.test.item[split.test.user == split.test.users.row(user)]
         has = split.test.items.take(rows)
-    print_items(recommender.recommend(user, k, liked=liked or (), exclude=has), as_json)
+    choice["exclude"] = [*choice["exclude"], *has]
+    print_items(recommender.recommend(user, k, liked=liked or (), **choice), as_json)
+
+
+def _write(
+    recommender: Recommender,
+    out: Path,
+    users: Path | None,
+    k: int | None,
+    test: Interactions,
+    choice: dict[str, Any],
+) -> None:
+    from kgrec.data.id_files import read_ids
+    from kgrec.reporting.console import make_console
+
+    known = recommender.user_vocabulary
+    ids = None if users is None else known.take(read_ids(users, known))
+    found = recommender.recommend_all(k, users=ids, further=test, **choice)
+    found.write(out, progress=True)
+    make_console().print(f"{len(found):,} users: {out}", markup=False, soft_wrap=True)

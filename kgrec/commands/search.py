@@ -6,18 +6,26 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, K, Run
+from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Run, chosen_items
 
 
 def search(
     run: Run,
     query: Annotated[str, typer.Argument(help="What you look for, in plain words.")],
     k: K = None,
+    filter: Filter = None,
+    candidates: Candidates = None,
+    exclude: Exclude = None,
+    download: Annotated[
+        str | None,
+        typer.Option(help="The encoder that the run names, if it may be downloaded from the hub."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find items by a description in plain words."""
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.reading import load_run
 
-    recommender, _, _ = load_run(run)
-    print_items(recommender.search(query, k), as_json)
+    recommender, _, _ = load_run(run, download=download)
+    choice = chosen_items(recommender, filter, candidates, exclude)
+    print_items(recommender.search(query, k, **choice), as_json)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from kgrec.commands.failure import fail
+from kgrec.commands.options import Force
 
 
 def train(
@@ -20,6 +21,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint in the run folder.")
     ] = False,
+    force: Force = False,
 ) -> None:
     """Train a model and write a run folder."""
     from kgrec.config import load_config
@@ -28,7 +30,14 @@ def train(
 
     started = time.time()
     try:
-        train_run(load_config(config, overrides or ()), out, resume=resume, log=Reporter())
+        train_run(
+            load_config(config, overrides or ()),
+            out,
+            resume=resume,
+            force=force,
+            inputs=[config],
+            log=Reporter(),
+        )
     except KeyboardInterrupt:
         saved = out / "checkpoint.safetensors"
         # An older checkpoint is from another training.

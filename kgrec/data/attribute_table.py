@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
-from kgrec.data.tables import as_ids, numbers_or_missing, read_table, require_column
+from kgrec.data.ids import Normalise, as_ids
+from kgrec.data.list_cells import guess_separator, parse_lists
+from kgrec.data.numbers import read_numbers
+from kgrec.data.origin import row_name, without_bad
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import (
+    read_table,
+    require_column,
+    say_how_read,
+    table_format,
+    wrong_number,
+)
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, printable, warn
 from kgrec.types import Float64Array, IntArray
+
+_TITLES = ("title", "name", "label", "titel", "titre", "título", "titolo", "movie_title",
+           "item_title", "item_name", "product_name", "book_title", "track_name")  # fmt: skip
+_FEWEST = 5
+_MOST_ALIKE = 0.2
+"""A share of different titles below which titles do not tell items apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +59,7 @@ class AttributeTable:
         categories: Categorical columns by name.
         numbers: Numeric columns by name, float64 of shape (n,), NaN where missing.
         not_numbers: Per numeric column, how many values are not numbers and count as missing.
+        others: The columns that are none of these, row by row: no model reads them, but filters do.
     """
 
     ids: Vocabulary
@@ -48,6 +67,7 @@ class AttributeTable:
     categories: Mapping[str, Category] = field(default_factory=dict)
     numbers: Mapping[str, Float64Array] = field(default_factory=dict)
     not_numbers: Mapping[str, int] = field(default_factory=dict)
+    others: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(
@@ -58,35 +78,54 @@ class AttributeTable:
         title: str | None = None,
         categories: Sequence[str] = (),
         numbers: Sequence[str] = (),
-        separator: str = "|",
+        list_separator: str | None = None,
         name: str = "item",
+        normalise_ids: Normalise | None = None,
+        **format: Unpack[FormatSettings],
     ) -> AttributeTable:
         """Read a table of items or users.
 
         Args:
-            source: A CSV, TSV, Parquet or JSON Lines file, or a frame.
+            source: A text file with separators, a Parquet or JSON file, or a frame.
             id: Column of the id; each may occur once.
             title: Column of the title; None: the column `title` where there is one.
             categories: Columns whose values become attribute nodes.
             numbers: Columns whose values become numeric features. What is not a number is
-                missing, and counted in `not_numbers`.
-            separator: What separates several values of one category; a column may also hold
-                lists of values.
+                missing, and counted in `not_numbers`; a warning names the first.
+            list_separator: What separates several values in a cell of a category, "" for nothing;
+                None: `|`, or `;` or `,` where the column shows it. A column may also hold lists,
+                or lists as text, such as `["a", "b"]`.
             name: What the rows are, in the singular.
+            normalise_ids: How ids are made alike; see `Interactions.read`.
+            format: How a text file is read, such as `encoding="latin-1"` or `separator=";"`; see
+                `Interactions.read`.
 
         Raises:
-            DataError: The file or a column is missing, or an id occurs twice.
+            DataError: The file or a column is missing, an id occurs twice, or one text is given
+                where a list of columns belongs.
         """
+        for argument, given in (("categories", categories), ("numbers", numbers)):
+            if isinstance(given, str):
+                found = printable(repr(given), 60)
+                raise DataError(
+                    f"{argument} must be a list of columns, found the single {found}. Write "
+                    f"{argument}=[{found}]."
+                )
         where = f"the {name} table" if isinstance(source, pd.DataFrame) else str(source)
-        frame = read_table(source, columns=[id], what=f"{name} table")
+        how = table_format(source, format)
+        frame = read_table(source, columns=[id], what=f"{name} table", format=how)
         if frame.empty:
             raise DataError(f"{where} has no rows.")
-        frame = frame.assign(**{id: as_ids(frame, id, where)})
+        if how.on_error == "skip":
+            bad = {f"no {id}": np.asarray(frame[id].isna(), dtype=bool),
+                   f"repeats the {id}": np.asarray(frame[id].duplicated(), dtype=bool)}  # fmt: skip
+            frame = without_bad(frame, bad, where, how)
+        frame = frame.assign(**{id: as_ids(frame, id, where, normalise_ids)})
         repeated = frame[id].duplicated()
         if repeated.any():
             first = int(repeated.to_numpy().argmax())
             raise DataError(
-                f"{where}: data row {first + 1} repeats the id "
+                f"{where}: {row_name(frame, first)} repeats the id "
                 f"{printable(str(frame[id].iloc[first]))!r}."
             )
         frame = frame.sort_values(id, kind="stable")
@@ -97,18 +136,26 @@ class AttributeTable:
         elif "title" in frame.columns:
             title = "title"
         titles = () if title is None else tuple(_as_text(frame[title]))
+        if name == "item":
+            _warn_of_titles(titles, title, [*map(str, frame.columns)], where)
         made_categories = {}
         for column in categories:
             require_column(frame, column, where)
-            made_categories[column] = _category(frame[column], separator, column)
+            made_categories[column] = _category(frame[column], list_separator, column, where)
         made_numbers: dict[str, Float64Array] = {}
         wrong: dict[str, int] = {}
         for column in numbers:
             require_column(frame, column, where)
-            values = numbers_or_missing(frame[column])
-            wrong[column] = int((values.isna() & frame[column].notna()).sum())
-            made_numbers[column] = np.asarray(values, dtype=np.float64)
-        return cls(ids, titles, made_categories, made_numbers, wrong)
+            told = read_numbers(frame[column], how.decimal)
+            say_how_read(frame, column, told, where)
+            wrong[column] = int(told.wrong.sum())
+            if wrong[column]:
+                warn(f"{where}: {wrong_number(frame, column, told, missing=True)}")
+            made_numbers[column] = told.values
+        used = {id, title, *categories, *numbers}
+        others = frame[[column for column in frame.columns if column not in used]]
+        others.attrs = {}
+        return cls(ids, titles, made_categories, made_numbers, wrong, others)
 
     def reindex(self, ids: Vocabulary) -> AttributeTable:
         """Return the same table over a vocabulary that holds all of its ids.
@@ -135,6 +182,9 @@ class AttributeTable:
             },
             numbers,
             self.not_numbers,
+            self.others.set_axis(place).reindex(range(len(ids)))
+            if len(self.others)
+            else self.others,
         )
 
     def extended(self, other: AttributeTable) -> AttributeTable:
@@ -161,7 +211,10 @@ class AttributeTable:
             missing = np.full(len(ids), np.nan)
             known, said = (table.numbers.get(column, missing) for table in (old, new))
             numbers[column] = np.where(np.isnan(said), known, said)
-        return AttributeTable(ids, tuple(titles) if any(titles) else (), categories, numbers)
+        others = new.others.combine_first(old.others)
+        return AttributeTable(
+            ids, tuple(titles) if any(titles) else (), categories, numbers, others=others
+        )
 
     def words(self) -> list[dict[str, list[str]]]:
         """Return the categories of each row in words, by column."""
@@ -175,10 +228,52 @@ class AttributeTable:
         return found
 
 
-def _category(column: pd.Series[Any], separator: str, name: str) -> Category:
-    listed = column.reset_index(drop=True).explode()  # lists of values, as Parquet can hold them
+def _warn_of_titles(
+    titles: tuple[str, ...], title: str | None, columns: list[str], where: str
+) -> None:
+    """Warn if titles tell nothing: nearly all are the same, most are empty, or none are read."""
+    if title is None:
+        usual = [column for column in columns if column.casefold() in _TITLES]
+        if usual:
+            warn(
+                f"{where} has no column 'title', so that items are shown by their ids. The column "
+                f"{printable(usual[0])!r} looks like one: name it with title (data.items.title in "
+                "a config)."
+            )
+        return
+    known = [text for text in titles if text]
+    column = f"{where}: column {printable(title)!r}"
+    if len(titles) >= _FEWEST and len(known) < len(titles) / 2:
+        warn(
+            f"{column}: {len(titles) - len(known):,} of {len(titles):,} items have no title; they "
+            "are shown by their ids. Is it the right column?"
+        )
+    different = len(set(known))
+    if len(known) >= _FEWEST and different <= len(known) * _MOST_ALIKE:
+        often, count = Counter(known).most_common(1)[0]
+        warn(
+            f"{column}: {len(known):,} items have only {different:,} different titles, and "
+            f"{count:,} are called {printable(often, 60)!r}. Is it the right column?"
+        )
+
+
+def _category(column: pd.Series[Any], separator: str | None, name: str, where: str) -> Category:
+    column = column.reset_index(drop=True)
+    lists = parse_lists(column) if separator is None else None
+    if lists is not None:
+        warn(f"{where}: the texts of the column {printable(name)!r} were read as lists.")
+        column = lists
+    listed = column.explode()  # lists of values, as Parquet can hold them
     row = listed.index.to_numpy(np.int64)
-    parts = _as_text(listed).reset_index(drop=True).str.split(separator, regex=False)
+    texts = _as_text(listed).reset_index(drop=True)
+    if separator is None and lists is None:
+        separator = guess_separator(texts[texts != ""].astype(str)) or "|"
+        if separator != "|":
+            warn(
+                f"{where}: the column {printable(name)!r} was read with several values in a cell, "
+                f"separated by {separator!r}. Set `list_separator` to be certain, '' for one value."
+            )
+    parts = texts.str.split(separator, regex=False) if separator else texts
     single = parts.explode().astype(str).str.strip()
     single = single[single != ""]
     pairs = pd.DataFrame({"row": row[single.index.to_numpy(np.int64)], "value": single.to_numpy()})
@@ -195,7 +290,8 @@ def _as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Return a column as text, "" where missing. Whole numbers gain no '.0'."""
     known = column.notna().to_numpy()
     values = column[known]
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+    whole = pd.api.types.is_float_dtype(values) and (values % 1 == 0).all()
+    if whole and (values.abs() < 2**53).all():  # larger ones are not exact
         values = values.astype("int64")
     text = np.full(len(column), "", dtype=object)
     text[known] = values.astype(str).to_numpy(dtype=object)

@@ -13,8 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kgrec import errors
 from kgrec.data.tables import as_numbers
-from kgrec.errors import ConfigError, DataError, KgrecError, did_you_mean, printable
+from kgrec.errors import (
+    ConfigError,
+    DataError,
+    KgrecError,
+    did_you_mean,
+    nearest,
+    printable,
+    warn,
+)
 from kgrec.types import BoolArray, IntArray
 
 _COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
@@ -143,7 +152,7 @@ class _Reader:
 
     def __init__(self, expression: str, option: str, table: Columns) -> None:
         self.expression, self.table = expression, table
-        self.shown = f"{option}={printable(expression)!r}"
+        self.shown = errors.option(option, printable(expression))
         self.where = f"the table of {'an' if option[0] in 'aeiou' else 'a'} `{option}` expression"
         self._backticked: dict[str, str] = {}
 
@@ -228,6 +237,13 @@ class _Reader:
             values = numbers
         left = self._alike(values, value)
         same = np.asarray(pd.Series(_COMPARE[type(op)](left, value)).fillna(False), dtype=bool)
+        if not same.any() and isinstance(value, str) and isinstance(op, ast.Eq):
+            known = pd.unique(values.astype(str))
+            if (meant := nearest(value, known[:5_000])) is not None and meant != value:
+                warn(
+                    f"{self.shown}: no row has the value {printable(value)!r}. Did you mean "
+                    f"'{printable(meant)}'?"
+                )
         holds = np.zeros(len(self.table), dtype=bool)
         holds[column.row[same]] = True
         return holds

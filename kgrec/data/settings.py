@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from kgrec.data.interactions import Duplicates, Interactions, Split
+from kgrec.data.splits import SplitKind
+from kgrec.data.times import TimeUnit
 from kgrec.settings import Settings
 
 
@@ -23,10 +25,37 @@ class LogConfig(ValidationConfig):
     duplicates: Duplicates = Field(
         default="last", description="Which of several rows of one user and item counts."
     )
-    split: Literal["random", "uniform", "temporal", "cold_items"] = Field(
+    time_unit: TimeUnit = Field(
+        default="auto",
+        description="What times that are numbers count (s, ms, …), or how their digits are read "
+        "(YYYYMMDD, …); auto: by their range, with a warning if they are not seconds.",
+    )
+    k_core: int | None = Field(
+        default=None,
+        ge=1,
+        description="Fewest interactions of each user and item: others are left out until all "
+        "have as many; None: nobody is left out.",
+    )
+    split: SplitKind = Field(
         default="random", description="How to split; see `kgrec.Interactions.split`."
     )
     test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
+
+    def filtered(self, log: Interactions, notes: list[str]) -> Interactions:
+        """Return the part of a log that `k_core` leaves, and note how much it is.
+
+        Raises:
+            ConfigError: Nothing is left.
+        """
+        if self.k_core is None:
+            return log
+        core = log.k_core(self.k_core)
+        notes.append(
+            f"k-core of {self.k_core}: {len(core):,} of {len(log):,} interactions, "
+            f"{core.num_users:,} of {log.num_users:,} users and {core.num_items:,} of "
+            f"{log.num_items:,} items stay."
+        )
+        return core
 
     def split_log(self, log: Interactions, seed: int) -> Split:
         """Return the parts of a log.
@@ -47,5 +76,5 @@ class LogTableConfig(LogConfig):
 
     def reading_options(self) -> dict[str, Any]:
         """Return the settings that are arguments of `Interactions.read`."""
-        names = {"user", "item", "rating", "timestamp", "positive", "duplicates"}
+        names = {"user", "item", "rating", "timestamp", "positive", "duplicates", "time_unit"}
         return self.model_dump(include=names)

@@ -1,51 +1,81 @@
-"""Reading tables: CSV, TSV, Parquet and JSON Lines as pandas frames, with errors that say where."""
+"""Reading tables: text with separators, Parquet and JSON as pandas frames; errors say where."""
 
 from __future__ import annotations
 
-import csv
 import re
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgrec.data.jsonlines import read_json_lines
-from kgrec.errors import DataError, did_you_mean, printable
-from kgrec.files import nearest_file
-from kgrec.types import IntArray
+from kgrec.data.jsonlines import read_json_objects
+from kgrec.data.numbers import ReadNumbers, read_numbers
+from kgrec.data.origin import Origin, origin_of, row_name, with_origin
+from kgrec.data.rejected import settle
+from kgrec.data.separated import read_separated
+from kgrec.data.table_format import FormatSettings, NamedFormat, make_format
+from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
+from kgrec.files import looked_in, nearest_file, under
 
-_ATOMIC = (".inter", ".kg", ".link", ".item", ".user")
-_LATEST = 1e15  # seconds; larger numbers count nanoseconds, or do not fit into int64
+_ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
-_SEPARATORS = {".csv": ",", ".tsv": "\t"} | dict.fromkeys(_ATOMIC, "\t")
+_JSON: Final = (".jsonl", ".ndjson", ".json")
+_TEXT: Final = (".csv", ".tsv", ".tab", ".psv", ".dat", ".data", ".txt", ".edges", ".edgelist")
+_GZIP: Final = b"\x1f\x8b"
 
 
 def read_table(
-    source: str | Path | pd.DataFrame, *, columns: list[str] | None = None, what: str = "table"
+    source: str | Path | pd.DataFrame,
+    *,
+    columns: list[str] | None = None,
+    what: str = "table",
+    format: NamedFormat | None = None,
 ) -> pd.DataFrame:
     """Return a table as a frame; ids stay text (`007` is not 7).
 
     Args:
-        source: A CSV, TSV or JSON Lines file (plain or gzip), a Parquet file, or a frame, which is
-            returned as it is.
+        source: A CSV, TSV or other text file with separators, a JSON or JSON Lines file (plain or
+            gzip), a Parquet file, or a frame, which is returned as it is.
         columns: Columns that must be there.
         what: What the table is, for error messages.
+        format: How a text file is read; None: the defaults.
 
     Raises:
         DataError: The file is missing, cannot be read, or lacks a column.
+        ConfigError: The format names columns of a file that has names itself.
     """
+    format = format or NamedFormat()
     if isinstance(source, pd.DataFrame):
         frame, where = source, f"the {what}"
+        if origin_of(frame).format != format:
+            frame = with_origin(frame.copy(deep=False), Origin("", format))
     else:
-        path = Path(source)
-        frame, where = _read_file(path, what), str(path)
+        path = under("", source)
+        frame, where = _read_file(path, what, format), str(path)
     for column in columns or ():
         require_column(frame, column, where)
     return frame
+
+
+def table_format(source: str | Path | pd.DataFrame, settings: FormatSettings) -> NamedFormat:
+    """Return the format that keyword arguments describe.
+
+    Raises:
+        ConfigError: A setting is unknown or wrong, or is about text, and the table is a frame.
+    """
+    format = make_format(settings)
+    if isinstance(source, pd.DataFrame):
+        about_text = format.model_fields_set - {"decimal", "on_error", "rejects"}
+        given = [name for name in sorted(about_text) if getattr(format, name) not in (None, "")]
+        if given:
+            hint = " Between values in a cell it is list_separator=." * ("separator" in given)
+            raise ConfigError(
+                f"{given[0]}= is for text files, and the table is a frame already.{hint}"
+            )
+    return format
 
 
 def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
@@ -54,52 +84,90 @@ def require_column(frame: pd.DataFrame, column: str, where: str) -> None:
         raise DataError(f"{where} has the column {printable(column)!r} more than once.")
     if column not in frame.columns:
         known = [str(name) for name in frame.columns]
-        if len(known) == 1 and ";" in known[0]:
-            raise DataError(
-                f"{where} has no column {printable(column)!r}: its header is "
-                f"{printable(known[0])!r}. Columns must be separated by commas, not semicolons."
+        hint = did_you_mean(column, known)
+        if len(known) == 1 and (found := re.search(r"::|[;|\t,]", known[0])):
+            hint = (
+                f" Its only column is {printable(known[0])!r}: set `separator` to "
+                f"{found.group()!r} if that is between the columns."
             )
-        raise DataError(
-            f"{where} has no column {printable(column)!r}." + did_you_mean(column, known)
-        )
+        elif known and all(map(looks_like_a_value, known)):
+            hint = (
+                f" Its first line is {printable(', '.join(known), 80)!r}, which looks like a row: "
+                "if the file has no header, set `columns` to the names of its columns."
+            )
+        raise DataError(f"{where} has no column {printable(column)!r}.{hint}")
 
 
-def _read_file(path: Path, what: str) -> pd.DataFrame:
+def looks_like_a_value(name: str) -> bool:
+    """Return whether the name of a column is rather a number, as in a file without a header."""
+    return re.fullmatch(r"[-+]?\d[\d.,:T/ -]*|Unnamed: \d+", name) is not None
+
+
+def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the {what} file.")
     if not path.is_file():
-        raise DataError(f"{what} file {path} does not exist." + nearest_file(path))
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+        raise DataError(
+            f"The {what} file {path} does not exist.{looked_in(path)}{nearest_file(path)}"
+        )
+    suffixes = [suffix for suffix in path.suffixes if suffix.lower() != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
     try:
         if kind in (".parquet", ".pq"):
             # Whole numbers beside missing ones stay whole: a float loses digits.
-            return pq.read_table(path).to_pandas(integer_object_nulls=True)  # type: ignore[no-any-return]
-        if kind in (".jsonl", ".ndjson"):
-            return read_json_lines(path)
-        if kind not in _SEPARATORS:
+            frame: pd.DataFrame = pq.read_table(path).to_pandas(integer_object_nulls=True)
+            return with_origin(frame, Origin(str(path), format))
+        if kind in _JSON:
+            return read_json_objects(_content(path), str(path), format)
+        if kind not in _TEXT + _ATOMIC:
             raise DataError(
-                f"{path}: the {what} table is read from .csv, .tsv, .parquet or .jsonl, "
-                f"found {kind or 'no ending'}."
+                f"{path}: the {what} table is read from .csv, .tsv, .dat, .txt, .json, .jsonl or "
+                f".parquet, found {kind or 'no ending'}."
             )
-        return _read_atomic(path) if kind in _ATOMIC else _read_separated(path, _SEPARATORS[kind])
+        return _read_text(path, kind, format)
     except DataError:
         raise
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty: expected a header line and rows.") from error
     except (OSError, EOFError, ValueError, zlib.error) as error:  # those of pandas and Arrow too
         reason = printable(str(error).strip())
         raise DataError(f"{path} cannot be read as the {what} table: {reason}") from error
 
 
-def _read_atomic(path: Path) -> pd.DataFrame:
-    """Read a tab-separated file in which a quotation mark is an ordinary character.
+def _content(path: Path) -> bytes:
+    data = path.read_bytes()
+    if not data.startswith(_GZIP):
+        if path.suffix.lower() == ".gz":
+            raise DataError(f"{path} is no gzip file, as its name promises.")
+        return data
+    from isal import igzip, igzip_lib
+
+    damaged: Any = igzip_lib.IsalError
+    try:
+        return bytes(igzip.decompress(data))
+    except damaged as error:
+        raise ValueError(f"the gzip file is damaged: {error}") from error
+
+
+def _read_text(path: Path, kind: str, format: NamedFormat) -> pd.DataFrame:
+    where, atomic = str(path), kind in _ATOMIC
+    if atomic and format.separator is None:
+        format = format.model_copy(update={"separator": "\t"})
+    read = read_separated(_content(path), kind, where, format, plain_quotes=atomic)
+    frame = _without_quotes(read.frame) if atomic else read.frame
+    settle(read.bad, len(frame), where, format)
+
+    def again() -> Any:
+        return read_separated(_content(path), kind, where, format, plain_quotes=atomic).starts()
+
+    starts = None if read.is_regular else again
+    return with_origin(frame, Origin(where, format, read.first_line, starts, read.bad))
+
+
+def _without_quotes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose fields lose the quotes around them.
 
     `"Crocodile" Dundee` stays as it is; only a field that is quoted as a whole, with doubled
     quotation marks inside, loses its quotes.
     """
-    frame = _read_separated(path, "\t", quoting=csv.QUOTE_NONE)
-    frame.columns = pd.Index([_QUOTED.sub(_unquoted, str(name)) for name in frame.columns])
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place].astype("string")  # also if it is empty
         quoted = column.str.match(_QUOTED, na=False)
@@ -115,37 +183,6 @@ def _unquoted(found: re.Match[str]) -> str:
     return found.group(1).replace('""', '"')
 
 
-def _read_separated(path: Path, separator: str, **options: Any) -> pd.DataFrame:
-    options |= {"dtype": str, "keep_default_na": False, "na_values": [""]}
-    frame: pd.DataFrame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", **options)
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first field for row names
-        raise DataError(
-            f"{path}: the first row has more fields than the header, which names "
-            f"{len(frame.columns)} columns."
-        )
-    return frame
-
-
-def as_ids(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
-    """Return a column as text ids. Whole numbers lose no digit and gain no '.0'.
-
-    Raises:
-        DataError: The column or an id is missing; the message names the first such row.
-    """
-    require_column(frame, column, where)
-    values = frame[column]
-    missing = values.isna() | (values.astype(str) == "")
-    if missing.any():
-        first = int(missing.to_numpy().argmax())
-        raise DataError(
-            f"{where}: {int(missing.sum())} of {len(values)} rows have no {column}; "
-            f"the first is data row {first + 1}."
-        )
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
-        values = values.astype("int64")
-    return values.astype(str)
-
-
 def arrow_text(column: pd.Series[Any]) -> Any:
     """Return a column of text as one Arrow `large_string` array."""
     array = pa.array(column, from_pandas=True)
@@ -155,60 +192,60 @@ def arrow_text(column: pd.Series[Any]) -> Any:
 
 
 def as_numbers(frame: pd.DataFrame, column: str, where: str) -> pd.Series[float]:
-    """Return a column as float64.
+    """Return a column as float64; see `kgrec.data.numbers` for how numbers may be written.
 
     Raises:
         DataError: A value is not a finite number; the message names its row and text.
     """
     require_column(frame, column, where)
-    numbers = numbers_or_missing(frame[column])
-    wrong = numbers.isna() & frame[column].notna()
-    if wrong.any():
-        first = int(wrong.to_numpy().argmax())
-        found = printable(str(frame[column].iloc[first]), 40)
-        raise DataError(
-            f"{where}: column {column!r} must hold numbers; data row {first + 1} holds {found!r}"
-            f" ({int(wrong.sum())} such rows)."
-        )
-    return numbers
+    found = read_numbers(frame[column], origin_of(frame).format.decimal)
+    if found.wrong.any():
+        raise DataError(f"{where}: {wrong_number(frame, column, found)}")
+    say_how_read(frame, column, found, where)
+    return pd.Series(found.values, index=frame.index, name=column)
+
+
+def wrong_number(
+    frame: pd.DataFrame, column: str, found: ReadNumbers, *, missing: bool = False
+) -> str:
+    """Return in words which value of a column is the first that is no number, and what to do.
+
+    Args:
+        frame: The table.
+        column: The column.
+        found: What was read of it.
+        missing: Whether such values count as missing, else rows with them are errors.
+    """
+    first = int(found.wrong.argmax())
+    shown = printable(str(frame[column].iloc[first]), 40)
+    count = int(found.wrong.sum())
+    remedy = "Correct it, or set `on_error` to skip, which leaves out such rows."
+    if found.unclear:
+        remedy = "Set `decimal` to the mark before the decimals of numbers, '.' or ','."
+    elif missing:
+        remedy = "Such values count as missing. Correct them if they are numbers."
+    return (
+        f"column {printable(column)!r} must hold numbers; {row_name(frame, first)} holds "
+        f"{shown!r} ({count:,} such {'row' if count == 1 else 'rows'}). {remedy}"
+    )
+
+
+def say_how_read(frame: pd.DataFrame, column: str, found: ReadNumbers, where: str) -> None:
+    """Warn if numbers of a column were read in a way that is not certain."""
+    guessed = found.decimal == "," and origin_of(frame).format.decimal is None
+    if not (guessed or found.units):
+        return
+    first = int(found.rewritten.argmax())
+    shown = f"{printable(str(frame[column].iloc[first]), 40)!r} as {found.texts([first])[0]}"
+    parts = [f"{count:,} without {printable(unit)}" for unit, count in found.units[:3]]
+    parts += ["with a decimal comma (set `decimal` to be certain)"] if guessed else []
+    warn(
+        f"{where}: numbers of the column {printable(column)!r} were read {' and '.join(parts)}: "
+        f"{shown} ({row_name(frame, first)})."
+    )
 
 
 def numbers_or_missing(column: pd.Series[Any]) -> pd.Series[float]:
     """Return a column as float64, NaN where it is not a finite number."""
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    return numbers.where(np.isfinite(numbers))
-
-
-def as_seconds(frame: pd.DataFrame, column: str, where: str) -> IntArray:
-    """Return a column of times as whole seconds since 1970 (UTC where no zone is given), int64.
-
-    Raises:
-        DataError: The column or a time is missing, or a time is neither a number nor a date (ISO
-            8601); the message names the first such row.
-    """
-    require_column(frame, column, where)
-    missing = int(frame[column].isna().sum())
-    if missing:
-        raise DataError(f"{where}: {missing} of {len(frame)} rows have no {column}.")
-    numbers: pd.Series[Any]
-    if pd.api.types.is_numeric_dtype(frame[column]):
-        numbers = as_numbers(frame, column, where)
-    else:
-        # Dates as numbers would count nanoseconds, or another unit of the column.
-        dated = pd.api.types.is_datetime64_any_dtype(frame[column])
-        numbers = pd.to_numeric(frame[column].astype(str), errors="coerce")
-        if dated or not np.isfinite(numbers).all():
-            dates = pd.to_datetime(frame[column], errors="coerce", utc=True, format="ISO8601")
-            wrong = dates.isna().to_numpy()
-            if wrong.any():
-                neither = wrong & ~np.isfinite(numbers.to_numpy())
-                first = int((neither if neither.any() else wrong).argmax())
-                raise DataError(
-                    f"{where}: column {column!r} must hold seconds since 1970 or ISO 8601 dates; "
-                    f"data row {first + 1} holds {printable(str(frame[column].iloc[first]), 40)!r}."
-                )
-            numbers = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    seconds = numbers.to_numpy(np.float64)
-    if (np.abs(seconds) > _LATEST).any():
-        raise DataError(f"{where}: column {column!r} holds times that are not seconds since 1970.")
-    return seconds.astype(np.int64)
+    found = read_numbers(column, origin_of(column).format.decimal)
+    return pd.Series(found.values, index=column.index, name=column.name)

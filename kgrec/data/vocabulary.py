@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from numbers import Integral
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -135,18 +136,20 @@ class Vocabulary:
             raise UnknownIdError(f"{self.name} row {outside} is outside of 0 … {len(self) - 1}.")
         return list(self._array.take(pa.array(wanted)).to_pylist())
 
-    def row(self, id: str) -> int:
-        """Return the row of `id`.
+    def row(self, id: str | int) -> int:
+        """Return the row of `id`; a whole number stands for its digits.
 
         Raises:
             UnknownIdError: The id is not there; the message names the nearest one.
+            DataError: It is neither text nor a whole number.
         """
+        id = as_id(id, self.name)
         if self._index is None:
             self._index = {known: row for row, known in enumerate(self._array.to_pylist())}
         found = self._index.get(id)
         if found is None:
             raise UnknownIdError(
-                f"No {self.name} has the id {printable(str(id))!r}." + did_you_mean(str(id), self)
+                f"No {self.name} has the id {printable(id)!r}." + did_you_mean(id, self)
             )
         return found
 
@@ -156,13 +159,15 @@ class Vocabulary:
         """Return the rows of `ids`, as int64 of shape (m,).
 
         Args:
-            ids: Ids to look up.
+            ids: Ids to look up; whole numbers stand for their digits.
             missing: What an unknown id becomes: an error, or the row -1.
 
         Raises:
             UnknownIdError: An id is unknown and `missing` is "raise".
+            DataError: `ids` is one id and not a list, or an entry is no id.
         """
-        wanted = _as_strings(ids, self.name)
+        wanted = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else _texts(ids, self.name)
+        wanted = _as_strings(wanted, self.name)
         few = len(wanted) * _HASHED_PER_SEARCHED < self.num_sorted
         rows = self._searched(wanted) if few else _hashed(wanted, self._array)
         if missing == "raise" and (rows < 0).any():
@@ -199,7 +204,10 @@ class Vocabulary:
             yield value.as_py()
 
     def __contains__(self, id: object) -> bool:
-        if not isinstance(id, str) or not is_unicode(id):
+        if not is_id(id):
+            return False
+        id = as_id(id, self.name)
+        if not is_unicode(id):
             return False
         return bool(self.rows([id], missing="-1")[0] >= 0)
 
@@ -221,6 +229,49 @@ def _hashed(wanted: Any, known: Any) -> IntArray:
     return np.asarray(pc.fill_null(pc.index_in(wanted, value_set=known), -1), dtype=np.int64)
 
 
+def is_id(id: object) -> TypeGuard[str | int]:
+    """Return whether a value can stand for an id: a text, or a whole number."""
+    return isinstance(id, str | Integral) and not isinstance(id, bool | np.bool_)
+
+
+def as_id(id: object, name: str) -> str:
+    """Return an id as text: whole numbers (also of numpy) in digits.
+
+    Args:
+        id: The id.
+        name: What it stands for, in the singular, for the message.
+
+    Raises:
+        DataError: It is something else, such as 1.0 or None.
+    """
+    if not is_id(id):
+        found = f"{printable(repr(id), 40)} ({type(id).__name__})"
+        raise DataError(f"{name} ids must be strings or whole numbers, found {found}.")
+    return id if isinstance(id, str) else str(int(id))
+
+
+def id_list(ids: Iterable[str | int], argument: str) -> list[str]:
+    """Return the ids of an argument as a list of text, for what callers give.
+
+    Args:
+        ids: Texts or whole numbers.
+        argument: Name of the argument, for the message.
+
+    Raises:
+        DataError: It is one id and not a list, or an entry is no id.
+
+    >>> id_list([12, "a"], "liked")
+    ['12', 'a']
+    """
+    if is_id(ids) or isinstance(ids, bytes):
+        found = printable(repr(ids), 60)
+        raise DataError(
+            f"{argument} must be a list of ids, found the single {found}. Write "
+            f"{argument}=[{found}]."
+        )
+    return [as_id(id, argument) for id in ids]
+
+
 def is_unicode(text: str) -> bool:
     """Return whether a text has no lone surrogates; arguments that are not UTF-8 have some."""
     try:
@@ -230,7 +281,12 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def _as_strings(ids: Iterable[str] | pa.Array, name: str) -> Any:
+def _as_strings(ids: Iterable[str | int] | pa.Array, name: str) -> Any:
+    if is_id(ids) or isinstance(ids, bytes):
+        raise DataError(
+            f"{name} ids must be a list, found the single {printable(repr(ids), 60)}. Write it in "
+            "brackets."
+        )
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.combine_chunks()
     try:
@@ -247,3 +303,10 @@ def _as_strings(ids: Iterable[str] | pa.Array, name: str) -> Any:
     if array.null_count:
         raise DataError(f"{array.null_count} of {len(array)} {name} ids are missing.")
     return array.cast(pa.large_string())
+
+
+def _texts(ids: Iterable[str | int], name: str) -> list[str]:
+    """Return ids to look up as text; None stays, and is counted later."""
+    if is_id(ids) or isinstance(ids, bytes):
+        return _as_strings(ids, name)  # type: ignore[no-any-return]  # which raises
+    return [id if isinstance(id, str) or id is None else as_id(id, name) for id in ids]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,21 @@ import yaml
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import PARTS
-from kgrec.data.tables import read_table
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import read_table, table_format
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset, published_config
 from kgrec.datasets.own_files import FilesDataConfig
-from kgrec.errors import ConfigError, DataError, RunError
-from kgrec.files import replacing_folder, writing
+from kgrec.errors import ConfigError, DataError
+from kgrec.files import writing
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.storage import is_replaceable
 from kgrec.kg.tables.mapped_table import map_table
 from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
+from kgrec.outputs.checks import check_files, check_new_folder
+from kgrec.outputs.folders import replacing_folder
 from kgrec.settings import make_settings
 
 CONFIG: Final = "config.yaml"
@@ -53,7 +57,7 @@ def convert(
         ConfigError: A setting is wrong.
         RunError: The folder has something in it already, or cannot be written.
     """
-    _check_empty(Path(out))
+    check_new_folder(out, [path])
     dataset = load_dataset(published_config(path, format, settings), seed)
     return dataset, write_dataset(dataset, out)
 
@@ -63,6 +67,9 @@ def table_to_graph(
     mapping: str | Path | None = None,
     id: str | None = None,
     out: str | Path | None = None,
+    *,
+    force: bool = False,
+    **format: Unpack[FormatSettings],
 ) -> tuple[TableMapping, tuple[str, ...]]:
     """Make a graph of a table, and write it.
 
@@ -72,6 +79,7 @@ def table_to_graph(
         id: Column of the id, where there is no mapping.
         out: File that ends in `.nt` or `.nt.gz`, or a folder for a saved graph; None: nothing is
             written.
+        force: Whether a file or saved graph that is there is replaced.
 
     Returns:
         The mapping, and what happened to the table, in sentences.
@@ -79,17 +87,23 @@ def table_to_graph(
     Raises:
         DataError: The table cannot be read, or lacks a column or an id.
         ConfigError: The mapping is wrong.
-        RunError: The graph cannot be written.
+        RunError: The graph cannot be written, or something would be lost.
     """
     if id is not None:
         if mapping is not None:
             raise ConfigError("The mapping names the id column already; leave out `id`.")
-        read_table(table, columns=[id])
-    mapped = map_table(table, mapping, ids=IDS if id is None else (id,))
+        read_table(table, columns=[id], format=table_format(table, format))
+    is_file = str(out).endswith((".nt", ".nt.gz"))
+    if is_file:
+        check_files([out], [table, mapping], force=force)
+    elif out is not None:
+        ours = force and is_replaceable(Path(out))
+        check_new_folder(out, [table, mapping], ours=ours)
+    mapped = map_table(table, mapping, ids=IDS if id is None else (id,), **format)
     if out is None:
         return mapped.mapping, mapped.notes
     kg = KnowledgeGraph.from_table(mapped)
-    if str(out).endswith((".nt", ".nt.gz")):
+    if is_file:
         kg.write(out)
     else:
         kg.save(out)
@@ -111,20 +125,15 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
         RunError: The folder has something in it already, or cannot be written.
     """
     out = Path(out)
-    _check_empty(out)
+    check_new_folder(out)
     with writing(out), replacing_folder(out) as folder:
-        _write(dataset, folder, out)
+        _write(dataset, folder)
     return out / CONFIG
 
 
-def _check_empty(out: Path) -> None:
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise RunError(f"{out} exists already and is not empty; it is not overwritten.")
-
-
-def _write(dataset: Dataset, folder: Path, out: Path) -> None:
+def _write(dataset: Dataset, folder: Path) -> None:
     split = dataset.split
-    data: dict[str, Any] = {"root": str(out.resolve())}
+    data: dict[str, Any] = {"root": None}  # the folder may be moved and copied
     for name in PARTS:
         part = split.part(name)
         path = folder / "splits" / split.kind / f"{name}.csv"
@@ -142,11 +151,14 @@ def _write(dataset: Dataset, folder: Path, out: Path) -> None:
         frame, settings = _table(table, ids, name)
         frame.to_csv(folder / f"{name}s.csv", index=False)
         data[f"{name}s"] = {"path": f"{name}s.csv", **settings}
-    make_settings(FilesDataConfig, data, str(out / CONFIG), yaml=True)
+    make_settings(FilesDataConfig, data | {"root": "."}, str(folder / CONFIG), yaml=True)
     tree: dict[str, Any] = {"data": data}
     if dataset.kg is not None and not len(dataset.kg.literals):
         tree["text"] = None  # its entities are codes: there is nothing to read
-    text = "# Written by `kgrec convert`: notes.txt says how the input was read.\n"
+    text = (
+        "# Written by `kgrec convert`: notes.txt says how the input was read.\n"
+        "# data.root is null: the files are in the folder of this config.\n"
+    )
     text += yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     (folder / CONFIG).write_text(text, encoding="utf-8")
     notes = "\n".join(dataset.notes)
@@ -185,7 +197,7 @@ def _table(
         columns[column] = joined.reindex(range(len(ids))).to_numpy()
     columns |= table.numbers
     if table.categories:
-        settings |= {"categories": list(table.categories), "separator": separator}
+        settings |= {"categories": list(table.categories), "list_separator": separator}
     if table.numbers:
         settings["numbers"] = list(table.numbers)
     return pd.DataFrame(columns), settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kgrec.errors import ConfigError, printable
 from kgrec.files import replacing, writing
+from kgrec.outputs.checks import check_files
 
 # The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 ORANGE: Final = "#E69F00"
@@ -146,15 +147,34 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
         RunError: The file cannot be written.
     """
     target = Path(path)
-    if target.suffix.lower() not in (".png", ".svg"):
-        raise ConfigError(
-            f"A picture is written to a .png or .svg file, found {printable(target.name)!r}."
-        )
+    _check_format(target)
     options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
     kind = target.suffix[1:].lower()
     with writing(target), replacing(target) as file:
         made.savefig(file, format=kind, dpi=dpi, facecolor="white", **options)
     return target
+
+
+def check_pictures(
+    paths: Iterable[Path | None], inputs: Iterable[Path | None], *, force: bool
+) -> None:
+    """Check, before the work, that pictures can be written; see `outputs.checks.check_files`.
+
+    Raises:
+        ConfigError: A file has another ending than .png and .svg.
+        RunError: A file is there already, or cannot be written.
+    """
+    given = [path for path in paths if path is not None]
+    for path in given:
+        _check_format(path)
+    check_files(given, inputs, force=force)
+
+
+def _check_format(path: Path) -> None:
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise ConfigError(
+            f"A picture is written to a .png or .svg file, found {printable(path.name)!r}."
+        )
 
 
 def tinted(colour: str, share: float) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
-from kgrec.files import write_json
+from kgrec.outputs.checked import write_checked_json
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.settings import Settings
 from kgrec.types import Float64Array, FloatArray, IntArray
@@ -125,12 +125,12 @@ class Evaluation:
         return result
 
     def save_json(self, path: str | Path, *, per_user: bool = True) -> None:
-        """Write `to_dict` to a file, atomically.
+        """Write `to_dict` and its checksum to a file, atomically.
 
         Raises:
             RunError: The file cannot be written.
         """
-        write_json(path, self.to_dict(per_user=per_user))
+        write_checked_json(path, self.to_dict(per_user=per_user))
 
 
 class ProtocolConfig(Settings):

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, option
 from kgrec.evaluation.base import (
     Evaluation,
     EvaluationTask,
@@ -75,8 +75,8 @@ class CandidatesConfig(RankingConfig):
             raise DataError(f"{(width == 0).sum()} users have no candidates, such as {name!r}.")
         if max(self.k) > width.max():
             raise ConfigError(
-                f"k={max(self.k)} is larger than the number of candidates: {width.max()} at most. "
-                "Give smaller cut-offs (k) or more candidates."
+                f"{option('k', max(self.k))} is larger than the number of candidates: "
+                f"{width.max()} at most. Give smaller cut-offs (k) or more candidates."
             )
         ranking = _ranked(model, users, pairs, max(self.k), task.chunk_elements)
         prefix = "sampled" if given is None else "given"

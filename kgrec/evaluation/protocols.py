@@ -9,12 +9,20 @@ from pydantic import Field
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
-from kgrec.evaluation.base import Evaluation, EvaluationTask, ProtocolConfig, Scorer, as_logs
+from kgrec.evaluation.base import (
+    Evaluation,
+    EvaluationTask,
+    ProtocolConfig,
+    RankingConfig,
+    Scorer,
+    as_logs,
+)
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.ctr import CTRConfig
 from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.kgat import KGATConfig
+from kgrec.evaluation.overlap import check_overlap, warn_of_unreachable
 from kgrec.evaluation.ratings import RatingsConfig
 from kgrec.settings import kinds_of, make_settings
 from kgrec.types import IntArray
@@ -80,5 +88,10 @@ def evaluate_protocol(
     """
     if given is not None and not protocol.TAKES_GIVEN:
         raise ConfigError(f"The protocol {protocol.name!r} takes no candidates of each user.")
-    task = EvaluationTask(test, as_logs(exclude), candidates, given, features)
-    return protocol.evaluate(model, task)
+    logs = as_logs(exclude)
+    if all(log.users == test.users and log.items == test.items for log in logs):  # or an error
+        check_overlap(test, logs, ranked=isinstance(protocol, RankingConfig))
+    task = EvaluationTask(test, logs, candidates, given, features)
+    result = protocol.evaluate(model, task)
+    warn_of_unreachable(result)
+    return result

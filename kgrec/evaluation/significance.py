@@ -31,8 +31,10 @@ class SignificanceConfig(Settings):
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="Share of the bootstrap inside of an interval."
     )
-    samples: int = Field(default=9999, ge=99, description="Samples of the bootstrap.")
-    seed: int = Field(default=0, ge=0, description="Seed of the bootstrap.")
+    samples: int = Field(
+        default=9999, ge=99, le=10_000_000, description="Samples of the bootstrap."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the bootstrap.")
     zeros: Literal["wilcox", "pratt"] = Field(
         default="wilcox",
         description="Wilcoxon's test, users without a difference: `wilcox` leaves them out; "

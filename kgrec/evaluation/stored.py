@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from kgrec.bounds.json_text import read_json
 from kgrec.errors import RunError, printable
 from kgrec.evaluation.base import Evaluation
+from kgrec.outputs.checked import check_json
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
@@ -22,7 +23,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """
     where = printable(str(path))
     try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+        tree = check_json(read_json(path))
         return _evaluation(tree)
     except FileNotFoundError as error:
         raise RunError(f"There is no evaluation {where}.") from error

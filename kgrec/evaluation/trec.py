@@ -52,7 +52,7 @@ def write_trec(
     run = Path(path)
     if not run.name:
         raise ConfigError(f"The TREC run needs the path of a file, found {str(path)!r}.")
-    qrels = run.with_suffix(".qrels")
+    qrels = judgements_path(run)
     if run == qrels:
         raise ConfigError(f"{run} is where the judgements go; give the run another suffix.")
     if depth < 1:
@@ -63,6 +63,11 @@ def write_trec(
     write_atomically(run, _run_lines(ranking, users, items, depth, tag))
     write_atomically(qrels, _qrels_lines(test, users, items))
     return qrels
+
+
+def judgements_path(run: str | Path) -> Path:
+    """Return the file of the judgements beside a TREC run."""
+    return Path(run).with_suffix(".qrels")
 
 
 def encode_id(id: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kgrec.errors import DataError
+from kgrec.errors import DataError, printable
 from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ def attach(data: HeteroData, kind: str, modality: str, matrix: FloatArray, made_
     """
     import torch
 
+    if kind not in data.node_types:
+        raise DataError(
+            f"There are features {printable(repr(modality))} of the node type "
+            f"{printable(repr(kind))}, and the graph has no such nodes."
+        )
     num_nodes = int(data[kind].num_nodes)
     if matrix.ndim != 2 or len(matrix) != num_nodes:
         raise DataError(

@@ -29,12 +29,14 @@ class GraphConfig(Settings):
     min_degree: int = Field(
         default=2,
         ge=1,
+        le=2**31 - 1,
         description="Entities and attribute values with fewer distinct neighbors are left out, in "
         "one pass: with one neighbor they connect nothing. The graph's report has their number.",
     )
     max_hops: int | None = Field(
         default=None,
         ge=0,
+        le=2**31 - 1,
         description="Entities more edges away from every linked item, in either direction, are "
         "left out. None: no limit.",
     )
@@ -66,6 +68,7 @@ class GraphConfig(Settings):
     min_type_size: int = Field(
         default=10,
         ge=1,
+        le=2**31 - 1,
         description="With types=nodes: a type with fewer entities gets no node type of its own.",
     )
     keep_types: tuple[str, ...] | None = Field(

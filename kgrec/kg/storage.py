@@ -8,6 +8,7 @@ numbers and offsets are checked before they are used.
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
+from kgrec.bounds.arrow_file import map_batch
+from kgrec.bounds.json_text import read_json
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
-from kgrec.files import replacing_folder, writing
+from kgrec.files import open_plain, system_reason, writing
+from kgrec.outputs.checked import check_json, with_checksum
+from kgrec.outputs.folders import entries, recover, replacing_folder
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.literals import Literals
 from kgrec.rdf.named_graphs import NamedGraphs
@@ -27,7 +32,7 @@ from kgrec.rdf.read_report import ReadReport
 from kgrec.rdf.sources import PathLike
 from kgrec.types import RowArray
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3  # 2 had no checksum of the manifest
 MANIFEST: Final = "manifest.json"
 _TABLES: Final = ("entities", "relations", "triples", "literals", "graphs", "memberships")
 _TERMS = pa.schema([("id", pa.large_string())])
@@ -47,21 +52,37 @@ _SCHEMAS: Final = dict(
     zip(_TABLES, (_TERMS, _TERMS, _TRIPLES, _LITERALS, _TERMS, _MEMBERSHIPS), strict=True)
 )
 _PIECE: Final = 1 << 24  # bytes
+_MOST_JSON: Final = 1 << 26  # bytes
 
 
 def save(kg: GraphColumns, folder: PathLike) -> None:
-    """Write `kg` to `folder`: the whole folder is replaced, or stays as it was.
+    """Write `kg` to `folder`: a saved graph there is replaced as a whole, or stays as it was.
 
     Raises:
         RunError: The folder holds something else than a graph, or it cannot be written.
     """
     target = Path(folder)
-    if target.exists() and not _replaceable(target):
+    if os.path.lexists(target) and not is_replaceable(target):
         raise RunError(
-            f"{printable(str(target))} exists and is no saved graph; it is not overwritten."
+            f"{printable(str(target))} exists and is no saved graph, or has other files in it; it "
+            "is not overwritten."
         )
-    with writing(f"{target}: the graph"), replacing_folder(target) as new:
+    with writing(f"{target}: the graph"), replacing_folder(target, _written) as new:
         _write(kg, new)
+
+
+def is_replaceable(folder: Path) -> bool:
+    """Return whether a folder is empty, or a saved graph with nothing else in it."""
+    return folder.is_dir() and set(entries(folder)) <= _written(folder)
+
+
+def _written(folder: Path) -> set[str]:
+    """Return the files of a saved graph in a folder; none if its manifest is damaged."""
+    try:
+        files = _read_manifest(folder / MANIFEST)["files"]
+    except RunError:
+        return set()
+    return {MANIFEST, *(f"{name}.arrow" for name in files)}
 
 
 def load(folder: PathLike) -> GraphColumns:
@@ -71,6 +92,7 @@ def load(folder: PathLike) -> GraphColumns:
         RunError: A file is missing, damaged, of another version, or does not fit the others.
     """
     target = Path(folder)
+    recover(target)
     manifest = _read_manifest(target / MANIFEST)
     names = [name for name in _TABLES if name in manifest["files"]]
     # Checking a file takes longer than mapping it, and can run in parallel.
@@ -119,10 +141,6 @@ def _graphs(
     return NamedGraphs(names, pairs[:split], pairs[split:])
 
 
-def _replaceable(target: Path) -> bool:
-    return target.is_dir() and ((target / MANIFEST).is_file() or not any(target.iterdir()))
-
-
 def _write(kg: GraphColumns, folder: Path) -> None:
     triples = pa.array(np.ascontiguousarray(kg.triples).ravel())
     columns: dict[str, list[Any]] = {
@@ -156,12 +174,13 @@ def _write(kg: GraphColumns, folder: Path) -> None:
             writer.write_batch(batch)
         manifest["files"][name] = {"rows": batch.num_rows, "crc32": _checksum(path)}
     path = folder / MANIFEST
-    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(with_checksum(manifest), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _checksum(path: Path) -> int:
     found = 0
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while piece := file.read(_PIECE):
             found = isal_zlib.crc32(piece, found)
     return found
@@ -169,16 +188,24 @@ def _checksum(path: Path) -> int:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path, _MOST_JSON)
     except FileNotFoundError as error:
         raise _error(path, "no such file; the folder holds no saved graph.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise _error(path, f"not readable: {printable(str(error))}.") from error
+    except (OSError, ValueError) as error:
+        raise _error(path, f"not readable: {system_reason(error)}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "kgrec.KnowledgeGraph":
         raise _error(path, "this is not the manifest of a saved graph.")
     if manifest.get("format_version") != FORMAT_VERSION:
         found = printable(repr(manifest.get("format_version")))
-        raise _error(path, f"format version {found}; this kgrec reads version {FORMAT_VERSION}.")
+        raise _error(
+            path,
+            f"format version {found}; this kgrec reads version {FORMAT_VERSION}. Read the RDF "
+            "files again, and save the graph with this version.",
+        )
+    try:
+        manifest = check_json(manifest)
+    except ValueError as error:
+        raise _error(path, f"{error}. Save the graph again.") from error
     files = manifest.get("files")
     if not isinstance(files, dict) or not all(isinstance(about, dict) for about in files.values()):
         raise _error(path, "the list of files is missing.")
@@ -191,23 +218,16 @@ def _read_table(path: Path, name: str, manifest: dict[str, Any]) -> Any:
     try:
         if _checksum(path) != about.get("crc32"):
             raise _error(path, f"the checksum is not that of {MANIFEST}: damaged.")
-        with pa.memory_map(str(path)) as source:
-            reader = pa.ipc.open_file(source)
-            if reader.schema != _SCHEMAS[name] or reader.num_record_batches > 1:
-                raise _error(path, f"this is not the table {name} of a saved graph.")
-            batch = reader.get_batch(0)
-        batch.validate(full=True)
+        batch = map_batch(path, _SCHEMAS[name])
     except FileNotFoundError as error:
         raise _error(path, "the file is missing.") from error
     except RunError:
         raise
-    except (OSError, pa.ArrowException) as error:
-        raise _error(path, f"the file is damaged: {printable(str(error))}") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _error(path, f"the file is damaged: {system_reason(error)}.") from error
     if len(batch) != about.get("rows"):
         expected = f"{MANIFEST} says {about.get('rows')}"
         raise _error(path, f"{len(batch)} rows, but {expected}; the folder is damaged.")
-    if any(column.null_count for column in batch.columns):
-        raise _error(path, "values are missing; the file is damaged.")
     return batch
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.tables import as_ids
+from kgrec.data.ids import as_ids
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 from kgrec.linking.matching import Catalogue

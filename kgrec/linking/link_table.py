@@ -8,9 +8,11 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.origin import row_name
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, option, printable
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.sources import PathLike
@@ -38,8 +40,8 @@ def read_link_table(
         if len(wrong):
             found = printable(str(frame[confidence].iloc[wrong[0]]))
             raise DataError(
-                f"{where}: the confidence {found!r} in data row {wrong[0] + 1} is no number from "
-                "0 to 1."
+                f"{where}: the confidence {found!r} in {row_name(frame, int(wrong[0]))} is no "
+                "number from 0 to 1."
             )
         table["confidence"] = sure
     return table
@@ -62,8 +64,9 @@ def raise_nothing_linked(
                 "the columns and properties that the settings name."
             )
         raise DataError(
-            f"No item id is the IRI of an entity of the graph: {sides}. Give links=, a table of "
-            "item ids and IRIs, or title= or property= to look for them."
+            f"No item id is the IRI of an entity of the graph: {sides}. Give "
+            f"{option('links')}, a table of item ids and IRIs, or {option('title')} or "
+            f"{option('property')} to look for them."
         )
     if pairs is None:
         raise DataError(f"The links are empty: {sides}.")

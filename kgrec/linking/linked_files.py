@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkConfig, Links, TextEncoderLike, link, write_links, write_review
 from kgrec.linking.settings import make_link_config
+from kgrec.outputs.checks import check_files
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,7 @@ def link_files(
     links: Path | None = None,
     item: str = "item_id",
     encoder: Callable[[], TextEncoderLike] | None = None,
+    force: bool = False,
     **settings: Any,
 ) -> LinkedFiles:
     """Link the items of a table to the entities of a graph, and write the links.
@@ -91,14 +94,16 @@ def link_files(
         item: Column of item ids.
         encoder: Makes the text encoder for linking by meaning, if the settings use it; None: no
             linking by meaning.
+        force: Whether files that are there are replaced; those that are read never are.
         settings: Fields of `LinkConfig`. By default, the title is the column `title` and the year
             the column `year` or `release_year`, if they exist.
 
     Raises:
         DataError: A file or column is missing or damaged, or nothing is found.
         ConfigError: A setting is wrong.
-        RunError: A file cannot be written.
+        RunError: A file cannot be written, or is there already.
     """
+    check_files([out, review], [items, *graph, links], force=force)
     frame = read_table(items, columns=[item], what="item table")
     if "title" not in settings and "title" in frame.columns:
         settings["title"] = "title"

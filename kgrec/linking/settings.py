@@ -48,7 +48,9 @@ class LinkConfig(Settings):
     review: float = Field(
         default=0.05, ge=0, le=1, description="Least confidence of a candidate in the review."
     )
-    max_candidates: int = Field(default=5, ge=1, description="Candidates per item in the review.")
+    max_candidates: int = Field(
+        default=5, ge=1, le=1000, description="Candidates per item in the review."
+    )
     one_to_one: bool = Field(
         default=False, description="Whether an entity is linked to one item at most."
     )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
+from scipy.sparse import csr_matrix, hstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, Model, TrainingData
+from kgrec.models.base import Callback, Model, TrainingData, not_fitted
 from kgrec.models.content import ItemContent
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.item_item import training_matrix
-from kgrec.types import FloatArray, IntArray
+from kgrec.models.ridge import FEW, conjugate_gradients
+from kgrec.models.state import State, csr_expected, csr_from_state, csr_state
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class ContentEASE(EASE):
@@ -28,6 +35,8 @@ class ContentEASE(EASE):
 
     def __init__(self, config: ContentEASEConfig | None = None) -> None:
         super().__init__(config or ContentEASEConfig())
+        self._content: _Kernel | None = None
+        self._filled = False
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Solve for the weights; see `Model.fit`.
@@ -37,38 +46,78 @@ class ContentEASE(EASE):
         """
         if data.graph is None:
             raise DataError("content_ease needs TrainingData.graph, found None.")
-        count = np.asarray(training_matrix(data.train).sum(axis=0)).reshape(-1)
-        super().fit(data, callback=callback)
-        known, new = np.flatnonzero(count > 0), np.flatnonzero(count == 0)
-        if len(new):
-            assert isinstance(self._weights, np.ndarray)
-            self._weights[:, new] = self._predicted(
-                ItemContent.from_graph(data.graph, data.words), known, new
-            )
+        training_matrix(data.train)
+        content = ItemContent.from_graph(data.graph, data.words)
+        self._content, self._filled = _Kernel.weighted(content, self.config), False
+        return super().fit(data, callback=callback)
+
+    def state(self) -> State:
+        """Return what the weights are computed from, and the content of the items."""
+        state, kernel = super().state(), self._kernel()
+        return state | csr_state("content", kernel.sparse) | {"vectors": kernel.vectors}
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Restore what `state` returned; see `Model.load_state`."""
+        super().load_state(state, data)
+        columns = int(state["content.indices"].max(initial=-1)) + 1
+        sparse = csr_from_state(state, "content", columns)
+        self._content, self._filled = _Kernel(np.asarray(state["vectors"]), sparse), False
         return self
 
-    def _predicted(self, content: ItemContent, known: IntArray, new: IntArray) -> FloatArray:
-        """Return the columns of weights of the new items, float32 of shape (num_items, n)."""
-        assert isinstance(self._weights, np.ndarray)
-        gram = self._similarity(content, known, known).astype(np.float64)
+    def _expected_content(self, num_items: int) -> dict[str, Any]:
+        return csr_expected("content", num_items) | {"vectors": (np.float32, (num_items, None))}
+
+    def _full(self) -> FloatArray:
+        weights = super()._full()
+        if not self._filled:  # in place: the columns of new items are zero before
+            known, new = self._known_and_new()
+            if len(new):
+                weights[:, new] = self._regressed(weights[:, known], known, new)
+            self._filled = True
+        return weights
+
+    def _times_weights(self, histories: csr_matrix) -> FloatArray:
+        scores = super()._times_weights(histories)
+        if histories.shape[0] <= FEW:
+            known, new = self._known_and_new()
+            scores[:, new] = self._solved_for(scores[:, known], known, new)
+        return scores
+
+    def _regressed(self, columns: FloatArray, known: IntArray, new: IntArray) -> FloatArray:
+        """Return the columns of new items, float32 (b, n), from those of known ones, (b, m)."""
+        kernel = self._kernel()
+        known_part, new_part = kernel.part(known), kernel.part(new)
+        gram = known_part.similarity(known_part).astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.config.content_l2
-        map_to = np.linalg.solve(gram, self._similarity(content, known, new))
-        columns = self._weights[:, known]
+        map_to = np.linalg.solve(gram, known_part.similarity(new_part))
         centre = columns.mean(axis=1, keepdims=True)
         return np.asarray(centre + (columns - centre) @ map_to, dtype=np.float32)
 
-    def _similarity(self, content: ItemContent, rows: Any, columns: Any) -> FloatArray:
-        config = self.config
-        kernel = np.zeros((len(rows), len(columns)), dtype=np.float32)
-        for vectors in content.vectors.values():
-            kernel += config.text * (vectors[rows] @ vectors[columns].T)
-        kernel += config.numbers * (content.numbers[rows] @ content.numbers[columns].T)
-        for weight, block in (
-            (config.attributes, content.attributes),
-            (config.words, content.words),
-        ):
-            kernel += weight * (block[rows] @ block[columns].T).toarray()
-        return np.asarray(kernel, dtype=np.float32)
+    def _solved_for(self, scores: FloatArray, known: IntArray, new: IntArray) -> FloatArray:
+        """Return the same as `_regressed` for few rows, without the map to all new items."""
+        if not len(new):
+            return scores[:, :0]
+        kernel, l2 = self._kernel(), self.config.content_l2
+        known_part, new_part = kernel.part(known), kernel.part(new)
+        given = scores.astype(np.float64)
+        centre = given.mean(axis=1, keepdims=True)
+        dual = conjugate_gradients(
+            lambda x: known_part.times(known_part.transposed_times(x)) + l2 * x,
+            given - centre,
+            known_part.squares() + l2,
+        )
+        made = new_part.times(known_part.transposed_times(dual.T))
+        return np.asarray(centre + made.T, dtype=np.float32)
+
+    def _kernel(self) -> _Kernel:
+        if self._content is None:
+            raise not_fitted(self)
+        return self._content
+
+    def _known_and_new(self) -> tuple[IntArray, IntArray]:
+        train, _ = self._fitted()
+        count = np.bincount(train.indices, minlength=train.shape[1])
+        return np.flatnonzero(count > 0), np.flatnonzero(count == 0)
 
 
 class ContentEASEConfig(EASEConfig):
@@ -91,3 +140,57 @@ class ContentEASEConfig(EASEConfig):
     words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
     attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kernel:
+    """Content features F of items, so that F Fᵀ is their similarity.
+
+    Attributes:
+        vectors: The dense columns, float32 of shape (n, dim).
+        sparse: The others, CSR float32 with n rows.
+    """
+
+    vectors: FloatArray
+    sparse: csr_matrix
+
+    @classmethod
+    def weighted(cls, content: ItemContent, config: ContentEASEConfig) -> _Kernel:
+        """Return the blocks side by side, each times the square root of its weight."""
+        dense = [vectors * np.float32(config.text**0.5) for vectors in content.vectors.values()]
+        dense.append(content.numbers * np.float32(config.numbers**0.5))
+        blocks = [
+            content.attributes * np.float32(config.attributes**0.5),
+            content.words * np.float32(config.words**0.5),
+        ]
+        sparse = hstack(blocks, format="csr", dtype=np.float32)
+        return cls(np.concatenate(dense, axis=1).astype(np.float32), csr_matrix(sparse))
+
+    def part(self, rows: IntArray) -> _Kernel:
+        """Return the features of some items."""
+        return _Kernel(self.vectors[rows], self.sparse[rows])
+
+    def similarity(self, other: _Kernel) -> FloatArray:
+        """Return the similarity to other items, float32 of shape (n, m)."""
+        shared = (self.sparse @ other.sparse.T).toarray()
+        return np.asarray(self.vectors @ other.vectors.T + shared, dtype=np.float32)
+
+    def squares(self) -> Float64Array:
+        """Return the similarity of each item to itself, float64 of shape (n,)."""
+        wide, sparse = self._wide
+        of_sparse = np.asarray(sparse.multiply(sparse).sum(axis=1)).reshape(-1)
+        return np.asarray((wide**2).sum(axis=1) + of_sparse)
+
+    def times(self, found: tuple[Float64Array, Float64Array]) -> Float64Array:
+        """Return F X, float64 of shape (n, b), for X as `transposed_times` returns it."""
+        wide, sparse = self._wide
+        return np.asarray(wide @ found[0] + sparse @ found[1])
+
+    def transposed_times(self, right: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Return Fᵀ X for X of shape (n, b): the rows of the dense and of the sparse columns."""
+        wide, sparse = self._wide
+        return wide.T @ right, np.asarray(sparse.T @ right)
+
+    @cached_property
+    def _wide(self) -> tuple[Float64Array, csr_matrix]:
+        return self.vectors.astype(np.float64), csr_matrix(self.sparse, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -10,10 +11,19 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
+from kgrec.models.base import (
+    Callback,
+    Model,
+    ModelConfig,
+    TrainingData,
+    check_rows,
+    not_fitted,
+)
 from kgrec.models.confidence import confidence
-from kgrec.models.item_item import ItemItemModel, training_matrix
-from kgrec.types import FloatArray
+from kgrec.models.item_item import ItemItemModel, dense, training_matrix
+from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
+from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class EASE(ItemItemModel):
@@ -22,7 +32,8 @@ class EASE(ItemItemModel):
     With the training matrix X of shape (num_users, num_items), the weights B minimise
     ‖X − XB‖² + l2 ‖B‖² with a diagonal of zeros. In closed form, P = (XᵀX + l2·I)⁻¹ and
     B_ij = −P_ij / P_jj. Solved in float64 over the n items that have interactions, in about 32 n²
-    bytes; the others' weights are zero.
+    bytes; the others' weights are zero. A saved model has what they are computed from, and not the
+    weights; see `kgrec.models.ridge.RidgeSystem`.
 
     With `dropout` p, the weights rebuild X, in expectation, from an X without a random share p of
     its entries: item i gets the extra penalty p / (1 - p) · (XᵀX)_ii (Steck, Autoencoders that
@@ -35,6 +46,8 @@ class EASE(ItemItemModel):
     def __init__(self, config: EASEConfig | None = None) -> None:
         super().__init__()
         self.config = config or EASEConfig()
+        self._further: csr_matrix | None = None
+        self._system: RidgeSystem | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Solve for the weights; see `Model.fit`.
@@ -43,23 +56,81 @@ class EASE(ItemItemModel):
             DataError: There are no interactions, or too many items for the memory.
         """
         training_matrix(data.train)
-        train = confidence(data.train, self.config.rating_power)
-        rows = self._rows(train, data)
+        self._train = confidence(data.train, self.config.rating_power)
+        self._further = csr_matrix(self._further_rows(data), dtype=np.float64)
+        self._system = self._made_system(None)
+        self._solved()
+        return self
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights, float32 of shape (num_items, num_items); computed at the first use."""
+        return self._full()
+
+    def similar(self, items: IntArray) -> FloatArray:
+        """Return the weights from each of `items` to all items; see `Model.similar`."""
+        train, _ = self._fitted()
+        items = check_rows(items, train.shape[1], "item")
+        ones, rows = np.ones(len(items), dtype=np.float32), np.arange(len(items))
+        return self._times_weights(csr_matrix((ones, (rows, items)), (len(items), train.shape[1])))
+
+    def state(self) -> State:
+        """Return what the weights are computed from, which is far smaller; see `RidgeSystem`."""
+        train, system = self._fitted()
+        assert self._further is not None
+        state = csr_state("histories", train) | csr_state("further", self._further)
+        return {**state, "diagonal": system.diagonal}
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Restore what `state` returned; see `Model.load_state`."""
+        num_items = data.train.num_items
+        expected = csr_expected("histories", data.train.num_users) | csr_expected("further", None)
+        expected |= {"further.data": (np.float64, (None,)), "diagonal": (np.float64, (num_items,))}
+        arrays = check_state(state, {**expected, **self._expected_content(num_items)})
+        self._train = csr_from_state(arrays, "histories", num_items)
+        self._further = csr_from_state(arrays, "further", num_items)
+        self._system = self._made_system(checked_diagonal(arrays["diagonal"]))
+        return self
+
+    def _further_rows(self, data: TrainingData) -> csr_matrix:
+        """Return what the weights must rebuild besides the users, of shape (n, num_items)."""
+        return csr_matrix((0, data.train.num_items))
+
+    def _expected_content(self, num_items: int) -> dict[str, Any]:  # noqa: ARG002
+        """Return what `check_state` expects besides the system."""
+        return {}
+
+    def _made_system(self, diagonal: Float64Array | None) -> RidgeSystem:
+        train = self._train
+        assert train is not None
         share = self.config.dropout
-        count = np.asarray(train.multiply(train).sum(axis=0)).reshape(-1)
+        count = np.asarray(train.multiply(train).sum(axis=0), dtype=np.float64).reshape(-1)
+        assert self._further is not None
+        rows = vstack([train, self._further], format="csr")
+        return RidgeSystem(rows, self.config.l2 + share / (1.0 - share) * count, diagonal)
+
+    def _full(self) -> FloatArray:
+        return self._solved()
+
+    def _solved(self) -> FloatArray:
+        train, system = self._fitted()
         try:
-            self._weights = ease_weights(rows, self.config.l2 + share / (1.0 - share) * count)
+            return system.weights
         except MemoryError as error:
             raise DataError(
                 f"{self.name} needs {32 * train.shape[1] ** 2 / 2**30:.1f} GiB for "
                 f"{train.shape[1]} items, more than there is. ItemKNN needs far less."
             ) from error
-        self._train = train
-        return self
 
-    def _rows(self, train: csr_matrix, data: TrainingData) -> csr_matrix:  # noqa: ARG002
-        """Return what the weights must rebuild, of shape (num_rows, num_items)."""
-        return train
+    def _times_weights(self, histories: csr_matrix) -> FloatArray:
+        if histories.shape[0] > FEW:
+            return dense(histories @ self._full())
+        return self._fitted()[1].times_weights(histories)
+
+    def _fitted(self) -> tuple[csr_matrix, RidgeSystem]:
+        if self._train is None or self._system is None:
+            raise not_fitted(self)
+        return self._train, self._system
 
 
 class EASEConfig(ModelConfig):
@@ -93,13 +164,13 @@ class AttributeEASE(EASE):
     def __init__(self, config: AttributeEASEConfig | None = None) -> None:
         super().__init__(config or AttributeEASEConfig())
 
-    def _rows(self, train: csr_matrix, data: TrainingData) -> csr_matrix:
+    def _further_rows(self, data: TrainingData) -> csr_matrix:
         if data.attributes is None:
             raise DataError(
                 "attribute_ease needs TrainingData.attributes, the matrix of which item has which "
                 "attribute, found None."
             )
-        blocks = [train, self.config.alpha * attribute_rows(data.attributes, self.config.min_items)]
+        blocks = [self.config.alpha * attribute_rows(data.attributes, self.config.min_items)]
         if self.config.words:
             if data.words is None:
                 raise DataError(
@@ -107,8 +178,8 @@ class AttributeEASE(EASE):
                     f"{self.config.words:g}), and there is no text: set words to 0, or give text."
                 )
             blocks.append(csr_matrix(self.config.words * data.words.T))
-        extended: csr_matrix = vstack(blocks, format="csr")
-        return extended
+        further: csr_matrix = vstack(blocks, format="csr")
+        return further
 
 
 class AttributeEASEConfig(EASEConfig):
@@ -123,7 +194,7 @@ class AttributeEASEConfig(EASEConfig):
     name: Literal["attribute_ease"] = "attribute_ease"  # type: ignore[assignment]
     model: ClassVar[type[Model]] = AttributeEASE
     alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-    min_items: int = Field(default=2, ge=1)
+    min_items: int = Field(default=2, ge=1, le=2**31 - 1)
     words: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
@@ -150,38 +221,3 @@ def attribute_rows(attributes: csr_matrix, min_items: int = 2) -> csr_matrix:
     scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     rows: csr_matrix = (diags_array(scale) @ weighted).T.tocsr()
     return rows
-
-
-def ease_weights(rows: csr_matrix, l2: float | npt.NDArray[Any]) -> FloatArray:
-    """Return EASE's weights for a matrix of shape (num_rows, num_items).
-
-    Args:
-        rows: The matrix that the weights rebuild.
-        l2: Ridge penalty of all items, or of each, of shape (num_items,).
-
-    Returns:
-        float32 of shape (num_items, num_items), with zeros on the diagonal.
-
-    Raises:
-        DataError: The system is singular to machine precision.
-    """
-    num_items = rows.shape[1]
-    used = np.unique(rows.indices)
-    part = csr_matrix(rows[:, used], dtype=np.float64)
-    gram = (part.T @ part).toarray()
-    gram[np.diag_indices_from(gram)] += l2 if np.ndim(l2) == 0 else np.asarray(l2)[used]
-    try:
-        # By LU, not by Cholesky: half as fast on an idle machine, but LAPACK's Cholesky inverse
-        # (dpotrf, dpotri) was seen to take 40 times as long where other processes share the cores.
-        inverse = np.linalg.inv(gram)
-    except np.linalg.LinAlgError as error:
-        raise DataError(
-            f"EASE's system is singular with l2={np.min(l2)}; give a larger l2."
-        ) from error
-    inverse /= -np.diag(inverse).copy()
-    np.fill_diagonal(inverse, 0.0)
-    if len(used) == num_items:
-        return inverse.astype(np.float32)
-    weights = np.zeros((num_items, num_items), dtype=np.float32)
-    weights[np.ix_(used, used)] = inverse
-    return weights

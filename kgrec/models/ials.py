@@ -175,10 +175,10 @@ class IALSConfig(ModelConfig):
 
     name: Literal["ials"] = "ials"
     model: ClassVar[type[Model]] = IALS
-    dim: int = Field(default=64, ge=1)
+    dim: int = Field(default=64, ge=1, le=8192)
     l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
     alpha: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
-    iterations: int = Field(default=20, ge=1)
+    iterations: int = Field(default=20, ge=1, le=100_000)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, lt=2**63)
 

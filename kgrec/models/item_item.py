@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,10 @@ class ItemItemModel(Model):
     item j. Nothing is learned about users: a known user and an unseen one with the same history get
     the same scores. A user without history gets the share of users who have each item.
 
-    Attributes:
-        sparse: Whether most weights are zero, and stored as CSR.
     """
 
-    sparse: ClassVar[bool] = False
-
     def __init__(self) -> None:
-        self._weights: FloatArray | csr_matrix | None = None
+        self._weights: csr_matrix | None = None
         self._train: csr_matrix | None = None
 
     def score(self, users: IntArray) -> FloatArray:
@@ -46,38 +42,38 @@ class ItemItemModel(Model):
     def similar(self, items: IntArray) -> FloatArray:
         """Return the weights from each of `items` to all items; see `Model.similar`."""
         train, weights = self._fitted()
-        return _dense(weights[check_rows(items, train.shape[1], "item")])
+        return dense(weights[check_rows(items, train.shape[1], "item")])
+
+    @property
+    def weights(self) -> FloatArray | csr_matrix:
+        """The weights, float32 of shape (num_items, num_items)."""
+        weights: FloatArray | csr_matrix = self._fitted()[1]
+        return weights
 
     def state(self) -> State:
         """Return the weights, and the histories of the known users; see `Model.state`."""
         train, weights = self._fitted()
-        dense = isinstance(weights, np.ndarray)
-        return ({"weights": weights} if dense else csr_state("weights", weights)) | csr_state(
-            "histories", train
-        )
+        return csr_state("weights", weights) | csr_state("histories", train)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; see `Model.load_state`."""
         num_users, num_items = data.train.num_users, data.train.num_items
-        expected = csr_expected("histories", num_users)
-        if self.sparse:
-            expected |= csr_expected("weights", num_items)
-        else:
-            expected["weights"] = (np.float32, (num_items, num_items))
+        expected = csr_expected("histories", num_users) | csr_expected("weights", num_items)
         arrays = check_state(state, expected)
         self._train = csr_from_state(arrays, "histories", num_items)
-        self._weights = (
-            csr_from_state(arrays, "weights", num_items) if self.sparse else arrays["weights"]
-        )
+        self._weights = csr_from_state(arrays, "weights", num_items)
         return self
 
     def _scores(self, histories: csr_matrix) -> FloatArray:
-        train, weights = self._fitted()
-        scores = _dense(histories @ weights)
+        train, _ = self._fitted()
+        scores = self._times_weights(histories)
         empty = np.bincount(histories.nonzero()[0], minlength=len(scores)) == 0
         if empty.any():
             scores[empty] = share_of_users(train)
         return scores
+
+    def _times_weights(self, histories: csr_matrix) -> FloatArray:
+        return dense(histories @ self._fitted()[1])
 
     def _fitted(self) -> tuple[csr_matrix, Any]:
         if self._train is None or self._weights is None:
@@ -101,6 +97,7 @@ def share_of_users(train: csr_matrix) -> Float64Array:
     return np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
 
 
-def _dense(block: Any) -> FloatArray:
-    dense = block if isinstance(block, np.ndarray) else block.toarray()
-    return np.asarray(dense, dtype=np.float32)
+def dense(block: Any) -> FloatArray:
+    """Return a block of scores, sparse or not, as an array."""
+    made = block if isinstance(block, np.ndarray) else block.toarray()
+    return np.asarray(made, dtype=np.float32)

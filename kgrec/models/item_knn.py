@@ -27,8 +27,6 @@ class ItemKNN(ItemItemModel):
     over the neighbors that the user liked.
     """
 
-    sparse: ClassVar[bool] = True
-
     def __init__(self, config: ItemKNNConfig | None = None) -> None:
         super().__init__()
         self.config: ItemKNNConfig = config or ItemKNNConfig()
@@ -68,7 +66,7 @@ class ItemKNNConfig(ModelConfig):
 
     name: Literal["item_knn"] = "item_knn"
     model: ClassVar[type[Model]] = ItemKNN
-    num_neighbors: int = Field(default=100, ge=1)
+    num_neighbors: int = Field(default=100, ge=1, le=1_000_000)
     shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
 
 

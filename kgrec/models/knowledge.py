@@ -25,8 +25,10 @@ class KnowledgeConfig(Settings):
         "the triple and its corruptions, which with one of them is a pairwise ranking loss.",
     )
     margin: float = Field(default=1.0, ge=0, description="Of the hinge.")
-    num_negatives: int = Field(default=1, ge=1, description="Corruptions of each triple.")
-    batch_triples: int = Field(default=2048, ge=1, description="Triples in a step.")
+    num_negatives: int = Field(
+        default=1, ge=1, le=10_000, description="Corruptions of each triple."
+    )
+    batch_triples: int = Field(default=2048, ge=1, le=100_000_000, description="Triples in a step.")
     weight: float = Field(default=1.0, ge=0, description="Weight of the loss.")
     l2: float = Field(default=0.0, ge=0, description="L2 of the vectors of the step's triples.")
     interactions: bool = Field(

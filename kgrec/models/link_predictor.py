@@ -30,10 +30,15 @@ from kgrec.settings import Settings
 class LinkPredictorConfig(Settings):
     """The parts of a link predictor: any fusion × any encoder × any head."""
 
-    dim: int = Field(default=64, ge=1, description="Width of all node vectors.")
+    dim: int = Field(default=64, ge=1, le=8192, description="Width of all node vectors.")
     fusion: FusionMode = Field(default="add", description="How features join the id embedding.")
-    encoder: EncoderConfig = LightGCNConfig()
-    head: HeadConfig = CosineHeadConfig()
+    encoder: EncoderConfig = Field(
+        default=LightGCNConfig(), description="How messages pass over the graph."
+    )
+    head: HeadConfig = Field(
+        default=CosineHeadConfig(),
+        description="How the vectors of a user and an item are compared.",
+    )
     knowledge: KnowledgeConfig | None = Field(
         default=None, description="Joint training on the graph's triples; None: there is none."
     )

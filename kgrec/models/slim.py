@@ -30,8 +30,6 @@ class SLIM(ItemItemModel):
     8 n² bytes for n items in addition to the sparse weights.
     """
 
-    sparse: ClassVar[bool] = True
-
     def __init__(self, config: SLIMConfig | None = None) -> None:
         super().__init__()
         self.config: SLIMConfig = config or SLIMConfig()
@@ -108,4 +106,4 @@ class SLIMConfig(ModelConfig):
     l2: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
-    max_passes: int = Field(default=1000, ge=1)
+    max_passes: int = Field(default=1000, ge=1, le=1_000_000)

@@ -23,12 +23,12 @@ def csr_state(name: str, matrix: csr_matrix) -> State:
     }
 
 
-def csr_expected(name: str, num_rows: int) -> dict[str, tuple[type[np.generic], Any]]:
-    """Return what `check_state` expects of the arrays of `csr_state`."""
+def csr_expected(name: str, num_rows: int | None) -> dict[str, tuple[type[np.generic], Any]]:
+    """Return what `check_state` expects of the arrays of `csr_state`; None: any number of rows."""
     return {
         f"{name}.data": (np.float32, (None,)),
         f"{name}.indices": (np.int64, (None,)),
-        f"{name}.indptr": (np.int64, (num_rows + 1,)),
+        f"{name}.indptr": (np.int64, (None if num_rows is None else num_rows + 1,)),
     }
 
 

@@ -20,10 +20,10 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.confidence import confidence
-from kgrec.models.ease import ease_weights
 from kgrec.models.item_item import share_of_users, training_matrix
+from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class UserEASE(Model):
@@ -43,76 +43,95 @@ class UserEASE(Model):
 
     def __init__(self, config: UserEASEConfig | None = None) -> None:
         self.config = config or UserEASEConfig()
-        self._weights: FloatArray | None = None
-        self._inverse: FloatArray | None = None
         self._train: csr_matrix | None = None
+        self._features: csr_matrix | None = None
+        self._system: RidgeSystem | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Solve for the weights; see `Model.fit`."""
         training_matrix(data.train)
-        train = confidence(data.train, self.config.rating_power)
-        rows = train
+        self._train = confidence(data.train, self.config.rating_power)
+        features = csr_matrix((self._train.shape[0], 0))
         if data.user_features is not None and self.config.alpha > 0:
-            rows = hstack([train, self.config.alpha * data.user_features], format="csr")
-        share = self.config.dropout
-        count = np.asarray(train.multiply(train).sum(axis=1)).reshape(-1)
-        penalty = self.config.l2 + share / (1.0 - share) * count
-        columns = csr_matrix(rows.T)
-        self._weights = ease_weights(columns, penalty)
-        self._inverse = _inverse_diagonal(columns, self._weights, penalty)
-        self._train = train
+            features = csr_matrix(self.config.alpha * data.user_features, dtype=np.float64)
+        self._features = features
+        self._system = self._made_system(None)
+        _ = self._system.weights  # a mistake in the settings is said now
         return self
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""
-        train, weights, _ = self._fitted()
+        train, system = self._fitted()
         users = check_rows(users, train.shape[0], "user")
-        return self._scores(weights[:, users].T)
+        if len(users) > FEW:
+            return self._scores(system.weights[:, users].T)
+        # The column of a user in B is that of the user in P, scaled.
+        place = np.arange(len(users))
+        one = np.zeros((len(users), train.shape[0]))
+        one[place, users] = 1.0
+        of_users = system.times_inverse(one) / -system.diagonal[users][:, None]
+        of_users[place, users] = 0.0
+        return self._scores(of_users.astype(np.float32))
 
     def score_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the scores of all items for unseen users; see `Model.score_histories`."""
-        train, weights, inverse = self._fitted()
+        train, system = self._fitted()
         liked = check_histories(histories, train.shape[1])
         shared = np.asarray((liked @ train.T).todense(), dtype=np.float32)
-        # P = (XXᵀ + penalty)⁻¹ from B_ij = -P_ij / P_jj: B is kept, and the diagonal of P.
-        of_users = shared * inverse - (shared @ weights) * inverse
-        return self._scores(of_users)
+        if len(shared) <= FEW:
+            return self._scores(system.times_inverse(shared.astype(np.float64)).astype(np.float32))
+        # P = (XXᵀ + penalty)⁻¹ from B_ij = -P_ij / P_jj.
+        diagonal = system.diagonal.astype(np.float32)
+        return self._scores((shared - shared @ system.weights) * diagonal)
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the scores of a user who likes only one of `items`; see `Model.similar`."""
-        train, _, _ = self._fitted()
+        train, _ = self._fitted()
         items = check_rows(items, train.shape[1], "item")
         ones = np.ones(len(items), dtype=np.float32)
         place = (np.arange(len(items)), items)
         return self.score_histories(csr_matrix((ones, place), shape=(len(items), train.shape[1])))
 
     def state(self) -> State:
-        """Return `weights`, float32 (num_users, num_users), `inverse` and the histories."""
-        train, weights, inverse = self._fitted()
-        return {"weights": weights, "inverse": inverse} | csr_state("histories", train)
+        """Return what the weights are computed from; see `kgrec.models.ridge.RidgeSystem`."""
+        train, system = self._fitted()
+        assert self._features is not None
+        state = csr_state("histories", train) | csr_state("features", self._features)
+        return state | {"diagonal": system.diagonal}
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; see `Model.load_state`."""
         num = data.train.num_users
-        expected = csr_expected("histories", num)
-        expected |= {"weights": (np.float32, (num, num)), "inverse": (np.float32, (num,))}
+        expected = csr_expected("histories", num) | csr_expected("features", num)
+        expected |= {"features.data": (np.float64, (None,)), "diagonal": (np.float64, (num,))}
         arrays = check_state(state, expected)
-        self._weights, self._inverse = arrays["weights"], arrays["inverse"]
         self._train = csr_from_state(arrays, "histories", data.train.num_items)
+        width = int(arrays["features.indices"].max(initial=-1)) + 1
+        self._features = csr_from_state(arrays, "features", width)
+        self._system = self._made_system(checked_diagonal(arrays["diagonal"]))
         return self
 
+    def _made_system(self, diagonal: Float64Array | None) -> RidgeSystem:
+        train, share = self._train, self.config.dropout
+        assert train is not None
+        assert self._features is not None
+        count = np.asarray(train.multiply(train).sum(axis=1), dtype=np.float64).reshape(-1)
+        rows = hstack([train, self._features], format="csr")
+        penalty = self.config.l2 + share / (1.0 - share) * count
+        return RidgeSystem(csr_matrix(rows.T), penalty, diagonal)
+
     def _scores(self, of_users: FloatArray) -> FloatArray:
-        train, _, _ = self._fitted()
+        train, _ = self._fitted()
         scores = np.asarray(of_users @ train, dtype=np.float32)
         unknown = ~of_users.any(axis=1)
         if unknown.any():
             scores[unknown] = share_of_users(train)
         return scores
 
-    def _fitted(self) -> tuple[csr_matrix, FloatArray, FloatArray]:
-        if self._train is None or self._weights is None or self._inverse is None:
+    def _fitted(self) -> tuple[csr_matrix, RidgeSystem]:
+        if self._train is None or self._system is None:
             raise not_fitted(self)
-        return self._train, self._weights, self._inverse
+        return self._train, self._system
 
 
 class UserEASEConfig(ModelConfig):
@@ -131,17 +150,3 @@ class UserEASEConfig(ModelConfig):
     dropout: float = Field(default=0.33, ge=0.0, lt=1.0)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     alpha: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
-
-
-def _inverse_diagonal(
-    columns: csr_matrix, weights: FloatArray, penalty: npt.NDArray[Any]
-) -> FloatArray:
-    """Return the diagonal of (columnsᵀ columns + penalty)⁻¹, float32 of shape (num_users,).
-
-    The error of rebuilding a column is the reciprocal of its entry: 1 / P_jj = G_jj + penalty_j -
-    Σ_i G_ji B_ij, by the formula of the block inverse.
-    """
-    gram = (columns.T @ columns).toarray()
-    explained = np.einsum("ji,ij->j", gram, weights.astype(np.float64))
-    left = np.diag(gram) + penalty - explained
-    return np.asarray(1.0 / left, dtype=np.float32)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, did_you_mean, option, printable
+from kgrec.files import system_reason
 from kgrec.rdf.nesting import check_json
 
 Loader = Callable[[str], Mapping[str, Any] | bytes | str]
@@ -18,6 +20,35 @@ RELATIVE_BASE: Final = "x-relative-iri://document/"
 
 _MAX_CONTEXTS: Final = 1000  # references to remote contexts that a document may have
 _MAX_CHAIN: Final = 20  # remote contexts that may refer to one another
+
+
+def from_files(contexts: Mapping[str, Path]) -> Loader:
+    """Return a loader that knows the contexts of some files, by their IRIs.
+
+    An IRI with `http`, `https` or without a slash at its end is the same one.
+    """
+    files = {_without_scheme(iri): path for iri, path in contexts.items()}
+
+    def load(iri: str) -> bytes:
+        path = files.get(_without_scheme(iri))
+        if path is None:
+            raise DataError(
+                f"the JSON-LD context {printable(iri)} is not in {option('contexts')}."
+                + did_you_mean(iri, contexts)
+            )
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"the file {printable(str(path))} of the JSON-LD context {printable(iri)} cannot "
+                f"be read: {system_reason(error)}."
+            ) from error
+
+    return load
+
+
+def _without_scheme(iri: str) -> str:
+    return iri.partition("://")[2].rstrip("/") or iri
 
 
 def prepared(text: bytes, base_iri: str | None, loader: Loader | None) -> bytes:
@@ -110,6 +141,8 @@ class _Contexts:
     def _load(self, iri: str) -> Any:
         try:
             document = self._loader(iri)
+        except DataError:
+            raise
         except Exception as error:
             raise DataError(
                 f"the loader could not load the JSON-LD context {printable(iri)}: "

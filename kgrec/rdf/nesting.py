@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import numpy as np
-
+from kgrec.bounds.json_text import MAX_DEPTH, depth_of
 from kgrec.errors import DataError
 
-MAX_DEPTH: Final = 256
-"""Levels that a document may have; data is hardly ever nested ten levels deep."""
-
-_JSON_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _TRIPLE_TERM: Final = b"<<("
 # A triple term cannot begin inside of these: strings, long or short, IRIs, and comments.
 _TURTLE_TEXT: Final = re.compile(
@@ -32,11 +27,7 @@ def check_json(text: bytes) -> None:
     Raises:
         DataError: It has more than `MAX_DEPTH` levels.
     """
-    plain = np.frombuffer(_JSON_STRING.sub(b"", text), dtype=np.uint8)
-    opens = (plain == ord("[")) | (plain == ord("{"))
-    closes = (plain == ord("]")) | (plain == ord("}"))
-    steps = opens.astype(np.int8) - closes.astype(np.int8)
-    if int(np.cumsum(steps, dtype=np.int64).max(initial=0)) > MAX_DEPTH:
+    if depth_of(text) > MAX_DEPTH:
         raise DataError(f"the JSON is nested more than {MAX_DEPTH} levels deep.")
 
 

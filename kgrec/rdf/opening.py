@@ -15,6 +15,7 @@ import pyarrow as pa
 from isal import igzip_lib, igzip_threaded
 
 from kgrec.errors import DataError
+from kgrec.files import open_plain
 from kgrec.rdf.settings import ReadConfig
 
 PIECE: Final = 1 << 22
@@ -53,7 +54,7 @@ def opened(content: Any, name: str, config: ReadConfig) -> Iterator[Iterator[byt
     with contextlib.ExitStack() as stack:
         stream: Any = content
         if isinstance(content, Path):
-            stream = stack.enter_context(content.open("rb"))
+            stream = stack.enter_context(open_plain(content))
         counted = _Counted(stream)
         reader = stack.enter_context(io.BufferedReader(counted, 1 << 18))
         kind = _kind(reader.peek(4)[:4])

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow.compute as pc
 import pyoxigraph
 
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, option, printable
 from kgrec.rdf import jsonld
 from kgrec.rdf.line_errors import Mistake, whole_lines
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
@@ -230,5 +230,6 @@ def _refuse_relative(batches: Collection[Statements]) -> None:
             if len(relative):
                 shown = relative[0].as_py().removeprefix(jsonld.RELATIVE_BASE)
                 raise DataError(
-                    f"the relative IRI {printable(shown)!r} has no base IRI: give base_iri=."
+                    f"the relative IRI {printable(shown)!r} has no base IRI: give "
+                    f"{option('base_iri')}."
                 )

@@ -14,9 +14,9 @@ from xml.etree.ElementTree import canonicalize
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+from kgrec.bounds.json_text import MAX_DEPTH
 from kgrec.errors import printable
 from kgrec.rdf.namespaces import RDF
-from kgrec.rdf.nesting import MAX_DEPTH
 
 _MAX_ENTITY: Final = 1 << 16  # characters that an entity may stand for
 _MAX_GROWTH: Final = 1 << 24  # bytes by which entities may lengthen any document

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyoxigraph
 
-from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.errors import DataError, did_you_mean, option, printable
 from kgrec.files import system_reason
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
-from kgrec.rdf.jsonld import Loader
+from kgrec.rdf.jsonld import Loader, from_files
 from kgrec.rdf.line_errors import reason_of
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.opening import UNREADABLE, opened
@@ -28,6 +30,7 @@ from kgrec.rdf.statements import Statements, statements, string_array
 from kgrec.rdf.syntaxes import Format
 
 _BY_LINES = ("nt", "nq")
+_REMOTE = "LoadDocumentCallback"  # in what the parser says of a remote context
 
 
 def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> GraphColumns:
@@ -36,7 +39,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
     Args:
         given: What `sources.find_sources` takes.
         config: Settings.
-        loader: Gives the remote contexts of JSON-LD; without it they are refused.
+        loader: Gives the remote contexts of JSON-LD; without it those of `config.contexts`.
 
     Raises:
         DataError: Something is missing, damaged, too large or not valid, or a graph that `config`
@@ -44,12 +47,15 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
             the line, the column and the reason.
     """
     sources, skipped = find_sources(given, config.format)
+    if loader is None and config.contexts:
+        loader = from_files(config.contexts)
     rejects = Rejects(config.rejects)
     batches: list[Statements] = []
     files: list[FileReport] = []
     graphs: set[str] = set()
     notes: list[str] = []
-    with rejects.writing():
+    paths = [Path(one.content) for one in sources if isinstance(one.content, str | os.PathLike)]
+    with rejects.writing(paths):
         for number, source in enumerate(sources):
             read, file, parsing = _read(source, number, config, rejects, loader)
             batches += read
@@ -172,6 +178,8 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
     place += f", column {column}" if line and column else ""
     by_lines = format.name in _BY_LINES
     hints = [_hint(reason, config, by_lines)]
+    if _REMOTE in reason:
+        reason = "it refers to a context on the web, and nothing is loaded while reading"
     if config.on_error == "skip" and not by_lines:
         parsing.rejects.add(source.name, line, column, reason, b"")
         hints.append(
@@ -183,10 +191,7 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
 
 def _hint(reason: str, config: ReadConfig, by_lines: bool) -> str:
     if "No scheme" in reason and config.base_iri is None and not by_lines:
-        return " If the file has relative IRIs, give base_iri=."
-    if "LoadDocumentCallback" in reason:
-        return (
-            " It refers to a remote context, and nothing is loaded while reading: give loader=, a "
-            "function that returns the context of an IRI."
-        )
+        return f" If the file has relative IRIs, give {option('base_iri')}."
+    if _REMOTE in reason:
+        return f" Save the context to a file, and give {option('contexts')}, its IRI and that file."
     return ""

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
-from kgrec.errors import DataError
+from kgrec.errors import DataError, RunError
 from kgrec.files import replacing_text, writing
+from kgrec.outputs.checks import check_files
+
+_KEYS: Final = ("file", "line", "column", "reason", "text")
+
+
+def _is_rejects(path: Path) -> bool:
+    """Return whether a file is one of rejects; an empty one is: nothing was left out."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(1 << 20)
+        return not line or tuple(json.loads(line)) == _KEYS
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
 
 
 class Rejects:
@@ -36,22 +49,31 @@ class Rejects:
         self.count += 1
         if self._stream is not None:
             shown = text.decode("utf-8", errors="backslashreplace")
-            entry = {"file": file, "line": line, "column": column, "reason": reason, "text": shown}
+            values = (file, line, column, reason, shown)
+            entry = dict(zip(_KEYS, values, strict=True))
             self._stream.write(json.dumps(entry) + "\n")
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, inputs: Iterable[Path] = ()) -> Iterator[None]:
         """Open the file under another name, and rename it when reading ends.
 
         It is written even if nothing is rejected, so that no older file is mistaken for it. After
-        an error it is written too, with what was wrong up to there.
+        an error it is written too, with what was wrong up to there. It replaces a file of rejects,
+        and nothing else.
+
+        Args:
+            inputs: The files that are read.
 
         Raises:
-            DataError: It cannot be written.
+            DataError: It cannot be written, or something else is there.
         """
         if self.path is None:
             yield
             return
+        try:
+            check_files([self.path], inputs, ours=_is_rejects, remedy="Choose another name")
+        except RunError as error:
+            raise DataError(f"The file of rejects: {error}") from error
         told = partial(writing, f"{self.path}: the file of rejects", DataError)
         file = contextlib.ExitStack()
         with told():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -26,6 +27,11 @@ class ReadConfig(Settings):
         default=None,
         description="IRIs of the named graphs to read, '' for the default graph; None: all.",
     )
+    contexts: dict[str, Path] = Field(
+        default={},
+        description="Files of JSON-LD contexts, by the IRI with which documents refer to them; "
+        "nothing is loaded from the web.",
+    )
     on_error: Literal["raise", "skip"] = Field(
         default="raise",
         description="skip: leave out statements that are not valid, and count them. Reading can "
@@ -37,17 +43,22 @@ class ReadConfig(Settings):
         "and text.",
     )
     max_bytes: int = Field(
-        default=64 << 30, gt=0, description="Largest size of a file in bytes, decompressed."
+        default=64 << 30,
+        gt=0,
+        le=1 << 62,
+        description="Largest size of a file in bytes, decompressed.",
     )
     max_ratio: int = Field(
         default=250,
         gt=0,
+        le=1_000_000_000,
         description="Largest ratio of decompressed to compressed size, for files of more than "
         "64 MiB. Real RDF data stays below 50.",
     )
     max_literal: int = Field(
         default=64 << 20,
         gt=0,
+        le=1 << 62,
         description="Largest size of a literal in bytes, in UTF-8. The parser of most syntaxes "
         "takes at most 16 MiB per term, whatever is set here.",
     )
@@ -59,6 +70,7 @@ class ReadSettings(TypedDict, total=False):
     format: str | None
     base_iri: str | None
     graphs: tuple[str, ...] | list[str] | None
+    contexts: Mapping[str, str | Path]
     on_error: Literal["raise", "skip"]
     rejects: str | Path | None
     max_bytes: int

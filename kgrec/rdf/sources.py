@@ -12,7 +12,8 @@ from typing import IO, Any, TypeGuard
 
 import pyoxigraph
 
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, option, printable
+from kgrec.files import looked_in, nearest_file, under
 from kgrec.rdf.syntaxes import Format, find_format, format_of, known_extensions
 
 PathLike = str | os.PathLike[str]
@@ -111,7 +112,7 @@ def _stream(stream: Any, forced: Format | None) -> RdfSource:
     if format is None:
         raise DataError(
             f"{printable(shown)}: a file object without a name that tells its format; give "
-            "format=, such as format='ttl' or format='application/n-triples'."
+            f"{option('format')}, such as {option('format', 'ttl')}."
         )
     if isinstance(stream, io.TextIOBase | io.BufferedIOBase | io.RawIOBase) and stream.closed:
         raise DataError(f"{printable(shown)}: the file object is closed.")
@@ -121,17 +122,21 @@ def _stream(stream: Any, forced: Format | None) -> RdfSource:
 def _path(text: str, forced: Format | None) -> tuple[list[RdfSource], list[str]]:
     if "\0" in text:
         raise DataError(f"{printable(repr(text))} is not a path.")
-    path = Path(text)
+    path = under("", text)
+    text = str(path)
     if path.is_dir():
         return _folder(path, forced)
     if path.exists():
         return [_file(path, forced)], []
     if not glob.has_magic(text):
-        raise DataError(f"{printable(text)}: there is no such file or folder.")
+        raise DataError(
+            f"{printable(text)}: there is no such file or folder.{looked_in(path)}"
+            f"{nearest_file(path)}"
+        )
     matches = sorted(glob.glob(text, recursive=True))
     files = [Path(match) for match in matches if os.path.isfile(match)]
     if not files:
-        raise DataError(f"{printable(text)}: no file matches this pattern.")
+        raise DataError(f"{printable(text)}: no file matches this pattern.{looked_in(path)}")
     return [_file(file, forced) for file in files], []
 
 
@@ -140,7 +145,8 @@ def _file(path: Path, forced: Format | None) -> RdfSource:
     if format is None:
         raise DataError(
             f"{printable(str(path))}: no RDF format is known by this extension. Known are "
-            f"{known_extensions()}; for another extension give format=, such as format='ttl'."
+            f"{known_extensions()}; for another extension give "
+            f"{option('format')}, such as {option('format', 'ttl')}."
         )
     return RdfSource(str(path), path, format, guessed=forced is None)
 

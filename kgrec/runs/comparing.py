@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgrec.errors import ConfigError, DataError, RunError, printable
+from kgrec.errors import ConfigError, DataError, RunError, printable, warn
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.comparison import Comparison, compare_models, default_metrics
 from kgrec.evaluation.evaluate import FullConfig
@@ -17,6 +17,7 @@ from kgrec.evaluation.stored import read_evaluation
 from kgrec.runs.data_files import read_frame
 from kgrec.runs.evaluating import check_part, evaluate_run, evaluation_path
 from kgrec.runs.grouping import named_runs, runs_of_models
+from kgrec.runs.manifest import checked
 from kgrec.runs.reading import check_is_run
 
 
@@ -30,6 +31,7 @@ def compare_runs(
     seeds: bool = False,
     config: SignificanceConfig | None = None,
     say: Callable[[str], object] = lambda _: None,
+    not_stored: Callable[[RunError], object] | None = None,
 ) -> Comparison:
     """Compare trained runs with the first of them, user by user.
 
@@ -46,6 +48,7 @@ def compare_runs(
             are averaged for each user.
         config: Settings of the tests.
         say: Called with a message when a run is evaluated.
+        not_stored: As for `evaluate_run`.
 
     Raises:
         ConfigError: There are fewer than two models, a folder is named twice, or there is no such
@@ -68,18 +71,23 @@ def compare_runs(
     cuts = set(k or ()) | {cut for metric in metrics or () for cut in _cut(metric)}
     found: dict[str, Evaluation] = {}
     for name, folder in runs.items():
-        found[name] = _evaluation(folder, part, asked, cuts, say)
+        found[name] = _evaluation(folder, part, asked, cuts, say, not_stored)
         cuts = cuts or set(found[name].k)
     results = {model: [found[name] for name in names] for model, names in models.items()}
     return compare_models(results, metrics or default_metrics(found, k), config)
 
 
 def _evaluation(
-    folder: Path, part: str, asked: ProtocolConfig, cuts: set[int], say: Callable[[str], object]
+    folder: Path,
+    part: str,
+    asked: ProtocolConfig,
+    cuts: set[int],
+    say: Callable[[str], object],
+    not_stored: Callable[[RunError], object] | None,
 ) -> Evaluation:
     """Return the stored results of a run, or evaluate it."""
     path = evaluation_path(folder, part, asked)
-    stored = read_evaluation(path) if path.is_file() else None
+    stored = _stored(path)
     if stored is not None and not _is_by(stored, asked):
         stored = None
     if stored is not None and cuts <= set(stored.k):
@@ -87,8 +95,19 @@ def _evaluation(
     say(f"Measuring {folder} on {part} …")
     if isinstance(asked, RankingConfig):
         wanted = sorted(cuts | set(stored.k if stored else ()))
-        return evaluate_run(folder, part, protocol=asked, k=wanted or None)
-    return evaluate_run(folder, part, protocol=asked)
+        return evaluate_run(folder, part, protocol=asked, k=wanted or None, not_stored=not_stored)
+    return evaluate_run(folder, part, protocol=asked, not_stored=not_stored)
+
+
+def _stored(path: Path) -> Evaluation | None:
+    """Return stored results; None: there are none, or they are damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return read_evaluation(path)
+    except RunError as error:
+        warn(f"{error} The run is evaluated again.")
+        return None
 
 
 def _is_by(stored: Evaluation, asked: ProtocolConfig) -> bool:
@@ -128,7 +147,7 @@ def _check_same_part(runs: Mapping[str, Path], part: str) -> None:
 def _pairs(folder: Path, part: str) -> pd.DataFrame:
     """Return the users and items of a part, sorted."""
     check_is_run(folder)
-    path = folder / "data" / "interactions.parquet"
+    path = checked(folder, "data/interactions.parquet")
     columns = ["user_id", "item_id"]
     frame = read_frame(path, [*columns, "part"])
     kinds = {pd.api.types.infer_dtype(frame[column]) for column in columns}

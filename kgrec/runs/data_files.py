@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import RunError
+from kgrec.errors import RunError, printable
+from kgrec.files import check_plain, system_reason
 from kgrec.graph.node_names import NodeNames
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkReport, Links
@@ -94,6 +95,16 @@ def _save_table(stem: Path, table: AttributeTable) -> None:
     pd.concat([empty, *pairs], ignore_index=True).to_parquet(
         stem.with_name(f"{stem.name}_categories.parquet")
     )
+    if table.ids.name == "item":  # of users, a run keeps only what its model reads
+        others = {str(name): _storable(column) for name, column in table.others.items()}
+        pq.write_table(pa.table(others), stem.with_name(f"{stem.name}_others.parquet"))
+
+
+def _storable(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowException, ValueError, TypeError):  # objects of several kinds
+        return pa.array(column.astype("string"), from_pandas=True)
 
 
 def read_histories(folder: Path) -> tuple[Interactions, ...]:
@@ -231,7 +242,12 @@ def _load_table(stem: Path, name: str) -> AttributeTable:
         for column in _columns(frame, "number:")
     }
     titles = tuple(frame["title"]) if "title" in frame else ()
-    return AttributeTable(Vocabulary(frame["id"].tolist(), name), titles, categories, numbers)
+    path = stem.with_name(f"{stem.name}_others.parquet")
+    others = read_frame(path, []) if path.exists() else pd.DataFrame(index=frame.index)
+    if len(others.columns) and len(others) != len(frame):
+        raise RunError(f"{path} is damaged: it has {len(others)} rows, the table {len(frame)}.")
+    ids = Vocabulary(frame["id"].tolist(), name)
+    return AttributeTable(ids, titles, categories, numbers, others=others)
 
 
 def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
@@ -250,12 +266,14 @@ def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
         RunError: It is missing or damaged.
     """
     try:
+        check_plain(path)
         # Only the columns: the metadata of pandas is not needed and may be damaged.
         frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
     except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {path}.") from error
+        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+        where = printable(str(path))
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise RunError(f"{path} is damaged: it lacks the column {missing[0]!r}.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kgrec.data.interactions import PARTS, Interactions
-from kgrec.errors import ConfigError, RunError, did_you_mean, printable
+from kgrec.data.log_checks import warn_of_new_users
+from kgrec.errors import ConfigError, RunError, did_you_mean, option, printable, warn
 from kgrec.evaluation.base import Evaluation, ProtocolConfig, RankingConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.evaluation.candidates import CandidatesConfig
@@ -15,7 +16,9 @@ from kgrec.evaluation.evaluate import FullConfig, candidate_ids, measure, protoc
 from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.protocols import protocol_config
-from kgrec.evaluation.trec import write_trec
+from kgrec.evaluation.trec import judgements_path, write_trec
+from kgrec.outputs.checked import is_checked_json
+from kgrec.outputs.checks import check_files
 from kgrec.runs.reading import load_run
 
 
@@ -28,6 +31,8 @@ def evaluate_run(
     given: str | Path | None = None,
     trec: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    force: bool = False,
+    not_stored: Callable[[RunError], object] | None = None,
 ) -> Evaluation:
     """Evaluate a run on a part of its split by a protocol, and store the result in its folder.
 
@@ -44,16 +49,21 @@ def evaluate_run(
         trec: For the protocol `full`: file for the ranking in TREC format. The judgements go to
             a `.qrels` file next to it.
         settings: Further settings of the protocol.
+        force: Whether files that are there, and that kgrec did not write, are replaced.
+        not_stored: Gets the error if results cannot be written; None: there is a warning. They
+            are returned in any case.
 
     Raises:
         ConfigError: There is no such part, protocol or setting, or k is larger than the number of
             candidates.
-        RunError: The run folder is damaged.
+        RunError: The run folder is damaged, or the TREC file is there already.
     """
     check_part(part)
     config = protocol_config(protocol, {**(settings or {}), **({"k": tuple(k)} if k else {})})
     if trec is not None and not isinstance(config, FullConfig):
         raise ConfigError(f"A TREC file holds a full ranking; {config.name!r} does not make one.")
+    if trec is not None:
+        check_files([trec, judgements_path(trec)], [folder, given], force=force)
     recommender, _, split = load_run(folder)
     split = split.reindex(recommender.user_vocabulary, recommender.item_vocabulary)
     test = split.part(part)
@@ -65,11 +75,14 @@ def evaluate_run(
     if not recommender.snapshot.interactions:
         raise RunError(f"{folder} has no data/interactions.parquet, so it cannot be evaluated.")
     check_no_leak(recommender.graph, split.train, test)
+    what = "of the test part" if part == "test" else "of the validation part"
+    warn_of_new_users(split.train.user, test.user, what)
     candidates = protocol_candidates(split, part)
     asked, most = bool(k) or "k" in (settings or {}), len(candidates)
     if isinstance(config, CandidatesConfig) and given is None and not asked:
         most = min(most, config.num)
     config = _cut(config, most, asked=asked)
+    ranking = None
     exclude = [split.train] if part == "valid" else [split.train, split.valid]
     if trec is not None and isinstance(config, FullConfig):
         depth = min(max(*config.k, 100), len(candidates))
@@ -78,7 +91,6 @@ def evaluate_run(
         features = ItemFeatures.from_graph(recommender.graph)
         result = measure(ranking, test, k=config.k, features=features, **options)
         result = with_groups(result, split.train, recommender.snapshot.inputs.users)
-        write_trec(trec, ranking, test)
     else:
         pairs = None if given is None else Interactions.read(given, rating=None, timestamp=None)
         result = recommender.evaluate(
@@ -88,7 +100,17 @@ def evaluate_run(
             candidates=candidate_ids(split, part),
             given=pairs,
         )
-    result.save_json(evaluation_path(folder, part, config))
+    path = evaluation_path(folder, part, config)
+    try:
+        check_files([path], force=force, ours=is_checked_json)
+        result.save_json(path)
+        if ranking is not None and trec is not None:
+            write_trec(trec, ranking, test)
+    except RunError as error:
+        if not_stored is None:
+            warn(f"{error} The results are not stored.")
+        else:
+            not_stored(error)
     return result
 
 
@@ -121,7 +143,8 @@ def _cut(config: ProtocolConfig, num_candidates: int, *, asked: bool) -> Protoco
         return config
     if asked:
         raise ConfigError(
-            f"k={max(config.k)} is larger than the catalogue: {num_candidates} items are ranked."
+            f"{option('k', max(config.k))} is larger than the catalogue: {num_candidates} items "
+            "are ranked."
         )
     fitting = tuple(cut for cut in config.k if cut <= num_candidates)
     return config.model_copy(update={"k": fitting or (num_candidates,)})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
@@ -19,15 +17,25 @@ from kgrec.graph.numeric import NumberScales
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
+from kgrec.runs.json_files import read_json
 from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.manifest import check_files_of_run, checked
 from kgrec.runs.writing import FORMAT
+from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
 from kgrec.training.checkpoint import load_tensors
 
 
-def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
+def load_run(
+    folder: str | Path, *, download: str | None = None
+) -> tuple[Recommender, Config, Split]:
     """Load what `save_run` wrote, without the files that it was trained from.
+
+    Args:
+        folder: The run folder.
+        download: The name of the encoder that may be downloaded; None: what is not on this
+            machine is an error when it is needed.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
@@ -35,6 +43,7 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
     folder = Path(folder)
     check_is_run(folder)
     about = _check_format(folder)
+    check_files_of_run(folder)
     config = read_config(folder)
     state, told = load_tensors(folder / "weights.safetensors")
     try:
@@ -44,6 +53,8 @@ def load_run(folder: str | Path) -> tuple[Recommender, Config, Split]:
         kg, links, items, users = read_inputs(folder / "data", train.items, told["parts"])
         dataset = Dataset(split or _without_test(histories), kg, links, items, users)
         recommender = make_recommender(config, dataset, make_model(config))
+        if recommender.encoder is not None:  # nobody here may have chosen it
+            recommender.encoder.download = recommender.encoder.model == download
         derived = _read_derived(folder, len(train.items))
         prepared = recommender.prepare(*histories, derived=derived)
         _check_names(derived, prepared.data.graph)
@@ -83,12 +94,12 @@ def read_config(folder: Path) -> Config:
     Raises:
         RunError: It is missing or damaged.
     """
-    path = folder / "config.yaml"
+    path = checked(folder, "config.yaml")
     where = printable(str(path))
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path, "config file")
         config = make_config(tree, str(path))
-    except (OSError, yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
     missing = [key for key in Config.model_fields if key not in tree]
     if missing:
@@ -108,26 +119,13 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     check_is_run(folder)
     about = _check_format(folder)
+    check_files_of_run(folder, ["about.json", "metrics.json"])
     return {
         "model": read_config(folder).model.model_dump(mode="json"),
         "about": {key: value for key, value in about.items() if key != "warnings"},
         "metrics": read_json(folder / "metrics.json"),
         "warnings": about["warnings"],
     }
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of a run folder.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"The run folder lacks {printable(str(path))}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
 def _without_test(histories: Sequence[Interactions]) -> Split:
@@ -171,6 +169,8 @@ def _read_derived(folder: Path, num_items: int) -> Derived:
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
         counted = WordCounts(words, counts)
+    for name, matrix in features.items():
+        _check_features(folder / "features.safetensors", name, matrix.numpy(), num_items)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):
         raise RunError(f"{folder / 'features.safetensors'} is damaged: a name is no kind/modality.")
@@ -190,6 +190,21 @@ def _read_derived(folder: Path, num_items: int) -> Derived:
     )
 
 
+def _check_features(path: Path, name: str, matrix: Any, num_items: int) -> None:
+    """Raise a RunError if a matrix cannot be features; models that do not use it do not notice."""
+    fits = matrix.ndim == 2 and (not name.startswith("item/") or len(matrix) == num_items)
+    if not fits or matrix.dtype != np.float32:
+        rows = f"{num_items} rows" if name.startswith("item/") else "rows of numbers"
+        raise RunError(
+            f"{printable(str(path))} is damaged: {printable(name)!r} is {matrix.dtype} of shape "
+            f"{matrix.shape}; expected float32 with {rows}."
+        )
+    if not np.isfinite(matrix).all():
+        raise RunError(
+            f"{printable(str(path))} is damaged: {printable(name)!r} holds NaN or infinity."
+        )
+
+
 def _check_names(derived: Derived, graph: Any) -> None:
     assert derived.names is not None
     for kind, labels in derived.names.nodes.items():
@@ -206,10 +221,15 @@ def _load_scales(path: Path) -> NumberScales:
         raise RunError(f"{printable(str(path))} is damaged: {printable(str(error))}") from error
 
 
-def load(folder: str | Path) -> Recommender:
+def load(folder: str | Path, *, download: str | None = None) -> Recommender:
     """Read a recommender that `save` or `kgrec train` wrote.
+
+    Args:
+        folder: The run folder.
+        download: The name of the encoder that may be downloaded; None: what is not on this
+            machine is an error when it is needed.
 
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
-    return load_run(folder)[0]
+    return load_run(folder, download=download)[0]

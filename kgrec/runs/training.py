@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ from kgrec.data.interactions import Split
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.datasets.own_files import FilesDataConfig
-from kgrec.drawing.curves import draw_training
-from kgrec.errors import RunError, collecting
+from kgrec.errors import collecting
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
-from kgrec.files import write_json
 from kgrec.graph.build import describe
 from kgrec.models.base import TrainingData
-from kgrec.runs.log import RunLog, trained_parts
+from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
+from kgrec.runs.manifest import MANIFEST, check_run_folder
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
@@ -30,7 +29,13 @@ from kgrec.training.link_prediction import LinkPrediction
 
 
 def train_run(
-    config: Config, out: str | Path, *, resume: bool = False, log: RunLog | None = None
+    config: Config,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    inputs: Sequence[str | Path] = (),
+    log: RunLog | None = None,
 ) -> dict[str, Any]:
     """Train what `config` describes, write the run folder and return its metrics.
 
@@ -39,16 +44,18 @@ def train_run(
 
     Args:
         config: The config.
-        out: The run folder.
+        out: The run folder: a new or empty one, or one with a run or a checkpoint.
         resume: Whether training continues from the checkpoint there.
+        force: Whether a run there is replaced, when the training has ended.
+        inputs: Files that were read to make `config`. They are never written, and neither are
+            those that `config` names.
         log: Gets the messages; None: nothing is shown.
 
     Raises:
         KgrecError: The config, the data or the folder is invalid.
     """
     out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} is a file; the run folder needs another name.")
+    check_run_folder(out, [*inputs, *_named_files(config)], force=force, resume=resume)
     with collecting() as warnings:
         return _train(config, out, resume, RunLog() if log is None else log, warnings)
 
@@ -57,8 +64,8 @@ def _train(
     config: Config, out: Path, resume: bool, log: RunLog, warnings: Sequence[str]
 ) -> dict[str, Any]:
     started = time.perf_counter()
-    if (out / "weights.safetensors").exists() and not resume:
-        log.say(f"The run in {out} will be replaced.")
+    if (out / MANIFEST).exists() and not resume:
+        log.say(f"The run in {out} will be replaced when the new one is trained.")
     dataset = _read(config, log)
     split = dataset.split
     model = make_model(config, out, resume=resume)
@@ -93,12 +100,11 @@ def _train(
             else f"Trained all {progress.epoch} epochs: there is no validation part to choose one."
         )
     recommender.take(replace(recommender.snapshot, warnings=tuple(warnings)))
-    told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
-    save_run(out, recommender, config, split, metrics=metrics, log=told)
-    if progress is not None and progress.curve:
-        save_curve(out, progress.curve, config)
-    if valid is not None:
+    if valid is not None:  # before saving: a full disk must not hide the figures
         log.show({f"{out.name} (validation)": found})
+    told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
+    curve = () if progress is None else progress.curve
+    save_run(out, recommender, config, split, metrics=metrics, log=told, curve=curve, force=True)
     log.say(f"Run folder: {out}")
     return metrics
 
@@ -130,11 +136,17 @@ def _check_split(data: TrainingData, split: Split) -> None:
     check_no_leak(data.graph, held_out.train, [held_out.valid, held_out.test])
 
 
-def save_curve(folder: Path, curve: Sequence[Mapping[str, float]], config: Config) -> None:
-    """Write the validation curve of a run as `curve.json` and, drawn, as `curve.png`.
+def _named_files(config: Config) -> list[Path]:
+    """Return what a config names that is there: files and folders of the data and the encoder."""
+    root = Path(config.data.root).expanduser()
+    named = [root / text for text in _texts(config.data.model_dump(mode="json"))]
+    named += [] if config.text is None else [Path(config.text.model)]
+    return [path for path in named if os.path.exists(path)]
 
-    Raises:
-        RunError: A file cannot be written.
-    """
-    write_json(folder / "curve.json", curve)
-    draw_training(curve, trained_parts(config)[0].training.metric, folder / "curve.png")
+
+def _texts(tree: Any) -> list[str]:
+    """Return all short texts in a tree: any could be a path."""
+    if isinstance(tree, str):
+        return [tree] if len(tree) < 4096 and "\0" not in tree else []
+    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return [text for value in values for text in _texts(value)]

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from kgrec.errors import DataError, RunError, printable
 from kgrec.runs.grouping import named_runs, runs_of_models
-from kgrec.runs.reading import read_config, read_json
+from kgrec.runs.json_files import read_json
+from kgrec.runs.manifest import checked
+from kgrec.runs.reading import read_config
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 _LARGEST: Final = 1e30
@@ -86,7 +88,7 @@ def _curve(folder: Path) -> list[dict[str, float]]:
     path = folder / "curve.json"
     if not path.exists():
         return []
-    points = read_json(path)
+    points = read_json(checked(folder, path.name))
     if not isinstance(points, list) or not all(
         isinstance(point, dict)
         and point.keys() == points[0].keys()
@@ -117,7 +119,7 @@ def _seconds(folder: Path) -> float:
     """Return the seconds of training."""
     path = folder / "metrics.json"
     try:
-        seconds = float(read_json(path)["seconds"]["fit"])
+        seconds = float(read_json(checked(folder, path.name))["seconds"]["fit"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
             f"{printable(str(path))} does not say how long training took; `kgrec train` does."

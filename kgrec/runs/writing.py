@@ -13,10 +13,15 @@ data/                Parquet: vocabularies, histories (the items that users have
                      interactions (only for evaluation), tables, links, names, words;
                      the graph (Arrow + JSON)
 checkpoint.safetensors the state of the training, for --resume
+manifest.json        size and checksum of the files; see `kgrec.runs.manifest`
+
+The folder is written beside its place and then put there as a whole.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,19 +32,23 @@ import torch
 
 from kgrec.config import Config, dump_config, make_config
 from kgrec.data.interactions import Split
-from kgrec.errors import DataError, RunError
-from kgrec.files import write_atomically, write_json
+from kgrec.drawing.curves import draw_training
+from kgrec.errors import DataError, RunError, printable
+from kgrec.files import system_reason, write_atomically, write_json
 from kgrec.graph.modalities import made_by_of
 from kgrec.models.state import csr_state
+from kgrec.outputs.folders import replacing_folder
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.data_files import write_tables
-from kgrec.snapshot import Snapshot
-from kgrec.training.checkpoint import save_tensors
+from kgrec.runs.log import trained_parts
+from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
+from kgrec.training.checkpoint import is_checkpoint, save_tensors
 from kgrec.training.link_prediction import LinkPrediction
 
-FORMAT = 2
-"""The version of the files; kgrec 0.1 has version 1, without a number in about.json."""
+FORMAT = 3
+"""The version of the files; version 2 has no manifest, and kgrec 0.1 has version 1, without a
+number in about.json."""
 
 
 def save_run(
@@ -50,11 +59,25 @@ def save_run(
     *,
     metrics: Mapping[str, Any],
     log: Sequence[str] = (),
+    curve: Sequence[Mapping[str, float]] = (),
+    force: bool = False,
 ) -> None:
     """Write all that is needed to load the recommender elsewhere.
 
+    Afterwards the folder holds this run, or, if it cannot be written, what it held before.
+
+    Args:
+        folder: A new or empty folder, or one with a run or a checkpoint.
+        recommender: A fitted one.
+        config: What it was made from.
+        split: All interactions, with the test part.
+        metrics: For `metrics.json`.
+        log: For `log.txt`.
+        curve: The validation curve.
+        force: Whether a run that is there is replaced. Files that kgrec did not write stay.
+
     Raises:
-        RunError: A file cannot be written.
+        RunError: A file cannot be written, or would be lost.
     """
     snapshot = recommender.snapshot
     if snapshot.num_trained >= 0:
@@ -62,14 +85,36 @@ def save_run(
             "The recommender was updated after it was trained, and a run folder holds what was "
             "trained: save it before update(), or train again."
         )
+    check_run_folder(folder, force=force)
+    kept = " What was there is unchanged." if folder.exists() and any(folder.iterdir()) else ""
+    shown = printable(str(folder), 4096)
     try:
-        (folder / "data").mkdir(parents=True, exist_ok=True)
-        if snapshot.inputs.kg is not None:
-            snapshot.inputs.kg.save(folder / "data" / "graph")
-        write_tables(folder / "data", snapshot, split)
-        _remove_leftovers(folder, snapshot)
-    except OSError as error:
-        raise RunError(f"The run folder {folder} cannot be written: {error}") from error
+        with replacing_folder(folder, written_files) as new:
+            _write(new, recommender, config, split, metrics, log)
+            if curve:
+                save_curve(new, curve, config)
+            if isinstance(snapshot.model, LinkPrediction):
+                _take_along(folder / CHECKPOINT, new / CHECKPOINT)
+            write_manifest(new)
+    except OSError as error:  # also a RunError, about a file in the new folder
+        reason = str(error) if isinstance(error, RunError) else system_reason(error)
+        reason = re.sub(r"\S*\.kgrec-[0-9a-f]{8}-[0-9a-f]{8}\.tmp/new/", "", reason).rstrip(".")
+        raise RunError(f"The run folder {shown} cannot be written: {reason}.{kept}") from error
+
+
+def _write(
+    folder: Path,
+    recommender: Recommender,
+    config: Config,
+    split: Split,
+    metrics: Mapping[str, Any],
+    log: Sequence[str],
+) -> None:
+    snapshot = recommender.snapshot
+    (folder / "data").mkdir()
+    if snapshot.inputs.kg is not None:
+        snapshot.inputs.kg.save(folder / "data" / "graph")
+    write_tables(folder / "data", snapshot, split)
     state = {name: torch.from_numpy(np.array(v)) for name, v in snapshot.model.state().items()}
     given = {
         "graph": snapshot.inputs.kg,
@@ -99,32 +144,39 @@ def save_run(
     write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
 
 
-def _remove_leftovers(folder: Path, snapshot: Snapshot) -> None:
-    """Remove the files of an earlier run and its results."""
-    data = folder / "data"
-    stale = [*folder.glob("evaluation_*.json"), *folder.glob("curve.*")]
-    if snapshot.derived.words is None:
-        stale += [data / "words.parquet", folder / "words.safetensors"]
-    if snapshot.inputs.kg is None:
-        stale.append(data / "links.parquet")
-        if (data / "graph").is_dir():
-            shutil.rmtree(data / "graph")
-    for name, table in (("item", snapshot.inputs.items), ("user", snapshot.inputs.users)):
-        if table is None:
-            stale += data.glob(f"{name}_table*.parquet")
-    if not isinstance(snapshot.model, LinkPrediction):
-        stale.append(folder / "checkpoint.safetensors")
-    for path in stale:
-        path.unlink(missing_ok=True)
+def save_curve(folder: Path, curve: Sequence[Mapping[str, float]], config: Config) -> None:
+    """Write the validation curve of a run as `curve.json` and, drawn, as `curve.png`.
+
+    Raises:
+        RunError: A file cannot be written.
+    """
+    write_json(folder / "curve.json", curve)
+    draw_training(curve, trained_parts(config)[0].training.metric, folder / "curve.png")
 
 
-def save(recommender: Recommender, folder: str | Path) -> None:
+def _take_along(old: Path, new: Path) -> None:
+    """Put the checkpoint of this training into the new folder."""
+    if not is_checkpoint(old):
+        return
+    try:
+        os.link(old, new)
+    except OSError:  # a file system without such links
+        shutil.copy2(old, new)
+
+
+def save(recommender: Recommender, folder: str | Path, *, force: bool = False) -> None:
     """Write a fitted recommender with any model to a folder; `load` reads it again.
 
     The folder is a run folder without a test part, so commands on run folders accept it too.
+    Files in it that kgrec did not write are never replaced.
+
+    Args:
+        recommender: A fitted recommender.
+        folder: A new or empty folder, or one with a run.
+        force: Whether a run that is there is replaced.
 
     Raises:
-        RunError: A file cannot be written, or the recommender was not fitted.
+        RunError: A file cannot be written or would be lost, or the recommender was not fitted.
     """
     try:
         snapshot = recommender.snapshot
@@ -145,4 +197,4 @@ def save(recommender: Recommender, folder: str | Path) -> None:
     valid = snapshot.interactions[1] if len(snapshot.interactions) > 1 else none
     cold = len(valid) > 0 and not len(np.intersect1d(valid.item, train.item))
     split = Split(train, valid, none, "cold_items" if cold else "random")
-    save_run(Path(folder), recommender, config, split, metrics={})
+    save_run(Path(folder), recommender, config, split, metrics={}, force=force)

@@ -1,6 +1,7 @@
 """A fitted recommender in one object that never changes, and its sources."""
 
+from kgrec.snapshot.bulk import BulkRecommendations
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.snapshot.snapshot import Prepared, Snapshot
 
-__all__ = ["Derived", "Inputs", "Prepared", "Snapshot"]
+__all__ = ["BulkRecommendations", "Derived", "Inputs", "Prepared", "Snapshot"]

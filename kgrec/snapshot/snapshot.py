@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import Vocabulary
+from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
@@ -20,6 +20,7 @@ from kgrec.graph.node_names import NodeNames
 from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.snapshot.inputs import Derived, Inputs
@@ -133,6 +134,12 @@ class Snapshot:
             places = self._with_placed(space.similarity_vectors, self.placed)
         return SemanticSearch(text, BM25Index(words), space, places)
 
+    @cached_property
+    def item_columns(self) -> ItemColumns:
+        """What is known of the items, for filters."""
+        inputs = self.inputs
+        return ItemColumns(self.items, inputs.items, inputs.kg, inputs.links, inputs.languages)
+
     # ------------------------------------------------------------------ asking
 
     @property
@@ -156,6 +163,47 @@ class Snapshot:
         if user is None or not self._learnt(np.array([user]))[0]:
             return self.model.vectors_of_histories(self._trained(history))
         return self.model.vectors_of_users(np.array([user]))
+
+    def vectors_of_users(self, users: IntArray) -> FloatArray:
+        """Return the vectors of rows of users, float32 (b, dim); see `score`."""
+        assert isinstance(self.model, VectorModel)
+        learnt = self._learnt(users)
+        if learnt.all():
+            return self.model.vectors_of_users(users)
+        histories = self._trained(self.histories[users[~learnt]])
+        folded_in = self.model.vectors_of_histories(histories)
+        vectors = np.empty((len(users), folded_in.shape[1]), dtype=np.float32)
+        vectors[~learnt] = folded_in
+        if learnt.any():
+            vectors[learnt] = self.model.vectors_of_users(users[learnt])
+        return vectors
+
+    def allowed(
+        self,
+        filter: str | None = None,
+        candidates: Iterable[str | int] | None = None,
+        exclude: Iterable[str | int] = (),
+    ) -> IntArray | None:
+        """Return the rows of the items that may be returned, int64 (c,), ascending; None: all.
+
+        Args:
+            filter: An expression over `item_columns`; None: every item passes.
+            candidates: Ids of the items to choose from; None: the whole catalogue.
+            exclude: Ids of items to leave out.
+
+        Raises:
+            UnknownIdError: An item is unknown.
+            ConfigError: The filter is not understood.
+            DataError: The filter names an unknown column, or compares text with a number, or
+                one id stands where a list belongs.
+        """
+        rows, left_out = None, id_list(exclude, "exclude")
+        if candidates is not None:
+            rows = np.unique(self.items.rows(id_list(candidates, "candidates")))
+        if left_out:
+            every = np.arange(len(self.items)) if rows is None else rows
+            rows = np.setdiff1d(every, self.items.rows(left_out))
+        return rows if filter is None else passing(self.item_columns, filter, rows)
 
     def scores(self, user: int | None, history: csr_matrix) -> FloatArray:
         """Return the model's scores of all items, float32 (1, num_items); see `user_vectors`."""
@@ -187,13 +235,13 @@ class Snapshot:
             return np.zeros((1, len(self.items)), dtype=np.float32)
         return self._widened(self.model.similar(np.array([item])))
 
-    def history(self, user: int | None, liked: Sequence[str] = ()) -> csr_matrix:
+    def history(self, user: int | None, liked: Iterable[str | int] = ()) -> csr_matrix:
         """Return a user's items and further liked items as 1, float32 (1, num_items).
 
         Raises:
             UnknownIdError: An item is unknown.
         """
-        rows = self.items.rows([str(item) for item in liked])
+        rows = self.items.rows(id_list(liked, "liked"))
         if user is not None:
             rows = np.concatenate([rows, self.histories[user].indices.astype(np.int64)])
         rows = np.unique(rows)
@@ -215,8 +263,8 @@ class Snapshot:
         self,
         *,
         interactions: Interactions | None = None,
-        items: AttributeTable | Iterable[str] = (),
-        users: AttributeTable | Iterable[str] = (),
+        items: AttributeTable | Iterable[str | int] = (),
+        users: AttributeTable | Iterable[str | int] = (),
         triples: Iterable[Triple | LiteralStatement] = (),
         texts: Sequence[str] = (),
         features: Mapping[str, FloatArray] | None = None,
@@ -238,10 +286,10 @@ class Snapshot:
         Raises:
             DataError: Triples are given without a knowledge graph, or features do not fit.
         """
-        user_ids = self.users.extended(_ids(users)).extended(
+        user_ids = self.users.extended(_ids(users, "users")).extended(
             () if interactions is None else interactions.users.ids
         )
-        item_ids = self.items.extended(_ids(items)).extended(
+        item_ids = self.items.extended(_ids(items, "items")).extended(
             () if interactions is None else interactions.items.ids
         )
         new = len(item_ids) - len(self.items)
@@ -371,5 +419,5 @@ class Prepared:
         )
 
 
-def _ids(rows: AttributeTable | Iterable[str]) -> Iterable[str]:
-    return rows.ids.ids if isinstance(rows, AttributeTable) else rows
+def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:
+    return rows.ids.ids if isinstance(rows, AttributeTable) else id_list(rows, argument)

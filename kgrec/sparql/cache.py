@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from kgrec.bounds.json_text import parse_json
 from kgrec.errors import printable
-from kgrec.files import replacing, writing
+from kgrec.files import open_plain, replacing, writing
 
 _FORMAT: Final = 1
 
@@ -53,14 +54,14 @@ class AnswerCache:
             return None
         path = self._path(endpoint, query)
         try:
-            with gzip.open(path) as file:
+            with open_plain(path) as packed, gzip.open(packed) as file:
                 data = file.read(self._max_bytes + 1)
             if len(data) > self._max_bytes:
                 raise ValueError("it is too large")
-            stored = _read(json.loads(data), endpoint, query)
+            stored = _read(parse_json(data), endpoint, query)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             reason = printable(str(error))
             warnings.warn(
                 f"The cached answer {path} is damaged and requested again: {reason}", stacklevel=2

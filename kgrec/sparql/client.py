@@ -5,7 +5,6 @@ It follows the SPARQL 1.1 Protocol (query by POST) and SPARQL 1.1 Query Results 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import urllib3
 from urllib3 import exceptions
 
+from kgrec.bounds.json_text import parse_json
 from kgrec.errors import EndpointError, printable
 from kgrec.sparql.settings import SparqlConfig
 
@@ -287,8 +287,8 @@ def _retry_after(response: urllib3.BaseHTTPResponse, now: Callable[[], float]) -
 
 def _bindings(body: bytes) -> list[Binding]:
     try:
-        found = json.loads(body)["results"]["bindings"]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        found = parse_json(body)["results"]["bindings"]
+    except (ValueError, KeyError, TypeError) as error:
         # Servers that run out of time end the answer with a stack trace, or with nothing.
         reason = f"The answer is cut off or damaged ({len(body)} bytes)."
         raise _FailureError("broken", reason) from error

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import read_table
 from kgrec.errors import DataError, printable
 from kgrec.files import write_atomically
+from kgrec.outputs.checks import check_files
 from kgrec.sparql.fetch import fetch_graph
 from kgrec.sparql.report import SparqlReport
 from kgrec.sparql.settings import SparqlConfig
@@ -55,6 +57,7 @@ def fetch_files(
     column: str = "item_id",
     item: str = "item_id",
     links: Path | None = None,
+    force: bool = False,
     **options: Any,
 ) -> FetchedFiles:
     """Fetch the graph around the items of a table, and write it.
@@ -66,6 +69,7 @@ def fetch_files(
         column: Column of the identifiers to look up.
         item: Column of item ids, for the links.
         links: CSV file to write, with the columns item_id, iri and confidence; None writes none.
+        force: Whether files that are there are replaced; the items never are.
         options: Further arguments of `fetch_graph`.
 
     Raises:
@@ -77,6 +81,7 @@ def fetch_files(
             f"{printable(str(out))}: the name of the graph's file must end in "
             f"{' or '.join(_EXTENSIONS)}."
         )
+    check_files([out, links], [items], force=force)
     pairs, without_id = _read_identifiers(items, column, column if links is None else item)
     fetched = fetch_graph(endpoint, pairs["id"], **options)
     fetched.kg.write(out)

@@ -76,28 +76,38 @@ class SparqlConfig(Settings):
     max_edges: int = Field(
         default=2000,
         ge=1,
+        le=2**31 - 1,
         description="Most statements per entity and direction; others are left out and counted. "
         "Virtuoso, DBpedia's server, sorts at most 10,000.",
     )
     max_entities: int = Field(
         default=500_000,
         ge=1,
+        le=2**31 - 1,
         description="Most entities to query in all; a hop that reaches more is an error.",
     )
     batch_size: int = Field(default=100, ge=1, le=10_000, description="Terms per query.")
-    rows: int = Field(default=5000, ge=1, description="Most rows of one query.")
+    rows: int = Field(default=5000, ge=1, le=2**31 - 1, description="Most rows of one query.")
     rate: float = Field(default=2.0, gt=0, le=1000, description="Most requests per second.")
-    timeout: float = Field(default=90.0, gt=0, description="Seconds for one complete answer.")
+    timeout: float = Field(
+        default=90.0, gt=0, le=86_400, description="Seconds for one complete answer."
+    )
     retries: int = Field(default=5, ge=0, le=100, description="Repetitions after a failure.")
     backoff: float = Field(
         default=1.0,
         ge=0,
+        le=86_400,
         description="Seconds before the first repetition; doubled for each further one.",
     )
     longest_wait: float = Field(
-        default=300.0, ge=0, description="Seconds; if a server asks for more, it is an error."
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="Seconds; if a server asks for more, it is an error.",
     )
-    max_bytes: int = Field(default=1 << 26, ge=1, description="Most bytes of one answer, unpacked.")
+    max_bytes: int = Field(
+        default=1 << 26, ge=1, le=1 << 40, description="Most bytes of one answer, unpacked."
+    )
     user_agent: str = Field(
         default=f"kgrec/{version('kgrec')} (knowledge-graph recommender; Python urllib3)",
         description="Name of the client in requests.",

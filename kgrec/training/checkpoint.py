@@ -1,16 +1,23 @@
-"""Checkpoints: one safetensors file, written whole or not at all."""
+"""Tensors in one safetensors file, written whole or not at all; checkpoints with a checksum."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import torch
 from torch import Tensor
 
-from kgrec.errors import RunError
-from kgrec.files import replacing, system_reason
+from kgrec.bounds.json_text import parse_json
+from kgrec.errors import RunError, option, printable
+from kgrec.files import check_plain, replacing, system_reason
+
+_MOST_TENSORS = 10_000
+
+_CHECKSUM: Final = "sha256"
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -44,13 +51,65 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise RunError(f"{path} does not exist.")
+    where = printable(str(path))
     try:
+        check_plain(path)
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            about = parse_json((file.metadata() or {}).get("about", "{}").encode())
             if not isinstance(about, dict):
                 raise ValueError("its description is no mapping")
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+            names = list(file.keys())
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"it has {len(names):,} tensors, more than {_MOST_TENSORS:,}")
+            return {name: file.get_tensor(name) for name in names}, about
+    except FileNotFoundError as error:
+        raise RunError(f"{where} does not exist.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{where} is damaged: {system_reason(error)}.") from error
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write the state of a training with its checksum, atomically.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    about = json.loads(json.dumps(about))
+    save_tensors(path, tensors, {**about, _CHECKSUM: _checksum(tensors, about)})
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    tensors, about = load_tensors(path)
+    expected = about.pop(_CHECKSUM, None)
+    if expected != _checksum(tensors, about):
+        raise RunError(
+            f"{path} is damaged: its checksum is not that of its content. Restore it from a copy, "
+            f"or start anew without {option('resume', True)}."
+        )
+    return tensors, about
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether `save_checkpoint` wrote a file; its content is not checked."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        check_plain(path)
+        with safe_open(path, framework="np") as file:
+            about = parse_json((file.metadata() or {}).get("about", "{}").encode())
+    except (SafetensorError, OSError, ValueError):
+        return False
+    return isinstance(about, dict) and _CHECKSUM in about
+
+
+def _checksum(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

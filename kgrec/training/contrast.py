@@ -58,7 +58,7 @@ class ContrastTermConfig(Settings):
     contrast: ClassVar[type[Contrast]]
     user_weight: float = Field(default=0.1, ge=0, description="Weight of the users' term.")
     item_weight: float = Field(default=0.1, ge=0, description="Weight of the items' term.")
-    temperature: float = Field(default=0.2, gt=0)
+    temperature: float = Field(default=0.2, gt=0, description="Divides the similarities.")
 
     def build(self, graph: Propagation) -> Contrast:
         """Return what computes the term on a graph."""
@@ -96,7 +96,9 @@ class LayerContrastConfig(ContrastTermConfig):
 
     name: Literal["layer"] = "layer"
     contrast: ClassVar[type[Contrast]] = LayerContrast
-    layer: int = Field(default=1, ge=0, description="Which layer is contrasted; 0: the input.")
+    layer: int = Field(
+        default=1, ge=0, le=64, description="Which layer is contrasted; 0: the input."
+    )
 
     def check(self, model: LinkPredictorConfig) -> None:
         """Check that the layer is one of the model, and as wide as the result.

@@ -347,8 +347,10 @@ class LinkPredictionConfig(ModelConfig):
 
     name: Literal["link_prediction"] = "link_prediction"
     model: ClassVar[type[Model]] = LinkPrediction
-    predictor: LinkPredictorConfig = LinkPredictorConfig()
-    training: TrainingConfig = TrainingConfig()
+    predictor: LinkPredictorConfig = Field(
+        default=LinkPredictorConfig(), description="The parts of the model."
+    )
+    training: TrainingConfig = Field(default=TrainingConfig(), description="How it is trained.")
     new_items: Literal["regress", "propagate"] = Field(
         default="regress",
         description="Vectors of items without training interactions: `regress`: a ridge "

@@ -17,7 +17,7 @@ from torch import Tensor
 from kgrec.errors import DataError, RunError
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
-from kgrec.training.checkpoint import load_tensors, save_tensors
+from kgrec.training.checkpoint import load_checkpoint, save_checkpoint
 from kgrec.training.objective import Objective, Task
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
@@ -195,7 +195,7 @@ class Trainer:
             RunError: It cannot be written; the previous one is kept.
         """
         if self.checkpoint is not None and self._standing is not None:
-            save_tensors(self.checkpoint, *self._standing)
+            save_checkpoint(self.checkpoint, *self._standing)
 
     def _remember(self) -> None:
         """Keep the state between two epochs.
@@ -241,7 +241,7 @@ class Trainer:
         """
         if self.checkpoint is None:
             raise RunError("There is no checkpoint to resume from.")
-        tensors, about = load_tensors(self.checkpoint)
+        tensors, about = load_checkpoint(self.checkpoint)
         for part, wanted in self._identity.items():
             _check_same(about.get(part), wanted, self.checkpoint)
         try:

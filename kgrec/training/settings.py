@@ -14,7 +14,9 @@ from kgrec.training.negatives import NegativesConfig, UniformNegativesConfig
 class TrainingConfig(Settings):
     """How a link predictor is trained."""
 
-    loss: LossConfig = SoftmaxConfig()
+    loss: LossConfig = Field(
+        default=SoftmaxConfig(), description="What training minimises over the scores of items."
+    )
     negatives: NegativesConfig = Field(
         default=UniformNegativesConfig(),
         description="How the negatives of all losses but `softmax` are drawn: `uniform`, "
@@ -28,17 +30,21 @@ class TrainingConfig(Settings):
     contrast: ContrastConfig | None = Field(
         default=None, description="A contrastive term; None: there is none."
     )
-    learning_rate: float = Field(default=0.03, gt=0)
-    weight_decay: float = Field(default=1e-5, ge=0)
+    learning_rate: float = Field(default=0.03, gt=0, description="Step size of Adam.")
+    weight_decay: float = Field(
+        default=1e-5, ge=0, description="Strength of the penalty on squared weights."
+    )
     batch_users: int = Field(
         default=2048,
         ge=1,
+        le=100_000_000,
         description="Users in a step, with all of their interactions; fewer where their scores "
         "for all items would take more than a quarter of a GiB.",
     )
     batch_pairs: int | None = Field(
         default=None,
         ge=1,
+        le=100_000_000,
         description="Interactions in a step, drawn one by one, instead of users with all of "
         "theirs; None: batch_users is used.",
     )
@@ -48,10 +54,17 @@ class TrainingConfig(Settings):
         "first, such as [20, 10]; -1: all. Each step then uses only the drawn part of the graph, "
         "as large graphs need; validation uses the whole graph. None: each step does so too.",
     )
-    max_epochs: int = Field(default=400, ge=1)
-    eval_every: int = Field(default=5, ge=1, description="Epochs between two validations.")
+    max_epochs: int = Field(
+        default=400, ge=1, le=1_000_000, description="Most passes over the data."
+    )
+    eval_every: int = Field(
+        default=5, ge=1, le=1_000_000, description="Epochs between two validations."
+    )
     patience: int = Field(
-        default=12, ge=1, description="Validations without improvement before training stops."
+        default=12,
+        ge=1,
+        le=1_000_000,
+        description="Validations without improvement before training stops.",
     )
     metric: str = Field(
         default="ndcg@10",
@@ -76,10 +89,13 @@ class TrainingConfig(Settings):
     threads: int | None = Field(
         default=None,
         ge=1,
+        le=4096,
         description="Threads of PyTorch during training. None: one for a small problem, whose "
         "steps are too short for more, and as many as PyTorch has for others.",
     )
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="In a config, set the `seed` of the run instead."
+    )
 
     @field_validator("num_neighbors")
     @classmethod

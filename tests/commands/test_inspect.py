@@ -84,7 +84,7 @@ def test_inspect_reads_as_it_is_told(ok, kgrec, tmp_path):
     for arguments, message in (
         ([path], "no RDF format is known by this extension"),
         ([path, "--format", "nq"], "line 3, column 1: not valid N-Quads"),
-        ([turtle], "give base_iri="),
+        ([turtle], "give --base-iri"),
         ([turtle, "--on-error", "ignore"], "on_error"),
     ):
         code, out, err = kgrec("inspect", *arguments)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.ids import as_ids
 from kgrec.data.interactions import Interactions
-from kgrec.data.tables import as_ids, read_table
+from kgrec.data.tables import read_table
 from kgrec.errors import DataError
 
 LINES = (

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgrec.data.tables import as_ids, as_numbers, numbers_or_missing, read_table, require_column
+from kgrec.data.ids import as_ids
+from kgrec.data.tables import as_numbers, numbers_or_missing, read_table, require_column
 from kgrec.errors import DataError
 
 ROWS = "user_id,note\n007,NA\n8,\n"
@@ -48,10 +49,14 @@ DAMAGED_GZIP[500:600] = b"\xff" * 100
     ("name", "content", "message"),
     [
         ("a.csv", b"", "is empty"),
-        ("a.csv", b"u,v\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
-        ("a.csv", b"u,v\n1,2,3\n4,5,6\n", "more fields than the header, which names 2"),
-        ("a.csv", b'u,v\n"1,2\n', "EOF inside string"),
-        ("a.csv", "u\nä\n".encode("latin-1"), "utf-8"),
+        ("a.csv", b"u,v\n1,2\n1,2,3\n", "line 3: 2 columns are expected and 3 found: '1,2,3'"),
+        ("a.csv", b"u,v\n1,2,3\n4,5,6\n", "line 2: 2 columns are expected and 3 found.*2 rows"),
+        ("a.csv", b'u,v\n"1,2\n', "line 2.*quotation mark"),
+        (
+            "a.csv",
+            "u\nä\n".encode("latin-1"),
+            "is not in the encoding utf-8: line 2, column 1 .*0xE4",
+        ),
         ("a.csv.gz", b"u\n1\n", "gzip"),
         ("a.csv.gz", gzip.compress(b"u,v\n1,2\n", mtime=0)[:15], "end-of-stream"),
         ("a.csv.gz", bytes(DAMAGED_GZIP), "cannot be read as the ratings table"),
@@ -88,9 +93,9 @@ def test_columns():
 
 def test_as_ids():
     frame = pd.DataFrame(
-        {"a": [1.0, 2.0**53], "b": [1.5, 2.0], "c": ["x", None], "d": ["", "x"], "e": [7, 8]}
+        {"a": [1.0, 2.0**53 - 1], "b": [1.5, 2.0], "c": ["x", None], "d": ["", "x"], "e": [7, 8]}
     )
-    assert as_ids(frame, "a", "t").tolist() == ["1", "9007199254740992"]
+    assert as_ids(frame, "a", "t").tolist() == ["1", "9007199254740991"]
     assert as_ids(frame, "b", "t").tolist() == ["1.5", "2.0"]
     assert as_ids(frame, "e", "t").tolist() == ["7", "8"]
     with pytest.raises(DataError, match=r"t: 1 of 2 rows have no c; the first is data row 2"):
@@ -99,7 +104,7 @@ def test_as_ids():
         as_ids(frame, "d", "t")
 
 
-@pytest.mark.parametrize("wrong", ["four", "inf", "-inf", "NaN", "1,5", "\x1b[2J"])
+@pytest.mark.parametrize("wrong", ["four", "inf", "-inf", "1,5", "\x1b[2J"])
 def test_as_numbers_names_the_row(wrong):
     frame = pd.DataFrame({"rating": ["4", " 2.5", None, wrong]})
     with pytest.raises(DataError, match=r"t: column 'rating' .* data row 4 holds") as error:
@@ -107,10 +112,3 @@ def test_as_numbers_names_the_row(wrong):
     assert "\x1b" not in str(error.value)
     np.testing.assert_array_equal(as_numbers(frame[:3], "rating", "t"), [4, 2.5, np.nan])
     np.testing.assert_array_equal(numbers_or_missing(frame["rating"]), [4, 2.5, np.nan, np.nan])
-
-
-def test_semicolons_are_named(tmp_path):
-    path = tmp_path / "log.csv"
-    path.write_text("user_id;item_id\nu;i\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"log.csv has no column 'user_id'.*not semicolons"):
-        read_table(path, columns=["user_id"])

@@ -97,7 +97,7 @@ def test_nothing_is_overwritten(tmp_path):
     convert(tmp_path, out)  # an empty folder may be there
     with pytest.raises(RunError, match="it is not overwritten"):
         convert(tmp_path, out)
-    with pytest.raises(RunError, match="it is not overwritten"):
+    with pytest.raises(RunError, match="is a file; the folder needs another name"):
         write_dataset(kgrec.read_dataset(tmp_path), tmp_path / "ratings.txt")
     before = sorted(entry.name for entry in tmp_path.iterdir())
     with pytest.raises(ConfigError, match="Did you mean 'valid'"):

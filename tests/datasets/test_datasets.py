@@ -231,6 +231,32 @@ def test_items_can_be_linked_by_title_without_a_table_of_links(tmp_path):
     assert any("3 by title" in note for note in dataset.notes)
 
 
+def test_items_are_linked_by_title_whatever_their_id_column_is_called(tmp_path):
+    (tmp_path / "ratings.csv").write_text("userId,movieId\n1,7\n1,9\n2,7\n3,9\n")
+    (tmp_path / "movies.csv").write_text('movieId,title\n7,Heat (1995)\n9,"Kid, The (1921)"\n')
+    names = ((1, "Heat"), (2, "The Kid"))
+    label = "http://www.w3.org/2000/01/rdf-schema#label"
+    (tmp_path / "films.nt").write_text(
+        "".join(f'<http://ex.org/{n}> <{label}> "{name}" .\n' for n, name in names)
+    )
+    config = FilesDataConfig.model_validate(
+        {
+            "root": str(tmp_path),
+            "interactions": "ratings.csv",
+            "user": "userId",
+            "item": "movieId",
+            "items": {"path": "movies.csv", "id": "movieId"},
+            "graph": "films.nt",
+            "link": {"title": "title"},
+            "valid": 0,
+            "test": 0,
+        }
+    )
+    dataset = load_dataset(config)
+    entity = dataset.links.entity_of()[dataset.links.items.rows(["7", "9"])]
+    assert dataset.kg.entities.take(entity) == ["http://ex.org/1", "http://ex.org/2"]
+
+
 def test_linking_goes_on_where_a_table_of_links_ends(tmp_path):
     config = load_config(write_project(tmp_path)).data
     with (tmp_path / "graph.ttl").open("a") as file:

@@ -13,6 +13,7 @@ from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.comparison import compare_models
 from kgrec.evaluation.significance import SignificanceConfig, bootstrap_interval, paired_tests
 from kgrec.evaluation.stored import read_evaluation
+from kgrec.outputs.checked import with_checksum
 
 USERS = tuple(f"u{row}" for row in range(50))
 
@@ -148,11 +149,25 @@ def test_damaged_files(tmp_path, change, says):
     path = tmp_path / "evaluation_test.json"
     tree = evaluation(0).to_dict(per_user=True)
     change(tree)
-    path.write_text(json.dumps(tree))
+    path.write_text(json.dumps(with_checksum(tree)))  # as somebody malicious would
     with pytest.raises(RunError, match=says) as raised:
         read_evaluation(path)
     assert "evaluation_test.json" in str(raised.value)
     assert "\x1b" not in str(raised.value)
+
+
+def test_a_changed_figure_is_found(tmp_path):
+    path = tmp_path / "evaluation_test.json"
+    evaluation(0).save_json(path)
+    tree = json.loads(path.read_text())
+    tree["per_user"]["ndcg@5"][3] += 0.25
+    path.write_text(json.dumps(tree))
+    with pytest.raises(RunError, match=r"evaluation_test\.json is damaged: its checksum"):
+        read_evaluation(path)
+    del tree["sha256"]
+    path.write_text(json.dumps(tree))
+    with pytest.raises(RunError, match=r"evaluation_test\.json is damaged: it has no checksum"):
+        read_evaluation(path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import pytest
 
 from kgrec.errors import RunError
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.outputs import folders
+from kgrec.outputs.checked import with_checksum
 
 KG = KnowledgeGraph.from_triples(
     [("b", "p", "c"), ("a", "q", "b"), ("_:x", "p", "a")],
@@ -46,6 +48,34 @@ def test_save_replaces_the_whole_folder(folder):
     assert sorted(path.name for path in folder.parent.iterdir()) == ["kg"]
 
 
+def test_a_folder_with_anything_else_in_it_is_not_replaced(folder):
+    """A manifest alone proves nothing: programs of others have one too."""
+    (folder / "notes.md").write_text("my own")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(RunError, match="has other files in it"):
+        OTHER.save(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (folder.parent / "app").mkdir()
+    (folder.parent / "app" / "manifest.json").write_text('{"format": "web", "files": {}}')
+    with pytest.raises(RunError, match="is no saved graph"):
+        OTHER.save(folder.parent / "app")
+
+
+def test_a_flipped_bit_of_the_manifest_is_found_wherever_it_is(folder):
+    path = folder / "manifest.json"
+    content = path.read_bytes()
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 7
+        path.write_bytes(bytes(changed))
+        try:
+            loaded = KnowledgeGraph.load(folder)
+        except RunError:
+            continue
+        assert json.loads(bytes(changed)) == json.loads(content)  # a blank between two values
+        assert loaded.report == KG.report
+
+
 def test_save_does_not_overwrite_other_things(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "text.md").write_text("years of work")
@@ -62,10 +92,7 @@ def test_a_full_disk_leaves_the_old_graph(folder, monkeypatch, moment):
     if moment == "write":
         monkeypatch.setattr(os, "fsync", full)
     else:
-        rename = type(folder).rename
-        monkeypatch.setattr(
-            type(folder), "rename", lambda a, b: full() if a.name == "new" else rename(a, b)
-        )
+        monkeypatch.setattr(folders, "exchange", full)
     with pytest.raises(RunError, match="No space left on device"):
         OTHER.save(folder)
     monkeypatch.undo()
@@ -123,7 +150,13 @@ def _recount(folder, name, rows):
     manifest = json.loads((folder / "manifest.json").read_text())
     about = {"rows": rows, "crc32": zlib.crc32((folder / name).read_bytes())}
     manifest["files"][name.partition(".")[0]] = about
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _sign(folder, manifest)
+
+
+def _sign(folder, manifest):
+    """Write a manifest with a checksum that fits."""
+    rest = {name: value for name, value in manifest.items() if name != "sha256"}
+    (folder / "manifest.json").write_text(json.dumps(with_checksum(rest)))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +187,7 @@ def test_files_that_do_not_fit_together(folder, name, columns, message):
 def test_appended_ids_need_not_be_sorted_but_distinct(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sorted"]["entities"] = 3
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _sign(folder, manifest)
     _replace(folder, "entities.arrow", id=["_:x", "b", "c", "a"])
     loaded = KnowledgeGraph.load(folder)
     assert loaded.entities.ids == ["_:x", "b", "c", "a"]
@@ -187,7 +220,7 @@ def test_other_versions_and_counts(folder):
         ({"sorted": {"relations": True}}, "sorted relations is damaged"),
         ({"sorted": "all"}, "sorted entities is damaged"),
     ):
-        path.write_text(json.dumps(manifest | change))
+        _sign(folder, manifest | change)
         with pytest.raises(RunError, match=message):
             KnowledgeGraph.load(folder)
     shutil.rmtree(folder)

@@ -118,10 +118,10 @@ def test_bad_links_get_a_message(links, message):
     [
         (b"", "is empty: expected a header"),
         (b"item_id,iri\n10,ex:up,1,2\n10,ex:up\n1,2,3,4,5\n", r"links\.csv"),
-        (b"item_id,iri\n10,\xff\n", "cannot be read as the link table"),
+        (b"item_id,iri\n10,\xff\n", "is not in the encoding utf-8: line 2, column 4"),
         (
             b"item_id,iri,confidence\n10,ex:up,0.5\n11,ex:up,high\n",
-            "the confidence 'high' in data row 2",
+            "the confidence 'high' in line 3",
         ),
     ],
 )

@@ -14,10 +14,11 @@ from kgrec.models.ease import (
     AttributeEASEConfig,
     EASEConfig,
     attribute_rows,
-    ease_weights,
 )
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular
+from kgrec.models.ridge import RidgeSystem
+from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.testing import FindsBlocks, log_from_pairs, planted
 
 
@@ -93,7 +94,7 @@ def test_ease_is_a_ridge_regression_of_each_item_on_the_others(l2):
     log, dense = random_log(1)
     model = EASE(EASEConfig(l2=l2)).fit(TrainingData(log))
     weights = naive_ease(dense, l2)
-    np.testing.assert_allclose(model.state()["weights"], weights, atol=1e-6)
+    np.testing.assert_allclose(model.weights, weights, atol=1e-6)
     known = np.flatnonzero(dense.any(axis=1))
     np.testing.assert_allclose(model.score(known), dense[known] @ weights, atol=1e-5)
     np.testing.assert_allclose(model.similar(np.array([2, 9])), weights[[2, 9]], atol=1e-6)
@@ -112,7 +113,7 @@ def test_without_history_what_is_popular_is_recommended(model):
 def test_a_singular_system_is_said():
     twice = csr_matrix(np.ones((1, 2)))  # two equal items, and too small an l2 to part them
     with pytest.raises(DataError, match="larger l2"):
-        ease_weights(twice, 1e-300)
+        _ = RidgeSystem(twice, np.full(2, 1e-300)).weights
 
 
 def test_attribute_ease_is_ease_with_weighted_rows_below():
@@ -136,7 +137,7 @@ def test_attribute_ease_is_ease_with_weighted_rows_below():
         TrainingData(log, attributes=csr_matrix(attributes.astype(np.float32)))
     )
     weights = naive_ease(np.vstack([dense, 1.7 * rows]), 2.0)
-    np.testing.assert_allclose(model.state()["weights"], weights, atol=1e-6)
+    np.testing.assert_allclose(model.weights, weights, atol=1e-6)
     known = np.flatnonzero(dense.any(axis=1))
     np.testing.assert_allclose(model.score(known), dense[known] @ weights, atol=1e-5)
 
@@ -149,9 +150,9 @@ def test_words_are_further_rows_of_attribute_ease():
     data = TrainingData(log, attributes=none, words=csr_matrix(words))
     model = AttributeEASE(AttributeEASEConfig(l2=2.0, words=1.3)).fit(data)
     expected = naive_ease(np.vstack([dense, 1.3 * words.T]), 2.0)
-    np.testing.assert_allclose(model.state()["weights"], expected, atol=1e-6)
+    np.testing.assert_allclose(model.weights, expected, atol=1e-6)
     plain = AttributeEASE(AttributeEASEConfig(l2=2.0)).fit(data)
-    np.testing.assert_allclose(plain.state()["weights"], naive_ease(dense, 2.0), atol=1e-6)
+    np.testing.assert_allclose(plain.weights, naive_ease(dense, 2.0), atol=1e-6)
     with pytest.raises(DataError, match="set words to 0"):
         AttributeEASE(AttributeEASEConfig(words=1.0)).fit(TrainingData(log, attributes=none))
 
@@ -160,7 +161,7 @@ def test_attributes_of_no_weight_change_nothing():
     data = planted().data
     plain = EASE(EASEConfig(l2=7.0)).fit(data)
     model = AttributeEASE(AttributeEASEConfig(l2=7.0, alpha=0.0)).fit(data)
-    np.testing.assert_allclose(model.state()["weights"], plain.state()["weights"], atol=1e-7)
+    np.testing.assert_allclose(model.weights, plain.weights, atol=1e-7)
 
 
 def test_repeated_and_weighted_attributes_count_once():
@@ -230,10 +231,10 @@ def test_training_data_must_fit_together():
 
 
 def test_too_little_memory_is_said(monkeypatch):
-    def exhausted(rows, l2):
+    def exhausted(matrix):
         raise MemoryError
 
-    monkeypatch.setattr("kgrec.models.ease.ease_weights", exhausted)
+    monkeypatch.setattr("numpy.linalg.inv", exhausted)
     with pytest.raises(DataError, match="GiB"):
         EASE().fit(planted().data)
 
@@ -241,3 +242,40 @@ def test_too_little_memory_is_said(monkeypatch):
 def test_rows_may_be_lists_and_other_integers():
     assert check_rows(np.array([1, 2], dtype=np.uint8), 3, "user").dtype == np.int64
     assert check_rows([], 3, "user").tolist() == []
+
+
+def test_few_histories_are_solved_for_and_many_are_multiplied_with_the_same_result():
+    rng = np.random.default_rng(8)
+    pairs = np.argwhere(rng.random((150, 40)) < 0.15 * rng.random(40) + 0.02).tolist()
+    log = log_from_pairs([pair for pair in pairs if pair[1] != 7], 150, 40)
+    attributes = csr_matrix((rng.random((40, 9)) < 0.3).astype(np.float32))
+    data = TrainingData(log, attributes=attributes)
+    for model in (
+        EASE(EASEConfig(l2=3.0, dropout=0.3)),
+        AttributeEASE(AttributeEASEConfig(l2=3.0)),
+        UserEASE(UserEASEConfig(l2=3.0)),
+    ):
+        model.fit(data)
+        everyone = np.arange(150)
+        together = model.score(everyone)
+        alone = np.concatenate([model.score(everyone[[user]]) for user in everyone])
+        np.testing.assert_allclose(alone, together, rtol=2e-5, atol=2e-7)
+        histories = log.matrix()
+        some = np.concatenate([model.score_histories(histories[[row]]) for row in range(150)])
+        np.testing.assert_allclose(some, model.score_histories(histories), rtol=2e-5, atol=2e-7)
+        # What is stored grows with the data, and not with the square of the items or users.
+        stored = sum(array.nbytes for array in model.state().values())
+        assert stored < 40 * (len(log) + 40 * 9) + 1_000 + 24 * 150
+
+
+def test_conjugate_gradients_solve_badly_scaled_systems():
+    rng = np.random.default_rng(9)
+    rows = csr_matrix(
+        rng.random((30, 20)) * (rng.random((30, 20)) < 0.4) * 10.0 ** rng.integers(-2, 3, 20)
+    )
+    l2 = 10.0 ** rng.integers(-3, 2, 20).astype(float)
+    inverse = np.linalg.inv((rows.T @ rows).toarray() + np.diag(l2))
+    given = rng.random((5, 20))
+    given[3] = 0.0
+    found = RidgeSystem(rows, l2).times_inverse(given)
+    np.testing.assert_allclose(found, given @ inverse, rtol=1e-7, atol=1e-9)

@@ -97,7 +97,11 @@ def test_rejects_of_several_files_are_in_one_list(tmp_path):
     for name in ("a.nt", "b.nt", "c.nt"):
         (tmp_path / name).write_text(f"<a:{name[0]}> <a:p> <a:o> .\n" + "bad\n" * (name != "c.nt"))
     out = tmp_path / "out.jsonl"
-    out.write_text("old")
+    out.write_text("of somebody else")
+    with pytest.raises(DataError, match=r"out\.jsonl exists already\. Choose another name"):
+        KnowledgeGraph.read(tmp_path / "*.nt", on_error="skip", rejects=out)
+    assert out.read_text() == "of somebody else"
+    out.unlink()
     kg = KnowledgeGraph.read(tmp_path / "*.nt", on_error="skip", rejects=out)
     assert [entry["file"] for entry in entries(out)] == [
         str(tmp_path / "a.nt"),

@@ -19,7 +19,9 @@ from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.comparison import compare_models
 from kgrec.evaluation.stored import read_evaluation
+from kgrec.outputs.checked import write_checked_json
 from kgrec.runs.comparing import compare_runs
+from kgrec.runs.manifest import write_manifest
 from kgrec.runs.training import train_run
 from kgrec.runs.training_figures import training_seconds, validation_curves
 
@@ -105,10 +107,12 @@ def test_runs_that_differ_in_their_seed_are_one_model_if_asked(runs, tmp_path):
     config = yaml.safe_load((twin / "config.yaml").read_text())
     config["seed"] = 99
     (twin / "config.yaml").write_text(yaml.safe_dump(config))
+    write_manifest(twin)
     evaluation = json.loads((twin / "evaluation_test.json").read_text())
     values = evaluation["per_user"]["ndcg@3"]
     evaluation["per_user"]["ndcg@3"] = [1.0] * len(values)
-    (twin / "evaluation_test.json").write_text(json.dumps(evaluation))
+    del evaluation["sha256"]
+    write_checked_json(twin / "evaluation_test.json", evaluation)
     found = compare_runs([popular, trained, twin], metrics=["ndcg@3"], seeds=True)
     assert [model.name for model in found.models] == ["popular", "trained (mean of 2)"]
     own = read_evaluation(trained / "evaluation_test.json").per_user["ndcg@3"].mean()
@@ -135,6 +139,7 @@ def test_pictures_of_curves_and_of_times(kgrec, runs, tmp_path):
     twin = shutil.copytree(runs[1], tmp_path / "twin")
     text = (twin / "config.yaml").read_text()
     (twin / "config.yaml").write_text(re.sub(r"^seed: \d+", "seed: 99", text, flags=re.M))
+    write_manifest(twin)
     found = validation_curves([runs[1], twin], seeds=True)
     curve = json.loads((runs[1] / "curve.json").read_text())
     assert found.models == {"trained (mean of 2)": [curve, curve]}
@@ -143,6 +148,7 @@ def test_pictures_of_curves_and_of_times(kgrec, runs, tmp_path):
     first = metrics["seconds"]["fit"]
     metrics["seconds"]["fit"] = first + 8
     (twin / "metrics.json").write_text(json.dumps(metrics))
+    write_manifest(twin)
     seconds = training_seconds([runs[1], twin], seeds=True)
     assert seconds == {"trained (mean of 2)": pytest.approx(first + 4)}
 
@@ -156,6 +162,7 @@ def test_pictures_of_runs_that_have_nothing_to_draw(runs, tmp_path):
     other = shutil.copytree(trained, tmp_path / "other")
     config = (other / "config.yaml").read_text()
     (other / "config.yaml").write_text(config.replace("metric: ndcg@10", "metric: recall@10"))
+    write_manifest(other)
     with pytest.raises(DataError, match=r"one metric that all have: ndcg@10, recall@10"):
         validation_curves([trained, other])
     point = '[{"epoch": %s, "ndcg@10": %s}]'
@@ -163,11 +170,13 @@ def test_pictures_of_runs_that_have_nothing_to_draw(runs, tmp_path):
     unfit += [point % (1e308, 0.5), "[", "{}", '[{"epoch": "x"}]', '[{"epoch": 1}, {"loss": 1}]']
     for text in unfit:
         (other / "curve.json").write_text(text)
+        write_manifest(other)
         with pytest.raises(RunError, match=r"curve\.json is damaged"):
             validation_curves([other])
     seconds = [f'{{"seconds": {{"fit": {value}}}}}' for value in (-1, '"x"', 1e308, 10**400)]
     for text in ("{}", "[]", *seconds):
         (other / "metrics.json").write_text(text)
+        write_manifest(other)
         with pytest.raises(RunError, match=r"metrics\.json"):
             training_seconds([popular, other])
 
@@ -187,6 +196,7 @@ def test_what_cannot_be_compared(kgrec, runs, tmp_path):
     test = frame.index[frame["part"] == "test"]
     frame.loc[test[0], "part"] = "train"
     frame.to_parquet(path)
+    write_manifest(other)
     with pytest.raises(DataError, match=rf"{len(test)} and {len(test) - 1} .* {len(test) - 1} are"):
         compare_runs([trained, other])
     with pytest.raises(ConfigError, match="named twice"):
@@ -210,6 +220,7 @@ def test_what_cannot_be_compared(kgrec, runs, tmp_path):
     assert "Did you mean 'ndcg@3'" in err
     for ids in (range(len(frame)), [[1]] * len(frame)):
         frame.assign(user_id=ids).to_parquet(path)
+        write_manifest(other)
         with pytest.raises(RunError, match=r"interactions\.parquet is damaged: .* text"):
             compare_runs([trained, other])
     path.write_bytes(b"PAR1 and no more")
@@ -226,5 +237,6 @@ def test_configs_that_are_damaged_or_grow_without_end(runs, tmp_path):
     bomb += [f"{n}: &{n} [{','.join(['*' + p] * 9)}]" for p, n in itertools.pairwise("abcdefghi")]
     for text in ("[", "- 1", "sed: 1", "\n".join(bomb)):
         (other / "config.yaml").write_text(text)
+        write_manifest(other)
         with pytest.raises(RunError, match=r"config\.yaml is damaged"):
             compare_runs([runs[0], other], seeds=True)

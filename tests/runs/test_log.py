@@ -18,9 +18,9 @@ def test_training_is_silent_and_keeps_what_it_says(project, word_encoder, tmp_pa
     assert any("21 of 23 items linked" in line for line in log.lines)
     epoch = next(line for line in log.lines if line.startswith("epoch 4: loss "))
     assert "ndcg@10" in epoch
-    # What follows is said after the file is written.
+    # What follows is said after the file is written: the figures are in it.
     written = (out / "log.txt").read_text().splitlines()
-    assert written == "\n".join(log.lines[:-2]).splitlines()
+    assert written == "\n".join(log.lines[:-1]).splitlines()
     assert log.lines[-2].startswith("run (validation): ndcg@10=")
     assert log.lines[-1] == f"Run folder: {out}"
 

@@ -15,13 +15,15 @@ from project import WordEncoder, write_project
 import kgrec
 from kgrec.config import load_config, make_config
 from kgrec.data.interactions import Interactions, Split
-from kgrec.errors import ConfigError, DataError, KgrecError, RunError
+from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.models.popular import MostPopular
+from kgrec.outputs.checked import write_checked_json
 from kgrec.recommender import Recommender
 from kgrec.runs.evaluating import evaluate_run
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model
-from kgrec.runs.reading import load_run
+from kgrec.runs.manifest import write_manifest
+from kgrec.runs.reading import load_run, read_summary
 from kgrec.runs.training import train_run
 from kgrec.runs.writing import save_run
 
@@ -39,8 +41,10 @@ NEEDED = [
     "data/words.parquet",
     "words.safetensors",
     "about.json",
+    "manifest.json",
     "data/item_table.parquet",
     "data/item_table_categories.parquet",
+    "data/item_table_others.parquet",
     "data/user_table.parquet",
     "data/user_table_categories.parquet",
     "data/graph/manifest.json",
@@ -57,6 +61,10 @@ OTHERS = [
 @pytest.fixture
 def copy(run_folder, tmp_path):
     return Path(shutil.copytree(run_folder, tmp_path / "copy"))
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def files(folder):
@@ -237,7 +245,11 @@ def test_loading_neither_encodes_nor_verbalises(run_folder, monkeypatch):
 
 def test_a_run_of_another_version_is_refused_by_name(copy):
     about = json.loads((copy / "about.json").read_text())
-    for given, says in (({"format": 3}, r"format 3"), ({}, r"kgrec 0\.1\.0 \(format 1\)")):
+    for given, says in (
+        ({"format": 4}, r"format 4"),
+        ({"format": 2}, r"kgrec 0\.1\.0 \(format 2\)"),  # without a manifest
+        ({}, r"kgrec 0\.1\.0 \(format 1\)"),
+    ):
         old = {key: value for key, value in about.items() if key != "format"}
         old["kgrec"] = "0.1.0"
         (copy / "about.json").write_text(json.dumps(old | given))
@@ -265,6 +277,9 @@ def test_files_of_another_run(copy, project, word_encoder, tmp_path):
         load_config(project, ["model.predictor.dim=7", "graph.min_degree=5"]), tmp_path / "other"
     )
     shutil.copy(tmp_path / "other" / "weights.safetensors", copy)
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged, or was changed"):
+        load_run(copy)
+    write_manifest(copy)
     with pytest.raises(RunError, match=r"fusion\.\w+\.embedding"):
         load_run(copy)
 
@@ -275,25 +290,41 @@ def test_a_folder_that_is_no_run(tmp_path):
             load_run(folder)
 
 
-def test_any_flipped_byte_is_harmless_or_an_error_of_ours(copy):
-    """No byte of a run folder can end in anything but a result or a message."""
+def test_damage_anywhere_is_refused_or_changes_no_answer(copy):
+    """A flipped bit or a cut in any file: the same answers as before, or a message."""
+    loaded = load_run(copy)[0]
+    users = np.arange(len(loaded.user_vocabulary))
+    scores, names = loaded.score(users), sorted(files(copy))
+    found = loaded.search("pirates at sea", 7)
     rng = np.random.default_rng(0)
-    outcomes = {"loaded": 0, "refused": 0}
-    for _ in range(80):
-        path = copy / NEEDED[rng.integers(len(NEEDED))]
-        content = path.read_bytes()
-        damaged = bytearray(content)
-        for place in rng.integers(len(content), size=int(rng.integers(1, 4))):
-            damaged[place] = rng.integers(256)
-        path.write_bytes(bytes(damaged))
+    refused = set()
+    for turn in range(3 * len(names)):
+        name = names[turn % len(names)]
+        content = (copy / name).read_bytes()
+        place = int(rng.integers(len(content)))
+        flipped = bytes([content[place] ^ 1 << int(rng.integers(8))])
+        cut = turn >= 2 * len(names)
+        (copy / name).write_bytes(
+            content[:place] + (b"" if cut else flipped + content[place + 1 :])
+        )
         try:
-            load_run(copy)
-            outcomes["loaded"] += 1
-        except KgrecError:
-            outcomes["refused"] += 1
-        finally:
-            path.write_bytes(content)
-    assert min(outcomes.values()) > 5
+            again = load_run(copy)[0]
+        except RunError:
+            refused.add(name)
+        else:
+            np.testing.assert_array_equal(again.score(users), scores)
+            assert again.search("pirates at sea", 7) == found
+        (copy / name).write_bytes(content)
+    assert refused == {*NEEDED, "data/interactions.parquet"}
+
+
+def test_a_new_file_in_the_folder_is_not_of_the_run(copy):
+    """What the manifest does not list is not read."""
+    manifest = json.loads((copy / "manifest.json").read_text())
+    del manifest["files"]["metrics.json"], manifest["sha256"]
+    write_checked_json(copy / "manifest.json", manifest)
+    with pytest.raises(RunError, match=r"does not list metrics\.json"):
+        read_summary(copy)
 
 
 def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
@@ -305,7 +336,12 @@ def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
     tree = yaml.safe_load(Path(project).read_text())
     for key in ("graph", "links", "items", "users"):
         tree["data"].pop(key)
-    train_run(make_config({**tree, "text": None, "model": {"name": "ease"}}), out)
+    config = make_config({**tree, "text": None, "model": {"name": "ease"}})
+    before = contents(out)
+    with pytest.raises(RunError, match="has a run already"):
+        train_run(config, out)
+    assert contents(out) == before
+    train_run(config, out, force=True)
     gone = {name for name in NEEDED if any(w in name for w in ("graph", "table", "links", "words"))}
     rest = {"metrics.json", "log.txt", "data/interactions.parquet"}
     assert files(out) == {*NEEDED, *rest} - gone
@@ -354,9 +390,11 @@ def test_a_full_disk_while_a_run_is_saved(run_folder, copy, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    with pytest.raises(RunError, match="cannot be written"):
-        save_run(copy, loaded, config, split, metrics={})
+    before = contents(copy)
+    with pytest.raises(RunError, match=r"copy cannot be written: No space left .* is unchanged"):
+        save_run(copy, loaded, config, split, metrics={}, force=True)
     monkeypatch.undo()
+    assert contents(copy) == before
     check_alike(loaded, load_run(copy)[0])  # the run that was there is still one
 
 

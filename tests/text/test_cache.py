@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save
 
-from kgrec.errors import RunError
+from kgrec.errors import KgrecWarning, RunError
 from kgrec.text import EmbeddingCache, cache, default_cache_folder, encode_cached
 
 
@@ -102,13 +103,25 @@ def test_large_inputs_are_stored_as_they_come_and_progress_runs_to_the_end(tmp_p
     assert calls == [(done, 15) for done in range(1, 16)]
 
 
+def flipped(path, bit):
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(bytes(content))
+
+
+def other(**arrays):
+    return lambda path: path.write_bytes(save(arrays))
+
+
+KEYS = np.zeros((2, 32), np.uint8)
 DAMAGE = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-5]),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"\0"),
     "flipped": lambda path: path.write_bytes(path.read_bytes()[:-2] + b"zz"),
     "empty": lambda path: path.write_bytes(b""),
-    "gone": lambda path: path.unlink(),
-    "pickle": lambda path: np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True),
-    "shape": lambda path: np.save(path, np.zeros((2, 7), np.float32)),
+    "text": lambda path: path.write_bytes(b"no tensors at all, but a text of some length"),
+    "without keys": other(vectors=np.zeros((2, 3), np.float32)),
+    "other keys": other(vectors=np.zeros((2, 3), np.float32), keys=KEYS[:, :5]),
 }
 
 
@@ -118,28 +131,90 @@ def test_a_damaged_shard_is_named_and_made_anew(tmp_path, damage):
     run(tmp_path, ["c"])
     path = shard_with(tmp_path, 2)
     DAMAGE[damage](path)
-    with pytest.warns(UserWarning, match=path.name):
+    with pytest.warns(KgrecWarning, match=path.name):
         assert run(tmp_path, ["c", "b", "a"]) == ["b", "a"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert run(tmp_path, ["a", "b", "c"]) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1 nothing PAR1", b"\x00" * 100])
-def test_damaged_keys_are_named_and_made_anew(tmp_path, content):
+def test_a_flipped_bit_anywhere_never_gives_another_vector(tmp_path):
+    """In the header, the keys or the vectors; texts that are not found are encoded again."""
+    texts = [f"text {number}" for number in range(10)]
+    run(tmp_path, texts)
+    path = shard_with(tmp_path, 10)
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    warned = 0
+    for bit in rng.integers(8 * len(content), size=60):
+        flipped(path, int(bit))
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            vectors, hit = EmbeddingCache(tmp_path).get("f" * 64, texts, 3)
+        np.testing.assert_array_equal(vectors[hit], expected(texts)[hit])
+        assert not hit.any()
+        warned += bool(found)
+        path.write_bytes(content)
+    assert warned == 60
+    for size in rng.integers(len(content), size=10):
+        path.write_bytes(content[:size])
+        with pytest.warns(KgrecWarning, match="damaged"):
+            assert not EmbeddingCache(tmp_path).get("f" * 64, texts, 3)[1].any()
+
+
+def test_a_shard_that_another_process_removes_is_no_damage(tmp_path):
     run(tmp_path, ["a", "b"])
-    run(tmp_path, ["c"])
-    path = shard_with(tmp_path, 2).with_suffix(".parquet")
-    path.write_bytes(content)
-    with pytest.warns(UserWarning, match=path.name):
-        assert run(tmp_path, ["c", "b", "a"]) == ["b", "a"]
+    cache = EmbeddingCache(tmp_path)
+    assert cache.get("f" * 64, ["a"], 3)[1].all()
+    shard_with(tmp_path, 2).unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert run(tmp_path, ["a", "b", "c"]) == []
+        assert not cache.get("f" * 64, ["a"], 3)[1].any()
+
+
+def test_files_of_others_in_the_cache_stay(tmp_path):
+    run(tmp_path, ["a"])
+    mine = tmp_path / ("f" * 64) / "mine.safetensors"
+    mine.write_bytes(b"not of kgrec")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(tmp_path, ["a", "b"]) == ["b"]
+    assert mine.read_bytes() == b"not of kgrec"
+
+
+SEVERAL = """
+import sys, warnings
+import numpy as np
+from kgrec.text import EmbeddingCache
+warnings.simplefilter("error")
+folder, number = sys.argv[1], int(sys.argv[2])
+rng = np.random.default_rng(0)
+for turn in range(30):
+    texts = [f"text {one}" for one in rng.integers(60, size=20)]
+    texts = list(dict.fromkeys(texts))
+    cache = EmbeddingCache(folder)
+    vectors, found = cache.get("f", texts, 4)
+    truth = np.array([[int(text[5:])] * 4 for text in texts], np.float32)
+    assert np.abs(vectors[found] - truth[found]).max(initial=0) < 1e-3
+    missing = [text for text, hit in zip(texts, found) if not hit]
+    # Vectors of two processes differ in the last digits, as those of two numbers of threads.
+    cache.put("f", missing, truth[~found] + np.float32(number * 1e-5))
+"""
+
+
+def test_four_processes_on_one_cache_find_no_damage(tmp_path):
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SEVERAL, str(tmp_path), str(number)],
+            cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    assert [(worker.communicate()[1], worker.returncode) for worker in workers] == [("", 0)] * 4
 
 
 def shard_with(folder, rows):
-    return next(p for p in folder.glob("*/*.npy") if len(np.load(p)) == rows)
+    return next(p for p in folder.glob("*/*.safetensors") if len(load_file(p)["keys"]) == rows)
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning_and_not_the_vectors(tmp_path):

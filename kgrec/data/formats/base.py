@@ -17,6 +17,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.settings import ValidationConfig
 from kgrec.errors import ConfigError, DataError
+from kgrec.files import under
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,16 @@ class PublishedConfig(ValidationConfig):
     FILES: ClassVar[str]
 
     root: str = Field(
-        default=".", description="Folder that `folder` is in, relative to the current folder."
+        default=".",
+        description="Folder that `folder` is in, relative to the current folder; null in a config "
+        "file: the folder of that file.",
     )
     folder: str = Field(description="Folder of the files.")
 
     @property
     def path(self) -> Path:
         """The folder of the files."""
-        return Path(self.root).expanduser() / self.folder
+        return under(self.root, self.folder)
 
     @classmethod
     @abstractmethod

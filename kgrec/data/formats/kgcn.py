@@ -82,6 +82,7 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
     )
     separator: str | None = Field(
         default=None,
+        min_length=1,
         description="What separates its fields; None: what is usual in a file of that name, else "
         "a tab.",
     )
@@ -106,7 +107,10 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
         frame = _ratings(lines, self.separator or usual.separator, usual.timestamp, notes)
         wanted = self.positive or usual.positive
         with reading(folder / name):
-            log = Interactions.read(frame, positive=wanted, duplicates=self.duplicates)
+            log = Interactions.read(
+                frame, positive=wanted, duplicates=self.duplicates, time_unit=self.time_unit
+            )
+        log = self.filtered(log, notes)
         notes.append(f"{name}: {log.report}; positive is {wanted or 'every row'}.")
         triples, links = None, None
         graph = _graph_names(folder, final=name == FINAL)

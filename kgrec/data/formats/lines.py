@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import DataError, printable
-from kgrec.files import nearest_file, system_reason
+from kgrec.files import nearest_file, read_plain, system_reason
 from kgrec.types import IntArray
 
+_MOST_BYTES = 1 << 34  # the text is held in memory
 _NUMBER = r"\A[0-9]{1,18}\z"
 
 
@@ -55,7 +56,7 @@ def read_lines(path: Path, encoding: str = "utf-8-sig") -> Lines:
         DataError: The file is missing, cannot be read, is not in that encoding or is empty.
     """
     try:
-        octets = path.read_bytes()
+        octets = read_plain(path, _MOST_BYTES)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist." + nearest_file(path)) from error
     except OSError as error:

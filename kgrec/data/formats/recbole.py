@@ -17,10 +17,11 @@ from pydantic import Field, model_validator
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.formats.base import DatasetFiles, PublishedConfig, reading
+from kgrec.data.ids import as_ids
 from kgrec.data.interactions import Interactions
 from kgrec.data.settings import LogTableConfig
-from kgrec.data.tables import as_ids, numbers_or_missing, read_table
-from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.data.tables import numbers_or_missing, read_table
+from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 
 _TYPES: Final = ("token", "token_seq", "float", "float_seq")
 _PARTS: Final = (
@@ -91,11 +92,13 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
         train, *held_out = logs
         assert train is not None
         if held_out:
+            if self.k_core is not None:
+                raise ConfigError("k_core is for interactions that are split here, not for parts.")
             valid, test = held_out
             assert test is not None
             split = self.published_split(train, valid, test, seed, notes)
         else:
-            split = self.split_log(train, seed)
+            split = self.split_log(self.filtered(train, notes), seed)
         return DatasetFiles(split, triples, links, items, users, tuple(notes))
 
     def _interactions(self, path: Path, notes: list[str]) -> Interactions:
@@ -206,8 +209,8 @@ def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTa
                 frame[column] = frame[column].astype("string").str.split().str.join(_SEPARATOR)
             categories.append(column)
     table = AttributeTable.read(
-        frame, id=id, title=title, categories=categories, numbers=numbers, separator=_SEPARATOR,
-        name=name,
+        frame, id=id, title=title, categories=categories, numbers=numbers,
+        list_separator=_SEPARATOR, name=name,
     )  # fmt: skip
     notes += [
         f"{path.name}: {wrong:,} values of {printable(column)} are not numbers; left missing."

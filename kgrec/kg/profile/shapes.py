@@ -7,7 +7,6 @@ scripts are refused, because they could reach files and networks. `owl:imports` 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 from kgrec.files import as_json
 from kgrec.kg import storage
@@ -186,7 +186,7 @@ def _run(kg: GraphColumns, shapes: GraphColumns, name: str, limit_s: float) -> d
             said = done.stderr.decode(errors="replace").strip().splitlines()
             reason = printable(said[-1]) if said else f"exit code {done.returncode}"
             raise DataError(f"{name}: the validation failed: {reason}")
-        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(result)
     if "error" in found:
         raise DataError(f"{name}: the shapes are not valid: {printable(found['error'], 500)}")
     return found

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.data.tables import arrow_text, as_ids, read_table, require_column
+from kgrec.data.ids import as_ids
+from kgrec.data.origin import without_bad
+from kgrec.data.table_format import FormatSettings
+from kgrec.data.tables import arrow_text, read_table, require_column, table_format
 from kgrec.errors import DataError, printable
 from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, VALUE, LiteralColumn, RelationColumn, TableMapping
@@ -49,6 +53,7 @@ def map_table(
     mapping: TableMapping | Mapping[str, Any] | str | Path | None = None,
     *,
     ids: Sequence[str] = IDS,
+    **format: Unpack[FormatSettings],
 ) -> MappedTable:
     """Return the statements that a table holds by a mapping.
 
@@ -58,6 +63,7 @@ def map_table(
             `kgrec.kg.tables.suggestion.suggest_mapping` chooses; the notes describe it.
         ids: Names of columns that may be the id if no mapping is given; the first that exists is
             used.
+        format: How a text file is read; see `kgrec.Interactions.read`.
 
     Raises:
         DataError: The table cannot be read, a column or an id is missing.
@@ -65,11 +71,10 @@ def map_table(
     """
     named = isinstance(table, (str, Path))
     where = str(table) if named else "the table"
-    frame = (
-        table.to_pandas(integer_object_nulls=True)
-        if isinstance(table, pa.Table)
-        else read_table(table)
-    )
+    if isinstance(table, pa.Table):
+        table = table.to_pandas(integer_object_nulls=True)
+    how = table_format(table, format)
+    frame = read_table(table, format=how)
     if frame.empty:
         raise DataError(f"{where} has no rows.")
     notes: list[str] = []
@@ -80,6 +85,10 @@ def map_table(
         mapping = TableMapping.read(mapping)
     else:
         mapping = TableMapping.from_tree(mapping)
+    if how.on_error == "skip":
+        require_column(frame, mapping.id, where)
+        no_id = np.asarray(frame[mapping.id].isna(), dtype=bool)
+        frame = without_bad(frame, {f"no {mapping.id}": no_id}, where, how)
     mapped = _Mapper(frame, mapping, Path(where).name if named else where, notes).mapped()
     return replace(mapped, name=where) if named else mapped
 

@@ -73,7 +73,7 @@ class GraphEncoderConfig(Settings):
 class LayeredConfig(GraphEncoderConfig):
     """The settings of a graph encoder that passes messages in layers."""
 
-    num_layers: int = Field(default=2, ge=0, description="Layers of message passing.")
+    num_layers: int = Field(default=2, ge=0, le=64, description="Layers of message passing.")
 
     @property
     def reach(self) -> int:

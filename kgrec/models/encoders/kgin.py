@@ -124,7 +124,7 @@ class KGINConfig(LayeredConfig):
 
     name: Literal["kgin"] = "kgin"
     encoder: ClassVar[type[GraphEncoder]] = KGIN
-    num_intents: int = Field(default=4, ge=1, description="Intents of users.")
+    num_intents: int = Field(default=4, ge=1, le=1024, description="Intents of users.")
     edge_dropout: float = Field(
         default=0.5,
         ge=0,

@@ -78,4 +78,4 @@ class RGCNConfig(LayeredConfig):
 
     name: Literal["rgcn"] = "rgcn"
     encoder: ClassVar[type[GraphEncoder]] = RGCN
-    num_bases: int = Field(default=4, ge=1, description="Bases that the relations share.")
+    num_bases: int = Field(default=4, ge=1, le=1024, description="Bases that the relations share.")

@@ -86,7 +86,9 @@ class RankingLossConfig(Settings):
 class PairwiseLossConfig(RankingLossConfig):
     """A loss that compares each positive with negatives of its own, with its settings."""
 
-    negatives_per_positive: int = Field(default=1, ge=1, description="Negatives of each positive.")
+    negatives_per_positive: int = Field(
+        default=1, ge=1, le=10_000, description="Negatives of each positive."
+    )
 
     def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:
         """Return negatives for each positive."""

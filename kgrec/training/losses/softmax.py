@@ -50,7 +50,7 @@ class SampledSoftmaxConfig(RankingLossConfig):
 
     name: Literal["sampled_softmax"] = "sampled_softmax"
     temperature: float = Field(default=0.25, gt=0, description="What scores are divided by.")
-    num_negatives: int = Field(default=512, ge=1, description="Items in the sample.")
+    num_negatives: int = Field(default=512, ge=1, le=1_000_000, description="Items in the sample.")
     shares_negatives: ClassVar[bool] = True
 
     def negatives(self, sampler: NegativeSampler, batch: Batch) -> Negatives:

@@ -1,0 +1,1 @@
+"""What a file from a stranger may ask for: bytes, depth, values, repetitions."""

@@ -1,0 +1,147 @@
+"""Recommendations for many users, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+
+from kgrec.data.table_writer import table_writer
+from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, chunks, top_k_scored
+from kgrec.text.progress import ShowProgress, reporter
+from kgrec.types import IntArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kgrec.snapshot.snapshot import Snapshot
+
+SCHEMA = pa.schema(
+    {
+        "user_id": pa.large_string(),
+        "rank": pa.int32(),
+        "item_id": pa.large_string(),
+        "title": pa.large_string(),
+        "score": pa.float32(),
+    }
+)
+"""The columns of recommendations in a table: one row for each, rank 1 is the best."""
+
+
+@dataclass(frozen=True)
+class RecommendationBlock:
+    """The recommendations for some users, as rows of the snapshot's vocabularies.
+
+    Attributes:
+        users: Rows of the users, int64 of shape (b,).
+        best: Their items, best first; padded with -1 where fewer than k remain.
+    """
+
+    users: IntArray
+    best: TopK
+
+
+@dataclass(frozen=True, eq=False)
+class BulkRecommendations:
+    """The best items of many users. They are computed when this is iterated, in bounded memory.
+
+    Each iteration computes them again. `to_pandas` and `write` iterate themselves.
+
+    Attributes:
+        snapshot: The fitted model and its data.
+        users: Rows of the users, int64 of shape (n,), in the order of the result.
+        k: Number of items for each user.
+        candidates: Rows of the items to choose from; None: all.
+        exclude: What is left out besides what users have, CSR of shape (num_users, num_items).
+        chunk_elements: Scores in memory at a time.
+    """
+
+    snapshot: Snapshot
+    users: IntArray
+    k: int
+    candidates: IntArray | None = None
+    exclude: csr_matrix | None = None
+    chunk_elements: int = CHUNK_ELEMENTS
+
+    def __len__(self) -> int:
+        """Return the number of users."""
+        return len(self.users)
+
+    def __iter__(self) -> Iterator[RecommendationBlock]:
+        """Yield blocks of users, in the order of `users`."""
+        for part in chunks(len(self.users), len(self.snapshot.items), self.chunk_elements):
+            rows = self.users[part]
+            yield RecommendationBlock(rows, self._best(rows))
+
+    def from_user(self, place: int) -> BulkRecommendations:
+        """Return the same from a place of `users` on, to go on after an interruption."""
+        return replace(self, users=self.users[place:])
+
+    def table(self, block: RecommendationBlock) -> pa.Table:
+        """Return a block as an Arrow table with the columns of `SCHEMA`, without padding."""
+        user, rank = np.nonzero(block.best.items >= 0)
+        item = pa.array(block.best.items[user, rank])
+        columns = [
+            self.snapshot.users.array.take(pa.array(block.users[user])),
+            pa.array(rank + 1, pa.int32()),
+            self.snapshot.items.array.take(item),
+            self._titles.take(item),
+            pa.array(block.best.scores[user, rank]),
+        ]
+        cast = [column.cast(field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+        return pa.table(cast, schema=SCHEMA)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all as a frame with the columns `user_id`, `rank`, `item_id`, `title`, `score`."""
+        tables = [SCHEMA.empty_table(), *map(self.table, self)]
+        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+        return frame
+
+    def write(self, path: str | Path, *, progress: ShowProgress = False) -> None:
+        """Write all to a file with the columns of `to_pandas`: whole, or nothing.
+
+        Args:
+            path: A `.csv`, `.tsv`, `.parquet` or `.jsonl` file.
+            progress: True shows a bar on stderr; a function is called with the number of users
+                done and their total.
+
+        Raises:
+            DataError: The file's ending is another one, or it cannot be written.
+        """
+        done = 0
+        with (
+            table_writer(path, SCHEMA) as write,
+            reporter(progress, len(self), "Recommending") as report,
+        ):
+            for block in self:
+                write(self.table(block))
+                done += len(block.users)
+                report(done, len(self))
+
+    def _best(self, rows: IntArray) -> TopK:
+        now = self.snapshot
+        exclude = now.histories[rows]
+        if self.exclude is not None:
+            exclude = (exclude + self.exclude[rows]).tocsr()
+        options: dict[str, Any] = {"exclude": exclude, "candidates": self.candidates}
+        if now.index is not None:
+            return now.index.search(now.vectors_of_users(rows), self.k, **options)
+        return top_k_scored(
+            now.score,
+            rows,
+            self.k,
+            num_items=len(now.items),
+            chunk_elements=self.chunk_elements,
+            **options,
+        )
+
+    @cached_property
+    def _titles(self) -> pa.Array:
+        titles = [self.snapshot.title(row) for row in range(len(self.snapshot.items))]
+        return pa.array(titles, pa.large_string())
