@@ -10,6 +10,7 @@ PEERS := experiments/peers/.venv
 PEERS_PYTHON ?= $(PYTHON)
 WORKERS ?= 2
 FUZZ_SECONDS ?= 60
+DAMAGES ?= 400
 
 .PHONY: demo test docs format bench peers fuzz clean help
 
@@ -18,7 +19,7 @@ help:
 	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
 	@echo "make format  format the code"
 	@echo "make docs    build the manual: build/docs/index.html"
-	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/fuzz_readers.py"
+	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/"
 	@echo "make bench   measure again what the README's tables say"
 	@echo "make peers   install RecBole in $(PEERS), for experiments/bench_recbole.py"
 
@@ -39,7 +40,7 @@ test: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --nbmake --nbmake-timeout=240 tests kgrec notebooks
 
 docs: $(STAMP)
-	HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
 	@echo "The manual: build/docs/index.html"
 
 format: $(STAMP)
@@ -61,6 +62,8 @@ $(PEERS)/.installed: experiments/peers/constraints.txt
 
 fuzz: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)
+	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/fuzz_files.py --seconds $(FUZZ_SECONDS)
+	HF_HUB_OFFLINE=1 $(BIN)/python fuzz/damage.py --tries $(DAMAGES)
 
 clean:
 	rm -rf $(VENV) $(PEERS) demo-out runs build dist

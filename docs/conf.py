@@ -17,11 +17,13 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "extensions.docstrings",
     "extensions.generated",
     "extensions.mathml",
 ]
 exclude_patterns = ["extensions"]
 default_role = "code"
+smartquotes = False  # they would turn --links into a dash
 needs_sphinx = "8.2"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -30,6 +32,7 @@ myst_url_schemes = ("https", "http", "mailto")
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 autodoc_mock_imports = ["implicit"]
 napoleon_google_docstring = True
@@ -53,7 +56,7 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": True,
-    "show_toc_level": 2,
+    "show_toc_level": 1,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

@@ -23,6 +23,10 @@ from typing import Final
 class KgrecError(Exception):
     """A mistake in what kgrec was given. The message is meant for the user as it is."""
 
+    def __str__(self) -> str:
+        """Return the message; control characters, also in words of libraries, are escaped."""
+        return "\n".join(printable(line, len(line) * 10) for line in super().__str__().split("\n"))
+
 
 class DataError(KgrecError, ValueError):
     """A file or table does not hold what was expected."""

@@ -63,6 +63,8 @@ def writing(subject: str | Path, error: type[KgrecError] = RunError) -> Iterator
     """
     try:
         yield
+    except KgrecError:  # a RunError is an OSError, and says it already
+        raise
     except (OSError, UnicodeEncodeError) as refused:
         what = printable(str(subject), _LONGEST)
         raise error(f"{what} cannot be written: {system_reason(refused)}.") from refused
@@ -113,7 +115,9 @@ def read_plain(path: str | Path, most: int) -> bytes:
         OSError: It is larger, or as `open_plain`.
     """
     with open_plain(path) as file:
-        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+        size = os.fstat(file.fileno()).st_size
+        # Room is made for as much as is asked for. Files of /proc say that they are empty.
+        data = file.read(min(most, max(size, 1 << 16)) + 1) if size <= most else None
     if data is None or len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, the most that is read here")
     return data

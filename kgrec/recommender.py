@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,36 +17,30 @@ from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users, warn_of_training
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, collecting, option, warn
-from kgrec.evaluation.base import Evaluation, ProtocolConfig
-from kgrec.evaluation.beyond_accuracy import ItemFeatures
-from kgrec.evaluation.fairness import with_groups
-from kgrec.evaluation.leaks import check_no_leak
-from kgrec.evaluation.overlap import shared_pairs
-from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
-from kgrec.explain.explanation import Explanation
-from kgrec.graph.build import build_graph
+from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
 from kgrec.graph.modalities import TEXT, attach
-from kgrec.graph.node_names import NodeNames
-from kgrec.graph.selection import GraphConfig
-from kgrec.kg.exchange import LiteralStatement, Triple
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
+from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model, TrainingData
-from kgrec.models.content import item_attributes
-from kgrec.models.user_content import user_features
+from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.text.cache import EmbeddingCache, encode_cached
 from kgrec.text.encoder import TextEncoder
-from kgrec.text.node_texts import node_texts, table_texts
+from kgrec.text.scripts import warn_of_english_model, warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
-from kgrec.text.words import count_words, tf_idf
-from kgrec.training.link_prediction import LinkPrediction
+from kgrec.text.verbalise import other_languages
+from kgrec.text.words import count_words, nonsense, tf_idf
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.evaluation.base import Evaluation, ProtocolConfig
+    from kgrec.explain.explanation import Explanation
+    from kgrec.graph.node_names import NodeNames
+    from kgrec.kg.exchange import LiteralStatement, Triple
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 
 @dataclass(frozen=True)
@@ -55,15 +51,19 @@ class Recommendation:
         item: The item's id.
         title: Its title, or its entity's label, or its id.
         score: The model's score; only the order within one list has a meaning.
+        confidence: How sure it is that the item is about a query, 0 to 1; below 0.5 it is hardly
+            better than a hit for nonsense. None: the item is not found by a query. See
+            `kgrec.retrieval.search.SemanticSearch.confidence`.
     """
 
     item: str
     title: str
     score: float
+    confidence: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON, without what is None."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class Recommender:
@@ -98,7 +98,7 @@ class Recommender:
     ) -> None:
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
-        self._model: Model = model or LinkPrediction()
+        self._given = model
         if cache is None and text is not None and text.cache is not None:
             cache = EmbeddingCache(text.cache)
         self.text_config, self.cache, self.progress = text, cache, progress
@@ -124,7 +124,13 @@ class Recommender:
     @property
     def model(self) -> Model:
         """The fitted model; before `fit`, the given one."""
-        return self._model if self._snapshot is None else self._snapshot.model
+        return self._unfitted if self._snapshot is None else self._snapshot.model
+
+    @cached_property
+    def _unfitted(self) -> Model:
+        from kgrec.training.link_prediction import LinkPrediction  # loads PyTorch
+
+        return self._given or LinkPrediction()
 
     def fit(
         self,
@@ -147,7 +153,7 @@ class Recommender:
         """
         with collecting() as warnings:
             prepared = self.prepare(train, valid, candidates=candidates)
-            model = deepcopy(self._model).fit(prepared.data, callback=callback)
+            model = deepcopy(self._unfitted).fit(prepared.data, callback=callback)
         return self.take(replace(prepared.fitted(model), warnings=tuple(warnings)))
 
     def take(self, snapshot: Snapshot) -> Self:
@@ -175,6 +181,11 @@ class Recommender:
             candidates: As for `fit`.
             derived: Derived data of the same inputs, to use again.
         """
+        # A saved recommender answers without these.
+        from kgrec.graph.build import build_graph
+        from kgrec.models.content import item_attributes
+        from kgrec.models.user_content import user_features
+
         given = self.inputs
         items = train.items if valid is None else train.items.union(valid.items)
         items = items if given.links is None else items.union(given.links.items)
@@ -341,7 +352,8 @@ class Recommender:
         """Return the k items that fit a text best, such as "a dry heist comedy".
 
         It compares meaning, words, and the place of the text in the model's item space; see
-        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`.
+        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`. If the
+        model reads no text vectors, the first search makes those of the items.
 
         Raises:
             UnknownIdError: An item is unknown.
@@ -353,11 +365,24 @@ class Recommender:
         k = _checked(k, now)
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
+        now = self._searchable()
         if self.encoder is None or now.semantic_search is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
-        scores = now.semantic_search.scores(query, self.encoder.encode([query]))
-        rows = now.allowed(filter, candidates, exclude)
-        return _listed(now, top_k(scores, k, candidates=rows))
+        encoder = self.encoder
+        vector = encoder.encode_query(query)
+        warn_of_unknown_scripts([query], lambda: encoder.known_scripts, f"“{printable(query, 60)}”")
+        scores = now.semantic_search.scores(query, vector)
+        best = top_k(scores, k, candidates=now.allowed(filter, candidates, exclude))
+        sure = now.semantic_search.confidence(query, vector, best.items[0])
+        found = _listed(now, best, sure)
+        if found and max(sure[best.items[0] >= 0]) < WEAK:
+            warn(
+                f"Weak matches for “{printable(query, 60)}”: the best one has a confidence of "
+                f"{max(sure[best.items[0] >= 0]):.2f}, where 1 is sure and less than {WEAK} hardly "
+                "better than what nonsense finds. Perhaps the catalogue has nothing about it; try "
+                "other words."
+            )
+        return found
 
     def explain(
         self,
@@ -400,6 +425,8 @@ class Recommender:
         Users are then scored by their new history. If the model can, it places new items by the
         text in their row of the item table. See `Snapshot.update`.
         """
+        from kgrec.text.node_texts import table_texts
+
         with self._updating:
             now = self.snapshot
             if not isinstance(items, AttributeTable):
@@ -414,7 +441,7 @@ class Recommender:
             if new and isinstance(items, AttributeTable) and now.derived.words is not None:
                 told = dict(zip(items.ids.ids, table_texts(items), strict=True))
                 texts = [told.get(id, "") for id in new]
-                if self.encoder is not None and any(texts):
+                if self.encoder is not None and any(texts) and now.has_text:
                     features[TEXT] = self._filled(texts, self.encoder)
             self._snapshot = now.update(
                 interactions=interactions,
@@ -456,6 +483,12 @@ class Recommender:
                 the graph reveals test interactions, or all of them are excluded.
             ConfigError: There is no such protocol or setting.
         """
+        # Serving needs none of this.
+        from kgrec.evaluation.beyond_accuracy import ItemFeatures
+        from kgrec.evaluation.fairness import with_groups
+        from kgrec.evaluation.leaks import check_no_leak
+        from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
+
         config = protocol_config(protocol, settings)
         now = self.snapshot
         if not now.interactions:
@@ -516,39 +549,92 @@ class Recommender:
         if self.text_config is None:
             return Derived(scales=graph.scales)
         kg, links = inputs.chosen()
-        texts = node_texts(
+        if kg is not None and links is not None:
+            _warn_of_languages(kg, links, self.text_config.languages)
+            if self.encoder is not None and self.encoder.is_english:
+                warn_of_english_model(self.text_config.languages)
+        if not self._unfitted.reads_text_vectors:  # a search makes those of the items
+            texts = self._texts(self.text_config, inputs, graph, entities=False)
+            words = count_words(texts["item"]) if "item" in texts else None
+            return Derived(words=words, scales=graph.scales)
+        texts = self._texts(self.text_config, inputs, graph, entities=self.text_config.entities)
+        words = count_words(texts["item"]) if "item" in texts else None
+        features: dict[tuple[str, str], FloatArray] = {}
+        meaningless = None
+        if texts and self.encoder is not None:
+            more = [] if words is None else nonsense(words.words)
+            flat = self._filled([*chain.from_iterable(texts.values()), *more], self.encoder)
+            ends = np.cumsum([len(values) for values in texts.values()])
+            *parts, meaningless = np.split(flat, ends)
+            features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
+        made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
+        return Derived(features, words, None, graph.scales, made_by, meaningless)
+
+    def _texts(
+        self, config: TextConfig, inputs: Inputs, graph: HeteroData, *, entities: bool
+    ) -> dict[str, list[str]]:
+        from kgrec.text.node_texts import node_texts
+
+        kg, links = inputs.chosen()
+        return node_texts(
             graph,
             kg,
             links,
             inputs.items,
-            languages=self.text_config.languages,
-            entities=self.text_config.entities,
+            languages=config.languages,
+            entities=entities,
             label_relations=inputs.config.label_relations,
             description_relations=inputs.config.description_relations,
         )
-        features: dict[tuple[str, str], FloatArray] = {}
-        if texts and self.encoder is not None:
-            flat = self._filled(
-                [text for values in texts.values() for text in values], self.encoder
-            )
-            parts = np.split(flat, np.cumsum([len(values) for values in texts.values()])[:-1])
-            features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
-        words = count_words(texts["item"]) if "item" in texts else None
-        made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
-        return Derived(features, words, None, graph.scales, made_by)
+
+    def _searchable(self) -> Snapshot:
+        """Return the snapshot with text vectors of the items, made now if the model needs none."""
+        now = self.snapshot
+        missing = now.derived.words is not None and ("item", TEXT) not in now.derived.features
+        if not missing or self.encoder is None or self.text_config is None:
+            return now
+        with self._updating:
+            now = self.snapshot
+            if ("item", TEXT) not in now.derived.features:  # nobody was faster
+                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
+                if "item" in texts and now.derived.words is not None:
+                    more = nonsense(now.derived.words.words)
+                    matrix = self._filled([*texts["item"], *more], self.encoder)
+                    self._snapshot = now = now.with_text(
+                        matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
+                    )
+            return now
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
         """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""
         filled = np.array([bool(text) for text in texts])
         given = [text for text in texts if text]
+        warn_of_unknown_scripts(given, lambda: encoder.known_scripts, "the texts")
         vectors = encode_cached(encoder, given, self.cache, progress=self.progress)
         made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         made[filled] = vectors
         return made
 
 
+def _warn_of_languages(kg: KnowledgeGraph, links: Links, languages: Sequence[str]) -> None:
+    found = other_languages(kg, np.unique(links.entity), languages)
+    if found:
+        tags = list(found)
+        shown = ", ".join(f"{found[tag]:,} {printable(tag, 20)}" for tag in tags[:5])
+        more = ", …" if len(tags) > 5 else ""
+        wanted = ", ".join([*(tag for tag in languages if tag), *tags[:1]])
+        warn(
+            f"{sum(found.values()):,} texts of items are in other languages than text.languages "
+            f"({', '.join(tag or 'no tag' for tag in languages)}), and are not used: {shown}"
+            f"{more}. "
+            f"To use them, name their languages first, such as [{wanted}, '']."
+        )
+
+
 def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:
     """Return what is not ranked: all that is known, or training if validation is measured."""
+    from kgrec.evaluation.overlap import shared_pairs
+
     if now.num_trained >= 0 or len(now.interactions) < 2 or not len(test):
         return now.known
     train, valid = (log.reindex(now.users, now.items) for log in now.interactions)
@@ -583,10 +669,17 @@ def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> in
     return None if user is None else now.users.row(user)
 
 
-def _listed(now: Snapshot, best: TopK) -> list[Recommendation]:
+def _listed(
+    now: Snapshot, best: TopK, confidence: FloatArray | None = None
+) -> list[Recommendation]:
+    sure = (
+        [None] * len(best.items[0])
+        if confidence is None
+        else [round(float(one), 3) for one in confidence]
+    )
     return [
-        Recommendation(now.items.id(int(row)), now.title(int(row)), float(score))
-        for row, score in zip(best.items[0], best.scores[0], strict=True)
+        Recommendation(now.items.id(int(row)), now.title(int(row)), float(score), one)
+        for row, score, one in zip(best.items[0], best.scores[0], sure, strict=True)
         if row >= 0
     ]
 

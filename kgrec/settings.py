@@ -145,13 +145,14 @@ def parse_yaml(text: str, where: str) -> Any:
             line = f", line {mark.line + 1}" if mark is not None else ""
             problem = printable(getattr(error, "problem", None) or "cannot be read")
             raise ConfigError(f"{where}{line} is not valid YAML: {problem}.") from error
-        line = (text.splitlines() or [""])[min(mark.line, text.count("\n"))].strip()
+        line = "".join(_BREAK.split(text)[mark.line : mark.line + 1]).strip()
         place = f"{where}, line {mark.line + 1}, column {mark.column + 1}"
         found = f": {printable(line, 80)!r}" if line else ""
         reason = _yaml_problem(error, line)
         raise ConfigError(f"{place} is not valid YAML{found}. {reason}") from error
 
 
+_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")  # what ends a line in YAML
 _YAML_PROBLEMS: Final = (
     (r"character '\\t'|'\\t' that cannot start", "Lines are indented with blanks, not tabs."),
     ("mapping values are not allowed|mapping value", "A value with a colon and a blank stands in "

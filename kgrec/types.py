@@ -5,7 +5,7 @@ Shapes stand in the functions' docstrings.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,13 @@ EdgeType = tuple[str, str, str]
 
 ByteArray = npt.NDArray[np.uint8]
 """Text as it lies in a file."""
+
+
+class TextEncoderLike(Protocol):
+    """Anything that turns texts into vectors, such as `kgrec.TextEncoder`."""
+
+    def encode(self, texts: list[str], /) -> Any:
+        """Return vectors of shape (n, dim) of n texts."""
 
 
 def index_to_mask(index: IntArray | RowArray, size: int) -> BoolArray:

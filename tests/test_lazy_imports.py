@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 HEAVY = {
@@ -21,8 +22,9 @@ def imported(code):
     """Return the top-level modules that are loaded after running `code` in a fresh interpreter."""
     report = "import sys; sys.stderr.write(' '.join({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=False
     )
+    assert not done.returncode, done.stderr
     return set(done.stderr.split())
 
 
@@ -56,6 +58,62 @@ def test_reading_data_loads_no_torch(name):
 def test_the_recommender_loads_no_language_model_and_no_rdflib():
     found = imported("import kgrec; kgrec.Recommender; kgrec.evaluate; kgrec.TextEncoder")
     assert not found & {"transformers", "rdflib", "matplotlib", "ranx"}
+
+
+NOT_FOR_SERVING = {
+    "torch", "torch_geometric", "transformers", "huggingface_hub", "rdflib", "networkx",
+    "matplotlib", "sklearn", "numba", "ranx", "pytest",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return run folders of a link predictor and of a model in closed form."""
+    import kgrec
+    from kgrec.testing import planted
+
+    folder = tmp_path_factory.mktemp("saved")
+    log = planted().data.train
+    ids = log.items.ids
+    table = kgrec.AttributeTable.read(
+        pd.DataFrame({"item_id": ids, "title": [f"Title {id}" for id in ids], "price": 3.0})
+    )
+    config = kgrec.LinkPredictionConfig(predictor={"dim": 8}, training={"max_epochs": 1})
+    for model in (kgrec.LinkPrediction(config), kgrec.EASE()):
+        text = kgrec.TextConfig(cache=str(folder / "cache"))
+        parts = {"text": text, "encoder": kgrec.TextEncoder()}  # that of a new process
+        recommender = kgrec.Recommender(model=model, items=table, **parts)
+        kgrec.save(recommender.fit(log), folder / model.name)
+    return folder, log.users.ids[0], ids[0]
+
+
+@pytest.mark.parametrize("model", ["link_prediction", "ease"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["recommend", "RUN", "--user", "USER"],
+        ["recommend", "RUN", "--liked", "ITEM", "--filter", "price < 4"],
+        ["recommend", "RUN", "--all", "--out", "OUT"],
+        ["similar", "RUN", "ITEM"],
+        ["search", "RUN", "title"],
+        ["inspect", "RUN"],
+    ],
+    ids=lambda given: " ".join(given),
+)
+def test_a_command_on_a_saved_run_loads_no_framework(saved, tmp_path, arguments, model):
+    if arguments[0] == "search" and model == "ease":
+        pytest.skip("it has no text vectors: a search makes them from the graph")
+    folder, user, item = saved
+    words = {"RUN": folder / model, "USER": user, "ITEM": item, "OUT": tmp_path / "all.csv"}
+    given = [str(words.get(argument, argument)) for argument in arguments]
+    code = (
+        f"import sys; sys.argv = {['kgrec', *given]!r}\n"
+        "from kgrec.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code"
+    )
+    # The encoder of a query is looked for in the hub's cache.
+    known = {"huggingface_hub"} if arguments[0] == "search" else set()
+    assert not imported(code) & (NOT_FOR_SERVING - known)
 
 
 def test_every_name_of_the_package_is_there():

@@ -310,7 +310,7 @@ def test_graph_and_links_belong_together(dataset):
 def test_a_second_run_encodes_nothing(dataset, tmp_path):
     def encoded():
         WordEncoder.calls.clear()
-        made = recommender(dataset, MostPopular(), cache=EmbeddingCache(tmp_path))
+        made = recommender(dataset, kgrec.ContentEASE(), cache=EmbeddingCache(tmp_path))
         made.fit(dataset.split.train)
         return sum(map(len, WordEncoder.calls)), made.graph["item"].text.numpy()
 
@@ -428,3 +428,37 @@ def test_whole_numbers_stand_for_ids_of_digits(numbered):
     assert made.history(np.int64(1)) == ["10", "11"]
     with pytest.raises(DataError, match=r"user ids must be strings or whole numbers, found 2.0"):
         made.recommend(2.0)
+
+
+CLOSED_FORMS = [MostPopular, EASE, AttributeEASE, ItemKNN, SLIM, IALS, kgrec.UserEASE]
+
+
+@pytest.mark.parametrize("model", CLOSED_FORMS)
+def test_a_model_that_reads_no_text_encodes_none(dataset, model):
+    WordEncoder.calls.clear()
+    made = recommender(dataset, model()).fit(dataset.split.train)
+    assert WordEncoder.calls == []
+    plain = recommender(dataset, model(), text=None).fit(dataset.split.train)
+    assert made.recommend("u00") == plain.recommend("u00")
+
+
+def test_the_first_search_encodes_the_items_once(dataset, tmp_path, word_encoder):
+    made = recommender(dataset, EASE(), cache=EmbeddingCache(tmp_path / "cache"))
+    made.fit(dataset.split.train)
+    kgrec.save(made, tmp_path / "run")
+    query = made.title("i01")
+    WordEncoder.calls.clear()
+    found = made.search(query, k=3)
+    assert [len(texts) for texts in WordEncoder.calls[:-1]] != []
+    assert WordEncoder.calls[-1] == [query]
+    eager = recommender(dataset, kgrec.ContentEASE()).fit(dataset.split.train)
+    vectors = eager.snapshot.derived.features["item", "text"]
+    np.testing.assert_array_equal(made.snapshot.derived.features["item", "text"], vectors)
+    WordEncoder.calls.clear()
+    assert made.search(query, k=3) == found
+    assert WordEncoder.calls == [[query]]
+    loaded = kgrec.load(tmp_path / "run")
+    loaded.cache = made.cache
+    WordEncoder.calls.clear()
+    assert [one.item for one in loaded.search(query, k=3)] == [one.item for one in found]
+    assert WordEncoder.calls == [[query]]  # the items' vectors were stored

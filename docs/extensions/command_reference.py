@@ -52,7 +52,15 @@ def command_text(name: str, command: Any) -> str:
             continue
         if not one.help:
             raise MissingHelp(f"kgrec {name}: {one.name} has no help text.")
-        lines += [f"```{{option}} {_spelling(one)}", one.help, *_default(one), "```", ""]
+        lines += [
+            f"```{{option}} {_spelling(one)}",
+            ":no-contents-entry:",
+            "",
+            one.help,
+            *_default(one),
+            "```",
+            "",
+        ]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -18,7 +19,20 @@ from extensions.settings_reference import (
     sparql_reference,
 )
 
+GUIDES = Path(__file__).parents[1] / "how-to"
+
+
+def more_guides() -> str:
+    """Return the names of how-to guides that their index does not place."""
+    index = (GUIDES / "index.md").read_text(encoding="utf-8")
+    names = sorted(path.stem for path in GUIDES.glob("*.md"))
+    return "\n".join(
+        name for name in names if name != "index" and not re.search(rf"^{name}$", index, re.M)
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "more_guides": more_guides,
     "config": config_reference,
     "protocols": protocol_reference,
     "mapping": mapping_reference,

@@ -124,7 +124,7 @@ def shown(kind: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 def _entry(part: Part, name: str, field: FieldInfo) -> str:
     path = f"{part.path}.{name}".lstrip(".")
     label = path if part.tag in ("", DEFAULT_FORMAT) else f"{path} ({part.tag})"
-    lines = [f"```{{confval}} {label}", f":type: {type_text(field)}"]
+    lines = [f"```{{confval}} {label}", ":no-contents-entry:", f":type: {type_text(field)}"]
     if not field.is_required():
         lines.append(f":default: `{default_text(field.get_default(call_default_factory=True))}`")
     return "\n".join([*lines, "", in_yaml(meaning(part.kind, name)), "```", ""])

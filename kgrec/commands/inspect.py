@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.commands.options import AsJson, Force, files_by_iri
+from kgrec.commands.options import (
+    AsJson,
+    Decimal,
+    Encoding,
+    Force,
+    Quote,
+    Separator,
+    files_by_iri,
+    table_options,
+)
 
 
 def inspect(
@@ -18,6 +27,13 @@ def inspect(
     links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
     item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    quote: Quote = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Also link nearly the same IRIs; see `link`.")
+    ] = False,
     shapes: Annotated[
         list[Path] | None,
         typer.Option(help="File of SHACL shapes to validate the graph against; may be repeated."),
@@ -56,13 +72,7 @@ def inspect(
     Of a run folder, show the model, its origin, its figures and the warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
-    from kgrec.drawing.canvas import check_pictures
-    from kgrec.kg.graph import KnowledgeGraph
-    from kgrec.kg.profile.shapes import validate
-    from kgrec.linking.linked_files import links_from_files
     from kgrec.reporting.console import print_json
-    from kgrec.reporting.graph_summary import show_statistics
-    from kgrec.reporting.shape_results import show_shapes
 
     if len(paths) == 1 and (paths[0] / "weights.safetensors").exists():
         from kgrec.reporting.run_summary import show_run
@@ -71,11 +81,22 @@ def inspect(
         run = read_summary(paths[0])
         (print_json if as_json else show_run)(run)
         return
+    from kgrec.drawing.canvas import check_pictures
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.kg.profile.shapes import validate
+    from kgrec.linking.linked_files import links_from_files
+    from kgrec.reporting.graph_summary import show_statistics
+    from kgrec.reporting.shape_results import show_shapes
+
     check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     reading["contexts"] = files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
-    found = kg.statistics(links_from_files(kg, items, links, item_column, iri_column))
+    how = table_options(encoding, separator, decimal, quote)
+    linked = links_from_files(
+        kg, items, links, item_column, iri_column, normalise=normalise, format=how
+    )
+    found = kg.statistics(linked)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None
     if as_json:
         print_json(found.to_dict() | ({"shapes": valid.to_dict()} if valid else {}))

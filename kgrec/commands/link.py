@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Force
+from kgrec.commands.options import (
+    AsJson,
+    Decimal,
+    Encoding,
+    Force,
+    OnError,
+    Quote,
+    Separator,
+    table_options,
+)
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +32,11 @@ def link(
     ] = None,
     links: Annotated[Path | None, typer.Option(help="Known links: CSV of item id and iri.")] = None,
     item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    quote: Quote = None,
+    on_error: OnError = "raise",
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
@@ -41,6 +55,20 @@ def link(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="IRI of a type to link to; may be repeated.")
     ] = None,
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace", help="What the IRIs of entities must begin with; may be repeated."
+        ),
+    ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option(
+            "--normalise",
+            help="Also link IRIs that differ from the graph's only in http or https, www., a slash "
+            "at the end, percent-encoding, case or the fragment.",
+        ),
+    ] = False,
     one_to_one: Annotated[
         bool, typer.Option("--one-to-one", help="Link each entity to at most one item.")
     ] = False,
@@ -69,6 +97,8 @@ def link(
         "title": title,
         "year": year,
         "types": types,
+        "namespaces": namespaces,
+        "normalise": normalise or None,
         "threshold": threshold,
         "meaning_limit": meaning_limit,
         "one_to_one": one_to_one or None,
@@ -84,6 +114,7 @@ def link(
         item=item,
         encoder=encoder,
         force=force,
+        format=table_options(encoding, separator, decimal, quote, on_error=on_error),
         **settings,
     )
     if as_json:

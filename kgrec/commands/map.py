@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import Force
+from kgrec.commands.options import (
+    Decimal,
+    Encoding,
+    Force,
+    OnError,
+    Quote,
+    Separator,
+    table_options,
+)
 
 
 def map(
@@ -18,7 +26,22 @@ def map(
     id: Annotated[str | None, typer.Option(help="Id column, if there is no mapping.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the graph to this `.nt` or `.nt.gz` file or folder."),
+        typer.Option(
+            help="Write the graph to this file (.nt, .nq, .ttl, .trig, .rdf or .jsonld, also with "
+            ".gz) or folder."
+        ),
+    ] = None,
+    links: Annotated[
+        Path | None,
+        typer.Option(help="CSV file for the entity of each id; by default, beside the graph."),
+    ] = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    quote: Quote = None,
+    on_error: OnError = "raise",
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write rows that were left out to this JSON Lines file.")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -26,7 +49,8 @@ def map(
     from kgrec.datasets.conversion import table_to_graph
     from kgrec.reporting.reporter import Reporter
 
-    found, notes = table_to_graph(table, mapping, id, out, force=force)
+    how = table_options(encoding, separator, decimal, quote, on_error=on_error, rejects=rejects)
+    found, notes = table_to_graph(table, mapping, id, out, links=links, force=force, **how)
     reporter = Reporter()
     for note in notes:
         reporter.say(note)

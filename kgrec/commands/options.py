@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo, OptionInfo
@@ -14,6 +14,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from kgrec.errors import ConfigError, printable, worded
 
 if TYPE_CHECKING:
+    from kgrec.data.table_format import FormatSettings
     from kgrec.recommender import Recommender
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
@@ -45,6 +46,31 @@ Exclude = Annotated[
     Path | None,
     typer.Option("--exclude", help="File of the ids of items to leave out, one a line."),
 ]
+
+
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of the tables, such as latin-1; UTF-8 by default.")
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(help="Between columns of the tables, such as ';', '::' or tab; by the ending."),
+]
+Decimal = Annotated[str | None, typer.Option(help="Decimal mark of numbers: '.' or ','.")]
+Quote = Annotated[
+    str | None, typer.Option(help="Quotation mark of the tables; '' for none; '\"' by default.")
+]
+OnError = Annotated[
+    str, typer.Option(help="`raise`, or `skip` to leave out rows of tables that cannot be read.")
+]
+
+
+def table_options(
+    encoding: str | None, separator: str | None, decimal: str | None, quote: str | None, **more: Any
+) -> FormatSettings:
+    """Return the settings of a table's format that are given."""
+    given = {"encoding": encoding, "separator": separator, "decimal": decimal, "quote": quote}
+    kept = {name: value for name, value in (given | more).items() if value is not None}
+    return cast("FormatSettings", kept)
 
 
 def chosen_items(

@@ -67,7 +67,7 @@ def recommend(
             "Give --user ID, or --liked ITEM for someone new, or --all --out FILE for everybody."
         )
     from kgrec.reporting.recommendations import print_items
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving, read_test
 
     if out is not None:
         from kgrec.data.table_writer import check_format
@@ -75,17 +75,16 @@ def recommend(
 
         check_format(out)
         check_files([out], [run, users, candidates, exclude], force=force)
-    recommender, _, split = load_run(run)
+    recommender = load_for_serving(run)
+    known = recommender.user_vocabulary, recommender.item_vocabulary
     choice = chosen_items(recommender, filter, candidates, exclude)
     if out is not None:
         # The model did not see the test part, but the users have these items.
-        _write(recommender, out, users, k, split.test, choice)
+        _write(recommender, out, users, k, read_test(run, *known), choice)
         return
-    has = []
-    if user is not None and user in split.test.users:
-        rows = split.test.item[split.test.user == split.test.users.row(user)]
-        has = split.test.items.take(rows)
-    choice["exclude"] = [*choice["exclude"], *has]
+    if user in known[0]:
+        has = known[1].take(read_test(run, *known, user).item)
+        choice["exclude"] = [*choice["exclude"], *has]
     print_items(recommender.recommend(user, k, liked=liked or (), **choice), as_json)
 
 
@@ -103,5 +102,5 @@ def _write(
     known = recommender.user_vocabulary
     ids = None if users is None else known.take(read_ids(users, known))
     found = recommender.recommend_all(k, users=ids, further=test, **choice)
-    found.write(out, progress=True)
+    found.write(out, progress=True, force=True)  # it was checked before the work
     make_console().print(f"{len(found):,} users: {out}", markup=False, soft_wrap=True)

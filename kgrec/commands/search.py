@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -24,8 +26,13 @@ def search(
 ) -> None:
     """Find items by a description in plain words."""
     from kgrec.reporting.recommendations import print_items
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving
+    from kgrec.text.cache import EmbeddingCache, default_cache_folder
 
-    recommender, _, _ = load_run(run, download=download)
+    recommender = load_for_serving(run, download=download)
+    if recommender.cache is None and recommender.text_config is not None:
+        # A run of a model without text has no text vectors: they are made once.
+        recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
+        recommender.progress = sys.stderr.isatty()
     choice = chosen_items(recommender, filter, candidates, exclude)
     print_items(recommender.search(query, k, **choice), as_json)

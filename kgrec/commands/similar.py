@@ -20,8 +20,8 @@ def similar(
 ) -> None:
     """Find the items that are most similar to an item, as the model sees them."""
     from kgrec.reporting.recommendations import print_items
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving
 
-    recommender, _, _ = load_run(run)
+    recommender = load_for_serving(run)
     choice = chosen_items(recommender, filter, candidates, exclude)
     print_items(recommender.similar_items(item, k, **choice), as_json)

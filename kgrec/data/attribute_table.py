@@ -25,7 +25,7 @@ from kgrec.data.tables import (
 )
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable, warn
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 _TITLES = ("title", "name", "label", "titel", "titre", "título", "titolo", "movie_title",
            "item_title", "item_name", "product_name", "book_title", "track_name")  # fmt: skip
@@ -47,6 +47,16 @@ class Category:
     values: Vocabulary
     row: IntArray
     value: IntArray
+
+    def of_rows(self, rows: IntArray) -> Category:
+        """Return the column with other rows, ascending, and each pair once.
+
+        Args:
+            rows: The new row of each row, int64; several may have the same.
+        """
+        pairs = pd.DataFrame({"row": rows[self.row], "value": self.value}).drop_duplicates()
+        pairs = pairs.sort_values("row", kind="stable")
+        return Category(self.values, pairs["row"].to_numpy(), pairs["value"].to_numpy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +97,8 @@ class AttributeTable:
 
         Args:
             source: A text file with separators, a Parquet or JSON file, or a frame.
-            id: Column of the id; each may occur once.
+            id: Column of the id. Where an id has several rows, the first counts, with the
+                categories of all of them, and a warning says how many there are.
             title: Column of the title; None: the column `title` where there is one.
             categories: Columns whose values become attribute nodes.
             numbers: Columns whose values become numeric features. What is not a number is
@@ -101,8 +112,8 @@ class AttributeTable:
                 `Interactions.read`.
 
         Raises:
-            DataError: The file or a column is missing, an id occurs twice, or one text is given
-                where a list of columns belongs.
+            DataError: The file or a column is missing, or one text is given where a list of
+                columns belongs.
         """
         for argument, given in (("categories", categories), ("numbers", numbers)):
             if isinstance(given, str):
@@ -121,13 +132,10 @@ class AttributeTable:
                    f"repeats the {id}": np.asarray(frame[id].duplicated(), dtype=bool)}  # fmt: skip
             frame = without_bad(frame, bad, where, how)
         frame = frame.assign(**{id: as_ids(frame, id, where, normalise_ids)})
-        repeated = frame[id].duplicated()
+        whole, repeated = frame, np.asarray(frame[id].duplicated(), dtype=bool)
         if repeated.any():
-            first = int(repeated.to_numpy().argmax())
-            raise DataError(
-                f"{where}: {row_name(frame, first)} repeats the id "
-                f"{printable(str(frame[id].iloc[first]))!r}."
-            )
+            _warn_of_repeated(frame, id, repeated, where)
+            frame = frame[~repeated]
         frame = frame.sort_values(id, kind="stable")
         ids = Vocabulary(frame[id].tolist(), name)
         frame = frame.set_index(id).loc[ids.ids].reset_index()
@@ -141,7 +149,8 @@ class AttributeTable:
         made_categories = {}
         for column in categories:
             require_column(frame, column, where)
-            made_categories[column] = _category(frame[column], list_separator, column, where)
+            category = _category(whole[column], list_separator, column, where)
+            made_categories[column] = category.of_rows(ids.rows(whole[id].tolist()))
         made_numbers: dict[str, Float64Array] = {}
         wrong: dict[str, int] = {}
         for column in numbers:
@@ -226,6 +235,17 @@ class AttributeTable:
             for row, value in zip(category.row.tolist(), values, strict=True):
                 found[row][column].append(value)
         return found
+
+
+def _warn_of_repeated(frame: pd.DataFrame, id: str, repeated: BoolArray, where: str) -> None:
+    again = frame[id][repeated]
+    first = int(repeated.argmax())
+    warn(
+        f"{where}: {repeated.sum():,} rows repeat an id of an earlier row, the first is "
+        f"{printable(str(again.iloc[0]))!r} in {row_name(frame, first)}. The first row of each id "
+        f"counts, with the categories of all. Is {id!r} the column of the ids? Remove the rows if "
+        "they are wrong."
+    )
 
 
 def _warn_of_titles(

@@ -162,13 +162,18 @@ class _Reader:
         def plain(found: re.Match[str]) -> str:
             if found.group(1) is not None:
                 return found.group(1)
+            name = found.group(2) if found.group(2) is not None else found.group(3)
             word = f"_backticked_{len(self._backticked)}_"
             while word in self.expression:
                 word += "_"
-            self._backticked[word] = found.group(2)
+            self._backticked[word] = name
             return word
 
-        text = _QUOTED_OR_NAME.sub(plain, self.expression)
+        # Names such as Book-Rating, which no expression can mean otherwise, need no backticks.
+        odd = [name for name in self.table.names() if not name.isidentifier() and name.strip()]
+        names = "|".join(re.escape(name) for name in sorted(odd, key=len, reverse=True))
+        pattern = rf"{_QUOTED_OR_NAME.pattern}|(?<!\w)({names or '(?!)'})(?!\w)"
+        text = re.sub(pattern, plain, self.expression, flags=re.DOTALL)
         return ast.parse(text.strip(), mode="eval").body
 
     def truth(self, node: ast.expr) -> BoolArray:
@@ -181,6 +186,8 @@ class _Reader:
             return ~self.truth(node.operand)
         if isinstance(node, ast.Compare):
             sides = [self._value(side) for side in (node.left, *node.comparators)]
+            if not any(isinstance(side, pd.Series | ListColumn) for side in sides):
+                sides = [self._quoted(side) for side in sides]  # "Book-Rating" >= 6
             holds = np.ones(len(self.table), dtype=bool)
             for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
                 try:
@@ -189,6 +196,11 @@ class _Reader:
                     raise DataError(f"{self.shown} compares text with a number.") from error
             return holds
         raise self._not_understood()
+
+    def _quoted(self, side: Any) -> Any:
+        """Return the column that a text names; other texts and values as they are."""
+        is_name = isinstance(side, str) and side in self.table.names()
+        return self.table.column(side) if is_name else side
 
     def _compared(self, left: Any, op: ast.cmpop, right: Any) -> BoolArray:
         if isinstance(op, ast.NotIn):
@@ -264,6 +276,9 @@ class _Reader:
         if isinstance(other, bool):
             return _truth_values(side)
         if isinstance(other, int | float) and not pd.api.types.is_numeric_dtype(side):
+            words = side.dropna().astype(str).str.strip().str.lower()
+            if other in (0, 1) and words.isin(["true", "false"]).all():
+                return words.eq("true").astype(float).reindex(side.index)
             return as_numbers(side.to_frame(), str(side.name), self.where)
         if isinstance(other, str):
             if pd.api.types.is_numeric_dtype(side):

@@ -9,9 +9,10 @@ from kgrec.data.ids import as_ids
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, first_few, printable, warn
-from kgrec.files import nearest_file
+from kgrec.files import nearest_file, read_plain
 from kgrec.types import IntArray
 
+_MOST_BYTES = 1 << 34
 _TABLES = {".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".inter", ".item", ".user"}
 
 
@@ -52,11 +53,15 @@ def read_ids(path: str | Path, known: Vocabulary) -> IntArray:
 
 
 def _of_lines(path: Path, known: Vocabulary) -> list[str]:
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise DataError(f"{path} {what}: expected a file of {known.name} ids." + nearest_file(path))
     try:
-        lines = not_utf8(to_utf8(path.read_bytes(), str(path)), str(path)).decode().splitlines()
+        lines = (
+            not_utf8(to_utf8(read_plain(path, _MOST_BYTES), str(path)), str(path))
+            .decode()
+            .splitlines()
+        )
     except DataError:
         raise
     except (OSError, ValueError) as error:

@@ -15,6 +15,12 @@ from kgrec.data.rejected import BadRow, settle
 from kgrec.data.table_format import NamedFormat
 from kgrec.errors import DataError, printable, warn
 
+_FREE = 1 << 28  # bytes of memory that any file may take
+_GROWTH = 8  # times the size of a larger file
+_LIST_BYTES = 72
+_CELL_BYTES = 8
+_LONGEST_LITERAL = 1 << 20  # characters; Python's parser takes a hundred times the memory
+
 
 def read_json_objects(data: bytes, where: str, format: NamedFormat) -> pd.DataFrame:
     """Return the objects of JSON Lines, or of a JSON list, as rows.
@@ -31,6 +37,9 @@ def read_json_objects(data: bytes, where: str, format: NamedFormat) -> pd.DataFr
     Raises:
         DataError: A line is not a JSON object (the message names it), or there is no object.
     """
+    nested = data.count(b"[") + data.count(b"{")
+    if nested * _LIST_BYTES > max(_FREE, _GROWTH * len(data)):
+        raise DataError(f"{where} has {nested:,} lists and objects in {len(data):,} bytes.")
     content = to_utf8(data, where, format.encoding)
     try:
         text = content.decode("utf-8")
@@ -45,6 +54,12 @@ def read_json_objects(data: bytes, where: str, format: NamedFormat) -> pd.DataFr
         origin = Origin(where, format, 1, lambda: iter(starts), bad)
     if not rows:
         raise DataError(f"{where} is empty: expected a JSON object on each line.")
+    keys = len(set().union(*rows))
+    if keys * len(rows) * _CELL_BYTES > max(_FREE, 8 * _GROWTH * len(data)):
+        raise DataError(
+            f"{where} has {keys:,} different keys in {len(rows):,} objects, and a table of all of "
+            "them does not fit into the memory. Write the keys as values of one column."
+        )
     columns: dict[str, list[Any]] = {}
     for place, row in enumerate(rows):
         for key, value in row.items():
@@ -128,7 +143,7 @@ def _object(line: str, where: str, number: int) -> tuple[dict[str, Any], bool]:
 
 def _python_literal(line: str) -> Any:
     """Return a dict that is written as in Python, as some data sets are; None for anything else."""
-    if not line.lstrip().startswith("{'"):
+    if len(line) > _LONGEST_LITERAL or not line.lstrip().startswith("{'"):
         return None
     try:
         return ast.literal_eval(line.strip())

@@ -25,6 +25,7 @@ _USUAL: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _CANDIDATES: Final = (",", ";", "\t", "|", "::")
 _HEAD: Final = 1 << 16  # bytes that decide about the separator
 _LINES: Final = 100
+_MOST_BAD: Final = 1_000_000  # rows; a file with more is no such table
 _BLOCK: Final = 1 << 22
 _STAND_IN: Final = "\x1f"  # the unit separator, for separators of several characters
 _COMMENT: Final = re.compile(rb"[#%][^\n]*\n")
@@ -227,7 +228,7 @@ def _parsed(
             double_quote=not format.escape,
             escape_char=format.escape or False,
             newlines_in_values=bool(quote),
-            invalid_row_handler=lambda row: bad.append(row) or "skip",  # type: ignore[func-returns-value]
+            invalid_row_handler=lambda row: _set_aside(row, bad),
         ),
         "convert_options": pv.ConvertOptions(
             column_types=dict.fromkeys(keys, pa.large_string()),
@@ -244,6 +245,11 @@ def _parsed(
         frame = frame.replace(_STAND_IN, separator, regex=True)
     frame.columns = pd.Index(names)
     return SeparatedTable(frame, wrong, text, first, quote)
+
+
+def _set_aside(row: Any, bad: list[Any]) -> str:
+    bad.append(row)
+    return "skip" if len(bad) < _MOST_BAD else "error"
 
 
 def _arrow_table(text: bytes, first: int, keys: list[str], options: Any, where: str) -> Any:

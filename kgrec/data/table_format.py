@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from kgrec.bounds.archives import MAX_BYTES, MAX_RATIO
 from kgrec.data.encoding import known_encoding
 from kgrec.settings import Settings, make_settings
 
@@ -64,7 +65,10 @@ class TableFormat(Settings):
         "backslash; '': such a mark is doubled.",
     )
     skip_lines: int | None = Field(
-        default=None, ge=0, description="Lines above the header; None: comments with # or %."
+        default=None,
+        ge=0,
+        le=2**31 - 1,
+        description="Lines above the header; None: comments with # or %.",
     )
     on_error: Literal["raise", "skip"] = Field(
         default="raise",
@@ -74,6 +78,16 @@ class TableFormat(Settings):
         default=None,
         description="File for the rows that were left out, as JSON Lines with file, line, reason "
         "and text.",
+    )
+    max_bytes: int = Field(
+        default=MAX_BYTES, gt=0, le=1 << 62, description="Largest size in bytes, decompressed."
+    )
+    max_ratio: int = Field(
+        default=MAX_RATIO,
+        gt=0,
+        le=1_000_000_000,
+        description="Largest ratio of decompressed to compressed size, for tables of more than "
+        "64 MiB. Real tables stay below 50.",
     )
 
 
@@ -100,14 +114,16 @@ class NamedFormat(TableFormat):
         """Return this format, with what it does not say from a format for several tables.
 
         Args:
-            common: The format for several tables. Its file of rejected rows becomes a file for
-                each table, with the table's name before the ending.
+            common: The format for several tables. Its file of rejected rows is that of the
+                interactions; the other tables have one with their name before the ending.
             root: Folder that the files of rejected rows are relative to.
             name: The table.
         """
         rejects = self.rejects
         if rejects is None and common.rejects is not None:
-            rejects = common.rejects.with_stem(f"{common.rejects.stem}.{name}")
+            rejects = common.rejects
+            if name not in ("interactions", "train"):
+                rejects = rejects.with_stem(f"{rejects.stem}.{name}")
         tree = {one: getattr(common, one) for one in TableFormat.model_fields}
         for one, field in NamedFormat.model_fields.items():
             if getattr(self, one) != field.default:
@@ -140,6 +156,8 @@ class FormatSettings(TypedDict, total=False):
     on_error: Literal["raise", "skip"]
     rejects: str | Path | None
     columns: tuple[str, ...] | list[str] | None
+    max_bytes: int
+    max_ratio: int
 
 
 def as_settings(format: NamedFormat) -> FormatSettings:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from kgrec.bounds.archives import read_gzip, read_parquet
 from kgrec.data.jsonlines import read_json_objects
 from kgrec.data.numbers import ReadNumbers, read_numbers
 from kgrec.data.origin import Origin, origin_of, row_name, with_origin
@@ -24,7 +24,6 @@ _ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
 _JSON: Final = (".jsonl", ".ndjson", ".json")
 _TEXT: Final = (".csv", ".tsv", ".tab", ".psv", ".dat", ".data", ".txt", ".edges", ".edgelist")
-_GZIP: Final = b"\x1f\x8b"
 
 
 def read_table(
@@ -106,19 +105,20 @@ def looks_like_a_value(name: str) -> bool:
 def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the {what} file.")
-    if not path.is_file():
+    if not path.exists():
         raise DataError(
             f"The {what} file {path} does not exist.{looked_in(path)}{nearest_file(path)}"
         )
     suffixes = [suffix for suffix in path.suffixes if suffix.lower() != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
+    limits = format.max_bytes, format.max_ratio
     try:
         if kind in (".parquet", ".pq"):
             # Whole numbers beside missing ones stay whole: a float loses digits.
-            frame: pd.DataFrame = pq.read_table(path).to_pandas(integer_object_nulls=True)
+            frame: pd.DataFrame = read_parquet(path, *limits).to_pandas(integer_object_nulls=True)
             return with_origin(frame, Origin(str(path), format))
         if kind in _JSON:
-            return read_json_objects(_content(path), str(path), format)
+            return read_json_objects(read_gzip(path, *limits), str(path), format)
         if kind not in _TEXT + _ATOMIC:
             raise DataError(
                 f"{path}: the {what} table is read from .csv, .tsv, .dat, .txt, .json, .jsonl or "
@@ -132,31 +132,19 @@ def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as the {what} table: {reason}") from error
 
 
-def _content(path: Path) -> bytes:
-    data = path.read_bytes()
-    if not data.startswith(_GZIP):
-        if path.suffix.lower() == ".gz":
-            raise DataError(f"{path} is no gzip file, as its name promises.")
-        return data
-    from isal import igzip, igzip_lib
-
-    damaged: Any = igzip_lib.IsalError
-    try:
-        return bytes(igzip.decompress(data))
-    except damaged as error:
-        raise ValueError(f"the gzip file is damaged: {error}") from error
-
-
 def _read_text(path: Path, kind: str, format: NamedFormat) -> pd.DataFrame:
     where, atomic = str(path), kind in _ATOMIC
     if atomic and format.separator is None:
         format = format.model_copy(update={"separator": "\t"})
-    read = read_separated(_content(path), kind, where, format, plain_quotes=atomic)
+    limits = format.max_bytes, format.max_ratio
+    read = read_separated(read_gzip(path, *limits), kind, where, format, plain_quotes=atomic)
     frame = _without_quotes(read.frame) if atomic else read.frame
     settle(read.bad, len(frame), where, format)
 
     def again() -> Any:
-        return read_separated(_content(path), kind, where, format, plain_quotes=atomic).starts()
+        return read_separated(
+            read_gzip(path, *limits), kind, where, format, plain_quotes=atomic
+        ).starts()
 
     starts = None if read.is_regular else again
     return with_origin(frame, Origin(where, format, read.first_line, starts, read.bad))

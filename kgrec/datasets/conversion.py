@@ -17,9 +17,9 @@ from kgrec.data.tables import read_table, table_format
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset, published_config
-from kgrec.datasets.own_files import FilesDataConfig
-from kgrec.errors import ConfigError, DataError
-from kgrec.files import writing
+from kgrec.datasets.own_files import FilesDataConfig, links_beside
+from kgrec.errors import ConfigError, DataError, printable
+from kgrec.files import write_atomically, writing
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.storage import is_replaceable
 from kgrec.kg.tables.mapped_table import map_table
@@ -27,6 +27,7 @@ from kgrec.kg.tables.mapping import IDS, TableMapping
 from kgrec.linking import Links
 from kgrec.outputs.checks import check_files, check_new_folder
 from kgrec.outputs.folders import replacing_folder
+from kgrec.rdf.serializing import is_rdf_file, serialize
 from kgrec.settings import make_settings
 
 CONFIG: Final = "config.yaml"
@@ -68,6 +69,7 @@ def table_to_graph(
     id: str | None = None,
     out: str | Path | None = None,
     *,
+    links: str | Path | None = None,
     force: bool = False,
     **format: Unpack[FormatSettings],
 ) -> tuple[TableMapping, tuple[str, ...]]:
@@ -77,9 +79,12 @@ def table_to_graph(
         table: CSV, TSV, Parquet or JSON Lines file.
         mapping: YAML file with the mapping; None: it is chosen.
         id: Column of the id, where there is no mapping.
-        out: File that ends in `.nt` or `.nt.gz`, or a folder for a saved graph; None: nothing is
-            written.
+        out: File that ends as an RDF syntax does, such as `.nt.gz` or `.ttl`, or a folder for a
+            saved graph; None: nothing is written.
+        links: CSV file for the entity of each id; None: `OUT.links.csv` beside the graph, without
+            the endings of `out`.
         force: Whether a file or saved graph that is there is replaced.
+        format: How a text file is read; see `kgrec.Interactions.read`.
 
     Returns:
         The mapping, and what happened to the table, in sentences.
@@ -93,22 +98,38 @@ def table_to_graph(
         if mapping is not None:
             raise ConfigError("The mapping names the id column already; leave out `id`.")
         read_table(table, columns=[id], format=table_format(table, format))
-    is_file = str(out).endswith((".nt", ".nt.gz"))
+    if links is not None and out is None:
+        raise ConfigError("Links belong to a graph: give `out` too.")
+    if str(table).lower().endswith((".yaml", ".yml")):
+        raise ConfigError(
+            f"{table} is a mapping, not a table. Give the table, and this file as `mapping`."
+        )
+    is_file = out is not None and is_rdf_file(out)
+    if out is not None:
+        links = links_beside(out) if links is None else links
     if is_file:
-        check_files([out], [table, mapping], force=force)
+        check_files([out, links], [table, mapping], force=force)
     elif out is not None:
+        check_files([links], [table, mapping], force=force)
         ours = force and is_replaceable(Path(out))
         check_new_folder(out, [table, mapping], ours=ours)
     mapped = map_table(table, mapping, ids=IDS if id is None else (id,), **format)
-    if out is None:
+    if out is None or links is None:
         return mapped.mapping, mapped.notes
     kg = KnowledgeGraph.from_table(mapped)
     if is_file:
-        kg.write(out)
+        serialize(kg, out)
     else:
         kg.save(out)
+    found = mapped.ids.rename(columns={"id": "item_id"})
+    write_atomically(links, [found.to_csv(index=False, lineterminator="\n")])
     size = f"{kg.num_triples:,} triples and {len(kg.literals):,} literals"
-    return mapped.mapping, (*mapped.notes, f"Graph: {size} in {out}.")
+    return mapped.mapping, (
+        *mapped.notes,
+        f"Graph: {size} in {out}. In a config: data.graph.",
+        f"Links: {len(found):,} ids of {printable(mapped.mapping.id)} and their entities in "
+        f"{links}. In a config: data.links.",
+    )
 
 
 def write_dataset(dataset: Dataset, out: str | Path) -> Path:

@@ -16,7 +16,7 @@ from kgrec.data.ids import Normalise, as_ids, check_ids_meet, normalise_ids
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.settings import LogTableConfig
 from kgrec.data.table_format import NamedFormat, TableFile, TableFormat, as_settings
-from kgrec.data.tables import read_table
+from kgrec.data.tables import read_table, require_column
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
 from kgrec.errors import ConfigError, DataError, printable, worded
@@ -170,6 +170,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             for place, table in enumerate(self.tables)
         ]
         linked = self._linked_ids(mapped)
+        if linked is None and self.links is None and not self.tables:
+            linked = self._links_beside(root, notes)
         if log is not None:
             split = split.reindex(
                 split.train.users.union(log.users), split.train.items.union(log.items)
@@ -218,7 +220,10 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         """Return the table of links, with ids of items as in the catalogue."""
         assert self.links is not None
         path = self._file(root, self.links.path, "links")
-        frame = self._read(path, root, self.links, "links", [self.item, self.iri])
+        frame = self._read(path, root, self.links, "links", [self.iri])
+        if self.item not in frame.columns and "item_id" in frame.columns:  # as kgrec writes them
+            frame = frame.rename(columns={"item_id": self.item})
+        require_column(frame, self.item, str(path))
         return frame.assign(**{self.item: as_ids(frame, self.item, str(path), self.normalise_ids)})
 
     def _log(self, root: Path, table: TableFile, name: str) -> Interactions:
@@ -304,6 +309,18 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             found["item_id"] = normalise_ids(found["item_id"], self.normalise_ids)
         return found
 
+    def _links_beside(self, root: Path, notes: list[str]) -> pd.DataFrame | None:
+        """Return the links that `kgrec map` wrote beside a graph; None if there are none."""
+        paths = (self.graph,) if isinstance(self.graph, str) else self.graph or ()
+        found = [links_beside(under(root, path)) for path in paths]
+        for path in found:
+            if path.is_file():
+                frame = read_table(path, columns=["item_id", "iri"], what="links")
+                ids = as_ids(frame, "item_id", str(path), self.normalise_ids)
+                notes.append(f"Links of the graph: {path}, as data.links is not given.")
+                return frame.assign(item_id=ids)
+        return None
+
     def _links(
         self,
         root: Path,
@@ -388,6 +405,17 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         raise DataError(
             f"data.{key}: {printable(str(found))} does not exist.{where}{nearest_file(found)}"
         )
+
+
+def links_beside(graph: str | Path) -> Path:
+    """Return where the links of a graph are, if `kgrec map` wrote both.
+
+    >>> links_beside("shop/products.nt.gz").as_posix()
+    'shop/products.links.csv'
+    """
+    path = Path(graph)
+    stem = path.name.removesuffix(".gz")
+    return path.with_name(f"{Path(stem).stem if '.' in stem else stem}.links.csv")
 
 
 def _in_yaml(name: str, value: object) -> str | None:

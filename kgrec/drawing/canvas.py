@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from kgrec.errors import ConfigError, printable
+from kgrec.errors import ConfigError, first_few, printable, warn
 from kgrec.files import replacing, writing
 from kgrec.outputs.checks import check_files
 
@@ -40,6 +40,9 @@ _FALLBACKS: Final = (
     "Noto Sans",
 )
 _MISSING: Final = "□"
+_PLACEHOLDERS: Final = "Last Resort"  # matplotlib's font that has a sign for each script
+_LACKING: Final = "kgrec_lacking"
+"""Attribute of a figure: characters that no installed font has."""
 _DPI: Final = 150
 
 
@@ -52,12 +55,16 @@ class Text:
         points: Font size.
         width: Width, inches.
         height: Height, inches.
+        families: Fonts to draw with.
+        lacking: Characters that no installed font has.
     """
 
     lines: tuple[str, ...]
     points: float
     width: float
     height: float
+    families: tuple[str, ...] = ()
+    lacking: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -77,12 +84,13 @@ def text(
         points: Font size.
         columns: Letters per line at most.
         max_lines: Lines at most; a longer text ends in an ellipsis.
-        fallback: The text to draw if no font has any letter or digit of `content`.
+        fallback: The text to draw if no font has most of the letters and digits of `content`.
     """
-    families, known = fonts()
     shown = printable(content, 400)
+    families, known = _fonts_for(shown)
+    lacking = frozenset(char for char in shown if ord(char) not in known)
     letters = [char for char in shown if char.isalnum()]
-    if fallback and letters and not any(ord(char) in known for char in letters):
+    if fallback and 2 * sum(ord(char) in known for char in letters) < len(letters):
         shown = printable(fallback, 400)
     shown = "".join(char if ord(char) in known else _MISSING for char in shown)
     lines = textwrap.wrap(shown, columns, max_lines=max_lines, placeholder=" …") or [""]
@@ -90,12 +98,13 @@ def text(
     width = max(_renderer().get_text_width_height_descent(line, properties, False)[0]
                 for line in lines) / 72  # fmt: skip
     height = len(lines) * points * 1.25 / 72
-    return Text(tuple(lines), points, width, height)
+    return Text(tuple(lines), points, width, height, families, lacking)
 
 
 def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
     """Draw a text around (x, y), inches. It is drawn literally, not as mathematics or TeX."""
-    families, _ = fonts()
+    families = made.families or fonts()[0]
+    vars(axes.figure).setdefault(_LACKING, set()).update(made.lacking)
     options.setdefault("ha", "center")
     one_line = len(made.lines) == 1
     return axes.text(
@@ -150,6 +159,13 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
     _check_format(target)
     options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
     kind = target.suffix[1:].lower()
+    if lacking := sorted(vars(made).get(_LACKING, ())):
+        warn(
+            f"No installed font has {len(lacking)} of the characters in the picture "
+            f"({first_few(lacking, 8)}): they are drawn as {_MISSING}. Install a font of this "
+            "script, such as Noto Sans (for Chinese, Japanese and Korean: Noto Sans CJK), and "
+            "draw it again."
+        )
     with writing(target), replacing(target) as file:
         made.savefig(file, format=kind, dpi=dpi, facecolor="white", **options)
     return target
@@ -209,6 +225,39 @@ def fonts() -> tuple[tuple[str, ...], frozenset[int]]:
         path = font_manager.findfont(font_manager.FontProperties(family=[family]))
         known.update(font_manager.get_font(path).get_charmap())
     return families, frozenset(known)
+
+
+def _fonts_for(shown: str) -> tuple[tuple[str, ...], frozenset[int]]:
+    """Return `fonts()` with further installed fonts for characters that those lack."""
+    families, known = fonts()
+    for char in sorted({char for char in shown if ord(char) not in known}):
+        family, more = _font_with(ord(char))
+        if family and family not in families:
+            families, known = (*families, family), known | more
+    return families, known
+
+
+@lru_cache(maxsize=4096)
+def _font_with(code: int) -> tuple[str, frozenset[int]]:
+    """Return an installed font that has a character, "" for none, and all that it has."""
+    return next(((name, has) for name, has in _other_fonts() if code in has), ("", frozenset()))
+
+
+@lru_cache(maxsize=1)
+def _other_fonts() -> tuple[tuple[str, frozenset[int]], ...]:
+    """Return the code points of all installed fonts that are not in `fonts()`, by name."""
+    from matplotlib import font_manager
+
+    found: dict[str, frozenset[int]] = {}
+    for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
+        if entry.name.startswith(_PLACEHOLDERS):
+            continue
+        if entry.name not in fonts()[0] and entry.name not in found:
+            try:
+                found[entry.name] = frozenset(font_manager.get_font(entry.fname).get_charmap())
+            except (OSError, RuntimeError):  # a font that cannot be read
+                continue
+    return tuple(found.items())
 
 
 def _properties(families: Sequence[str], points: float) -> Any:

@@ -60,7 +60,8 @@ class Path:
         nodes: The user, the liked item, the nodes in between, the recommended item.
         relations: The steps between them, one less than nodes.
         score: How well it explains; see `PathFinder`.
-        num_users: Number of users who liked both items, for an "audience" path.
+        num_users: Number of other users who liked both items, for an "audience" path.
+        num_audience: Number of other users who liked the liked item, for an "audience" path.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Path:
     relations: tuple[Relation, ...]
     score: float
     num_users: int = 0
+    num_audience: int = 0
 
     @property
     def liked(self) -> Node:

@@ -168,12 +168,12 @@ class Network:
 
     def audiences(
         self, item: int, liked: IntArray, user: int | None
-    ) -> tuple[IntArray, Float64Array]:
+    ) -> tuple[IntArray, IntArray, Float64Array]:
         """Compare the users who liked an item with those who liked each of `liked`.
 
         Returns:
-            How many users other than `user` liked both, int64 (m,), and the cosine of the two
-            sets, float64 (m,).
+            How many users other than `user` liked both, int64 (m,), how many of them liked each of
+            `liked`, int64 (m,), and the cosine of the two sets, float64 (m,).
         """
         start, users = self.item_users.start, self.item_users.target
         audience = users[start[item] : start[item + 1]]
@@ -184,7 +184,13 @@ class Network:
         if user is not None:
             size = size - np.isin(liked, self.items_of(user))
         norm = np.sqrt(np.maximum(size, 1) * max(len(audience), 1))
-        return count.astype(np.int64), count / norm
+        return count.astype(np.int64), size.astype(np.int64), count / norm
+
+    def chosen(self, item: int, user: int | None) -> int:
+        """Return how many users other than `user` liked an item."""
+        start = self.item_users.start
+        users = np.unique(self.item_users.target[start[item] : start[item + 1]])
+        return int((users != (-1 if user is None else user)).sum())
 
     def _weight(self, *relations: IntArray) -> Float64Array:
         """Return the geometric mean of the weights of relations."""

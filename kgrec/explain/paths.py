@@ -12,7 +12,7 @@ from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relation
 from kgrec.explain.network import Network
 from kgrec.explain.path_table import PathTable, ranked
-from kgrec.explain.sentences import sentence
+from kgrec.explain.sentences import Others, sentence
 from kgrec.graph.build import INTERACTS
 from kgrec.graph.node_names import NodeNames
 from kgrec.types import Float64Array, IntArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Similarity = Callable[[IntArray], npt.ArrayLike]
 """Takes rows of liked items, int64 (m,), and returns their similarity to the recommended item."""
 
+_MOST_COMMON: Final = 2
 MIN_SPECIFICITY: Final = 0.05
 """Paths of lower specificity are too general to explain an item."""
 
@@ -131,8 +132,27 @@ class PathFinder:
         if not paths:
             paths = self._paths(who, item, history, found, score, k)
         target = self._node("item", item)
-        words = sentence(target.label, paths, has_liked=len(history) > 0)
+        others = Others(
+            self._network.chosen(item, user),
+            self._network.num_users - (user is not None),
+            self._network.num_items,
+            self._common(item, history) if not paths and len(history) else (),
+        )
+        words = sentence(target.label, paths, has_liked=len(history) > 0, others=others)
         return Explanation(who, target, tuple(paths), words)
+
+    def _common(self, item: int, history: IntArray) -> tuple[tuple[Relation, str], ...]:
+        """Return what the item shares with a liked one, and with every other item."""
+        shared = self._network.shared(item, history)
+        found = {}
+        for place in np.flatnonzero((shared.specificity == 0) & (shared.weight > 0)).tolist():
+            node = self._node(*self._network.node(shared.between(place)[0]))
+            first, last = (self._relation(*step) for step in shared.steps(place))
+            if first.name == last.name and first.direction == "forward":
+                found[node.label] = (first, node.label)
+            if len(found) == _MOST_COMMON:
+                break
+        return tuple(found.values())
 
     def _liked(self, item: int, user: int | None, liked: npt.ArrayLike | None) -> IntArray:
         if user is not None:
@@ -186,7 +206,7 @@ class PathFinder:
     def _audience_paths(
         self, who: Node, item: int, user: int | None, history: IntArray, k: int
     ) -> list[Path]:
-        count, cosine = self._network.audiences(item, history, user)
+        count, size, cosine = self._network.audiences(item, history, user)
         order = np.lexsort((history, -cosine))[:k]
         paths = []
         for place in order[count[order] > 0]:
@@ -201,6 +221,7 @@ class PathFinder:
                     (self._liking(), self._liking(direction=False), self._liking()),
                     float(cosine[place]),
                     number,
+                    int(size[place]),
                 )
             )
         return paths

@@ -31,7 +31,26 @@ class _Fact:
     plural: str = ""
 
 
-def sentence(item: str, paths: Sequence[Path], has_liked: bool = True) -> str:
+@dataclass(frozen=True)
+class Others:
+    """What is known of an item besides paths.
+
+    Attributes:
+        chosen: How many other users liked it.
+        users: How many other users there are.
+        items: How many items there are.
+        common: (relation, label) of what it shares with all items.
+    """
+
+    chosen: int = 0
+    users: int = 0
+    items: int = 0
+    common: tuple[tuple[Relation, str], ...] = ()
+
+
+def sentence(
+    item: str, paths: Sequence[Path], has_liked: bool = True, others: Others | None = None
+) -> str:
     """Return a sentence for the paths.
 
     It has at most three clauses and no repetitions; liked items that share the same things are
@@ -41,6 +60,7 @@ def sentence(item: str, paths: Sequence[Path], has_liked: bool = True) -> str:
         item: Label of the recommended item.
         paths: The paths, best first.
         has_liked: Whether the user liked anything at all.
+        others: What is known of the item if there is no path.
     """
     labels = [item, *(path.liked.label for path in paths)]
     quoted = any("," in _title(label) or " and " in label for label in labels)
@@ -48,24 +68,42 @@ def sentence(item: str, paths: Sequence[Path], has_liked: bool = True) -> str:
     titles = {label: _title(label).join(marks) for label in labels}
     target = titles[item]
     if not has_liked:
-        return f"You have not liked anything yet, so no path leads from you to {target}."
+        known = f" {_choices(target, others)}" if others else ""
+        return f"You have not liked anything yet, so no path leads from you to {target}.{known}"
     if not paths:
-        return f"No path was found from what you liked to {target}."
+        return _without_path(target, others or Others())
     audiences = [path for path in paths if path.kind == "audience"]
     if audiences:
         people = [
-            f"{_people(path.num_users)} who liked {titles[path.liked.label]}"
+            f"{path.num_users:,} of {_people(path.num_audience)} who liked "
+            f"{titles[path.liked.label]}"
             for path in audiences[:_MOST_CLAUSES]
         ]
         return (
-            f"Nothing in the graph joins {target} to what you liked, but {_enumerate(people)} "
-            "liked it as well."
+            f"{target} is recommended because {_enumerate(people)} liked it as well. In the "
+            "graph, nothing in particular joins it to what you liked."
         )
     relative, main = _clauses(_groups(paths, titles))
     reasons = [f"{_names(liked)}, {_relative(facts, len(liked) > 1)}" for liked, facts in relative]
     because = ", and ".join([", ".join(reasons[:-1]), reasons[-1]] if reasons[1:] else reasons)
     further = [_main(liked, facts) for liked, facts in main]
     return "; ".join([f"{target} is recommended because you liked {because}", *further]) + "."
+
+
+def _without_path(target: str, others: Others) -> str:
+    """Return what can be said truly of an item that nothing particular joins to liked ones."""
+    said = f"Nothing in particular joins {target} to what you liked"
+    if others.common:
+        shared = _enumerate([f"the {_noun(relation)} {label}" for relation, label in others.common])
+        said += f": all {others.items:,} items have {shared}"
+    return f"{said}. {_choices(target, others)}"
+
+
+def _choices(target: str, others: Others) -> str:
+    if not others.chosen:
+        return f"No other user has chosen {target} yet."
+    verb = "has" if others.chosen == 1 else "have"
+    return f"{others.chosen:,} of {others.users:,} other users {verb} chosen {target}."
 
 
 _Group = tuple[list[str], list["_Fact"]]
@@ -239,7 +277,7 @@ def _singular(noun: str) -> str:
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+    return "1 other person" if count == 1 else f"{count:,} other people"
 
 
 def _names(labels: Sequence[str]) -> str:

@@ -4,115 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
 from scipy.sparse import coo_array
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.graph.settings import GraphConfig as GraphConfig
 from kgrec.kg.graph import KnowledgeGraph
+from kgrec.kg.labels import own_relations
 from kgrec.linking import Links
 from kgrec.linking.same_as import merge_same_as, moved_links, with_statements
 from kgrec.rdf.iri_names import local_name
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, OWL_SAME_AS, RDF_TYPE
-from kgrec.settings import Settings
 from kgrec.types import BoolArray, IntArray, index_to_mask
-
-_NAMES = "IRIs, or their last parts where these are unique."
-
-
-class GraphConfig(Settings):
-    """Which parts of the knowledge graph become nodes, edges and numbers."""
-
-    min_degree: int = Field(
-        default=2,
-        ge=1,
-        le=2**31 - 1,
-        description="Entities and attribute values with fewer distinct neighbors are left out, in "
-        "one pass: with one neighbor they connect nothing. The graph's report has their number.",
-    )
-    max_hops: int | None = Field(
-        default=None,
-        ge=0,
-        le=2**31 - 1,
-        description="Entities more edges away from every linked item, in either direction, are "
-        "left out. None: no limit.",
-    )
-    keep_relations: tuple[str, ...] | None = Field(
-        default=None,
-        description="The relations that are used, as edges, as numbers and in texts; None: all. "
-        "Labels, descriptions and rdf:type have their own settings. " + _NAMES,
-    )
-    drop_relations: tuple[str, ...] = Field(
-        default=(),
-        description="Relations that are not used at all, of triples or of literals. " + _NAMES,
-    )
-    inverse_relations: bool = Field(
-        default=True,
-        description="Whether each relation also has edges from object to subject, as `rev_<name>`. "
-        "Interactions always have them.",
-    )
-    same_as: bool = Field(
-        default=False,
-        description="Whether entities joined by owl:sameAs become one: the linked one, of several "
-        "the one with the first IRI. Links and literals move to it.",
-    )
-    types: Literal["edges", "nodes", "ignore"] = Field(
-        default="edges",
-        description="What rdf:type becomes. `edges`: a relation like others; `nodes`: entities of "
-        "a type are nodes of the type `entity_<name>`, the rarest one where an entity has several; "
-        "`ignore`: nothing. Texts name the types in any case.",
-    )
-    min_type_size: int = Field(
-        default=10,
-        ge=1,
-        le=2**31 - 1,
-        description="With types=nodes: a type with fewer entities gets no node type of its own.",
-    )
-    keep_types: tuple[str, ...] | None = Field(
-        default=None,
-        description="Only entities of one of these types are used, besides those of linked items; "
-        "None: all. " + _NAMES,
-    )
-    drop_types: tuple[str, ...] = Field(
-        default=(),
-        description="Entities of one of these types are not used, unless items are linked to "
-        "them. " + _NAMES,
-    )
-    label_relations: tuple[str, ...] = Field(
-        default=LABEL_RELATIONS,
-        description="IRIs of the properties that give names, the first that an entity has.",
-    )
-    description_relations: tuple[str, ...] = Field(
-        default=DESCRIPTION_RELATIONS,
-        description="IRIs of the properties that give descriptions, the first that an entity has.",
-    )
-
-    numbers: bool = Field(
-        default=True,
-        description="Whether numbers, dates, truth values and durations of the linked entities "
-        "become features of their items.",
-    )
-    min_number_share: float = Field(
-        default=0.1,
-        gt=0,
-        le=1,
-        description="Share of the linked items that must have a value for a property of the graph "
-        "to become a feature.",
-    )
-
-    @model_validator(mode="after")
-    def _no_contradiction(self) -> GraphConfig:
-        for keep, drop, name in (
-            (self.keep_relations, self.drop_relations, "relations"),
-            (self.keep_types, self.drop_types, "types"),
-        ):
-            both = sorted(set(keep or ()) & set(drop))
-            if both:
-                raise ValueError(f"keep_{name} and drop_{name} both name {printable(both[0])!r}")
-        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +153,8 @@ def _relations(kg: KnowledgeGraph, config: GraphConfig) -> BoolArray:
     if config.keep_relations is not None:
         kept = resolve(config.keep_relations, kg.relations, everything, "keep_relations")
         allowed = index_to_mask(kept, kg.num_relations)
-        own = [RDF_TYPE, OWL_SAME_AS, *config.label_relations, *config.description_relations]
+        names = own_relations(config.label_relations + config.description_relations)
+        own = [RDF_TYPE, OWL_SAME_AS, *names]
         rows = kg.relations.rows(own, missing="-1")
         allowed[rows[rows >= 0]] = True
     allowed[resolve(config.drop_relations, kg.relations, everything, "drop_relations")] = False
@@ -260,8 +167,8 @@ def _check_properties(kg: KnowledgeGraph, config: GraphConfig) -> None:
         ("label_relations", LABEL_RELATIONS),
         ("description_relations", DESCRIPTION_RELATIONS),
     ):
-        for iri in getattr(config, setting):
-            if iri not in usual and iri not in kg.relations:
+        for iri in own_relations(getattr(config, setting)):
+            if iri not in own_relations(usual) and iri not in kg.relations:
                 raise ConfigError(
                     f"{setting} names {printable(iri)!r}, which is no relation of the graph."
                     + did_you_mean(iri, kg.relations)

@@ -174,14 +174,11 @@ class KnowledgeGraph(GraphColumns):
         store: pyoxigraph.Store | pyoxigraph.Dataset,
         graphs: Sequence[str] | None = None,
     ) -> Self:
-        """Return the graph that a `pyoxigraph.Store` or `Dataset` holds.
+        """Return the graph that a `pyoxigraph.Store` or `Dataset` holds, without triple terms.
 
         Args:
             store: The store.
             graphs: IRIs of the named graphs to take, "" for the default graph; None is all.
-
-        Raises:
-            DataError: The store holds triple terms (RDF 1.2).
         """
         return cls.read(store, graphs=None if graphs is None else list(graphs))
 
@@ -341,7 +338,8 @@ class KnowledgeGraph(GraphColumns):
         Args:
             rows: Entity rows, int array of shape (k,); None is all.
             languages: Language tags, best first; "" is a literal without one.
-            relations: IRIs of the properties of names, best first.
+            relations: IRIs of the properties of names, best first. Two with a space between them
+                lead over a node: `LABEL_RELATIONS` has those of SKOS-XL and BIBFRAME.
         """
         return names.entity_labels(self, rows, languages, relations)
 

@@ -99,11 +99,7 @@ def _best_texts(
     literals = kg.literals
     if not len(literals):
         return np.empty(0, dtype=np.int64), pa.array([], type=pa.large_string())
-    place = np.full(kg.num_relations, -1, dtype=np.int64)
-    known = kg.relations.rows(relations, missing="-1")
-    place[known[known >= 0]] = np.flatnonzero(known >= 0)
-    rank = place[literals.relation]
-    candidates = np.flatnonzero(rank >= 0)
+    subject, candidates, rank = named_by(kg, relations)
     indices = pa.array(candidates)
     texts = literals.value.take(indices)
     tags = literals.language.take(indices)
@@ -111,13 +107,54 @@ def _best_texts(
         [language_rank(tag, languages) for tag in tags.dictionary.to_pylist()], dtype=np.int64
     )[np.asarray(tags.indices)]
     written = np.asarray(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
-    subject = literals.subject[candidates].astype(np.int64)
     # Stable: among equals the first stays first, and literals are sorted by value.
-    order = np.lexsort((preference, rank[candidates], subject))
+    order = np.lexsort((preference, rank, subject))
     order = order[written[order]]
     first = np.unique(subject[order], return_index=True)[1]
     best = order[first]
     return subject[best], texts.take(pa.array(best))
+
+
+def named_by(kg: GraphColumns, relations: Sequence[str]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return which literals name which entities.
+
+    Args:
+        kg: The graph.
+        relations: IRIs of properties of names; two with a space between them lead over a node,
+            such as `skosxl:prefLabel` and `skosxl:literalForm`.
+
+    Returns:
+        Rows of the entities, rows of their literals, and places of the relations in `relations`,
+        each int64 of shape (n,), ordered by literal for one relation.
+    """
+    literals = kg.literals
+    place = np.full(kg.num_relations, -1, dtype=np.int64)
+    known = kg.relations.rows(relations, missing="-1")
+    place[known[known >= 0]] = np.flatnonzero(known >= 0)
+    rank = place[literals.relation]
+    row = np.flatnonzero(rank >= 0)
+    found = [(literals.subject[row].astype(np.int64), row, rank[row])]
+    for number, relation in enumerate(relations):
+        to_node, space, to_name = relation.partition(" ")
+        if not space:
+            continue
+        edges = kg.relation_triples(to_node)
+        rows = np.flatnonzero(literals.relation == kg.relation_row(to_name))
+        owner = literals.subject[rows]  # sorted, as literals are
+        first = np.searchsorted(owner, edges[:, 2], side="left")
+        count = np.searchsorted(owner, edges[:, 2], side="right") - first
+        subject = np.repeat(edges[:, 0], count).astype(np.int64)
+        steps = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        row = rows[np.repeat(first, count) + steps]
+        order = np.lexsort((row, subject))
+        found.append((subject[order], row[order], np.full(len(row), number)))
+    subject, row, rank = (np.concatenate(column) for column in zip(*found, strict=True))
+    return subject, row, rank
+
+
+def own_relations(relations: Sequence[str]) -> list[str]:
+    """Return the single relations in `relations`; see `named_by`."""
+    return [one for relation in relations for one in relation.split(" ")]
 
 
 def language_rank(tag: str, languages: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.rdf.columns import GraphColumns
@@ -40,6 +41,25 @@ def typed(kg: GraphColumns, types: Sequence[str]) -> npt.NDArray[np.int8]:
     fits = np.full(kg.num_entities, OTHER, dtype=np.int8)
     fits[entity[np.isin(kind, kg.entities.rows(types))]] = FITS
     return fits
+
+
+def within(kg: GraphColumns, namespaces: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which entities have an IRI that begins as one of `namespaces`, (num_entities,).
+
+    Raises:
+        DataError: No IRI begins as one of them.
+    """
+    inside = np.zeros(kg.num_entities, dtype=bool)
+    for namespace in namespaces:
+        begin = namespace.strip("<>")
+        here = np.asarray(pc.starts_with(kg.entities.array, begin), dtype=bool)
+        if not here.any():
+            raise DataError(
+                f"namespaces: no entity of the graph has an IRI that begins with "
+                f"{printable(namespace)!r}; one is {printable(kg.entities.id(0))}."
+            )
+        inside |= here
+    return inside
 
 
 def learnt(kg: GraphColumns, sure: IntArray) -> npt.NDArray[np.int8]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.kg.labels import labelled
+from kgrec.kg.labels import labelled, named_by
 from kgrec.linking.titles import title_keys
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.iri_names import names_from_iris
@@ -46,20 +46,16 @@ def entity_keys(kg: GraphColumns, wanted: Any) -> pd.DataFrame:
 def label_texts(kg: GraphColumns) -> tuple[IntArray, Any, BoolArray]:
     """Return entity rows, their labels (Arrow), and whether each is only an alternative label."""
     relations = [*LABEL_RELATIONS, *ALTERNATIVE_LABEL_RELATIONS]
-    rows = kg.relations.rows(relations, missing="-1")
-    rank = np.full(kg.num_relations, -1)
-    rank[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-    place = rank[kg.literals.relation]
-    chosen = np.flatnonzero(place >= 0)
+    subject, chosen, place = named_by(kg, relations)
     texts = kg.literals.value.take(pa.array(chosen)).cast(pa.large_string())
     short = np.asarray(pc.less_equal(pc.utf8_length(texts), _LONGEST), dtype=bool)
-    chosen, texts = chosen[short], texts.filter(pa.array(short))
-    other = place[chosen] >= len(LABEL_RELATIONS)
+    subject, texts = subject[short], texts.filter(pa.array(short))
+    other = place[short] >= len(LABEL_RELATIONS)
     bare = np.flatnonzero(~labelled(kg))
     names = names_from_iris(kg.entities.array.take(pa.array(bare)))
     named = np.asarray(pc.invert(pc.starts_with(names, "_:")), dtype=bool)
     bare, names = bare[named], names.filter(pa.array(named))
-    entity = np.concatenate([kg.literals.subject[chosen].astype(np.int64), bare])
+    entity = np.concatenate([subject, bare])
     return (
         entity,
         pa.concat_arrays([texts, names.cast(pa.large_string())]),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.ids import as_ids
-from kgrec.data.origin import row_name
+from kgrec.data.origin import origin_of, row_name
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, option, printable
@@ -28,7 +28,7 @@ def read_link_table(
             between 0 and 1.
     """
     frame = read_table(links if isinstance(links, pd.DataFrame) else Path(links), what="link")
-    where = "the link table" if links is frame else str(links)
+    where = origin_of(frame).where or "the link table"
     columns = {"item": as_ids(frame, item, where), "iri": as_ids(frame, iri, where)}
     table = pd.DataFrame(columns, dtype=object).reset_index(drop=True)
     # IRIs may be written as in Turtle: <http://…>.
@@ -53,6 +53,7 @@ def raise_nothing_linked(
     links: PathLike | pd.DataFrame | None = None,
     pairs: pd.DataFrame | None = None,
     config: LinkConfig | None = None,
+    hint: str = "",
 ) -> NoReturn:
     """Raise a DataError that shows an item and an entity, because no link was found."""
     of_items = printable(items.id(0)) if len(items) else "(none)"
@@ -73,7 +74,7 @@ def raise_nothing_linked(
     first = pairs.iloc[0]
     raise DataError(
         f"None of {len(pairs)} links is valid: a link is {printable(first['item'])!r} → "
-        f"{printable(first['iri'])!r}; {sides}."
+        f"{printable(first['iri'])!r}; {sides}." + (hint and f" {hint}")
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.ids import as_ids
+from kgrec.data.table_format import FormatSettings, make_format
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.kg.graph import KnowledgeGraph
@@ -48,7 +49,14 @@ class LinkedFiles:
 
 
 def links_from_files(
-    kg: KnowledgeGraph, items: Path | None, links: Path | None, item: str, iri: str
+    kg: KnowledgeGraph,
+    items: Path | None,
+    links: Path | None,
+    item: str,
+    iri: str,
+    *,
+    normalise: bool = False,
+    format: FormatSettings | None = None,
 ) -> Links | None:
     """Return the links of the items in files; None if there is no file.
 
@@ -58,17 +66,23 @@ def links_from_files(
         links: The table of links; None: an item is linked if its id is an IRI of the graph.
         item: Name of the column of item ids.
         iri: Name of the column of IRIs.
+        normalise: Whether nearly the same IRIs are linked; see `LinkConfig`.
+        format: How the tables are read; see `kgrec.Interactions.read`.
 
     Raises:
         DataError: A table cannot be read, or no link is valid.
     """
+    names: dict[str, Any] = {"item": item, "iri": iri, "normalise": normalise}
+    how = make_format(format or {})
     if items is not None:
-        return link(AttributeTable.read(items, id=item), kg, links, item=item, iri=iri)
+        given = None if links is None else read_table(links, what="link", format=how)
+        table_of_items = AttributeTable.read(items, id=item, **(format or {}))
+        return link(table_of_items, kg, given, **names)
     if links is None:
         return None
-    table = read_table(links, columns=[item, iri], what="link")
+    table = read_table(links, columns=[item, iri], what="link", format=how)
     catalogue = Vocabulary.from_ids(as_ids(table, item, str(links)).tolist(), "item")
-    return link(catalogue, kg, table, item=item, iri=iri)
+    return link(catalogue, kg, table, **names)
 
 
 def link_files(
@@ -79,6 +93,7 @@ def link_files(
     review: Path | None = None,
     links: Path | None = None,
     item: str = "item_id",
+    format: FormatSettings | None = None,
     encoder: Callable[[], TextEncoderLike] | None = None,
     force: bool = False,
     **settings: Any,
@@ -92,6 +107,7 @@ def link_files(
         review: CSV file of uncertain candidates.
         links: Links that are already known.
         item: Column of item ids.
+        format: How the tables are read; see `kgrec.Interactions.read`.
         encoder: Makes the text encoder for linking by meaning, if the settings use it; None: no
             linking by meaning.
         force: Whether files that are there are replaced; those that are read never are.
@@ -104,7 +120,8 @@ def link_files(
         RunError: A file cannot be written, or is there already.
     """
     check_files([out, review], [items, *graph, links], force=force)
-    frame = read_table(items, columns=[item], what="item table")
+    how = make_format(format or {})
+    frame = read_table(items, columns=[item], what="item table", format=how)
     if "title" not in settings and "title" in frame.columns:
         settings["title"] = "title"
     if "title" in settings and "year" not in settings:
@@ -113,7 +130,8 @@ def link_files(
     config = make_link_config(None, settings)
     made = encoder() if encoder is not None and config.uses("meaning") else None
     kg = KnowledgeGraph.read(list(graph))
-    found = link(frame, kg, links, config, item=item, encoder=made)
+    given = None if links is None else read_table(links, what="link", format=how)
+    found = link(frame, kg, given, config, item=item, encoder=made)
     write_links(found, kg.entities.take(found.entity), out)
     if review is not None:
         write_review(found.review, review)

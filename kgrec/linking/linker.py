@@ -11,11 +11,13 @@ import pandas as pd
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import warn
 from kgrec.linking.catalogue import read_items, read_titles
 from kgrec.linking.link_table import raise_nothing_linked, read_link_table
 from kgrec.linking.links import LinkReport, Links
 from kgrec.linking.meaning import TextEncoderLike
 from kgrec.linking.methods import LinkingState, run_methods
+from kgrec.linking.near_iris import near_iris
 from kgrec.linking.review import uncertain, unlinked_reasons
 from kgrec.linking.settings import METHODS, LinkConfig, make_link_config
 from kgrec.rdf.columns import GraphColumns
@@ -81,7 +83,7 @@ def link(
     config = make_link_config(config, settings)
     catalogue, frame = read_items(items, item)
     titles, notes = read_titles(frame, config)
-    stated = _stated(catalogue, kg, links, item, iri, confidence)
+    stated = _stated(catalogue, kg, links, item, iri, confidence, config)
     progress = LinkingState.start(stated.found)
     searched = links is None or config.title is not None or config.property is not None
     if searched:
@@ -128,6 +130,7 @@ def _stated(
     item: str,
     iri: str,
     confidence: str,
+    config: LinkConfig,
 ) -> _Stated:
     if links is None:
         types = {"item": np.int64, "entity": np.int64, "confidence": np.float32, "method": object}
@@ -140,13 +143,20 @@ def _stated(
     pairs = pairs.drop_duplicates(["item", "iri"])
     item_row = catalogue.rows(pairs["item"].tolist(), missing="-1")
     entity_row = kg.entities.rows(pairs["iri"].tolist(), missing="-1")
+    near = near_iris(pairs.loc[entity_row < 0, "iri"].drop_duplicates().tolist(), kg)
+    told = near.told(kg, "IRIs of links", mended=config.normalise)
+    if config.normalise and near.nearest:
+        mended = pairs["iri"].map(near.nearest).fillna(-1).to_numpy(np.int64)
+        entity_row = np.where(entity_row < 0, mended, entity_row)
     holds = (item_row >= 0) & (entity_row >= 0)
     if not holds.any():
-        raise_nothing_linked(catalogue, kg, links, pairs)
+        raise_nothing_linked(catalogue, kg, links, pairs, hint=told)
+    if told:
+        warn(told)
     found = pd.DataFrame({"item": item_row, "entity": entity_row})
     found = found.assign(confidence=pairs["confidence"].to_numpy(np.float32), method="file")
     return _Stated(
-        found[holds],
+        found[holds].drop_duplicates(["item", "entity"]),
         unknown_entities=_listed(pairs, (entity_row < 0) & (item_row >= 0)),
         unknown_items=_listed(pairs, item_row < 0),
         duplicates=stated - len(pairs),

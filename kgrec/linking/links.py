@@ -99,6 +99,11 @@ class LinkReport:
         ):
             if found:
                 lines.append(f"{len(found)} {text}: {first_few(found)}")
+        if shared:
+            items = sum(map(len, self.shared_entities.values()))
+            lines.append(
+                f"{items} items share an entity with another one: they may be one thing twice"
+            )
         if self.duplicates:
             lines.append(f"{self.duplicates} repeated links")
         lines += [printable(note) for note in self.notes]

@@ -12,7 +12,7 @@ similarity does not show the mistake. So a setting limits the confidence.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from kgrec.linking.matching import Catalogue
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import Float64Array, IntArray
+from kgrec.types import TextEncoderLike as TextEncoderLike
 
 _PRIOR_ODDS = 1 / 9  # of being in the graph, if no title matched
 _LEAST_RATIO = 3  # between right and wrong pairs, for a similarity to be evidence
@@ -31,13 +32,6 @@ _MOST = 500  # linked items that are encoded for the calibration
 _TEXT = 300  # characters of a description
 _KEPT = 5  # candidates per item
 _BATCH = 256  # items that are compared at once
-
-
-class TextEncoderLike(Protocol):
-    """Anything that turns texts into vectors, such as `kgrec.TextEncoder`."""
-
-    def encode(self, texts: list[str], /) -> Any:
-        """Return vectors of shape (n, dim) of n texts."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import warn
 from kgrec.linking import evidence, kinds
 from kgrec.linking.catalogue import column_text
 from kgrec.linking.identifiers import identifier_candidates
@@ -21,10 +22,12 @@ from kgrec.linking.matching import (
     title_candidates,
 )
 from kgrec.linking.meaning import Pool, TextEncoderLike, meaning_candidates
+from kgrec.linking.near_iris import near_iris
+from kgrec.linking.same_thing import same_things
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.years import chosen_years, entity_years
 from kgrec.rdf.columns import GraphColumns
-from kgrec.types import IntArray
+from kgrec.types import BoolArray, IntArray
 
 _SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless several entities have it
 _MOST_ENCODED = 50_000  # entities whose texts are encoded to link by meaning
@@ -41,12 +44,16 @@ class LinkingState:
         candidates: All candidates of the methods so far, with the columns of `decide`.
         crowded: Items whose title is that of too many entities.
         notes: What could not be done, in words.
+        wanted: Which entities the settings allow, bool of shape (num_entities,); None: all.
+        things: The entity that stands for each entity; see `same_things`. None: itself.
     """
 
     found: pd.DataFrame
     candidates: pd.DataFrame
     crowded: IntArray
     notes: tuple[str, ...] = ()
+    wanted: BoolArray | None = None
+    things: IntArray | None = None
 
     @classmethod
     def start(cls, found: pd.DataFrame) -> LinkingState:
@@ -56,6 +63,42 @@ class LinkingState:
     def left(self, count: int) -> IntArray:
         """Return the rows of items without a link."""
         return np.setdiff1d(np.arange(count), self.found["item"].to_numpy(np.int64))
+
+    def of_things(self, candidates: pd.DataFrame, odds: str) -> pd.DataFrame:
+        """Return candidates that are allowed, those of one thing as one, with its best odds."""
+        if self.things is None or self.wanted is None:
+            return candidates
+        entity = self.things[candidates["entity"].to_numpy(np.int64)]
+        table: pd.DataFrame = candidates.assign(entity=entity)[self.wanted[entity]]
+        table = table.sort_values(odds, ascending=False, kind="stable")
+        table = table.drop_duplicates(["item", "entity"]).sort_index()
+        return table.reset_index(drop=True)
+
+
+def _wanted(kg: GraphColumns, config: LinkConfig) -> BoolArray:
+    """Return the entities that the settings allow."""
+    wanted = np.ones(kg.num_entities, dtype=bool)
+    if config.namespaces:
+        wanted &= kinds.within(kg, config.namespaces)
+    if config.types:
+        wanted &= kinds.typed(kg, config.types) == kinds.FITS
+    return wanted
+
+
+def _with_near(
+    entity: IntArray, ids: Vocabulary, kg: GraphColumns, left: IntArray, config: LinkConfig
+) -> IntArray:
+    """Return the entities of item ids that are IRIs, also of nearly the same IRIs if it is set."""
+    missing = [id for id in ids.take(left[entity[left] < 0]) if "://" in id]
+    near = near_iris(missing, kg)
+    told = near.told(kg, "item ids", mended=config.normalise)
+    if told:
+        warn(told)
+    if not config.normalise or not near.nearest:
+        return entity
+    entity = entity.copy()
+    entity[ids.rows(list(near.nearest))] = list(near.nearest.values())
+    return entity
 
 
 def run_methods(
@@ -76,15 +119,19 @@ def run_methods(
     if config.uses("iri"):
         entity = kg.entities.rows(ids.array, missing="-1")
         left = progress.left(len(ids))
+        entity = _with_near(entity, ids, kg, left, config)
         hit = left[entity[left] >= 0]
         progress = _with_links(
             progress, pd.DataFrame({"item": hit, "entity": entity[hit]}), 1.0, "iri"
         )
+    wanted = _wanted(kg, config)
+    progress = replace(progress, wanted=wanted, things=same_things(kg, wanted))
     if config.uses("identifier"):
         progress = _by_identifier(progress, ids, frame, kg, config)
     if not any(config.uses(method) for method in ("title", "spelling", "meaning")):
         return progress
     every, crowded = title_candidates(catalogue, kg, np.arange(len(ids)))
+    every = progress.of_things(every, "title_odds")
     sure = progress.found["entity"].to_numpy(np.int64)
     knowledge = learn(every, catalogue, kg, config, sure)
     progress = replace(progress, crowded=crowded)
@@ -95,6 +142,7 @@ def run_methods(
     if config.uses("spelling"):
         left = progress.left(len(ids))
         mine = spelling_candidates(catalogue, kg, left, knowledge.fits)
+        mine = progress.of_things(mine, "title_odds")
         mine = compare(mine, catalogue, kg, knowledge, config)
         progress = _decided(progress, mine, config, "spelling")
     if config.uses("meaning") and encoder is not None:
@@ -134,6 +182,8 @@ def _by_meaning(
     fitting = np.flatnonzero(knowledge.fits == kinds.FITS)
     if not len(fitting):
         fitting = np.flatnonzero(knowledge.fits != kinds.OTHER)
+    if progress.wanted is not None:
+        fitting = fitting[progress.wanted[fitting]]
     if len(fitting) > _MOST_ENCODED:
         note = (
             f"by meaning: left out, since {len(fitting):,} entities would have to be encoded, "
@@ -164,7 +214,8 @@ def _decided(
     """Weigh new candidates together with those of earlier methods, and make the sure links."""
     linked = progress.found["item"]
     before = progress.candidates[~progress.candidates["item"].isin(linked)]
-    both = pd.concat([before, _with_columns(candidates)], ignore_index=True)
+    both = progress.of_things(_with_columns(candidates), "odds")
+    both = pd.concat([before, both], ignore_index=True)
     both = both.sort_values("odds", ascending=False, kind="stable")
     both = both.drop_duplicates(["item", "entity"])
     taken = progress.found["entity"].to_numpy(np.int64)

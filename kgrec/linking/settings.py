@@ -69,6 +69,17 @@ class LinkConfig(Settings):
         description="IRIs of the types that entities must have; empty: learnt from sure links.",
     )
 
+    namespaces: tuple[str, ...] = Field(
+        default=(),
+        description="What the IRIs of entities must begin with, one of these; empty: anything.",
+    )
+    normalise: bool = Field(
+        default=False,
+        description="Whether an IRI of a link, or an item id that is one, is linked to the entity "
+        "whose IRI differs only in http or https, www., a slash at the end, percent-encoding, case "
+        "or the fragment, if the graph does not have the IRI itself.",
+    )
+
     @model_validator(mode="after")
     def _no_key_without_effect(self) -> LinkConfig:
         if self.column is not None and self.property is None:

@@ -119,6 +119,15 @@ class Model(ABC):
         """The model's name in configs and tables."""
         return self.config.name
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """Whether `fit` reads the text vectors of the graph; if not, none are made for it.
+
+        Word counts (`TrainingData.words`) are there in any case. A search by text makes the
+        vectors of the items when they are first needed.
+        """
+        return True
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that build such a model, as in a config."""
         return self.config.model_dump()

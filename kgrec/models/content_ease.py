@@ -33,6 +33,11 @@ class ContentEASE(EASE):
 
     config: ContentEASEConfig
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """They are part of the content."""
+        return True
+
     def __init__(self, config: ContentEASEConfig | None = None) -> None:
         super().__init__(config or ContentEASEConfig())
         self._content: _Kernel | None = None

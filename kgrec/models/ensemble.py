@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
@@ -81,6 +80,11 @@ class Ensemble(Model):
             )
         self.weights: FloatArray | None = None
         self._num_items = 0
+
+    @property
+    def reads_text_vectors(self) -> bool:
+        """Whether a member reads them."""
+        return any(member.reads_text_vectors for member in self.members)
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Fit the members, one after another, then their weights; see `Model.fit`.
@@ -235,6 +239,8 @@ def logit_weights(
     Returns:
         float32 of shape (k,).
     """
+    from scipy.optimize import minimize  # takes as long to load as all the rest
+
     number = chosen.sum(axis=1).astype(np.float64)
     kept = number > 0
     scores, chosen, open_, number = scores[:, kept], chosen[kept], open_[kept], number[kept]

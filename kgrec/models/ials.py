@@ -45,6 +45,11 @@ class IALS(VectorModel):
 
     config: IALSConfig
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """A closed form over interactions needs none."""
+        return False
+
     def __init__(self, config: IALSConfig | None = None) -> None:
         self.config = config or IALSConfig()
         self._factors: FloatArray | None = None

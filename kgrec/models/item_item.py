@@ -25,6 +25,11 @@ class ItemItemModel(Model):
 
     """
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """A closed form over interactions and attributes needs none."""
+        return False
+
     def __init__(self) -> None:
         self._weights: csr_matrix | None = None
         self._train: csr_matrix | None = None

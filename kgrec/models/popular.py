@@ -47,6 +47,11 @@ class PopularityModel(Model):
 class MostPopular(PopularityModel):
     """Scores each item by the number of users who have it in the training interactions."""
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """A closed form over interactions needs none."""
+        return False
+
     def __init__(self, config: MostPopularConfig | None = None) -> None:
         self.config: MostPopularConfig = config or MostPopularConfig()
         self._num_users = 0

@@ -41,6 +41,11 @@ class UserEASE(Model):
 
     config: UserEASEConfig
 
+    @property
+    def reads_text_vectors(self) -> bool:
+        """A closed form over interactions and the user table needs none."""
+        return False
+
     def __init__(self, config: UserEASEConfig | None = None) -> None:
         self.config = config or UserEASEConfig()
         self._train: csr_matrix | None = None

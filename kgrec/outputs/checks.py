@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from kgrec.errors import RunError, option, printable
-from kgrec.files import real, system_reason
+from kgrec.files import real, system_reason, writing
 
 _LONGEST = 4096  # characters of a path
 
@@ -43,18 +43,31 @@ def check_files(
     paths = [Path(path) for path in outputs if path is not None]
     read = [Path(path) for path in inputs if path is not None]
     for place, path in enumerate(paths):
-        if any(_same(path, other) for other in paths[:place]):
-            raise RunError(f"{_shown(path)} would be written twice; give each file its own name.")
-        check_is_no_input(path, read)
-        if path.is_dir():
-            raise RunError(f"{_shown(path)} is a folder; the name of a file is needed.")
-        if os.path.lexists(path):
-            if path.exists() and not path.is_file():
-                raise RunError(f"{_shown(path)} is no plain file, so it is not replaced.")
-            if not force and not ours(path):
-                advice = remedy or f"Choose another name, or replace it with {_force()}"
-                raise RunError(f"{_shown(path)} exists already. {advice}.")
+        with writing(path):  # looking at a path can fail too
+            _check_file(path, paths[:place], read, force=force, ours=ours, remedy=remedy)
         check_writable(path)
+
+
+def _check_file(
+    path: Path,
+    before: Sequence[Path],
+    read: Sequence[Path],
+    *,
+    force: bool,
+    ours: Callable[[Path], bool],
+    remedy: str | None,
+) -> None:
+    if any(_same(path, other) for other in before):
+        raise RunError(f"{_shown(path)} would be written twice; give each file its own name.")
+    check_is_no_input(path, read)
+    if path.is_dir():
+        raise RunError(f"{_shown(path)} is a folder; the name of a file is needed.")
+    if os.path.lexists(path):
+        if path.exists() and not path.is_file():
+            raise RunError(f"{_shown(path)} is no plain file, so it is not replaced.")
+        if not force and not ours(path):
+            advice = remedy or f"Choose another name, or replace it with {_force()}"
+            raise RunError(f"{_shown(path)} exists already. {advice}.")
 
 
 def check_new_folder(
@@ -71,7 +84,13 @@ def check_new_folder(
         RunError: The folder has something in it, is a file or an input, or cannot be written.
     """
     path = Path(path)
-    check_is_no_input(path, [Path(one) for one in inputs if one is not None])
+    with writing(path):
+        _check_folder(path, [Path(one) for one in inputs if one is not None], ours=ours)
+    check_writable(path)
+
+
+def _check_folder(path: Path, inputs: Sequence[Path], *, ours: bool) -> None:
+    check_is_no_input(path, inputs)
     if os.path.lexists(path) and not path.is_dir():
         raise RunError(f"{_shown(path)} is a file; the folder needs another name.")
     if path.is_dir() and any(path.iterdir()) and not ours:
@@ -79,7 +98,6 @@ def check_new_folder(
             f"{_shown(path)} exists already and is not empty; it is not overwritten. Choose a new "
             "folder."
         )
-    check_writable(path)
 
 
 def check_is_no_input(path: Path, inputs: Sequence[Path]) -> None:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyoxigraph
 
 from kgrec.errors import DataError
-from kgrec.rdf.line_errors import Mistake, mistakes, triple_term_error
+from kgrec.rdf.line_errors import Mistake, mistakes
 from kgrec.rdf.nesting import check_triple_terms
 from kgrec.rdf.numbered import (
     NO_GRAPH,
@@ -30,8 +30,9 @@ from kgrec.rdf.numbered import (
 from kgrec.rdf.opening import PieceReader
 from kgrec.rdf.statements import Statements
 from kgrec.rdf.syntaxes import Format
-from kgrec.rdf.term_places import LESS, QUOTE, TermPlaces, find_terms
-from kgrec.types import ByteArray, IntArray
+from kgrec.rdf.term_places import QUOTE, TermPlaces, find_terms
+from kgrec.rdf.triple_terms import TripleTerms
+from kgrec.types import IntArray
 
 _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
@@ -40,8 +41,10 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 class ArrowReader:
     """Reads the statements of one file; see `kgrec.rdf.readers.Reader`."""
 
-    def __init__(self, format: Format, nodes: BlankNodes, graphs: GraphChoice) -> None:
-        self.format, self.nodes, self.graphs = format, nodes, graphs
+    def __init__(
+        self, format: Format, nodes: BlankNodes, graphs: GraphChoice, terms: TripleTerms
+    ) -> None:
+        self.format, self.nodes, self.graphs, self.terms = format, nodes, graphs, terms
 
     def read(
         self, pieces: Iterable[Sequence[bytes]], on_mistake: Callable[[Mistake], None] | None
@@ -56,6 +59,8 @@ class ArrowReader:
                 before += last.count(b"\r") - last.count(b"\r\n")
             last = text
             try:
+                if on_mistake is not None and b"<<(" in text:
+                    raise SyntaxError("perhaps a triple term")  # to be found with its line
                 found.append(self._read(text))
             except (SyntaxError, DataError) as error:
                 if on_mistake is None:
@@ -65,8 +70,10 @@ class ArrowReader:
                 for run, mistake in mistakes(lines, self.format):
                     if mistake is None:
                         valid += lines[run]
-                    else:
-                        on_mistake(mistake.moved(before + 1))
+                        continue
+                    if mistake.about is not None:
+                        self.terms.add(mistake.about)
+                    on_mistake(mistake.moved(before + 1))
                 found.append(self._read(b"".join(valid)))
         return found
 
@@ -102,20 +109,15 @@ class ArrowReader:
         return self._statements(written or b"")
 
     def _statements(self, written: bytes) -> Statements:
-        places = find_terms(written, quads=self.format.has_graphs)
+        places = find_terms(self.terms.without(written), quads=self.format.has_graphs)
         return to_statements(_numbered(places), self.nodes, self.graphs)
 
 
 def _numbered(places: TermPlaces) -> NumberedStatements:
-    """Return the statements of canonical N-Triples or N-Quads.
-
-    Raises:
-        DataError: An object is a triple term (RDF 1.2), which a graph cannot hold.
-    """
+    """Return the statements of canonical N-Triples or N-Quads."""
     data = pa.py_buffer(places.text)
     begin, end = places.object
     head = places.octets[begin]
-    _refuse_triple_terms(places, head)
     is_literal = head == QUOTE
     to_entity, to_literal = np.flatnonzero(~is_literal), np.flatnonzero(is_literal)
     graph_begin, graph_end = places.graph
@@ -145,15 +147,6 @@ def _numbered(places: TermPlaces) -> NumberedStatements:
         values=columns[:, to_literal],
         texts=_unescape(_slices(data, begin[to_literal] + 1, value_end)),
     )
-
-
-def _refuse_triple_terms(places: TermPlaces, head: ByteArray) -> None:
-    begin, _ = places.object
-    is_iri = np.flatnonzero(head == LESS)
-    wrong = is_iri[places.octets[begin[is_iri] + 1] == LESS]
-    if len(wrong):
-        first = begin[wrong[0]]
-        raise triple_term_error(len(wrong), places.text[first:].partition(b"\n")[0])
 
 
 def _with_gaps(data: Any, begin: IntArray, end: IntArray) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyoxigraph
 
-from kgrec.rdf.line_errors import Mistake, mistakes, triple_term_error
+from kgrec.rdf.line_errors import Mistake, mistakes
 from kgrec.rdf.native.scan import Found, Scanner
 from kgrec.rdf.native.term_table import Table, Text
 from kgrec.rdf.numbered import (
@@ -30,6 +30,7 @@ from kgrec.rdf.numbered import (
 )
 from kgrec.rdf.statements import Statements
 from kgrec.rdf.syntaxes import Format
+from kgrec.rdf.triple_terms import TripleTerms
 from kgrec.types import IntArray, RowArray
 
 _MOST_THREADS: Final = 8
@@ -59,13 +60,19 @@ class CompiledReader:
         format: N-Triples or N-Quads: what the text is, or what a parser writes it as.
         nodes: Names the blank nodes.
         graphs: Says which graphs are wanted.
+        terms: Gets what is left out because of triple terms.
         threads: Number of threads that read a file; None: one for each core, eight at the most.
     """
 
     def __init__(
-        self, format: Format, nodes: BlankNodes, graphs: GraphChoice, threads: int | None = None
+        self,
+        format: Format,
+        nodes: BlankNodes,
+        graphs: GraphChoice,
+        terms: TripleTerms,
+        threads: int | None = None,
     ) -> None:
-        self.format, self.nodes, self.graphs = format, nodes, graphs
+        self.format, self.nodes, self.graphs, self.terms = format, nodes, graphs, terms
         self._threads = threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
         self._scanners: list[Scanner] = []
         self._buffers: list[Text] = []
@@ -79,9 +86,12 @@ class CompiledReader:
         for piece in self._mapped(self._read_piece, pieces, self._threads):
             for mistake in piece.mistakes:
                 found = mistake.moved(line)
-                if on_mistake is None:
+                if found.about is not None:
+                    self.terms.add(found.about)
+                elif on_mistake is None:
                     raise found.error()
-                on_mistake(found)
+                if on_mistake is not None:
+                    on_mistake(found)
             line += piece.num_lines
             done.append(piece)
         return self._statements(done)
@@ -129,11 +139,9 @@ class CompiledReader:
         return self._scanners[number].scan(text, at, trusted=trusted)
 
     def _read_written(self, number: int, text: bytes) -> _Piece:
-        found = self._scan(number, [text], trusted=True)
-        if found.unsure.shape[1]:
-            # The loops take any term that fits into the parser's lines: nothing else is unsure.
-            begin, end, _ = found.unsure[:, 0]
-            raise triple_term_error(found.unsure.shape[1], text[begin:end])
+        found = self._scan(number, [self.terms.without(text)], trusted=True)
+        # The loops take any term that fits into the parser's lines.
+        assert not found.unsure.shape[1]
         return _Piece(number, [found], found.num_lines, [])
 
     def _read_piece(self, number: int, parts: Sequence[bytes]) -> _Piece:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 from kgrec.errors import DataError, did_you_mean, option, printable
-from kgrec.files import system_reason
+from kgrec.files import read_plain, system_reason
+from kgrec.rdf.context_cost import check_contexts
 from kgrec.rdf.nesting import check_json
 
 Loader = Callable[[str], Mapping[str, Any] | bytes | str]
@@ -18,6 +19,7 @@ Loader = Callable[[str], Mapping[str, Any] | bytes | str]
 RELATIVE_BASE: Final = "x-relative-iri://document/"
 """Stands for the base IRI of a document that has none, so that relative IRIs can be recognised."""
 
+_MOST_CONTEXT: Final = 1 << 26  # bytes
 _MAX_CONTEXTS: Final = 1000  # references to remote contexts that a document may have
 _MAX_CHAIN: Final = 20  # remote contexts that may refer to one another
 
@@ -37,7 +39,7 @@ def from_files(contexts: Mapping[str, Path]) -> Loader:
                 + did_you_mean(iri, contexts)
             )
         try:
-            return path.read_bytes()
+            return read_plain(path, _MOST_CONTEXT)
         except OSError as error:
             raise DataError(
                 f"the file {printable(str(path))} of the JSON-LD context {printable(iri)} cannot "
@@ -66,12 +68,15 @@ def prepared(text: bytes, base_iri: str | None, loader: Loader | None) -> bytes:
     """
     check_json(text)
     if loader is None:
+        check_contexts(text)
         return text
     try:
         document = json.loads(text)
     except ValueError:
         return text  # the parser will say where
-    return json.dumps(_Contexts(loader).filled(document, base_iri or "", ())).encode()
+    filled = json.dumps(_Contexts(loader).filled(document, base_iri or "", ())).encode()
+    check_contexts(filled)
+    return filled
 
 
 class _Contexts:

@@ -8,7 +8,7 @@ from typing import Final
 
 import pyoxigraph
 
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError
 from kgrec.rdf.nesting import check_triple_terms
 from kgrec.rdf.syntaxes import Format
 
@@ -40,6 +40,8 @@ def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[bytes]]:
         yield begun
 
 
+_TRIPLE_TERM: Final = "a triple term (RDF 1.2), which a graph cannot hold"
+
 LONGEST_LINE: Final = 1 << 24
 """Bytes that the parser has room for."""
 
@@ -63,35 +65,28 @@ class Mistake:
     """A line that is not valid.
 
     Attributes:
-        line: Its number.
+        line: Its number; None where it is not known.
         column: Where in it, from 1; None where the parser does not say.
         reason: What is wrong.
         text: The line.
+        about: The statement, if the line is valid, but has a triple term.
     """
 
-    line: int
+    line: int | None
     column: int | None
     reason: str
     text: bytes
+    about: bytes | None = None
 
     def moved(self, lines: int) -> Mistake:
         """Return the same mistake, so many lines further down."""
-        return replace(self, line=self.line + lines)
+        return replace(self, line=None if self.line is None else self.line + lines)
 
     def error(self) -> SyntaxError:
         """Return the mistake as the error that a parser raises."""
         error = SyntaxError(self.reason)
         error.lineno, error.offset = self.line, self.column
         return error
-
-
-def triple_term_error(count: int, first: bytes) -> DataError:
-    """Return the error for triple terms: how many lines have one at least, and the first line."""
-    term = first[first.find(b"<<(") : first.rfind(b")>>") + 3].decode(errors="replace")
-    return DataError(
-        f"{count} statements or more have a triple term (RDF 1.2) as their object, which a "
-        f"graph cannot hold; the first is {printable(term)}."
-    )
 
 
 def reason_of(error: SyntaxError) -> str:
@@ -124,7 +119,8 @@ def _parts(
         yield slice(begin, end), None
     elif end - begin == 1:
         text = lines[begin].rstrip(b"\r\n")
-        yield slice(begin, end), Mistake(begin, error.offset, reason_of(error), text)
+        about = error.text.encode() if error.text and error.msg is _TRIPLE_TERM else None
+        yield slice(begin, end), Mistake(begin, error.offset, reason_of(error), text, about)
     else:
         middle = (begin + end) // 2
         yield from _parts(lines, begin, middle, format)
@@ -139,8 +135,10 @@ def _mistake(text: bytes, format: Format) -> SyntaxError | None:
         if b"<<" not in text:
             for _ in quads:
                 pass
-        elif any(isinstance(quad.object, pyoxigraph.Triple) for quad in quads):
-            return SyntaxError("a triple term (RDF 1.2), which a graph cannot hold")
+        else:
+            for quad in quads:
+                if isinstance(quad.object, pyoxigraph.Triple):
+                    return SyntaxError(_TRIPLE_TERM, (None, None, None, str(quad)))
     except SyntaxError as error:
         return error
     except DataError as error:

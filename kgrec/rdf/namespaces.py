@@ -10,6 +10,9 @@ XSD: Final = "http://www.w3.org/2001/XMLSchema#"
 SKOS: Final = "http://www.w3.org/2004/02/skos/core#"
 DCTERMS: Final = "http://purl.org/dc/terms/"
 FOAF: Final = "http://xmlns.com/foaf/0.1/"
+SKOS_XL: Final = "http://www.w3.org/2008/05/skos-xl#"
+BIBFRAME: Final = "http://id.loc.gov/ontologies/bibframe/"
+SCHEMA: Final = ("http://schema.org/", "https://schema.org/")
 DBO: Final = "http://dbpedia.org/ontology/"
 
 OWL_SAME_AS: Final = "http://www.w3.org/2002/07/owl#sameAs"
@@ -42,8 +45,16 @@ LABEL_RELATIONS: Final = (
     "https://schema.org/name",
     FOAF + "name",
     DCTERMS + "title",
+    f"{SKOS_XL}prefLabel {SKOS_XL}literalForm",
+    f"{BIBFRAME}title {BIBFRAME}mainTitle",
+    BIBFRAME + "mainTitle",
+    "http://purl.org/dc/elements/1.1/title",
 )
-"""Relations that give a name; the first that an entity has counts."""
+"""Relations that give a name; the first that an entity has counts.
+
+Two relations with a space between them give the name of a node as the entity's: the node is the
+object of the first, and its name that of the second.
+"""
 
 ALTERNATIVE_LABEL_RELATIONS: Final = (
     SKOS + "altLabel",
@@ -51,6 +62,7 @@ ALTERNATIVE_LABEL_RELATIONS: Final = (
     "https://schema.org/alternateName",
     DCTERMS + "alternative",
     DBO + "originalTitle",
+    f"{SKOS_XL}altLabel {SKOS_XL}literalForm",
 )
 """Relations that give further names, to find an entity by."""
 

@@ -9,6 +9,7 @@ from kgrec.bounds.json_text import MAX_DEPTH, depth_of
 from kgrec.errors import DataError
 
 _TRIPLE_TERM: Final = b"<<("
+_BRACKETS: Final = re.compile(rb"<<\(|\)>>")
 # A triple term cannot begin inside of these: strings, long or short, IRIs, and comments.
 _TURTLE_TEXT: Final = re.compile(
     rb"\\."  # an escape in a local name
@@ -40,7 +41,8 @@ def check_triple_terms(text: bytes) -> None:
     # Most texts have no parenthesis, and finding that out is several times as fast.
     if b"(" not in text or text.count(_TRIPLE_TERM) <= MAX_DEPTH:
         return
-    if _TURTLE_TEXT.sub(b"", text).count(_TRIPLE_TERM) > MAX_DEPTH:
-        raise DataError(
-            f"the text has more than {MAX_DEPTH} triple terms (RDF 1.2), which a graph cannot hold."
-        )
+    depth = 0
+    for bracket in _BRACKETS.findall(_TURTLE_TEXT.sub(b"", text)):
+        depth = depth + 1 if bracket == _TRIPLE_TERM else max(0, depth - 1)
+        if depth > MAX_DEPTH:
+            raise DataError(f"triple terms (RDF 1.2) are nested more than {MAX_DEPTH} levels deep.")

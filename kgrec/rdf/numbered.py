@@ -31,6 +31,9 @@ class BlankNodes:
     Args:
         file: Number of the file among those that are read together.
 
+    Attributes:
+        names: The names so far, by their labels.
+
     >>> nodes = BlankNodes(1)
     >>> [nodes.name(label) for label in ("_:x", "_:y", "_:x")]
     ['_:file1_b0', '_:file1_b1', '_:file1_b0']
@@ -38,11 +41,11 @@ class BlankNodes:
 
     def __init__(self, file: int) -> None:
         self._prefix = f"_:file{file}_b"
-        self._names: dict[str, str] = {}
+        self.names: dict[str, str] = {}
 
     def name(self, label: str) -> str:
         """Return the name of the node that the file calls `label`."""
-        return self._names.setdefault(label, f"{self._prefix}{len(self._names)}")
+        return self.names.setdefault(label, f"{self._prefix}{len(self.names)}")
 
     def named(self, terms: Any) -> Any:
         """Return terms with their blank nodes named, in the order of the terms.
@@ -58,7 +61,7 @@ class BlankNodes:
         return pc.replace_with_mask(terms, mask, names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
 
 class GraphChoice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import io
 import zlib
@@ -74,11 +75,11 @@ def _unpacked(reader: Any, kind: str | None, stack: contextlib.ExitStack) -> Any
         # Decompresses in a second thread, while the rest of the work goes on in this one.
         open_threaded: Any = igzip_threaded.open
         return stack.enter_context(open_threaded(reader, "rb", threads=1))
+    if kind == "bzip2":
+        return _Bzip2(reader)
     if kind is not None:
-        # Unlike the standard library's, this bzip2 does not ignore bytes after the archive.
-        codec = {"bzip2": "bz2"}.get(kind, kind)
         whole = pa.PythonFile(reader, mode="r")
-        return stack.enter_context(pa.CompressedInputStream(whole, codec))
+        return stack.enter_context(pa.CompressedInputStream(whole, kind))
     return reader
 
 
@@ -113,6 +114,34 @@ def _limited(
                 "made to fill the memory. If it is not, give a larger limit."
             )
         yield piece
+
+
+class _Bzip2:
+    """The content of a bzip2 file, which may have several parts.
+
+    `bz2.BZ2File` ignores bytes after the archive, and Arrow's reader leaks where one is damaged.
+    """
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self._part = bz2.BZ2Decompressor()
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; none: the file ends."""
+        given = b""
+        while True:
+            if self._part.eof:
+                rest = self._part.unused_data or self._reader.read1()
+                if not rest:
+                    return b""
+                self._part, given = bz2.BZ2Decompressor(), rest
+            elif self._part.needs_input:
+                given = self._reader.read1()
+                if not given:
+                    raise EOFError("it ends before its end-of-stream marker")
+            if found := self._part.decompress(given, size):
+                return found
+            given = b""
 
 
 class _Counted(io.RawIOBase):
@@ -150,6 +179,14 @@ class PieceReader(io.RawIOBase):
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
+        self._last = [b"", b""]  # pieces, for messages
+        self._lines = 0  # ends of lines before them
+
+    def line(self, number: int) -> bytes:
+        """Return a line near the place that was read last, from 1; "" if it is gone."""
+        lines = b"".join(self._last).split(b"\n")
+        place = number - 1 - self._lines
+        return lines[place] if 0 <= place < len(lines) else b""
 
     def readable(self) -> bool:
         """Return True."""
@@ -163,6 +200,8 @@ class PieceReader(io.RawIOBase):
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
+            self._lines += self._last[0].count(b"\n")
+            self._last = [self._last[1], piece]
             self._rest = memoryview(piece)
         found, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return found

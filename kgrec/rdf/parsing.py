@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pyarrow.compute as pc
@@ -12,17 +12,21 @@ import pyoxigraph
 
 from kgrec.errors import DataError, option, printable
 from kgrec.rdf import jsonld
+from kgrec.rdf.jsonld_recovery import readable_nodes
 from kgrec.rdf.line_errors import Mistake, whole_lines
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.nesting import check_triple_terms
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.opening import PieceReader
 from kgrec.rdf.rdfxml import NO_LANGUAGE, SafeXml
-from kgrec.rdf.readers import LARGE, MakeReader, choose_reader
+from kgrec.rdf.readers import LARGE, MakeReader, Reader, choose_reader
 from kgrec.rdf.rejects import Rejects
 from kgrec.rdf.settings import ReadConfig
 from kgrec.rdf.statements import LiteralTable, Statements, string_array
 from kgrec.rdf.syntaxes import FORMATS, Format
+from kgrec.rdf.triple_terms import TripleTerms
+from kgrec.rdf.turtle_recovery import TurtleRecovery
+from kgrec.rdf.xml_recovery import XmlRecovery
 
 _BATCH: Final = 1 << 15  # statements
 _PIECE: Final = 1 << 22  # bytes
@@ -42,7 +46,9 @@ class Parsing:
         nodes: Names its blank nodes.
         graphs: Chooses among its graphs.
         without_direction: Number of literals of JSON-LD whose base direction was left out.
+        terms: Counts what is left out because of triple terms.
         line: Returns the line where the parser is, for errors that do not say it.
+        text: Returns the text of a line near there, b"" if it is not known.
     """
 
     name: str
@@ -53,12 +59,21 @@ class Parsing:
     nodes: BlankNodes
     graphs: GraphChoice
     without_direction: int = 0
+    terms: TripleTerms = field(default_factory=TripleTerms)
     line: Callable[[], int | None] = lambda: None
+    text: Callable[[int], bytes] = lambda _: b""
 
     def reject(self, mistake: Mistake) -> None:
-        """Count a line that is left out, and write it down."""
+        """Write down what is left out, and count it if it is not valid."""
         place = (mistake.line, mistake.column, mistake.reason, mistake.text)
-        self.rejects.add(self.name, *place)
+        self.rejects.add(self.name, *place, counted=mistake.about is None)
+
+    def reader(self, make_reader: MakeReader) -> Reader:
+        """Return the reader of the text, or of the lines that a parser writes."""
+        lines = self.format
+        if lines.name not in ("nt", "nq"):
+            lines = FORMATS["nq" if lines.has_graphs else "nt"]
+        return make_reader(lines, self.nodes, self.graphs, self.terms)
 
 
 def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
@@ -78,26 +93,42 @@ def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
     found = _SYNTAXES[parsing.format.name](pieces, parsing, make_reader)
     for batch in found:
         _check_literals(batch, parsing.config.max_literal)
-    return list(filter(len, found))
+    return _without_annotations(found, parsing)
 
 
 def parse_quads(quads: Iterable[pyoxigraph.Quad], parsing: Parsing) -> list[Statements]:
     """Return the statements of a graph of pyoxigraph in batches."""
-    return list(filter(len, _read_quads(quads, parsing, choose_reader(0))))
+    return _without_annotations(_read_quads(quads, parsing, choose_reader(0)), parsing)
+
+
+def _without_annotations(found: list[Statements], parsing: Parsing) -> list[Statements]:
+    if parsing.terms.count:
+        found = parsing.terms.without_annotations(found, parsing.nodes.names)
+    return list(filter(len, found))
 
 
 def _lines(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
     config = parsing.config
-    reader = make_reader(parsing.format, parsing.nodes, parsing.graphs)
+    reader = parsing.reader(make_reader)
     lines = whole_lines(pieces, config.max_literal + _LINE_ROOM)
     return reader.read(lines, None if config.on_error == "raise" else parsing.reject)
 
 
 def _turtle(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
-    return _parsed(PieceReader(_without_deep_terms(pieces)), parsing, make_reader)
+    pieces = _without_deep_terms(pieces)
+    if parsing.config.on_error == "raise":
+        reader = PieceReader(pieces)
+        parsing.text = reader.line
+        return _parsed(reader, parsing, make_reader)
+    recovery = TurtleRecovery(parsing.format, parsing.config.base_iri, parsing.reject)
+    return parsing.reader(make_reader).read_written(recovery.texts(pieces))
 
 
 def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
+    if parsing.config.on_error == "skip":
+        recovery = XmlRecovery(parsing.config.base_iri, parsing.reject)
+        read = parsing.reader(make_reader).read_written(recovery.texts(pieces))
+        return [_without_no_language(batch) for batch in read]
     begun = list(_first(pieces, LARGE))
     rest = list(itertools.islice(pieces, 1))
     found = None
@@ -119,7 +150,15 @@ def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> 
 def _json(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
     base = parsing.config.base_iri
     text = jsonld.prepared(b"".join(pieces), base, parsing.loader)
-    found = _parsed(text, parsing, make_reader, base or jsonld.RELATIVE_BASE)
+    try:
+        found = _parsed(text, parsing, make_reader, base or jsonld.RELATIVE_BASE)
+    except SyntaxError:
+        rest = None
+        if parsing.config.on_error == "skip":
+            rest = readable_nodes(text, base or jsonld.RELATIVE_BASE, parsing.reject)
+        if rest is None:
+            raise
+        found = _parsed(rest, parsing, make_reader, base or jsonld.RELATIVE_BASE)
     if base is None:
         _refuse_relative(found)
     return [_without_direction(batch, parsing) for batch in found]
@@ -153,7 +192,7 @@ def _read_quads(
     def written() -> bytes:
         return pyoxigraph.serialize(itertools.islice(given, _BATCH), format=lines.parser) or b""
 
-    reader = make_reader(lines, parsing.nodes, parsing.graphs)
+    reader = parsing.reader(make_reader)
     return reader.read_written(iter(written, b""))
 
 

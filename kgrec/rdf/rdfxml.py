@@ -7,9 +7,10 @@ literals in canonical form.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from xml.etree.ElementTree import canonicalize
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -20,6 +21,7 @@ from kgrec.rdf.namespaces import RDF
 
 _MAX_ENTITY: Final = 1 << 16  # characters that an entity may stand for
 _MAX_GROWTH: Final = 1 << 24  # bytes by which entities may lengthen any document
+_MAX_ATTRIBUTES: Final = 1_000  # of an element, and namespaces in its scope
 _REFERENCE: Final = re.compile(r"&([^;#]+);")
 _RETURN: Final = {"\r": "&#13;"}
 _BREAKS: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
@@ -31,6 +33,21 @@ NO_LANGUAGE: Final = "x-kgrec-nolang"
 """Stands for `xml:lang=""`, text of no language in text that has one: the parser refuses it."""
 
 
+class Watcher(Protocol):
+    """Gets the parts of a document, and may change attributes."""
+
+    def start(
+        self, name: str, pairs: dict[str, str], namespaces: dict[str, str], depth: int, line: int
+    ) -> None:
+        """Take the start of an element outside of XML literals."""
+
+    def root(self, name: str, text: str) -> None:
+        """Take everything up to the tag of the root, if it is `rdf:RDF`."""
+
+    def child(self, text: str) -> None:
+        """Take a child of such a root."""
+
+
 class SafeXml:
     """The pieces of an XML document, checked.
 
@@ -38,13 +55,16 @@ class SafeXml:
         line: The first line of what was given last, counted from 1.
     """
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes], watch: Watcher | None = None) -> None:
         self.line = 1
+        self._watch = watch
+        self._divided = False  # whether the root only holds nodes, given one by one
         self._pieces = pieces
         self._depth = 0
         self._room = _MAX_GROWTH  # characters of text that may still come
         self._outside: list[str] = []
         self._written = self._outside  # or the content of an XML literal
+        self._begun: list[tuple[int, int]] = []  # lines and places of elements in what is written
         self._sizes: dict[str, int] = {}
         self._namespaces: list[dict[str, str]] = [{}]
         self._literal: _Literal | None = None
@@ -72,15 +92,53 @@ class SafeXml:
         """
         for piece in self._pieces:
             # expat also takes UTF-16 that is cut inside of a character.
-            for part in piece.splitlines(keepends=True) if by_line else [piece]:
+            for part in self._lines(piece) if by_line else [piece]:
                 self.line = self._parser.CurrentLineNumber
                 self._room += 4 * len(part)
+                self._begun.clear()
                 self._parse(part)
-                found = "".join(self._outside).encode()
-                self._outside.clear()
-                if found:
-                    yield found
+                yield from self._found(by_line)
         self._parse(b"", last=True)
+
+    def feed(self, piece: bytes, *, last: bool = False) -> None:
+        """Take a piece of the document for the watcher.
+
+        Raises:
+            SyntaxError: See `texts`.
+        """
+        self._room += 4 * len(piece)
+        self._begun.clear()
+        self._parse(piece, last=last)
+
+    def taken(self) -> str:
+        """Return what was written since this was called last."""
+        found = "".join(self._outside)
+        self._outside.clear()
+        return found
+
+    def _found(self, by_line: bool) -> Iterator[bytes]:
+        """Give what was written, by elements if lines are asked for: several lines have come."""
+        places = [0]
+        if by_line:
+            places += [place for _, place in self._begun]
+        for number, (start, end) in enumerate(itertools.pairwise([*places, len(self._outside)])):
+            if number:
+                self.line = self._begun[number - 1][0]
+            if found := "".join(self._outside[start:end]).encode():
+                yield found
+        self._outside.clear()
+
+    def _lines(self, piece: bytes) -> Iterator[bytes]:
+        """Give lines, and more at a time inside of what is longer than a few: a comment, a tag.
+
+        expat begins again at its start with all that it is given.
+        """
+        lines, taken, many = piece.splitlines(keepends=True), 0, 1
+        while taken < len(lines):
+            before = self._parser.CurrentByteIndex
+            yield b"".join(lines[taken : taken + many])
+            taken += many
+            many = 1 if self._parser.CurrentByteIndex > before else 2 * many
 
     def _parse(self, line: bytes, *, last: bool = False) -> None:
         try:
@@ -99,14 +157,22 @@ class SafeXml:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._refuse(f"it is nested more than {MAX_DEPTH} levels deep")
+        if len(attributes) > 2 * _MAX_ATTRIBUTES:
+            self._refuse(f"an element has more than {_MAX_ATTRIBUTES:,} attributes")
         pairs = dict(zip(attributes[::2], attributes[1::2], strict=True))
         if self._literal is None:
+            self._begun.append((self._parser.CurrentLineNumber, len(self._outside)))
             self._namespaces.append(_declared(self._namespaces[-1], pairs))
+            if len(self._namespaces[-1]) > _MAX_ATTRIBUTES:
+                self._refuse(f"more than {_MAX_ATTRIBUTES:,} namespaces are declared")
             if pairs.get("xml:lang") == "":
                 pairs["xml:lang"] = NO_LANGUAGE
             old = _old_term(pairs, self._namespaces[-1])
             if old is not None:
                 self._refuse(f"{old} is no longer an attribute of RDF/XML")
+            if self._watch is not None:
+                line = self._parser.CurrentLineNumber
+                self._watch.start(name, pairs, self._namespaces[-1], self._depth, line)
             prefix = _literal_prefix(pairs, self._namespaces[-1])
             if prefix is not None:
                 del pairs[f"{prefix}:parseType"]
@@ -115,7 +181,13 @@ class SafeXml:
                 self._literal = _Literal(self._depth, self._namespaces[-1])
                 self._written = self._literal.content
                 return
+        else:
+            self._literal.prefixes.update(_prefixes(name, attributes[::2]))
         self._written.append(_tag(name, pairs))
+        if self._depth == 1 and self._watch is not None:
+            self._divided = _is_rdf(name, self._namespaces[-1])
+            if self._divided:
+                self._watch.root(name, self.taken())
 
     def _end(self, name: str) -> None:
         if self._literal is not None and self._literal.depth == self._depth:
@@ -127,6 +199,8 @@ class SafeXml:
             self._namespaces.pop()
         self._depth -= 1
         self._written.append(f"</{name}>")
+        if self._depth == 1 and self._divided and self._watch is not None:
+            self._watch.child(self.taken())
 
     def _text(self, text: str) -> None:
         self._room -= len(text)
@@ -170,19 +244,37 @@ class _Literal:
     Attributes:
         depth: Level of the element.
         content: What is written in it.
+        prefixes: The prefixes of its names.
     """
 
     def __init__(self, depth: int, namespaces: dict[str, str]) -> None:
         self.depth = depth
         self.content: list[str] = []
+        self.prefixes: set[str] = set()
         self._namespaces = namespaces
 
     def canonical(self) -> str:
         """Return the content as https://www.w3.org/TR/xml-exc-c14n/ writes it, with comments."""
+        # Others would not be in the result, and there may be thousands.
+        used = {key: self._namespaces[key] for key in self.prefixes if key in self._namespaces}
         own = {f"xmlns:{_WRAPPER}": _WRAPPER}
-        document = [_tag(f"{_WRAPPER}:x", self._namespaces | own), *self.content]
+        document = [_tag(f"{_WRAPPER}:x", used | own), *self.content]
         text = canonicalize("".join(document) + f"</{_WRAPPER}:x>", with_comments=True)
         return text[text.index(">") + 1 : text.rindex("<")]
+
+
+def _is_rdf(name: str, namespaces: dict[str, str]) -> bool:
+    prefix, colon, local = name.rpartition(":")
+    return local == "RDF" and namespaces.get(f"xmlns{colon}{prefix}") == RDF
+
+
+def _prefixes(name: str, attributes: Sequence[str]) -> Iterator[str]:
+    """Give the declarations that the names of an element and its attributes need."""
+    for one in (name, *attributes):
+        prefix, colon, _ = one.partition(":")
+        if colon:
+            yield f"xmlns:{prefix}"
+    yield "xmlns"
 
 
 def _declared(namespaces: dict[str, str], attributes: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,8 @@ class FileReport:
         blank_nodes: Number of blank nodes.
         rejected: Number of statements left out as not valid, with `on_error="skip"`.
         other_graphs: Number of statements left out because their graphs were not asked for.
+        about_statements: Number of statements left out because they are about statements: triple
+            terms, reifiers and annotations of RDF 1.2.
     """
 
     path: str
@@ -27,6 +29,7 @@ class FileReport:
     blank_nodes: int = 0
     rejected: int = 0
     other_graphs: int = 0
+    about_statements: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ class ReadReport:
         other = sum(file.other_graphs for file in self.files)
         if other:
             found.append(f"{other:,} statements are in graphs that were not asked for.")
+        about = sum(file.about_statements for file in self.files)
+        if about:
+            found.append(
+                f"Statements about statements (triple terms, reifiers and annotations of RDF 1.2) "
+                f"that were left out: {about:,}."
+            )
         if self.skipped:
             found.append(f"Files that are not RDF by their extension: {first_few(self.skipped)}.")
         return tuple(found)

@@ -11,6 +11,7 @@ from kgrec.rdf.native import native_is_there
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.statements import Statements
 from kgrec.rdf.syntaxes import Format
+from kgrec.rdf.triple_terms import TripleTerms
 
 LARGE: Final = 1 << 24
 """A file of so many bytes or more is large: loading the compiled loops pays."""
@@ -29,24 +30,20 @@ class Reader(Protocol):
 
         Args:
             pieces: Whole lines, in parts that follow each other without a gap.
-            on_mistake: Gets each line that is not valid and is left out, in order; its number
-                counts from 1. None: nothing is left out.
+            on_mistake: Gets each line that is left out, in order, because it is not valid or has
+                a triple term; its number counts from 1. None: a line that is not valid is an
+                error.
 
         Raises:
             SyntaxError: A line is not valid, and `on_mistake` is None.
-            DataError: An object is a triple term, and `on_mistake` is None.
         """
 
     def read_written(self, texts: Iterable[bytes]) -> list[Statements]:
-        """Return the statements that a parser has written, in canonical form, in batches.
-
-        Raises:
-            DataError: An object is a triple term (RDF 1.2), which a graph cannot hold.
-        """
+        """Return the statements that a parser has written, in canonical form, in batches."""
 
 
-MakeReader = Callable[[Format, BlankNodes, GraphChoice], Reader]
-"""Makes the reader of one file of N-Triples or N-Quads: format, blank nodes and graphs."""
+MakeReader = Callable[[Format, BlankNodes, GraphChoice, TripleTerms], Reader]
+"""Makes the reader of one file: format, blank nodes, graphs, and what triple terms leave out."""
 
 
 def choose_reader(size: int) -> MakeReader:

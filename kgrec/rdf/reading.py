@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyoxigraph
 
-from kgrec.errors import DataError, did_you_mean, option, printable
+from kgrec.errors import DataError, did_you_mean, option, printable, warn
 from kgrec.files import system_reason
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
@@ -28,8 +28,9 @@ from kgrec.rdf.settings import ReadConfig
 from kgrec.rdf.sources import RdfSource, find_sources, is_store
 from kgrec.rdf.statements import Statements, statements, string_array
 from kgrec.rdf.syntaxes import Format
+from kgrec.rdf.term_mistakes import plain_reason
+from kgrec.rdf.turtle_recovery import reason_at
 
-_BY_LINES = ("nt", "nq")
 _REMOTE = "LoadDocumentCallback"  # in what the parser says of a remote context
 
 
@@ -71,7 +72,8 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
         batches = [statements((string_array([]),) * 3, (string_array([]),) * 5)]
         shown = ", ".join(printable(file.path) for file in files[:3])
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        notes.append(f"The graph is empty: no statement was read from {shown}{more}.")
+        wrong = f" {rejects.count:,} statements are not valid." if rejects.count else ""
+        notes.append(f"The graph is empty: no statement was read from {shown}{more}.{wrong}")
     report = ReadReport(
         files=tuple(files),
         skipped=tuple(skipped),
@@ -117,7 +119,15 @@ def _read(
         blank_nodes=len(parsing.nodes),
         rejected=rejects.count - before,
         other_graphs=parsing.graphs.left_out,
+        about_statements=parsing.terms.count,
     )
+    if parsing.terms.count:
+        warn(
+            f"{printable(source.name)}: statements about statements were left out, "
+            f"{parsing.terms.count:,} in all (triple terms, reifiers and annotations of RDF 1.2): "
+            "a graph holds plain triples. A triple that has an annotation is read. If you need the "
+            "rest, state it as plain triples."
+        )
     return batches, report, parsing
 
 
@@ -174,24 +184,27 @@ def _syntax_message(name: str, source: RdfSource, parsing: Parsing, error: Synta
     line = error.lineno or parsing.line()
     column = error.offset if error.lineno else None
     reason = reason_of(error)
+    hint = _hint(reason, config, format)
+    text = parsing.text(line) if line and column else b""
+    reason = (
+        line and text and reason_at(text, column or 1, parsing.text(line - 1))
+    ) or plain_reason(reason)
     place = f", line {line}" if line else ""
     place += f", column {column}" if line and column else ""
-    by_lines = format.name in _BY_LINES
-    hints = [_hint(reason, config, by_lines)]
     if _REMOTE in reason:
         reason = "it refers to a context on the web, and nothing is loaded while reading"
-    if config.on_error == "skip" and not by_lines:
+    if config.on_error == "skip":
         parsing.rejects.add(source.name, line, column, reason, b"")
-        hints.append(
-            f" Reading {format.title} cannot continue after an error, as it is not certain where "
-            "the next statement begins: correct the file, or convert it to N-Triples."
+        hint = (
+            " Reading cannot continue after this, as it is not certain where the next statement "
+            "begins: correct the file."
         )
-    return f"{name}{place}: not valid {format.title}: {printable(reason)}.{''.join(hints)}"
+    return f"{name}{place}: not valid {format.title}: {printable(reason, 400)}.{hint}"
 
 
-def _hint(reason: str, config: ReadConfig, by_lines: bool) -> str:
-    if "No scheme" in reason and config.base_iri is None and not by_lines:
+def _hint(reason: str, config: ReadConfig, format: Format) -> str:
+    if "No scheme" in reason and config.base_iri is None and format.name not in ("nt", "nq"):
         return f" If the file has relative IRIs, give {option('base_iri')}."
     if _REMOTE in reason:
         return f" Save the context to a file, and give {option('contexts')}, its IRI and that file."
-    return ""
+    return f" To leave out what is not valid, give {option('on_error', 'skip')}."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from kgrec.errors import DataError, RunError
-from kgrec.files import replacing_text, writing
+from kgrec.files import open_plain, replacing_text, writing
 from kgrec.outputs.checks import check_files
 
 _KEYS: Final = ("file", "line", "column", "reason", "text")
@@ -19,7 +19,7 @@ _KEYS: Final = ("file", "line", "column", "reason", "text")
 def _is_rejects(path: Path) -> bool:
     """Return whether a file is one of rejects; an empty one is: nothing was left out."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             line = file.readline(1 << 20)
         return not line or tuple(json.loads(line)) == _KEYS
     except (OSError, ValueError, TypeError, RecursionError):
@@ -43,10 +43,17 @@ class Rejects:
         self._stream: IO[str] | None = None
 
     def add(
-        self, file: str, line: int | None, column: int | None, reason: str, text: bytes
+        self,
+        file: str,
+        line: int | None,
+        column: int | None,
+        reason: str,
+        text: bytes,
+        *,
+        counted: bool = True,
     ) -> None:
-        """Count a statement that is left out, and write it down."""
-        self.count += 1
+        """Write down a statement that is left out, and count it unless it is valid."""
+        self.count += counted
         if self._stream is not None:
             shown = text.decode("utf-8", errors="backslashreplace")
             values = (file, line, column, reason, shown)

@@ -34,8 +34,7 @@ class ReadConfig(Settings):
     )
     on_error: Literal["raise", "skip"] = Field(
         default="raise",
-        description="skip: leave out statements that are not valid, and count them. Reading can "
-        "continue after the error in N-Triples and N-Quads only; other syntaxes still raise it.",
+        description="skip: leave out statements that are not valid, count them, and read the rest.",
     )
     rejects: Path | None = Field(
         default=None,

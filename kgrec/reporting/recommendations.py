@@ -15,9 +15,12 @@ def print_items(items: Sequence[Any], as_json: bool) -> None:
         print_json([item.to_dict() for item in items])
         return
     console = make_console()
-    table = make_table(console, "", "item", "title", "score", numbers=("", "score"))
+    sure = ["confidence"] if items and items[0].confidence is not None else []
+    columns = ["", "item", "title", "score", *sure]
+    table = make_table(console, *columns, numbers=("", "score", *sure))
     for place, item in enumerate(items, 1):
-        table.add_row(str(place), safe(item.item), safe(item.title), f"{item.score:.3f}")
+        numbers = [f"{item.score:.3f}", *(f"{item.confidence:.2f}" for _ in sure)]
+        table.add_row(str(place), safe(item.item), safe(item.title), *numbers)
     console.print(table)
 
 

@@ -35,9 +35,24 @@ class BM25Index:
         self._weights = sparse.csr_matrix(
             (value, (counts.row, counts.col)), shape=counts.shape
         ).T.tocsr()
+        self._idf, self._idf_of_new = idf, float(np.log1p((found.shape[0] + 0.5) / 0.5))
 
     def score(self, query: str) -> FloatArray:
         """Return how well each text matches the words of a query, float32 of shape (n,)."""
         found = {self._column[word] for word in fold_words(query) if word in self._column}
         rows = sorted(found)
         return np.asarray(self._weights[rows].sum(0), dtype=np.float32).ravel()
+
+    def shares(self, query: str) -> FloatArray:
+        """Return how much of a query each text has: 0 nothing, 1 all, float32 of shape (n,).
+
+        Each distinct word of the query counts by its rarity (idf); one that no text has counts
+        most.
+        """
+        words = set(fold_words(query))
+        rows = sorted(self._column[word] for word in words if word in self._column)
+        total = float(self._idf[rows].sum()) + self._idf_of_new * (len(words) - len(rows))
+        found = self._weights[rows]
+        found.data = np.repeat(self._idf[rows], np.diff(found.indptr))
+        shares = np.asarray(found.sum(0), dtype=np.float32).ravel()
+        return shares / np.float32(total) if total else shares

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.expression import Column, FrameColumns, ListColumn, evaluate_expression
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import warn
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
 from kgrec.rdf.iri_names import local_name
 from kgrec.types import IntArray
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 
 class ItemColumns:

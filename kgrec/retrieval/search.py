@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Final
+
 import numpy as np
 
 from kgrec.errors import DataError
 from kgrec.models.base import VectorModel
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.index import ExactIndex
-from kgrec.types import FloatArray
+from kgrec.types import FloatArray, IntArray
+
+WEAK: Final = 0.5
+"""Hits of lower confidence are hardly better than those of a query without a meaning."""
+_SURE: Final = 4.0  # standard deviations above the hits of nonsense
+_NARROWEST: Final = 0.05  # standard deviation of cosines; topics vary more than nonsense
 
 
 class SemanticSearch:
@@ -27,6 +35,8 @@ class SemanticSearch:
         words: The items' words.
         space: The model's item space, which places content; None: there is none.
         places: Where the items are, float32 of shape (num_items, place dim); None: as in `space`.
+        nonsense: Text vectors of queries without a meaning, float32 of shape (m, text dim), which
+            show how near an item comes to a query by chance; None: not known.
     """
 
     def __init__(
@@ -35,13 +45,14 @@ class SemanticSearch:
         words: BM25Index,
         space: VectorModel | None = None,
         places: FloatArray | None = None,
+        nonsense: FloatArray | None = None,
     ) -> None:
         unit = _unit(item_text)
         self._known = np.abs(unit).sum(1) > 0
         # The mean is common to all items, such as that they are films: it does not tell them apart.
         self._centre = unit[self._known].mean(0)
         self._text = ExactIndex(_unit(unit[self._known] - self._centre))
-        self._words, self._space = words, space
+        self._words, self._space, self._nonsense = words, space, nonsense
         self._places = None
         if space is not None:
             self._places = ExactIndex(_unit(space.similarity_vectors if places is None else places))
@@ -68,6 +79,38 @@ class SemanticSearch:
             placed = self._space.vectors_of_content({"text": vector})
             scores += _standardised(self._places.scores(placed)) / 2
         return scores
+
+    def confidence(self, query: str, vector: FloatArray, rows: IntArray) -> FloatArray:
+        """Return how sure it is that items are about a query, 0 to 1, float32 of shape (k,).
+
+        It is the larger one of two:
+
+        * the share of the query's words that the item has, by their rarity; see
+          `BM25Index.shares`;
+        * how much nearer its meaning is than that of the best hits for nonsense: 0 at the mean of
+          their cosines, 0.5 two standard deviations (of at least 0.05) above it, 1 from four on.
+
+        Args:
+            query: The query in words.
+            vector: Its text vector, float32 of shape (1, text dim).
+            rows: Rows of the items, int64 of shape (k,).
+        """
+        found = self._words.shares(query)[rows]
+        if self._by_chance is not None:
+            mean, spread = self._by_chance
+            cosine = np.full(len(self._known), -1.0, dtype=np.float32)
+            cosine[self._known] = self._text.scores(_unit(vector - self._centre))[0]
+            found = np.maximum(found, (cosine[rows] - mean) / (_SURE * spread))
+        return np.asarray(np.clip(found, 0, 1), dtype=np.float32)
+
+    @cached_property
+    def _by_chance(self) -> tuple[float, float] | None:
+        """Mean and standard deviation of the cosine of nonsense and its best hit."""
+        width = len(self._centre)
+        if self._nonsense is None or not len(self._nonsense) or self._nonsense.shape[1] != width:
+            return None
+        best = self._text.scores(_unit(self._nonsense - self._centre)).max(1)
+        return float(best.mean()), max(float(best.std()), _NARROWEST)
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kgrec.bounds.archives import read_parquet
 from kgrec.data.attribute_table import AttributeTable, Category
 from kgrec.data.interactions import PARTS, Interactions, Split
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
-from kgrec.files import check_plain, system_reason
+from kgrec.files import system_reason
 from kgrec.graph.node_names import NodeNames
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import LinkReport, Links
 from kgrec.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
+
+FORMAT = 3
+"""The version of the files; version 2 has no manifest, and kgrec 0.1 has version 1, without a
+number in about.json."""
+
+NONSENSE = "query/nonsense"
+"""The name of `Derived.nonsense` among the features."""
 
 
 def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
@@ -172,6 +182,9 @@ def read_inputs(
     """
     kg, links = None, None
     if "graph" in parts:
+        from kgrec.kg.graph import KnowledgeGraph
+        from kgrec.linking.links import LinkReport, Links
+
         kg = KnowledgeGraph.load(folder / "graph")
         columns = ["item", "entity", "confidence", "method"]
         found = read_frame(folder / "links.parquet", columns)
@@ -255,20 +268,26 @@ def _columns(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
-def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+def read_frame(path: Path, columns: list[str], *, only: list[str] | None = None) -> pd.DataFrame:
     """Read a table of a run folder.
 
     Args:
         path: A Parquet file.
         columns: The columns that it must have.
+        only: The columns to read; None: all.
 
     Raises:
         RunError: It is missing or damaged.
     """
     try:
-        check_plain(path)
         # Only the columns: the metadata of pandas is not needed and may be damaged.
-        frame: pd.DataFrame = pq.read_table(path).replace_schema_metadata().to_pandas()
+        table = read_parquet(path)
+        table = (
+            table
+            if only is None
+            else table.select([one for one in only if one in table.column_names])
+        )
+        frame: pd.DataFrame = table.replace_schema_metadata().to_pandas()
     except FileNotFoundError as error:
         raise RunError(f"The run folder lacks {printable(str(path))}.") from error
     except (OSError, ValueError, pa.ArrowException) as error:

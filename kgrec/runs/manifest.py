@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kgrec.errors import RunError, option, printable
+from kgrec.files import writing
 from kgrec.outputs.checked import (
     check_checksums,
     check_json,
@@ -152,6 +153,12 @@ def check_run_folder(
     Raises:
         RunError: Something in the folder would be lost, or the folder cannot be written.
     """
+    with writing(folder):  # looking at a path can fail too
+        _check_place(folder, list(map(Path, inputs)), force=force, resume=resume)
+    check_writable(folder)
+
+
+def _check_place(folder: Path, inputs: list[Path], *, force: bool, resume: bool) -> None:
     where = printable(str(folder), 4096)
     if folder.is_symlink() and not folder.exists():
         raise RunError(f"{where} is a link that leads nowhere; the run folder needs another name.")
@@ -159,9 +166,8 @@ def check_run_folder(
         raise RunError(f"{where} is a file; the run folder needs another name.")
     found = [] if not folder.is_dir() else list(entries(folder))
     if found:
-        check_is_no_input(folder, [Path(given) for given in inputs])
+        check_is_no_input(folder, inputs)
         _check_replaceable(folder, found, where, force=force, resume=resume)
-    check_writable(folder)
 
 
 def _check_replaceable(

@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kgrec.config import Config, make_config
 from kgrec.data.interactions import Interactions, Split
-from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
-from kgrec.graph.numeric import NumberScales
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.recommender import Recommender
-from kgrec.runs.data_files import read_histories, read_inputs, read_names, read_split, read_words
+from kgrec.runs.data_files import (
+    FORMAT,
+    NONSENSE,
+    read_histories,
+    read_inputs,
+    read_names,
+    read_split,
+    read_words,
+)
 from kgrec.runs.json_files import read_json
-from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import check_files_of_run, checked
-from kgrec.runs.writing import FORMAT
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.words import WordCounts
-from kgrec.training.checkpoint import load_tensors
+from kgrec.training.checkpoint import load_arrays
+
+if TYPE_CHECKING:
+    from kgrec.config import Config
+    from kgrec.graph.numeric import NumberScales
+
+_KEYS = ("data", "text", "graph", "model", "seed")
 
 
 def load_run(
@@ -40,12 +49,16 @@ def load_run(
     Raises:
         RunError: The folder is no run folder, a file of it is missing or damaged.
     """
+    # These load all that trains; see `kgrec.runs.serving` for what answers without.
+    from kgrec.datasets.dataset import Dataset
+    from kgrec.runs.making import make_model, make_recommender
+
     folder = Path(folder)
     check_is_run(folder)
-    about = _check_format(folder)
+    about = check_format(folder)
     check_files_of_run(folder)
     config = read_config(folder)
-    state, told = load_tensors(folder / "weights.safetensors")
+    arrays, told = load_arrays(folder / "weights.safetensors")
     try:
         histories = read_histories(folder / "data")
         train = histories[0]
@@ -55,10 +68,9 @@ def load_run(
         recommender = make_recommender(config, dataset, make_model(config))
         if recommender.encoder is not None:  # nobody here may have chosen it
             recommender.encoder.download = recommender.encoder.model == download
-        derived = _read_derived(folder, len(train.items))
+        derived = read_derived(folder, len(train.items))
         prepared = recommender.prepare(*histories, derived=derived)
         _check_names(derived, prepared.data.graph)
-        arrays = {name: value.numpy() for name, value in state.items()}
         snapshot = prepared.fitted(recommender.model.load_state(arrays, prepared.data))
         snapshot = replace(snapshot, warnings=tuple(about["warnings"]))
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
@@ -94,17 +106,34 @@ def read_config(folder: Path) -> Config:
     Raises:
         RunError: It is missing or damaged.
     """
+    from kgrec.config import make_config  # loads the classes of all models
+
     path = checked(folder, "config.yaml")
+    tree = _read_tree(path)
+    try:
+        return make_config(tree, str(path))
+    except (ValueError, AttributeError) as error:
+        where, reason = printable(str(path)), printable(str(error), 2000)
+        raise RunError(f"{where} is damaged: {reason}") from error
+
+
+def _read_tree(path: Path) -> dict[str, Any]:
+    """Return the config of a run as it is written.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
     where = printable(str(path))
     try:
         tree = read_yaml(path, "config file")
-        config = make_config(tree, str(path))
     except (ValueError, AttributeError) as error:
         raise RunError(f"{where} is damaged: {printable(str(error), 2000)}") from error
-    missing = [key for key in Config.model_fields if key not in tree]
+    if not isinstance(tree, dict):
+        raise RunError(f"{where} is damaged: it holds no mapping.")
+    missing = [key for key in _KEYS if key not in tree]
     if missing:
         raise RunError(f"{where} is damaged: it lacks the key {missing[0]!r}.")
-    return config
+    return tree
 
 
 def read_summary(folder: str | Path) -> dict[str, Any]:
@@ -118,10 +147,13 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     check_is_run(folder)
-    about = _check_format(folder)
-    check_files_of_run(folder, ["about.json", "metrics.json"])
+    about = check_format(folder)
+    check_files_of_run(folder, ["about.json", "metrics.json", "config.yaml"])
+    model = _read_tree(folder / "config.yaml")["model"]
+    if not isinstance(model, dict) or "name" not in model:
+        raise RunError(f"{printable(str(folder / 'config.yaml'))} is damaged: it names no model.")
     return {
-        "model": read_config(folder).model.model_dump(mode="json"),
+        "model": model,
         "about": {key: value for key, value in about.items() if key != "warnings"},
         "metrics": read_json(folder / "metrics.json"),
         "warnings": about["warnings"],
@@ -135,7 +167,7 @@ def _without_test(histories: Sequence[Interactions]) -> Split:
     return Split(train, histories[1] if len(histories) > 1 else none, none, "random")
 
 
-def _check_format(folder: Path) -> dict[str, Any]:
+def check_format(folder: Path) -> dict[str, Any]:
     """Return about.json of a run folder of this version.
 
     Raises:
@@ -158,36 +190,50 @@ def _check_format(folder: Path) -> dict[str, Any]:
     return about
 
 
-def _read_derived(folder: Path, num_items: int) -> Derived:
-    features, about = load_tensors(folder / "features.safetensors")
+def read_derived(folder: Path, num_items: int) -> Derived:
+    """Return all data that was made before training.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    names, scales = read_names(folder / "data"), _load_scales(folder / "numbers.json")
+    return replace(read_features(folder, num_items), names=names, scales=scales)
+
+
+def read_features(folder: Path, num_items: int, only: tuple[str, str] | None = None) -> Derived:
+    """Return features by (node type, modality), the words of the items, and encoders.
+
+    Args:
+        folder: The run folder.
+        num_items: The number of items.
+        only: Which features are read; None: all.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    wanted = None if only is None else ["/".join(only), NONSENSE]
+    features, about = load_arrays(folder / "features.safetensors", wanted)
     counted = None
     if about.get("with_words"):
         words = read_words(folder / "data")
-        arrays = {k: v.numpy() for k, v in load_tensors(folder / "words.safetensors")[0].items()}
+        arrays = load_arrays(folder / "words.safetensors")[0]
         expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
         counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
         counted = WordCounts(words, counts)
     for name, matrix in features.items():
-        _check_features(folder / "features.safetensors", name, matrix.numpy(), num_items)
+        _check_features(folder / "features.safetensors", name, matrix, num_items)
+    nonsense = features.pop(NONSENSE, None)
     parts = {name: tuple(name.split("/")) for name in features}
     if any(len(part) != 2 for part in parts.values()):
         raise RunError(f"{folder / 'features.safetensors'} is damaged: a name is no kind/modality.")
-    return Derived(
-        {
-            (kind, modality): features[f"{kind}/{modality}"].numpy()
-            for kind, modality in parts.values()
-        },
-        counted,
-        read_names(folder / "data"),
-        _load_scales(folder / "numbers.json"),
-        {
-            (parts[name][0], parts[name][1]): str(who)
-            for name, who in about.get("made_by", {}).items()
-            if name in parts
-        },
-    )
+    keys = {name: (part[0], part[1]) for name, part in parts.items()}
+    made_by = {
+        keys[name]: str(who) for name, who in about.get("made_by", {}).items() if name in keys
+    }
+    by_key = {keys[name]: features[name] for name in features}
+    return Derived(by_key, counted, made_by=made_by, nonsense=nonsense)
 
 
 def _check_features(path: Path, name: str, matrix: Any, num_items: int) -> None:
@@ -215,6 +261,8 @@ def _check_names(derived: Derived, graph: Any) -> None:
 
 
 def _load_scales(path: Path) -> NumberScales:
+    from kgrec.graph.numeric import NumberScales
+
     try:
         return NumberScales.from_list(read_json(path))
     except DataError as error:

@@ -6,6 +6,7 @@ metrics.json         validation figures and seconds of the training
 log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
 weights.safetensors  the learned weights
+serving.safetensors  what answers requests without PyTorch: vectors, or the model's settings
 features.safetensors vectors by node type and modality
 words.safetensors    word counts of each item's text
 numbers.json         how numbers, dates and durations were normalised
@@ -40,15 +41,12 @@ from kgrec.models.state import csr_state
 from kgrec.outputs.folders import replacing_folder
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
-from kgrec.runs.data_files import write_tables
+from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
+from kgrec.runs.serving import write_serving
 from kgrec.training.checkpoint import is_checkpoint, save_tensors
 from kgrec.training.link_prediction import LinkPrediction
-
-FORMAT = 3
-"""The version of the files; version 2 has no manifest, and kgrec 0.1 has version 1, without a
-number in about.json."""
 
 
 def save_run(
@@ -124,10 +122,13 @@ def _write(
     parts = [name for name, part in given.items() if part is not None]
     told = {"model": config.model.name, "parts": parts}
     save_tensors(folder / "weights.safetensors", state, told)
+    write_serving(folder, snapshot, config, parts)
     features = {
         f"{kind}/{modality}": torch.from_numpy(matrix)
         for (kind, modality), matrix in snapshot.derived.features.items()
     }
+    if snapshot.derived.nonsense is not None:
+        features[NONSENSE] = torch.from_numpy(snapshot.derived.nonsense)
     made_by = {"/".join(key): who for key, who in made_by_of(snapshot.graph).items()}
     words = snapshot.derived.words
     about_features = {"made_by": made_by, "with_words": words is not None}

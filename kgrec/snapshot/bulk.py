@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
-from kgrec.data.table_writer import table_writer
+from kgrec.data.table_writer import check_format, table_writer
+from kgrec.outputs.checks import check_files
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, chunks, top_k_scored
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import IntArray
@@ -103,17 +104,23 @@ class BulkRecommendations:
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
         return frame
 
-    def write(self, path: str | Path, *, progress: ShowProgress = False) -> None:
+    def write(
+        self, path: str | Path, *, progress: ShowProgress = False, force: bool = False
+    ) -> None:
         """Write all to a file with the columns of `to_pandas`: whole, or nothing.
 
         Args:
             path: A `.csv`, `.tsv`, `.parquet` or `.jsonl` file.
             progress: True shows a bar on stderr; a function is called with the number of users
                 done and their total.
+            force: Whether a file that is there is replaced.
 
         Raises:
-            DataError: The file's ending is another one, or it cannot be written.
+            DataError: The file's ending is another one.
+            KgrecError: The file is there already, or cannot be written.
         """
+        check_format(path)
+        check_files([path], force=force)
         done = 0
         with (
             table_writer(path, SCHEMA) as write,

@@ -12,16 +12,17 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError
 from kgrec.graph.node_names import NodeNames
-from kgrec.graph.numeric import NumberScales
-from kgrec.graph.selection import GraphConfig, choose
-from kgrec.kg.exchange import LiteralStatement, Triple
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
+from kgrec.graph.settings import GraphConfig
 from kgrec.text.words import WordCounts
 from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.graph.numeric import NumberScales
+    from kgrec.kg.exchange import LiteralStatement, Triple
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Derived:
         names: Labels of all nodes; None: they are made on first use.
         scales: How numbers were normalised.
         made_by: The encoders of the features, if known.
+        nonsense: Text vectors of `kgrec.text.words.nonsense`, float32 of shape (m, dim); None:
+            there are no text vectors.
     """
 
     features: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class Derived:
     names: NodeNames | None = None
     scales: NumberScales | None = None
     made_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    nonsense: FloatArray | None = None
 
     def extended(
         self, new: int, texts: Sequence[str], features: Mapping[str, FloatArray]
@@ -86,6 +90,8 @@ class Inputs:
 
     def chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
         """Return the part of the knowledge graph that is used, and the links to it."""
+        from kgrec.graph.selection import choose
+
         if self.kg is None or self.links is None:
             return None, None
         chosen = choose(self.kg, self.links, self.config)

@@ -13,11 +13,8 @@ from scipy.sparse import coo_matrix, csr_matrix
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.explain.paths import PathFinder
-from kgrec.graph.build import build_graph
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
-from kgrec.kg.exchange import LiteralStatement, Triple
 from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.filters import ItemColumns, passing
@@ -28,6 +25,9 @@ from kgrec.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.explain.paths import PathFinder
+    from kgrec.kg.exchange import LiteralStatement, Triple
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,8 @@ class Snapshot:
     @cached_property
     def graph(self) -> HeteroData:
         """The user–item–attribute graph with the known items of the users."""
+        from kgrec.graph.build import build_graph  # needed for explanations only
+
         if self.built is not None:
             return self.built
         graph = build_graph(
@@ -101,6 +103,8 @@ class Snapshot:
     @cached_property
     def paths(self) -> PathFinder:
         """Finds paths in the graph."""
+        from kgrec.explain.paths import PathFinder
+
         return PathFinder(self.graph, self.names)
 
     @cached_property
@@ -122,6 +126,30 @@ class Snapshot:
         vectors = self._with_placed(self.model.similarity_vectors, placed)
         return ExactIndex(vectors, unknown=self._unplaced())
 
+    @property
+    def has_text(self) -> bool:
+        """Whether there are text vectors of the items."""
+        return ("item", TEXT) in self.derived.features
+
+    def with_text(
+        self, matrix: FloatArray, made_by: str, nonsense: FloatArray | None = None
+    ) -> Snapshot:
+        """Return the snapshot with text vectors of the items, for searching.
+
+        Args:
+            matrix: float32 of shape (num_items, dim).
+            made_by: The fingerprint of the encoder.
+            nonsense: See `Derived`.
+        """
+        key = ("item", TEXT)
+        derived = replace(
+            self.derived,
+            features={**self.derived.features, key: matrix},
+            made_by={**self.derived.made_by, key: made_by},
+            nonsense=nonsense,
+        )
+        return replace(self, derived=derived)
+
     @cached_property
     def semantic_search(self) -> SemanticSearch | None:
         """Finds items by text; None: there is no text."""
@@ -132,7 +160,7 @@ class Snapshot:
         places = None
         if space is not None:
             places = self._with_placed(space.similarity_vectors, self.placed)
-        return SemanticSearch(text, BM25Index(words), space, places)
+        return SemanticSearch(text, BM25Index(words), space, places, self.derived.nonsense)
 
     @cached_property
     def item_columns(self) -> ItemColumns:

@@ -18,6 +18,7 @@ from urllib3 import exceptions
 
 from kgrec.bounds.json_text import parse_json
 from kgrec.errors import EndpointError, printable
+from kgrec.sparql.deadline import Deadline
 from kgrec.sparql.settings import SparqlConfig
 
 Binding = dict[str, Any]
@@ -104,6 +105,7 @@ class Client:
         self._pool: urllib3.PoolManager = (
             urllib3.ProxyManager(config.proxy) if config.proxy else urllib3.PoolManager()
         )
+        self._limit = Deadline(self._pool)
 
     def ask(self, query: str, *, divisible: bool = False) -> list[Binding]:
         """Return the bindings of a SELECT query, as in its JSON.
@@ -155,21 +157,32 @@ class Client:
         body = urlencode([("query", query), *graphs]).encode()
         url = self.config.endpoint
         for _ in range(_MOST_REDIRECTS + 1):
-            response = self._send(url, body)
-            try:
-                if response.status not in _REDIRECTS:
-                    return self._answer(response)
-                url = _redirected(url, response.headers.get("Location"))
-            finally:
-                response.close()
+            self._pause()
+            with self._limit.within(self.config.timeout) as late:
+                try:
+                    with self._send(url, body) as response:
+                        if response.status not in _REDIRECTS:
+                            return self._answer(response)
+                        url = _redirected(url, response.headers.get("Location"))
+                except _FailureError as failure:
+                    if late.is_set():  # headers that are cut off count as whole
+                        raise self._too_late() from failure
+                    raise
         raise _FailureError("fatal", f"It redirects more than {_MOST_REDIRECTS} times.")
 
-    def _send(self, url: str, body: bytes) -> urllib3.BaseHTTPResponse:
+    def _pause(self) -> None:
         delay = self._earliest - self._clock()
         if delay > 0:
             self._sleep(delay)
         self._earliest = self._clock() + 1 / self.config.rate
         self._deadline = self._clock() + self.config.timeout
+
+    def _too_late(self) -> _FailureError:
+        return _FailureError(
+            "heavy", f"The answer did not arrive within {self.config.timeout:g} s."
+        )
+
+    def _send(self, url: str, body: bytes) -> urllib3.BaseHTTPResponse:
         self.traffic.requests += 1
         limit = urllib3.Timeout(connect=min(self.config.timeout, 20), read=self.config.timeout)
         try:
@@ -210,8 +223,7 @@ class Client:
                     most = self.config.max_bytes
                     raise _FailureError("too much", f"The answer is larger than {most} bytes.")
                 if self._clock() > self._deadline:
-                    late = f"The answer did not arrive within {self.config.timeout:g} s."
-                    raise _FailureError("heavy", late)
+                    raise self._too_late()
         except exceptions.HTTPError as error:
             raise _transport_failure(error, self.config.timeout) from error
         return b"".join(pieces)
@@ -226,8 +238,12 @@ class Client:
 
 
 def _redirected(url: str, location: str | None) -> str:
-    target = urljoin(url, location or "")
-    before, after = urlsplit(url), urlsplit(target)
+    try:
+        target = urljoin(url, location or "")
+        before, after = urlsplit(url), urlsplit(target)
+    except ValueError as error:
+        reason = f"It redirects to {printable(location or '')}, which is no address: {error}."
+        raise _FailureError("fatal", reason) from error
     allowed = ("https",) if before.scheme == "https" else ("http", "https")
     if not location or after.scheme not in allowed or after.hostname != before.hostname:
         raise _FailureError(

@@ -19,9 +19,8 @@ import safetensors.numpy
 
 from kgrec.errors import RunError, printable, warn
 from kgrec.files import check_plain, open_plain, replacing, under, writing
-from kgrec.linking.meaning import TextEncoderLike
 from kgrec.text.progress import ShowProgress, reporter
-from kgrec.types import BoolArray, FloatArray, IntArray
+from kgrec.types import BoolArray, FloatArray, IntArray, TextEncoderLike
 
 _KEY_BYTES = 32
 _KEY = pa.binary(_KEY_BYTES)

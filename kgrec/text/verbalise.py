@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgrec.errors import ConfigError, DataError, did_you_mean
-from kgrec.kg.labels import language_rank
+from kgrec.kg.labels import language_rank, own_relations
 from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS, RDF_TYPE
 from kgrec.types import BoolArray, IntArray
 
@@ -202,7 +202,8 @@ def _relation_rows(names: _Names, relations: Sequence[str] | None) -> IntArray:
     """Return the rows of the relations to include, in order."""
     kg = names.kg
     if relations is None:
-        own = [RDF_TYPE, *names.label_relations, *names.description_relations]
+        of_names = own_relations(names.label_relations + names.description_relations)
+        own = [RDF_TYPE, *of_names]
         by_iri = np.asarray(pc.sort_indices(kg.relations.array), dtype=np.int64)
         return by_iri[~np.isin(by_iri, kg.relations.rows(own, missing="-1"))]
     rows = kg.relations.rows(relations, missing="-1")
@@ -292,19 +293,53 @@ def _spoken(literals: Literals, rows: IntArray, languages: Sequence[str]) -> Boo
     """Return which of the literals at `rows` are included, bool of shape (len(rows),).
 
     These are all literals without a tag, and those in the best language that the subject has for
-    the relation.
+    the relation: a wanted one, or else the one that most literals of the graph have.
     """
     tags = literals.language.dictionary.to_pylist()
     last = 2 * len(languages)
-    place = np.array([*(language_rank(tag, languages) if tag else -1 for tag in tags), last])
+    used = np.bincount(np.asarray(literals.language.indices), minlength=len(tags))
+    common = np.argsort(np.argsort(-used, kind="stable"), kind="stable")
+    ranks = [language_rank(tag, languages) if tag else -1 for tag in tags]
+    place = np.array([rank + (rank == last) * common[n] for n, rank in enumerate(ranks)])
+    last += len(tags)
     of_row = place[np.asarray(literals.language.indices)[rows]]
     pair = literals.subject[rows].astype(np.int64) << 32 | literals.relation[rows]
     which = np.unique(pair, return_inverse=True)[1]
     best = np.full(len(rows), last)
     tagged = of_row >= 0
     np.minimum.at(best, which[tagged], of_row[tagged])
-    spoken: BoolArray = ~tagged | ((of_row == best[which]) & (of_row < last))
+    spoken: BoolArray = ~tagged | (of_row == best[which])
     return spoken
+
+
+def other_languages(
+    kg: KnowledgeGraph, rows: npt.ArrayLike, languages: Sequence[str]
+) -> dict[str, int]:
+    """Count the texts of entities that are not used because of their language.
+
+    Args:
+        kg: The graph.
+        rows: Entity rows, int array of shape (k,).
+        languages: The wanted languages.
+
+    Returns:
+        The number of texts by language, most first. A text that is used, because there is none in
+        a wanted language, is not counted, nor is a language with fewer texts than a quarter of
+        those in use: names of single things in their own language are no loss.
+    """
+    literals = kg.literals
+    chosen = np.zeros(kg.num_entities, dtype=bool)
+    chosen[np.asarray(rows, dtype=np.int64)] = True
+    kept = np.flatnonzero(chosen[literals.subject])
+    used = _spoken(literals, kept, languages)
+    tags = literals.language.dictionary.to_pylist()
+    tag = np.asarray(literals.language.indices)[kept]
+    counts = np.bincount(tag[~used], minlength=len(tags))
+    tagged = np.array([bool(name) for name in tags])
+    least = max(1.0, float(tagged[tag[used]].sum()) / 4)
+    unwanted = [n for n in np.argsort(-counts, kind="stable").tolist() if counts[n] >= least]
+    last = 2 * len(languages)
+    return {tags[n]: int(counts[n]) for n in unwanted if language_rank(tags[n], languages) == last}
 
 
 def _cells(column: pd.Series[Any], separator: str) -> list[str]:

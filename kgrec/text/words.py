@@ -10,17 +10,71 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+_HAN = r"\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003347f"
+_UNSPACED = (
+    _HAN + r"\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # Japanese kana
+    r"\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Burmese, Khmer
+)
+_RUNS = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_IS_HAN = re.compile(rf"[{_HAN}]")
+_NAME_DOTS = re.compile(rf"(?<=[{_UNSPACED}])[·・‧•∙⋅]+(?=[{_UNSPACED}])")
+_VOWELS_AND_VOICE = (0, 7, 8, 9)  # combining classes of marks that are part of a letter
+
 
 def fold_words(text: str) -> list[str]:
     """Return the words of a text, folded: no case, no accents, no plural s.
 
+    Scripts without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan)
+    give pairs of neighbouring characters, and Chinese also single ones. Dots inside of names
+    (哈利·波特) do not count.
+
     >>> fold_words("Two Café heists, by André's gang")
     ['two', 'cafe', 'heist', 'by', 'andre', 'gang']
+    >>> fold_words("哈利·波特 DVD")
+    ['哈利', '利波', '波特', '哈', '利', '波', '特', 'dvd']
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    words = re.findall(r"\w+", plain.replace("'s", ""))
+    text = text.casefold()
+    if text.isascii():
+        return _singular(re.findall(r"\w+", text.replace("'s", "")))
+    folded = _folded(_NAME_DOTS.sub("", text.replace("’", "'")))
+    words: list[str] = []
+    for word in folded.replace("'s", "").translate(_Separators()).split():
+        if not _IS_UNSPACED.search(word):
+            words += _singular([word])
+            continue
+        for run in _RUNS.findall(word):
+            if not _IS_UNSPACED.match(run):
+                words += _singular([run])
+                continue
+            words += [run[place : place + 2] for place in range(len(run) - 1)] or [run]
+            words += [char for char in run if len(run) > 1 and _IS_HAN.match(char)]
+    return words
+
+
+def _singular(words: list[str]) -> list[str]:
     return [word[:-1] if len(word) > 3 and word[-1] == "s" != word[-2] else word for word in words]
+
+
+def _folded(text: str) -> str:
+    """Return a text without accents; marks that are vowels or part of a letter stay."""
+    kept = (
+        char
+        for char in unicodedata.normalize("NFKD", text)
+        if unicodedata.combining(char) in _VOWELS_AND_VOICE or "\u0e00" <= char <= "\u0eff"
+    )
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+class _Separators(dict[int, str]):
+    """Turns what is no letter, digit or mark into a blank; joiners and soft hyphens vanish."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        kind = unicodedata.category(char)
+        if char == "_" or kind[0] in "LNM":
+            return char
+        return "" if kind == "Cf" else " "
 
 
 @dataclass(frozen=True)
@@ -63,6 +117,26 @@ def count_words(texts: Sequence[str]) -> WordCounts:
     )
     counts.sum_duplicates()
     return WordCounts(vocabulary, counts)
+
+
+def nonsense(words: Sequence[str], count: int = 32) -> list[str]:
+    """Return queries without a meaning: letters of the words in a random order, always the same.
+
+    Args:
+        words: The words of texts, in whose script the queries are.
+        count: Number of queries, each of one to three words of four to eight letters.
+
+    >>> nonsense(["heist", "comedy"], 2) == nonsense(["heist", "comedy"], 2)
+    True
+    """
+    letters = "".join(word for word in words if word.isalpha()) or "abcdefghijklmnopqrstuvwxyz"
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(count):
+        lengths = rng.integers(4, 9, size=rng.integers(1, 4))
+        places = [rng.integers(0, len(letters), size=length) for length in lengths]
+        made.append(" ".join("".join(letters[place] for place in one) for one in places))
+    return made
 
 
 def tf_idf(

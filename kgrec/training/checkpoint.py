@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from kgrec.bounds.json_text import parse_json
 from kgrec.errors import RunError, option, printable
@@ -18,6 +17,9 @@ from kgrec.files import check_plain, replacing, system_reason
 _MOST_TENSORS = 10_000
 
 _CHECKSUM: Final = "sha256"
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -49,19 +51,41 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         RunError: The file is missing or damaged.
     """
+    return _load(path, "pt")
+
+
+def load_arrays(
+    path: Path, only: Collection[str] | None = None
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """Read the same as numpy's arrays, without PyTorch.
+
+    Args:
+        path: The file.
+        only: The names of those to read, where they are there; None: all.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    return _load(path, "numpy", only)
+
+
+def _load(
+    path: Path, framework: str, only: Collection[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     where = printable(str(path))
     try:
         check_plain(path)
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             about = parse_json((file.metadata() or {}).get("about", "{}").encode())
             if not isinstance(about, dict):
                 raise ValueError("its description is no mapping")
             names = list(file.keys())
             if len(names) > _MOST_TENSORS:
                 raise ValueError(f"it has {len(names):,} tensors, more than {_MOST_TENSORS:,}")
-            return {name: file.get_tensor(name) for name in names}, about
+            wanted = [name for name in names if only is None or name in only]
+            return {name: file.get_tensor(name) for name in wanted}, about
     except FileNotFoundError as error:
         raise RunError(f"{where} does not exist.") from error
     except (SafetensorError, OSError, ValueError) as error:
@@ -108,6 +132,8 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def _checksum(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    import torch  # reading arrays does without
+
     found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
         found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())

@@ -35,6 +35,7 @@ from kgrec.models.encoders.base import Propagated
 from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.models.state import State, check_state
+from kgrec.models.stored_vectors import fitting_map, history_map
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
@@ -145,13 +146,9 @@ class LinkPrediction(VectorModel):
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()  # in our copy; a stored zero is not a liked item
         liked = found.tocoo()
-        device = self._graph.device
-        row = torch.from_numpy(liked.row.astype(np.int64)).to(device)
-        item = torch.from_numpy(liked.col.astype(np.int64)).to(device)
-        predictor, propagated = self._predictor(), self._vectors().propagated
-        with torch.no_grad():
-            user = predictor.fold_in(self._graph, propagated, row, item, liked.shape[0])
-            vectors = np.array(predictor.head.user(user).cpu().numpy())
+        vectors = self._after_head(
+            self._folded_in(liked.row.astype(np.int64), liked.col.astype(np.int64), liked.shape[0])
+        )
         # A user without liked items, or with unknown ones only, counts as the average user.
         vectors[~vectors.any(axis=1)] = self._vectors().average
         return vectors
@@ -187,6 +184,40 @@ class LinkPrediction(VectorModel):
             state["content_map.reliability"] = np.array([self.content_map.reliability], np.float32)
         return state
 
+    def stored_vectors(self, histories: csr_matrix) -> dict[str, FloatArray] | None:
+        """Return arrays from which `StoredVectors` answers as this does; None: it cannot.
+
+        Args:
+            histories: Some histories, CSR of shape (b, num_items), on which the vectors of
+                histories are tried.
+        """
+        head, found = self._predictor().head, self._vectors()
+        if not head.is_inner_product:
+            return None
+        arrays = {"user": found.user, "item": found.item}
+        if found.place is not found.item:
+            arrays["place"] = found.place
+        arrays["unknown"] = self.unknown_items.astype(np.float32)
+        if self.places_content and self.content_map is not None:
+            content, mapped = self._content, self.content_map
+            lengths = np.linalg.norm(found.place[self._anchors], axis=1)
+            length = np.float32(lengths.mean() * mapped.reliability)
+            arrays |= {"content.centre": mapped.centre, "content.length": np.array([length])}
+            for name, mean in content.means.items():
+                _, columns = content.block(name, np.zeros((1, len(mean)), dtype=np.float32))
+                arrays[f"content.{name}.mean"] = mean
+                arrays[f"content.{name}.weight"] = mapped.weight[columns]
+        every = np.arange(len(found.item))
+        of_items = self._folded_in(every, every, len(every)).cpu().numpy()
+        device = self._graph.device
+
+        def through_head(vectors: FloatArray) -> FloatArray:
+            return self._after_head(torch.from_numpy(vectors).to(device))
+
+        made = history_map(of_items, through_head, found.average)
+        chosen = fitting_map(made, of_items, histories, self.vectors_of_histories(histories))
+        return arrays | (chosen or {})
+
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; `data` must hold the graph that `fit` used.
 
@@ -218,6 +249,18 @@ class LinkPrediction(VectorModel):
             )
         self._encode(self._propagated())
         return self
+
+    def _folded_in(self, row: IntArray, item: IntArray, num: int) -> Tensor:
+        """Return the vectors of `num` unseen users before the head; see `fold_in`."""
+        device = self._graph.device
+        rows, items = (torch.from_numpy(ids).to(device) for ids in (row, item))
+        propagated = self._vectors().propagated
+        with torch.no_grad():
+            return self._predictor().fold_in(self._graph, propagated, rows, items, num)
+
+    def _after_head(self, users: Tensor) -> FloatArray:
+        with torch.no_grad():
+            return np.array(self._predictor().head.user(users).cpu().numpy())
 
     def _prepare(self, data: TrainingData, device: torch.device) -> None:
         if data.graph is None:

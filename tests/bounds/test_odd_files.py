@@ -7,6 +7,9 @@ import pytest
 
 from kgrec.config import load_config
 from kgrec.data.formats.lines import read_lines
+from kgrec.data.id_files import read_ids
+from kgrec.data.tables import read_table
+from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.files import check_plain, open_plain, read_plain
@@ -103,7 +106,26 @@ def test_a_run_folder(run_folder, tmp_path, odd_kind, put_odd, kgrec, name):
     if not path.exists():
         pytest.skip("this run has no such file")
     put_odd(path)
-    code, out, err = kgrec("recommend", tmp_path / "run", "--user", "u00")
+    # The graph is read for explanations alone.
+    command = (
+        ["explain", "--user", "u00", "--item", "i10"]
+        if "graph" in name
+        else ["recommend", "--user", "u00"]
+    )
+    code, out, err = kgrec(command[0], tmp_path / "run", *command[1:])
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert path.name in err
+
+
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.csv.gz", "t.inter", "t.jsonl", "t.json.gz", "t.parquet"]
+)
+def test_a_table(tmp_path, odd_kind, put_odd, name):
+    with pytest.raises(DataError, match=rf"is a {odd_kind}"):
+        read_table(put_odd(tmp_path / name))
+
+
+def test_a_file_of_ids(tmp_path, odd_kind, put_odd):
+    with pytest.raises(DataError, match=rf"is a {odd_kind}"):
+        read_ids(put_odd(tmp_path / "ids.txt"), Vocabulary(["a"], "item"))

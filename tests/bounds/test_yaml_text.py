@@ -61,6 +61,12 @@ def test_a_value_that_is_not_of_its_type_is_an_error_with_its_line(text, problem
     assert str(found.value).isprintable()
 
 
+@pytest.mark.parametrize("text", ['a: "b\n', "a: 'b\r\r\u2028\n\n", "a: 'b", "a: [\x85"])
+def test_an_error_at_the_end_of_the_text_is_a_message(text):
+    with pytest.raises(ConfigError, match=r"here, line \d+, column \d+ is not valid YAML"):
+        parse_yaml(text, "here")
+
+
 def test_anchors_and_merges_that_are_meant_are_read():
     text = "base: &b {dim: 8, k: [1, 2]}\none: {<<: *b, dim: 16}\ntwo: [*b, *b]\n"
     assert parse_yaml(text, "here") == yaml.safe_load(text)

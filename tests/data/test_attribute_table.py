@@ -6,7 +6,7 @@ import pytest
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, UnknownIdError
+from kgrec.errors import DataError, KgrecWarning, UnknownIdError
 
 # Ids out of order, and "10" before "2" as text: rows must follow the vocabulary.
 CSV = """item_id,title,genres,year
@@ -82,10 +82,25 @@ def test_titles():
     assert AttributeTable.read(frame.drop(columns="title")).titles == ()
 
 
+def test_of_several_rows_of_an_id_the_first_counts_with_the_categories_of_all():
+    frame = pd.DataFrame(
+        {
+            "item_id": ["b", "a", "b", "b"],
+            "title": ["Bee", "Ay", "Bumblebee", ""],
+            "kind": ["x|y", "y", "z|x", ""],
+            "price": [1.0, 2.0, 9.0, 4.0],
+        }
+    )
+    with pytest.warns(KgrecWarning, match=r"2 rows repeat an id .*'b' in data row 3.*first row"):
+        table = AttributeTable.read(frame, categories=["kind"], numbers=["price"])
+    assert table.ids.ids == ["a", "b"]
+    assert table.titles == ("Ay", "Bee")
+    assert table.numbers["price"].tolist() == [2.0, 1.0]
+    assert table.words() == [{"kind": ["y"]}, {"kind": ["x", "y", "z"]}]
+
+
 def test_bad_tables():
     frame = pd.DataFrame({"item_id": ["b", "a", "b"]})
-    with pytest.raises(DataError, match=r"data row 3 repeats the id 'b'"):
-        AttributeTable.read(frame)
     with pytest.raises(DataError, match=r"no rows"):
         AttributeTable.read(frame[:0])
     frame = pd.DataFrame({"user_id": ["b", None], "age": [1, 2]})

@@ -71,9 +71,9 @@ def test_types_ranges_and_defaults_are_written_as_in_yaml():
 
 def test_a_key_has_its_path_type_default_and_meaning():
     text = keys(Part(Outer, "top"))
-    assert "```{confval} top.share\n:type: number, greater than 0" in text
+    assert "```{confval} top.share\n:no-contents-entry:\n:type: number, greater than 0" in text
     assert "A share, which is explained in two lines.\n```" in text
-    assert "```{confval} top.kind\n:type: `x` or `y`\n\nA kind.\n```" in text
+    assert "```{confval} top.kind\n:no-contents-entry:\n:type: `x` or `y`\n\nA kind.\n```" in text
     text = keys(Part(Inner, "top.inner", "inner"))
     assert text.count("```{confval}") == 1  # not the name, which is in the heading
     assert "```{confval} top.inner.size (inner)" in text
@@ -120,7 +120,7 @@ def test_every_command_and_option_is_there_and_explained():
             if parameter.name != "help" and parameter.param_type_name == "option":
                 assert re.search(rf"^```{{option}} .*{parameter.opts[0]}", text, re.MULTILINE)
     assert "```{option} --picture PATH" in text
-    assert "```{option} --json\nPrint only JSON.\n```" in text
+    assert "```{option} --json\n:no-contents-entry:\n\nPrint only JSON.\n```" in text
     assert "```{option} --meaning, --no-meaning" in text
     assert "Default: `item_id`." in text
 

@@ -22,7 +22,7 @@ from kgrec.drawing.neighborhood import (
     neighborhood_figure,
 )
 from kgrec.drawing.placement import spread
-from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.errors import ConfigError, DataError, KgrecWarning, RunError
 
 
 def neighborhood(num_liked=4, num_shared=5, long=False):
@@ -196,6 +196,7 @@ def test_hostile_labels(tmp_path, suffix):
         graph.add_edge(n, n + 1, label=label)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", KgrecWarning)  # letters that no font has
         for draw in (draw_neighborhood, draw_graph):
             path = draw(graph, tmp_path / f"hostile.{suffix}")
     if suffix == "svg":
@@ -244,3 +245,27 @@ def test_apart_is_the_nearest_feasible_place(boxes, gap):
         for step in (1e-3, 0.1, 1):
             moved = found + step * (other - found)
             assert ((moved - wanted) ** 2).sum() >= cost - 1e-9
+
+
+def test_letters_that_no_font_has_are_told_with_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("kgrec.drawing.canvas._other_fonts", lambda: ())
+    canvas._font_with.cache_clear()
+    graph = nx.MultiDiGraph()
+    graph.add_node("a", label="\U00013000 Heat \U00013001", layer=0)
+    with pytest.warns(KgrecWarning, match=r"No installed font has 2 of the"):
+        draw_neighborhood(graph, tmp_path / "why.png")
+    graph.nodes["a"]["label"] = "Amélie"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_neighborhood(graph, tmp_path / "why.png")
+
+
+def test_any_installed_font_that_has_the_letters_is_used(monkeypatch):
+    other = ("Hieroglyphs", frozenset({0x13000}))
+    monkeypatch.setattr("kgrec.drawing.canvas._other_fonts", lambda: (other,))
+    canvas._font_with.cache_clear()
+    made = canvas._fonts_for("\U00013000\U00013001")
+    canvas._font_with.cache_clear()
+    assert made[0][-1] == "Hieroglyphs"
+    assert 0x13000 in made[1]
+    assert 0x13001 not in made[1]

@@ -17,6 +17,8 @@ from kgrec.drawing.neighborhood import neighborhood_figure
 from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.explain.paths import PathFinder, explain
 from kgrec.graph.build import build_graph, forward_types
+from kgrec.kg.graph import KnowledgeGraph
+from kgrec.linking import link
 
 LOG10 = np.log(10)
 
@@ -142,20 +144,23 @@ def test_other_users_stand_in(finder):
     assert path.score == pytest.approx(2 / np.sqrt(2 * 2))  # two each, the user apart
     assert str(path) == "u3 —liked→ Eight ←liked— 2 other people —liked→ Nine"
     assert found.sentence == (
-        "Nothing in the graph joins Nine to what you liked, but 2 people who liked Eight liked it "
-        "as well."
+        "Nine is recommended because 2 of 2 other people who liked Eight liked it as well. In the "
+        "graph, nothing in particular joins it to what you liked."
     )
     unseen = finder.explain(9, liked=[8]).paths[0]
     assert unseen.score == pytest.approx(2 / np.sqrt(3 * 2))
     one = finder.explain(9, user=1)  # who liked it too, and does not count
     assert one.paths[0].num_users == 1
-    assert "1 person who liked Eight liked" in one.sentence
+    assert "1 of 2 other people who liked Eight liked" in one.sentence
 
 
 def test_no_path(finder):
     found = finder.explain(7, liked=[3])
     assert found.paths == ()
-    assert found.sentence == "No path was found from what you liked to Alien."
+    assert found.sentence == (
+        "Nothing in particular joins Alien to what you liked: all 10 items have the type Film. No "
+        "other user has chosen Alien yet."
+    )
     for nothing in ([], [7]):  # the item is no reason for itself
         found = finder.explain(7, liked=nothing)
         assert found.paths == ()
@@ -292,3 +297,16 @@ def test_paths_are_walks_in_the_graph(finder):
                 ends = (start, end) if relation.direction == "forward" else (end, start)
                 a, b = ends
                 assert (a.type, a.row, relation.name, b.type, b.row) in edges
+
+
+def test_what_all_items_share_is_said_and_how_many_others_chose_the_item():
+    kg = KnowledgeGraph.from_triples([(x, "genre", "drama") for x in "xyz"])
+    log = Interactions.read(pd.DataFrame({"user_id": list("abca"), "item_id": list("xyzy")}))
+    graph = build_graph(log, kg, link(log.items, kg))
+    item, user = log.items.row("x"), log.users.row("c")
+    assert explain(graph, item, user=user).sentence == (
+        "Nothing in particular joins x to what you liked: all 3 items have the genre drama. "
+        "1 of 2 other users has chosen x."
+    )
+    nothing = explain(graph, item, user=user, weights={"genre": 0.0}).sentence
+    assert nothing.startswith("Nothing in particular joins x to what you liked. 1 of 2 other")

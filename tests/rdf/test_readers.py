@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from odd_lines import VALID, line
 
-from kgrec.errors import DataError
+from kgrec.errors import DataError, KgrecWarning
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.updates import same_statements
 from kgrec.rdf import parsing, readers
@@ -24,6 +24,7 @@ from kgrec.rdf.native.term_table import MOST
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.readers import LARGE, choose_reader
 from kgrec.rdf.syntaxes import FORMATS
+from kgrec.rdf.triple_terms import TripleTerms
 
 READERS = {
     "arrow": ArrowReader,
@@ -51,7 +52,7 @@ class Read:
 def read(text, name="nt", reader="compiled", size=1 << 20, wanted=None):
     pieces = [text[k : k + size] for k in range(0, len(text), size)]
     nodes, graphs, mistakes = BlankNodes(0), GraphChoice(wanted), []
-    batches = READERS[reader](FORMATS[name], nodes, graphs).read(
+    batches = READERS[reader](FORMATS[name], nodes, graphs, TripleTerms()).read(
         whole_lines(iter(pieces), 1 << 30), mistakes.append
     )
     return Read(batches, sorted_statements(batches), mistakes, nodes, graphs)
@@ -218,7 +219,7 @@ def test_all_ways_give_the_same(data, name, wanted, size):
         assert len(other.nodes) == len(first.nodes)
         assert vars(other.graphs) == vars(first.graphs)
     for make in READERS.values():
-        reader = make(FORMATS[name], BlankNodes(0), GraphChoice(None))
+        reader = make(FORMATS[name], BlankNodes(0), GraphChoice(None), TripleTerms())
         pieces = whole_lines(iter([text]), 1 << 30)
         if not first.mistakes:
             reader.read(pieces, None)
@@ -242,7 +243,7 @@ def test_what_a_parser_writes_is_read_as_what_it_reads(data, name, count):
     ]
     for make in READERS.values():
         nodes = BlankNodes(0)
-        batches = make(FORMATS[name], nodes, GraphChoice(None)).read_written(texts)
+        batches = make(FORMATS[name], nodes, GraphChoice(None), TripleTerms()).read_written(texts)
         found = sorted_statements(batches)
         assert found == expected.statements
         assert len(nodes) == len(expected.nodes)
@@ -279,7 +280,7 @@ def test_the_first_mistake_is_raised_with_its_place(reader):
     text = VALID * 3 + b"<a:b> oops <a:c> .\n" + VALID + b"worse\n"
     for size in (20, 1 << 20):
         pieces = (text[k : k + size] for k in range(0, len(text), size))
-        made = READERS[reader](FORMATS["nt"], BlankNodes(0), GraphChoice(None))
+        made = READERS[reader](FORMATS["nt"], BlankNodes(0), GraphChoice(None), TripleTerms())
         with pytest.raises(SyntaxError) as raised:
             made.read(whole_lines(pieces, 1 << 30), None)
         assert (raised.value.lineno, raised.value.offset) == (16, 7)
@@ -334,5 +335,6 @@ def test_large_texts_of_other_syntaxes_are_read_alike(format, monkeypatch):
     assert large.entities.ids == small.entities.ids
     assert large.equals(small)
     term = b"<a:a> <a:p> <<( <a:b> <a:c> <a:d> )>> ."
-    with pytest.raises(DataError, match=r"triple term \(RDF 1.2\)"):
-        KnowledgeGraph.read(io.BytesIO(text.encode() + term), format=format)
+    with pytest.warns(KgrecWarning, match=r"statements about statements were left out, 1 in all"):
+        without = KnowledgeGraph.read(io.BytesIO(text.encode() + term), format=format)
+    assert without.equals(small)

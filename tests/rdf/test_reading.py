@@ -351,7 +351,6 @@ BAD = [
     ("g.nt", GOOD + '<http://e/a> <http://e/p> "open', r"line 2"),
     ("g.nt", GOOD + '<http://e/a> <http://e/p> "x" ', r"line 2, .*dot"),
     ("g.nt", b'<http://e/a> <http://e/p> "\xff" .\n', r"g\.nt, line 1, .*UTF-8"),
-    ("g.nt", GOOD + "<http://e/a> <http://e/p> <<( <a:a> <a:b> <a:c> )>> .\n", r"triple term"),
     ("g.nt.gz", b"no gzip", "gzip file is damaged"),
     ("g.nt.gz", gzip.compress((GOOD * 99).encode(), mtime=0)[:-20], "file is damaged or cut off"),
     ("g.nt.gz", gzip.compress(GOOD.encode(), mtime=0) + b"more", "file is damaged or cut off"),

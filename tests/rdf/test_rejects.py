@@ -1,4 +1,4 @@
-"""Reading on behind mistakes: what is left out is counted, listed, and nothing else is lost."""
+"""Reading on behind wrong lines: what is left out is counted, listed, and nothing else is lost."""
 
 import io
 import json
@@ -51,6 +51,7 @@ def entries(path):
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.booleans(),
 )
+@pytest.mark.filterwarnings("ignore::kgrec.errors.KgrecWarning")
 def test_just_the_bad_lines_are_left_out(tmp_path_factory, lines, newline, ended):
     path = tmp_path_factory.mktemp("rejects") / "out.jsonl"
     content = newline.join(lines) + (newline if ended else "")
@@ -64,7 +65,9 @@ def test_just_the_bad_lines_are_left_out(tmp_path_factory, lines, newline, ended
         assert entry["file"] == "<BytesIO>"
         assert entry["reason"]
         assert BAD[line] in (None, entry["column"])
-    assert kg.report.rejected == kg.report.files[0].rejected == len(expected)
+    valid = [line for _, line in expected if "<<(" in line]
+    assert kg.report.files[0].about_statements == len(valid)
+    assert kg.report.rejected == kg.report.files[0].rejected == len(expected) - len(valid)
     assert kg.report.rejects == str(path)
 
 
@@ -124,14 +127,6 @@ def test_all_lines_may_be_bad():
 
 
 NOT_BY_LINES = {
-    "ttl": ("<a:s> <a:p> <a:o> .\n<a:s> <a:p> <a b> .\n<a:s> <a:p> <a:o2> .", "line 2", "Turtle"),
-    "trig": ("{ <a:s> <a:p> <a:o> }\n{ <a:s> <a:p> <a b> }", "line 2", "TriG"),
-    "rdf": (
-        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/">\n'
-        '<e:A r:about="a b"/></r:RDF>',
-        "line 2",
-        "RDF/XML",
-    ),
     "jsonld": ('{"@id": "a:s",\n"a:p" 1}', "line 2", "JSON-LD"),
 }
 
@@ -140,7 +135,9 @@ NOT_BY_LINES = {
 def test_other_syntaxes_say_that_they_stop(tmp_path, format):
     content, place, title = NOT_BY_LINES[format]
     path = tmp_path / "rejects"
-    with pytest.raises(DataError, match=f"{place}.*Reading {title} cannot continue after an error"):
+    with pytest.raises(
+        DataError, match=f"{place}.*not valid {title}.*Reading cannot continue after this"
+    ):
         read(content, format, on_error="skip", rejects=path)
     (entry,) = entries(path)
     assert entry["line"] == int(place[-1])
@@ -167,3 +164,19 @@ def test_raise_is_the_default_and_names_the_first_mistake():
     assert len(quads) == 1
     with pytest.raises(DataError, match=r"<BytesIO>, line 2, column 7: not valid N-Triples"):
         read("<a:s> <a:p> <a:o> .\n<a:s> oops <a:o> .\nbad")
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_wrong_node_of_json_ld_is_left_out(tmp_path, graph):
+    good = [{"@id": f"a:{k}", "a:p": {"@id": "_:b"}} for k in range(5)]
+    bad = [{"@id": 5}, {"@id": "a:w", "a:p": {"@value": "x", "@type": "a b"}}]
+    nodes = [good[0], bad[0], *good[1:3], bad[1], *good[3:]]
+    document = {"@context": {"x": "a:x"}, "@graph": nodes} if graph else nodes
+    path = tmp_path / "rejects"
+    kg = read(json.dumps(document), "jsonld", on_error="skip", rejects=path)
+    assert kg.entities.ids == [*sorted(node["@id"] for node in good), "_:file0_b0"][-1:] + [
+        node["@id"] for node in good
+    ]
+    assert kg.num_triples == 5
+    assert [json.loads(entry["text"]) for entry in entries(path)] == bad
+    assert kg.report.rejected == 2

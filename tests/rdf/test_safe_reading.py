@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from kgrec.errors import DataError
+from kgrec.errors import DataError, KgrecWarning
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.rdf.namespaces import RDF, RDF_LANG_STRING, XSD_STRING
 from kgrec.rdf.nesting import MAX_DEPTH, check_json, check_triple_terms
@@ -38,12 +38,12 @@ def no_network(monkeypatch):
 
 
 REMOTE = [
-    ("jsonld", '{"@context": "http://127.0.0.1:9/c", "@id": "a:s", "name": "x"}', "loader="),
-    ("jsonld", '{"@context": {"@import": "http://127.0.0.1:9/c"}, "a:p": 1}', "loader="),
+    ("jsonld", '{"@context": "http://127.0.0.1:9/c", "@id": "a:s", "name": "x"}', "contexts="),
+    ("jsonld", '{"@context": {"@import": "http://127.0.0.1:9/c"}, "a:p": 1}', "contexts="),
     (
         "jsonld",
         '{"@context": {"T": {"@id": "a:T", "@context": "http://127.0.0.1:9/c"}}, "@type": "T"}',
-        "loader=",
+        "contexts=",
     ),
     (
         "rdf",
@@ -233,27 +233,18 @@ def test_brackets_in_strings_do_not_count():
     assert len(read(long, "ttl").literals) == 1
 
 
-TRIPLE_TERMS = [
-    ("nt", "<a:s> <a:p> <<( <a:a> <a:b> <a:c> )>> ."),
-    ("nq", "<a:s> <a:p> <<( <a:a> <a:b> <a:c> )>> <a:g> ."),
-    ("ttl", "<a:s> <a:p> <<( <a:a> <a:b> <a:c> )>> ."),
-    ("ttl", "<< <a:a> <a:b> <a:c> >> <a:p> <a:o> ."),
-    ("ttl", "<a:s> <a:p> <a:o> {| <a:b> <a:c> |} ."),
-    ("ttl", "<a:s> <a:p> <a:o> ~ <a:r> ."),
-    ("trig", "<a:g> { <a:s> <a:p> <a:o> {| <a:b> <a:c> |} }"),
-    (
-        "rdf",
-        f'<r:RDF xmlns:r="{RDF}" xmlns:e="http://e/" r:version="1.2"><e:A>'
-        '<e:p r:parseType="Triple">'
-        '<r:Description r:about="a:s"><e:p r:resource="a:o"/></r:Description></e:p></e:A></r:RDF>',
-    ),
-]
+@pytest.mark.parametrize("format", ["nt", "ttl"])
+def test_triple_terms_that_are_nested_too_deeply_are_refused(format):
+    def nested(depth):
+        return "<a:s> <a:p> " + "<<( <a:s> <a:p> " * depth + "<a:o>" + " )>>" * depth + " ."
 
-
-@pytest.mark.parametrize(("format", "content"), TRIPLE_TERMS)
-def test_triple_terms_of_rdf_12_are_refused(format, content):
-    with pytest.raises(DataError, match="triple term"):
-        read(content, format)
+    with pytest.raises(DataError, match=f"more than {MAX_DEPTH} levels"):
+        read(nested(100_000), format)
+    with pytest.warns(KgrecWarning, match="1 in all"):
+        assert read(nested(MAX_DEPTH), format).report.statements == 0
+    many = (nested(1) + "\n") * (2 * MAX_DEPTH)
+    with pytest.warns(KgrecWarning, match=f"{2 * MAX_DEPTH} in all"):
+        assert read(many, format).report.statements == 0
 
 
 # ---------------------------------------------------------------- contexts of JSON-LD

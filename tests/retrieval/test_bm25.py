@@ -65,7 +65,7 @@ def test_words_are_folded():
         "class",
     ]
     assert fold_words("gas bus") == ["gas", "bus"]  # too short to lose an s
-    assert fold_words("日本 Straße") == ["日本", "strasse"]
+    assert fold_words("日本 Straße") == ["日本", "日", "本", "strasse"]
     assert fold_words(" .,!? ") == []
 
 
@@ -75,3 +75,37 @@ def test_nothing_to_find():
         assert index.score(query).tolist() == [0] * 5
     for texts in (["", ""], []):
         assert BM25Index(count_words(texts)).score("heist").tolist() == [0] * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("query", "best"),
+    [
+        ("哈利波特", {0, 1}),
+        ("哈利·波特", {0, 1}),
+        ("火影", {2}),
+        ("手机壳", {3}),
+        ("IPHONE", {3}),
+        ("千尋", {4}),
+        ("ไทย", {5}),
+        ("हिन्दी", {6}),
+        ("猫", {7}),
+    ],
+)
+def test_scripts_without_blanks_between_words_are_found(query, best):
+    texts = [
+        "哈利·波特与魔法石", "《哈利・波特》2：密室", "火影忍者", "iPhone手机壳，黑色",
+        "千と千尋の神隠し",
+        "ภาพยนตร์ไทย", "हिन्दी फ़िल्म", "黑猫警长", "泰坦尼克号", "Toy Story",
+    ]  # fmt: skip
+    scores = BM25Index(count_words(texts)).score(query)
+    order = np.argsort(-scores)
+    assert set(order[: len(best)].tolist()) == best
+    assert scores[order[len(best) - 1]] > scores[order[len(best)]]
+
+
+def test_letters_of_other_scripts_stay_whole():
+    assert fold_words("がか") == ["がか"]  # the mark of voice is part of the letter
+    assert fold_words("हिन्दी") == ["हिन्दी"]
+    assert fold_words("한국 영화") == ["한국", "영화"]
+    assert fold_words("می\u200cخواهم co\xadop") == ["میخواهم", "coop"]
+    assert fold_words("Йод Éric") == ["иод", "eric"]

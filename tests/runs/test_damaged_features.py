@@ -8,18 +8,20 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from kgrec.config import load_config
+from kgrec.errors import RunError
 from kgrec.runs.manifest import write_manifest
+from kgrec.runs.reading import load
 from kgrec.runs.training import train_run
 
 
 @pytest.fixture(scope="module")
-def ease_folder(project, word_encoder, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "ease"
-    train_run(load_config(project, ["model=ease"]), folder)
+def closed_form_folder(project, word_encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "closed"
+    train_run(load_config(project, ["model=content_ease"]), folder)
     return folder
 
 
-@pytest.fixture(params=["run_folder", "ease_folder"])
+@pytest.fixture(params=["run_folder", "closed_form_folder"])
 def damaged(request, tmp_path):
     """A function that changes the features of a run, of a model that uses them or not."""
 
@@ -50,8 +52,6 @@ def only_items(change):
         only_items(lambda v: np.full_like(v, np.nan)),
         only_items(lambda v: np.full_like(v, np.inf)),
         only_items(lambda v: v[:, None].copy()),
-        lambda old: old | {"z\x1b[31mRED/text": np.zeros((3, 4), np.float32)},
-        lambda old: old | {"z\x1b[31mRED": np.zeros((3, 4), np.float32)},
         lambda old: {f"x{n}/y": np.zeros((0, 1), np.float32) for n in range(20_000)},
     ],
 )
@@ -61,6 +61,14 @@ def test_what_cannot_be_features_is_refused(damaged, kgrec, how):
     assert err.count("\n") == 1
     assert err[:-1].isprintable()
     assert "item/text" in err or "features" in err
+
+
+@pytest.mark.parametrize("name", ["z\x1b[31mRED/text", "z\x1b[31mRED", "a/b/c"])
+def test_features_of_no_nodes_are_refused_by_their_name(damaged, name):
+    folder = damaged(lambda old: old | {name: np.zeros((3, 4), np.float32)})
+    with pytest.raises(RunError, match=r"z\\x1b\[31mRED|no kind/modality") as found:
+        load(folder)
+    assert str(found.value).isprintable()
 
 
 def test_vectors_of_another_length_than_the_encoders(damaged, kgrec):

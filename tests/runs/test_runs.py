@@ -55,6 +55,7 @@ NEEDED = [
 ]
 OTHERS = [
     "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
+    "serving.safetensors", "data/item_table_others.parquet",
 ]  # fmt: skip
 
 
@@ -234,7 +235,7 @@ def test_a_part_that_is_gone_is_missed_whatever_the_format_of_the_data(tmp_path)
 
 
 def test_loading_neither_encodes_nor_verbalises(run_folder, monkeypatch):
-    for place in ("kgrec.recommender.node_texts", "kgrec.recommender.encode_cached"):
+    for place in ("kgrec.text.node_texts.node_texts", "kgrec.recommender.encode_cached"):
         monkeypatch.setattr(place, None)
     monkeypatch.setattr("kgrec.graph.node_names.NodeNames.from_graph", None)
     loaded = load_run(run_folder)[0]
@@ -343,7 +344,7 @@ def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
     assert contents(out) == before
     train_run(config, out, force=True)
     gone = {name for name in NEEDED if any(w in name for w in ("graph", "table", "links", "words"))}
-    rest = {"metrics.json", "log.txt", "data/interactions.parquet"}
+    rest = {"metrics.json", "log.txt", "data/interactions.parquet", "serving.safetensors"}
     assert files(out) == {*NEEDED, *rest} - gone
     assert load_run(out)[0].title("i01") == "i01"
 

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from kgrec.errors import ConfigError
+from kgrec.runs.manifest import write_manifest
 from kgrec.runs.reading import load
 from kgrec.text import TextEncoder, model_files
 
@@ -28,6 +29,7 @@ def strange(run_folder, tmp_path, monkeypatch):
             text = path.read_bytes()
             assert old in text
             path.write_bytes(text.replace(old, b"strange-organisation/strange-mod-el-v2"))
+    write_manifest(folder)
     return folder, asked
 
 

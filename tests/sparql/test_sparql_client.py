@@ -152,6 +152,8 @@ def test_what_is_too_much_is_asked_once(ask, server, status):
         (("status", 302, {"Location": "file:///etc/passwd"}), "redirects to file:///etc/passwd"),
         (("status", 307, {"Location": "ftp://127.0.0.1/x"}), "only to the same host"),
         (("status", 307, {"Location": "http://localhost/x"}), "only to the same host"),
+        (("status", 307, {"Location": "http://[bad/"}), r"http://\[bad/, which is no address"),
+        (("status", 307, {"Location": "http://127.0.0.1:port/"}), "no such host|no address"),
         (("status", 307, {"Location": "/sparql"}), "redirects more than 5 times"),
     ],
     ids=str,
@@ -182,7 +184,11 @@ def test_https_is_never_left():
 
 def test_slow_answers_end_in_time(server):
     client = Client(SparqlConfig(endpoint=server.address, rate=1000, timeout=0.2, retries=0))
-    for fault in (("slow", 2.0), ("drip", 0.05)):
+    chunked = b"HTTP/1.1 200 OK\r\nContent-Type: application/sparql-results+json\r\n"
+    chunked += b"Transfer-Encoding: chunked\r\n\r\n"
+    drips = [b"", b"HTTP/1.1 200 OK\r\nX-Y: ", chunked, chunked + b"1;"]
+    headers = [("drip of headers", begun, 0.05) for begun in drips]
+    for fault in (("slow", 2.0), ("drip", 0.05), *headers):
         server.faults = [fault]
         started = time.monotonic()
         with pytest.raises(TooHeavyError, match=r"within 0.2 s"):

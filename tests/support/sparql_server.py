@@ -95,6 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "slow":
             time.sleep(rest[0])
             self.send(200, whole)
+        elif kind == "drip of headers":  # ("drip of headers", first bytes, seconds)
+            self.wfile.write(rest[0])
+            for _ in range(100):
+                self.wfile.write(b"X")
+                time.sleep(rest[1])
         elif kind == "drip":  # a byte now and then, so that no single wait is long
             self.send_response(200)
             self.send_header("Content-Type", JSON)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kgrec.errors import ConfigError, DataError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.text import verbalise, verbalise_table
-from kgrec.text.verbalise import clean, words_of
+from kgrec.text.verbalise import clean, other_languages, words_of
 
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 COMMENT = "http://www.w3.org/2000/01/rdf-schema#comment"
@@ -189,3 +189,29 @@ def test_identifiers_in_words(name, words):
 def test_clean_keeps_what_is_read():
     assert clean("  東京\u3000物語\r\n– 1953 ") == "東京 物語 – 1953"
     assert clean("\u202e\u200babc\ufeff") == "abc"
+
+
+def test_texts_in_no_wanted_language_are_used_where_there_are_no_others():
+    kg = KnowledgeGraph.from_triples(
+        [("e:1", "e:p", "e:2")],
+        literals=[
+            ("e:1", "e:motto", "Komponist aus Linz", "", "de"),
+            ("e:1", "e:motto", "compositeur", "", "fr"),
+            ("e:2", "e:motto", "He wrote.", "", "en"),
+            ("e:2", "e:motto", "Er schrieb.", "", "de"),
+        ],
+    )
+    rows = kg.entities.rows(["e:1", "e:2"])
+    assert verbalise(kg, rows) == ["1. Motto: Komponist aus Linz. P: 2.", "2. Motto: He wrote."]
+    assert other_languages(kg, rows, ("en", "")) == {"de": 1, "fr": 1}
+    assert other_languages(kg, rows[1:], ("en", "")) == {"de": 1}
+    assert other_languages(kg, rows, ("en", "de", "fr")) == {}
+
+
+def test_single_names_in_other_languages_are_no_loss():
+    english = [(f"e:{row}", "e:name", f"Film {row}", "", "en") for row in range(20)]
+    others = [(f"e:{row}", "e:name", f"Film {row} fr", "", "fr") for row in range(4)]
+    others += [(f"e:{row}", "e:name", f"Film {row} de", "", "de") for row in range(5)]
+    kg = KnowledgeGraph.from_triples([], literals=english + others)
+    rows = kg.entities.rows([f"e:{row}" for row in range(20)])
+    assert other_languages(kg, rows, ("en", "")) == {"de": 5}

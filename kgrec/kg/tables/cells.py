@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,11 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.data.numbers import Decimal, has_codes, read_numbers
+from kgrec.data.origin import origin_of
 from kgrec.errors import DataError, printable
 from kgrec.rdf.datatypes import LEXICAL, matches
 from kgrec.rdf.namespaces import XSD, XSD_STRING
 from kgrec.types import IntArray
 
+_MOSTLY: Final = 0.5  # least share of numbers in a column that is said to be one of numbers
 _EXACT: Final = 2**53  # beyond it, one float is the nearest of several whole numbers
 # With a leading zero it is a code, such as a postal code, and no number.
 _WHOLE: Final = r"[+-]?(?:0|[1-9][0-9]*)"
@@ -36,12 +39,18 @@ class Cells:
         text: Lexical forms, Arrow `large_string` of shape (c,); none is blank.
         datatype: Datatype IRI of all of them, from the column's type or inferred from the texts.
         listed: Whether the column holds lists.
+        odd: Rows with a value that is no number, of a column that has numbers else, int64.
+        rewritten: Number of values that were numbers in another form, such as 1,234.50.
+        left_out: Number of values such as N/A in a column of numbers.
     """
 
     row: IntArray
     text: pa.Array
     datatype: str
     listed: bool = False
+    odd: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    rewritten: int = 0
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.row)
@@ -53,7 +62,11 @@ class Cells:
 
 
 def column_cells(
-    column: pd.Series[Any], separator: str | None = None, *, as_text: bool = False
+    column: pd.Series[Any],
+    separator: str | None = None,
+    *,
+    as_text: bool = False,
+    keep: bool = False,
 ) -> Cells:
     """Return the values of a column; missing and blank ones are left out.
 
@@ -61,6 +74,8 @@ def column_cells(
         column: The column, of shape (n,). It may hold lists.
         separator: Text between several values in one cell; blanks around values are removed.
         as_text: Whether texts stay as they are written, even if all of them look like numbers.
+        keep: Whether values that are no numbers stay beside numbers in other forms, such as
+            1,234.50, which are rewritten.
 
     Raises:
         DataError: The column holds objects that have no text form.
@@ -84,9 +99,37 @@ def column_cells(
         row, text = row[np.asarray(written)], text.filter(written)
     if datatype == XSD_STRING and not as_text:
         datatype = infer_datatype(text)
+        if datatype == XSD_STRING and len(text):
+            decimal = origin_of(column).format.decimal
+            cells = Cells(row, text, datatype, listed)
+            return cells if separator or listed else _numbers(cells, decimal, keep)
     if datatype != XSD_STRING:
         text = pc.utf8_trim_whitespace(text)
     return Cells(row, text, datatype, listed)
+
+
+def _numbers(cells: Cells, decimal: Decimal | None, keep: bool) -> Cells:
+    """Return texts as plain numbers if all of them are numbers in some form; see `odd` too."""
+    texts = cells.text.to_pandas()
+    found = read_numbers(texts, decimal)
+    number = ~np.isnan(found.values)
+    mostly = number.sum() >= max(1, _MOSTLY * len(texts)) and not found.unclear
+    if not mostly or has_codes(texts[number]):
+        return cells
+    if found.wrong.any() and not keep:
+        return replace(cells, odd=cells.row[found.wrong])
+    written = texts.str.strip().to_numpy(dtype=object, copy=True)
+    written[found.rewritten] = found.texts(found.rewritten)
+    if keep:
+        number[:] = True
+    text = pa.array(written[number], pa.large_string())
+    return Cells(
+        cells.row[number],
+        text,
+        infer_datatype(text),
+        rewritten=int(found.rewritten[number].sum()),
+        left_out=int((~number).sum()),
+    )
 
 
 def infer_datatype(text: pa.Array) -> str:

@@ -19,7 +19,7 @@ from kgrec.data.tables import arrow_text, read_table, require_column, table_form
 from kgrec.errors import DataError, printable
 from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, VALUE, LiteralColumn, RelationColumn, TableMapping
-from kgrec.kg.tables.suggestion import suggest_mapping
+from kgrec.kg.tables.suggestion import odd_numbers, suggest_mapping
 from kgrec.kg.tables.templates import expand, variables
 from kgrec.rdf.datatypes import LEXICAL, matches
 from kgrec.rdf.namespaces import RDF_TYPE, RDFS, XSD, XSD_STRING
@@ -100,6 +100,7 @@ class _Mapper:
         self, frame: pd.DataFrame, mapping: TableMapping, where: str, notes: list[str]
     ) -> None:
         self.frame, self.mapping, self.where, self.notes = frame, mapping, where, notes
+        self.suggested = bool(notes)
         self.edges: list[tuple[Any, ...]] = []
         self.values: list[tuple[Any, ...]] = []
         self.ids = arrow_text(as_ids(frame, mapping.id, where))
@@ -152,7 +153,7 @@ class _Mapper:
         if datatype.startswith("xsd:"):
             datatype = XSD + datatype.removeprefix("xsd:")
         as_text = bool(given.language) or datatype == XSD_STRING
-        cells = self._cells(column, given.separator, as_text=as_text)
+        cells = self._cells(column, given.separator, as_text=as_text, keep=bool(datatype))
         count = len(cells)
         predicate = given.predicate or self.mapping.default_iri(column)
         if not datatype and not given.language:
@@ -169,12 +170,14 @@ class _Mapper:
         kind = f"@{given.language}" if given.language else datatype.removeprefix(XSD)
         self.notes.append(
             f"{self._shown(column)} → literal {printable(predicate)}, {printable(kind)}: "
-            f"{count:,} values{self._without(cells)}{extra}."
+            f"{count:,} values{self._without(cells)}{extra}{_how_read(cells)}."
         )
+        if len(cells.odd) and not given.datatype and not given.language and not self.suggested:
+            self.notes.append(odd_numbers(self.frame, column, cells))
 
-    def _cells(self, column: str, separator: str | None, *, as_text: bool = False) -> Cells:
+    def _cells(self, column: str, separator: str | None, **how: bool) -> Cells:
         require_column(self.frame, column, self.where)
-        return column_cells(self.frame[column], separator, as_text=as_text)
+        return column_cells(self.frame[column], separator, **how)
 
     def _shown(self, column: str) -> str:
         return f"{printable(self.where)}: {printable(column)}"
@@ -202,6 +205,12 @@ class _Mapper:
     @staticmethod
     def _repeated(count: int, *texts: str) -> list[Any]:
         return [pa.repeat(pa.scalar(text, pa.large_string()), count) for text in texts]
+
+
+def _how_read(cells: Cells) -> str:
+    """Return what happened to numbers that were written in another form."""
+    rewritten = f"; {cells.rewritten:,} of them in another form" if cells.rewritten else ""
+    return rewritten + (f"; {cells.left_out:,} such as N/A left out" if cells.left_out else "")
 
 
 def _joined(parts: list[tuple[Any, ...]], width: int) -> tuple[Any, ...]:

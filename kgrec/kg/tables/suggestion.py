@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,17 +10,17 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from kgrec.data.list_cells import guess_separator
+from kgrec.data.origin import row_name
 from kgrec.errors import DataError, printable
 from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, LiteralColumn, RelationColumn, TableMapping
 from kgrec.rdf.namespaces import XSD, XSD_STRING
 
 _TITLES: Final = ("title", "name", "label", "item_title", "product_name", "movie_title")
-_SEPARATORS: Final = ("|", ";")
 _SHORT: Final = 60
 """Characters: a column with a longer value does not hold names."""
-_SPLIT: Final = 0.1
-"""Least share of the cells that must contain a text for it to be the separator."""
+_ID: Final = re.compile(r"(?:^|_|-|\s)(?:id|sku|isbn\d*|asin|ean|gtin|upc|code|key|uri|iri)$")
 
 
 def suggest_mapping(
@@ -43,8 +44,13 @@ def suggest_mapping(
     Raises:
         DataError: No column can be the id.
     """
+    rows = _row_numbers(frame, ids)
+    if rows is not None:
+        frame = frame.drop(columns=rows)
     id = _id_column(frame, ids, where)
     notes = [f"No mapping was given. Chosen: {printable(id)} is the id."]
+    if rows is not None:
+        notes.append(f"Chosen: {printable(rows)} is left out: it numbers the rows.")
     folded = {str(name).casefold(): str(name) for name in reversed(frame.columns)}
     label = next((folded[t] for t in _TITLES if t in folded and folded[t] != id), None)
     if label is not None:
@@ -69,15 +75,30 @@ def suggest_mapping(
             relations[column] = relation
         kind = "a literal" if relation is None else "a relation"
         notes.append(f"Chosen: {printable(column)} is {kind}: {reason}.")
+        if relation is None and len(cells.odd):
+            notes.append(odd_numbers(frame, column, cells))
     mapping = TableMapping(id=id, label=label, relations=relations, literals=literals)
     return mapping, tuple(notes)
+
+
+def odd_numbers(frame: pd.DataFrame, column: str, cells: Cells) -> str:
+    """Return in words which values of a mostly numeric column are no numbers, and what to do."""
+    first = int(cells.odd[0])
+    shown = printable(str(frame[column].iloc[first]), 40)
+    return (
+        f"{printable(column)}: {len(cells.odd):,} of {len(cells):,} values are no numbers, the "
+        f"others are, so all stay texts. The first: {row_name(frame, first)} holds {shown!r}. "
+        "Correct it, or give the column a datatype such as xsd:decimal in the mapping: the odd "
+        "values then stay texts, the others are numbers."
+    )
 
 
 def _id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
     for name in ids:
         if name in frame.columns:
             return name
-    for column in map(str, frame.columns):
+    columns = list(map(str, frame.columns))
+    for column in sorted(columns, key=lambda one: _ID.search(one.casefold()) is None):
         values = frame[column]
         if values.notna().all() and _distinct(values) == len(values):
             return column
@@ -85,6 +106,17 @@ def _id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
         f"{printable(where)}: no column is called {printable(' or '.join(ids))}, and none has a "
         "different value in each row. Say which one is the id."
     )
+
+
+def _row_numbers(frame: pd.DataFrame, ids: Sequence[str]) -> str | None:
+    """Return the first column if it has no name and numbers the rows, as a saved index does."""
+    column = str(frame.columns[0])
+    if column in ids or not re.fullmatch(r"(?i)Unnamed: \d+|index|level_0|rownames|", column):
+        return None
+    numbers = pd.to_numeric(frame[frame.columns[0]], errors="coerce")
+    first = numbers.iloc[0]
+    consecutive = (numbers - first == np.arange(len(numbers))).all()
+    return column if first in (0, 1) and consecutive and frame.shape[1] > 1 else None
 
 
 def _distinct(values: pd.Series[Any]) -> int:
@@ -98,7 +130,7 @@ def _relation(column: pd.Series[Any], cells: Cells) -> tuple[RelationColumn | No
     """Return how a column becomes a relation, None for a literal, and why."""
     if cells.datatype != XSD_STRING and not cells.listed:
         return None, f"all its values are of the type {cells.datatype.removeprefix(XSD)}"
-    separator = None if cells.listed else _separator(cells)
+    separator = None if cells.listed else guess_separator(pd.Series(cells.text.to_pandas()))
     if separator is not None:
         cells = column_cells(column, separator)
     distinct = pc.unique(cells.text)
@@ -113,11 +145,3 @@ def _relation(column: pd.Series[Any], cells: Cells) -> tuple[RelationColumn | No
         RelationColumn(separator=separator, iri="{+value}" if is_iri else None),
         f"{len(cells):,} values, {len(distinct):,} different{several}",
     )
-
-
-def _separator(cells: Cells) -> str | None:
-    for separator in _SEPARATORS:
-        holds = np.asarray(pc.match_substring(cells.text, separator))
-        if holds.mean() >= _SPLIT:
-            return separator
-    return None

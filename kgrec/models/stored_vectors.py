@@ -1,0 +1,197 @@
+"""A fitted model as its vectors alone, which needs no graph and no PyTorch to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from kgrec.errors import RunError
+from kgrec.models.base import (
+    Callback,
+    ModelConfig,
+    TrainingData,
+    VectorModel,
+    check_histories,
+    check_rows,
+    unit_rows,
+)
+from kgrec.models.state import State
+from kgrec.types import FloatArray, IntArray
+
+_CLOSE = 2e-5
+
+
+class StoredVectors(VectorModel):
+    """The answers of another vector model, from arrays that `vectors_of` made.
+
+    What these cannot answer, such as the vector of a history if it is no sum over its items, is
+    asked of the other model, which is then loaded.
+
+    Args:
+        name: The other model's name.
+        arrays: What `vectors_of` returned.
+        complete: Loads the other model.
+    """
+
+    def __init__(
+        self, name: str, arrays: Mapping[str, FloatArray], complete: Callable[[], VectorModel]
+    ) -> None:
+        super().__init__(ModelConfig(name=name))
+        self._arrays, self._complete = dict(arrays), complete
+        widths = {array.shape[1:] for array in (self.user_vectors, self.item_vectors)}
+        unknown = self.unknown_items
+        inside = not len(unknown) or 0 <= unknown.min() <= unknown.max() < len(self.item_vectors)
+        if len(widths) != 1 or not inside or len(self._place()) != len(self.item_vectors):
+            raise RunError("The stored vectors do not fit together.")
+
+    @property
+    def user_vectors(self) -> FloatArray:
+        """The known users, float32 of shape (num_users, dim)."""
+        return self._arrays["user"]
+
+    @property
+    def item_vectors(self) -> FloatArray:
+        """The items, float32 of shape (num_items, dim)."""
+        return self._arrays["item"]
+
+    @property
+    def similarity_vectors(self) -> FloatArray:
+        """The items' vectors for similarity, scaled to length one."""
+        return unit_rows(self._place())
+
+    @property
+    def unknown_items(self) -> IntArray:
+        """Rows of items that are scored below all others."""
+        return self._arrays["unknown"].astype(np.int64)
+
+    @property
+    def places_content(self) -> bool:
+        """Whether `vectors_of_content` works."""
+        return "content.centre" in self._arrays
+
+    def score(self, users: IntArray) -> FloatArray:
+        """Return the scores of all items for known users; see `Model.score`."""
+        return self._scores(self.user_vectors[check_rows(users, len(self.user_vectors), "user")])
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users; see `Model.score_histories`."""
+        return self._scores(self.vectors_of_histories(histories))
+
+    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the vectors of unseen users, float32 of shape (b, dim)."""
+        if "history.items" not in self._arrays:
+            return self._complete().vectors_of_histories(histories)
+        found = check_histories(histories, len(self.item_vectors))
+        found.eliminate_zeros()
+        found.data[:] = 1.0
+        return _summed(self._arrays, found)
+
+    def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
+        """Return the vectors of content, float32 (m, dim); see `VectorModel`."""
+        if not self.places_content or any(
+            f"content.{one}.weight" not in self._arrays for one in content
+        ):
+            return super().vectors_of_content(content)
+        total: Any = self._arrays["content.centre"]
+        for name, vectors in content.items():
+            centred = vectors - self._arrays[f"content.{name}.mean"]
+            total = total + unit_rows(centred) @ self._arrays[f"content.{name}.weight"]
+        return np.asarray(unit_rows(total) * self._arrays["content.length"], dtype=np.float32)
+
+    def item_vectors_at(self, places: FloatArray) -> FloatArray:
+        """Return the item vectors at some places; see `VectorModel`."""
+        return self._complete().item_vectors_at(places)
+
+    def state(self) -> State:
+        """Return the state of the other model."""
+        return self._complete().state()
+
+    def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
+        """Refuse: this is no model to train.
+
+        Raises:
+            RunError: Always.
+        """
+        del data, callback
+        raise RunError("Stored vectors cannot be fitted: fit the model that they come from.")
+
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
+        """Refuse, as `fit` does.
+
+        Raises:
+            RunError: Always.
+        """
+        del state, data
+        raise RunError("Stored vectors have no state of their own.")
+
+    def _place(self) -> FloatArray:
+        return self._arrays.get("place", self.item_vectors)
+
+    def _scores(self, users: FloatArray) -> FloatArray:
+        scores = np.asarray(users @ self.item_vectors.T)
+        unknown = np.zeros(len(self.item_vectors), dtype=bool)
+        unknown[self.unknown_items] = True
+        if unknown.any():
+            scores[:, unknown] = scores[:, ~unknown].min(axis=1, keepdims=True)
+        return scores
+
+
+def history_map(
+    of_items: FloatArray, head: Callable[[FloatArray], FloatArray], average: FloatArray
+) -> dict[str, FloatArray]:
+    """Return arrays with which the vector of a history is a sum over its items.
+
+    Args:
+        of_items: The vectors of histories of one item each, before the head: float32 (n, dim).
+        head: Maps such vectors to those of users, float32 (b, dim) to (b, width).
+        average: The vector of a user without history, float32 (width,).
+
+    Returns:
+        Arrays for two powers of the number of items and for heads that scale to length one or
+        are affine; `fitting_map` chooses those that fit.
+    """
+    dim = of_items.shape[1]
+    zero, one = (head(np.full((1, dim), value, dtype=np.float32))[0] for value in (0.0, 1.0))
+    width = len(zero)
+    scale = np.zeros(width, dtype=np.float32)
+    scale[:dim] = (one - zero)[:dim]
+    items = np.zeros((len(of_items), width), dtype=np.float32)
+    items[:, :dim] = of_items
+    return {"history.items": items * scale, "history.shift": zero, "history.average": average}
+
+
+def fitting_map(
+    made: dict[str, FloatArray], of_items: FloatArray, histories: csr_matrix, expected: FloatArray
+) -> dict[str, FloatArray] | None:
+    """Return the variant of a history map that gives the expected vectors; None: none does.
+
+    Args:
+        made: What `history_map` returned.
+        of_items: As there.
+        histories: Histories to try, CSR of ones, of shape (b, n).
+        expected: Their vectors, float32 (b, width).
+    """
+    for unit in (0.0, 1.0):
+        for power in (0.5, 1.0):
+            tried = {**made, "history.form": np.array([power, unit], dtype=np.float32)}
+            if unit:  # only the direction counts, so the vectors before the head are summed
+                tried["history.items"] = of_items
+                tried["history.shift"] = np.zeros(of_items.shape[1], dtype=np.float32)
+            if tried["history.items"].shape[1] != expected.shape[1]:
+                continue
+            if np.allclose(_summed(tried, histories), expected, rtol=_CLOSE, atol=_CLOSE):
+                return tried
+    return None
+
+
+def _summed(arrays: Mapping[str, FloatArray], histories: csr_matrix) -> FloatArray:
+    power, unit = arrays["history.form"]
+    count = np.maximum(np.diff(histories.indptr), 1).astype(np.float32)
+    sums = np.asarray(histories @ arrays["history.items"]) * (count**-power)[:, None]
+    vectors = unit_rows(sums) if unit else sums + arrays["history.shift"]
+    vectors[~vectors.any(axis=1)] = arrays["history.average"]
+    return np.asarray(vectors, dtype=np.float32)
