@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, model_validator
 
+from kgrec.auto.auto import AutoConfig
 from kgrec.datasets.loading import DataConfig
 from kgrec.errors import ConfigError
 from kgrec.graph.selection import GraphConfig
@@ -27,7 +28,8 @@ from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.published import PresetConfig
 
 _Members = (
-    LinkPredictionConfig
+    AutoConfig
+    | LinkPredictionConfig
     | PresetConfig
     | EASEConfig
     | AttributeEASEConfig

@@ -219,6 +219,10 @@ class Auto(Model):
         """Return the vectors of the first member that places content; see `Model.content_space`."""
         return next(filter(None, (member.content_space() for member in self.members)), None)
 
+    def notes(self) -> Sequence[str]:
+        """Return what was tried and chosen; see `Report.lines`."""
+        return self.report.lines()
+
     def state(self) -> State:
         """Return weights, context and report, and each member's arrays as `<number>.<name>`.
 
