@@ -24,12 +24,12 @@ from kgrec.models.base import Callback, Model, TrainingData
 from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
-from kgrec.text.cache import EmbeddingCache, encode_cached
+from kgrec.text.cache import EmbeddingCache, encode_cached, text_keys
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.scripts import warn_of_english_model, warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import other_languages
-from kgrec.text.words import count_words, nonsense, tf_idf
+from kgrec.text.words import WordCounts, count_words, nonsense, tf_idf
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -391,8 +391,17 @@ class Recommender:
         *,
         liked: Iterable[str | int] = (),
         k: int = 5,
+        language: str | None = None,
     ) -> Explanation:
-        """Return the best paths from the user's liked items to an item, and one sentence.
+        """Return the best paths from the user's liked items to an item, and a sentence.
+
+        Args:
+            user: Id of a known user; None: a new user, described by `liked`.
+            item: Id of the item.
+            liked: Items that a new user likes, or further items that a known user likes.
+            k: Number of paths at most.
+            language: Language of the sentence: en, de, es or fr; None: the first of
+                `text.languages`. If there is none in it, it is English, with a warning.
 
         Raises:
             UnknownIdError: The user or the item is unknown.
@@ -410,6 +419,7 @@ class Recommender:
             liked=now.history(user_row, liked).indices,
             similarity=similarity,
             k=k,
+            language=next(iter(now.languages), "") if language is None else language,
         )
 
     def update(
@@ -590,20 +600,37 @@ class Recommender:
     def _searchable(self) -> Snapshot:
         """Return the snapshot with text vectors of the items, made now if the model needs none."""
         now = self.snapshot
-        missing = now.derived.words is not None and ("item", TEXT) not in now.derived.features
-        if not missing or self.encoder is None or self.text_config is None:
+        if now.has_text or self.encoder is None or self.text_config is None:
             return now
         with self._updating:
             now = self.snapshot
-            if ("item", TEXT) not in now.derived.features:  # nobody was faster
-                texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
-                if "item" in texts and now.derived.words is not None:
-                    more = nonsense(now.derived.words.words)
-                    matrix = self._filled([*texts["item"], *more], self.encoder)
-                    self._snapshot = now = now.with_text(
-                        matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
-                    )
+            words = now.derived.words
+            if words is not None and not now.has_text:  # nobody was faster
+                more = nonsense(words.words)
+                matrix = self._known_vectors(words, more, self.encoder)
+                if matrix is None:
+                    texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
+                    items = texts.get("item", [""] * len(now.items))
+                    matrix = self._filled([*items, *more], self.encoder)
+                self._snapshot = now = now.with_text(
+                    matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
+                )
             return now
+
+    def _known_vectors(
+        self, words: WordCounts, more: Sequence[str], encoder: TextEncoder
+    ) -> FloatArray | None:
+        """Return what `_filled` returns for the items' texts and `more`, from the cache alone.
+
+        None: the cache does not have all of them.
+        """
+        if self.cache is None or words.keys is None:
+            return None
+        keys = np.concatenate([words.keys, text_keys(more)])
+        filled = (keys != text_keys([""])).any(axis=1)
+        vectors, found = self.cache.get_by_keys(encoder.fingerprint, keys, encoder.dim)
+        vectors[~filled] = 0.0
+        return vectors if found[filled].all() else None
 
     def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
         """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""

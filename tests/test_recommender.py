@@ -12,7 +12,7 @@ from kgrec.config import load_config
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.datasets.loading import load_dataset
-from kgrec.errors import ConfigError, DataError, UnknownIdError
+from kgrec.errors import ConfigError, DataError, KgrecWarning, UnknownIdError
 from kgrec.evaluation.candidates import CandidatesConfig
 from kgrec.evaluation.stored import read_evaluation
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig
@@ -462,3 +462,13 @@ def test_the_first_search_encodes_the_items_once(dataset, tmp_path, word_encoder
     WordEncoder.calls.clear()
     assert [one.item for one in loaded.search(query, k=3)] == [one.item for one in found]
     assert WordEncoder.calls == [[query]]  # the items' vectors were stored
+
+
+def test_the_language_of_an_explanation(fitted):
+    english = fitted.explain("u00", "n0")
+    assert "because you liked" in english.sentence
+    german = fitted.explain("u00", "n0", language="de")
+    assert "wird empfohlen, weil Ihnen Folgendes gefällt" in german.sentence
+    assert german.paths == english.paths
+    with pytest.warns(KgrecWarning, match="no explanations in 'sw'"):
+        assert fitted.explain("u00", "n0", language="sw").sentence == english.sentence

@@ -15,6 +15,10 @@ def explain(
     item: Annotated[str, typer.Option(help="Id of the item.")],
     user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
     liked: Liked = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="Language of the sentence: en, de, es or fr; that of the texts else."),
+    ] = None,
     as_json: AsJson = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
@@ -24,11 +28,11 @@ def explain(
     """Explain why an item fits a user."""
     from kgrec.drawing.canvas import check_pictures
     from kgrec.reporting.recommendations import print_explanation
-    from kgrec.runs.reading import load_run
+    from kgrec.runs.serving import load_for_serving
 
     check_pictures([picture], [run], force=force)
-    recommender, _, _ = load_run(run)
-    explanation = recommender.explain(user, item, liked=liked or ())
+    recommender = load_for_serving(run)
+    explanation = recommender.explain(user, item, liked=liked or (), language=language)
     print_explanation(explanation, as_json)
     if picture is not None:
         from kgrec.drawing.neighborhood import draw_neighborhood

@@ -99,7 +99,7 @@ class Explanation:
         user: The user.
         item: The recommended item.
         paths: The best paths, best first.
-        sentence: The paths in one English sentence.
+        sentence: The paths in a sentence or two, in the language that was asked for.
     """
 
     user: Node

@@ -11,12 +11,11 @@ import numpy as np
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.explain.adjacency import Adjacency, join
 from kgrec.explain.path_table import PathTable
-from kgrec.graph.build import INTERACTS, forward_types
+from kgrec.graph.relation_names import INTERACTS
 from kgrec.types import EdgeType, Float64Array, IntArray, index_to_mask
 
 if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
-
+    from kgrec.graph.arrays import GraphArrays
 
 MIXED: Final = 0.75
 """Weight of a path whose two items have different relations to the shared node."""
@@ -56,7 +55,7 @@ class Network:
     item_specificity: Float64Array
 
     @classmethod
-    def from_graph(cls, graph: HeteroData, weights: Mapping[str, float]) -> Network:
+    def from_graph(cls, graph: GraphArrays, weights: Mapping[str, float]) -> Network:
         """Sort the edges of a graph once; their order in the graph does not matter.
 
         Raises:
@@ -66,18 +65,18 @@ class Network:
         kinds = tuple(
             sorted(
                 kind
-                for kind in graph.node_types
+                for kind in graph.sizes
                 if kind not in ("user", "item") and not kind.startswith("user_")
             )
         )
-        sizes = [graph[kind].num_nodes for kind in kinds]
+        sizes = [graph.sizes[kind] for kind in kinds]
         offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        types = [kind for kind in sorted(forward_types(graph)) if kind != INTERACTS]
-        relations = tuple((kind, str(graph[kind].iri)) for kind in types)
+        types = [kind for kind in sorted(graph.edges) if kind != INTERACTS]
+        relations = tuple((kind, graph.edges[kind].iri) for kind in types)
         edges = _EdgeCollector(dict(zip(kinds, offset.tolist(), strict=False)))
         for number, kind in enumerate(types):
-            edges.add(number, kind, graph[kind].edge_index.numpy())
-        num_users, num_items = graph["user"].num_nodes, graph["item"].num_nodes
+            edges.add(number, kind, (graph.edges[kind].source, graph.edges[kind].target))
+        num_users, num_items = graph.sizes["user"], graph.sizes["item"]
         user, item = _interactions(graph)
         item_nodes = edges.adjacency("item", "node", num_items)
         item_items = edges.adjacency("item", "item", num_items)
@@ -205,7 +204,7 @@ class _EdgeCollector:
         self._place = place
         self._parts: dict[tuple[str, str], list[tuple[IntArray, IntArray, int, bool]]] = {}
 
-    def add(self, number: int, kind: EdgeType, edge_index: IntArray) -> None:
+    def add(self, number: int, kind: EdgeType, edge_index: tuple[IntArray, IntArray]) -> None:
         ends = []
         for node, rows in zip((kind[0], kind[2]), edge_index, strict=True):
             if node != "item" and node not in self._place:
@@ -229,11 +228,10 @@ class _EdgeCollector:
         )
 
 
-def _interactions(graph: HeteroData) -> tuple[IntArray, IntArray]:
-    if INTERACTS not in graph.edge_types:
+def _interactions(graph: GraphArrays) -> tuple[IntArray, IntArray]:
+    if INTERACTS not in graph.edges:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    user, item = graph[INTERACTS].edge_index.numpy()
-    return user, item
+    return graph.edges[INTERACTS].source, graph.edges[INTERACTS].target
 
 
 def _unlabelled(num_sources: int, source: IntArray, target: IntArray) -> Adjacency:

@@ -12,9 +12,11 @@ from kgrec.errors import ConfigError, DataError, UnknownIdError
 from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relation
 from kgrec.explain.network import Network
 from kgrec.explain.path_table import PathTable, ranked
+from kgrec.explain.phrases import ENGLISH, chosen_language, phrases_of
 from kgrec.explain.sentences import Others, sentence
-from kgrec.graph.build import INTERACTS
+from kgrec.graph.arrays import GraphArrays
 from kgrec.graph.node_names import NodeNames
+from kgrec.graph.relation_names import INTERACTS
 from kgrec.types import Float64Array, IntArray
 
 if TYPE_CHECKING:
@@ -26,10 +28,12 @@ Similarity = Callable[[IntArray], npt.ArrayLike]
 _MOST_COMMON: Final = 2
 MIN_SPECIFICITY: Final = 0.05
 """Paths of lower specificity are too general to explain an item."""
+_TELLING: Final = 0.2
+"""Below this, many items have what a path leads over; other users' choices are then said too."""
 
 
 def explain(
-    graph: HeteroData,
+    graph: HeteroData | GraphArrays,
     item: int,
     *,
     user: int | None = None,
@@ -38,10 +42,13 @@ def explain(
     similarity: Similarity | None = None,
     weights: Mapping[str, float] | None = None,
     k: int = 5,
+    language: str = ENGLISH,
 ) -> Explanation:
     """Explain one recommendation; for many, `PathFinder` is faster."""
     finder = PathFinder(graph, names, weights=weights)
-    return finder.explain(item, user=user, liked=liked, similarity=similarity, k=k)
+    return finder.explain(
+        item, user=user, liked=liked, similarity=similarity, k=k, language=language
+    )
 
 
 class PathFinder:
@@ -66,7 +73,7 @@ class PathFinder:
     the user.
 
     Args:
-        graph: A graph that `build_graph` made.
+        graph: A graph that `build_graph` made, or its arrays.
         names: Labels; None: ids.
         weights: Weights of relations by IRI or name, at least 0; a relation of weight 0 makes no
             path.
@@ -78,14 +85,14 @@ class PathFinder:
 
     def __init__(
         self,
-        graph: HeteroData,
+        graph: HeteroData | GraphArrays,
         names: NodeNames | None = None,
         *,
         weights: Mapping[str, float] | None = None,
     ) -> None:
-        ids = {kind: graph[kind].node_id for kind in graph.node_types}
-        self._names = names or NodeNames(ids=ids)
-        self._network = Network.from_graph(graph, weights or {})
+        arrays = graph if isinstance(graph, GraphArrays) else GraphArrays.of(graph)
+        self._names = names or NodeNames(ids=arrays.ids)
+        self._network = Network.from_graph(arrays, weights or {})
 
     def explain(
         self,
@@ -95,6 +102,7 @@ class PathFinder:
         liked: npt.ArrayLike | None = None,
         similarity: Similarity | None = None,
         k: int = 5,
+        language: str = ENGLISH,
     ) -> Explanation:
         """Explain why an item is recommended.
 
@@ -105,6 +113,8 @@ class PathFinder:
                 those in the graph.
             similarity: The model's similarity of liked items to the recommended item.
             k: Number of paths at most.
+            language: Language of the sentence, such as "de"; if there is none in it, English, with
+                a warning.
 
         Raises:
             UnknownIdError: A row is outside of the graph.
@@ -113,7 +123,7 @@ class PathFinder:
         """
         if k < 1:
             raise ConfigError(f"k must be at least 1, found {k}.")
-        network = self._network
+        network, language = self._network, chosen_language(language)
         _check_row(item, network.num_items, "item")
         history = self._liked(item, user, liked)
         shared = network.shared(item, history)
@@ -127,18 +137,22 @@ class PathFinder:
         paths: list[Path] = []
         if strong.any():
             paths = self._paths(who, item, history, found, np.where(strong, score, 0), k)
+        weak = bool(found.specificity[strong].max(initial=0) < _TELLING)
+        audience: list[Path] = []
+        if weak:
+            audience = self._audience_paths(who, item, user, history, k, language)
         if not paths:
-            paths = self._audience_paths(who, item, user, history, k)
-        if not paths:
-            paths = self._paths(who, item, history, found, score, k)
+            paths = audience or self._paths(who, item, history, found, score, k)
         target = self._node("item", item)
         others = Others(
             self._network.chosen(item, user),
             self._network.num_users - (user is not None),
             self._network.num_items,
             self._common(item, history) if not paths and len(history) else (),
+            weak,
+            tuple(audience),
         )
-        words = sentence(target.label, paths, has_liked=len(history) > 0, others=others)
+        words = sentence(target.label, paths, len(history) > 0, others, language=language)
         return Explanation(who, target, tuple(paths), words)
 
     def _common(self, item: int, history: IntArray) -> tuple[tuple[Relation, str], ...]:
@@ -204,14 +218,14 @@ class PathFinder:
         return paths
 
     def _audience_paths(
-        self, who: Node, item: int, user: int | None, history: IntArray, k: int
+        self, who: Node, item: int, user: int | None, history: IntArray, k: int, language: str
     ) -> list[Path]:
         count, size, cosine = self._network.audiences(item, history, user)
         order = np.lexsort((history, -cosine))[:k]
         paths = []
         for place in order[count[order] > 0]:
             number = int(count[place])
-            label = f"{number:,} other {'person' if number == 1 else 'people'}"
+            label = phrases_of(language).other_people(number)
             liked = self._node("item", int(history[place]))
             others = Node("users", liked.row, "", label)
             paths.append(

@@ -244,6 +244,8 @@ class TurtleRecovery:
         at, depth = unit.begin, 0
         for term in _terms(found):
             first, last = term[0], term[-1]
+            if first.text in _DIRECTIVES:  # behind a statement without a dot
+                return b"", []
             depth += {b"(": 1, b")": -1}.get(first.text, 0)
             reason = self._reason(term)
             if reason is None:

@@ -8,7 +8,7 @@ Two kinds of files are not listed, since they are written later and hold their o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from kgrec.files import writing
 from kgrec.outputs.checked import (
     check_checksums,
     check_json,
+    check_sizes,
     checksums,
     is_checked_json,
     write_checked_json,
@@ -85,26 +86,25 @@ def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
-def check_files_of_run(folder: Path, names: Iterable[str] | None = None) -> None:
+def check_files_of_run(
+    folder: Path,
+    names: Iterable[str] | None = None,
+    files: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """Check that files of a run folder are what was written.
 
     Args:
         folder: The run folder.
         names: The files; None: all that serving needs. The tables of a saved graph have checksums
             in a manifest of their own, which is among the files.
+        files: The manifest, if it was read before.
 
     Raises:
         RunError: The manifest or a file is missing, damaged, or of another run.
     """
-    files = read_manifest(folder)
+    files = read_manifest(folder) if files is None else files
     if names is None:
-        names = [
-            name
-            for name in files
-            if name not in NOT_LOADED
-            and not fnmatch(name, "data/graph/*.arrow")
-            and (name != _OPTIONAL or (folder / name).exists())
-        ]
+        names = [name for name in _loaded(folder, files) if not fnmatch(name, "data/graph/*.arrow")]
     wanted = list(names)
     for name in wanted:
         if name not in files:
@@ -113,6 +113,19 @@ def check_files_of_run(folder: Path, names: Iterable[str] | None = None) -> None
                 "is not of this run."
             )
     check_checksums(folder, {name: files[name] for name in wanted})
+
+
+def check_sizes_of_run(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that no file that serving may need is missing or cut off, without reading them.
+
+    Args:
+        folder: The run folder.
+        files: The manifest.
+
+    Raises:
+        RunError: One is missing or has another size.
+    """
+    check_sizes(folder, {name: files[name] for name in _loaded(folder, files)})
 
 
 def checked(folder: Path, name: str) -> Path:
@@ -200,6 +213,15 @@ def _check_replaceable(
         f"{where} has {what} already. Choose another folder; "
         f"{option('force', True)} replaces it{more}."
     )
+
+
+def _loaded(folder: Path, files: Iterable[str]) -> list[str]:
+    """Return those of a run's files that serving may need."""
+    return [
+        name
+        for name in files
+        if name not in NOT_LOADED and (name != _OPTIONAL or (folder / name).exists())
+    ]
 
 
 def _few(names: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,13 @@ from kgrec.runs.json_files import read_json
 from kgrec.runs.manifest import check_files_of_run, checked
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
+from kgrec.text.cache import KEY_BYTES
 from kgrec.text.words import WordCounts
 from kgrec.training.checkpoint import load_arrays
 
 if TYPE_CHECKING:
     from kgrec.config import Config
+    from kgrec.graph.node_names import NodeNames
     from kgrec.graph.numeric import NumberScales
 
 _KEYS = ("data", "text", "graph", "model", "seed")
@@ -70,7 +72,10 @@ def load_run(
             recommender.encoder.download = recommender.encoder.model == download
         derived = read_derived(folder, len(train.items))
         prepared = recommender.prepare(*histories, derived=derived)
-        _check_names(derived, prepared.data.graph)
+        graph = prepared.data.graph
+        sizes = {kind: int(graph[kind].num_nodes) for kind in graph.node_types}
+        assert derived.names is not None
+        check_names(derived.names, sizes)
         snapshot = prepared.fitted(recommender.model.load_state(arrays, prepared.data))
         snapshot = replace(snapshot, warnings=tuple(about["warnings"]))
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
@@ -78,7 +83,7 @@ def load_run(
     interactions: tuple[Interactions, ...] = ()
     if split is not None:
         interactions = (split.train, split.valid) if len(split.valid) else (split.train,)
-    graph_ids = {kind: prepared.data.graph[kind].node_id for kind in prepared.data.graph.node_types}
+    graph_ids = {kind: graph[kind].node_id for kind in sizes}
     names = None if derived.names is None else replace(derived.names, ids=graph_ids)
     recommender.take(
         replace(snapshot, interactions=interactions, derived=replace(derived, names=names))
@@ -218,10 +223,12 @@ def read_features(folder: Path, num_items: int, only: tuple[str, str] | None = N
         words = read_words(folder / "data")
         arrays = load_arrays(folder / "words.safetensors")[0]
         expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
+        if "keys" in arrays:  # older runs lack them
+            expected["keys"] = (np.uint8, (num_items, KEY_BYTES))
         counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
-        counted = WordCounts(words, counts)
+        counted = WordCounts(words, counts, arrays.get("keys"))
     for name, matrix in features.items():
         _check_features(folder / "features.safetensors", name, matrix, num_items)
     nonsense = features.pop(NONSENSE, None)
@@ -251,10 +258,14 @@ def _check_features(path: Path, name: str, matrix: Any, num_items: int) -> None:
         )
 
 
-def _check_names(derived: Derived, graph: Any) -> None:
-    assert derived.names is not None
-    for kind, labels in derived.names.nodes.items():
-        if kind not in graph.node_types or len(labels) != int(graph[kind].num_nodes):
+def check_names(names: NodeNames, sizes: Mapping[str, int]) -> None:
+    """Check that names are those of a graph with `sizes` nodes of each type.
+
+    Raises:
+        RunError: They are not.
+    """
+    for kind, labels in names.nodes.items():
+        if len(labels) != sizes.get(kind):
             raise RunError(
                 f"names.parquet does not fit the graph: it has {len(labels)} of {kind!r}."
             )

@@ -6,7 +6,10 @@ settings, and they load their weights themselves. All else of a run is read when
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from fnmatch import fnmatch
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -17,26 +20,31 @@ from scipy.sparse import csr_matrix, vstack
 
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import RunError
+from kgrec.errors import RunError, printable
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.node_names import NodeNames
+from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Model, TrainingData, VectorModel
 from kgrec.models.stored_vectors import StoredVectors
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
-from kgrec.runs.data_files import read_frame, read_histories, read_inputs
-from kgrec.runs.manifest import check_files_of_run, read_manifest
-from kgrec.runs.reading import check_format, check_is_run, load_run, read_features
+from kgrec.runs.data_files import read_frame, read_histories, read_inputs, read_names
+from kgrec.runs.manifest import check_files_of_run, check_sizes_of_run, read_manifest
+from kgrec.runs.reading import check_format, check_is_run, check_names, load_run, read_features
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.text.settings import TextConfig
 from kgrec.training.checkpoint import load_arrays, save_tensors
-from kgrec.types import FloatArray
 
 if TYPE_CHECKING:
     from kgrec.config import Config
+    from kgrec.explain.paths import PathFinder
 
 FILE: Final = "serving.safetensors"
 _TRIED: Final = 256  # histories
+_AT_ONCE: Final = (
+    "about.json", FILE, "data/users.parquet", "data/items.parquet", "data/histories.parquet",
+    "data/names.parquet",
+)  # fmt: skip
 
 CLOSED_FORMS: Final[Mapping[str, tuple[str, str]]] = {
     "ease": ("kgrec.models.ease", "EASEConfig"),
@@ -67,11 +75,13 @@ def write_serving(folder: Path, snapshot: Snapshot, config: Config, parts: Seque
     if isinstance(snapshot.model, LinkPrediction):
         arrays = snapshot.model.stored_vectors(_tried(snapshot.histories))
     text = None if config.text is None else config.text.model_dump(mode="json")
+    graph = snapshot.inputs.config.model_dump(mode="json")
     told = {
         "model": config.model.name,
         "settings": snapshot.model.settings() if _is_closed(snapshot.model.settings()) else None,
         "vectors": arrays is not None,
         "text": text,
+        "graph": graph,
         "languages": snapshot.inputs.languages,
         "parts": list(parts),
     }
@@ -94,16 +104,19 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
     folder = Path(folder)
     check_is_run(folder)
     about = check_format(folder)
-    check_files_of_run(folder)
-    if FILE not in read_manifest(folder):  # an older run
+    whole = _Whole(folder)
+    if FILE not in whole.files:  # an older run
         return load_run(folder, download=download)[0]
+    # A folder that was copied in part is refused at once, and not by the first request that needs
+    # what is missing; only what is read has its checksum compared.
+    check_sizes_of_run(folder, whole.files)
+    whole.check(*_AT_ONCE)
     arrays, told = load_arrays(folder / FILE)
     if not told.get("vectors") and told.get("settings") is None:
         return load_run(folder, download=download)[0]
     try:
         logs = read_histories(folder / "data")
         users, items = logs[0].users, logs[0].items
-        whole = _Whole(folder)
         model: Model
         if told["vectors"]:
             model = StoredVectors(str(told["model"]), arrays, whole.vector_model)
@@ -111,7 +124,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
             if sizes != (len(users), len(items)):
                 raise RunError(f"{folder / FILE} does not fit the users and items of the run.")
         else:
-            model = _closed_form(folder, told, logs[0])
+            model = _closed_form(whole, told, logs[0])
         histories: csr_matrix = sum((log.matrix() for log in logs[1:]), logs[0].matrix()).tocsr()
         text = None if told["text"] is None else TextConfig(**{**told["text"], "cache": None})
         snapshot = _RunSnapshot(
@@ -124,7 +137,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
             titles=_titles(folder, items),
             warnings=tuple(about["warnings"]),
         )
-        snapshot.read_later(whole, told)
+        snapshot.read_later(whole, told, logs[0])
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     recommender = Recommender(text=text).take(snapshot)
@@ -144,6 +157,7 @@ def read_test(
     path = folder / "data" / "interactions.parquet"
     ids: tuple[list[str], list[str]] = [], []
     if path.exists():
+        check_files_of_run(folder, [f"data/{path.name}"])
         columns = ["user_id", "item_id", "part"]
         frame = read_frame(path, columns, only=columns)
         chosen = frame["part"] == "test"
@@ -155,13 +169,38 @@ def read_test(
 
 
 class _Whole:
-    """All of a run, loaded when it is asked for."""
+    """All of a run, read when it is asked for.
+
+    A file is checked when it is read, against the manifest that was there at the beginning: a run
+    that has taken the place of this one since then is refused.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.files = read_manifest(folder)
+
+    def check(self, *names: str) -> None:
+        """Check files, and those whose names fit a pattern with `*`."""
+        listed = [name for name in self.files if any(fnmatch(name, one) for one in names)]
+        needed = [name for name in names if "*" not in name]
+        check_files_of_run(self.folder, dict.fromkeys([*needed, *listed]), self.files)
+
+    def inputs(self, items: Vocabulary, parts: Collection[str]) -> Any:
+        """Return graph, links and tables; see `read_inputs`."""
+        wanted = ["data/graph/manifest.json", "data/links.parquet"] if "graph" in parts else []
+        for table in ("item_table", "user_table"):
+            if table in parts:
+                wanted += [f"data/{table}.parquet", f"data/{table}_*.parquet"]
+        self.check(*wanted)
+        return read_inputs(self.folder / "data", items, parts)
 
     @cached_property
     def snapshot(self) -> Snapshot:
+        if read_manifest(self.folder) != self.files:
+            raise RunError(
+                f"{printable(str(self.folder))} holds another run than the one that was loaded. "
+                "Load it again."
+            )
         return load_run(self.folder)[0].snapshot
 
     def vector_model(self) -> VectorModel:
@@ -175,10 +214,11 @@ class _RunSnapshot(Snapshot):
 
     _whole: _Whole
     _told: Mapping[str, Any]
+    _train: Interactions
 
-    def read_later(self, whole: _Whole, told: Mapping[str, Any]) -> None:
+    def read_later(self, whole: _Whole, told: Mapping[str, Any], train: Interactions) -> None:
         """Say where the parts are, and forget those that stand in for them."""
-        self.__dict__.update(_whole=whole, _told=told)
+        self.__dict__.update(_whole=whole, _told=told, _train=train)
         for name in ("inputs", "derived", "interactions"):
             self.__dict__.pop(name, None)
 
@@ -192,24 +232,45 @@ class _RunSnapshot(Snapshot):
 
     @cached_property
     def derived(self) -> Derived:
+        self._whole.check("features.safetensors", "words.safetensor*", "data/words.parque*")
         key = ("item", TEXT)
         return read_features(self._whole.folder, len(self.items), only=key)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self._told["languages"])
 
     @cached_property
     def item_columns(self) -> ItemColumns:
         parts = [part for part in self._told["parts"] if part != "user_table"]
-        kg, links, table, _ = read_inputs(self._whole.folder / "data", self.items, parts)
-        return ItemColumns(self.items, table, kg, links, tuple(self._told["languages"]))
+        kg, links, table, _ = self._whole.inputs(self.items, parts)
+        return ItemColumns(self.items, table, kg, links, self.languages)
 
     def update(self, **more: Any) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
         return self._whole.snapshot.update(**more)
 
-    def with_text(
-        self, matrix: FloatArray, made_by: str, nonsense: FloatArray | None = None
-    ) -> Snapshot:
-        """Return a snapshot of all of the run, with text vectors; see `Snapshot.with_text`."""
-        return self._whole.snapshot.with_text(matrix, made_by, nonsense)
+    def _with_derived(self, derived: Derived) -> Snapshot:
+        made = copy(self)
+        made.__dict__.pop("semantic_search", None)
+        made.__dict__["derived"] = derived
+        return made
+
+    @cached_property
+    def paths(self) -> PathFinder:
+        """Finds paths in the graph, read as arrays."""
+        from kgrec.explain.paths import PathFinder
+        from kgrec.graph.arrays import graph_arrays
+
+        if "graph" not in self._told:  # an older run
+            return self._whole.snapshot.paths
+        kg, links, items, users = self._whole.inputs(self.items, self._told["parts"])
+        config = GraphConfig(**self._told["graph"])
+        graph = graph_arrays(self._train, kg, links, items=items, users=users, config=config)
+        self._whole.check("data/names.parquet", "data/relations.parquet")
+        names = read_names(self._whole.folder / "data")
+        check_names(names, graph.sizes)
+        return PathFinder(graph, replace(names, ids=graph.ids))
 
     @cached_property
     def graph(self) -> Any:
@@ -238,13 +299,14 @@ def _is_closed(settings: Mapping[str, Any]) -> bool:
     return settings["name"] in CLOSED_FORMS
 
 
-def _closed_form(folder: Path, told: Mapping[str, Any], log: Interactions) -> Model:
-    arrays, _ = load_arrays(folder / "weights.safetensors")
+def _closed_form(whole: _Whole, told: Mapping[str, Any], log: Interactions) -> Model:
+    whole.check("weights.safetensors")
+    arrays, _ = load_arrays(whole.folder / "weights.safetensors")
     features = None
     if "user_table" in told["parts"]:
         from kgrec.models.user_content import user_features
 
-        table = read_inputs(folder / "data", log.items, ["user_table"])[3]
+        table = whole.inputs(log.items, ["user_table"])[3]
         assert table is not None
         features = user_features(table.reindex(log.users))
     data = TrainingData(log, user_features=features)

@@ -135,7 +135,9 @@ def _write(
     save_tensors(folder / "features.safetensors", features, about_features)
     if words is not None:
         counts = csr_state("counts", words.counts)
-        arrays = {name: torch.from_numpy(np.asarray(array)) for name, array in counts.items()}
+        if words.keys is not None:
+            counts["keys"] = words.keys
+        arrays = {name: torch.from_numpy(np.array(array)) for name, array in counts.items()}
         save_tensors(folder / "words.safetensors", arrays, {})
     write_json(folder / "numbers.json", snapshot.graph.scales.to_list())
     write_atomically(folder / "config.yaml", [dump_config(config)])

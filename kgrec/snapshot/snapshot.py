@@ -127,6 +127,11 @@ class Snapshot:
         return ExactIndex(vectors, unknown=self._unplaced())
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages of labels, best first."""
+        return self.inputs.languages
+
+    @property
     def has_text(self) -> bool:
         """Whether there are text vectors of the items."""
         return ("item", TEXT) in self.derived.features
@@ -148,6 +153,9 @@ class Snapshot:
             made_by={**self.derived.made_by, key: made_by},
             nonsense=nonsense,
         )
+        return self._with_derived(derived)
+
+    def _with_derived(self, derived: Derived) -> Snapshot:
         return replace(self, derived=derived)
 
     @cached_property

@@ -22,8 +22,10 @@ from kgrec.files import check_plain, open_plain, replacing, under, writing
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray, TextEncoderLike
 
-_KEY_BYTES = 32
-_KEY = pa.binary(_KEY_BYTES)
+KEY_BYTES = 32
+"""Bytes of the key of a text."""
+
+_KEY = pa.binary(KEY_BYTES)
 _SUFFIX = ".safetensors"
 _NAME = re.compile(rf"[0-9a-f]{{64}}{re.escape(_SUFFIX)}")
 _UNREADABLE = (safetensors.SafetensorError, OSError)
@@ -110,9 +112,27 @@ class EmbeddingCache:
             The vectors, float32 of shape (n, dim) with zeros for those not found, and which were
             found, bool of shape (n,).
         """
+        return self.get_by_keys(fingerprint, text_keys(texts), dim)
+
+    def get_by_keys(
+        self, fingerprint: str, keys: npt.NDArray[np.uint8], dim: int
+    ) -> tuple[FloatArray, BoolArray]:
+        """Look up texts of which only the keys are known.
+
+        Args:
+            fingerprint: That of the encoder.
+            keys: `text_keys` of n texts.
+            dim: Length of the encoder's vectors.
+
+        Returns:
+            As `get`.
+
+        Raises:
+            ValueError: The keys are not uint8 of shape (n, 32).
+        """
         store = self._store(fingerprint)
-        keys = pa.array([_key(text) for text in texts], type=_KEY)
-        vectors = np.zeros((len(texts), dim), dtype=np.float32)
+        keys = _as_keys(keys)
+        vectors = np.zeros((len(keys), dim), dtype=np.float32)
         while True:
             position = np.asarray(pc.fill_null(pc.index_in(keys, value_set=store.keys), -1))
             found = position >= 0
@@ -148,7 +168,7 @@ class EmbeddingCache:
         if not texts:
             return
         store = self._store(fingerprint)
-        keys = np.frombuffer(b"".join(map(_key, texts)), dtype=np.uint8).reshape(-1, _KEY_BYTES)
+        keys = text_keys(texts)
         tensors = {"keys": keys, "vectors": np.ascontiguousarray(vectors, dtype=np.float32)}
         content = safetensors.numpy.save(tensors)
         path = self.folder / fingerprint / f"{hashlib.sha256(content).hexdigest()}{_SUFFIX}"
@@ -259,8 +279,10 @@ def default_cache_folder(environ: Mapping[str, str]) -> Path:
     return base / "kgrec" / "embeddings"
 
 
-def _key(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+def text_keys(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Return the SHA-256 of each text, uint8 of shape (n, 32)."""
+    digests = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts)
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, KEY_BYTES)
 
 
 def _as_keys(keys: npt.NDArray[np.uint8]) -> pa.Array:
@@ -269,9 +291,9 @@ def _as_keys(keys: npt.NDArray[np.uint8]) -> pa.Array:
     Raises:
         ValueError: They are not uint8 of shape (n, 32).
     """
-    if keys.ndim != 2 or keys.shape[1] != _KEY_BYTES or keys.dtype != np.uint8:
+    if keys.ndim != 2 or keys.shape[1] != KEY_BYTES or keys.dtype != np.uint8:
         raise ValueError(
-            f"expected keys of uint8 (n, {_KEY_BYTES}), found {keys.dtype} {keys.shape}"
+            f"expected keys of uint8 (n, {KEY_BYTES}), found {keys.dtype} {keys.shape}"
         )
     content = pa.py_buffer(np.ascontiguousarray(keys))
     return pa.FixedSizeBinaryArray.from_buffers(_KEY, len(keys), [None, content])

@@ -6,13 +6,10 @@ float32 inference up to rounding.
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.special import erf
 
 from kgrec.errors import ConfigError
 from kgrec.types import FloatArray
@@ -55,11 +52,11 @@ class NumpyBert:
         Raises:
             ConfigError: A file is damaged.
         """
-        config = _json(files.folder / "config.json")
+        config = files.json("config.json")
         given = {"position_embedding_type": "absolute", "is_decoder": False} | config
         if len(files.weights) != 1 or any(given.get(key) != want for key, want in _WANTED.items()):
             return None
-        tokenizer = _tokenizer(files.folder, max_length)
+        tokenizer = _tokenizer(files, max_length)
         if tokenizer is None:
             return None
         from safetensors import SafetensorError, safe_open
@@ -77,7 +74,7 @@ class NumpyBert:
             model.encode("x")
         except (SafetensorError, OSError) as error:
             raise ConfigError(f"{files.weights[0]} cannot be read: {error}") from error
-        except (KeyError, TypeError, ValueError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
             return None  # transformers may know what it is, or say what is wrong
         return model
 
@@ -110,7 +107,7 @@ class NumpyBert:
             f"{name}.attention.output.LayerNorm",
         )
         wide = self._linear(x, f"{name}.intermediate.dense")
-        half = 0.5 * (1.0 + erf(wide / np.float32(math.sqrt(2.0))))
+        half = 0.5 * (1.0 + _erf(wide / np.float32(math.sqrt(2.0))))
         wide = np.asarray(wide * half, dtype=np.float32)
         return self._normalised(
             x + self._linear(wide, f"{name}.output.dense"), f"{name}.output.LayerNorm"
@@ -127,19 +124,24 @@ class NumpyBert:
         return np.asarray((x - mean) * scale * weight + bias, dtype=np.float32)
 
 
-def _tokenizer(folder: Path, max_length: int) -> Any | None:
+def _erf(x: FloatArray) -> FloatArray:
+    """Return the error function; a query is short, and importing SciPy's takes longer."""
+    return np.array(list(map(math.erf, x.ravel().tolist())), dtype=np.float32).reshape(x.shape)
+
+
+def _tokenizer(files: ModelFiles, max_length: int) -> Any | None:
     """Return the tokenizer of `tokenizer.json`; None: transformers would change or not use it."""
-    path = folder / "tokenizer.json"
-    told = _json(folder / "tokenizer_config.json")
-    normalizer = (_json(path).get("normalizer") or {}) if path.is_file() else {}
+    path = files.folder / "tokenizer.json"
+    told = files.json("tokenizer_config.json")
+    normalizer = files.tokenizer.get("normalizer") or {}
     same = {
         "do_lower_case": "lowercase",
         "strip_accents": "strip_accents",
         "tokenize_chinese_chars": "handle_chinese_chars",
     }
-    if normalizer.get("type") != "BertNormalizer" or any(
-        ours in told and told[ours] != normalizer.get(theirs) for ours, theirs in same.items()
-    ):
+    if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
+        return None
+    if any(ours in told and told[ours] != normalizer.get(theirs) for ours, theirs in same.items()):
         return None
     from tokenizers import Tokenizer
 
@@ -150,13 +152,3 @@ def _tokenizer(folder: Path, max_length: int) -> Any | None:
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
     return tokenizer
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
-    return value if isinstance(value, dict) else {}

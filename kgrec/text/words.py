@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
+
+from kgrec.text.cache import text_keys
 
 _HAN = r"\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003347f"
 _UNSPACED = (
@@ -84,10 +87,13 @@ class WordCounts:
     Attributes:
         words: The m distinct words, folded.
         counts: How often each text has each, float64 CSR of shape (n, m) without stored zeros.
+        keys: By which `EmbeddingCache` finds the vectors of the texts, uint8 of shape (n, 32); see
+            `kgrec.text.cache.text_keys`. None: they are unknown.
     """
 
     words: list[str]
     counts: sparse.csr_matrix
+    keys: npt.NDArray[np.uint8] | None = None
 
     def extended(self, texts: Sequence[str]) -> WordCounts:
         """Return the counts with more texts appended, and new words after the old ones."""
@@ -102,7 +108,10 @@ class WordCounts:
         old = self.counts
         wide = (old.shape[0], shape[1])
         above = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=wide)
-        return WordCounts([*self.words, *new], sparse.vstack([above, below], format="csr"))
+        counts = sparse.vstack([above, below], format="csr")
+        both = self.keys is not None and more.keys is not None
+        keys = np.concatenate([self.keys, more.keys]) if both else None
+        return WordCounts([*self.words, *new], counts, keys)
 
 
 def count_words(texts: Sequence[str]) -> WordCounts:
@@ -116,7 +125,7 @@ def count_words(texts: Sequence[str]) -> WordCounts:
         (np.ones(len(column)), (row, column)), shape=(len(found), len(vocabulary))
     )
     counts.sum_duplicates()
-    return WordCounts(vocabulary, counts)
+    return WordCounts(vocabulary, counts, text_keys(texts))
 
 
 def nonsense(words: Sequence[str], count: int = 32) -> list[str]:

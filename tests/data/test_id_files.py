@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from kgrec.data import id_files
 from kgrec.data.id_files import read_ids
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, KgrecWarning
@@ -58,3 +59,12 @@ def test_mistakes_are_named(tmp_path):
     (tmp_path / "wide.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"has no column 'item_id': it has a, b"):
         read_ids(tmp_path / "wide.csv", KNOWN)
+
+
+def test_a_list_that_no_catalogue_needs_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(id_files, "_MOST_BYTES", 100)
+    (tmp_path / "ids.txt").write_bytes(b"c\n" * 50)
+    assert KNOWN.take(read_ids(tmp_path / "ids.txt", KNOWN)) == ["c"]
+    (tmp_path / "ids.txt").write_bytes(b"c\n" * 51)
+    with pytest.raises(DataError, match="it has more than 100 bytes"):
+        read_ids(tmp_path / "ids.txt", KNOWN)

@@ -310,3 +310,52 @@ def test_what_all_items_share_is_said_and_how_many_others_chose_the_item():
     )
     nothing = explain(graph, item, user=user, weights={"genre": 0.0}).sentence
     assert nothing.startswith("Nothing in particular joins x to what you liked. 1 of 2 other")
+
+
+def common_and_rare(by_same=2):
+    """Return a graph of 40 films: all are films, 30 from the USA, the first ones by one director.
+
+    A user likes the first twelve except the one to explain, 0; four others like 0 and 5.
+    """
+    triples = [(f"i{n}", "type", "film") for n in range(40)]
+    triples += [(f"i{n}", "country", "USA") for n in range(30)]
+    triples += [(f"i{n}", "director", "K") for n in range(by_same)]
+    pairs = [("u", f"i{n}") for n in range(1, 12)] + [("v", f"i{n}") for n in range(12, 40)]
+    pairs += [(f"w{n}", item) for n in range(4) for item in ("i0", "i5")]
+    log = Interactions.read(pd.DataFrame(pairs, columns=["user_id", "item_id"]))
+    kg = KnowledgeGraph.from_triples(triples)
+    graph = build_graph(log, kg, link(log.items, kg))
+    return graph, log.items.row("i0"), log.users.row("u"), log.items
+
+
+@pytest.mark.parametrize("closest", [1, 5, 11])
+@pytest.mark.parametrize("k", [1, 3, 5, 20])
+def test_what_many_items_share_never_comes_before_what_few_share(closest, k):
+    graph, item, user, items = common_and_rare()
+
+    def similarity(liked):
+        return (liked == items.row(f"i{closest}")).astype(float)
+
+    found = explain(graph, item, user=user, similarity=similarity, k=k)
+    assert [node.label for node in found.paths[0].between] == ["K"]
+    assert "film" not in {node.label for path in found.paths for node in path.between}
+    assert found.sentence.startswith("i0 is recommended because you liked i1, which shares the dir")
+    assert "Many items" not in found.sentence
+
+
+def test_where_paths_say_little_other_users_are_a_reason_too():
+    graph, item, user, _ = common_and_rare(by_same=0)
+    found = explain(graph, item, user=user)
+    assert {node.label for path in found.paths for node in path.between} == {"USA"}
+    assert found.sentence.endswith(
+        "which share the country USA with it. Many items have that in common; 4 of 4 other people "
+        "who liked i5 liked it as well."
+    )
+    german = explain(graph, item, user=user, language="de").sentence
+    assert german.endswith("gefällt aber auch anderen, die dasselbe mögen wie Sie: 4 von 4 bei i5.")
+
+
+def test_paths_over_others_speak_the_language():
+    found = PathFinder(*film_paths()).explain(9, liked=[8], language="de")
+    assert [path.between[0].label for path in found.paths] == ["2 andere Personen"]
+    assert found.sentence.startswith("Nine wird empfohlen, weil es auch anderen gefällt")

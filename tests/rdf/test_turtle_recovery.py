@@ -169,6 +169,13 @@ def test_names_of_a_wrong_declaration_mean_nothing():
     assert kg.entities.ids == ["http://a.org/a", "http://a.org/b"]
 
 
+def test_a_declaration_behind_junk_is_read():
+    text = HEAD + "oops\n@base <http://base.org/> .\n<a> e:p <b> .\n"
+    kg = read(text, on_error="skip")
+    assert kg.entities.ids == ["http://base.org/a", "http://base.org/b"]
+    assert kg.report.rejected == 1
+
+
 def test_statements_of_a_graph_with_a_wrong_name_are_left_out():
     text = HEAD + "<g h> {\n e:a e:p e:b .\n e:a e:p e:c }\ne:g { e:x e:y e:z }\n"
     kg = read(text, "trig", on_error="skip")

@@ -40,6 +40,7 @@ NEEDED = [
     "data/relations.parquet",
     "data/words.parquet",
     "words.safetensors",
+    "serving.safetensors",
     "about.json",
     "manifest.json",
     "data/item_table.parquet",
@@ -55,7 +56,6 @@ NEEDED = [
 ]
 OTHERS = [
     "metrics.json", "log.txt", "curve.json", "curve.png", "checkpoint.safetensors",
-    "serving.safetensors", "data/item_table_others.parquet",
 ]  # fmt: skip
 
 

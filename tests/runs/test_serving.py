@@ -1,6 +1,7 @@
 """A run that is loaded for serving answers as the whole run does, and loads what it needs."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from kgrec.errors import RunError
 from kgrec.runs.reading import load_run
 from kgrec.runs.serving import CLOSED_FORMS, FILE, load_for_serving, read_test
 from kgrec.runs.training import train_run
+from kgrec.text.cache import EmbeddingCache
 from kgrec.training.checkpoint import load_arrays
 
 SETTINGS = {
@@ -63,9 +65,27 @@ def test_every_answer_is_that_of_the_whole_run(served):
     same(light.search("space pirates"), whole.search("space pirates"))
     frames = [one.recommend_all(4).to_pandas() for one in (light, whole)]
     assert frames[0]["item_id"].equals(frames[1]["item_id"])
-    assert light.explain("u00", "n0") == whole.explain("u00", "n0")
     assert light.history("u00") == whole.history("u00")
     assert light.snapshot.warnings == whole.snapshot.warnings
+
+
+def alike(left, right):
+    assert (left.user, left.item, left.sentence) == (right.user, right.item, right.sentence)
+    for one, other in zip(left.paths, right.paths, strict=True):
+        assert replace(one, score=0.0) == replace(other, score=0.0)
+        assert one.score == pytest.approx(other.score, rel=1e-4)
+
+
+def test_every_reason_is_that_of_the_whole_run(served):
+    light, whole, _ = served
+    reasons = set()
+    for item in whole.item_vocabulary.ids:
+        for user in ("u00", "u15", "u29"):
+            found = light.explain(user, item)
+            alike(found, whole.explain(user, item))
+            reasons |= {path.kind for path in found.paths}
+        alike(light.explain(None, item, liked=["i01"]), whole.explain(None, item, liked=["i01"]))
+    assert "shared" in reasons
 
 
 def test_vectors_of_histories_are_stored_where_they_are_sums(served, request):
@@ -121,3 +141,76 @@ def test_a_run_without_the_file_is_loaded_as_a_whole_and_a_damaged_one_is_refuse
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError):
         load_for_serving(copy)
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def flip(path):
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] + bytes([content[half] ^ 16]) + content[half + 1 :])
+
+
+def test_a_file_is_checked_when_it_is_read(run_folder, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run_folder, copy)
+    asked = {
+        "data/interactions.parquet": lambda light: light.snapshot.interactions,
+        "data/links.parquet": lambda light: light.recommend("u00", filter="by == 'x'"),
+        "data/relations.parquet": lambda light: light.explain("u00", "n0"),
+        "data/graph/triples.arrow": lambda light: light.explain("u00", "n0"),
+        "data/item_table_others.parquet": lambda light: light.recommend("u00", filter="id == 'x'"),
+        "features.safetensors": lambda light: light.search("space"),
+        "words.safetensors": lambda light: light.search("space"),
+        "data/words.parquet": lambda light: light.search("space"),
+    }
+    expected = load_for_serving(copy).recommend("u00", 3)
+    for name, ask in asked.items():
+        content = (copy / name).read_bytes()
+        flip(copy / name)
+        light = load_for_serving(copy)
+        assert light.recommend("u00", 3) == expected
+        with pytest.raises(RunError, match=rf"{name.rpartition('/')[2]}\b.* damaged"):
+            ask(light)
+        (copy / name).write_bytes(content)
+    for name in ("data/histories.parquet", "data/names.parquet", FILE):
+        content = (copy / name).read_bytes()
+        flip(copy / name)
+        with pytest.raises(RunError, match=rf"{name.rpartition('/')[2]} is damaged"):
+            load_for_serving(copy)
+        (copy / name).write_bytes(content)
+
+
+def test_a_run_that_took_the_place_of_the_loaded_one_is_refused(project, word_encoder, tmp_path):
+    folder = tmp_path / "run"
+    changes = ["model.training.max_epochs=1"]
+    train_run(load_config(project, changes), folder)
+    loaded = [load_for_serving(folder) for _ in range(3)]
+    train_run(load_config(project, [*changes, "graph.min_degree=5"]), folder, force=True)
+    with pytest.raises(RunError, match=r"features\.safetensors is damaged, or was changed"):
+        loaded[0].search("space")
+    with pytest.raises(RunError, match="holds another run than the one that was loaded"):
+        loaded[1].snapshot.update()
+    with pytest.raises(RunError, match="is damaged, or was changed"):
+        loaded[2].explain("u00", "n0")
+
+
+def test_the_first_search_makes_vectors_that_the_next_one_finds(
+    project, word_encoder, tmp_path, monkeypatch
+):
+    folder = tmp_path / "run"
+    train_run(load_config(project, ["model=ease"]), folder)
+    before = contents(folder)
+    expected = load_run(folder)[0].search("space pirates")
+    first = load_for_serving(folder)
+    first.cache = EmbeddingCache(tmp_path / "cache")
+    same(first.search("space pirates"), expected)
+    monkeypatch.setattr("kgrec.runs.serving.load_run", lambda *a, **k: pytest.fail("loaded"))
+    word_encoder.calls.clear()
+    second = load_for_serving(folder)
+    second.cache = EmbeddingCache(tmp_path / "cache")
+    same(second.search("space pirates"), expected)
+    assert word_encoder.calls == [["space pirates"]]
+    assert contents(folder) == before

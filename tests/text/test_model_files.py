@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -156,3 +157,41 @@ def test_int8_is_refused_where_it_cannot_run(small_model):
     (small_model / "config.json").write_text(json.dumps(config))
     with pytest.raises(ConfigError, match="int8"):
         TextEncoder(small_model, precision="int8", device="cpu").encode(["a"])
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
+def test_the_hubs_cache_is_found_where_the_hub_puts_it(tmp_path, small_model, variable):
+    below = {"HF_HUB_CACHE": "", "HF_HOME": "hub", "XDG_CACHE_HOME": "huggingface/hub"}[variable]
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    folder = tmp_path / below / "models--some--model"
+    shutil.copytree(small_model, folder / "snapshots" / commit)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(commit)
+    code = (
+        "from kgrec.text.model_files import find_model; import sys\n"
+        "found = find_model('some/model', download=False)\n"
+        "assert 'huggingface_hub' not in sys.modules\n"
+        "from huggingface_hub import snapshot_download\n"
+        "assert found.folder == __import__('pathlib').Path(\n"
+        "    snapshot_download('some/model', local_files_only=True))\n"
+        "print(found.origin)"
+    )
+    names = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME")
+    rest = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=rest | {variable: str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "hub cache", done.stderr
+
+
+@pytest.mark.parametrize("ref", ["../../../elsewhere", "", "\xff", "main"])
+def test_a_damaged_hubs_cache_has_no_model(tmp_path, small_model, ref):
+    folder = tmp_path / "models--some--model"
+    shutil.copytree(small_model, folder / "snapshots" / "main")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(ref, encoding="latin-1")
+    assert source._cached_snapshot("some/model", {"HF_HUB_CACHE": str(tmp_path)}) is None
