@@ -9,7 +9,6 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, model_validator
 
-from kgrec.auto.auto import AutoConfig
 from kgrec.datasets.loading import DataConfig
 from kgrec.errors import ConfigError
 from kgrec.graph.selection import GraphConfig
@@ -28,8 +27,7 @@ from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.published import PresetConfig
 
 _Members = (
-    AutoConfig
-    | LinkPredictionConfig
+    LinkPredictionConfig
     | PresetConfig
     | EASEConfig
     | AttributeEASEConfig

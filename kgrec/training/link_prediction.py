@@ -295,20 +295,14 @@ class LinkPrediction(VectorModel):
             raise not_fitted(self)
         return self.predictor
 
-    def _finish(self, *, content: bool = True, exactly: bool = True) -> None:
-        """Fit the content map to the trained vectors, then compute all vectors.
-
-        Args:
-            content: Whether new items need vectors.
-            exactly: Whether the map is the one that stays, and not one to validate by.
-        """
+    def _finish(self) -> None:
+        """Fit the content map to the trained vectors, then compute all vectors."""
         self.content_map = None
         propagated = self._propagated()
-        if self._regression is not None and content:
+        if self._regression is not None:
             with torch.no_grad():
-                targets = self._predictor().head.place(propagated).cpu().numpy()[self._anchors]
-            solve = self._regression.fit if exactly else self._regression.sketch
-            self.content_map = solve(targets)
+                targets = self._predictor().head.place(propagated).cpu().numpy()
+            self.content_map = self._regression.fit(targets[self._anchors])
         self._encode(propagated)
 
     def _propagated(self) -> Propagated:
@@ -446,27 +440,18 @@ class _Vectors:
 
 
 class _Validation:
-    """Evaluates a model on the validation part during training.
-
-    Where no validation interaction is of an item without training interactions, such items are not
-    ranked: to compute their vectors each time would take longer than training.
-    """
+    """Evaluates a model on the validation part during training."""
 
     def __init__(self, model: LinkPrediction, data: TrainingData) -> None:
         self.model, self.data = model, data
         self.k = int(model.config.training.metric.partition("@")[2])
-        assert data.valid is not None
-        known = np.bincount(data.train.item, minlength=data.train.num_items) > 0
-        self.content = not known[data.valid.item].all()
-        ranked = np.arange(len(known)) if data.candidates is None else data.candidates
-        self.candidates = data.candidates if self.content else ranked[known[ranked]]
 
     def __call__(self) -> Mapping[str, float]:
-        self.model._finish(content=self.content, exactly=False)
+        self.model._finish()
         data = self.data
         assert data.valid is not None
         metrics = evaluate(
-            self.model, data.valid, exclude=data.train, k=(self.k,), candidates=self.candidates
+            self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
         ).metrics
         return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
 
