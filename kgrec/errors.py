@@ -132,6 +132,11 @@ def option(name: str, value: object = None) -> str:
     return f"{name}=" if value is None else f"{name}={value!r}"
 
 
+def in_python() -> bool:
+    """Return whether messages speak of Python's arguments: no other interface is in use."""
+    return not _wordings.get()
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the entry of `known` that `name` is probably a misspelling of, or None.
 

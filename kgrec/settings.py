@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from kgrec.bounds import yaml_text
 from kgrec.bounds.yaml_text import MAX_CHARS
-from kgrec.errors import ConfigError, did_you_mean, nearest, printable
+from kgrec.errors import ConfigError, did_you_mean, nearest, option, printable
 from kgrec.files import nearest_file, read_plain, system_reason
 
 S = TypeVar("S", bound=BaseModel)
@@ -86,10 +86,16 @@ def kinds_of(union: Any, key: str = "name") -> dict[str, Any]:
 
 
 @overload
-def make_settings(kind: type[S], values: Any, where: str, *, yaml: bool = ...) -> S: ...
+def make_settings(
+    kind: type[S], values: Any, where: str, *, yaml: bool = ..., arguments: bool = ...
+) -> S: ...
 @overload
-def make_settings(kind: object, values: Any, where: str, *, yaml: bool = ...) -> Any: ...
-def make_settings(kind: Any, values: Any, where: str, *, yaml: bool = False) -> Any:
+def make_settings(
+    kind: object, values: Any, where: str, *, yaml: bool = ..., arguments: bool = ...
+) -> Any: ...
+def make_settings(
+    kind: Any, values: Any, where: str, *, yaml: bool = False, arguments: bool = False
+) -> Any:
     """Return settings made of plain values.
 
     Args:
@@ -97,6 +103,7 @@ def make_settings(kind: Any, values: Any, where: str, *, yaml: bool = False) -> 
         values: What is given by name, often a dict.
         where: What an error message begins with.
         yaml: Whether the values were written in YAML; the message then uses its words.
+        arguments: Whether the values may be options of a command, which the message then names.
 
     Raises:
         ConfigError: A setting is unknown, missing or has a wrong value. The message names each,
@@ -107,7 +114,11 @@ def make_settings(kind: Any, values: Any, where: str, *, yaml: bool = False) -> 
             return kind.model_validate(values)
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {explain(error, kind, yaml=yaml)}") from error
+        found = explain(error, kind, yaml=yaml)
+        name = re.match(r"(\w+): ", found)
+        if arguments and name and option(name[1]).startswith("-"):
+            raise ConfigError(option(name[1]) + found[name.end() - 2 :]) from error
+        raise ConfigError(f"{where}: {found}") from error
 
 
 def read_yaml(path: str | Path, what: str) -> Any:

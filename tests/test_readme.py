@@ -33,6 +33,12 @@ def test_linking_figures_are_those_measured():
     assert f"{measured['recall']:.2%}".replace("%", " %") in page
 
 
+def test_what_pip_is_told_to_install_is_a_project():
+    for text in PAGES:
+        for target in re.findall(r"pip install .*\"(\.[^\"[]*)\[", text):
+            assert (ROOT / target / "pyproject.toml").is_file()
+
+
 def test_make_targets_and_paths_exist():
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for text in PAGES:

@@ -9,9 +9,12 @@ import typer
 
 from kgrec.commands.options import (
     AsJson,
+    BaseIri,
+    Contexts,
     Decimal,
     Encoding,
     Force,
+    Format,
     Quote,
     Separator,
     files_by_iri,
@@ -44,10 +47,8 @@ def inspect(
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the statistics to this .png or .svg file.")
     ] = None,
-    format: Annotated[
-        str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")
-    ] = None,
-    base_iri: Annotated[str | None, typer.Option(help="Base of relative IRIs.")] = None,
+    format: Format = None,
+    base_iri: BaseIri = None,
     on_error: Annotated[
         str, typer.Option(help="`raise`, or `skip` to leave out invalid statements.")
     ] = "raise",
@@ -58,12 +59,7 @@ def inspect(
         list[str] | None,
         typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
     ] = None,
-    contexts: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--context", help="IRI=FILE of a JSON-LD context that files refer to; may be repeated."
-        ),
-    ] = None,
+    contexts: Contexts = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

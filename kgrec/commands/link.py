@@ -9,12 +9,15 @@ import typer
 
 from kgrec.commands.options import (
     AsJson,
+    BaseIri,
+    Contexts,
     Decimal,
     Encoding,
     Force,
-    OnError,
+    Format,
     Quote,
     Separator,
+    files_by_iri,
     table_options,
 )
 from kgrec.errors import ConfigError
@@ -36,7 +39,13 @@ def link(
     separator: Separator = None,
     decimal: Decimal = None,
     quote: Quote = None,
-    on_error: OnError = "raise",
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="`raise`, or `skip` to leave out rows of tables and statements of RDF files that "
+            "cannot be read."
+        ),
+    ] = "raise",
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
@@ -82,6 +91,9 @@ def link(
             help="Highest confidence for meaning alone; 0.8 by default, too low for a link."
         ),
     ] = None,
+    format: Format = None,
+    base_iri: BaseIri = None,
+    contexts: Contexts = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -115,6 +127,11 @@ def link(
         encoder=encoder,
         force=force,
         format=table_options(encoding, separator, decimal, quote, on_error=on_error),
+        reading={
+            "format": format,
+            "base_iri": base_iri,
+            "contexts": files_by_iri(contexts or ()),
+        },
         **settings,
     )
     if as_json:

@@ -60,7 +60,8 @@ Quote = Annotated[
     str | None, typer.Option(help="Quotation mark of the tables; '' for none; '\"' by default.")
 ]
 OnError = Annotated[
-    str, typer.Option(help="`raise`, or `skip` to leave out rows of tables that cannot be read.")
+    str,
+    typer.Option(help="`raise`, or `skip` to leave out rows and statements that cannot be read."),
 ]
 
 
@@ -71,6 +72,16 @@ def table_options(
     given = {"encoding": encoding, "separator": separator, "decimal": decimal, "quote": quote}
     kept = {name: value for name, value in (given | more).items() if value is not None}
     return cast("FormatSettings", kept)
+
+
+Format = Annotated[str | None, typer.Option(help="nt, nq, ttl, trig, rdf, jsonld or a media type.")]
+BaseIri = Annotated[str | None, typer.Option(help="Base of relative IRIs.")]
+Contexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", help="IRI=FILE of a JSON-LD context that files refer to; may be repeated."
+    ),
+]
 
 
 def chosen_items(

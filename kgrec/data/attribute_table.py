@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import numpy as np
 import pandas as pd
 
-from kgrec.data.ids import Normalise, as_ids
+from kgrec.data.ids import Normalise, as_ids, first_of_each
 from kgrec.data.list_cells import guess_separator, parse_lists
 from kgrec.data.numbers import read_numbers
-from kgrec.data.origin import row_name, without_bad
+from kgrec.data.origin import without_bad
 from kgrec.data.table_format import FormatSettings
 from kgrec.data.tables import (
     read_table,
@@ -25,10 +25,15 @@ from kgrec.data.tables import (
 )
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable, warn
-from kgrec.types import BoolArray, Float64Array, IntArray
+from kgrec.types import Float64Array, IntArray
 
-_TITLES = ("title", "name", "label", "titel", "titre", "título", "titolo", "movie_title",
-           "item_title", "item_name", "product_name", "book_title", "track_name")  # fmt: skip
+TITLES: Final = (
+    "title", "name", "label", "item_title", "product_name", "movie_title", "item_name",
+    "book_title", "track_name", "titel", "titre", "título", "titulo", "titolo", "tytuł",
+    "bezeichnung", "artikelbezeichnung", "artikelname", "produktname", "nom", "nombre", "nome",
+    "naam", "namn", "navn", "nazwa", "название", "名称", "名前",
+)  # fmt: skip
+"""Usual names of a column of titles, the best first."""
 _FEWEST = 5
 _MOST_ALIKE = 0.2
 """A share of different titles below which titles do not tell items apart."""
@@ -132,10 +137,8 @@ class AttributeTable:
                    f"repeats the {id}": np.asarray(frame[id].duplicated(), dtype=bool)}  # fmt: skip
             frame = without_bad(frame, bad, where, how)
         frame = frame.assign(**{id: as_ids(frame, id, where, normalise_ids)})
-        whole, repeated = frame, np.asarray(frame[id].duplicated(), dtype=bool)
-        if repeated.any():
-            _warn_of_repeated(frame, id, repeated, where)
-            frame = frame[~repeated]
+        whole = frame
+        frame = first_of_each(frame, id, where, ", with the categories of all")
         frame = frame.sort_values(id, kind="stable")
         ids = Vocabulary(frame[id].tolist(), name)
         frame = frame.set_index(id).loc[ids.ids].reset_index()
@@ -237,23 +240,12 @@ class AttributeTable:
         return found
 
 
-def _warn_of_repeated(frame: pd.DataFrame, id: str, repeated: BoolArray, where: str) -> None:
-    again = frame[id][repeated]
-    first = int(repeated.argmax())
-    warn(
-        f"{where}: {repeated.sum():,} rows repeat an id of an earlier row, the first is "
-        f"{printable(str(again.iloc[0]))!r} in {row_name(frame, first)}. The first row of each id "
-        f"counts, with the categories of all. Is {id!r} the column of the ids? Remove the rows if "
-        "they are wrong."
-    )
-
-
 def _warn_of_titles(
     titles: tuple[str, ...], title: str | None, columns: list[str], where: str
 ) -> None:
     """Warn if titles tell nothing: nearly all are the same, most are empty, or none are read."""
     if title is None:
-        usual = [column for column in columns if column.casefold() in _TITLES]
+        usual = [column for column in columns if column.casefold() in TITLES]
         if usual:
             warn(
                 f"{where} has no column 'title', so that items are shown by their ids. The column "

@@ -61,6 +61,28 @@ def as_ids(
     return texts
 
 
+def first_of_each(frame: pd.DataFrame, column: str, where: str, more: str = "") -> pd.DataFrame:
+    """Return the first row of each id; a warning counts the others.
+
+    Args:
+        frame: The table; its ids are texts.
+        column: The column of the ids.
+        where: What the table is, for the message.
+        more: What else counts of the repeated rows, for the message.
+    """
+    repeated = np.asarray(frame[column].duplicated(), dtype=bool)
+    if not repeated.any():
+        return frame
+    first = int(repeated.argmax())
+    warn(
+        f"{where}: {repeated.sum():,} rows repeat an id of an earlier row, the first is "
+        f"{printable(str(frame[column].iloc[first]))!r} in {row_name(frame, first)}. The first row "
+        f"of each id counts{more}. Is {column!r} the column of the ids? Remove the rows if they "
+        "are wrong."
+    )
+    return frame[~repeated]
+
+
 def _texts(values: pd.Series[Any], told: str) -> pd.Series[str]:
     """Return known ids as text; floating-point numbers as whole ones where that is safe."""
     if pd.api.types.is_float_dtype(values):

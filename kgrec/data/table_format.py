@@ -172,4 +172,4 @@ def make_format(settings: FormatSettings) -> NamedFormat:
     Raises:
         ConfigError: A setting is unknown or has a wrong value.
     """
-    return make_settings(NamedFormat, dict(settings), "Reading a table")
+    return make_settings(NamedFormat, dict(settings), "Reading a table", arguments=True)

@@ -293,7 +293,9 @@ class FilesDataConfig(TableFormat, LogTableConfig):
                 "rejects": None if rejects is None else under(root, rejects),
                 "contexts": {iri: under(root, file) for iri, file in self.reading.contexts.items()},
             }
-            graphs.append(KnowledgeGraph.read(rdf, config=self.reading.model_copy(update=reading)))
+            with worded(_in_reading):
+                config = self.reading.model_copy(update=reading)
+                graphs.append(KnowledgeGraph.read(rdf, config=config))
         graphs += [KnowledgeGraph.load(folder) for folder in saved]
         graphs += [KnowledgeGraph.from_table(table) for table in mapped]
         return merge_graphs(graphs) if graphs else None
@@ -353,7 +355,9 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         path = under(root, self.items.path)
         where = str(path)
         frame = self._read(path, root, self.items, "item table", [id])
-        frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)}).set_index(id)
+        frame = frame[frame[id].notna()]  # the item table has counted rows without an id,
+        frame = frame.assign(**{id: as_ids(frame, id, where, self.normalise_ids)})
+        frame = frame.drop_duplicates(id).set_index(id)  # and rows that repeat one
         frame = frame.reindex(catalogue.ids).drop(columns=name, errors="ignore")
         return frame.rename_axis(name).reset_index()
 
@@ -420,12 +424,17 @@ def links_beside(graph: str | Path) -> Path:
 
 def _in_yaml(name: str, value: object) -> str | None:
     """Return an argument as the config has it."""
-    places: dict[str, type[Settings]] = {
-        "data": FilesDataConfig,
-        "data.reading": ReadConfig,
-        "data.link": LinkConfig,
-    }
+    places: dict[str, type[Settings]] = {"data": FilesDataConfig, "data.link": LinkConfig}
     for place, settings in places.items():
         if name in settings.model_fields:
-            return f"{place}.{name}" + ("" if value is None else f": {value}")
-    return None
+            return _key(f"{place}.{name}", value)
+    return _in_reading(name, value)
+
+
+def _in_reading(name: str, value: object) -> str | None:
+    """Return an argument of reading RDF as the config has it; tables have some of the same name."""
+    return _key(f"data.reading.{name}", value) if name in ReadConfig.model_fields else None
+
+
+def _key(key: str, value: object) -> str:
+    return key if value is None else f"{key}: {value}"

@@ -43,6 +43,7 @@ _MISSING: Final = "□"
 _PLACEHOLDERS: Final = "Last Resort"  # matplotlib's font that has a sign for each script
 _LACKING: Final = "kgrec_lacking"
 """Attribute of a figure: characters that no installed font has."""
+_MOST_LINES: Final = 10_000
 _DPI: Final = 150
 
 
@@ -98,6 +99,10 @@ def text(
     width = max(_renderer().get_text_width_height_descent(line, properties, False)[0]
                 for line in lines) / 72  # fmt: skip
     height = len(lines) * points * 1.25 / 72
+    if lacking:
+        if len(_lacking_of) >= _MOST_LINES:
+            _lacking_of.clear()
+        _lacking_of.update(dict.fromkeys(lines, lacking))
     return Text(tuple(lines), points, width, height, families, lacking)
 
 
@@ -122,16 +127,30 @@ def write(axes: Any, made: Text, x: float, y: float, **options: Any) -> Any:
 
 
 def one_line(content: str, columns: int) -> str:
-    """Return a text in one line, with control characters escaped and known letters only."""
+    """Return a text in one line, with control characters escaped and known letters only.
+
+    Give the artist that draws it to `plain`, which sets its fonts and notes what no font has.
+    """
     return text(content, 10, columns=columns, max_lines=1).lines[0]
 
 
+_lacking_of: Final[dict[str, frozenset[str]]] = {}
+"""Lines that `text` made, and the characters of theirs that no font has: the artists of
+matplotlib hold a line only."""
+
+
 def plain(*texts: Any) -> None:
-    """Make matplotlib draw texts literally, not as mathematics."""
-    families = list(fonts()[0])
+    """Make matplotlib draw texts literally, not as mathematics, with fonts that have the letters.
+
+    Args:
+        texts: Artists in a figure.
+    """
     for one in texts:
         one.set_parse_math(False)
-        one.set_fontfamily(families)
+        content = one.get_text()
+        one.set_fontfamily(list(_fonts_for(content)[0]))
+        for line in content.splitlines():
+            vars(one.figure).setdefault(_LACKING, set()).update(_lacking_of.get(line, ()))
 
 
 def figure(width: float, height: float) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, field_validator
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import DataError
+from kgrec.errors import ConfigError, DataError, in_python
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
 from kgrec.outputs.checked import write_checked_json
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
@@ -176,6 +176,26 @@ class RankingConfig(ProtocolConfig):
         if not value or min(value) < 1:
             raise ValueError("k must be one or more numbers from 1 on")
         return value
+
+
+def without_validation(why: str, setting: str) -> ConfigError:
+    """Return the error of a protocol that fits something on the validation part, which is missing.
+
+    Args:
+        why: What is fitted, such as "The slope is fitted on a validation part".
+        setting: The setting that replaces it.
+    """
+    if in_python():
+        remedy = (
+            "give the training and the validation part as `exclude`, measure on the test part, or "
+            f"set `{setting}`"
+        )
+    else:
+        remedy = (
+            "measure on the test part, of a run with a validation part (data.valid), or give the "
+            f"setting {setting}=NUMBER"
+        )
+    return ConfigError(f"{why}: {remedy}.")
 
 
 def as_logs(exclude: Interactions | Sequence[Interactions]) -> list[Interactions]:

@@ -23,7 +23,6 @@ from scipy.sparse import csr_matrix
 from scipy.stats import rankdata
 
 from kgrec.data.interactions import Interactions, Split
-from kgrec.errors import ConfigError
 from kgrec.evaluation.base import (
     Evaluation,
     EvaluationTask,
@@ -31,6 +30,7 @@ from kgrec.evaluation.base import (
     Scorer,
     seen_items,
     users_of,
+    without_validation,
 )
 from kgrec.evaluation.pairs import draw_unseen, score_pairs
 from kgrec.types import BoolArray, FloatArray, IntArray
@@ -79,10 +79,8 @@ class CTRConfig(ProtocolConfig):
         """
         test, valid = task.test, task.valid
         if valid is None and self.threshold is None:
-            raise ConfigError(
-                "ACC and F1 need a threshold, which is fitted on a validation part: give the "
-                "training and the validation part as `exclude`, measure on the test part, or set "
-                "`threshold`."
+            raise without_validation(
+                "ACC and F1 need a threshold, which is fitted on a validation part", "threshold"
             )
         has = csr_matrix(seen_items(test, task.exclude) + test.matrix())
         pool = np.arange(test.num_items) if task.candidates is None else np.unique(task.candidates)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import DataError, printable, warn
+from kgrec.errors import DataError, in_python, printable, warn
 from kgrec.evaluation.base import Evaluation
 from kgrec.types import BoolArray
 
@@ -53,8 +53,9 @@ def check_overlap(
         raise DataError(
             f"All {len(test):,} interactions to evaluate on are among those that users already "
             f"have ({name} interactions), which are not ranked: every metric would be 0. Evaluate "
-            "on interactions that training did not get. To see how well a model fits what it "
-            "learnt from, give exclude=[]; for the validation part, exclude=[train]."
+            "on interactions that training did not get."
+            + " To see how well a model fits what it learnt from, give exclude=[]; for the "
+            "validation part, exclude=[train]." * in_python()
         )
     effect = (
         "These are not ranked and count as missed, so that the figures are too low."

@@ -31,6 +31,7 @@ from kgrec.evaluation.base import (
     Scorer,
     seen_items,
     users_of,
+    without_validation,
 )
 from kgrec.evaluation.pairs import score_pairs
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
@@ -158,9 +159,8 @@ class RatingBiases:
         if config.damping is not None:
             return cls.fit(train, config.damping)
         if valid is None or not len(valid):
-            raise ConfigError(
-                "The damping of biases is chosen on a validation part: give the training and the "
-                "validation part as `exclude`, measure on the test part, or set `damping`."
+            raise without_validation(
+                "The damping of biases is chosen on a validation part", "damping"
             )
         rating = ratings_of(valid, "validation")
         made = [cls.fit(train, damping) for damping in DAMPINGS]
@@ -218,9 +218,8 @@ class RatingCalibration:
         if config.slope is not None:
             return cls(model, biases, config.slope, 0.0, chunk_elements)
         if valid is None or not len(valid):
-            raise ConfigError(
-                "The slope of the score is fitted on a validation part: give the training and the "
-                "validation part as `exclude`, measure on the test part, or set `slope`."
+            raise without_validation(
+                "The slope of the score is fitted on a validation part", "slope"
             )
         rating = ratings_of(valid, "validation")
         score = cls(model, biases, 0.0, 0.0, chunk_elements).standardised(valid.user, valid.item)

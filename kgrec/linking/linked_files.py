@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.ids import as_ids
+from kgrec.data.ids import as_ids, first_of_each
+from kgrec.data.origin import without_bad
 from kgrec.data.table_format import FormatSettings, make_format
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import warn
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkConfig, Links, TextEncoderLike, link, write_links, write_review
 from kgrec.linking.settings import make_link_config
@@ -96,6 +98,7 @@ def link_files(
     format: FormatSettings | None = None,
     encoder: Callable[[], TextEncoderLike] | None = None,
     force: bool = False,
+    reading: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> LinkedFiles:
     """Link the items of a table to the entities of a graph, and write the links.
@@ -107,10 +110,12 @@ def link_files(
         review: CSV file of uncertain candidates.
         links: Links that are already known.
         item: Column of item ids.
-        format: How the tables are read; see `kgrec.Interactions.read`.
+        format: How the tables are read; see `kgrec.Interactions.read`. `on_error` also says
+            whether what is not valid in RDF files is left out.
         encoder: Makes the text encoder for linking by meaning, if the settings use it; None: no
             linking by meaning.
         force: Whether files that are there are replaced; those that are read never are.
+        reading: Further fields of `kgrec.ReadConfig`, for the graph.
         settings: Fields of `LinkConfig`. By default, the title is the column `title` and the year
             the column `year` or `release_year`, if they exist.
 
@@ -122,6 +127,11 @@ def link_files(
     check_files([out, review], [items, *graph, links], force=force)
     how = make_format(format or {})
     frame = read_table(items, columns=[item], what="item table", format=how)
+    if how.on_error == "skip":
+        no_id = np.asarray(frame[item].isna(), dtype=bool)
+        frame = without_bad(frame, {f"no {item}": no_id}, str(items), how)
+    frame = frame.assign(**{item: as_ids(frame, item, str(items))})
+    frame = first_of_each(frame, item, str(items))
     if "title" not in settings and "title" in frame.columns:
         settings["title"] = "title"
     if "title" in settings and "year" not in settings:
@@ -129,7 +139,9 @@ def link_files(
         settings |= {"year": years[0]} if years else {}
     config = make_link_config(None, settings)
     made = encoder() if encoder is not None and config.uses("meaning") else None
-    kg = KnowledgeGraph.read(list(graph))
+    kg = KnowledgeGraph.read(list(graph), on_error=how.on_error, **(reading or {}))
+    if kg.report.rejected:
+        warn(f"{kg.report.rejected:,} statements are not valid and were left out.")
     given = None if links is None else read_table(links, what="link", format=how)
     found = link(frame, kg, given, config, item=item, encoder=made)
     write_links(found, kg.entities.take(found.entity), out)

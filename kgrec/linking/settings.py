@@ -105,4 +105,4 @@ def make_link_config(config: LinkConfig | None, settings: Mapping[str, Any]) -> 
     if not settings and config is not None:
         return config
     before = {} if config is None else config.model_dump()
-    return make_settings(LinkConfig, {**before, **settings}, "Linking")
+    return make_settings(LinkConfig, {**before, **settings}, "Linking", arguments=True)

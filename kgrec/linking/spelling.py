@@ -19,14 +19,17 @@ _RARE = 200  # titles with one word; a more common word gives too many pairs
 _SHORTEST = 5  # characters; in a shorter title, one other letter is too much
 _START = 5  # letters of a beginning
 _LEAST = 0.85  # similarity
+_LEAST_OF_SIGNS = 0.92  # the same for Chinese and Japanese, where a character is a word
+_SIGNS = r"[\x{3005}\x{3041}-\x{30ff}\x{3400}-\x{9fff}]"
+_NO_NUMBER = r"[^\pN一二三四五六七八九十百千上中下前后後]+"  # also parts: 上集, 下集
 
 
 def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray) -> pd.DataFrame:
     """Return pairs of titles and labels that are nearly equal.
 
     Only pairs that share a rare word or a beginning are compared, by rapidfuzz's normalised Indel
-    similarity, which must be 0.85 or more. Numbers in both must be the same: "Rocky 2" is not
-    "Rocky 3".
+    similarity, which must be 0.85 or more, and 0.92 for Chinese and Japanese. Numbers in both must
+    be the same: "Rocky 2" is not "Rocky 3", and 第一次世界大战 is not 第二次世界大战.
 
     Args:
         titles: Arrow string array of shape (n,).
@@ -60,7 +63,10 @@ def near_pairs(titles: Any, kg: GraphColumns, allowed: BoolArray) -> pd.DataFram
         score_cutoff=_LEAST,
         dtype=np.float32,
     )
-    keep = (alike >= _LEAST) & np.asarray(pc.equal(_numbers(form), _numbers(text)), dtype=bool)
+    least = np.where(np.asarray(pc.match_substring_regex(form, _SIGNS)), _LEAST_OF_SIGNS, _LEAST)
+    keep = (alike >= least.astype(np.float32)) & np.asarray(
+        pc.equal(_numbers(form), _numbers(text)), dtype=bool
+    )
     found = pd.DataFrame(
         {
             "item": item[pairs["form"].to_numpy(np.int64)][keep],
@@ -91,4 +97,4 @@ def _blocks(forms: Any, wanted: Any = None) -> tuple[IntArray, Any]:
 
 
 def _numbers(texts: Any) -> Any:
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[^\pN]+", " "))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _NO_NUMBER, " "))

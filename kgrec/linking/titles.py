@@ -53,8 +53,12 @@ _WORDS = {
     **{word: f"{place}{_ENDINGS.get(place, 'th')}" for place, word in enumerate(_ORDINALS, 1)},
     **_SHORT,
 }
+# Letters of Chinese and Japanese, which have no blanks, may stand before or after a word: 三体II.
+_UNSPACED = r"\u3005\u3041-\u30ff\u3400-\u9fff"
 _KNOWN = re.compile(
-    rf"\b(?:({'|'.join(_TENS)}) ({'|'.join(_UNITS[:9])})|({'|'.join(_WORDS)})|(i))\b"
+    rf"(?<![^\W{_UNSPACED}])"
+    rf"(?:({'|'.join(_TENS)}) ({'|'.join(_UNITS[:9])})|({'|'.join(_WORDS)})|(i))"
+    rf"(?![^\W{_UNSPACED}])"
 )
 _SOME_KNOWN = rf"\b(?:i|{'|'.join(_WORDS)})\b"
 _BEFORE_ONE = ("part ", "pt ", "episode ", "chapter ", "volume ", "vol ")

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, option
 from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.item_item import (
@@ -80,8 +80,8 @@ class SLIM(ItemItemModel):
             failed += missed
         if failed:
             raise DataError(
-                f"slim did not solve {failed} of {num} items in max_passes={config.max_passes}. "
-                "Give a larger max_passes, tolerance, l1 or l2."
+                f"slim did not solve {failed} of {num} items in {config.max_passes} passes. Give a "
+                f"larger {option('max_passes').rstrip('=')}, tolerance, l1 or l2."
             )
         weights: csr_matrix = vstack(chunks, format="csr").T.tocsr()
         weights.sort_indices()

@@ -84,4 +84,4 @@ def make_read_config(config: ReadConfig | None, settings: ReadSettings) -> ReadC
         ConfigError: A setting is unknown or has a wrong value.
     """
     given = (config or ReadConfig()).model_dump() | settings
-    return make_settings(ReadConfig, given, "Reading")
+    return make_settings(ReadConfig, given, "Reading", arguments=True)

@@ -85,7 +85,7 @@ def test_inspect_reads_as_it_is_told(ok, kgrec, tmp_path):
         ([path], "no RDF format is known by this extension"),
         ([path, "--format", "nq"], "line 3, column 1: not valid N-Quads"),
         ([turtle], "give --base-iri"),
-        ([turtle, "--on-error", "ignore"], "on_error"),
+        ([turtle, "--on-error", "ignore"], "--on-error"),
     ):
         code, out, err = kgrec("inspect", *arguments)
         assert (code, out) == (2, "")

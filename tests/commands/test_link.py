@@ -44,6 +44,33 @@ def test_link_writes_links_and_what_is_uncertain(ok, films):
     assert "\x1b" not in out
 
 
+def test_a_repeated_id_keeps_its_first_row(kgrec, films):
+    with (films / "items.csv").open("a") as file:
+        file.write('3,Heat,1986,\n1,"Dust",1995,\n')
+    code, _, err = kgrec(
+        "link", films / "items.csv", films / "graph.nt", "--no-meaning",
+        "--out", films / "links.csv", "--property", "ex:imdb", "--column", "imdb",
+    )  # fmt: skip
+    assert code == 0
+    assert "items.csv: 2 rows repeat an id of an earlier row, the first is '3' in line 6" in err
+    rows = (films / "links.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[:2] for row in rows] == [["1", "ex:net"], ["3", "ex:dust"]]
+
+
+def test_what_is_not_valid_in_the_graph_is_left_out_as_the_message_says(kgrec, films):
+    with (films / "graph.nt").open("a") as file:
+        file.write("<ex:a b> <ex:p> <ex:c> .\n")
+    given = ["link", films / "items.csv", films / "graph.nt", "--no-meaning",
+             "--out", films / "links.csv"]  # fmt: skip
+    code, _, err = kgrec(*given)
+    assert code == 2
+    assert "To leave out what is not valid, give --on-error skip." in err
+    code, _, err = kgrec(*given, "--on-error", "skip")
+    assert code == 0
+    assert "1 statements are not valid and were left out" in err
+    assert (films / "links.csv").read_text().splitlines()[1].startswith("1,ex:net,")
+
+
 def test_link_as_json_is_json_alone(ok, films):
     out = ok(
         "link", films / "items.csv", films / "graph.nt", "--no-meaning", "--json",

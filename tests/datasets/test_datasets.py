@@ -11,7 +11,7 @@ from project import write_project
 from kgrec.config import load_config, make_config
 from kgrec.datasets.loading import load_dataset
 from kgrec.datasets.own_files import FilesDataConfig
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, KgrecWarning
 from kgrec.linking import LinkConfig
 from kgrec.models.popular import MostPopular
 from kgrec.recommender import Recommender
@@ -255,6 +255,45 @@ def test_items_are_linked_by_title_whatever_their_id_column_is_called(tmp_path):
     dataset = load_dataset(config)
     entity = dataset.links.entity_of()[dataset.links.items.rows(["7", "9"])]
     assert dataset.kg.entities.take(entity) == ["http://ex.org/1", "http://ex.org/2"]
+
+
+def test_items_that_repeat_an_id_are_linked_by_their_first_row(tmp_path):
+    (tmp_path / "ratings.csv").write_text("user_id,item_id\n1,7\n1,9\n2,7\n")
+    (tmp_path / "items.csv").write_text("item_id,title\n7,Heat\n9,Dust\n7,Alien\n")
+    label = "http://www.w3.org/2000/01/rdf-schema#label"
+    names = ("Heat", "Dust", "Alien")
+    (tmp_path / "films.nt").write_text(
+        "".join(f'<http://ex.org/{name}> <{label}> "{name}" .\n' for name in names)
+    )
+    config = FilesDataConfig.model_validate(
+        {
+            "root": str(tmp_path),
+            "interactions": "ratings.csv",
+            "items": {"path": "items.csv"},
+            "graph": "films.nt",
+            "link": {"title": "title"},
+            "valid": 0,
+            "test": 0,
+        }
+    )
+    with pytest.warns(KgrecWarning, match="1 rows repeat an id of an earlier row.*line 4"):
+        dataset = load_dataset(config)
+    entity = dataset.links.entity_of()[dataset.links.items.rows(["7", "9"])]
+    assert dataset.kg.entities.take(entity) == ["http://ex.org/Heat", "http://ex.org/Dust"]
+
+
+def test_items_without_an_id_are_left_out_of_linking_too(tmp_path):
+    (tmp_path / "ratings.csv").write_text("user_id,item_id\n1,7\n2,7\n")
+    (tmp_path / "items.csv").write_text("item_id,title\n,Dust\n7,Heat\n")
+    label = "http://www.w3.org/2000/01/rdf-schema#label"
+    (tmp_path / "films.nt").write_text(f'<http://ex.org/heat> <{label}> "Heat" .\n')
+    tree = {"root": str(tmp_path), "interactions": "ratings.csv", "items": {"path": "items.csv"},
+            "graph": "films.nt", "link": {"title": "title"}, "on_error": "skip",
+            "valid": 0, "test": 0}  # fmt: skip
+    with pytest.warns(KgrecWarning, match="1 of 2 rows cannot be read"):
+        dataset = load_dataset(FilesDataConfig.model_validate(tree))
+    entity = dataset.links.entity_of()[dataset.links.items.rows(["7"])]
+    assert dataset.kg.entities.take(entity) == ["http://ex.org/heat"]
 
 
 def test_linking_goes_on_where_a_table_of_links_ends(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.drawing.graph_statistics import draw_statistics
+from kgrec.errors import KgrecWarning
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.rdf.namespaces import RDF_TYPE
@@ -103,3 +104,13 @@ def test_labels_do_not_overlap(tmp_path, monkeypatch):
         assert box.x1 <= page.x1
         for other in boxes[place + 1 :]:
             assert not box.shrunk(0.95, 0.95).overlaps(other.shrunk(0.95, 0.95))
+
+
+def test_letters_that_no_font_has_are_said(tmp_path):
+    relation = "http://e.org/\U0001e030\u0f40"
+    kg = KnowledgeGraph.from_triples([("x", relation, "y"), ("x", "b", "z")])
+    with pytest.warns(KgrecWarning, match=r"No installed font has \d of the characters") as found:
+        draw_statistics(kg.statistics(), tmp_path / "a.svg")
+    assert len(found) == 1
+    assert "\u0f40" in str(found[0].message)
+    assert any("□" in text for text in texts(tmp_path / "a.svg"))

@@ -16,7 +16,7 @@ from kgrec.drawing.results import (
     draw_comparison,
     draw_gains,
 )
-from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.errors import ConfigError, DataError, KgrecWarning, RunError
 from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.comparison import compare_models
 from kgrec.evaluation.groups import GroupGain, gains_by_users
@@ -153,3 +153,12 @@ def test_gains_are_read_again_from_json():
     for damaged in ({}, {**found.to_dict(), "new": 1}, {**found.to_dict(), "fewest": "x"}):
         with pytest.raises(DataError, match="no gains of a group"):
             GroupGain.from_dict(damaged)
+
+
+def test_names_of_models_that_no_font_has_are_said(tmp_path):
+    points = [
+        Estimate("\u0f40\u0f41", 0.3, 0.2, 0.4, seconds=1),
+        Estimate("b", 0.2, 0.1, 0.3, seconds=2),
+    ]
+    with pytest.warns(KgrecWarning, match="No installed font has 2 of the characters"):
+        draw_accuracy_by_time({"p": points}, "ndcg@10", tmp_path / "a.svg")

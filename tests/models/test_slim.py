@@ -110,7 +110,7 @@ def test_the_threads_of_others_stay_as_they_are():
 
 def test_what_is_not_solved_is_said():
     data = planted().data
-    with pytest.raises(DataError, match="max_passes=1"):
+    with pytest.raises(DataError, match=r"in 1 passes\. Give a larger max_passes"):
         SLIM(SLIMConfig(l1=0.0, l2=0.1, tolerance=1e-12, max_passes=1)).fit(data)
     gram = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
     columns = np.array([0, 2])

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from kgrec.data.attribute_table import TITLES
 from kgrec.data.list_cells import guess_separator
 from kgrec.data.origin import row_name
-from kgrec.errors import DataError, printable
+from kgrec.errors import DataError, printable, warn
 from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, LiteralColumn, RelationColumn, TableMapping
 from kgrec.rdf.namespaces import XSD, XSD_STRING
 
-_TITLES: Final = ("title", "name", "label", "item_title", "product_name", "movie_title")
 _SHORT: Final = 60
 """Characters: a column with a longer value does not hold names."""
 _ID: Final = re.compile(r"(?:^|_|-|\s)(?:id|sku|isbn\d*|asin|ean|gtin|upc|code|key|uri|iri)$")
@@ -52,11 +52,12 @@ def suggest_mapping(
     if rows is not None:
         notes.append(f"Chosen: {printable(rows)} is left out: it numbers the rows.")
     folded = {str(name).casefold(): str(name) for name in reversed(frame.columns)}
-    label = next((folded[t] for t in _TITLES if t in folded and folded[t] != id), None)
+    label = next((folded[t] for t in TITLES if t in folded and folded[t] != id), None)
     if label is not None:
         notes.append(f"Chosen: {printable(label)} is the label.")
     relations: dict[str, RelationColumn] = {}
     literals: dict[str, LiteralColumn] = {}
+    names: list[str] = []
     for column in map(str, frame.columns):
         if column in (id, label):
             continue
@@ -71,12 +72,19 @@ def suggest_mapping(
         relation, reason = _relation(frame[column], cells)
         if relation is None:
             literals[column] = LiteralColumn()
+            names += [column] if _may_be_names(cells) else []
         else:
             relations[column] = relation
         kind = "a literal" if relation is None else "a relation"
         notes.append(f"Chosen: {printable(column)} is {kind}: {reason}.")
         if relation is None and len(cells.odd):
             notes.append(odd_numbers(frame, column, cells))
+    if label is None and names:
+        warn(
+            f"{printable(where)}: no column was taken for the label, so the rows are shown by "
+            f"their ids. {printable(names[0])!r} looks like their names: give a mapping with it as "
+            "`label`; `kgrec map` writes one to begin with."
+        )
     mapping = TableMapping(id=id, label=label, relations=relations, literals=literals)
     return mapping, tuple(notes)
 
@@ -117,6 +125,15 @@ def _row_numbers(frame: pd.DataFrame, ids: Sequence[str]) -> str | None:
     first = numbers.iloc[0]
     consecutive = (numbers - first == np.arange(len(numbers))).all()
     return column if first in (0, 1) and consecutive and frame.shape[1] > 1 else None
+
+
+def _may_be_names(cells: Cells) -> bool:
+    """Return whether the values of a literal column are short words, most of them different."""
+    if cells.datatype != XSD_STRING or len(cells.odd):
+        return False
+    longest = pc.max(pc.utf8_length(cells.text)).as_py()
+    has_letters = pc.match_substring_regex(cells.text, r"\p{L}{2}")
+    return bool(longest <= _SHORT and pc.all(has_letters).as_py())
 
 
 def _distinct(values: pd.Series[Any]) -> int:

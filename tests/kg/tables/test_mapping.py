@@ -1,6 +1,7 @@
 """Tables as graphs: a mapping gives the statements that a naive reading gives."""
 
 import re
+import warnings
 from urllib.parse import quote
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import kgrec
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, KgrecWarning
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.tables.cells import column_cells, infer_datatype
 from kgrec.kg.tables.mapped_table import map_table
@@ -385,6 +386,31 @@ def test_the_default_mapping():
     again = TableMapping.from_tree(yaml.safe_load(mapping.to_yaml()))
     assert again == mapping
     assert KnowledgeGraph.from_table(frame, again).equals(kg)
+
+
+@pytest.mark.parametrize(
+    "name", ["Title", "Bezeichnung", "Artikelbezeichnung", "Titre", "Nombre", "Название", "名称"]
+)
+def test_names_in_other_languages_become_the_label(name):
+    frame = pd.DataFrame({"id": ["1", "2"], name: ["Tea pot", "Mug"], "Preis": ["1,5", "2,5"]})
+    assert suggest_mapping(frame)[0].label == name
+
+
+def test_a_table_without_a_label_says_what_looks_like_one():
+    rows = range(12)
+    frame = pd.DataFrame(
+        {
+            "id": [f"p{n}" for n in rows],
+            "about": [f"A long text about a thing, number {n}. " * 3 for n in rows],
+            "price": [f"{n}.5" for n in rows],
+            "ware": [f"Mug {n // 2}" if n < 5 else f"Pot {n}" for n in rows],
+        }
+    )
+    with pytest.warns(KgrecWarning, match="no column was taken for the label.*'ware'.*`label`"):
+        assert suggest_mapping(frame)[0].label is None
+    with warnings.catch_warnings(action="error", category=KgrecWarning):
+        suggest_mapping(frame.drop(columns="ware"))  # a long text or a number is no name
+        suggest_mapping(frame.rename(columns={"ware": "title"}))
 
 
 @pytest.mark.parametrize(
