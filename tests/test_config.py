@@ -238,8 +238,8 @@ def test_a_wrong_override(tmp_path, override, message):
     ("text", "message"),
     [
         ("data: {a: [1\nb: 2\n", "config.yaml, line"),
-        ("- 1\n- 2\n", "must hold a mapping"),
-        ("", "must hold a mapping"),
+        ("- 1\n- 2\n", "must hold the key `data:`"),
+        ("", "must hold the key `data:`"),
         ("data: !!python/object/apply:os.system ['true']\n", "is not valid YAML"),
         ("[" * 5000, "is not valid YAML"),
         ("seed: 2001-99-99\n", "is not valid YAML"),

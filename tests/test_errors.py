@@ -167,7 +167,7 @@ def test_a_rating_that_is_no_number(fails, own, tmp_path):
     assert "ratings.csv" in message
     assert "'rating'" in message
     assert "'five'" in message
-    assert "row 3" in message
+    assert "line 4" in message
 
 
 def test_an_empty_graph(fails, own, tmp_path):
@@ -226,8 +226,8 @@ def test_an_unknown_item(fails, run_folder):
 
 
 def test_neither_user_nor_liked(fails, run_folder):
-    assert "Give --user, or" in fails("recommend", run_folder)
-    assert "Give --user, or" in fails("explain", run_folder, "--item", "i01")
+    assert "Give --user ID, or --liked ITEM" in fails("recommend", run_folder)
+    assert "Give --user, or the items that" in fails("explain", run_folder, "--item", "i01")
 
 
 def test_k_larger_than_the_catalogue(fails, run_folder):

@@ -70,7 +70,9 @@ def test_a_number_that_is_too_large_is_named_with_its_bound(model, message):
 
 
 def test_no_setting_is_longer_than_a_path_can_be():
-    with pytest.raises(ConfigError, match=r"interactions: expected a text of at most 4096 char"):
+    with pytest.raises(
+        ConfigError, match=r"interactions.path: expected a text of at most 4096 char"
+    ):
         make_config({"data": {"interactions": "r" * 5_000}})
 
 

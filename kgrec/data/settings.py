@@ -33,6 +33,7 @@ class LogConfig(ValidationConfig):
     k_core: int | None = Field(
         default=None,
         ge=1,
+        le=1_000_000,
         description="Fewest interactions of each user and item: others are left out until all "
         "have as many; None: nobody is left out.",
     )

@@ -83,19 +83,30 @@ def check_checksums(folder: Path, expected: Mapping[str, Mapping[str, Any]]) -> 
     Raises:
         RunError: A file is missing or another one.
     """
-    for name, about in expected.items():
-        path = folder / name
-        try:
-            found = path.stat().st_size
-        except OSError as error:
-            raise RunError(f"{_shown(folder)} lacks {printable(name)}.") from error
-        if found != about.get("bytes"):
-            raise _changed(path, f"it has {found:,} bytes and should have {about.get('bytes')}")
+    check_sizes(folder, expected)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         found_by_name = zip(expected, pool.map(partial(_found, folder), expected), strict=True)
         for name, digest in found_by_name:
             if digest != expected[name].get(KEY):
                 raise _changed(folder / name, "its checksum is another one")
+
+
+def check_sizes(folder: Path, expected: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that files have the sizes that `checksums` saw; none of them is read.
+
+    Raises:
+        RunError: A file is missing or has another size.
+    """
+    for name, about in expected.items():
+        path = folder / name
+        try:
+            found = path.stat().st_size
+        except OSError as error:
+            raise RunError(
+                f"{_shown(folder)} lacks {printable(name)}. Restore it from a copy, or train again."
+            ) from error
+        if found != about.get("bytes"):
+            raise _changed(path, f"it has {found:,} bytes and should have {about.get('bytes')}")
 
 
 def _found(folder: Path, name: str) -> str:

@@ -18,6 +18,7 @@ from kgrec.files import writing
 from kgrec.outputs.checked import (
     check_checksums,
     check_json,
+    check_sizes,
     checksums,
     is_checked_json,
     write_checked_json,
@@ -103,13 +104,7 @@ def check_files_of_run(
     """
     files = read_manifest(folder) if files is None else files
     if names is None:
-        names = [
-            name
-            for name in files
-            if name not in NOT_LOADED
-            and not fnmatch(name, "data/graph/*.arrow")
-            and (name != _OPTIONAL or (folder / name).exists())
-        ]
+        names = [name for name in _loaded(folder, files) if not fnmatch(name, "data/graph/*.arrow")]
     wanted = list(names)
     for name in wanted:
         if name not in files:
@@ -118,6 +113,19 @@ def check_files_of_run(
                 "is not of this run."
             )
     check_checksums(folder, {name: files[name] for name in wanted})
+
+
+def check_sizes_of_run(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that no file that serving may need is missing or cut off, without reading them.
+
+    Args:
+        folder: The run folder.
+        files: The manifest.
+
+    Raises:
+        RunError: One is missing or has another size.
+    """
+    check_sizes(folder, {name: files[name] for name in _loaded(folder, files)})
 
 
 def checked(folder: Path, name: str) -> Path:
@@ -205,6 +213,15 @@ def _check_replaceable(
         f"{where} has {what} already. Choose another folder; "
         f"{option('force', True)} replaces it{more}."
     )
+
+
+def _loaded(folder: Path, files: Iterable[str]) -> list[str]:
+    """Return those of a run's files that serving may need."""
+    return [
+        name
+        for name in files
+        if name not in NOT_LOADED and (name != _OPTIONAL or (folder / name).exists())
+    ]
 
 
 def _few(names: list[str]) -> str:

@@ -29,7 +29,7 @@ from kgrec.models.stored_vectors import StoredVectors
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
 from kgrec.runs.data_files import read_frame, read_histories, read_inputs, read_names
-from kgrec.runs.manifest import check_files_of_run, read_manifest
+from kgrec.runs.manifest import check_files_of_run, check_sizes_of_run, read_manifest
 from kgrec.runs.reading import check_format, check_is_run, check_names, load_run, read_features
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.text.settings import TextConfig
@@ -107,6 +107,9 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
     whole = _Whole(folder)
     if FILE not in whole.files:  # an older run
         return load_run(folder, download=download)[0]
+    # A folder that was copied in part is refused at once, and not by the first request that needs
+    # what is missing; only what is read has its checksum compared.
+    check_sizes_of_run(folder, whole.files)
     whole.check(*_AT_ONCE)
     arrays, told = load_arrays(folder / FILE)
     if not told.get("vectors") and told.get("settings") is None:

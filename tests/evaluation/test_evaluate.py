@@ -16,6 +16,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.evaluation.evaluate import evaluate, measure, protocol_candidates, rank
 from kgrec.evaluation.trec import decode_id, encode_id, strictly_decreasing, write_trec
+from kgrec.outputs.checked import check_json
 
 
 class Table:
@@ -164,7 +165,7 @@ def test_results_as_tables_and_files(tmp_path):
     assert frame["recall@5"].mean() == pytest.approx(result.metrics["recall@5"])
     result.save_json(tmp_path / "result.json")
     stored = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
-    assert stored == result.to_dict(per_user=True)
+    assert check_json(stored) == result.to_dict(per_user=True)
     assert stored["metrics"] == result.metrics
     assert stored["per_user"]["user_id"] == list(result.user_ids)
     assert "per_user" not in result.to_dict()

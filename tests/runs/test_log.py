@@ -18,9 +18,12 @@ def test_training_is_silent_and_keeps_what_it_says(project, word_encoder, tmp_pa
     assert any("21 of 23 items linked" in line for line in log.lines)
     epoch = next(line for line in log.lines if line.startswith("epoch 4: loss "))
     assert "ndcg@10" in epoch
-    # What follows is said after the file is written: the figures are in it.
+    # What follows is said after the file is written: the figures are in it, and the warnings.
     written = (out / "log.txt").read_text().splitlines()
-    assert written == "\n".join(log.lines[:-1]).splitlines()
+    warnings = [line for line in written if line.startswith("Warning: ")]
+    assert written == [*"\n".join(log.lines[:-1]).splitlines(), *warnings]
+    assert len(warnings) == 1
+    assert "line 5 holds 'cheap' (1 such row)" in warnings[0]
     assert log.lines[-2].startswith("run (validation): ndcg@10=")
     assert log.lines[-1] == f"Run folder: {out}"
 
