@@ -17,7 +17,7 @@ MAX_BYTES: Final = 1 << 30
 MAX_DEPTH: Final = 256
 """Levels that a document may have; data is hardly ever nested ten levels deep."""
 
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"', re.DOTALL)
 _VALUE_BYTES: Final = 72  # memory of a small value of Python and of its place
 _FREE: Final = 1 << 28  # bytes of memory that the values of any document may take
 _GROWTH: Final = 8  # times the size of a larger document

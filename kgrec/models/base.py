@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -211,6 +211,10 @@ class Model(ABC):
     def content_space(self) -> VectorModel | None:
         """Return the model whose vectors a text search compares with content, if there is one."""
         return None
+
+    def notes(self) -> Sequence[str]:
+        """Return what fitting found out, as lines for people."""
+        return ()
 
 
 class VectorModel(Model):

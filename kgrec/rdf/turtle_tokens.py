@@ -12,16 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+# Groups are repeated as (?>(?:x)*): Python before 3.11.5 matches (?:x)*+ wrongly, see
+# https://github.com/python/cpython/issues/106052
+
 # A name, number, keyword or label of a blank node; a dot at the end is no part of it.
 _CHAR: Final = rb"""(?:\\[^\r\n]|[^\x00-\x20<>"'(){}\[\],;\#.\\|~^@])"""
-_WORD: Final = _CHAR + rb"++(?:\.++" + _CHAR + rb"++)*+|\.[0-9]" + _CHAR + rb"*+"
+_WORD: Final = rb"(?>%b+(?:\.++%b+)*)|\.[0-9](?>%b*)" % (_CHAR, _CHAR, _CHAR)
 _LONG_STRING: Final = (
-    rb'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""'
-    rb"|'''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+'''"
+    rb'"""[^"\\]*+(?>(?:(?:\\.|"(?!""))[^"\\]*+)*)"""'
+    rb"|'''[^'\\]*+(?>(?:(?:\\.|'(?!''))[^'\\]*+)*)'''"
 )
 _STRING: Final = (
-    rb'"(?!"")[^"\\\r\n]*+(?:\\[^\r\n][^"\\\r\n]*+)*+"'
-    rb"|'(?!'')[^'\\\r\n]*+(?:\\[^\r\n][^'\\\r\n]*+)*+'"
+    rb'"(?!"")[^"\\\r\n]*+(?>(?:\\[^\r\n][^"\\\r\n]*+)*)"'
+    rb"|'(?!'')[^'\\\r\n]*+(?>(?:\\[^\r\n][^'\\\r\n]*+)*)'"
 )
 # The end of a line ends a string that is not closed, and a space an IRI that is not closed.
 _OPEN_STRING: Final = rb"[\"'][^\r\n]*+"
@@ -38,14 +41,14 @@ _TOKEN: Final = re.compile(
 )
 # All tokens but what may end a statement: a dot, and the braces of TriG.
 _INSIDE: Final = re.compile(
-    rb"(?:%b)*+"
+    rb"(?>(?:%b)*)"
     % b"|".join(
         [_BLANK, _IRI, _LONG_STRING, _STRING, _OPEN_STRING, _TAG, _WORD, _BRACKET, rb"[^.{}]"]
     ),
     re.DOTALL,
 )
 _LONG_BEGIN: Final = re.compile(rb"\"\"\"|'''")
-_NOTHING: Final = re.compile(rb"(?:%b)*+" % _BLANK)
+_NOTHING: Final = re.compile(rb"(?>(?:%b)*)" % _BLANK)
 # Directives as in SPARQL have no dot at their end.
 _SPARQL: Final = re.compile(
     rb"(?i:prefix)[\x00-\x20]+[^\x00-\x20:<]*:[\x00-\x20]*<[^>\r\n]*>"

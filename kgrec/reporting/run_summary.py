@@ -27,6 +27,7 @@ def show_run(summary: Mapping[str, Any], console: Console | None = None) -> None
             for part, found in (("Validation", metrics.get("valid", {}).get("metrics", {})),)
             if found
         ),
+        *(str(note) for note in metrics.get("notes", ())),
         counted(len(summary["warnings"]), "warning of the training", "warnings of the training"),
         *(f"  - {message}" for message in summary["warnings"]),
     ]

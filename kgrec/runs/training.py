@@ -99,6 +99,10 @@ def _train(
             if valid is not None
             else f"Trained all {progress.epoch} epochs: there is no validation part to choose one."
         )
+    for note in model.notes():
+        log.say(note)
+    if model.notes():
+        metrics["notes"] = list(model.notes())
     recommender.take(replace(recommender.snapshot, warnings=tuple(warnings)))
     if valid is not None:  # before saving: a full disk must not hide the figures
         log.show({f"{out.name} (validation)": found})

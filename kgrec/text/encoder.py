@@ -160,7 +160,7 @@ class TextEncoder:
     @property
     def is_english(self) -> bool:
         """Whether the model is the default one, which knows English only."""
-        return self.model in DEFAULT_NAMES
+        return self.model in DEFAULT_NAMES and type(self).encode is TextEncoder.encode
 
     @property
     def known_scripts(self) -> frozenset[str] | None:

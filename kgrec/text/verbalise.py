@@ -51,8 +51,8 @@ def verbalise(
         kg: The graph.
         rows: Entity rows, int array of shape (k,); None is all.
         languages: Language tags, best first; "" is a literal without one. If a relation has texts
-            in several languages, only those in the best one and those without a tag are used. A
-            label or description in another language is used only if there is no better one.
+            in several languages, only those in the best one and those without a tag are used.
+            Texts in another language are used only where there are no others.
         relations: IRIs of the relations to include. None is all except labels, descriptions and
             `rdf:type`, which have their own place.
         max_values: Most values of one relation; the others are left out, as a language model reads
@@ -293,22 +293,22 @@ def _spoken(literals: Literals, rows: IntArray, languages: Sequence[str]) -> Boo
     """Return which of the literals at `rows` are included, bool of shape (len(rows),).
 
     These are all literals without a tag, and those in the best language that the subject has for
-    the relation: a wanted one, or else the one that most literals of the graph have.
+    the relation: a wanted one, or, if there is no literal without a tag either, the one that most
+    literals of the graph have.
     """
     tags = literals.language.dictionary.to_pylist()
-    last = 2 * len(languages)
+    unwanted = 2 * len(languages)
     used = np.bincount(np.asarray(literals.language.indices), minlength=len(tags))
     common = np.argsort(np.argsort(-used, kind="stable"), kind="stable")
     ranks = [language_rank(tag, languages) if tag else -1 for tag in tags]
-    place = np.array([rank + (rank == last) * common[n] for n, rank in enumerate(ranks)])
-    last += len(tags)
+    place = np.array([rank + (rank == unwanted) * common[n] for n, rank in enumerate(ranks)])
     of_row = place[np.asarray(literals.language.indices)[rows]]
     pair = literals.subject[rows].astype(np.int64) << 32 | literals.relation[rows]
     which = np.unique(pair, return_inverse=True)[1]
-    best = np.full(len(rows), last)
-    tagged = of_row >= 0
-    np.minimum.at(best, which[tagged], of_row[tagged])
-    spoken: BoolArray = ~tagged | (of_row == best[which])
+    best = np.full(len(rows), unwanted + len(tags))
+    untagged = of_row < 0
+    np.minimum.at(best, which, np.where(untagged, unwanted - 1, of_row))
+    spoken: BoolArray = untagged | (of_row == best[which])
     return spoken
 
 

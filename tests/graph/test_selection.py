@@ -13,7 +13,7 @@ import kgrec
 from kgrec.config import dump_config, load_config, make_config
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import ConfigError, RunError
+from kgrec.errors import ConfigError, RunError, collecting
 from kgrec.graph.build import INTERACTS, build_graph, describe, forward_types
 from kgrec.graph.selection import GraphConfig, choose, type_of
 from kgrec.kg.graph import KnowledgeGraph
@@ -22,6 +22,8 @@ from kgrec.models.link_predictor import LinkPredictorConfig
 from kgrec.models.popular import MostPopular
 from kgrec.rdf.namespaces import OWL_SAME_AS, RDF_TYPE, RDFS, XSD
 from kgrec.recommender import Recommender
+from kgrec.runs.manifest import write_manifest
+from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts
 from kgrec.text.settings import TextConfig
 from kgrec.text.verbalise import verbalise
@@ -252,7 +254,7 @@ def test_texts_follow_the_choices(kg, links, log):
     config = GraphConfig(same_as=True, drop_relations=("genre", "code"), min_degree=1)
     read = []
 
-    class Reader:
+    class Reader(TextEncoder):
         fingerprint = "none"
 
         def encode(self, texts, *, progress=False):
@@ -260,7 +262,9 @@ def test_texts_follow_the_choices(kg, links, log):
             return np.ones((len(texts), 2), dtype=np.float32)
 
     text = TextConfig(languages=("de", "en"))
-    Recommender(kg, links, graph=config, text=text, encoder=Reader()).prepare(log)
+    with collecting() as warnings:
+        Recommender(kg, links, graph=config, text=text, encoder=Reader()).prepare(log)
+    assert warnings == []  # what languages an encoder of one's own knows is not known
     assert read[0] == (
         "Heat (Film). By: Michael Mann. Plot: A heist. Stars: pacino. Title: Die Hitze. Year: 1995."
     )
@@ -276,9 +280,10 @@ def test_other_texts_in_the_best_language():
         + [("y", "alias", "C", "", "fr")]
     )
     rows = kg.entities.rows(["x", "y"])
-    assert verbalise(kg, rows, languages=("de", "en")) == ["x. Alias: 0, Ä, Ö.", "y."]
-    assert verbalise(kg, rows, languages=("en", "de")) == ["x. Alias: 0, A.", "y."]
-    assert verbalise(kg, rows, languages=("it",)) == ["x. Alias: 0.", "y."]
+    assert verbalise(kg, rows, languages=("de", "en")) == ["x. Alias: 0, Ä, Ö.", "y. Alias: C."]
+    assert verbalise(kg, rows, languages=("en", "de")) == ["x. Alias: 0, A.", "y. Alias: C."]
+    for languages in (("it",), ("it", ""), ()):
+        assert verbalise(kg, rows, languages=languages) == ["x. Alias: 0.", "y. Alias: C."]
     assert verbalise(kg, rows, languages=("it", "fr")) == ["x. Alias: 0, B.", "y. Alias: C."]
 
 
@@ -366,10 +371,12 @@ def test_a_saved_model_has_the_same_graph_and_numbers(kg, links, log, tmp_path):
     for entry in stored:
         entry["centre"] = 0.0
     path.write_text(json.dumps(stored))
+    write_manifest(tmp_path / "run")
     moved = kgrec.load(tmp_path / "run").graph["item"].numeric
     assert moved.tolist() != fitted.graph["item"].numeric.tolist()
     stored[0]["scale"] = 0.0
     path.write_text(json.dumps(stored))
+    write_manifest(tmp_path / "run")
     with pytest.raises(RunError, match=r"numbers.json is damaged: .*above 0"):
         kgrec.load(tmp_path / "run")
 

@@ -1,0 +1,1 @@
+"""The default model: chosen and weighed by the data and its validation part."""

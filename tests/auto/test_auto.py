@@ -1,0 +1,101 @@
+"""The default model: right answers on planted data, chosen on validation alone."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from kgrec.auto.auto import Auto, AutoConfig, collect
+from kgrec.auto.context import Context
+from kgrec.errors import KgrecWarning, RunError
+from kgrec.models.ease import EASE
+from kgrec.models.ensemble import standardised
+from kgrec.models.popular import MostPopular
+from kgrec.testing import FindsBlocks, ModelContract, planted
+
+
+@cache
+def validated():
+    known = planted()
+    return replace(known.data, valid=known.held_out)
+
+
+class TestAuto(FindsBlocks, ModelContract):
+    def make(self):
+        return Auto(AutoConfig(effort="quick"))
+
+    def data(self):
+        return validated()
+
+
+@cache
+def fitted():
+    return Auto(AutoConfig(effort="quick")).fit(validated())
+
+
+def test_scores_are_the_weighted_sum_of_the_members_and_of_the_context():
+    model, data = fitted(), validated()
+    context = Context.of(data)
+    users = context.of_histories(data.train.matrix())
+    weights = model._weights
+    by_hand = np.zeros((3, data.train.num_items))
+    for row, user in enumerate((0, 5, 9)):
+        active, means = users[user, 0], users[user, 1:]
+        for place, member in enumerate(model.members):
+            z = standardised(member.score(np.array([user])))[0]
+            by_hand[row] += (weights.models[place, 0] + weights.models[place, 1] * active) * z
+        of_items = weights.items[:, 0] + weights.items[:, 1] * active + weights.items[:, 2] * means
+        by_hand[row] += context.items @ of_items
+    np.testing.assert_allclose(model.score(np.array([0, 5, 9])), by_hand, rtol=1e-4, atol=1e-4)
+
+
+def test_the_report_says_what_was_tried_and_chosen():
+    report = fitted().report
+    families = {trial.family for trial in report.trials}
+    assert {"popularity", "users", "similar items", "items and their attributes"} <= families
+    assert set(report.chosen) <= families
+    assert len(report.chosen) == len(fitted().members)
+    assert 0 < report.value <= 1
+    text = "\n".join(report.lines())
+    assert "interactions:" in text
+    assert "Together: NDCG@10" in text
+
+
+def test_candidates_of_the_choices_are_the_best_and_the_chosen():
+    data = validated()
+    ease, popular = EASE().fit(data), MostPopular().fit(data)
+    users = Context.of(data).of_histories(data.train.matrix())
+    choices = collect([ease, popular], data, data.valid, users)
+    rows = np.unique(data.valid.user)
+    for number in (0, 7):
+        user = rows[number]
+        items = choices.item[choices.user == number]
+        had = data.train.item[data.train.user == user]
+        assert not np.isin(items, had).any()
+        wanted = data.valid.item[data.valid.user == user]
+        assert np.isin(wanted, items).all()
+        chosen = choices.item[(choices.user == number) & choices.chosen]
+        assert set(chosen) == set(wanted)
+
+
+def test_without_validation_safe_models_are_used_and_said():
+    data = replace(validated(), valid=None)
+    with pytest.warns(KgrecWarning, match="0 validation users, too few"):
+        model = Auto().fit(data)
+    assert len(model.members) >= 2
+    assert model.report.value is None
+    assert planted().found(model.score(planted().known_users)) > 0.9
+
+
+def test_the_test_part_is_not_needed_and_the_seed_decides_nothing_in_closed_forms():
+    other = Auto(AutoConfig(effort="quick", seed=3)).fit(validated())
+    assert [member.name for member in other.members] == [m.name for m in fitted().members]
+
+
+def test_a_state_with_unknown_members_is_refused():
+    state = fitted().state()
+    text = state["about"].tobytes().replace(b'"name": "', b'"name": "no_')
+    state["about"] = np.frombuffer(text, dtype=np.uint8)
+    with pytest.raises(RunError, match="damaged"):
+        Auto(AutoConfig(effort="quick")).load_state(state, validated())
