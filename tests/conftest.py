@@ -49,6 +49,16 @@ def word_encoder():
         yield WordEncoder
 
 
+@pytest.fixture(scope="module")
+def language_model():
+    """Use the language model in a module, whatever `word_encoder` has put in its place before."""
+    from kgrec.text.encoder import TextEncoder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgrec.recommender.TextEncoder", TextEncoder)
+        yield
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
     """Return the config of a small project on disk. Change nothing in it."""
