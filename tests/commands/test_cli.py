@@ -315,3 +315,14 @@ model: {{training: {{max_epochs: 20}}}}
     assert best[0]["title"] == titles[7]
     user = kept.user_id.iloc[0]
     assert len(json.loads(ok("recommend", run, "--user", user, "-k", 5, "--json"))) == 5
+
+
+def test_search_says_what_is_weak(kgrec, run_folder):
+    code, out, err = kgrec("search", run_folder, "xqzv", "--json")
+    assert code == 0
+    assert '"confidence": 0' in out
+    assert "kgrec: warning: Weak matches for “xqzv”" in err
+    code, out, err = kgrec("search", run_folder, "space")
+    assert (code, "Weak" in err) == (0, False)
+    assert "confidence" in out
+    assert "confidence" not in kgrec("recommend", run_folder, "--user", "u00")[1]

@@ -144,14 +144,3 @@ def test_nonsense_is_always_the_same_and_in_the_script_of_the_words():
     assert len(set(nonsense(["heist", "comedy"]))) == 32
     assert set("".join(nonsense(["哈利", "波特"]))) == set("哈利波特 ")
     assert all(nonsense([]))
-
-
-def test_the_command_says_what_is_weak(kgrec, run_folder):
-    code, out, err = kgrec("search", run_folder, "xqzv", "--json")
-    assert code == 0
-    assert '"confidence": 0' in out
-    assert "kgrec: warning: Weak matches for “xqzv”" in err
-    code, out, err = kgrec("search", run_folder, "space")
-    assert (code, "Weak" in err) == (0, False)
-    assert "confidence" in out
-    assert "confidence" not in kgrec("recommend", run_folder, "--user", "u00")[1]
