@@ -6,31 +6,30 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import chain
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
-from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
-from kgrec.data.log_checks import warn_of_new_users, warn_of_training
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, check_kind, collecting, option, printable, warn
-from kgrec.graph.modalities import TEXT, attach
+from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
+from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
-from kgrec.models.base import Callback, Model, TrainingData
+from kgrec.models.base import Callback, Model
 from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
-from kgrec.text.cache import EmbeddingCache, encode_cached, text_keys
+from kgrec.snapshot.deriving import derive, searchable
+from kgrec.snapshot.given import check_fits, check_kinds
+from kgrec.snapshot.prepared import prepare
+from kgrec.text.cache import EmbeddingCache
 from kgrec.text.encoder import TextEncoder
-from kgrec.text.scripts import warn_of_english_model, warn_of_unknown_scripts
+from kgrec.text.scripts import warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
-from kgrec.text.verbalise import other_languages
-from kgrec.text.words import WordCounts, count_words, nonsense, tf_idf
+from kgrec.text.vectors import TextVectors
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -97,8 +96,8 @@ class Recommender:
         graph: GraphConfig | None = None,
         progress: bool = False,
     ) -> None:
-        _check_kinds(kg=kg, links=links, model=model, items=items, users=users, text=text)
-        _check_kinds(graph=graph)
+        check_kinds(kg=kg, links=links, model=model, items=items, users=users, text=text)
+        check_kinds(graph=graph)
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
         self._given = model
@@ -184,47 +183,10 @@ class Recommender:
             candidates: As for `fit`.
             derived: Derived data of the same inputs, to use again.
         """
-        # A saved recommender answers without these.
-        from kgrec.graph.build import build_graph
-        from kgrec.models.content import item_attributes
-        from kgrec.models.user_content import user_features
-
-        _check_kinds(train=train, valid=valid)
-        given = self.inputs
-        items = train.items if valid is None else train.items.union(valid.items)
-        items = items if given.links is None else items.union(given.links.items)
-        items = items if given.items is None else items.union(given.items.ids)
-        users = train.users if given.users is None else train.users.union(given.users.ids)
-        rows = None if candidates is None else items.rows(id_list(candidates, "candidates"))
+        check_kinds(train=train, valid=valid)
         if derived is None:
-            _check_inputs(given, train)
-        train = train.reindex(users, items)
-        valid = None if valid is None else valid.reindex(users, items)
-        links = None if given.links is None else given.links.reindex(items)
-        inputs = replace(given, links=links)
-        graph = build_graph(
-            train,
-            inputs.kg,
-            links,
-            items=inputs.items,
-            users=inputs.users,
-            config=inputs.config,
-            scales=None if derived is None else derived.scales,
-        )
-        if derived is None:
-            derived = self._derived(inputs, graph)
-        for (kind, modality), matrix in derived.features.items():
-            attach(graph, kind, modality, matrix, derived.made_by.get((kind, modality), "unknown"))
-        data = TrainingData(
-            train,
-            valid,
-            graph,
-            item_attributes(graph),
-            rows,
-            None if inputs.users is None else user_features(inputs.users.reindex(users)),
-            None if derived.words is None else tf_idf(derived.words),
-        )
-        return Prepared(data, inputs, derived)
+            check_fits(self.inputs, train)
+        return prepare(self.inputs, train, valid, candidates, derived or self._derived)
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for rows of users; see `Snapshot.score`."""
@@ -271,13 +233,12 @@ class Recommender:
         k = _checked(k, now)
         row = _user_row(now, user, liked)
         history = now.history(row, liked)
-        rows = now.allowed(filter, candidates, exclude)
-        learnt = None if liked else row
-        if now.index is not None:
-            vector = now.user_vectors(learnt, history)
-            best = now.index.search(vector, k, exclude=history, candidates=rows)
-        else:
-            best = top_k(now.scores(learnt, history), k, exclude=history, candidates=rows)
+        best = now.best(
+            history if row is None or liked else np.array([row]),
+            k,
+            exclude=history,
+            candidates=now.allowed(filter, candidates, exclude),
+        )
         return _listed(now, best)
 
     def recommend_all(
@@ -441,9 +402,9 @@ class Recommender:
         """
         from kgrec.text.node_texts import table_texts
 
-        _check_kinds(interactions=interactions)
+        check_kinds(interactions=interactions)
         frames = {"items": items, "users": users}  # ids may be any iterable, but no frame
-        _check_kinds(**{n: given for n, given in frames.items() if isinstance(given, pd.DataFrame)})
+        check_kinds(**{n: given for n, given in frames.items() if isinstance(given, pd.DataFrame)})
         with self._updating:
             now = self.snapshot
             if not isinstance(items, AttributeTable):
@@ -458,8 +419,8 @@ class Recommender:
             if new and isinstance(items, AttributeTable) and now.derived.words is not None:
                 told = dict(zip(items.ids.ids, table_texts(items), strict=True))
                 texts = [told.get(id, "") for id in new]
-                if self.encoder is not None and any(texts) and now.has_text:
-                    features[TEXT] = self._filled(texts, self.encoder)
+                if self._vectors is not None and any(texts) and now.has_text:
+                    features[TEXT] = self._vectors.of(texts)
             self._snapshot = now.update(
                 interactions=interactions,
                 items=items if isinstance(items, AttributeTable) else ids,
@@ -501,38 +462,18 @@ class Recommender:
             ConfigError: There is no such protocol or setting.
         """
         # Serving needs none of this.
-        from kgrec.evaluation.beyond_accuracy import ItemFeatures
-        from kgrec.evaluation.fairness import with_groups
-        from kgrec.evaluation.leaks import check_no_leak
-        from kgrec.evaluation.protocols import evaluate_protocol, protocol_config
+        from kgrec.evaluation.protocols import protocol_config
+        from kgrec.snapshot.measuring import measure
 
-        _check_kinds(test=test, given=given)
-        config = protocol_config(protocol, settings)
-        now = self.snapshot
-        if not now.interactions:
-            raise DataError(
-                "The recommender was loaded without the interactions that it was trained on, and "
-                "cannot be measured: what users have would be ranked."
-            )
-        rows = None
-        if candidates is not None:
-            rows = now.items.rows(id_list(candidates, "candidates"))
-        test = test.reindex(now.users, now.items)
-        train = now.interactions[0].reindex(now.users, now.items)
-        check_no_leak(now.graph, train, test)
-        logs = _excluded(now, test) if exclude is None else tuple(exclude)
-        if exclude is None:
-            warn_of_new_users(train.user, test.user, "of the test part")
-        result = evaluate_protocol(
-            now,
+        check_kinds(test=test, given=given)
+        return measure(
+            self.snapshot,
             test,
-            config,
-            exclude=[log.reindex(now.users, now.items) for log in logs],
-            candidates=rows,
-            given=None if given is None else given.reindex(now.users, now.items),
-            features=ItemFeatures.from_graph(now.graph),
+            protocol_config(protocol, settings),
+            candidates=candidates,
+            exclude=exclude,
+            given=given,
         )
-        return with_groups(result, train, now.inputs.users)
 
     @property
     def item_vocabulary(self) -> Vocabulary:
@@ -563,160 +504,24 @@ class Recommender:
         now = self.snapshot
         return now.items.take(now.history(now.users.row(user)).indices)
 
+    @property
+    def _vectors(self) -> TextVectors | None:
+        if self.encoder is None:
+            return None
+        return TextVectors(self.encoder, self.cache, self.progress)
+
     def _derived(self, inputs: Inputs, graph: HeteroData) -> Derived:
-        if self.text_config is None:
-            return Derived(scales=graph.scales)
-        kg, links = inputs.chosen()
-        if kg is not None and links is not None:
-            _warn_of_languages(kg, links, self.text_config.languages)
-            if self.encoder is not None and self.encoder.is_english:
-                warn_of_english_model(self.text_config.languages)
-        if not self._unfitted.reads_text_vectors:  # a search makes those of the items
-            texts = self._texts(self.text_config, inputs, graph, entities=False)
-            words = count_words(texts["item"]) if "item" in texts else None
-            return Derived(words=words, scales=graph.scales)
-        texts = self._texts(self.text_config, inputs, graph, entities=self.text_config.entities)
-        words = count_words(texts["item"]) if "item" in texts else None
-        features: dict[tuple[str, str], FloatArray] = {}
-        meaningless = None
-        if texts and self.encoder is not None:
-            more = [] if words is None else nonsense(words.words)
-            flat = self._filled([*chain.from_iterable(texts.values()), *more], self.encoder)
-            ends = np.cumsum([len(values) for values in texts.values()])
-            *parts, meaningless = np.split(flat, ends)
-            features = {(kind, TEXT): part for kind, part in zip(texts, parts, strict=True)}
-        made_by = {} if self.encoder is None else dict.fromkeys(features, self.encoder.fingerprint)
-        return Derived(features, words, None, graph.scales, made_by, meaningless)
-
-    def _texts(
-        self, config: TextConfig, inputs: Inputs, graph: HeteroData, *, entities: bool
-    ) -> dict[str, list[str]]:
-        from kgrec.text.node_texts import node_texts
-
-        kg, links = inputs.chosen()
-        return node_texts(
-            graph,
-            kg,
-            links,
-            inputs.items,
-            languages=config.languages,
-            entities=entities,
-            label_relations=inputs.config.label_relations,
-            description_relations=inputs.config.description_relations,
-        )
+        reads = self._unfitted.reads_text_vectors
+        return derive(inputs, graph, self.text_config, self._vectors, with_vectors=reads)
 
     def _searchable(self) -> Snapshot:
         """Return the snapshot with text vectors of the items, made now if the model needs none."""
-        now = self.snapshot
-        if now.has_text or self.encoder is None or self.text_config is None:
-            return now
-        with self._updating:
-            now = self.snapshot
-            words = now.derived.words
-            if words is not None and not now.has_text:  # nobody was faster
-                more = nonsense(words.words)
-                matrix = self._known_vectors(words, more, self.encoder)
-                if matrix is None:
-                    texts = self._texts(self.text_config, now.inputs, now.graph, entities=False)
-                    items = texts.get("item", [""] * len(now.items))
-                    matrix = self._filled([*items, *more], self.encoder)
-                self._snapshot = now = now.with_text(
-                    matrix[: -len(more)], self.encoder.fingerprint, matrix[-len(more) :]
-                )
-            return now
-
-    def _known_vectors(
-        self, words: WordCounts, more: Sequence[str], encoder: TextEncoder
-    ) -> FloatArray | None:
-        """Return what `_filled` returns for the items' texts and `more`, from the cache alone.
-
-        None: the cache does not have all of them.
-        """
-        if self.cache is None or words.keys is None:
-            return None
-        keys = np.concatenate([words.keys, text_keys(more)])
-        filled = (keys != text_keys([""])).any(axis=1)
-        vectors, found = self.cache.get_by_keys(encoder.fingerprint, keys, encoder.dim)
-        vectors[~filled] = 0.0
-        return vectors if found[filled].all() else None
-
-    def _filled(self, texts: Sequence[str], encoder: TextEncoder) -> FloatArray:
-        """Return the vectors of texts, zero for an empty text, float32 (len(texts), dim)."""
-        filled = np.array([bool(text) for text in texts])
-        given = [text for text in texts if text]
-        warn_of_unknown_scripts(given, lambda: encoder.known_scripts, "the texts")
-        vectors = encode_cached(encoder, given, self.cache, progress=self.progress)
-        made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
-        made[filled] = vectors
-        return made
-
-
-def _warn_of_languages(kg: KnowledgeGraph, links: Links, languages: Sequence[str]) -> None:
-    found = other_languages(kg, np.unique(links.entity), languages)
-    if found:
-        tags = list(found)
-        shown = ", ".join(f"{found[tag]:,} {printable(tag, 20)}" for tag in tags[:5])
-        more = ", …" if len(tags) > 5 else ""
-        wanted = ", ".join([*(tag for tag in languages if tag), *tags[:1]])
-        warn(
-            f"{sum(found.values()):,} texts of items are in other languages than text.languages "
-            f"({', '.join(tag or 'no tag' for tag in languages)}), and are not used: {shown}"
-            f"{more}. "
-            f"To use them, name their languages first, such as [{wanted}, '']."
-        )
-
-
-def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:
-    """Return what is not ranked: all that is known, or training if validation is measured."""
-    from kgrec.evaluation.overlap import shared_pairs
-
-    if now.num_trained >= 0 or len(now.interactions) < 2 or not len(test):
-        return now.known
-    train, valid = (log.reindex(now.users, now.items) for log in now.interactions)
-    if not shared_pairs(test, valid).all() or shared_pairs(test, train).any():
-        return now.known
-    warn(
-        f"All {len(test):,} interactions to evaluate on are of the validation part that fit() got, "
-        "which may have chosen the model: its figures are too good for a final result. Only "
-        "training interactions are left out of the rankings."
-    )
-    return (train,)
-
-
-_LOG = "Interactions, such as kgrec.Interactions.read(table)"
-_TABLE = "an AttributeTable, such as kgrec.AttributeTable.read(table)"
-_KINDS: Final[dict[str, tuple[type | str, str]]] = {
-    # Graphs and links are known by what they can do: their modules load slowly.
-    "kg": ("check_not_empty", "a graph, such as kgrec.KnowledgeGraph.read(file)"),
-    "links": ("entity_of", "Links, such as kgrec.link(items, kg, table)"),
-    "model": (Model, "a model, such as kgrec.EASE()"),
-    "items": (AttributeTable, _TABLE),
-    "users": (AttributeTable, _TABLE),
-    "text": (TextConfig, "a kgrec.TextConfig, or None"),
-    "graph": (GraphConfig, "a kgrec.GraphConfig"),
-    **dict.fromkeys(("train", "valid", "test", "given", "interactions"), (Interactions, _LOG)),
-}
-
-
-def _check_kinds(**arguments: object) -> None:
-    """Raise if an argument is no such object; None is always right."""
-    for name, value in arguments.items():
-        kind, expected = _KINDS[name]
-        fits = hasattr(value, kind) if isinstance(kind, str) else isinstance(value, kind)
-        check_kind(name, value, value is None or fits, expected)
-
-
-def _check_inputs(given: Inputs, train: Interactions) -> None:
-    """Warn or raise if training cannot teach, or its ids are not those of tables and links."""
-    warn_of_training(train.user, train.item)
-    if given.items is not None:
-        check_ids_meet(train.items, given.items.ids, "the item table")
-    if given.users is not None:
-        check_ids_meet(train.users, given.users.ids, "the user table")
-    if given.links is not None:
-        known = train.items if given.items is None else train.items.union(given.items.ids)
-        linked = given.links.items.take(np.unique(given.links.item))
-        check_ids_meet(known, linked, "the links")
+        vectors = self._vectors
+        if self.snapshot.has_text or vectors is None or self.text_config is None:
+            return self.snapshot
+        with self._updating:  # perhaps somebody was faster
+            self._snapshot = searchable(self.snapshot, self.text_config, vectors)
+            return self._snapshot
 
 
 def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> int | None:

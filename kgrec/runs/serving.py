@@ -32,6 +32,7 @@ from kgrec.runs.data_files import read_frame, read_histories, read_inputs, read_
 from kgrec.runs.manifest import check_files_of_run, check_sizes_of_run, read_manifest
 from kgrec.runs.reading import check_format, check_is_run, check_names, load_run, read_features
 from kgrec.snapshot import Derived, Inputs, Snapshot
+from kgrec.snapshot.snapshot import histories_of
 from kgrec.text.settings import TextConfig
 from kgrec.training.checkpoint import load_arrays, save_tensors
 
@@ -125,13 +126,12 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
                 raise RunError(f"{folder / FILE} does not fit the users and items of the run.")
         else:
             model = _closed_form(whole, told, logs[0])
-        histories: csr_matrix = sum((log.matrix() for log in logs[1:]), logs[0].matrix()).tocsr()
         text = None if told["text"] is None else TextConfig(**{**told["text"], "cache": None})
         snapshot = _RunSnapshot(
             model,
             users,
             items,
-            histories,
+            histories_of(logs),
             Inputs(),
             Derived(),
             titles=_titles(folder, items),

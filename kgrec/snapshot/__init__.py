@@ -2,6 +2,7 @@
 
 from kgrec.snapshot.bulk import BulkRecommendations
 from kgrec.snapshot.inputs import Derived, Inputs
-from kgrec.snapshot.snapshot import Prepared, Snapshot
+from kgrec.snapshot.prepared import Prepared
+from kgrec.snapshot.snapshot import Snapshot
 
 __all__ = ["BulkRecommendations", "Derived", "Inputs", "Prepared", "Snapshot"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.table_writer import check_format, table_writer
 from kgrec.outputs.checks import check_files
-from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, chunks, top_k_scored
+from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, chunks
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import IntArray
 
@@ -136,17 +136,7 @@ class BulkRecommendations:
         exclude = now.histories[rows]
         if self.exclude is not None:
             exclude = (exclude + self.exclude[rows]).tocsr()
-        options: dict[str, Any] = {"exclude": exclude, "candidates": self.candidates}
-        if now.index is not None:
-            return now.index.search(now.vectors_of_users(rows), self.k, **options)
-        return top_k_scored(
-            now.score,
-            rows,
-            self.k,
-            num_items=len(now.items),
-            chunk_elements=self.chunk_elements,
-            **options,
-        )
+        return now.best(rows, self.k, exclude=exclude, candidates=self.candidates)
 
     @cached_property
     def _titles(self) -> pa.Array:

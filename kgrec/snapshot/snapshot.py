@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
@@ -15,11 +15,12 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
-from kgrec.models.base import Model, TrainingData, VectorModel, unit_rows
+from kgrec.models.base import Model, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
+from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -136,9 +137,7 @@ class Snapshot:
         """Whether there are text vectors of the items."""
         return ("item", TEXT) in self.derived.features
 
-    def with_text(
-        self, matrix: FloatArray, made_by: str, nonsense: FloatArray | None = None
-    ) -> Snapshot:
+    def with_text(self, matrix: FloatArray, made_by: str, nonsense: FloatArray) -> Snapshot:
         """Return the snapshot with text vectors of the items, for searching.
 
         Args:
@@ -188,17 +187,31 @@ class Snapshot:
         none = train.select(np.zeros(0, dtype=np.int64))
         return (train, valid[0] if valid else none, self._log())
 
-    def user_vectors(self, user: int | None, history: csr_matrix) -> FloatArray:
-        """Return the learnt vector of a known user, or the vector of a history (1, dim).
+    def best(
+        self,
+        users: IntArray | csr_matrix,
+        k: int,
+        *,
+        exclude: csr_matrix,
+        candidates: IntArray | None = None,
+    ) -> TopK:
+        """Return the k best items of some users.
 
         Args:
-            user: Row of the user; None: use the history.
-            history: float32 of shape (1, num_items).
+            users: Rows of users, int64 of shape (b,), or the histories of others, float32 of shape
+                (b, num_items).
+            k: Number of items.
+            exclude: What is left out, of shape (b, num_items).
+            candidates: Rows of the items to choose from; None: all.
         """
-        assert isinstance(self.model, VectorModel)
-        if user is None or not self._learnt(np.array([user]))[0]:
-            return self.model.vectors_of_histories(self._trained(history))
-        return self.model.vectors_of_users(np.array([user]))
+        options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
+        if isinstance(users, csr_matrix):
+            if self.index is not None:
+                return self.index.search(self.vectors_of_histories(users), k, **options)
+            return top_k(self.score_histories(users), k, **options)
+        if self.index is not None:
+            return self.index.search(self.vectors_of_users(users), k, **options)
+        return top_k(self.score(users), k, **options)
 
     def vectors_of_users(self, users: IntArray) -> FloatArray:
         """Return the vectors of rows of users, float32 (b, dim); see `score`."""
@@ -206,13 +219,17 @@ class Snapshot:
         learnt = self._learnt(users)
         if learnt.all():
             return self.model.vectors_of_users(users)
-        histories = self._trained(self.histories[users[~learnt]])
-        folded_in = self.model.vectors_of_histories(histories)
+        folded_in = self.vectors_of_histories(self.histories[users[~learnt]])
         vectors = np.empty((len(users), folded_in.shape[1]), dtype=np.float32)
         vectors[~learnt] = folded_in
         if learnt.any():
             vectors[learnt] = self.model.vectors_of_users(users[learnt])
         return vectors
+
+    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the vectors of unseen users by their items, float32 (b, dim)."""
+        assert isinstance(self.model, VectorModel)
+        return self.model.vectors_of_histories(self._trained(histories))
 
     def allowed(
         self,
@@ -241,12 +258,6 @@ class Snapshot:
             rows = np.setdiff1d(every, self.items.rows(left_out))
         return rows if filter is None else passing(self.item_columns, filter, rows)
 
-    def scores(self, user: int | None, history: csr_matrix) -> FloatArray:
-        """Return the model's scores of all items, float32 (1, num_items); see `user_vectors`."""
-        if user is None or not self._learnt(np.array([user]))[0]:
-            return self._widened(self.model.score_histories(self._trained(history)))
-        return self._widened(self.model.score(np.array([user])))
-
     def score(self, users: IntArray) -> FloatArray:
         """Return the model's scores of all items for rows of users; see `Model.score`.
 
@@ -258,9 +269,12 @@ class Snapshot:
             return self._widened(self.model.score(users))
         scores = np.empty((len(users), len(self.items)), dtype=np.float32)
         scores[learnt] = self._widened(self.model.score(users[learnt]))
-        histories = self._trained(self.histories[users[~learnt]])
-        scores[~learnt] = self._widened(self.model.score_histories(histories))
+        scores[~learnt] = self.score_histories(self.histories[users[~learnt]])
         return scores
+
+    def score_histories(self, histories: csr_matrix) -> FloatArray:
+        """Return the scores of all items for unseen users by their items; see `Model`."""
+        return self._widened(self.model.score_histories(self._trained(histories)))
 
     def similar(self, item: int) -> FloatArray:
         """Return the model's similarity of all items to one, float32 of shape (1, num_items)."""
@@ -426,33 +440,9 @@ class Snapshot:
         return np.concatenate([vectors, placed])
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The data that is ready for training.
-
-    Attributes:
-        data: The training data of a model.
-        inputs: The data from which the graph was built, over the catalogue.
-        derived: Data made from the inputs, such as text vectors.
-    """
-
-    data: TrainingData
-    inputs: Inputs
-    derived: Derived
-
-    def fitted(self, model: Model) -> Snapshot:
-        """Return the snapshot of a model that was fitted on `data`."""
-        known = [log for log in (self.data.train, self.data.valid) if log is not None]
-        return Snapshot(
-            model,
-            self.data.train.users,
-            self.data.train.items,
-            sum((log.matrix() for log in known[1:]), known[0].matrix()).tocsr(),
-            self.inputs,
-            self.derived,
-            tuple(known),
-            self.data.graph,
-        )
+def histories_of(logs: Sequence[Interactions]) -> csr_matrix:
+    """Return the items of each user in any of the logs, float32 CSR (num_users, num_items)."""
+    return sum((log.matrix() for log in logs[1:]), logs[0].matrix()).tocsr()
 
 
 def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:

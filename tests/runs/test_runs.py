@@ -235,7 +235,7 @@ def test_a_part_that_is_gone_is_missed_whatever_the_format_of_the_data(tmp_path)
 
 
 def test_loading_neither_encodes_nor_verbalises(run_folder, monkeypatch):
-    for place in ("kgrec.text.node_texts.node_texts", "kgrec.recommender.encode_cached"):
+    for place in ("kgrec.text.node_texts.node_texts", "kgrec.text.vectors.encode_cached"):
         monkeypatch.setattr(place, None)
     monkeypatch.setattr("kgrec.graph.node_names.NodeNames.from_graph", None)
     loaded = load_run(run_folder)[0]

@@ -134,7 +134,7 @@ def test_a_new_item_is_placed_by_its_text_where_the_model_can(dataset):
     expected = rec.model.vectors_of_content({"text": rec.encoder.encode([f"{title}."])})[0]
     np.testing.assert_allclose(placed, expected, atol=1e-6)
     assert "fresh" in ids(rec.search(title, 3))
-    scores = new.index.search(new.user_vectors(0, new.history(0)), len(new.items)).items[0]
+    scores = new.index.search(new.vectors_of_users(np.array([0])), len(new.items)).items[0]
     assert scores.tolist().index(new.items.row("fresh")) < len(new.items) - 1
 
 
@@ -247,13 +247,13 @@ def test_every_head_is_searched_and_updated(dataset, head):
     if new.index is None:
         return
     place = rec.model.vectors_of_content({"text": rec.encoder.encode([f"{title}."])})
-    scores = new.index.scores(new.user_vectors(0, new.history(0)))[0]
+    scores = new.index.scores(new.vectors_of_users(np.array([0])))[0]
     if head == "translation":  # 2 u·i - ‖i‖², with u moved by the relation
-        user = new.user_vectors(0, new.history(0))[0, :-1]
+        user = new.vectors_of_users(np.array([0]))[0, :-1]
         expected = 2 * user @ place[0] - place[0] @ place[0]
         np.testing.assert_allclose(scores[-1], expected, rtol=1e-4, atol=1e-5)
     else:
-        user = new.user_vectors(0, new.history(0))[0]
+        user = new.vectors_of_users(np.array([0]))[0]
         np.testing.assert_allclose(scores[-1], user @ place[0], rtol=1e-4, atol=1e-5)
 
 
