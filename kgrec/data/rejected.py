@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 from kgrec.data.table_format import TableFormat
 from kgrec.errors import DataError, printable, warn
 from kgrec.files import write_atomically
+from kgrec.outputs.rejects import check_rejects, rejects_line
 
 _SHOWN: Final = 10
 
@@ -30,6 +30,23 @@ class BadRow:
     reason: str
     text: str
     hint: str = ""
+
+
+def begin_rejects(format: TableFormat, source: Path | None = None) -> None:
+    """Make the file for rows that are left out, if there shall be one.
+
+    It is empty at first, so that no older file is mistaken for it.
+
+    Args:
+        format: Whether bad rows are left out, and where they are written.
+        source: The file of the table; None: it is a frame.
+
+    Raises:
+        DataError: It cannot be written, or something else is there.
+    """
+    if format.rejects is not None and format.on_error == "skip":
+        check_rejects(format.rejects, [] if source is None else [source])
+        write_atomically(format.rejects, ())
 
 
 def settle(
@@ -78,7 +95,5 @@ def settle(
 
 
 def _write(bad: Sequence[BadRow], where: str, path: Path) -> None:
-    fields = [
-        {"file": where, "line": one.line, "reason": one.reason, "text": one.text} for one in bad
-    ]
-    write_atomically(path, [json.dumps(one, ensure_ascii=False) + "\n" for one in fields])
+    lines = (rejects_line(where, one.line, None, one.reason, one.text) for one in bad)
+    write_atomically(path, lines)

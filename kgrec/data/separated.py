@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -238,6 +238,8 @@ def _parsed(
     }
     table = _arrow_table(text, first, keys, options, where)
     wrong = tuple(_bad_rows(bad, text, first, quote, len(names)))
+    if text is not content:
+        wrong = tuple(_as_written(wrong, content))
     if quote and text.count(quote.encode()) % 2 and not wrong:
         _check_last_quote(table, text, quote, where)
     frame: pd.DataFrame = table.to_pandas()
@@ -359,6 +361,15 @@ def _bad_rows(bad: list[Any], text: bytes, first: int, quote: str, width: int) -
                     "set `quote` to ''"
                 )
             yield BadRow(number, reason, row.text, hint)
+
+
+def _as_written(bad: Iterable[BadRow], content: bytes) -> Iterator[BadRow]:
+    """Yield bad rows with their text as it was before separators were replaced."""
+    lines = content.split(b"\n")
+    for row in bad:
+        end = row.line + row.text.count("\n")
+        written = b"\n".join(lines[row.line - 1 : end]).decode("utf-8", "replace")
+        yield replace(row, text=written)
 
 
 def _first_line(text: str) -> str:

@@ -14,10 +14,10 @@ from kgrec.bounds.archives import read_gzip, read_parquet
 from kgrec.data.jsonlines import read_json_objects
 from kgrec.data.numbers import ReadNumbers, read_numbers
 from kgrec.data.origin import Origin, origin_of, row_name, with_origin
-from kgrec.data.rejected import settle
+from kgrec.data.rejected import begin_rejects, settle
 from kgrec.data.separated import read_separated
 from kgrec.data.table_format import FormatSettings, NamedFormat, make_format
-from kgrec.errors import ConfigError, DataError, did_you_mean, printable, warn
+from kgrec.errors import ConfigError, DataError, KgrecError, did_you_mean, printable, warn
 from kgrec.files import looked_in, nearest_file, under
 
 _ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
@@ -50,9 +50,11 @@ def read_table(
     if isinstance(source, pd.DataFrame):
         frame, where = source, f"the {what}"
         if origin_of(frame).format != format:
+            begin_rejects(format)
             frame = with_origin(frame.copy(deep=False), Origin("", format))
     else:
         path = under("", source)
+        begin_rejects(format, path)
         frame, where = _read_file(path, what, format), str(path)
     for column in columns or ():
         require_column(frame, column, where)
@@ -125,7 +127,7 @@ def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
                 f".parquet, found {kind or 'no ending'}."
             )
         return _read_text(path, kind, format)
-    except DataError:
+    except KgrecError:  # a RunError is an OSError
         raise
     except (OSError, EOFError, ValueError, zlib.error) as error:  # those of pandas and Arrow too
         reason = printable(str(error).strip())

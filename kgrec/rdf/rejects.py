@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
-from kgrec.errors import DataError, RunError
-from kgrec.files import open_plain, replacing_text, writing
-from kgrec.outputs.checks import check_files
-
-_KEYS: Final = ("file", "line", "column", "reason", "text")
-
-
-def _is_rejects(path: Path) -> bool:
-    """Return whether a file is one of rejects; an empty one is: nothing was left out."""
-    try:
-        with open_plain(path) as file:
-            line = file.readline(1 << 20)
-        return not line or tuple(json.loads(line)) == _KEYS
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False
+from kgrec.errors import DataError
+from kgrec.files import replacing_text, writing
+from kgrec.outputs.rejects import check_rejects, rejects_line
 
 
 class Rejects:
@@ -56,9 +43,7 @@ class Rejects:
         self.count += counted
         if self._stream is not None:
             shown = text.decode("utf-8", errors="backslashreplace")
-            values = (file, line, column, reason, shown)
-            entry = dict(zip(_KEYS, values, strict=True))
-            self._stream.write(json.dumps(entry) + "\n")
+            self._stream.write(rejects_line(file, line, column, reason, shown))
 
     @contextlib.contextmanager
     def writing(self, inputs: Iterable[Path] = ()) -> Iterator[None]:
@@ -77,10 +62,7 @@ class Rejects:
         if self.path is None:
             yield
             return
-        try:
-            check_files([self.path], inputs, ours=_is_rejects, remedy="Choose another name")
-        except RunError as error:
-            raise DataError(f"The file of rejects: {error}") from error
+        check_rejects(self.path, inputs)
         told = partial(writing, f"{self.path}: the file of rejects", DataError)
         file = contextlib.ExitStack()
         with told():

@@ -141,6 +141,36 @@ def test_bad_rows_can_be_left_out_counted_and_written(tmp_path):
     assert found[0]["text"] == "b,y"
 
 
+@pytest.mark.parametrize("separator", ["::", "  "])
+def test_a_row_that_was_left_out_is_written_as_it_was(tmp_path, separator):
+    text = LOG.replace(",", separator) + f"Zoë{separator}é\n"
+    path, rejects = write(tmp_path / "a.dat", text), tmp_path / "bad.jsonl"
+    with pytest.warns(KgrecWarning, match="1 of 4 rows"):
+        Interactions.read(
+            path, separator=separator.strip() or " ", on_error="skip", rejects=rejects
+        )
+    found = json.loads(rejects.read_text())
+    assert (found["line"], found["text"]) == (5, f"Zoë{separator}é")
+
+
+def test_a_file_of_rejects_replaces_an_older_one_and_nothing_else(tmp_path):
+    path, rejects = write(tmp_path / "a.csv", BAD), tmp_path / "bad.jsonl"
+    rejects.write_text("of somebody else")
+    for other in (path, rejects):
+        before = other.read_bytes()
+        with pytest.raises(DataError, match=r"The file of rejects: .* Choose another name"):
+            Interactions.read(path, on_error="skip", rejects=other)
+        assert other.read_bytes() == before
+    with pytest.raises(DataError, match=r"The file of rejects: .*bad.jsonl cannot be written"):
+        Interactions.read(path, on_error="skip", rejects=path / "bad.jsonl")
+    rejects.unlink()
+    with pytest.warns(KgrecWarning, match="left out"):
+        Interactions.read(path, on_error="skip", rejects=rejects)
+    assert rejects.read_text()
+    Interactions.read(write(tmp_path / "b.csv", LOG), on_error="skip", rejects=rejects)
+    assert rejects.read_text() == ""  # none of this reading, so none of an older one
+
+
 def test_quotation_marks(tmp_path):
     path = write(tmp_path / "a.csv", 'id,size\n1,5"\n2,"a ""b"", c"\n')
     assert read_table(path)["size"].tolist() == ['5"', 'a "b", c']
