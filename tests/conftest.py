@@ -39,24 +39,13 @@ def pytest_sessionfinish(session):
     shutil.rmtree(_CACHE, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def word_encoder():
-    """Put an encoder of words in the place of the language model, for all that is made by name."""
-    from project import WordEncoder
+    """Make an encoder of words do the work of the language model, as long as the test runs."""
+    from project import words_for_language_model
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kgrec.recommender.TextEncoder", WordEncoder)
-        yield WordEncoder
-
-
-@pytest.fixture(scope="module")
-def language_model():
-    """Use the language model in a module, whatever `word_encoder` has put in its place before."""
-    from kgrec.text.encoder import TextEncoder
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kgrec.recommender.TextEncoder", TextEncoder)
-        yield
+    with words_for_language_model() as encoder:
+        yield encoder
 
 
 @pytest.fixture(scope="session")
@@ -68,14 +57,23 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def run_folder(project, word_encoder, tmp_path_factory):
-    """Return a run folder, trained on the small project. Change nothing in it."""
+def trained_run(project, tmp_path_factory):
+    """Return a run folder, trained on the small project; `run_folder` also replaces the encoder."""
+    from project import words_for_language_model
+
     from kgrec.config import load_config
     from kgrec.runs.training import train_run
 
     folder = tmp_path_factory.mktemp("runs") / "run"
-    train_run(load_config(project), folder)
+    with words_for_language_model():
+        train_run(load_config(project), folder)
     return folder
+
+
+@pytest.fixture
+def run_folder(trained_run, word_encoder):
+    """Return a run folder and keep the encoder that trained it. Change nothing in the folder."""
+    return trained_run
 
 
 @pytest.fixture

@@ -7,19 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kgrec.commands.options import (
-    AsJson,
-    BaseIri,
-    Contexts,
-    Decimal,
-    Encoding,
-    Force,
-    Format,
-    Quote,
-    Separator,
-    files_by_iri,
-    table_options,
-)
+from kgrec.commands import options
+from kgrec.errors import ConfigError, option, printable
 
 
 def inspect(
@@ -30,10 +19,10 @@ def inspect(
     links: Annotated[Path | None, typer.Option(help="Table of item ids and IRIs.")] = None,
     item_column: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
     iri_column: Annotated[str, typer.Option(help="Column of IRIs in --links.")] = "iri",
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    quote: Quote = None,
+    encoding: options.Encoding = None,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    quote: options.Quote = None,
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Also link nearly the same IRIs; see `link`.")
     ] = False,
@@ -47,8 +36,8 @@ def inspect(
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the statistics to this .png or .svg file.")
     ] = None,
-    format: Format = None,
-    base_iri: BaseIri = None,
+    format: options.Format = None,
+    base_iri: options.BaseIri = None,
     on_error: Annotated[
         str, typer.Option(help="`raise`, or `skip` to leave out invalid statements.")
     ] = "raise",
@@ -59,13 +48,14 @@ def inspect(
         list[str] | None,
         typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
     ] = None,
-    contexts: Contexts = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    contexts: options.Contexts = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the content of a graph, how items are connected, and possible problems.
 
-    Of a run folder, show the model, its origin, its figures and the warnings of the training.
+    Of a run folder, show the model, its origin, its figures, what reading the data said, and the
+    warnings of the training.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
     from kgrec.reporting.console import print_json
@@ -74,6 +64,13 @@ def inspect(
         from kgrec.reporting.run_summary import show_run
         from kgrec.runs.reading import read_summary
 
+        graph_only = {"items": items, "links": links, "shapes": shapes, "picture": picture}
+        for name, value in graph_only.items():
+            if value:
+                raise ConfigError(
+                    f"{printable(str(paths[0]))} is a run folder: {option(name)} is for graphs. "
+                    "Leave it out, or name RDF files."
+                )
         run = read_summary(paths[0])
         (print_json if as_json else show_run)(run)
         return
@@ -86,9 +83,9 @@ def inspect(
 
     check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
-    reading["contexts"] = files_by_iri(contexts or ())
+    reading["contexts"] = options.files_by_iri(contexts or ())
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
-    how = table_options(encoding, separator, decimal, quote)
+    how = options.table_options(encoding, separator, decimal, quote)
     linked = links_from_files(
         kg, items, links, item_column, iri_column, normalise=normalise, format=how
     )

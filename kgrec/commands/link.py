@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgrec.commands.options import (
-    AsJson,
-    BaseIri,
-    Contexts,
-    Decimal,
-    Encoding,
-    Force,
-    Format,
-    Quote,
-    Separator,
-    files_by_iri,
-    table_options,
-)
+from kgrec.commands import options
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,10 +23,10 @@ def link(
     ] = None,
     links: Annotated[Path | None, typer.Option(help="Known links: CSV of item id and iri.")] = None,
     item: Annotated[str, typer.Option(help="Column of item ids.")] = "item_id",
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    quote: Quote = None,
+    encoding: options.Encoding = None,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    quote: options.Quote = None,
     on_error: Annotated[
         str,
         typer.Option(
@@ -91,11 +79,11 @@ def link(
             help="Highest confidence for meaning alone; 0.8 by default, too low for a link."
         ),
     ] = None,
-    format: Format = None,
-    base_iri: BaseIri = None,
-    contexts: Contexts = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    format: options.Format = None,
+    base_iri: options.BaseIri = None,
+    contexts: options.Contexts = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Find the entity of each item: by IRI, identifier, title and year, spelling, then meaning."""
     from kgrec.linking.linked_files import link_files
@@ -126,11 +114,11 @@ def link(
         item=item,
         encoder=encoder,
         force=force,
-        format=table_options(encoding, separator, decimal, quote, on_error=on_error),
+        format=options.table_options(encoding, separator, decimal, quote, on_error=on_error),
         reading={
             "format": format,
             "base_iri": base_iri,
-            "contexts": files_by_iri(contexts or ()),
+            "contexts": options.files_by_iri(contexts or ()),
         },
         **settings,
     )

@@ -144,6 +144,7 @@ def evaluate_expression(
         example = "rating >= 4" if option == "positive" else 'price < 30 and "drama" in genre'
         raise ConfigError(
             f"{reader.shown} cannot be read: expected {_GRAMMAR}, such as {example!r}."
+            f"{reader.decimal_comma()}"
         ) from error
 
 
@@ -316,7 +317,18 @@ class _Reader:
             yield value
 
     def _not_understood(self) -> ConfigError:
-        return ConfigError(f"{self.shown} is not understood: expected {_GRAMMAR}.")
+        return ConfigError(
+            f"{self.shown} is not understood: expected {_GRAMMAR}.{self.decimal_comma()}"
+        )
+
+    def decimal_comma(self) -> str:
+        """Return how to write a number that has a comma, "" if none has."""
+        found = re.search(r"[<>=]\s*(-?\d+),(\d+)(?![\d,])", self.expression)
+        if found is None:
+            return ""
+        whole, part = found.groups()
+        thousands = f" or {whole}{part}" if len(part) == 3 else ""
+        return f" Numbers have no comma: write {whole}.{part}{thousands}."
 
 
 def _truth_values(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -419,7 +419,7 @@ def links_beside(graph: str | Path) -> Path:
     """
     path = Path(graph)
     stem = path.name.removesuffix(".gz")
-    return path.with_name(f"{Path(stem).stem if '.' in stem else stem}.links.csv")
+    return path.parent / f"{Path(stem).stem if '.' in stem else stem}.links.csv"
 
 
 def _in_yaml(name: str, value: object) -> str | None:

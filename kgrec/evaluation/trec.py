@@ -67,7 +67,8 @@ def write_trec(
 
 def judgements_path(run: str | Path) -> Path:
     """Return the file of the judgements beside a TREC run."""
-    return Path(run).with_suffix(".qrels")
+    path = Path(run)
+    return path.parent / f"{path.stem}.qrels"  # `with_suffix` fails for "."
 
 
 def encode_id(id: str) -> str:

@@ -22,12 +22,15 @@ def local_name(iri: str) -> str:
 def in_words(name: str) -> str:
     """Return the name of a relation or column in words, with its camel case split.
 
-    >>> in_words("https://schema.org/countryOfOrigin"), in_words("price_level")
-    ('country of origin', 'price level')
+    Other names keep their capitals, which the nouns of German have.
+
+    >>> in_words("https://schema.org/countryOfOrigin"), in_words("price_level"), in_words("Farbe")
+    ('country of origin', 'price level', 'Farbe')
     """
     last = unquote(local_name(name.rstrip("/#:")))
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", last)
-    return re.sub(r"[_\s]+", " ", spaced).strip().lower() or name
+    words = re.sub(r"[_\s]+", " ", spaced).strip()
+    return (words.lower() if spaced != last or words.isupper() else words) or name
 
 
 def last_part(id: str) -> str:

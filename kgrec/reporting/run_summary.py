@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
-from kgrec.reporting.console import counted, make_console, safe
+from kgrec.reporting.console import LONG, counted, make_console, make_table, safe
 
 
 def show_run(summary: Mapping[str, Any], console: Console | None = None) -> None:
@@ -18,18 +19,37 @@ def show_run(summary: Mapping[str, Any], console: Console | None = None) -> None
         console: The output; None: stdout.
     """
     console = console or make_console()
-    about, metrics = summary["about"], summary["metrics"]
-    lines = [
+    about, metrics, warnings = summary["about"], summary["metrics"], summary["warnings"]
+    _show(
+        console,
         f"Model: {summary['model']['name']}",
         f"Made by kgrec {about['kgrec']} on {about['date']}, seed {about['seed']}",
-        *(
-            f"{part}: " + ", ".join(f"{key} {value:.4f}" for key, value in found.items())
-            for part, found in (("Validation", metrics.get("valid", {}).get("metrics", {})),)
-            if found
-        ),
-        *(str(note) for note in metrics.get("notes", ())),
-        counted(len(summary["warnings"]), "warning of the training", "warnings of the training"),
-        *(f"  - {message}" for message in summary["warnings"]),
-    ]
+    )
+    if figures := metrics.get("valid", {}).get("metrics"):
+        console.print(_table(figures, console))
+    _show(console, *metrics.get("notes", ()))
+    if reading := metrics.get("reading"):
+        _show(console, "What reading the data said:", *(f"  - {note}" for note in reading))
+    _show(
+        console,
+        counted(len(warnings), "warning of the training", "warnings of the training"),
+        *(f"  - {message}" for message in warnings),
+    )
+
+
+def _show(console: Console, *lines: str) -> None:
     for line in lines:
-        console.print(safe(line, 2000), soft_wrap=True)
+        console.print(safe(line, LONG), soft_wrap=True)
+
+
+def _table(figures: Mapping[str, float], console: Console) -> Table:
+    """Return a table of metrics such as `ndcg@10`: a row for each kind, a column for each k."""
+    values: dict[str, dict[str, str]] = {}
+    for name, value in figures.items():
+        kind, _, k = name.partition("@")
+        values.setdefault(kind, {})[f"@{k}"] = f"{value:.4f}"
+    cutoffs = list(dict.fromkeys(k for row in values.values() for k in row))
+    table = make_table(console, "validation", *cutoffs, numbers=cutoffs)
+    for kind, row in values.items():
+        table.add_row(safe(kind), *(row.get(k, "") for k in cutoffs))
+    return table

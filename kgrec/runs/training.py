@@ -82,7 +82,7 @@ def _train(
         model.fit(prepared.data, callback=callback)
     seconds = {"fit": time.perf_counter() - fitting, "all": time.perf_counter() - started}
     recommender.take(prepared.fitted(model))
-    metrics: dict[str, Any] = {"seconds": seconds}
+    metrics: dict[str, Any] = {"seconds": seconds, "reading": list(dataset.notes)}
     if valid is not None:
         found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
         metrics["valid"] = found.to_dict()

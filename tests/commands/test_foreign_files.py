@@ -105,6 +105,19 @@ def _rejected(before, after, command):
     return before
 
 
+@pytest.mark.parametrize(
+    "command", [("evaluate", "run", "--trec", "."), ("map", "items.csv", "--out", ".")]
+)
+def test_the_folder_itself_is_no_file_to_write(trained, kgrec, tmp_path, monkeypatch, command):
+    folder = Path(shutil.copytree(trained, tmp_path / "w", symlinks=True))
+    monkeypatch.chdir(folder)
+    before = contents(folder)
+    code, _, err = kgrec(*command)
+    assert code == 2
+    assert err.startswith("kgrec: . would be replaced, but ")
+    assert contents(folder) == before
+
+
 def test_force_replaces_files_and_runs_and_never_an_input(trained, kgrec, tmp_path, monkeypatch):
     folder = Path(shutil.copytree(trained, tmp_path / "w", symlinks=True))
     monkeypatch.chdir(folder)

@@ -95,3 +95,21 @@ def test_inspect_reads_as_it_is_told(ok, kgrec, tmp_path):
     code, out, err = kgrec("inspect", turtle)
     assert (code, out) == (2, "")
     assert "The graph is empty: no statement was read from" in err
+
+
+def test_inspect_a_run(ok, kgrec, run_folder, tmp_path):
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    figures = metrics["valid"]["metrics"]
+    lines = ok("inspect", run_folder).splitlines()
+    rows = [line.split() for line in lines]
+    assert ["validation", "@10", "@20"] in rows
+    assert ["ndcg", *(f"{figures[f'ndcg@{k}']:.4f}" for k in (10, 20))] in rows
+    assert metrics["reading"]
+    for note in metrics["reading"]:
+        assert f"  - {note}" in lines
+    assert json.loads(ok("inspect", run_folder, "--json"))["metrics"] == metrics
+    picture = tmp_path / "x.png"
+    code, _, err = kgrec("inspect", run_folder, "--picture", picture)
+    assert code == 2
+    assert "is a run folder: --picture is for graphs" in err
+    assert not picture.exists()

@@ -138,6 +138,20 @@ def test_lists_truth_values_and_names_of_any_kind(expression, expected):
     assert evaluate_expression(expression, SHOP).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("rating < 30,5", "Numbers have no comma: write 30.5."),
+        ("rating >= -0,05", "Numbers have no comma: write -0.05."),
+        ("rating < 1,000", "Numbers have no comma: write 1.000 or 1000."),
+    ],
+)
+def test_a_number_with_a_comma_is_told_how_to_be_written(expression, hint):
+    with pytest.raises(ConfigError) as error:
+        evaluate_expression(expression, FRAME, option="filter")
+    assert str(error.value).endswith(f". {hint}")
+
+
 def test_messages_name_the_argument_that_held_the_expression():
     with pytest.raises(DataError, match=r"filter='gnere == 1'.*Did you mean 'genre'"):
         evaluate_expression("gnere == 1", SHOP, option="filter")

@@ -26,7 +26,7 @@ NOT_RUN = 12
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tidy(language_model):
+def _tidy():
     yield
     forget()
 

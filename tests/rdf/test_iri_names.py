@@ -32,6 +32,10 @@ def test_names_from_iris(iri, name):
         ("inLanguage", "in language"),
         ("http://e.org/", "e.org"),
         ("a:b_c", "b c"),
+        ("Hersteller", "Hersteller"),
+        ("http://e.org/Preis_Klasse", "Preis Klasse"),
+        ("BookAuthor", "book author"),
+        ("BOOK_AUTHOR", "book author"),
         ("///", "///"),
     ],
 )

@@ -16,8 +16,6 @@ from kgrec.retrieval.search import WEAK, SemanticSearch
 from kgrec.runs import reading, serving, writing
 from kgrec.text.words import count_words, nonsense
 
-pytestmark = pytest.mark.usefixtures("language_model")
-
 TITLES = (
     "The last samurai village", "Robots on a space station", "A heist in Paris", "Pirates at sea",
     "Dinosaurs escape from a park", "A detective on a train", "Love in a bakery", "War in the snow",
@@ -35,7 +33,7 @@ def catalogue(titles):
 
 
 @pytest.fixture(scope="module")
-def films(language_model):
+def films():
     items, log = catalogue(TITLES)
     return Recommender(items=items, model=EASEConfig().build()).fit(log)
 

@@ -25,12 +25,14 @@ from kgrec.runs.manifest import write_manifest
 from kgrec.runs.training import train_run
 from kgrec.runs.training_figures import training_seconds, validation_curves
 
+pytestmark = pytest.mark.usefixtures("word_encoder")
+
 
 @pytest.fixture(scope="module")
-def runs(project, run_folder, word_encoder, tmp_path_factory):
+def runs(project, trained_run, tmp_path_factory):
     """Return two runs that were trained on the same split, and not measured yet."""
     folder = tmp_path_factory.mktemp("compared")
-    shutil.copytree(run_folder, folder / "trained")
+    shutil.copytree(trained_run, folder / "trained")
     train_run(load_config(project, ["model={name: most_popular}", "text=null"]), folder / "popular")
     return folder / "popular", folder / "trained"
 

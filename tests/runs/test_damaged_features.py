@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from project import words_for_language_model
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -13,11 +14,14 @@ from kgrec.runs.manifest import write_manifest
 from kgrec.runs.reading import load
 from kgrec.runs.training import train_run
 
+pytestmark = pytest.mark.usefixtures("word_encoder")
+
 
 @pytest.fixture(scope="module")
-def closed_form_folder(project, word_encoder, tmp_path_factory):
+def closed_form_folder(project, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "closed"
-    train_run(load_config(project, ["model=content_ease"]), folder)
+    with words_for_language_model():
+        train_run(load_config(project, ["model=content_ease"]), folder)
     return folder
 
 

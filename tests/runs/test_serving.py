@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from project import words_for_language_model
 
 from kgrec.config import MODELS, load_config
 from kgrec.errors import RunError
@@ -13,6 +14,8 @@ from kgrec.runs.serving import CLOSED_FORMS, FILE, load_for_serving, read_test
 from kgrec.runs.training import train_run
 from kgrec.text.cache import EmbeddingCache
 from kgrec.training.checkpoint import load_arrays
+
+pytestmark = pytest.mark.usefixtures("word_encoder")
 
 SETTINGS = {
     "link_prediction": [],
@@ -32,13 +35,14 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module", params=SETTINGS, ids=str)
-def served(request, project, word_encoder, tmp_path_factory):
+def served(request, project, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "run"
     changes = SETTINGS[request.param]
     if not any(change.startswith("model=") for change in changes):
         changes = [*changes, "model.training.max_epochs=2"]
-    train_run(load_config(project, changes), folder)
-    return load_for_serving(folder), load_run(folder)[0], folder
+    with words_for_language_model():
+        train_run(load_config(project, changes), folder)
+        return load_for_serving(folder), load_run(folder)[0], folder
 
 
 def same(left, right):

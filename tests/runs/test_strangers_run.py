@@ -7,11 +7,11 @@ import pytest
 from kgrec.errors import ConfigError
 from kgrec.runs.manifest import write_manifest
 from kgrec.runs.reading import load
-from kgrec.text import TextEncoder, model_files
+from kgrec.text import model_files
 
 
 @pytest.fixture
-def strange(run_folder, tmp_path, monkeypatch):
+def strange(trained_run, tmp_path, monkeypatch):
     """A run folder that names a model of the hub, and the names that the hub is asked for."""
     asked = []
 
@@ -20,9 +20,8 @@ def strange(run_folder, tmp_path, monkeypatch):
             asked.append(repository)
 
     monkeypatch.setattr(model_files, "_from_hub", from_hub)
-    monkeypatch.setattr("kgrec.recommender.TextEncoder", TextEncoder)
     folder = tmp_path / "run"
-    shutil.copytree(run_folder, folder)
+    shutil.copytree(trained_run, folder)
     for path in (folder / "config.yaml", folder / "serving.safetensors"):
         if path.exists():
             old = b"sentence-transformers/all-MiniLM-L6-v2"

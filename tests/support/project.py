@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kgrec.text.encoder import TextEncoder
 
@@ -37,6 +40,14 @@ class WordEncoder(TextEncoder):
             seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
             total += np.random.default_rng(seed).normal(size=self.dim)
         return total / np.linalg.norm(total)
+
+
+@contextmanager
+def words_for_language_model() -> Iterator[type[WordEncoder]]:
+    """Put an encoder of words in the place of the language model, for all that is made by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgrec.recommender.TextEncoder", WordEncoder)
+        yield WordEncoder
 
 
 def items():
