@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
@@ -13,13 +12,14 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
+from kgrec.auto.choices import collect
 from kgrec.auto.context import Context
 from kgrec.auto.facts import Facts
-from kgrec.auto.stacking import Choices, Fit, Weights, choose_weights, drop_needless
+from kgrec.auto.report import Report, Trial
+from kgrec.auto.search import CUTOFF, Search, sample_of
+from kgrec.auto.stacking import Weights, choose_weights, drop_needless
 from kgrec.auto.trials import KINDS, Effort, families, safe_choice
-from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError, warn
-from kgrec.evaluation.evaluate import evaluate
 from kgrec.models.base import (
     Callback,
     Model,
@@ -31,91 +31,13 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.ensemble import standardised
+from kgrec.models.members import first_content_space, load_members, own_state, state_of
 from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state
-from kgrec.training.link_prediction import LinkPrediction
-from kgrec.types import BoolArray, FloatArray, IntArray
+from kgrec.types import FloatArray, IntArray
 
-CUTOFF: Final = 10
-"""Cut-off of the NDCG by which settings, models and weights are chosen."""
-CANDIDATES: Final = 100
-"""Best items of each model among which the weights are fitted, for each user."""
-MAX_USERS: Final = 2_000
-"""Most validation users that choose settings and weights; of more, a sample is drawn."""
 MIN_USERS: Final = 30
 """Fewer validation users say too little to choose by."""
-BLOCK: Final = 1 << 24
-"""Scores of a model in memory at a time."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One model that was tried.
-
-    Attributes:
-        family: What it looks at.
-        settings: Its settings.
-        value: NDCG@10 on validation; None: it could not be fitted.
-        error: Why it could not be fitted.
-    """
-
-    family: str
-    settings: Mapping[str, Any]
-    value: float | None
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was tried and chosen.
-
-    Attributes:
-        facts: See `Facts.lines`.
-        trials: All models that were tried.
-        chosen: The family of each model that stays.
-        value: Cross-validated NDCG@10 of all together; None: nothing was chosen by validation.
-        without: The same without each of them.
-        level: What the weights depend on.
-    """
-
-    facts: Sequence[str] = ()
-    trials: Sequence[Trial] = ()
-    chosen: Sequence[str] = ()
-    value: float | None = None
-    without: Sequence[float | None] = ()
-    level: str = "none"
-
-    def lines(self) -> list[str]:
-        """Return the report as lines for people."""
-        lines = [*self.facts]
-        best: dict[str, float] = {}
-        for trial in self.trials:
-            if trial.value is not None:
-                best[trial.family] = max(trial.value, best.get(trial.family, 0.0))
-        for family, value in best.items():
-            tried = sum(trial.family == family for trial in self.trials)
-            lines.append(f"{family}: NDCG@10 {value:.4f} on validation, best of {tried}.")
-        if self.value is not None:
-            lines.append(
-                f"Together: NDCG@10 {self.value:.4f}, each user ranked by weights that were "
-                f"fitted without them; the weights depend on {_DEPENDS[self.level]}."
-            )
-        for family, without in zip(self.chosen, self.without, strict=True):
-            if without is not None and self.value is not None:
-                lines.append(f"  without {family}: {without:.4f} ({without - self.value:+.4f})")
-            else:
-                lines.append(f"  {family}")
-        dropped = [family for family in best if family not in self.chosen]
-        if dropped:
-            lines.append(f"Left out, since the others do as well: {', '.join(dropped)}.")
-        return lines
-
-
-_DEPENDS: Final = {
-    "none": "nothing else",
-    "popularity": "the user's activity and the item's popularity",
-    "all": "the user's activity and history, and the item's popularity, age, ratings and numbers",
-}
 
 
 class Auto(Model):
@@ -158,19 +80,19 @@ class Auto(Model):
         if not len(data.train):
             raise DataError("train has no interactions; there is nothing to learn from.")
         facts = Facts.of(data)
-        sample = _sample(data.valid, self.config.seed) if facts.valid_users >= MIN_USERS else None
-        search = _Search(self, data, sample, callback)
+        sample = None
+        if data.valid is not None and facts.valid_users >= MIN_USERS:
+            sample = sample_of(data.valid, self.config.seed)
+        search = Search(data, sample, self._build, callback)
         if sample is None:
             warn(
                 f"There are {facts.valid_users} validation users, too few to choose models by (at "
                 f"least {MIN_USERS}): safe models with equal weights are used. Give a validation "
                 "part."
             )
-            for name, settings in safe_choice(facts):
-                search.fit(name, settings)
-        else:
-            for family in families(facts, self.config.effort):
-                search.best_of(family.name, family.search)
+        tried = safe_choice(facts) if sample is None else families(facts, self.config.effort)
+        for family in tried:
+            search.best_of(family)
         found = search.found
         if not found:
             errors = "; ".join(trial.error for trial in search.trials)
@@ -188,7 +110,14 @@ class Auto(Model):
         self._chosen = tuple(found[place].settings for place in kept)
         self.members = tuple(found[place].model for place in kept)
         self._weights, self._context, self._users = weights, context, users
-        self.report = _report(facts, search, kept, fit, without)
+        self.report = Report(
+            facts.lines(),
+            search.trials,
+            [found[place].family for place in kept],
+            None if fit is None else fit.value,
+            [without.get(place) for place in kept],
+            "none" if fit is None else fit.level,
+        )
         return self
 
     def score(self, users: IntArray) -> FloatArray:
@@ -217,7 +146,7 @@ class Auto(Model):
 
     def content_space(self) -> VectorModel | None:
         """Return the vectors of the first member that places content; see `Model.content_space`."""
-        return next(filter(None, (member.content_space() for member in self.members)), None)
+        return first_content_space(self.members)
 
     def notes(self) -> Sequence[str]:
         """Return what was tried and chosen; see `Report.lines`."""
@@ -231,7 +160,7 @@ class Auto(Model):
         weights, context, users = self._fitted()
         chosen = [settings.model_dump(mode="json") for settings in self._chosen]
         told = {"report": asdict(self.report), "features": context.names, "members": chosen}
-        state: State = {
+        own: State = {
             "models": weights.models,
             "items": weights.items,
             "features": context.items,
@@ -240,13 +169,11 @@ class Auto(Model):
             "users": users,
             "about": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8).copy(),
         }
-        for place, member in enumerate(self.members):
-            state |= {f"{place}.{name}": array for name, array in member.state().items()}
-        return state
+        return own | state_of(self.members)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; see `Model.load_state`."""
-        own = {name: array for name, array in state.items() if "." not in name}
+        own = own_state(state)
         about = {name: own[name] for name in ("about",) if name in own}
         about = check_state(about, {"about": (np.uint8, (None,))})
         self.report, names, self._chosen = _read_about(about["about"])
@@ -264,23 +191,7 @@ class Auto(Model):
                 "about": (np.uint8, (None,)),
             },
         )
-        parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]
-        for name, array in state.items():
-            place, dot, rest = name.partition(".")
-            if not dot:
-                continue
-            if not place.isdecimal() or int(place) >= len(parts):
-                raise RunError(
-                    f"The state of a model of {len(parts)} members holds {name!r}, which belongs "
-                    "to none of them. It belongs to another model, or the file is damaged."
-                )
-            parts[int(place)][rest] = array
-        for number, (member, part) in enumerate(zip(self.members, parts, strict=True)):
-            try:
-                member.load_state(part, data)
-            except RunError as error:
-                message = re.sub(r"'([\w.]+)'", rf"'{number}.\1'", str(error))
-                raise RunError(f"Member {number} ({member.name}): {message}") from error
+        load_members(self.members, state, data)
         self._weights = Weights(arrays["models"], arrays["items"])
         self._context = Context(names, arrays["features"], arrays["activity"], arrays["limits"])
         self._users = arrays["users"]
@@ -323,133 +234,6 @@ class AutoConfig(ModelConfig):
     def seeded(self, seed: int) -> Self:
         """Return the settings with `seed` added to their own."""
         return self.model_copy(update={"seed": seed + self.seed})
-
-
-@dataclass
-class _Found:
-    family: str
-    settings: ModelConfig
-    model: Model
-    value: float
-
-
-@dataclass
-class _Search:
-    """Fits models and keeps the best of each family."""
-
-    auto: Auto
-    data: TrainingData
-    sample: Interactions | None
-    callback: Callback | None
-    trials: list[Trial] = field(default_factory=list)
-    found: list[_Found] = field(default_factory=list)
-
-    def fit(self, family: str, settings: ModelConfig) -> None:
-        """Fit one model and keep it."""
-        self.best_of(family, lambda measure: measure(settings))
-
-    def best_of(self, family: str, search: Any) -> None:
-        """Let `search` try settings, and keep the best model."""
-        best: list[_Found] = []
-
-        def measure(settings: ModelConfig) -> float:
-            model = self.auto._build(settings)
-            try:
-                self._fit(model)
-            except DataError as error:
-                told = Trial(family, settings.model_dump(mode="json"), None, str(error))
-                self.trials.append(told)
-                return -np.inf
-            value = self._value(model)
-            self.trials.append(Trial(family, settings.model_dump(mode="json"), value))
-            if not best or value > best[0].value:
-                best[:] = [_Found(family, settings, model, value)]
-            return value
-
-        search(measure)
-        self.found += best
-
-    def _fit(self, model: Model) -> None:
-        callback = self.callback if isinstance(model, LinkPrediction) else None
-        model.fit(self.data, callback=callback)
-
-    def _value(self, model: Model) -> float:
-        if self.sample is None:
-            return 0.0
-        data = self.data
-        measured = evaluate(
-            model, self.sample, exclude=data.train, k=(CUTOFF,), candidates=data.candidates
-        )
-        return float(measured.metrics[f"ndcg@{CUTOFF}"])
-
-
-def _sample(valid: Interactions | None, seed: int) -> Interactions:
-    """Return the validation interactions of at most `MAX_USERS` users."""
-    assert valid is not None
-    users = np.unique(valid.user)
-    if len(users) <= MAX_USERS:
-        return valid
-    drawn = np.random.default_rng(seed).choice(users, MAX_USERS, replace=False)
-    return valid.select(np.flatnonzero(np.isin(valid.user, drawn)))
-
-
-def collect(
-    models: Sequence[Model], data: TrainingData, valid: Interactions, users: FloatArray
-) -> Choices:
-    """Return what the validation users could choose: the best items by each model.
-
-    Args:
-        models: Fitted models.
-        data: What they were fitted on.
-        valid: The validation interactions.
-        users: Features of all users.
-    """
-    rows = np.unique(valid.user).astype(np.int64)
-    train, chosen = data.train.matrix(), valid.matrix()
-    allowed = np.zeros(valid.num_items, dtype=bool)
-    allowed[slice(None) if data.candidates is None else data.candidates] = True
-    size = max(1, BLOCK // (valid.num_items * len(models)))
-    found: list[tuple[IntArray, IntArray, FloatArray, BoolArray]] = []
-    number = np.zeros(len(rows), dtype=np.int64)
-    for first in range(0, len(rows), size):
-        block = rows[first : first + size]
-        open_ = np.tile(allowed, (len(block), 1))
-        open_[train[block].nonzero()] = False
-        liked = (chosen[block].toarray() > 0) & open_
-        number[first : first + size] = liked.sum(axis=1)
-        scores = [standardised(model.score(block)) for model in models]
-        near = liked.copy()
-        for score in scores:
-            near |= _among_best(np.where(open_, score, -np.inf), CANDIDATES)
-        user, item = (near & open_).nonzero()
-        made = np.stack([score[user, item] for score in scores], axis=1)
-        found.append((user + first, item, made, liked[user, item]))
-    user, item, score, is_chosen = (np.concatenate(part) for part in zip(*found, strict=True))
-    choices = Choices(user, item, score, is_chosen, users[rows], number)
-    return choices.of_users(number > 0)
-
-
-def _among_best(scores: FloatArray, number: int) -> BoolArray:
-    """Return which entries are among the best of their row."""
-    if number >= scores.shape[1]:
-        return np.ones(scores.shape, dtype=bool)
-    best = np.argpartition(-scores, number, axis=1)[:, :number]
-    found = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(found, best, True, axis=1)
-    return found
-
-
-def _report(
-    facts: Facts, search: _Search, kept: Sequence[int], fit: Fit | None, without: dict[int, float]
-) -> Report:
-    return Report(
-        facts.lines(),
-        tuple(search.trials),
-        [search.found[place].family for place in kept],
-        None if fit is None else fit.value,
-        [without.get(place) for place in kept],
-        "none" if fit is None else fit.level,
-    )
 
 
 def _read_about(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
 from scipy.optimize import minimize
 
+from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
 from kgrec.evaluation.metrics import ndcg
-from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
+from kgrec.types import BoolArray, Float64Array, FloatArray
 
 Level = Literal["none", "popularity", "all"]
 """What the weights depend on: nothing, activity and popularity, or all that is known."""
@@ -22,46 +23,6 @@ PENALTIES: Final = (0.0003, 0.003, 0.03)
 FOLDS: Final = 5
 WORTH: Final = 0.002
 """A model whose absence lowers the metric by no more than this share of it is left out."""
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What validation users could have chosen, and what they chose.
-
-    Only the best items by some model are kept for each user: the others would not be recommended.
-
-    Attributes:
-        user: The user of each pair, 0 … b - 1, ascending, int64 of shape (n,).
-        item: Row of its item, int64 of shape (n,).
-        scores: Standardised scores of the models, float32 of shape (n, k).
-        chosen: Whether the user chose the item, bool of shape (n,).
-        users: Features of the users, see `Context.of_histories`: float32 of shape (b, 1 + q).
-        num_chosen: Items that each user chose, also those that no model ranks high, int64 (b,).
-    """
-
-    user: IntArray
-    item: IntArray
-    scores: FloatArray
-    chosen: BoolArray
-    users: FloatArray
-    num_chosen: IntArray
-
-    def of_models(self, models: Sequence[int]) -> Choices:
-        """Return the choices with the scores of some models only."""
-        return replace(self, scores=self.scores[:, list(models)])
-
-    def of_users(self, kept: BoolArray) -> Choices:
-        """Return the choices of some users, whose numbers are then 0, 1, …"""
-        pairs = kept[self.user]
-        number = np.cumsum(kept) - 1
-        return Choices(
-            number[self.user[pairs]],
-            self.item[pairs],
-            self.scores[pairs],
-            self.chosen[pairs],
-            self.users[kept],
-            self.num_chosen[kept],
-        )
 
 
 @dataclass(frozen=True)
@@ -272,4 +233,4 @@ def drop_needless(
     else:
         without = {}
     weights = fit_weights(choices.of_models(kept), context, fit.level, fit.l2)
-    return kept, replace(fit, weights=weights, value=value), {m: without[m] for m in without}
+    return kept, replace(fit, weights=weights, value=value), without

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -59,7 +59,7 @@ class Family:
         for key, values in self.steps:
             settings = better
             for value in values:
-                tried = _changed(settings, {key: value})
+                tried = _changed(settings, key, value)
                 if tried == settings:
                     continue
                 found = measure(tried)
@@ -67,15 +67,14 @@ class Family:
                     best, better = found, tried
 
 
-def _changed(settings: ModelConfig, values: Mapping[str, Any]) -> ModelConfig:
-    """Return settings with some values changed; a key may have dots."""
+def _changed(settings: ModelConfig, key: str, value: Any) -> ModelConfig:
+    """Return settings with one value changed; the key may have dots."""
     tree = settings.model_dump()
-    for key, value in values.items():
-        *above, last = key.split(".")
-        place = tree
-        for name in above:
-            place = place[name]
-        place[last] = value
+    *above, last = key.split(".")
+    place = tree
+    for name in above:
+        place = place[name]
+    place[last] = value
     return type(settings)(**tree)
 
 
@@ -157,15 +156,15 @@ def _of_graph(facts: Facts, thorough: bool) -> Iterator[Family]:
     yield Family("the graph", start, steps)
 
 
-def safe_choice(facts: Facts) -> Iterator[tuple[str, ModelConfig]]:
-    """Yield the models for data without validation, with settings that do well on most data."""
+def safe_choice(facts: Facts) -> Iterator[Family]:
+    """Yield the models for data without validation, which cannot choose settings."""
     if facts.num_items <= MAX_SQUARE:
         shared = facts.attributes >= 0.5
         made = AttributeEASEConfig(dropout=0.33, alpha=2.0) if shared else EASEConfig(dropout=0.33)
-        yield "items and their attributes" if shared else "items", made
+        yield Family("items and their attributes" if shared else "items", made)
         if facts.new_items > 0 and (shared or facts.has_words or facts.has_vectors):
-            yield "content of new items", ContentEASEConfig()
+            yield Family("content of new items", ContentEASEConfig())
     else:
-        yield "similar items", ItemKNNConfig()
+        yield Family("similar items", ItemKNNConfig())
     if facts.num_users <= MAX_SQUARE:
-        yield "users", UserEASEConfig()
+        yield Family("users", UserEASEConfig())

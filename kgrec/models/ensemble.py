@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -12,7 +11,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import ConfigError, RunError
+from kgrec.errors import ConfigError
 from kgrec.models.base import (
     Callback,
     Model,
@@ -23,6 +22,7 @@ from kgrec.models.base import (
     check_rows,
     not_fitted,
 )
+from kgrec.models.members import first_content_space, load_members, own_state, state_of
 from kgrec.models.state import State, check_state
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
@@ -135,7 +135,7 @@ class Ensemble(Model):
 
     def content_space(self) -> VectorModel | None:
         """Return the vectors of the first member that places content; see `Model.content_space`."""
-        return next(filter(None, (member.content_space() for member in self.members)), None)
+        return first_content_space(self.members)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that build such an ensemble: `EnsembleConfig` and the members."""
@@ -144,33 +144,12 @@ class Ensemble(Model):
 
     def state(self) -> State:
         """Return `weights`, and each member's arrays as `<number>.<name>`; see `Model.state`."""
-        state: State = {"weights": self._weights()}
-        for place, member in enumerate(self.members):
-            state |= {f"{place}.{name}": array for name, array in member.state().items()}
-        return state
+        return {"weights": self._weights()} | state_of(self.members)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; see `Model.load_state`."""
-        own = {name: array for name, array in state.items() if "." not in name}
-        arrays = check_state(own, {"weights": (np.float32, (len(self.members),))})
-        parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in self.members]
-        for name, array in state.items():
-            place, dot, rest = name.partition(".")
-            if not dot:
-                continue
-            if not place.isdecimal() or int(place) >= len(parts):
-                raise RunError(
-                    f"The state of an ensemble of {len(parts)} members holds {name!r}, which "
-                    "belongs to none of them. It belongs to another model, or the file is damaged."
-                )
-            parts[int(place)][rest] = array
-        for number, (member, part) in enumerate(zip(self.members, parts, strict=True)):
-            try:
-                member.load_state(part, data)
-            except RunError as error:
-                # The message has the member's names; in the file, its number stands before them.
-                message = re.sub(r"'([\w.]+)'", rf"'{number}.\1'", str(error))
-                raise RunError(f"Member {number} ({member.name}): {message}") from error
+        arrays = check_state(own_state(state), {"weights": (np.float32, (len(self.members),))})
+        load_members(self.members, state, data)
         self.weights, self._num_items = arrays["weights"], data.train.num_items
         return self
 

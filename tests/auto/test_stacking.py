@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
 from kgrec.auto.stacking import (
-    Choices,
     Weights,
     choose_weights,
     drop_needless,

@@ -1,0 +1,77 @@
+"""What was tried and chosen, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model that was tried.
+
+    Attributes:
+        family: What it looks at.
+        settings: Its settings.
+        value: NDCG@10 on validation; None: it could not be fitted.
+        error: Why it could not be fitted.
+    """
+
+    family: str
+    settings: Mapping[str, Any]
+    value: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was tried and chosen.
+
+    Attributes:
+        facts: See `Facts.lines`.
+        trials: All models that were tried.
+        chosen: The family of each model that stays.
+        value: Cross-validated NDCG@10 of all together; None: nothing was chosen by validation.
+        without: The same without each of them.
+        level: What the weights depend on.
+    """
+
+    facts: Sequence[str] = ()
+    trials: Sequence[Trial] = ()
+    chosen: Sequence[str] = ()
+    value: float | None = None
+    without: Sequence[float | None] = ()
+    level: str = "none"
+
+    def lines(self) -> list[str]:
+        """Return the report as lines for people."""
+        lines = [*self.facts]
+        best: dict[str, float] = {}
+        for trial in self.trials:
+            if trial.value is not None:
+                best[trial.family] = max(trial.value, best.get(trial.family, 0.0))
+        for family, value in best.items():
+            tried = sum(trial.family == family for trial in self.trials)
+            lines.append(f"{family}: NDCG@10 {value:.4f} on validation, best of {tried}.")
+        if self.value is not None:
+            lines.append(
+                f"Together: NDCG@10 {self.value:.4f}, each user ranked by weights that were "
+                f"fitted without them; the weights depend on {_DEPENDS[self.level]}."
+            )
+        for family, without in zip(self.chosen, self.without, strict=True):
+            if without is not None and self.value is not None:
+                lines.append(f"  without {family}: {without:.4f} ({without - self.value:+.4f})")
+            else:
+                lines.append(f"  {family}")
+        dropped = [family for family in best if family not in self.chosen]
+        if dropped:
+            lines.append(f"Left out, since the others do as well: {', '.join(dropped)}.")
+        return lines
+
+
+_DEPENDS: Final = {
+    "none": "nothing else",
+    "popularity": "the user's activity and the item's popularity",
+    "all": "the user's activity and history, and the item's popularity, age, ratings and numbers",
+}

@@ -1,0 +1,99 @@
+"""Fitting the models of each family, and keeping the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from kgrec.auto.report import Trial
+from kgrec.auto.trials import Family
+from kgrec.data.interactions import Interactions
+from kgrec.errors import DataError
+from kgrec.evaluation.evaluate import evaluate
+from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
+from kgrec.training.link_prediction import LinkPrediction
+
+CUTOFF: Final = 10
+"""Cut-off of the NDCG by which settings, models and weights are chosen."""
+MAX_USERS: Final = 2_000
+"""Most validation users that choose settings and weights; of more, a sample is drawn."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best model of a family.
+
+    Attributes:
+        family: The name of the family.
+        settings: The settings, without the seed of the run.
+        model: The fitted model.
+    """
+
+    family: str
+    settings: ModelConfig
+    model: Model
+
+
+@dataclass
+class Search:
+    """Fits models and keeps the best of each family.
+
+    Attributes:
+        data: What the models are fitted on.
+        sample: The validation interactions that choose; None: the first settings of each family
+            are taken.
+        build: Makes the model of some settings.
+        callback: Gets the progress of models that are trained in epochs.
+        trials: All models that were tried.
+        found: The best of each family.
+    """
+
+    data: TrainingData
+    sample: Interactions | None
+    build: Callable[[ModelConfig], Model]
+    callback: Callback | None = None
+    trials: list[Trial] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+
+    def best_of(self, family: Family) -> None:
+        """Try the settings of a family and keep the best model, if one could be fitted."""
+        best: list[tuple[float, Found]] = []
+
+        def measure(settings: ModelConfig) -> float:
+            model, told = self.build(settings), settings.model_dump(mode="json")
+            callback = self.callback if isinstance(model, LinkPrediction) else None
+            try:
+                model.fit(self.data, callback=callback)
+            except DataError as error:
+                self.trials.append(Trial(family.name, told, None, str(error)))
+                return -np.inf
+            value = None if self.sample is None else self._ndcg(model, self.sample)
+            self.trials.append(Trial(family.name, told, value))
+            if not best or (value is not None and value > best[0][0]):
+                best[:] = [(value or 0.0, Found(family.name, settings, model))]
+            return best[0][0] if value is None else value
+
+        if self.sample is None:
+            measure(family.start)
+        else:
+            family.search(measure)
+        self.found += [found for _, found in best]
+
+    def _ndcg(self, model: Model, sample: Interactions) -> float:
+        data = self.data
+        measured = evaluate(
+            model, sample, exclude=data.train, k=(CUTOFF,), candidates=data.candidates
+        )
+        return float(measured.metrics[f"ndcg@{CUTOFF}"])
+
+
+def sample_of(valid: Interactions, seed: int) -> Interactions:
+    """Return the validation interactions of at most `MAX_USERS` users."""
+    users = np.unique(valid.user)
+    if len(users) <= MAX_USERS:
+        return valid
+    drawn = np.random.default_rng(seed).choice(users, MAX_USERS, replace=False)
+    return valid.select(np.flatnonzero(np.isin(valid.user, drawn)))
