@@ -3,7 +3,8 @@
 Record linkage after Fellegi and Sunter, "A theory for record linkage" (JASA 64, 1969): each
 comparison (title, year, kind) gives a candidate odds against the case "this item is not in the
 graph". The confidence of a candidate is its share of the odds of that case and of all candidates of
-the item. So two equally good candidates get less than a half each.
+the item. So two equally good candidates get less than a half each, and so do two items of different
+years that fit an entity without a year equally well: at most one of them is it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kgrec.linking.kinds import FITS, OTHER
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import Float64Array
 
 TITLE_ODDS: Final = {
     "exact": 100.0,
@@ -29,6 +30,7 @@ alternative: one of the two is an alternative title, from brackets or from a pro
 same except for the leading article; part: one is the part before or after a colon in the other."""
 
 YEAR_ODDS: Final = {"equal": 10.0, "near": 4.0, "off": 0.5, "conflict": 0.002, "unknown": 1.0}
+RIVALS: Final = "items of other years fit its entity as well"
 KIND_ODDS: Final = {FITS: 2.0, 0: 0.3, OTHER: 0.003}
 
 
@@ -70,29 +72,41 @@ def confidence(candidates: pd.DataFrame) -> Float64Array:
 
 
 def decide(
-    candidates: pd.DataFrame, threshold: float, *, one_to_one: bool, taken: IntArray
+    candidates: pd.DataFrame,
+    linked: pd.DataFrame,
+    threshold: float,
+    *,
+    one_to_one: bool,
+    tolerance: int,
 ) -> pd.DataFrame:
     """Choose each item's best candidate if its confidence reaches the threshold.
 
     Args:
-        candidates: The columns item, entity and odds, each pair once.
+        candidates: The columns item, entity, odds, year (of the entity) and stated (the year of the
+            item, NaN where it does not matter), each pair once.
+        linked: The columns entity, confidence and stated, of the links of earlier methods.
         threshold: Least confidence.
         one_to_one: Whether an entity is linked to one item only. It goes to the item with the
             highest confidence, or to none if two are equal; the other items are decided again
             without it.
-        taken: Entities that earlier methods have linked; `one_to_one` excludes them.
+        tolerance: Years that two sources may differ by.
 
     Returns:
         The candidates with the columns confidence, chosen (bool) and reason (why an entity is
-        excluded, otherwise ""). Excluded candidates keep their last confidence.
+        excluded, or only uncertain because of other items; otherwise ""). Excluded candidates keep
+        their last confidence.
     """
     table = candidates.sort_values(["item", "entity"], ignore_index=True)
     table["reason"] = ""
-    active = ~table["entity"].isin(taken) if one_to_one else pd.Series(True, index=table.index)
+    active = pd.Series(True, index=table.index)
+    if one_to_one:
+        active = ~table["entity"].isin(linked["entity"])
     table.loc[~active, "reason"] = "its entity is linked to another item"
     table["confidence"] = confidence(table)
+    table["alone"] = 0.0  # the confidence if no other item had a claim
     while True:
-        table.loc[active, "confidence"] = confidence(table[active])
+        table.loc[active, "alone"] = confidence(table[active])
+        table.loc[active, "confidence"] = among_rivals(table[active], linked, tolerance)
         order = table[active].sort_values("confidence", ascending=False, kind="stable")
         best = order.drop_duplicates("item")
         best = best[best["confidence"] >= threshold]
@@ -108,7 +122,42 @@ def decide(
         held = table["entity"].isin(table.loc[table["chosen"], "entity"])
         late = held & ~table["chosen"] & active
         table.loc[late, "reason"] = "its entity is linked to another item"
-    return table
+    rivalled = (table["alone"] >= threshold) & (table["confidence"] < threshold) & active
+    table.loc[rivalled, "reason"] = RIVALS
+    return table.drop(columns="alone")
+
+
+def among_rivals(table: pd.DataFrame, linked: pd.DataFrame, tolerance: int) -> Float64Array:
+    """Return the confidence of candidates if an entity without a year is of one year only.
+
+    An item's odds of being the entity, against all else that it may be, are compared with those of
+    all items whose years differ from its own. Items of one year may be one thing twice.
+
+    Args:
+        table: The candidates, with the columns entity, year, stated and alone (their confidence
+            without regard to other items).
+        linked: The columns entity, confidence and stated, of links that are settled.
+        tolerance: Years that two sources may differ by.
+    """
+    claims = pd.concat(
+        [table[table["year"].isna()].rename(columns={"alone": "sure"}),
+         linked.rename(columns={"confidence": "sure"})]
+    )[["entity", "stated", "sure"]].dropna()  # fmt: skip
+    claims["odds"] = _odds(claims["sure"])
+    by_year = claims.groupby(["entity", "stated"])["odds"].sum()
+    by_entity = by_year.groupby(level=0).sum()
+    rivals = table["entity"].map(by_entity)
+    for gap in range(-tolerance, tolerance + 1):
+        here = pd.MultiIndex.from_arrays([table["entity"], table["stated"] + gap])
+        rivals = rivals - by_year.reindex(here).fillna(0).to_numpy()
+    rivals = rivals.where(table["year"].isna() & table["stated"].notna(), 0).fillna(0).clip(lower=0)
+    own = _odds(table["alone"])
+    shared = own / (1 + own + rivals)
+    return shared.where(rivals > 0, table["alone"]).to_numpy(np.float64)
+
+
+def _odds(sure: pd.Series[float]) -> pd.Series[float]:
+    return 1 / (1 - sure.clip(upper=1 - 1e-6)) - 1
 
 
 def _losers(table: pd.DataFrame, active: pd.Series, contested: pd.DataFrame) -> pd.Series:

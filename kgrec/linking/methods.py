@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import warn
+from kgrec.errors import option, warn
 from kgrec.linking import evidence, kinds
 from kgrec.linking.catalogue import column_text
 from kgrec.linking.identifiers import identifier_candidates
@@ -27,7 +27,7 @@ from kgrec.linking.same_thing import same_things
 from kgrec.linking.settings import LinkConfig
 from kgrec.linking.years import chosen_years, entity_years
 from kgrec.rdf.columns import GraphColumns
-from kgrec.types import BoolArray, IntArray
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 _SAME_IDENTIFIER = 1e6  # odds: the same identifier is a link unless several entities have it
 _MOST_ENCODED = 50_000  # entities whose texts are encoded to link by meaning
@@ -127,7 +127,7 @@ def run_methods(
     wanted = _wanted(kg, config)
     progress = replace(progress, wanted=wanted, things=same_things(kg, wanted))
     if config.uses("identifier"):
-        progress = _by_identifier(progress, ids, frame, kg, config)
+        progress = _by_identifier(progress, ids, frame, catalogue, kg, config)
     if not any(config.uses(method) for method in ("title", "spelling", "meaning")):
         return progress
     every, crowded = title_candidates(catalogue, kg, np.arange(len(ids)))
@@ -138,22 +138,36 @@ def run_methods(
     if config.uses("title"):
         mine = every[every["item"].isin(progress.left(len(ids)))]
         mine = compare(mine, catalogue, kg, knowledge, config)
-        progress = _decided(progress, mine, config, "title")
+        progress = _decided(progress, mine, catalogue.years, config, "title")
     if config.uses("spelling"):
         left = progress.left(len(ids))
         mine = spelling_candidates(catalogue, kg, left, knowledge.fits)
         mine = progress.of_things(mine, "title_odds")
         mine = compare(mine, catalogue, kg, knowledge, config)
-        progress = _decided(progress, mine, config, "spelling")
+        progress = _decided(progress, mine, catalogue.years, config, "spelling")
     if config.uses("meaning") and encoder is not None:
         progress = _by_meaning(progress, catalogue, kg, config, knowledge, encoder)
+    _tell_rivals(progress)
     return progress
+
+
+def _tell_rivals(progress: LinkingState) -> None:
+    rivals = progress.candidates[progress.candidates["reason"] == evidence.RIVALS]
+    rivals = rivals[~rivals["item"].isin(progress.found["item"])]
+    if not rivals.empty:
+        warn(
+            "Items not linked because items of different years fit the same entity, which has no "
+            f"year: {rivals['item'].nunique():,} (entities: {rivals['entity'].nunique():,}). At "
+            "most one of them is right: the review lists them, and a table of links, "
+            f"{option('links')}, can name it."
+        )
 
 
 def _by_identifier(
     progress: LinkingState,
     ids: Vocabulary,
     frame: pd.DataFrame,
+    catalogue: Catalogue,
     kg: GraphColumns,
     config: LinkConfig,
 ) -> LinkingState:
@@ -163,9 +177,8 @@ def _by_identifier(
         values = column_text(frame, config.column, "column")
     pairs = identifier_candidates(values, kg, config.property, config.identifier)
     pairs = pairs[pairs["item"].isin(progress.left(len(ids)))]
-    return _decided(
-        progress, pairs.assign(level="identifier", odds=_SAME_IDENTIFIER), config, "identifier"
-    )
+    pairs = pairs.assign(level="identifier", odds=_SAME_IDENTIFIER)
+    return _decided(progress, pairs, catalogue.years, config, "identifier")
 
 
 def _by_meaning(
@@ -205,11 +218,15 @@ def _by_meaning(
     mine["agreement"] = evidence.year_agreement(
         stated, mine["year"].to_numpy(np.float64), config.year_tolerance
     )
-    return _decided(progress, mine, config, "meaning")
+    return _decided(progress, mine, catalogue.years, config, "meaning")
 
 
 def _decided(
-    progress: LinkingState, candidates: pd.DataFrame, config: LinkConfig, method: str
+    progress: LinkingState,
+    candidates: pd.DataFrame,
+    years: Float64Array,
+    config: LinkConfig,
+    method: str,
 ) -> LinkingState:
     """Weigh new candidates together with those of earlier methods, and make the sure links."""
     linked = progress.found["item"]
@@ -218,8 +235,16 @@ def _decided(
     both = pd.concat([before, both], ignore_index=True)
     both = both.sort_values("odds", ascending=False, kind="stable")
     both = both.drop_duplicates(["item", "entity"])
-    taken = progress.found["entity"].to_numpy(np.int64)
-    table = evidence.decide(both, config.threshold, one_to_one=config.one_to_one, taken=taken)
+    stated = years[both["item"].to_numpy(np.int64)]
+    # Of items with one identifier the user says that they are one thing.
+    both["stated"] = np.where(both["level"] == "identifier", np.nan, stated)
+    table = evidence.decide(
+        both,
+        progress.found.assign(stated=years[progress.found["item"].to_numpy(np.int64)]),
+        config.threshold,
+        one_to_one=config.one_to_one,
+        tolerance=config.year_tolerance,
+    ).drop(columns="stated")
     progress = replace(progress, candidates=table)
     chosen = table[table["chosen"]]
     return _with_links(

@@ -1,6 +1,7 @@
 """Linking by title, year and identifier, on planted data with known answers."""
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import kg_data
 import kgrec
-from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.errors import ConfigError, DataError, KgrecWarning, RunError
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import LinkConfig, link, write_links, write_review
 
@@ -251,6 +252,55 @@ def test_one_to_one_leaves_the_second_best_to_the_loser():
     items = catalogue([("1", "Heat", 1995), ("2", "Heat", 1996)])
     links = link(items, kg, title="title", year="year", one_to_one=True)
     assert found(links, kg) == {"1": "ex:a", "2": "ex:b"}
+
+
+RIVALS = "items of other years fit its entity as well"
+
+
+def test_items_of_different_years_cannot_all_be_an_entity_without_a_year():
+    kg = graph({"ex:psycho": "Psycho", "ex:heat": "Heat", "ex:dust": "Dust"})
+    titles = ["Psycho"] * 3 + ["Dust"] + ["Heat"] * 3
+    years = [1960, 1998, 2012, 1990, 1995, 1996, None]
+    items = catalogue(zip("1234567", titles, years, strict=True))
+    settings = {"title": "title", "year": "year", "threshold": 0.8}
+    with pytest.warns(KgrecWarning, match=r"^Items not linked.*: 3 \(entities: 1\).*links="):
+        links = link(items, kg, **settings)
+    # Years that differ by the tolerance, and an item without a year, may be one thing twice.
+    one_thing = {"4": "ex:dust", "5": "ex:heat", "6": "ex:heat", "7": "ex:heat"}
+    assert found(links, kg) == one_thing
+    assert [c.item_id for c in links.review] == ["1", "2", "3"]
+    assert all(0.3 < c.confidence < 1 / 3 for c in links.review)
+    assert all(RIVALS in c.reason for c in links.review)
+    assert all(RIVALS in links.report.reasons[id] for id in ("1", "2", "3"))
+    with pytest.warns(KgrecWarning, match=r"^Items not linked.*: 5 \(entities: 2\)"):
+        links = link(items, kg, year_tolerance=0, **settings)
+    assert found(links, kg) == {"4": "ex:dust", "7": "ex:heat"}
+
+
+def test_an_item_with_an_entity_of_its_own_year_is_no_rival():
+    kg = graph({"ex:psycho": "Psycho", "ex:remake": "Psycho (1998 film)"})
+    items = catalogue([("1", "Psycho", 1960), ("2", "Psycho", 1998)])
+    with warnings.catch_warnings(action="error"):
+        links = link(items, kg, title="title", year="year", threshold=0.8)
+    assert found(links, kg) == {"1": "ex:psycho", "2": "ex:remake"}
+    kg = graph({"ex:psycho": "Psycho"}, years={"ex:psycho": 1960})
+    with warnings.catch_warnings(action="error"):
+        links = link(items, kg, title="title", year="year", threshold=0.8)
+    assert found(links, kg) == {"1": "ex:psycho"}
+
+
+def test_a_link_that_is_given_is_a_rival_of_other_years():
+    kg = graph({"ex:psycho": "Psycho"}, more=[("ex:psycho", ISBN, "9", "", "")])
+    items = catalogue([("1", "Psycho", 1960), ("2", "Psycho", 1998)])
+    given = pd.DataFrame({"item_id": ["2"], "iri": ["ex:psycho"]})
+    with pytest.warns(KgrecWarning, match=r"^Items not linked.*: 1 \(entities: 1\)"):
+        links = link(items, kg, given, title="title", year="year", threshold=0.8, review=0)
+    assert found(links, kg) == {"2": "ex:psycho"}
+    assert links.review[0].confidence < 0.001
+    by_identifier = items.assign(isbn=["9", "9"])  # one identifier is no doubt about the years
+    with warnings.catch_warnings(action="error"):
+        links = link(by_identifier, kg, title="title", year="year", property=ISBN, column="isbn")
+    assert found(links, kg) == {"1": "ex:psycho", "2": "ex:psycho"}
 
 
 def test_the_order_of_the_items_does_not_matter():
