@@ -9,29 +9,20 @@ What this finds becomes a test beside the reader.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import random
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-for folder in ("tests/support", "fuzz"):
-    sys.path.insert(0, str(HERE.parent / folder))
+from driver import answer, damaged, drive
 
 KINDS = ("config", "mapping", "table", "links", "run", "evaluation")
-SLOW_S = 20
-MEMORY = 6 << 30
-
 TOKENS = [
     b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r", b"\n", b"\x1b[2J", b'"', b"'", b",",
     b";", b"\t", b"|", b"::", b":", b"- ", b"? ", b"&a ", b"*a", b"<<: ", b"!!int ", b"!!bool ",
@@ -39,24 +30,6 @@ TOKENS = [
     b"true", b"-1", b"0", b"1e999", b".nan", b".inf", b"9" * 30, b"a" * 300, b"\\u", b"#", b"@",
     b"1:1:1", b"2001-13-01", b"../..", b"{id}", b"{+value}", b"rating >= ", b"N/A", b"$12",
 ]  # fmt: skip
-
-
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """One change to a file."""
-    at = chance.randrange(len(content) + 1)
-    end = min(len(content), at + chance.choice((1, 1, 2, 8, 40)))
-    kind = chance.randrange(6)
-    if kind == 0:
-        return content[:at] + content[end:]
-    if kind == 1:
-        return content[:at] + bytes([chance.randrange(256)]) + content[at + 1 :]
-    if kind == 2:
-        return content[:at] + chance.choice(TOKENS) + content[at:]
-    if kind == 3:
-        return content[:end] + content[at:end] * chance.choice((1, 3, 300)) + content[end:]
-    if kind == 4:
-        return content[:at] + chance.choice(TOKENS) + content[end:]
-    return content[:at]
 
 
 class Corpus:
@@ -166,26 +139,8 @@ class Corpus:
         self.files = [(path, read_evaluation)]
 
 
-def check(path: Path, read: Callable[[Path], Any]) -> None:
-    """Read a file; a message must be safe to show, and soon there."""
-    from kgrec.errors import KgrecError
-
-    started = time.monotonic()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read(path)
-    except KgrecError as error:
-        message = str(error)
-    else:
-        message = ""
-    assert message.replace("\n", "").isprintable(), repr(message)
-    assert time.monotonic() - started < SLOW_S, "slow"
-
-
 def work(kind: str, seconds: float, seed: int, found: Path) -> int:
     """Fuzz one kind; return the number of files read."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     chance = random.Random(seed)
     count, failed = 0, set[str]()
     with tempfile.TemporaryDirectory(prefix="kgrec-fuzz-") as place:
@@ -195,11 +150,11 @@ def work(kind: str, seconds: float, seed: int, found: Path) -> int:
             path, read = chance.choice(corpus.files)
             content = corpus.whole[path]
             for _ in range(chance.randint(1, 4)):
-                content = damaged(content, chance)[: 1 << 20]
+                content = damaged(content, TOKENS, chance)[: 1 << 20]
             path.write_bytes(content)
             count += 1
             try:
-                check(path, read)
+                answer(read, path)
             except Exception as error:  # noqa: BLE001  # all are findings
                 _keep(error, path, found / kind, failed)
             path.write_bytes(corpus.whole[path])
@@ -221,39 +176,5 @@ def _keep(error: Exception, path: Path, found: Path, failed: set[str]) -> None:
         print(f"{found / name}: {str(error)[:200]!r}", file=sys.stderr)
 
 
-def main() -> int:
-    """Fuzz every kind for its share of the time; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--found", type=Path, default=HERE / "found")
-    parser.add_argument("--worker", choices=KINDS)
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else time.time_ns() % 10**9
-    if options.worker:
-        print(work(options.worker, options.seconds, seed, options.found))
-        return 0
-    failed = []
-    for kind in KINDS:
-        share = options.seconds / len(KINDS)
-        arguments = ["--worker", kind, "--seconds", str(share), "--seed", str(seed)]
-        done = subprocess.run(
-            [sys.executable, __file__, *arguments, "--found", str(options.found)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=share * 3 + 300,
-        )
-        count = done.stdout.strip().splitlines()[-1:]
-        if done.returncode == 0 and count and int(count[0]) > 0:
-            print(f"{kind}: {count[0]} files, nothing found")
-            continue
-        failed.append(kind)
-        print(f"{kind}: exit code {done.returncode}")
-        print(done.stderr[-3000:])
-    print(f"seed {seed}")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(drive(__doc__, KINDS, work))
