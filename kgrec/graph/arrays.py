@@ -112,12 +112,12 @@ class GraphArrays:
 
 def graph_arrays(
     train: Interactions,
-    kg: KnowledgeGraph | None = None,
-    links: Links | None = None,
+    kg: KnowledgeGraph | None,
+    links: Links | None,
     *,
-    items: AttributeTable | None = None,
-    users: AttributeTable | None = None,
-    config: GraphConfig | None = None,
+    items: AttributeTable | None,
+    users: AttributeTable | None,
+    config: GraphConfig,
 ) -> GraphArrays:
     """Return the nodes and edges of the graph; see `kgrec.graph.build.build_graph`.
 
@@ -125,7 +125,6 @@ def graph_arrays(
         DataError: `kg` is given without `links`, or the links are over another vocabulary.
         ConfigError: A setting names a relation or type that the graph does not have.
     """
-    config = config or GraphConfig()
     made = GraphArrays({"user": train.num_users, "item": train.num_items})
     made.add(INTERACTS, train.user, train.item, "")
     made.ids |= {"user": train.users.ids, "item": train.items.ids}

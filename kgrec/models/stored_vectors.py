@@ -38,7 +38,7 @@ class StoredVectors(VectorModel):
     """
 
     def __init__(
-        self, name: str, arrays: Mapping[str, FloatArray], complete: Callable[[], VectorModel]
+        self, name: str, arrays: Mapping[str, npt.NDArray[Any]], complete: Callable[[], VectorModel]
     ) -> None:
         super().__init__(ModelConfig(name=name))
         self._arrays, self._complete = dict(arrays), complete

@@ -8,7 +8,7 @@ Two kinds of files are not listed, since they are written later and hold their o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,11 @@ _RESERVED: Final = (
     "about.json", "config.yaml", "numbers.json", "*.safetensors", "data/*", MANIFEST, EVALUATIONS,
     *NOT_LOADED,
 )  # fmt: skip
+_PARTS: Final = {
+    "graph": "data/links.parquet",
+    "item_table": "data/item_table.parquet",
+    "user_table": "data/user_table.parquet",
+}
 _SHOWN = 3
 
 
@@ -84,6 +89,15 @@ def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
             "or train again."
         ) from error
     return files
+
+
+def parts_of(files: Collection[str]) -> list[str]:
+    """Return which of `graph`, `item_table` and `user_table` a run has, by the names of its files.
+
+    >>> parts_of(["config.yaml", "data/links.parquet", "data/item_table.parquet"])
+    ['graph', 'item_table']
+    """
+    return [part for part, name in _PARTS.items() if name in files]
 
 
 def check_files_of_run(

@@ -23,7 +23,7 @@ from kgrec.runs.data_files import (
     read_words,
 )
 from kgrec.runs.json_files import read_json
-from kgrec.runs.manifest import check_files_of_run, checked
+from kgrec.runs.manifest import check_files_of_run, checked, parts_of, read_manifest
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.cache import KEY_BYTES
@@ -58,18 +58,18 @@ def load_run(
     folder = Path(folder)
     check_is_run(folder)
     about = check_format(folder)
-    check_files_of_run(folder)
+    files = read_manifest(folder)
+    check_files_of_run(folder, files=files)
     config = read_config(folder)
-    arrays, told = load_arrays(folder / "weights.safetensors")
+    arrays = load_arrays(folder / "weights.safetensors")[0]
     try:
         histories = read_histories(folder / "data")
         train = histories[0]
         split = read_split(folder / "data", train.users, train.items)
-        kg, links, items, users = read_inputs(folder / "data", train.items, told["parts"])
+        kg, links, items, users = read_inputs(folder / "data", train.items, parts_of(files))
         dataset = Dataset(split or _without_test(histories), kg, links, items, users)
         recommender = make_recommender(config, dataset, make_model(config))
-        if recommender.encoder is not None:  # nobody here may have chosen it
-            recommender.encoder.download = recommender.encoder.model == download
+        allow_download(recommender, download)
         derived = read_derived(folder, len(train.items))
         prepared = recommender.prepare(*histories, derived=derived)
         graph = prepared.data.graph
@@ -89,6 +89,12 @@ def load_run(
         replace(snapshot, interactions=interactions, derived=replace(derived, names=names))
     )
     return recommender, config, split or _without_test(histories)
+
+
+def allow_download(recommender: Recommender, name: str | None) -> None:
+    """Let the encoder be downloaded only if it has this name: nobody here may have chosen it."""
+    if recommender.encoder is not None:
+        recommender.encoder.download = recommender.encoder.model == name
 
 
 def check_is_run(folder: Path) -> None:
@@ -114,7 +120,7 @@ def read_config(folder: Path) -> Config:
     from kgrec.config import make_config  # loads the classes of all models
 
     path = checked(folder, "config.yaml")
-    tree = _read_tree(path)
+    tree = read_tree(path)
     try:
         return make_config(tree, str(path))
     except (ValueError, AttributeError) as error:
@@ -122,7 +128,7 @@ def read_config(folder: Path) -> Config:
         raise RunError(f"{where} is damaged: {reason}") from error
 
 
-def _read_tree(path: Path) -> dict[str, Any]:
+def read_tree(path: Path) -> dict[str, Any]:
     """Return the config of a run as it is written.
 
     Raises:
@@ -154,7 +160,7 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     check_is_run(folder)
     about = check_format(folder)
     check_files_of_run(folder, ["about.json", "metrics.json", "config.yaml"])
-    model = _read_tree(folder / "config.yaml")["model"]
+    model = read_tree(folder / "config.yaml")["model"]
     if not isinstance(model, dict) or "name" not in model:
         raise RunError(f"{printable(str(folder / 'config.yaml'))} is damaged: it names no model.")
     return {
@@ -222,13 +228,14 @@ def read_features(folder: Path, num_items: int, only: tuple[str, str] | None = N
     if about.get("with_words"):
         words = read_words(folder / "data")
         arrays = load_arrays(folder / "words.safetensors")[0]
-        expected = csr_expected("counts", num_items) | {"counts.data": (np.float64, (None,))}
-        if "keys" in arrays:  # older runs lack them
-            expected["keys"] = (np.uint8, (num_items, KEY_BYTES))
+        expected = csr_expected("counts", num_items) | {
+            "counts.data": (np.float64, (None,)),
+            "keys": (np.uint8, (num_items, KEY_BYTES)),
+        }
         counts = csr_from_state(check_state(arrays, expected), "counts", len(words))
         if counts.nnz and counts.data.min() < 1:
             raise RunError(f"{folder / 'words.safetensors'} is damaged: a count is below 1.")
-        counted = WordCounts(words, counts, arrays.get("keys"))
+        counted = WordCounts(words, counts, arrays["keys"])
     for name, matrix in features.items():
         _check_features(folder / "features.safetensors", name, matrix, num_items)
     nonsense = features.pop(NONSENSE, None)

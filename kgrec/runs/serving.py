@@ -1,12 +1,12 @@
 """What answers requests from a run folder: without the graph, and without PyTorch.
 
-`serving.safetensors` holds the vectors of a model that has them; of other models it holds the
-settings, and they load their weights themselves. All else of a run is read when it is asked for.
+`serving.safetensors` holds the vectors of a link predictor; other models load their weights
+themselves. All else of a run is read when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -29,22 +29,34 @@ from kgrec.models.stored_vectors import StoredVectors
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
 from kgrec.runs.data_files import read_frame, read_histories, read_inputs, read_names
-from kgrec.runs.manifest import check_files_of_run, check_sizes_of_run, read_manifest
-from kgrec.runs.reading import check_format, check_is_run, check_names, load_run, read_features
+from kgrec.runs.manifest import (
+    check_files_of_run,
+    check_sizes_of_run,
+    parts_of,
+    read_manifest,
+)
+from kgrec.runs.reading import (
+    allow_download,
+    check_format,
+    check_is_run,
+    check_names,
+    load_run,
+    read_features,
+    read_tree,
+)
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.snapshot.snapshot import histories_of
 from kgrec.text.settings import TextConfig
-from kgrec.training.checkpoint import load_arrays, save_tensors
+from kgrec.training.checkpoint import load_arrays, save_arrays
 
 if TYPE_CHECKING:
-    from kgrec.config import Config
     from kgrec.explain.paths import PathFinder
 
 FILE: Final = "serving.safetensors"
 _TRIED: Final = 256  # histories
 _AT_ONCE: Final = (
-    "about.json", FILE, "data/users.parquet", "data/items.parquet", "data/histories.parquet",
-    "data/names.parquet",
+    "about.json", "config.yaml", "data/users.parquet", "data/items.parquet",
+    "data/histories.parquet", "data/names.parquet",
 )  # fmt: skip
 
 CLOSED_FORMS: Final[Mapping[str, tuple[str, str]]] = {
@@ -62,32 +74,18 @@ CLOSED_FORMS: Final[Mapping[str, tuple[str, str]]] = {
 which loads those of all models."""
 
 
-def write_serving(folder: Path, snapshot: Snapshot, config: Config, parts: Sequence[str]) -> None:
-    """Write what `load_for_serving` reads besides the tables and the weights.
+def write_vectors(folder: Path, snapshot: Snapshot) -> None:
+    """Write the vectors of a link predictor, if they are all that its scores need.
 
     Raises:
         RunError: The file cannot be written.
     """
-    import torch
-
     from kgrec.training.link_prediction import LinkPrediction
 
-    arrays = None
     if isinstance(snapshot.model, LinkPrediction):
         arrays = snapshot.model.stored_vectors(_tried(snapshot.histories))
-    text = None if config.text is None else config.text.model_dump(mode="json")
-    graph = snapshot.inputs.config.model_dump(mode="json")
-    told = {
-        "model": config.model.name,
-        "settings": snapshot.model.settings() if _is_closed(snapshot.model.settings()) else None,
-        "vectors": arrays is not None,
-        "text": text,
-        "graph": graph,
-        "languages": snapshot.inputs.languages,
-        "parts": list(parts),
-    }
-    tensors = {name: torch.from_numpy(np.array(array)) for name, array in (arrays or {}).items()}
-    save_tensors(folder / FILE, tensors, told)
+        if arrays is not None:
+            save_arrays(folder / FILE, arrays)
 
 
 def load_for_serving(folder: str | Path, *, download: str | None = None) -> Recommender:
@@ -106,44 +104,35 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
     check_is_run(folder)
     about = check_format(folder)
     whole = _Whole(folder)
-    if FILE not in whole.files:  # an older run
-        return load_run(folder, download=download)[0]
     # A folder that was copied in part is refused at once, and not by the first request that needs
     # what is missing; only what is read has its checksum compared.
     check_sizes_of_run(folder, whole.files)
     whole.check(*_AT_ONCE)
-    arrays, told = load_arrays(folder / FILE)
-    if not told.get("vectors") and told.get("settings") is None:
-        return load_run(folder, download=download)[0]
+    config = read_tree(folder / "config.yaml")
     try:
+        if FILE not in whole.files and not _is_closed(config["model"]):
+            return load_run(folder, download=download)[0]
         logs = read_histories(folder / "data")
         users, items = logs[0].users, logs[0].items
-        model: Model
-        if told["vectors"]:
-            model = StoredVectors(str(told["model"]), arrays, whole.vector_model)
-            sizes = len(model.user_vectors), len(model.item_vectors)
-            if sizes != (len(users), len(items)):
-                raise RunError(f"{folder / FILE} does not fit the users and items of the run.")
-        else:
-            model = _closed_form(whole, told, logs[0])
-        text = None if told["text"] is None else TextConfig(**{**told["text"], "cache": None})
+        model = _model(whole, config["model"], logs[0])
+        # Where the run's texts are cached means nothing here.
+        text = None if config["text"] is None else TextConfig(**{**config["text"], "cache": None})
+        recommender = Recommender(text=text, graph=GraphConfig(**config["graph"]))
         snapshot = _RunSnapshot(
             model,
             users,
             items,
             histories_of(logs),
-            Inputs(),
+            recommender.inputs,
             Derived(),
             titles=_titles(folder, items),
             warnings=tuple(about["warnings"]),
         )
-        snapshot.read_later(whole, told, logs[0])
+        snapshot.read_later(whole, logs[0])
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
-    recommender = Recommender(text=text).take(snapshot)
-    if recommender.encoder is not None:  # nobody here may have chosen it
-        recommender.encoder.download = recommender.encoder.model == download
-    return recommender
+    allow_download(recommender, download)
+    return recommender.take(snapshot)
 
 
 def read_test(
@@ -185,13 +174,14 @@ class _Whole:
         needed = [name for name in names if "*" not in name]
         check_files_of_run(self.folder, dict.fromkeys([*needed, *listed]), self.files)
 
-    def inputs(self, items: Vocabulary, parts: Collection[str]) -> Any:
-        """Return graph, links and tables; see `read_inputs`."""
-        wanted = ["data/graph/manifest.json", "data/links.parquet"] if "graph" in parts else []
+    def inputs(self, items: Vocabulary, *wanted: str) -> Any:
+        """Return graph, links and tables, those that are wanted; see `read_inputs`."""
+        parts = [part for part in parts_of(self.files) if part in wanted]
+        names = ["data/graph/manifest.json", "data/links.parquet"] if "graph" in parts else []
         for table in ("item_table", "user_table"):
             if table in parts:
-                wanted += [f"data/{table}.parquet", f"data/{table}_*.parquet"]
-        self.check(*wanted)
+                names += [f"data/{table}.parquet", f"data/{table}_*.parquet"]
+        self.check(*names)
         return read_inputs(self.folder / "data", items, parts)
 
     @cached_property
@@ -213,14 +203,14 @@ class _RunSnapshot(Snapshot):
     """A snapshot whose parts are read from a run folder at their first use."""
 
     _whole: _Whole
-    _told: Mapping[str, Any]
+    _given: Inputs  # settings alone
     _train: Interactions
 
-    def read_later(self, whole: _Whole, told: Mapping[str, Any], train: Interactions) -> None:
+    def read_later(self, whole: _Whole, train: Interactions) -> None:
         """Say where the parts are, and forget those that stand in for them."""
-        self.__dict__.update(_whole=whole, _told=told, _train=train)
+        self.__dict__.update(_whole=whole, _given=self.inputs, _train=train)
         for name in ("inputs", "derived", "interactions"):
-            self.__dict__.pop(name, None)
+            self.__dict__.pop(name)
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -238,12 +228,11 @@ class _RunSnapshot(Snapshot):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return tuple(self._told["languages"])
+        return self._given.languages
 
     @cached_property
     def item_columns(self) -> ItemColumns:
-        parts = [part for part in self._told["parts"] if part != "user_table"]
-        kg, links, table, _ = self._whole.inputs(self.items, parts)
+        kg, links, table, _ = self._whole.inputs(self.items, "graph", "item_table")
         return ItemColumns(self.items, table, kg, links, self.languages)
 
     def update(self, **more: Any) -> Snapshot:
@@ -262,11 +251,12 @@ class _RunSnapshot(Snapshot):
         from kgrec.explain.paths import PathFinder
         from kgrec.graph.arrays import graph_arrays
 
-        if "graph" not in self._told:  # an older run
-            return self._whole.snapshot.paths
-        kg, links, items, users = self._whole.inputs(self.items, self._told["parts"])
-        config = GraphConfig(**self._told["graph"])
-        graph = graph_arrays(self._train, kg, links, items=items, users=users, config=config)
+        kg, links, items, users = self._whole.inputs(
+            self.items, "graph", "item_table", "user_table"
+        )
+        graph = graph_arrays(
+            self._train, kg, links, items=items, users=users, config=self._given.config
+        )
         self._whole.check("data/names.parquet", "data/relations.parquet")
         names = read_names(self._whole.folder / "data")
         check_names(names, graph.sizes)
@@ -299,18 +289,26 @@ def _is_closed(settings: Mapping[str, Any]) -> bool:
     return settings["name"] in CLOSED_FORMS
 
 
-def _closed_form(whole: _Whole, told: Mapping[str, Any], log: Interactions) -> Model:
+def _model(whole: _Whole, settings: Mapping[str, Any], log: Interactions) -> Model:
+    """Return the model of a run: its vectors, or a closed form with its weights."""
+    if FILE in whole.files:
+        whole.check(FILE)
+        stored = StoredVectors(
+            settings["name"], load_arrays(whole.folder / FILE)[0], whole.vector_model
+        )
+        sizes = len(stored.user_vectors), len(stored.item_vectors)
+        if sizes != (log.num_users, log.num_items):
+            raise RunError(f"{whole.folder / FILE} does not fit the users and items of the run.")
+        return stored
     whole.check("weights.safetensors")
-    arrays, _ = load_arrays(whole.folder / "weights.safetensors")
+    arrays = load_arrays(whole.folder / "weights.safetensors")[0]
     features = None
-    if "user_table" in told["parts"]:
+    table = whole.inputs(log.items, "user_table")[3]
+    if table is not None:
         from kgrec.models.user_content import user_features
 
-        table = whole.inputs(log.items, ["user_table"])[3]
-        assert table is not None
         features = user_features(table.reindex(log.users))
-    data = TrainingData(log, user_features=features)
-    return _unfitted(told["settings"]).load_state(arrays, data)
+    return _unfitted(settings).load_state(arrays, TrainingData(log, user_features=features))
 
 
 def _unfitted(settings: Mapping[str, Any]) -> Model:

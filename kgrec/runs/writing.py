@@ -6,7 +6,7 @@ metrics.json         validation figures and seconds of the training
 log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
 weights.safetensors  the learned weights
-serving.safetensors  what answers requests without PyTorch: vectors, or the model's settings
+serving.safetensors  the vectors with which a link predictor answers without PyTorch
 features.safetensors vectors by node type and modality
 words.safetensors    word counts of each item's text
 numbers.json         how numbers, dates and durations were normalised
@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from kgrec.config import Config, dump_config, make_config
 from kgrec.data.interactions import Split
@@ -44,8 +43,8 @@ from kgrec.runs.about import about
 from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
-from kgrec.runs.serving import write_serving
-from kgrec.training.checkpoint import is_checkpoint, save_tensors
+from kgrec.runs.serving import write_vectors
+from kgrec.training.checkpoint import is_checkpoint, save_arrays
 from kgrec.training.link_prediction import LinkPrediction
 
 
@@ -113,32 +112,18 @@ def _write(
     if snapshot.inputs.kg is not None:
         snapshot.inputs.kg.save(folder / "data" / "graph")
     write_tables(folder / "data", snapshot, split)
-    state = {name: torch.from_numpy(np.array(v)) for name, v in snapshot.model.state().items()}
-    given = {
-        "graph": snapshot.inputs.kg,
-        "item_table": snapshot.inputs.items,
-        "user_table": snapshot.inputs.users,
-    }
-    parts = [name for name, part in given.items() if part is not None]
-    told = {"model": config.model.name, "parts": parts}
-    save_tensors(folder / "weights.safetensors", state, told)
-    write_serving(folder, snapshot, config, parts)
-    features = {
-        f"{kind}/{modality}": torch.from_numpy(matrix)
-        for (kind, modality), matrix in snapshot.derived.features.items()
-    }
+    save_arrays(folder / "weights.safetensors", snapshot.model.state())
+    write_vectors(folder, snapshot)
+    features = {"/".join(key): matrix for key, matrix in snapshot.derived.features.items()}
     if snapshot.derived.nonsense is not None:
-        features[NONSENSE] = torch.from_numpy(snapshot.derived.nonsense)
+        features[NONSENSE] = snapshot.derived.nonsense
     made_by = {"/".join(key): who for key, who in made_by_of(snapshot.graph).items()}
     words = snapshot.derived.words
     about_features = {"made_by": made_by, "with_words": words is not None}
-    save_tensors(folder / "features.safetensors", features, about_features)
+    save_arrays(folder / "features.safetensors", features, about_features)
     if words is not None:
         counts = csr_state("counts", words.counts)
-        if words.keys is not None:
-            counts["keys"] = words.keys
-        arrays = {name: torch.from_numpy(np.array(array)) for name, array in counts.items()}
-        save_tensors(folder / "words.safetensors", arrays, {})
+        save_arrays(folder / "words.safetensors", {**counts, "keys": words.keys})
     write_json(folder / "numbers.json", snapshot.graph.scales.to_list())
     write_atomically(folder / "config.yaml", [dump_config(config)])
     origin = {"format": FORMAT, **about(config.seed), "warnings": snapshot.warnings}

@@ -44,7 +44,7 @@ class TextVectors:
 
         None: the store does not have all of them.
         """
-        if self.cache is None or words.keys is None:
+        if self.cache is None:
             return None
         keys = np.concatenate([words.keys, text_keys(more)])
         filled = (keys != text_keys([""])).any(axis=1)

@@ -88,12 +88,12 @@ class WordCounts:
         words: The m distinct words, folded.
         counts: How often each text has each, float64 CSR of shape (n, m) without stored zeros.
         keys: By which `EmbeddingCache` finds the vectors of the texts, uint8 of shape (n, 32); see
-            `kgrec.text.cache.text_keys`. None: they are unknown.
+            `kgrec.text.cache.text_keys`.
     """
 
     words: list[str]
     counts: sparse.csr_matrix
-    keys: npt.NDArray[np.uint8] | None = None
+    keys: npt.NDArray[np.uint8]
 
     def extended(self, texts: Sequence[str]) -> WordCounts:
         """Return the counts with more texts appended, and new words after the old ones."""
@@ -109,9 +109,7 @@ class WordCounts:
         wide = (old.shape[0], shape[1])
         above = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=wide)
         counts = sparse.vstack([above, below], format="csr")
-        both = self.keys is not None and more.keys is not None
-        keys = np.concatenate([self.keys, more.keys]) if both else None
-        return WordCounts([*self.words, *new], counts, keys)
+        return WordCounts([*self.words, *new], counts, np.concatenate([self.keys, more.keys]))
 
 
 def count_words(texts: Sequence[str]) -> WordCounts:

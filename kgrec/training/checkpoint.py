@@ -1,4 +1,4 @@
-"""Tensors in one safetensors file, written whole or not at all; checkpoints with a checksum."""
+"""Tensors or arrays in one safetensors file, written as a whole; checkpoints with a checksum."""
 
 from __future__ import annotations
 
@@ -30,10 +30,24 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, 
     """
     from safetensors.torch import save
 
-    payload = save(
-        {name: value.detach().contiguous() for name, value in tensors.items()},
-        metadata={"about": json.dumps(about)},
-    )
+    plain = {name: value.detach().contiguous() for name, value in tensors.items()}
+    _write(path, save(plain, metadata={"about": json.dumps(about)}))
+
+
+def save_arrays(
+    path: Path, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any] | None = None
+) -> None:
+    """Write numpy's arrays likewise, without PyTorch.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    _write(path, save(dict(arrays), metadata={"about": json.dumps(about or {})}))
+
+
+def _write(path: Path, payload: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
@@ -57,7 +71,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def load_arrays(
     path: Path, only: Collection[str] | None = None
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    """Read the same as numpy's arrays, without PyTorch.
+    """Read the same, or what `save_arrays` wrote, as numpy's arrays, without PyTorch.
 
     Args:
         path: The file.

@@ -184,7 +184,7 @@ class LinkPrediction(VectorModel):
             state["content_map.reliability"] = np.array([self.content_map.reliability], np.float32)
         return state
 
-    def stored_vectors(self, histories: csr_matrix) -> dict[str, FloatArray] | None:
+    def stored_vectors(self, histories: csr_matrix) -> State | None:
         """Return arrays from which `StoredVectors` answers as this does; None: it cannot.
 
         Args:
@@ -194,10 +194,10 @@ class LinkPrediction(VectorModel):
         head, found = self._predictor().head, self._vectors()
         if not head.is_inner_product:
             return None
-        arrays = {"user": found.user, "item": found.item}
+        arrays: State = {"user": found.user, "item": found.item}
         if found.place is not found.item:
             arrays["place"] = found.place
-        arrays["unknown"] = self.unknown_items.astype(np.float32)
+        arrays["unknown"] = self.unknown_items
         if self.places_content and self.content_map is not None:
             content, mapped = self._content, self.content_map
             lengths = np.linalg.norm(found.place[self._anchors], axis=1)
