@@ -43,4 +43,4 @@ def test_two_calls_from_recommend_to_the_arithmetic(monkeypatch):
     model = kgrec.LinkPrediction(LinkPredictionConfig(training={"max_epochs": 1}))
     rec = kgrec.Recommender(model=model, text=None).fit(planted().data.train)
     assert rec.recommend(rec.user_vocabulary.ids[0], 3)
-    assert seen == [["recommend", "search", "_searched"]]
+    assert seen == [["recommend", "best", "search"]]

@@ -109,18 +109,12 @@ class ExactIndex(Index):
         check_k(k)
         exclude = check_exclude(exclude, len(rows), len(vectors))
         allowed = check_candidates(candidates, len(vectors))
+        pool = np.arange(len(vectors), dtype=np.int64) if allowed is None else allowed
         if self._known is not None:
-            known = self._known if allowed is None else np.intersect1d(allowed, self._known)
-            best = self._searched(rows, k, exclude, known)
-            return self._with_unknown(best, exclude, allowed)
-        return self._searched(rows, k, exclude, allowed)
-
-    def _searched(
-        self, rows: FloatArray, k: int, exclude: csr_matrix | None, allowed: IntArray | None
-    ) -> TopK:
-        # Rows of items ascend, because ties go to the lower position.
-        pool = np.arange(len(self.vectors), dtype=np.int64) if allowed is None else allowed
-        vectors = self.vectors if allowed is None else self.vectors[allowed]
+            pool = np.intersect1d(pool, self._known)
+        if len(pool) < len(vectors):
+            # Rows of items ascend, because ties go to the lower position.
+            vectors = vectors[pool]
         made = empty(len(rows), k)
         width = min(len(pool), max(self._chunk_elements, 1))
         for part in chunks(len(rows), width, self._chunk_elements):
@@ -132,7 +126,7 @@ class ExactIndex(Index):
                 mask(block, masked, piece)
                 best = merge(best, choose_in_threads(block, k, piece))
             made.items[part], made.scores[part] = best
-        return made
+        return made if self._known is None else self._with_unknown(made, exclude, allowed)
 
     def _with_unknown(
         self, best: TopK, exclude: csr_matrix | None, allowed: IntArray | None
