@@ -47,6 +47,7 @@ def merge_graphs(graphs: Sequence[Columns]) -> Columns:
         files=tuple(file for report in reports for file in report.files),
         skipped=tuple(name for report in reports for name in report.skipped),
         rejected=sum(report.rejected for report in reports),
+        first_rejected=next((r.first_rejected for r in reports if r.first_rejected), None),
         rejects=next((report.rejects for report in reports if report.rejects), None),
         notes=tuple(note for report in reports for note in report.notes),
     )

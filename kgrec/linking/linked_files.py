@@ -141,7 +141,7 @@ def link_files(
     made = encoder() if encoder is not None and config.uses("meaning") else None
     kg = KnowledgeGraph.read(list(graph), on_error=how.on_error, **(reading or {}))
     if kg.report.rejected:
-        warn(f"{kg.report.rejected:,} statements are not valid and were left out.")
+        warn(kg.report.left_out())
     given = None if links is None else read_table(links, what="link", format=how)
     found = link(frame, kg, given, config, item=item, encoder=made)
     write_links(found, kg.entities.take(found.entity), out)

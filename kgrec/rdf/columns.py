@@ -139,7 +139,7 @@ class GraphColumns:
     def check_not_empty(self) -> None:
         """Raise a DataError if there is no statement."""
         if not self.num_triples and not len(self.literals):
-            raise DataError(" ".join(self.report.notes) or "The graph is empty.")
+            raise DataError(" ".join(self.report.remarks()) or "The graph is empty.")
 
     def select_graphs(self, names: str | Iterable[str]) -> Self:
         """Return the graph of the statements that are in one of the named graphs.

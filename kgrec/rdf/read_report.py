@@ -69,6 +69,7 @@ class ReadReport:
         duplicates: Number of statements that were stated before.
         skipped: Files in folders that have no known extension, and were not read.
         rejected: Number of statements left out as not valid, with `on_error="skip"`.
+        first_rejected: Where the first of them is, and what is wrong.
         rejects: The file that lists them; None: none was asked for.
         notes: What else happened to the input, in sentences.
         updates: What each `KnowledgeGraph.update` has changed since; the figures above are from
@@ -82,16 +83,26 @@ class ReadReport:
     duplicates: int = 0
     skipped: tuple[str, ...] = ()
     rejected: int = 0
+    first_rejected: str | None = None
     rejects: str | None = None
     notes: tuple[str, ...] = ()
     updates: tuple[UpdateReport, ...] = ()
+
+    def left_out(self) -> str:
+        """Return how many statements are not valid, and where the first is, in a sentence."""
+        one = self.rejected == 1
+        what = "statement is not valid and was" if one else "statements are not valid and were"
+        first = ""
+        if self.first_rejected:
+            first = f": {self.first_rejected}" if one else f", the first in {self.first_rejected}"
+        where = f"; {printable(self.rejects)} lists them" if self.rejects else ""
+        return f"{self.rejected:,} {what} left out{where}{first.rstrip('.')}."
 
     def remarks(self) -> tuple[str, ...]:
         """Return what was left out and what else is worth knowing, in sentences."""
         found = list(self.notes)
         if self.rejected:
-            where = f"; {printable(self.rejects)} lists them" if self.rejects else ""
-            found.insert(0, f"{self.rejected:,} statements are not valid and were left out{where}.")
+            found.insert(0, self.left_out())
         other = sum(file.other_graphs for file in self.files)
         if other:
             found.append(f"{other:,} statements are in graphs that were not asked for.")

@@ -72,12 +72,12 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
         batches = [statements((string_array([]),) * 3, (string_array([]),) * 5)]
         shown = ", ".join(printable(file.path) for file in files[:3])
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        wrong = f" {rejects.count:,} statements are not valid." if rejects.count else ""
-        notes.append(f"The graph is empty: no statement was read from {shown}{more}.{wrong}")
+        notes.append(f"The graph is empty: no statement was read from {shown}{more}.")
     report = ReadReport(
         files=tuple(files),
         skipped=tuple(skipped),
         rejected=rejects.count,
+        first_rejected=rejects.first,
         rejects=path,
         notes=tuple(notes),
     )

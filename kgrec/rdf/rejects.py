@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from kgrec.errors import DataError
+from kgrec.errors import DataError, printable
 from kgrec.files import replacing_text, writing
 from kgrec.outputs.rejects import check_rejects, rejects_line
 
@@ -22,11 +22,16 @@ class Rejects:
 
     Args:
         path: The file; None: they are only counted.
+
+    Attributes:
+        count: Number of statements that were left out.
+        first: Where the first of them is, and what is wrong; None: there is none.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.count = 0
+        self.first: str | None = None
         self._stream: IO[str] | None = None
 
     def add(
@@ -41,6 +46,9 @@ class Rejects:
     ) -> None:
         """Write down a statement that is left out, and count it unless it is valid."""
         self.count += counted
+        if counted and self.first is None:
+            place = "" if line is None else f", line {line}"
+            self.first = f"{printable(file)}{place}: {printable(reason, 200)}"
         if self._stream is not None:
             shown = text.decode("utf-8", errors="backslashreplace")
             self._stream.write(rejects_line(file, line, column, reason, shown))

@@ -29,7 +29,8 @@ def show_run(summary: Mapping[str, Any], console: Console | None = None) -> None
         console.print(_table(figures, console))
     _show(console, *metrics.get("notes", ()))
     if reading := metrics.get("reading"):
-        _show(console, "What reading the data said:", *(f"  - {note}" for note in reading))
+        said = [line for note in reading for line in note.splitlines()]
+        _show(console, "What reading the data said:", *(f"  - {line}" for line in said))
     _show(
         console,
         counted(len(warnings), "warning of the training", "warnings of the training"),

@@ -69,13 +69,14 @@ def test_inspect_reads_as_it_is_told(ok, kgrec, tmp_path):
     path.write_text(quads)
     rejects = tmp_path / "rejects.jsonl"
     out = ok("inspect", path, "--format", "nq", "--on-error", "skip", "--rejects", rejects)
-    assert "1 statements are not valid and were left out" in out
+    assert "1 statement is not valid and was left out" in out
     assert json.loads(rejects.read_text())["text"] == "bad \x1b[2J"
     options = ("--format", "application/n-quads", "--on-error", "skip", "--json")
     found = json.loads(ok("inspect", path, *options, "--graph", "a:g"))
     assert found["triples"] == 1
     assert found["reading"] == [
-        "1 statements are not valid and were left out.",
+        f"1 statement is not valid and was left out: {path}, line 3: The subject of a triple must "
+        "be an IRI or a blank node.",
         "1 statements are in graphs that were not asked for.",
     ]
     turtle = tmp_path / "g.ttl"
@@ -105,8 +106,8 @@ def test_inspect_a_run(ok, kgrec, run_folder, tmp_path):
     assert ["validation", "@10", "@20"] in rows
     assert ["ndcg", *(f"{figures[f'ndcg@{k}']:.4f}" for k in (10, 20))] in rows
     assert metrics["reading"]
-    for note in metrics["reading"]:
-        assert f"  - {note}" in lines
+    for line in "\n".join(metrics["reading"]).splitlines():
+        assert f"  - {line}" in lines
     assert json.loads(ok("inspect", run_folder, "--json"))["metrics"] == metrics
     picture = tmp_path / "x.png"
     code, _, err = kgrec("inspect", run_folder, "--picture", picture)

@@ -67,7 +67,7 @@ def test_what_is_not_valid_in_the_graph_is_left_out_as_the_message_says(kgrec, f
     assert "To leave out what is not valid, give --on-error skip." in err
     code, _, err = kgrec(*given, "--on-error", "skip")
     assert code == 0
-    assert "1 statements are not valid and were left out" in err
+    assert "1 statement is not valid and was left out" in err
     assert (films / "links.csv").read_text().splitlines()[1].startswith("1,ex:net,")
 
 

@@ -141,4 +141,4 @@ def test_the_setting_that_a_message_names_reads_the_graph(kgrec, shop):
     assert "give data.reading.on_error: skip." in err
     code, _, err = kgrec(*given, "data.reading.on_error=skip")
     assert code == 0
-    assert "1 statements are not valid and were left out" in err
+    assert "1 statement is not valid and was left out" in err

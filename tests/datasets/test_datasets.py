@@ -198,7 +198,7 @@ def test_the_config_says_how_rdf_is_read(tmp_path):
     }
     found = load_dataset(FilesDataConfig.model_validate(tree), 0)
     assert len(found.kg.literals) == 2
-    assert any("1 statements are not valid and were left out" in note for note in found.notes)
+    assert any("1 statement is not valid and was left out" in note for note in found.notes)
     assert (tmp_path / "rejects.jsonl").read_text().count("\n") == 1
     with pytest.raises(DataError, match="no RDF format is known"):
         load_dataset(FilesDataConfig.model_validate(tree | {"reading": {}}), 0)

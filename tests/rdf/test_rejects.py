@@ -112,7 +112,8 @@ def test_rejects_of_several_files_are_in_one_list(tmp_path):
     ]
     assert [file.rejected for file in kg.report.files] == [1, 1, 0]
     assert kg.report.remarks() == (
-        f"2 statements are not valid and were left out; {out} lists them.",
+        f"2 statements are not valid and were left out; {out} lists them, the first in "
+        f"{tmp_path / 'a.nt'}, line 2: {entries(out)[0]['reason'].rstrip('.')}.",
     )
     KnowledgeGraph.read(tmp_path / "c.nt", on_error="skip", rejects=out)
     assert out.read_text() == ""  # none of this reading, so none of an older one

@@ -94,11 +94,10 @@ def test_every_reason_is_that_of_the_whole_run(served):
 
 def test_vectors_of_histories_are_stored_where_they_are_sums(served, request):
     _, _, folder = served
-    arrays, told = load_arrays(folder / FILE)
     name = request.node.callspec.params["served"]
-    assert told["vectors"] == (
-        name in ("link_prediction", "translation", "distmult", "nonlinear", "kgin")
-    )
+    stored = (folder / FILE).exists()
+    assert stored == (name in ("link_prediction", "translation", "distmult", "nonlinear", "kgin"))
+    arrays = load_arrays(folder / FILE)[0] if stored else {}
     if name in ("link_prediction", "translation", "distmult"):
         assert "history.items" in arrays
     if name == "nonlinear":

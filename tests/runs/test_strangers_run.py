@@ -22,12 +22,9 @@ def strange(trained_run, tmp_path, monkeypatch):
     monkeypatch.setattr(model_files, "_from_hub", from_hub)
     folder = tmp_path / "run"
     shutil.copytree(trained_run, folder)
-    for path in (folder / "config.yaml", folder / "serving.safetensors"):
-        if path.exists():
-            old = b"sentence-transformers/all-MiniLM-L6-v2"
-            text = path.read_bytes()
-            assert old in text
-            path.write_bytes(text.replace(old, b"strange-organisation/strange-mod-el-v2"))
+    path, old = folder / "config.yaml", b"sentence-transformers/all-MiniLM-L6-v2"
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, NAME.encode()))
     write_manifest(folder)
     return folder, asked
 
