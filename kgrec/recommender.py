@@ -201,11 +201,12 @@ class Recommender:
         filter: str | None = None,
         candidates: Iterable[str | int] | None = None,
         exclude: Iterable[str | int] = (),
+        include_disliked: bool = False,
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
 
-        The user has the items of the interactions given to `fit` and `update`. A test part, or a
-        rating too low to be positive, is not known here: use `exclude` for such items.
+        The user has the items of the interactions given to `fit` and `update`, and those that they
+        dislike (`Interactions.dislikes`). A test part is not known here: use `exclude` for it.
 
         The best are chosen among the items that `filter`, `candidates` and `exclude` leave, so k
         items come back where there are as many.
@@ -221,6 +222,7 @@ class Recommender:
                 `kgrec.data.expression.evaluate_expression` for the language. None: nothing.
             candidates: The items to choose from; None: the whole catalogue.
             exclude: Further items to leave out.
+            include_disliked: Whether items that the user dislikes may come back.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
@@ -232,11 +234,14 @@ class Recommender:
         liked = id_list(liked, "liked")
         k = _checked(k, now)
         row = _user_row(now, user, liked)
-        history = now.history(row, liked)
+        history = left_out = now.history(row, liked)
+        if row is not None:
+            has = now.left_out(np.array([row]), include_disliked=include_disliked)
+            left_out = (history + has).tocsr()
         best = now.best(
             history if row is None or liked else np.array([row]),
             k,
-            exclude=history,
+            exclude=left_out,
             candidates=now.allowed(filter, candidates, exclude),
         )
         return _listed(now, best)
@@ -250,6 +255,7 @@ class Recommender:
         candidates: Iterable[str | int] | None = None,
         exclude: Iterable[str | int] = (),
         further: Interactions | None = None,
+        include_disliked: bool = False,
     ) -> BulkRecommendations:
         """Return the k best items of many users, computed in blocks when the result is iterated.
 
@@ -263,7 +269,8 @@ class Recommender:
             candidates: See `filter`.
             exclude: See `filter`.
             further: Interactions whose items their users have, besides those that are known, such
-                as a test part.
+                as a test part; likewise their dislikes.
+            include_disliked: As for `recommend`.
 
         Raises:
             UnknownIdError: A user or an item is unknown.
@@ -273,9 +280,12 @@ class Recommender:
         now = self.snapshot
         known = np.arange(len(now.users))
         rows = known if users is None else now.users.rows(id_list(users, "users"))
-        has = None if further is None else further.reindex(now.users, now.items).matrix()
+        has = None
+        if further is not None:
+            more = further.reindex(now.users, now.items)
+            has = (more if include_disliked else more.rated()).matrix()
         allowed = now.allowed(filter, candidates, exclude)
-        return BulkRecommendations(now, rows, _checked(k, now), allowed, has)
+        return BulkRecommendations(now, rows, _checked(k, now), allowed, has, include_disliked)
 
     def similar_items(
         self,

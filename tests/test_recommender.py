@@ -116,7 +116,7 @@ def test_new_items_reach_their_audience(fitted, block):
 
 
 def test_an_unlinked_item_without_ratings_is_recommended_too(fitted):
-    everything = fitted.recommend("u00", k=23)
+    everything = fitted.recommend("u00", k=23, include_disliked=True)
     assert len(everything) == 23 - len(fitted.history("u00"))  # fewer are left than were asked for
     assert "x0" in {entry.item for entry in everything}
 

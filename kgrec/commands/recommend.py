@@ -46,6 +46,9 @@ def recommend(
     filter: Filter = None,
     candidates: Candidates = None,
     exclude: Exclude = None,
+    include_disliked: Annotated[
+        bool, typer.Option(help="Also recommend what users dislike; they are left out if not.")
+    ] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,13 +81,15 @@ def recommend(
     recommender = load_for_serving(run)
     known = recommender.user_vocabulary, recommender.item_vocabulary
     choice = chosen_items(recommender, filter, candidates, exclude)
+    choice["include_disliked"] = include_disliked
     if out is not None:
         # The model did not see the test part, but the users have these items.
         _write(recommender, out, users, k, read_test(run, *known), choice)
         return
     if user in known[0]:
-        has = known[1].take(read_test(run, *known, user).item)
-        choice["exclude"] = [*choice["exclude"], *has]
+        test = read_test(run, *known, user)
+        has = (test if include_disliked else test.rated()).item
+        choice["exclude"] = [*choice["exclude"], *known[1].take(has)]
     print_items(recommender.recommend(user, k, liked=liked or (), **choice), as_json)
 
 

@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kgrec.data.expression import evaluate_expression
-from kgrec.data.ids import Normalise, as_ids, warn_of_twins
-from kgrec.data.log_checks import warn_of_conflicts, warn_of_equal_times, warn_of_parts
-from kgrec.data.log_table import read_log_table
-from kgrec.data.splits import assign_parts
+from kgrec.data.ids import Normalise
+from kgrec.data.log_checks import warn_of_parts
+from kgrec.data.log_reading import Duplicates, LogReport, read_log
+from kgrec.data.splits import assign_dislikes, assign_parts
 from kgrec.data.table_format import FormatSettings
-from kgrec.data.tables import as_numbers, read_table, table_format
-from kgrec.data.times import TimeUnit, as_seconds
+from kgrec.data.tables import read_table
+from kgrec.data.times import TimeUnit
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, did_you_mean, option, printable, warn
 from kgrec.files import looked_in, nearest_file, under
-from kgrec.types import BoolArray, FloatArray, IntArray
+from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 PARTS = ("train", "valid", "test")
-Duplicates = Literal["last", "first", "error"]
 _COLUMNS = {"user": np.int64, "item": np.int64, "rating": np.float32, "timestamp": np.int64}
-
-
-@dataclass(frozen=True)
-class LogReport:
-    """What happened to each row of the table that a log was read from.
-
-    Attributes:
-        rows: Rows of the table.
-        not_positive: Rows that are no interactions.
-        duplicates: Rows that were merged with another one of the same user and item.
-        kept: Interactions.
-        unrated: Those of `not_positive` that have no rating.
-    """
-
-    rows: int = 0
-    not_positive: int = 0
-    duplicates: int = 0
-    kept: int = 0
-    unrated: int = 0
-
-    def __str__(self) -> str:
-        without = f" ({self.unrated:,} of them without a rating)" if self.unrated else ""
-        return (
-            f"{self.rows:,} rows: {self.kept:,} kept, {self.not_positive:,} not positive{without}, "
-            f"{self.duplicates:,} repeated"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +43,9 @@ class Interactions:
         rating: Rating, float32 of shape (n,), or None.
         timestamp: Seconds since 1970, int64 of shape (n,), or None.
         report: What happened to the table's rows.
+        dislikes: What users had and did not like, as a log over the same vocabularies that has no
+            dislikes itself; None: nothing is known of it. It is no part of `len`, `matrix` and
+            the columns above, which are likes alone.
     """
 
     users: Vocabulary
@@ -81,6 +55,7 @@ class Interactions:
     rating: FloatArray | None = None
     timestamp: IntArray | None = None
     report: LogReport = field(default_factory=LogReport)
+    dislikes: Interactions | None = None
 
     def __post_init__(self) -> None:
         """Check shapes, types and ranges, and make the columns read-only."""
@@ -101,6 +76,18 @@ class Interactions:
             column = getattr(self, name)
             if num and not (0 <= column.min() and column.max() < len(vocabulary)):
                 raise DataError(f"{name} rows must lie in 0 … {len(vocabulary) - 1}.")
+        bad = self.dislikes
+        if bad is None:
+            return
+        if bad.users != self.users or bad.items != self.items or bad.dislikes is not None:
+            raise DataError("dislikes must be a log over the same vocabularies, without dislikes.")
+        both = np.intersect1d(self._pairs(), bad._pairs())  # of the same class
+        if len(both):
+            user, item = divmod(int(both[0]), len(self.items))
+            raise DataError(
+                f"{len(both)} pairs are both likes and dislikes, such as user "
+                f"{self.users.id(user)!r} with item {self.items.id(item)!r}."
+            )
 
     @classmethod
     def read(
@@ -112,6 +99,7 @@ class Interactions:
         rating: str | None = "rating",
         timestamp: str | None = "timestamp",
         positive: str | None = None,
+        negative: str | None = None,
         duplicates: Duplicates = "last",
         time_unit: TimeUnit = "auto",
         normalise_ids: Normalise | None = None,
@@ -129,6 +117,8 @@ class Interactions:
             positive: Which rows count as interactions, such as `"rating >= 4"`; None: all. A row
                 without a rating does not count, unless the expression is about other columns. The
                 users and items of the other rows stay in the vocabularies.
+            negative: Which of the other rows are dislikes, such as `"rating <= 2"` or
+                `"clicked == 0"`. None: those with a rating, if `positive` reads the rating.
             duplicates: What happens to further rows of the same user and item: keep the one with
                 the latest timestamp (where there is none, the last one in the file), keep the
                 first, or raise an error. Repetitions are merged before `positive` is applied,
@@ -148,30 +138,23 @@ class Interactions:
             DataError: The file, a column or a value is not as expected.
             ConfigError: `positive` cannot be read.
         """
-        where = "the interactions table" if isinstance(source, pd.DataFrame) else str(source)
-        how = table_format(source, format)
-        frame = read_log_table(
-            source, where, how, user=user, item=item, rating=rating, timestamp=timestamp
+        read = read_log(
+            source,
+            user=user,
+            item=item,
+            rating=rating,
+            timestamp=timestamp,
+            positive=positive,
+            negative=negative,
+            duplicates=duplicates,
+            time_unit=time_unit,
+            normalise_ids=normalise_ids,
+            **format,
         )
-        if frame.empty:
-            raise DataError(f"{where} has no rows.")
-        columns: dict[str, Any] = {
-            "user": as_ids(frame, user, where, normalise_ids),
-            "item": as_ids(frame, item, where, normalise_ids),
-        }
-        if rating is not None and (rating != "rating" or rating in frame.columns):
-            columns["rating"] = as_numbers(frame, rating, where)
-        if timestamp is not None and (timestamp != "timestamp" or timestamp in frame.columns):
-            columns["timestamp"] = as_seconds(frame, timestamp, where, time_unit)
-            warn_of_equal_times(columns["timestamp"], where)
-        keep = (
-            np.ones(len(frame), dtype=bool)
-            if positive is None
-            else evaluate_expression(positive, frame.assign(**_numeric(columns, rating)))
-        )
-        log = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
-        log = _with_ratings(log, keep, positive, rating, where)
-        return _from_columns(log, duplicates, where, positive)
+        disliked = None
+        if read.report.disliked:
+            disliked = cls(read.users, read.items, **read.disliked)
+        return cls(read.users, read.items, **read.liked, report=read.report, dislikes=disliked)
 
     @property
     def num_users(self) -> int:
@@ -196,21 +179,51 @@ class Interactions:
         made.sort_indices()
         return made
 
-    def select(self, mask: npt.NDArray[Any]) -> Interactions:
-        """Return the interactions that `mask` (bool (n,) or rows) selects; same vocabularies."""
+    def matrix_of_dislikes(self) -> csr_matrix:
+        """Return the dislikes as a float32 matrix of ones, shape (num_users, num_items)."""
+        return (
+            self.select(np.zeros(0, dtype=np.int64)) if self.dislikes is None else self.dislikes
+        ).matrix()
+
+    def rated(self) -> Interactions:
+        """Return likes and dislikes together as one log, such as all ratings that were given.
+
+        It has ratings, or times, if both of them do.
+        """
+        bad = self.dislikes
+        if bad is None:
+            return self
+        columns: dict[str, Any] = {}
+        for name in _COLUMNS:
+            good, other = getattr(self, name), getattr(bad, name)
+            columns[name] = None if good is None or other is None else np.concatenate([good, other])
+        return replace(self, **columns, dislikes=None)
+
+    def select(
+        self, mask: npt.NDArray[Any], dislikes: npt.NDArray[Any] | None = None
+    ) -> Interactions:
+        """Return the interactions that `mask` (bool (n,) or rows) selects; same vocabularies.
+
+        Args:
+            mask: Which interactions.
+            dislikes: Which dislikes, likewise; None: none, so that a part that is selected knows
+                nothing of the others.
+        """
+        bad = self.dislikes
         return replace(
             self,
             user=self.user[mask],
             item=self.item[mask],
             rating=None if self.rating is None else self.rating[mask],
             timestamp=None if self.timestamp is None else self.timestamp[mask],
+            dislikes=None if bad is None or dislikes is None else bad.select(dislikes),
         )
 
     def reindex(self, users: Vocabulary, items: Vocabulary) -> Interactions:
         """Return the same log over other vocabularies, which must hold all of its ids.
 
         Raises:
-            UnknownIdError: An id of an interaction is missing there.
+            UnknownIdError: An id of an interaction, or of a dislike, is missing there.
         """
         return replace(
             self,
@@ -218,6 +231,7 @@ class Interactions:
             items=items,
             user=_translate(self.user, self.users, users),
             item=_translate(self.item, self.items, items),
+            dislikes=None if self.dislikes is None else self.dislikes.reindex(users, items),
         )
 
     def with_items(self, ids: Iterable[str | int]) -> Interactions:
@@ -239,7 +253,10 @@ class Interactions:
                 the test, the one before is validation (a user with two has no validation, a
                 user with one is in training only); `cold_items`: whole items are held out, with
                 all of their interactions. See Meng et al., Exploring Data Splitting Strategies
-                for the Evaluation of Recommendation Models, RecSys 2020.
+                for the Evaluation of Recommendation Models, RecSys 2020. Dislikes do not change
+                how likes are split. They go where likes of their kind go: drawn in the same
+                shares, cut at the times of the held-out likes, or with their item; see
+                `kgrec.data.splits.assign_dislikes`. So none that is held out is in training.
             valid: Share of the interactions (items for `cold_items`) of the validation part; for
                 `leave_last_out`, any share above 0 means one of each user.
             test: Share of the test part, likewise.
@@ -256,9 +273,7 @@ class Interactions:
                 f"{option('valid', valid)} and {option('test', test)} must be at least 0 and leave "
                 "a part for training."
             )
-        columns = self.user, self.item, self.timestamp
-        part = assign_parts(kind, *columns, valid=valid, test=test, seed=seed)
-        train, held_out, tested = (self.select(part == number) for number in range(3))
+        train, held_out, tested = self._parts(kind, valid=valid, test=test, seed=seed)
         if not len(train):
             raise ConfigError(
                 f"{option('valid', valid)} and {option('test', test)} leave nothing for training."
@@ -274,12 +289,29 @@ class Interactions:
         split.warn_of_unknown()
         return split
 
+    def _parts(
+        self, kind: str, *, valid: float, test: float, seed: int
+    ) -> tuple[Interactions, Interactions, Interactions]:
+        """Return training, validation and test part, each with its dislikes."""
+        likes = self.user, self.item, self.timestamp
+        part = assign_parts(kind, *likes, valid=valid, test=test, seed=seed)
+        bad = self.dislikes
+        if bad is None:
+            return self.select(part == 0), self.select(part == 1), self.select(part == 2)
+        disliked = bad.user, bad.item, bad.timestamp
+        of_bad = assign_dislikes(kind, likes, part, disliked, valid=valid, test=test, seed=seed)
+        train, held_out, tested = (self.select(part == n, of_bad == n) for n in range(3))
+        return train, held_out, tested
+
+    def _pairs(self) -> IntArray:
+        return self.user * self.num_items + self.item
+
     def k_core(self, k: int) -> Interactions:
         """Return the largest part of the log in which each user and item has k interactions.
 
         Users and items with fewer are left out, again and again until all have k (the k-core of
         the graph of users and items; Seidman, Social Networks 5, 1983). The vocabularies hold
-        only those that stay.
+        only those that stay, and so do the dislikes, which do not count.
 
         Args:
             k: The fewest interactions of a user and of an item.
@@ -289,19 +321,23 @@ class Interactions:
         """
         if k < 1:
             raise ConfigError(f"k_core must be at least 1, found {k}.")
-        log = self
+        log = replace(self, dislikes=None)
         while len(log):
             of_user = np.bincount(log.user, minlength=log.num_users)[log.user]
             of_item = np.bincount(log.item, minlength=log.num_items)[log.item]
             keep = (of_user >= k) & (of_item >= k)
             if keep.all():
-                users = self.users.restricted(np.unique(log.user))
-                return log.reindex(users, self.items.restricted(np.unique(log.item)))
+                users, items = np.unique(log.user), np.unique(log.item)
+                bad = self.dislikes
+                if bad is not None:
+                    bad = bad.select(np.isin(bad.user, users) & np.isin(bad.item, items))
+                log = replace(log, dislikes=bad)
+                return log.reindex(self.users.restricted(users), self.items.restricted(items))
             log = log.select(keep)
         raise ConfigError(f"{option('k_core', k)} leaves no interactions: take a smaller k.")
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the log as a frame of `user_id`, `item_id` and, where known, the rest."""
+        """Return the likes as a frame of `user_id`, `item_id` and, where known, the rest."""
         frame = pd.DataFrame(
             {"user_id": self.users.take(self.user), "item_id": self.items.take(self.item)}
         )
@@ -366,7 +402,7 @@ class Split:
         )
 
     def whole(self) -> Interactions:
-        """Return who chose what in all three parts together, without ratings and times."""
+        """Return who liked what in all three parts together, without ratings and times."""
         parts = (self.train, self.valid, self.test)
         return Interactions(
             self.train.users,
@@ -389,9 +425,8 @@ class Split:
         """
         if len(self.valid) or not share:
             return self
-        log = self.train
-        part = assign_parts("random", log.user, log.item, None, valid=share, test=0.0, seed=seed)
-        return Split(log.select(part == 0), log.select(part == 1), self.test, self.kind)
+        train, valid, _ = self.train._parts("random", valid=share, test=0.0, seed=seed)
+        return Split(train, valid, self.test, self.kind)
 
     @classmethod
     def from_tables(
@@ -462,86 +497,3 @@ def _translate(rows: IntArray, old: Vocabulary, new: Vocabulary) -> IntArray:
     mapping = np.full(len(old), -1, dtype=np.int64)
     mapping[used] = new.rows(old.take(used))
     return mapping[rows]
-
-
-def _numeric(columns: dict[str, Any], rating: str | None) -> dict[str, Any]:
-    """The columns that a `positive` expression must see as numbers, under their own names."""
-    return {rating: columns["rating"]} if rating is not None and "rating" in columns else {}
-
-
-def _with_ratings(
-    log: pd.DataFrame, keep: BoolArray, positive: str | None, rating: str | None, where: str
-) -> pd.DataFrame:
-    """Return a log that says which rows to `keep`, and which are `unrated` and so not kept."""
-    log["keep"], log["unrated"] = keep, False
-    if "rating" not in log:
-        return log
-    known = log["rating"].notna()
-    if not known.any():
-        warn(f"{where}: the column {rating!r} is empty. Every row counts as if there were none.")
-        return log.drop(columns="rating")
-    decides = positive is None or re.search(rf"\b{re.escape(str(rating))}\b", positive)
-    if decides and not known.all():
-        log["keep"], log["unrated"] = keep & known, ~known
-        warn(
-            f"{where}: {int((~known).sum()):,} of {len(log):,} rows have no {rating}. They do not "
-            "count as liked. If every row is a choice, whatever its rating, set rating to null "
-            "(None in Python)."
-        )
-    low, high = log["rating"].min(), log["rating"].max()
-    if positive is not None and decides and low == high and log["keep"].all() and len(log) > 1:
-        warn(
-            f"{where}: each {rating} is {low:g}, so that positive={positive!r} holds for all "
-            f"{len(log):,} rows and selects nothing. Is it the right column?"
-        )
-    return log
-
-
-def _from_columns(
-    log: pd.DataFrame, duplicates: Duplicates, where: str, positive: str | None
-) -> Interactions:
-    users = Vocabulary.from_ids(log["user"].tolist(), "user")
-    items = Vocabulary.from_ids(log["item"].tolist(), "item")
-    for ids in (users, items):
-        warn_of_twins(ids, where)
-    log = log.assign(user=users.rows(log["user"].tolist()), item=items.rows(log["item"].tolist()))
-    rows = len(log)
-    log = _merge_repetitions(log, duplicates, where, users, items)
-    merged = rows - len(log)
-    unrated = int(log["unrated"].sum())
-    ratings = log["rating"].dropna() if "rating" in log else None
-    log = log[log["keep"]]
-    if log.empty:
-        found = "" if ratings is None else f" Ratings are {ratings.min():g} to {ratings.max():g}."
-        raise DataError(
-            f"{where}: no row fulfils {option('positive', positive)}; nothing to learn from.{found}"
-        )
-    return Interactions(
-        users=users,
-        items=items,
-        user=log["user"].to_numpy(np.int64),
-        item=log["item"].to_numpy(np.int64),
-        rating=log["rating"].to_numpy(np.float32) if "rating" in log else None,
-        timestamp=log["timestamp"].to_numpy(np.int64) if "timestamp" in log else None,
-        report=LogReport(rows, rows - merged - len(log), merged, len(log), unrated),
-    )
-
-
-def _merge_repetitions(
-    log: pd.DataFrame, duplicates: Duplicates, where: str, users: Vocabulary, items: Vocabulary
-) -> pd.DataFrame:
-    if duplicates not in ("last", "first", "error"):
-        raise ConfigError(f"duplicates must be 'last', 'first' or 'error', found {duplicates!r}.")
-    repeated = log.duplicated(["user", "item"])
-    if not repeated.any():
-        return log
-    if duplicates == "error":
-        first = int(repeated.to_numpy().argmax())
-        raise DataError(
-            f"{where}: data row {first + 1} repeats user "
-            f"{printable(users.id(int(log['user'].iloc[first])))!r} and item "
-            f"{printable(items.id(int(log['item'].iloc[first])))!r}."
-        )
-    warn_of_conflicts(log, where, duplicates)
-    by_time = log.sort_values("timestamp", kind="stable") if "timestamp" in log else log
-    return by_time.drop_duplicates(["user", "item"], keep=duplicates).sort_index()

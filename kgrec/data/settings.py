@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from kgrec.data.interactions import Duplicates, Interactions, Split
+from kgrec.data.interactions import Interactions, Split
+from kgrec.data.log_reading import Duplicates
 from kgrec.data.splits import SplitKind
 from kgrec.data.times import TimeUnit
 from kgrec.settings import Settings
@@ -22,6 +23,11 @@ class LogConfig(ValidationConfig):
     """What counts as an interaction, and how interactions are split."""
 
     positive: str | None = Field(default=None, description="Such as `rating >= 4`; None: all rows.")
+    negative: str | None = Field(
+        default=None,
+        description="Which other rows are dislikes, such as `rating <= 2`; None: those with a "
+        "rating, if `positive` reads it.",
+    )
     duplicates: Duplicates = Field(
         default="last", description="Which of several rows of one user and item counts."
     )
@@ -77,5 +83,5 @@ class LogTableConfig(LogConfig):
 
     def reading_options(self) -> dict[str, Any]:
         """Return the settings that are arguments of `Interactions.read`."""
-        names = {"user", "item", "rating", "timestamp", "positive", "duplicates", "time_unit"}
-        return self.model_dump(include=names)
+        names = {"user", "item", "rating", "timestamp", "positive", "negative", "duplicates"}
+        return self.model_dump(include=names | {"time_unit"})

@@ -63,6 +63,56 @@ def assign_parts(
     raise ConfigError(f"There is no split {kind!r}." + did_you_mean(kind, KINDS))
 
 
+def assign_dislikes(
+    kind: str,
+    likes: tuple[IntArray, IntArray, IntArray | None],
+    parts: IntArray,
+    dislikes: tuple[IntArray, IntArray, IntArray | None],
+    *,
+    valid: float,
+    test: float,
+    seed: int = 0,
+) -> IntArray:
+    """Return the part of each dislike, int64 of shape (m,), for likes that have theirs.
+
+    Where likes are drawn, dislikes are drawn in the same shares. Where likes are cut by time, a
+    dislike belongs to the part whose held-out likes have begun at its time, in the whole log or,
+    if users are cut one by one, of its user. For `cold_items` it goes with its item, or to training
+    if the item has no likes.
+
+    Args:
+        kind: As for `assign_parts`.
+        likes: Users, items and times of the likes, of shape (n,) each.
+        parts: The part of each like, of shape (n,).
+        dislikes: Users, items and times of the dislikes, of shape (m,) each.
+        valid: As for `assign_parts`, with the same value; likewise `test` and `seed`.
+        test: See `valid`.
+        seed: See `valid`.
+
+    Raises:
+        ConfigError: The dislikes have no timestamps that the kind needs.
+    """
+    user, item, timestamp = dislikes
+    if kind in ("random", "uniform"):
+        return assign_parts(kind, *dislikes, valid=valid, test=test, seed=seed)
+    if kind == "cold_items":
+        of_item = np.zeros(max(likes[1].max(initial=-1), item.max(initial=-1)) + 1, dtype=np.int64)
+        of_item[likes[1]] = parts
+        return of_item[item]
+    time = _needed(timestamp, kind)
+    everyone = kind == "temporal"
+    liked_group = np.zeros_like(likes[0]) if everyone else likes[0]
+    group = np.zeros_like(user) if everyone else user
+    size = max(liked_group.max(initial=0), group.max(initial=0)) + 1
+    part = np.zeros(len(user), dtype=np.int64)
+    for number in (1, 2):
+        begins = np.full(size, np.iinfo(np.int64).max)
+        held_out = parts == number
+        np.minimum.at(begins, liked_group[held_out], _needed(likes[2], kind)[held_out])
+        part[time >= begins[group]] = number
+    return part
+
+
 def _random_parts(user: IntArray, valid: float, test: float, seed: int) -> IntArray:
     """Part number (0 train, 1 valid, 2 test) of each interaction, drawn within each user."""
     rng = np.random.default_rng(seed)

@@ -135,7 +135,8 @@ def table_to_graph(
 def write_dataset(dataset: Dataset, out: str | Path) -> Path:
     """Write a data set as a folder of tables, a saved graph and a config.
 
-    `splits/<kind>/{train,valid,test}.csv`, `items.csv` with the whole catalogue, `users.csv`,
+    `splits/<kind>/{train,valid,test}.csv` (with a column `liked`, 1 or 0, if there are dislikes),
+    `items.csv` with the whole catalogue, `users.csv`,
     `links.csv`, the folder `graph`, `notes.txt` with what happened to the input, and `config.yaml`.
     Reading the config gives the same data set again.
 
@@ -155,12 +156,20 @@ def write_dataset(dataset: Dataset, out: str | Path) -> Path:
 def _write(dataset: Dataset, folder: Path) -> None:
     split = dataset.split
     data: dict[str, Any] = {"root": None}  # the folder may be moved and copied
+    disliked = any(split.part(name).dislikes is not None for name in PARTS)
     for name in PARTS:
         part = split.part(name)
         path = folder / "splits" / split.kind / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.to_pandas().to_csv(path, index=False)
+        frame = part.to_pandas()
+        if disliked:
+            frame = frame.assign(liked=1)
+            if part.dislikes is not None and len(part):  # a table without likes is no log
+                frame = pd.concat([frame, part.dislikes.to_pandas().assign(liked=0)])
+        frame.to_csv(path, index=False)
     data |= {"splits": "splits", "split": split.kind}
+    if disliked:
+        data |= {"positive": "liked == 1", "negative": "liked == 0"}
     if dataset.kg is not None and dataset.links is not None:
         dataset.kg.save(folder / "graph")
         _links(dataset.links, dataset.kg.entities).to_csv(folder / "links.csv", index=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,12 @@ FORMAT = 3
 """The version of the files; version 2 has no manifest, and kgrec 0.1 has version 1, without a
 number in about.json."""
 
+DISLIKES = "dislikes.parquet"
+"""What users dislike in the training and validation part, for serving. Older runs lack it."""
+
+_DISLIKED = "disliked:"
+"""Before the part of a row of interactions.parquet that is a dislike."""
+
 NONSENSE = "query/nonsense"
 """The name of `Derived.nonsense` among the features."""
 
@@ -43,6 +50,11 @@ def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
     users, items = snapshot.users, snapshot.items
     split = split.reindex(users, items)
     parts = [split.part(name).to_pandas().assign(part=name) for name in PARTS]
+    parts += [
+        bad.to_pandas().assign(part=_DISLIKED + name)
+        for name in PARTS
+        if (bad := split.part(name).dislikes) is not None
+    ]
     pd.concat(parts, ignore_index=True).assign(kind=split.kind).to_parquet(
         folder / "interactions.parquet"
     )
@@ -53,6 +65,13 @@ def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
         for place, log in enumerate(snapshot.interactions)
     ]
     pd.concat(histories, ignore_index=True).to_parquet(folder / "histories.parquet")
+    disliked = [
+        pd.DataFrame({"user": bad.user, "item": bad.item, "part": PARTS[place]})
+        for place, log in enumerate(snapshot.interactions)
+        if (bad := log.dislikes) is not None
+    ]
+    if disliked:
+        pd.concat(disliked, ignore_index=True).to_parquet(folder / DISLIKES)
     if snapshot.inputs.links is not None:
         links = snapshot.inputs.links
         pd.DataFrame(
@@ -120,25 +139,35 @@ def _storable(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
 def read_histories(folder: Path) -> tuple[Interactions, ...]:
     """Return the users' items in the training and, if there is one, the validation part.
 
-    Ratings and times are left out: serving does not need them.
+    Dislikes are in the logs. Ratings and times are left out: serving does not need them.
 
     Raises:
         RunError: A file is missing or damaged.
     """
     users = Vocabulary(read_frame(folder / "users.parquet", ["id"])["id"].tolist(), "user")
     items = Vocabulary(read_frame(folder / "items.parquet", ["id"])["id"].tolist(), "item")
-    path = folder / "histories.parquet"
+    logs = _read_pairs(folder / "histories.parquet", users, items)
+    if not 1 <= len(logs) <= 2:
+        raise RunError(f"{folder / 'histories.parquet'} is damaged: it has {len(logs)} parts.")
+    disliked: dict[str, Interactions] = {}
+    if (folder / DISLIKES).exists():
+        disliked = _read_pairs(folder / DISLIKES, users, items)
+    if disliked.keys() - logs.keys():
+        raise RunError(f"{folder / DISLIKES} is damaged: it does not fit histories.parquet.")
+    return tuple(replace(log, dislikes=disliked.get(part)) for part, log in logs.items())
+
+
+def _read_pairs(path: Path, users: Vocabulary, items: Vocabulary) -> dict[str, Interactions]:
+    """Return the logs of a file by part, training before validation."""
     frame = read_frame(path, ["user", "item", "part"])
-    logs = []
-    for _, part in frame.groupby("part", sort=True):  # training before validation
+    logs = {}
+    for name, part in frame.groupby("part", sort=True):
         columns = [part[column].to_numpy(np.int64) for column in ("user", "item")]
         for rows, size in zip(columns, (len(users), len(items)), strict=True):
             if not 0 <= rows.min() <= rows.max() < size:
                 raise RunError(f"{path} is damaged: a row is outside of 0 … {size - 1}.")
-        logs.append(Interactions(users, items, columns[0], columns[1]))
-    if not 1 <= len(logs) <= 2:
-        raise RunError(f"{path} is damaged: it has {len(logs)} parts.")
-    return tuple(logs)
+        logs[str(name)] = Interactions(users, items, columns[0], columns[1])
+    return logs
 
 
 def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | None:
@@ -152,19 +181,38 @@ def read_split(folder: Path, users: Vocabulary, items: Vocabulary) -> Split | No
     frame = read_frame(folder / "interactions.parquet", ["user_id", "item_id", "part", "kind"])
     logs = []
     for name in PARTS:
-        part = frame[frame["part"] == name]
-        logs.append(
-            Interactions(
-                users,
-                items,
-                users.rows(part["user_id"].tolist()),
-                items.rows(part["item_id"].tolist()),
-                _numbers(part, "rating", np.float32),
-                _numbers(part, "timestamp", np.int64),
-            )
-        )
+        liked = _log(frame[frame["part"] == name], users, items)
+        disliked = _log(frame[frame["part"] == _DISLIKED + name], users, items)
+        logs.append(replace(liked, dislikes=disliked if len(disliked) else None))
     kind = str(frame["kind"].iloc[0]) if len(frame) else "random"
     return Split(logs[0], logs[1], logs[2], kind)
+
+
+def read_test_part(
+    path: Path, users: Vocabulary, items: Vocabulary, user: str | None = None
+) -> Interactions:
+    """Return the test part in interactions.parquet, of all users or of one, without ratings.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    columns = ["user_id", "item_id", "part"]
+    frame = read_frame(path, columns, only=columns)
+    if user is not None:
+        frame = frame[frame["user_id"] == user]
+    liked = _log(frame[frame["part"] == "test"], users, items)
+    return replace(liked, dislikes=_log(frame[frame["part"] == f"{_DISLIKED}test"], users, items))
+
+
+def _log(part: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
+    return Interactions(
+        users,
+        items,
+        users.rows(part["user_id"].tolist()),
+        items.rows(part["item_id"].tolist()),
+        _numbers(part, "rating", np.float32),
+        _numbers(part, "timestamp", np.int64),
+    )
 
 
 def read_inputs(

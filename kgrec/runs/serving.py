@@ -28,7 +28,13 @@ from kgrec.models.base import Model, TrainingData, VectorModel
 from kgrec.models.stored_vectors import StoredVectors
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
-from kgrec.runs.data_files import read_frame, read_histories, read_inputs, read_names
+from kgrec.runs.data_files import (
+    read_frame,
+    read_histories,
+    read_inputs,
+    read_names,
+    read_test_part,
+)
 from kgrec.runs.manifest import (
     check_files_of_run,
     check_sizes_of_run,
@@ -45,7 +51,7 @@ from kgrec.runs.reading import (
     read_tree,
 )
 from kgrec.snapshot import Derived, Inputs, Snapshot
-from kgrec.snapshot.snapshot import histories_of
+from kgrec.snapshot.snapshot import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
 from kgrec.training.checkpoint import load_arrays, save_arrays
 
@@ -56,7 +62,7 @@ FILE: Final = "serving.safetensors"
 _TRIED: Final = 256  # histories
 _AT_ONCE: Final = (
     "about.json", "config.yaml", "data/users.parquet", "data/items.parquet",
-    "data/histories.parquet", "data/names.parquet",
+    "data/histories.parquet", "data/names.parquet", "data/dislike*.parquet",
 )  # fmt: skip
 
 CLOSED_FORMS: Final[Mapping[str, tuple[str, str]]] = {
@@ -126,6 +132,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
             recommender.inputs,
             Derived(),
             titles=_titles(folder, items),
+            disliked=dislikes_of(logs),
             warnings=tuple(about["warnings"]),
         )
         snapshot.read_later(whole, logs[0])
@@ -140,21 +147,17 @@ def read_test(
 ) -> Interactions:
     """Return the test part of a run, of all users or of one; empty if the run has none.
 
+    It has no ratings and times.
+
     Raises:
         RunError: The file is damaged.
     """
     path = folder / "data" / "interactions.parquet"
-    ids: tuple[list[str], list[str]] = [], []
-    if path.exists():
-        check_files_of_run(folder, [f"data/{path.name}"])
-        columns = ["user_id", "item_id", "part"]
-        frame = read_frame(path, columns, only=columns)
-        chosen = frame["part"] == "test"
-        if user is not None:
-            chosen &= frame["user_id"] == user
-        frame = frame[chosen]
-        ids = frame["user_id"].tolist(), frame["item_id"].tolist()
-    return Interactions(users, items, users.rows(ids[0]), items.rows(ids[1]))
+    if not path.exists():
+        none = np.zeros(0, dtype=np.int64)
+        return Interactions(users, items, none, none)
+    check_files_of_run(folder, [f"data/{path.name}"])
+    return read_test_part(path, users, items, user)
 
 
 class _Whole:

@@ -60,6 +60,7 @@ class BulkRecommendations:
         k: Number of items for each user.
         candidates: Rows of the items to choose from; None: all.
         exclude: What is left out besides what users have, CSR of shape (num_users, num_items).
+        include_disliked: Whether items that users dislike may be recommended to them.
         chunk_elements: Scores in memory at a time.
     """
 
@@ -68,6 +69,7 @@ class BulkRecommendations:
     k: int
     candidates: IntArray | None = None
     exclude: csr_matrix | None = None
+    include_disliked: bool = False
     chunk_elements: int = CHUNK_ELEMENTS
 
     def __len__(self) -> int:
@@ -133,7 +135,7 @@ class BulkRecommendations:
 
     def _best(self, rows: IntArray) -> TopK:
         now = self.snapshot
-        exclude = now.histories[rows]
+        exclude = now.left_out(rows, include_disliked=self.include_disliked)
         if self.exclude is not None:
             exclude = (exclude + self.exclude[rows]).tocsr()
         return now.best(rows, self.k, exclude=exclude, candidates=self.candidates)

@@ -11,7 +11,7 @@ from kgrec.data.vocabulary import id_list
 from kgrec.graph.modalities import attach
 from kgrec.models.base import Model, TrainingData
 from kgrec.snapshot.inputs import Derived, Inputs
-from kgrec.snapshot.snapshot import Snapshot, histories_of
+from kgrec.snapshot.snapshot import Snapshot, dislikes_of, histories_of
 from kgrec.text.words import tf_idf
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Prepared:
             self.derived,
             known,
             self.data.graph,
+            disliked=dislikes_of(known),
         )
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
@@ -56,6 +56,7 @@ class Snapshot:
             shape (n, dim), zero for an item that it could not place; None: it could place none.
         num_trained: The model was fitted on this number of items, the first ones; -1: all.
         warnings: What was doubtful about the data or the training; see `kgrec.errors.warn`.
+        disliked: The items that each user is known to dislike, as `histories`; None: none.
     """
 
     model: Model
@@ -71,6 +72,7 @@ class Snapshot:
     placed: FloatArray | None = None
     num_trained: int = -1
     warnings: tuple[str, ...] = ()
+    disliked: csr_matrix | None = None
 
     # ------------------------------------------------------------------ made when asked for
 
@@ -298,6 +300,18 @@ class Snapshot:
         place = (np.zeros_like(rows), rows)
         return csr_matrix((np.ones(len(rows), dtype=np.float32), place), shape=(1, len(self.items)))
 
+    def left_out(self, users: IntArray, *, include_disliked: bool = False) -> csr_matrix:
+        """Return what is not recommended to users, float32 CSR of shape (b, num_items).
+
+        Args:
+            users: Rows of users, int64 of shape (b,).
+            include_disliked: Whether items that they dislike may be recommended.
+        """
+        has: csr_matrix = self.histories[users]
+        if include_disliked or self.disliked is None:
+            return has
+        return _joined(has, self.disliked[users])
+
     def title(self, row: int) -> str:
         """Return the title of an item: that of the item table, its entity's label, or its id."""
         return (self.titles or self.names).node("item", row)
@@ -321,8 +335,10 @@ class Snapshot:
     ) -> Snapshot:
         """Return a snapshot with more data. All rows stay; the model is not trained again.
 
-        Users are then scored by their new history. New items are recommended if the model places
-        content and `features` are given; otherwise they come after all other items.
+        Users are then scored by their new history. A later change of mind counts: a new interaction
+        takes an item out of a user's dislikes, and a new dislike takes it out of the history. New
+        items are recommended if the model places content and `features` are given; otherwise they
+        come after all other items.
 
         Args:
             interactions: New interactions, over any vocabularies.
@@ -343,7 +359,7 @@ class Snapshot:
             () if interactions is None else interactions.items.ids
         )
         new = len(item_ids) - len(self.items)
-        histories, changed = self._appended(user_ids, item_ids, interactions)
+        histories, disliked, changed = self._appended(user_ids, item_ids, interactions)
         rows = [given if isinstance(given, AttributeTable) else None for given in (items, users)]
         inputs = self.inputs.extended(item_ids, user_ids, rows[0], rows[1], list(triples))
         labels = [self.title(row) for row in range(len(self.items))] + [""] * new
@@ -363,6 +379,7 @@ class Snapshot:
             users=user_ids,
             items=item_ids,
             histories=histories,
+            disliked=disliked,
             inputs=inputs,
             derived=replace(derived, names=None),
             built=None,
@@ -379,22 +396,25 @@ class Snapshot:
 
     def _appended(
         self, users: Vocabulary, items: Vocabulary, log: Interactions | None
-    ) -> tuple[csr_matrix, BoolArray]:
+    ) -> tuple[csr_matrix, csr_matrix | None, BoolArray]:
+        """Return histories, dislikes and changed users with a log more, over more ids."""
         shape = (len(users), len(items))
         changed = np.ones(len(users), dtype=bool)
         changed[: len(self.users)] = False if self.changed is None else self.changed
-        pairs = self.histories.tocoo()
-        row, column = pairs.row, pairs.col
-        if log is not None:
-            more = log.reindex(users, items)
-            row, column = np.append(row, more.user), np.append(column, more.item)
-        merged = coo_matrix((np.ones(len(row), dtype=np.float32), (row, column)), shape=shape)
-        histories = merged.tocsr()
-        histories.data[:] = 1.0  # a user has an item once, even if it is listed twice
+        before = _resized(self.histories, shape)
+        disliked = None if self.disliked is None else _resized(self.disliked, shape)
+        if log is None:
+            return before, disliked, changed
+        more = log.reindex(users, items)
+        liked, bad = more.matrix(), more.matrix_of_dislikes()
+        histories = _joined(_without(before, bad), liked)
+        if disliked is not None:
+            disliked = _joined(_without(disliked, liked), bad)
+        elif bad.nnz:
+            disliked = bad
         # An interaction that is known already leaves a user as the model learnt them.
-        known = np.diff(self.histories.indptr)
-        changed[: len(known)] |= np.diff(histories.indptr)[: len(known)] > known
-        return histories, changed
+        different = _without(histories, before) + _without(before, histories)
+        return histories, disliked, changed | (np.diff(different.tocsr().indptr) > 0)
 
     def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
         """Return the vectors of all items that the model was not fitted on, with `new` more."""
@@ -443,6 +463,36 @@ class Snapshot:
 def histories_of(logs: Sequence[Interactions]) -> csr_matrix:
     """Return the items of each user in any of the logs, float32 CSR (num_users, num_items)."""
     return sum((log.matrix() for log in logs[1:]), logs[0].matrix()).tocsr()
+
+
+def dislikes_of(logs: Sequence[Interactions]) -> csr_matrix | None:
+    """Return the items that each user dislikes in any of the logs, as `histories_of`."""
+    if all(log.dislikes is None for log in logs):
+        return None
+    # What a user likes in another of the logs is no dislike.
+    of_all = [log.matrix_of_dislikes() for log in logs]
+    return _without(sum(of_all[1:], of_all[0]).tocsr(), histories_of(logs))
+
+
+def _resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
+    """Return a matrix with empty rows and columns after its own."""
+    pairs = matrix.tocoo()
+    return csr_matrix((pairs.data, (pairs.row, pairs.col)), shape=shape)
+
+
+def _joined(one: csr_matrix, other: csr_matrix) -> csr_matrix:
+    """Return ones where one of two matrices has an entry."""
+    both: csr_matrix = (one + other).tocsr()
+    both.data[:] = 1.0
+    both.sort_indices()
+    return both
+
+
+def _without(matrix: csr_matrix, other: csr_matrix) -> csr_matrix:
+    """Return the entries of a matrix where another has none."""
+    kept: csr_matrix = (matrix - matrix.multiply(other > 0)).tocsr()
+    kept.eliminate_zeros()
+    return kept
 
 
 def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:

@@ -53,7 +53,7 @@ def test_positive_is_asked_after_merging(path):
     assert pairs(log) == [("u1", "a")]  # u2 thought again
     assert log.num_users == 3  # those without a positive stay in the catalogue
     assert log.num_items == 4
-    assert log.report == LogReport(rows=6, not_positive=3, duplicates=2, kept=1)
+    assert log.report == LogReport(rows=6, not_positive=3, duplicates=2, kept=1, disliked=3)
 
 
 def test_duplicates(path):

@@ -36,7 +36,9 @@ def test_no_rating_is_no_like(positive, expected):
         log = read(ROWS, positive=positive)
     assert pairs(log) == expected
     assert log.report.unrated == 2
-    assert f"{4 - len(expected)} not positive (2 of them without a rating)" in str(log.report)
+    disliked = 2 - len(expected)
+    of_them = f"{disliked} of them dislikes, " if disliked else ""
+    assert f"{4 - len(expected)} not positive ({of_them}2 of them without" in str(log.report)
     assert log.items.ids == ["a", "b", "c"]
 
 

@@ -74,9 +74,15 @@ def test_settings_reach_the_reader(tmp_path):
     settings = {"positive": "rating >= 3", "valid": 0.0, "test": 0.5, "split": "temporal"}
     dataset, config = convert(tmp_path, tmp_path / "out", "recbole", settings)
     assert not len(dataset.split.valid)
+    assert len(dataset.split.train.dislikes)
     assert min(dataset.split.train.rating) >= 3
     # A validation part without a row is written and read like the others.
     again = load_dataset(load_config(config).data)
+    for name in ("train", "test"):
+        part, bad = again.split.part(name), dataset.split.part(name).dislikes
+        assert content(part) == content(dataset.split.part(name))
+        assert (part.dislikes is None) == (bad is None)
+        assert bad is None or content(part.dislikes) == content(bad)
     assert not len(again.split.valid)
     assert content(again.split.test) == content(dataset.split.test)
     assert again.split.kind == "temporal"

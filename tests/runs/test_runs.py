@@ -36,6 +36,7 @@ NEEDED = [
     "data/items.parquet",
     "data/links.parquet",
     "data/histories.parquet",
+    "data/dislikes.parquet",
     "data/names.parquet",
     "data/relations.parquet",
     "data/words.parquet",

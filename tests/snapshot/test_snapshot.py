@@ -65,7 +65,7 @@ def test_recommendations_are_those_of_the_scores(made):
     assert (now.index is not None) == isinstance(made.model, VectorModel)
     for row in range(len(now.users)):
         scores = made.model.score(np.array([row]))[0].astype(np.float64)
-        scores[now.histories[row].indices] = -np.inf
+        scores[now.left_out(np.array([row])).indices] = -np.inf
         best = made.recommend(now.users.id(row), 5)
         found = [scores[now.items.row(entry.item)] for entry in best]
         np.testing.assert_allclose(found, np.sort(scores)[::-1][:5], rtol=1e-4, atol=1e-6)

@@ -7,7 +7,7 @@ scripts of the papers make `ratings_final.txt` and `kg_final.txt` of them, which
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
@@ -108,8 +108,15 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
         wanted = self.positive or usual.positive
         with reading(folder / name):
             log = Interactions.read(
-                frame, positive=wanted, duplicates=self.duplicates, time_unit=self.time_unit
+                frame,
+                positive=wanted,
+                negative=self.negative,
+                duplicates=self.duplicates,
+                time_unit=self.time_unit,
             )
+        if name == FINAL and self.negative is None and log.dislikes is not None:
+            notes.append(f"The 0s of {FINAL} are drawn items, not dislikes, and are left out.")
+            log = replace(log, dislikes=None, report=replace(log.report, disliked=0))
         log = self.filtered(log, notes)
         notes.append(f"{name}: {log.report}; positive is {wanted or 'every row'}.")
         triples, links = None, None

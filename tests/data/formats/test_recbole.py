@@ -91,7 +91,9 @@ def test_interactions_alone(stem):
     assert dataset.links is None
     assert [len(dataset.split.part(name)) for name in ("train", "valid", "test")] == [15, 3, 6]
     assert dataset.split.train.num_items == 10
-    assert dataset.notes == ("tiny.inter: 31 rows: 24 kept, 6 not positive, 1 repeated.",)
+    assert dataset.notes == (
+        "tiny.inter: 31 rows: 24 kept, 6 not positive (6 of them dislikes), 1 repeated.",
+    )
     with pytest.raises(DataError, match="item_id:token"):
         kgrec.read_dataset(stem.parent)
 
