@@ -70,8 +70,9 @@ def raise_nothing_linked(
         if config is not None and config.template is not None:
             made = " makes of no item id the IRI of an entity of the graph"
             raise DataError(f"{option('template', config.template)}{made}: {sides}.{way}")
+        give = f"{way} Or give" if way else " Give"
         raise DataError(
-            f"No item id is the IRI of an entity of the graph: {sides}.{way} {'Or give' if way else 'Give'} "
+            f"No item id is the IRI of an entity of the graph: {sides}.{give} "
             f"{option('links')}, a table of item ids and IRIs, or {option('title')} or "
             f"{option('property')} to look for them."
         )

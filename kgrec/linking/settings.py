@@ -24,9 +24,10 @@ class LinkConfig(Settings):
 
     methods: tuple[Method, ...] = Field(
         default=METHODS,
-        description="`iri`: the item id is an IRI, or becomes one by `template`; `identifier`: a property of the entity has the "
-        "item's identifier; `title`: a label is the title after normalisation; `spelling`: a label "
-        "is nearly the title; `meaning`: by text vectors, if there is an encoder.",
+        description="`iri`: the item id is an IRI, or becomes one by `template`; `identifier`: a "
+        "property of the entity has the item's identifier; `title`: a label is the title after "
+        "normalisation; `spelling`: a label is nearly the title; `meaning`: by text vectors, if "
+        "there is an encoder.",
     )
     template: Template | None = Field(
         default=None,

@@ -42,7 +42,7 @@ def test_an_id_that_is_an_iri_itself_comes_first():
 
 def test_a_template_without_the_id_or_with_another_name_is_refused():
     for template in ("http://e.org/", "http://e.org/{sku}", "http://e.org/{id}/{x}"):
-        with pytest.raises(ConfigError, match="template.*(needs {name}|takes {id})"):
+        with pytest.raises(ConfigError, match=r"template.*(needs \{name\}|takes \{id\})"):
             link(items("s1"), graph("http://e.org/s1"), template=template)
 
 
@@ -55,7 +55,7 @@ def test_the_error_offers_the_template_that_would_link():
         "To link them so, give template='http://e.org/sku/{id}'." in str(raised.value)
     )
     assert " Or is it" not in str(raised.value)
-    with pytest.raises(DataError, match="makes of no item id.*sku/{id}"):
+    with pytest.raises(DataError, match=r"makes of no item id.*sku/\{id\}"):
         link(items("s1", "s2"), kg, template="http://e.org/shop/{id}")
 
 

@@ -113,7 +113,7 @@ def test_a_mapping_may_be_a_file_of_its_own(shop):
     ):
         load_dataset(data(shop, tables=[given | {"mapping": "maps/product.yaml"}]))
     (shop / "maps" / "products.yaml").write_text("id: sku\nrelation: [brand]\n")
-    with pytest.raises(ConfigError, match="products.yaml.*Did you mean 'relations'"):
+    with pytest.raises(ConfigError, match=r"products\.yaml.*Did you mean 'relations'"):
         load_dataset(data(shop, tables=[given]))
 
 
