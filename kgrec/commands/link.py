@@ -11,7 +11,7 @@ from kgrec.commands import options
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kgrec.text.encoder import TextEncoder
+    from kgrec.text.progress import ShownEncoder
 
 
 def link(
@@ -34,6 +34,10 @@ def link(
             "cannot be read."
         ),
     ] = "raise",
+    template: Annotated[
+        str | None,
+        typer.Option(help="IRI of an item's entity, such as http://shop.example/product/{id}."),
+    ] = None,
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
@@ -91,6 +95,7 @@ def link(
     from kgrec.reporting.link_summary import show_links
 
     given = {
+        "template": template,
         "property": property,
         "column": column,
         "identifier": identifier,
@@ -128,12 +133,14 @@ def link(
         show_links(done)
 
 
-def _encoder() -> TextEncoder:
+def _encoder() -> ShownEncoder:
+    from kgrec.reporting.reporter import Reporter
     from kgrec.text.encoder import TextEncoder
+    from kgrec.text.progress import ShownEncoder
 
     encoder = TextEncoder()
     try:
         _ = encoder.files
     except ConfigError as error:
         raise ConfigError(f"{error} With --no-meaning, no text encoder is needed.") from error
-    return encoder
+    return ShownEncoder(encoder, Reporter().encoding)
