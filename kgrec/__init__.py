@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kgrec.models.ensemble import Ensemble, EnsembleConfig
     from kgrec.models.ials import IALS, IALSConfig
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
+    from kgrec.models.kernel_ratings import KernelRatings, KernelRatingsConfig
     from kgrec.models.popular import MostPopular
     from kgrec.models.slim import SLIM, SLIMConfig
     from kgrec.models.trending import Trending, TrendingConfig
@@ -77,6 +78,8 @@ _HOME = {
     "Interactions": "kgrec.data.interactions",
     "ItemKNN": "kgrec.models.item_knn",
     "ItemKNNConfig": "kgrec.models.item_knn",
+    "KernelRatings": "kgrec.models.kernel_ratings",
+    "KernelRatingsConfig": "kgrec.models.kernel_ratings",
     "KnowledgeGraph": "kgrec.kg.graph",
     "LinkPrediction": "kgrec.training.link_prediction",
     "LinkPredictionConfig": "kgrec.training.link_prediction",

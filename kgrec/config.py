@@ -17,6 +17,7 @@ from kgrec.models.ease import AttributeEASEConfig, EASEConfig
 from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.ials import IALSConfig
 from kgrec.models.item_knn import ItemKNNConfig
+from kgrec.models.kernel_ratings import KernelRatingsConfig
 from kgrec.models.popular import MostPopularConfig
 from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
@@ -36,6 +37,7 @@ _Members = (
     | SLIMConfig
     | IALSConfig
     | ItemKNNConfig
+    | KernelRatingsConfig
     | TrendingConfig
     | MostPopularConfig
 )

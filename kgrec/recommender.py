@@ -23,7 +23,7 @@ from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.deriving import derive, searchable
-from kgrec.snapshot.given import check_fits, check_kinds
+from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.prepared import prepare
 from kgrec.text.cache import EmbeddingCache
 from kgrec.text.encoder import TextEncoder
@@ -287,6 +287,27 @@ class Recommender:
         allowed = now.allowed(filter, candidates, exclude)
         return BulkRecommendations(now, rows, _checked(k, now), allowed, has, include_disliked)
 
+    def predict(self, pairs: Iterable[tuple[str | int, str | int]] | pd.DataFrame) -> FloatArray:
+        """Return the rating that each user is expected to give an item.
+
+        It needs a model of ratings, such as `kgrec.KernelRatings`. Who or what is new since
+        training is expected to rate, or to be rated, as the mean.
+
+        Args:
+            pairs: Ids of users and items, or a frame with the columns `user_id` and `item_id`.
+
+        Returns:
+            float32 of shape (n,), in the scale of the training ratings and within their range.
+
+        Raises:
+            UnknownIdError: A user or an item is unknown.
+            DataError: These are no pairs.
+            ConfigError: The model does not predict ratings.
+        """
+        now = self.snapshot
+        users, items = pair_ids(pairs)
+        return now.expected_ratings(now.users.rows(users), now.items.rows(items))
+
     def similar_items(
         self,
         item: str | int,
@@ -458,8 +479,8 @@ class Recommender:
 
         Args:
             test: The interactions to be found, over any vocabularies that are known here.
-            protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg` or
-                `ratings`, or its settings; see `kgrec.evaluation.protocols`.
+            protocol: `full` (all candidates are ranked), `candidates`, `ctr`, `kgat-ndcg`,
+                `ratings` or `test-ratings`, or its settings; see `kgrec.evaluation.protocols`.
             candidates: Ids of the items to rank; None: the whole catalogue.
             exclude: Interactions not to rank, training first; None: all that `fit` got, but only
                 training if `test` is the validation part that `fit` got.

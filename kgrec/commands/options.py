@@ -28,7 +28,7 @@ Liked = Annotated[
 ]
 Part = Annotated[str, typer.Option("--split", help="`valid` or `test`.")]
 Protocol = Annotated[
-    str, typer.Option(help="`full`, `candidates`, `ctr`, `kgat-ndcg` or `ratings`.")
+    str, typer.Option(help="`full`, `candidates`, `ctr`, `kgat-ndcg`, `ratings` or `test-ratings`.")
 ]
 Filter = Annotated[
     str | None,

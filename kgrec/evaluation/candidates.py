@@ -8,6 +8,8 @@ and the result says `sampled`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -67,7 +69,7 @@ class CandidatesConfig(RankingConfig):
             details |= {"num_not_drawn": missing}
         else:
             seen_items(test, [given])  # checks the vocabularies
-            pairs = _without(given.matrix()[users], seen)
+            pairs = without(given.matrix()[users], seen)
             details = {"settings": {"k": list(self.k)}, "num_given": len(given)}
         width = np.diff(pairs.indptr)
         if not width.all():
@@ -78,22 +80,50 @@ class CandidatesConfig(RankingConfig):
                 f"{option('k', max(self.k))} is larger than the number of candidates: "
                 f"{width.max()} at most. Give smaller cut-offs (k) or more candidates."
             )
-        ranking = _ranked(model, users, pairs, max(self.k), task.chunk_elements)
         prefix = "sampled" if given is None else "given"
-        values = per_user_metrics(ranking, relevant, self.k)
-        values = {f"{prefix}_{name}": column for name, column in values.items()}
-        return Evaluation(
-            metrics={name: float(column.mean()) for name, column in values.items()},
-            per_user=values,
-            user_ids=tuple(test.users.take(users)),
-            k=self.k,
-            num_candidates=int(width.max()),
-            num_judgements=int(relevant.nnz),
-            num_unreachable=int(relevant.nnz - relevant.multiply(pairs).nnz),
-            protocol=self.name,
-            sampled=given is None,
-            details=details,
-        )
+        found = ranked_candidates(model, task, users, relevant, pairs, self, prefix, details)
+        return replace(found, sampled=given is None)
+
+
+def ranked_candidates(
+    model: Scorer,
+    task: EvaluationTask,
+    users: IntArray,
+    relevant: csr_matrix,
+    pairs: csr_matrix,
+    config: RankingConfig,
+    prefix: str,
+    details: Mapping[str, object],
+) -> Evaluation:
+    """Rank the candidates of each user and measure the rankings.
+
+    Args:
+        model: What scores items for users.
+        task: The data.
+        users: Rows of the users, int64 of shape (b,).
+        relevant: Their relevant items, of shape (b, num_items).
+        pairs: Their candidates, at least one each, likewise.
+        config: The protocol.
+        prefix: Before the names of the metrics, with `_` after it.
+        details: For the result.
+
+    Raises:
+        DataError: A score is not finite.
+    """
+    ranking = _ranked(model, users, pairs, max(config.k), task.chunk_elements)
+    values = per_user_metrics(ranking, relevant, config.k)
+    values = {f"{prefix}_{name}": column for name, column in values.items()}
+    return Evaluation(
+        metrics={name: float(column.mean()) for name, column in values.items()},
+        per_user=values,
+        user_ids=tuple(task.test.users.take(users)),
+        k=config.k,
+        num_candidates=int(np.diff(pairs.indptr).max()),
+        num_judgements=int(relevant.nnz),
+        num_unreachable=int(relevant.nnz - relevant.multiply(pairs).nnz),
+        protocol=config.name,
+        details=details,
+    )
 
 
 def _sampled(
@@ -116,10 +146,10 @@ def _sampled(
     ones = np.ones(len(drawn.row), dtype=np.float32)
     sampled = csr_matrix((ones, (drawn.row, drawn.item)), shape=relevant.shape)
     found = csr_matrix(relevant.multiply(index_to_mask(pool, num_items)[None, :]))
-    return _without(csr_matrix(found + sampled), seen), drawn.num_missing
+    return without(csr_matrix(found + sampled), seen), drawn.num_missing
 
 
-def _without(pairs: csr_matrix, seen: csr_matrix) -> csr_matrix:
+def without(pairs: csr_matrix, seen: csr_matrix) -> csr_matrix:
     """Return `pairs` as ones, without those that are in `seen`."""
     ones = csr_matrix((pairs > 0).astype(np.float32))
     kept = csr_matrix(ones - ones.multiply(seen > 0))
@@ -140,7 +170,7 @@ def _ranked(
     )
     column = np.arange(len(row)) - np.repeat(pairs.indptr[:-1], width)
     # Candidates ascend, so that of equal scores the item of the lower row comes first.
-    table = np.full((len(users), int(width.max())), -np.inf, dtype=np.float32)
+    table = np.full((len(users), max(depth, int(width.max()))), -np.inf, dtype=np.float32)
     table[row, column] = scores
     names = np.full(table.shape, -1, dtype=np.int64)
     names[row, column] = item

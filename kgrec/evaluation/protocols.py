@@ -23,12 +23,13 @@ from kgrec.evaluation.ctr import CTRConfig
 from kgrec.evaluation.evaluate import FullConfig
 from kgrec.evaluation.kgat import KGATConfig
 from kgrec.evaluation.overlap import check_overlap, warn_of_unreachable
+from kgrec.evaluation.rated import RatedConfig
 from kgrec.evaluation.ratings import RatingsConfig
 from kgrec.settings import kinds_of, make_settings
 from kgrec.types import IntArray
 
 AnyProtocol = Annotated[
-    FullConfig | CandidatesConfig | CTRConfig | KGATConfig | RatingsConfig,
+    FullConfig | CandidatesConfig | CTRConfig | KGATConfig | RatingsConfig | RatedConfig,
     Field(discriminator="name"),
 ]
 """The settings of any protocol, told apart by `name`."""

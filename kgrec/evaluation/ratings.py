@@ -8,18 +8,17 @@ with damped biases of users and items from the training ratings (Koren, Factor i
 TKDD 2010, section 2.1), and z the model's score of the item, standardised over all items of the
 user. Intercept and slope are fitted by least squares to the residuals of the biases on the
 validation ratings, which also choose the damping; test ratings are not used. The errors of the
-biases alone are reported too: the difference is what the model adds. If the interactions were read
-with a rule for positives, such as `rating >= 4`, there are no other ratings; `details` give their
-range.
+biases alone are reported too: the difference is what the model adds. All ratings count, those of
+dislikes too; `details` give their range. A model made for ratings, such as `kernel_ratings`, is not
+calibrated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from kgrec.data.interactions import Interactions
@@ -34,6 +33,7 @@ from kgrec.evaluation.base import (
     without_validation,
 )
 from kgrec.evaluation.pairs import score_pairs
+from kgrec.models.base import RatingPredictor
 from kgrec.retrieval.topk import CHUNK_ELEMENTS
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -71,10 +71,11 @@ class RatingsConfig(ProtocolConfig):
                 prediction is not finite.
             ConfigError: There is no validation part, and slope or damping are not given.
         """
-        test, logs = task.test, task.exclude
-        seen_items(test, logs)  # checks the vocabularies
-        if not logs:
+        seen_items(task.test, task.exclude)  # checks the vocabularies
+        if not task.exclude:
             raise ConfigError("Ratings need a training part: give it as `exclude`.")
+        task = replace(task, test=task.test.rated(), exclude=[log.rated() for log in task.exclude])
+        test, logs = task.test, task.exclude
         rating = ratings_of(test, "test")
         details: dict[str, object] = {"settings": self.in_results()}
         if isinstance(model, RatingPredictor):
@@ -95,15 +96,6 @@ class RatingsConfig(ProtocolConfig):
         alone = biases.predict_ratings(test.user, test.item)
         details |= {"damping": biases.damping, "range": [biases.low, biases.high]}
         return _result(predicted - rating, alone - rating, test, details)
-
-
-@runtime_checkable
-class RatingPredictor(Protocol):
-    """A model that predicts ratings itself."""
-
-    def predict_ratings(self, users: IntArray, items: IntArray, /) -> npt.ArrayLike:
-        """Return the rating of each pair, of shape (n,), for rows of shape (n,)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -304,6 +304,20 @@ class VectorModel(Model):
     def content_space(self) -> VectorModel | None:
         """Return the model itself where it places content; see `Model.content_space`."""
         return self if self.places_content else None
+
+
+@runtime_checkable
+class RatingPredictor(Protocol):
+    """A model that predicts ratings itself."""
+
+    def predict_ratings(self, users: IntArray, items: IntArray, /) -> npt.ArrayLike:
+        """Return the rating of each pair, of shape (n,), in the data's own scale.
+
+        Args:
+            users: Rows of users, int64 of shape (n,); -1 for somebody whom the model does not know.
+            items: Rows of items, likewise.
+        """
+        ...
 
 
 def unit_rows(vectors: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Confidence of interactions: ratings and counts as weights."""
+"""Confidence of interactions: ratings, counts and dislikes as weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,33 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
+
+
+def signed(liked: csr_matrix, train: Interactions, dislikes: float) -> csr_matrix:
+    """Return likes minus dislikes: a matrix with -`dislikes` at each dislike of `train`.
+
+    Args:
+        liked: The weights of likes, float32 of shape (num_users, num_items).
+        train: The training interactions.
+        dislikes: Weight of a dislike, at least 0; 0: they are not read.
+
+    Returns:
+        float32 of shape (num_users, num_items).
+
+    Raises:
+        DataError: `dislikes` is not 0, and no dislikes are known.
+    """
+    if dislikes == 0:
+        return liked
+    if train.dislikes is None:
+        raise DataError(
+            f"dislikes is {dislikes:g}, but no dislikes are known in the training part: they are "
+            "the rated rows that data.positive leaves out, or those that data.negative selects. "
+            "Set dislikes to 0, or name them."
+        )
+    made: csr_matrix = (liked - np.float32(dislikes) * train.matrix_of_dislikes()).tocsr()
+    made.sort_indices()
+    return made
 
 
 def confidence(train: Interactions, power: float) -> csr_matrix:

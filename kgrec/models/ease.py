@@ -19,7 +19,7 @@ from kgrec.models.base import (
     check_rows,
     not_fitted,
 )
-from kgrec.models.confidence import confidence
+from kgrec.models.confidence import confidence, signed
 from kgrec.models.item_item import ItemItemModel, dense, training_matrix
 from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
@@ -39,6 +39,11 @@ class EASE(ItemItemModel):
     its entries: item i gets the extra penalty p / (1 - p) · (XᵀX)_ii (Steck, Autoencoders that
     don't overfit towards the Identity, NeurIPS 2020), so that popular items do not explain
     everything.
+
+    With `dislikes` d, X is L - d·D, where L has a 1 for each like and D for each dislike. So the
+    weights rebuild who likes, who dislikes and who does not know an item, as 1, -d and 0, from the
+    same of the other items: what a user disliked speaks against items that others dislike with it,
+    and for items that they like in its place. A user whom the model did not see is given by likes.
     """
 
     config: EASEConfig
@@ -56,7 +61,8 @@ class EASE(ItemItemModel):
             DataError: There are no interactions, or too many items for the memory.
         """
         training_matrix(data.train)
-        self._train = confidence(data.train, self.config.rating_power)
+        liked = confidence(data.train, self.config.rating_power)
+        self._train = signed(liked, data.train, self.config.dislikes)
         self._further = csr_matrix(self._further_rows(data), dtype=np.float64)
         self._system = self._made_system(None)
         self._solved()
@@ -140,6 +146,7 @@ class EASEConfig(ModelConfig):
         l2: Weight of the ridge penalty (λ in the paper).
         dropout: Share of each user's items that the weights must do without; 0: none.
         rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        dislikes: How much a dislike counts against an item, where a like counts 1; 0: not at all.
     """
 
     name: Literal["ease"] = "ease"
@@ -147,6 +154,7 @@ class EASEConfig(ModelConfig):
     l2: float = Field(default=300.0, gt=0.0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    dislikes: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
 class AttributeEASE(EASE):

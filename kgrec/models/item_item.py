@@ -98,8 +98,9 @@ def training_matrix(train: Interactions) -> csr_matrix:
 
 
 def share_of_users(train: csr_matrix) -> Float64Array:
-    """Return the share of users who have each item, float64 of shape (num_items,)."""
-    return np.bincount(train.indices, minlength=train.shape[1]) / train.shape[0]
+    """Return the share of users who like each item, float64 of shape (num_items,)."""
+    liked = train.indices[train.data > 0]
+    return np.bincount(liked, minlength=train.shape[1]) / train.shape[0]
 
 
 def dense(block: Any) -> FloatArray:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.ids import check_ids_meet
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_training
-from kgrec.errors import check_kind
+from kgrec.data.tables import require_column
+from kgrec.data.vocabulary import id_list
+from kgrec.errors import DataError, check_kind, printable
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Model
 from kgrec.snapshot.inputs import Inputs
@@ -37,6 +41,31 @@ def check_kinds(**arguments: object) -> None:
         kind, expected = _KINDS[name]
         fits = hasattr(value, kind) if isinstance(kind, str) else isinstance(value, kind)
         check_kind(name, value, value is None or fits, expected)
+
+
+def pair_ids(
+    pairs: Iterable[tuple[str | int, str | int]] | pd.DataFrame,
+) -> tuple[list[str], list[str]]:
+    """Return the ids of users and of items in pairs, in their order.
+
+    Args:
+        pairs: Pairs of ids, or a frame with the columns `user_id` and `item_id`.
+
+    Raises:
+        DataError: A frame lacks a column, or something is no pair of ids.
+    """
+    if isinstance(pairs, pd.DataFrame):
+        for column in ("user_id", "item_id"):
+            require_column(pairs, column, "pairs")
+        return pairs["user_id"].astype(str).tolist(), pairs["item_id"].astype(str).tolist()
+    rows = list(pairs)
+    wrong = [row for row in rows if not isinstance(row, tuple | list) or len(row) != 2]
+    if wrong:
+        raise DataError(
+            f"pairs must be pairs of a user and an item, found {printable(repr(wrong[0]), 60)}."
+        )
+    users, items = [row[0] for row in rows], [row[1] for row in rows]
+    return id_list(users, "pairs"), id_list(items, "pairs")
 
 
 def check_fits(given: Inputs, train: Interactions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users
@@ -14,7 +15,10 @@ from kgrec.evaluation.fairness import with_groups
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.evaluation.overlap import shared_pairs
 from kgrec.evaluation.protocols import evaluate_protocol
+from kgrec.evaluation.ratings import RatingsConfig
+from kgrec.models.base import RatingPredictor
 from kgrec.snapshot.snapshot import Snapshot
+from kgrec.types import FloatArray, IntArray
 
 
 def measure(
@@ -39,8 +43,9 @@ def measure(
     if exclude is None:
         exclude = _excluded(now, test)
         warn_of_new_users(train.user, test.user, "of the test part")
+    predicts = isinstance(now.model, RatingPredictor)
     result = evaluate_protocol(
-        now,
+        _Predictor(now) if predicts and isinstance(config, RatingsConfig) else now,
         test,
         config,
         exclude=[log.reindex(*known) for log in exclude],
@@ -49,6 +54,19 @@ def measure(
         features=ItemFeatures.from_graph(now.graph),
     )
     return with_groups(result, train, now.inputs.users)
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """A snapshot whose model predicts ratings, for the protocol that measures them."""
+
+    snapshot: Snapshot
+
+    def score(self, users: IntArray) -> FloatArray:
+        return self.snapshot.score(users)
+
+    def predict_ratings(self, users: IntArray, items: IntArray) -> FloatArray:
+        return self.snapshot.expected_ratings(users, items)
 
 
 def _excluded(now: Snapshot, test: Interactions) -> tuple[Interactions, ...]:

@@ -13,9 +13,10 @@ from scipy.sparse import csr_matrix
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
+from kgrec.errors import ConfigError
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
-from kgrec.models.base import Model, VectorModel, unit_rows
+from kgrec.models.base import Model, RatingPredictor, VectorModel, unit_rows
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
@@ -311,6 +312,29 @@ class Snapshot:
         if include_disliked or self.disliked is None:
             return has
         return _joined(has, self.disliked[users])
+
+    def expected_ratings(self, users: IntArray, items: IntArray) -> FloatArray:
+        """Return the expected rating of each pair, float32 of shape (n,), in the data's scale.
+
+        A user or an item that is new since training is one of whom the model knows nothing.
+
+        Args:
+            users: Rows of users, int64 of shape (n,).
+            items: Rows of items, likewise.
+
+        Raises:
+            ConfigError: The model does not predict ratings.
+        """
+        model = self.model
+        if not isinstance(model, RatingPredictor):
+            raise ConfigError(
+                f"The model {model.name} ranks and does not predict ratings. kernel_ratings does."
+            )
+        trained = self.num_trained < 0 or not self.interactions
+        known = len(self.users) if trained else self.interactions[0].num_users
+        users = np.where(users < known, users, -1)
+        items = np.where(items < self.num_scored, items, -1)
+        return np.asarray(model.predict_ratings(users, items), dtype=np.float32)
 
     def title(self, row: int) -> str:
         """Return the title of an item: that of the item table, its entity's label, or its id."""

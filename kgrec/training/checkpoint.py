@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import numpy.typing as npt
 
 from kgrec.bounds.json_text import parse_json
@@ -44,7 +45,9 @@ def save_arrays(
     """
     from safetensors.numpy import save
 
-    _write(path, save(dict(arrays), metadata={"about": json.dumps(about or {})}))
+    # The format has rows one after another, and `save` takes the bytes as they lie.
+    rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    _write(path, save(rows, metadata={"about": json.dumps(about or {})}))
 
 
 def _write(path: Path, payload: bytes) -> None:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 
 from kgrec.errors import RunError
-from kgrec.training.checkpoint import load_tensors, save_tensors
+from kgrec.training.checkpoint import load_arrays, load_tensors, save_arrays, save_tensors
 
 TENSORS = {
     "a.weight": torch.arange(6.0).reshape(2, 3).T,  # not contiguous
@@ -120,3 +121,11 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         save_tensors(tmp_path / "file" / "x.safetensors", TENSORS, {})
+
+
+def test_an_array_in_columns_comes_back_as_it_was(tmp_path):
+    given = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    save_arrays(tmp_path / "file", {"a": given, "b": given[:, ::2]})
+    found, _ = load_arrays(tmp_path / "file")
+    np.testing.assert_array_equal(found["a"], given)
+    np.testing.assert_array_equal(found["b"], given[:, ::2])
