@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from kgrec.datasets.loading import DataConfig
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, first_few, printable, warn
 from kgrec.graph.selection import GraphConfig
 from kgrec.models.content_ease import ContentEASEConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
@@ -21,7 +21,15 @@ from kgrec.models.popular import MostPopularConfig
 from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
 from kgrec.models.user_ease import UserEASEConfig
-from kgrec.settings import Settings, by_name, kinds_of, make_settings, parse_settings, read_yaml
+from kgrec.settings import (
+    Settings,
+    by_name,
+    changed,
+    kinds_of,
+    make_settings,
+    parse_changes,
+    read_yaml,
+)
 from kgrec.text.settings import TextConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.published import PresetConfig
@@ -108,17 +116,27 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Values of overrides are read as YAML. `data.root: null` is the folder of the file. An unknown
     key is an error that names the nearest one.
 
+    Where a section is chosen by name, another name replaces the whole section: `model=ease`, or
+    `model.name=ease`, leaves nothing of the model in the file, and a warning says which of its
+    settings no longer apply. Other overrides hold for the new one, whatever their order.
+
     Raises:
         ConfigError: The file is missing or not YAML, or a key or value is wrong.
     """
     tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
-    tree = parse_settings(overrides, tree)
+    tree, gone = changed(tree, parse_changes(overrides), Config)
     data = tree.get("data")
     if isinstance(data, dict) and "root" in data and data["root"] is None:
         tree["data"] = data | {"root": str(Path(path).parent)}
-    return make_config(tree, str(path))
+    config = make_config(tree, str(path))
+    for change, keys in gone.items():
+        warn(
+            f"{change} replaces what {printable(str(path))} has there: {first_few(keys, 6)} no "
+            f"longer {'applies' if len(keys) == 1 else 'apply'}."
+        )
+    return config
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
