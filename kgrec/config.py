@@ -31,8 +31,10 @@ from kgrec.settings import (
     read_yaml,
 )
 from kgrec.text.settings import TextConfig
+from kgrec.tracking import TrackerConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.published import PresetConfig
+from kgrec.tuning.settings import TuneConfig
 
 _Members = (
     LinkPredictionConfig
@@ -86,6 +88,8 @@ class Config(Settings):
         graph: The part of the knowledge graph to use.
         model: The model, chosen by `name`.
         seed: The seed of the split, the initial weights and all sampling in training.
+        tracking: The trackers of the training, by `name`, such as `[tensorboard]`.
+        tune: What `kgrec tune` varies.
     """
 
     data: DataConfig
@@ -93,6 +97,8 @@ class Config(Settings):
     graph: GraphConfig = GraphConfig()
     model: AnyModelConfig = LinkPredictionConfig()
     seed: int = Field(default=0, ge=0, lt=2**63)
+    tracking: tuple[TrackerConfig, ...] = ()
+    tune: TuneConfig = TuneConfig()
 
     @model_validator(mode="after")
     def _one_seed(self) -> Config:
@@ -123,13 +129,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The file is missing or not YAML, or a key or value is wrong.
     """
-    tree = read_yaml(path, "config file")
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
-    tree, gone = changed(tree, parse_changes(overrides), Config)
-    data = tree.get("data")
-    if isinstance(data, dict) and "root" in data and data["root"] is None:
-        tree["data"] = data | {"root": str(Path(path).parent)}
+    tree, gone = _read(path, overrides)
     config = make_config(tree, str(path))
     for change, keys in gone.items():
         warn(
@@ -137,6 +137,28 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
             f"longer {'applies' if len(keys) == 1 else 'apply'}."
         )
     return config
+
+
+def read_config_tree(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what `load_config` makes the config of: what the file and the overrides say.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or an override is none.
+    """
+    return _read(path, overrides)[0]
+
+
+def _read(
+    path: str | Path, overrides: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    tree = read_yaml(path, "config file")
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
+    tree, gone = changed(tree, parse_changes(overrides), Config)
+    data = tree.get("data")
+    if isinstance(data, dict) and "root" in data and data["root"] is None:
+        tree["data"] = data | {"root": str(Path(path).parent)}
+    return tree, gone
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:
