@@ -137,7 +137,7 @@ def read_yaml(path: str | Path, what: str) -> Any:
         what: What it is, for error messages.
 
     Raises:
-        ConfigError: It is missing or not YAML.
+        ConfigError: It is missing, empty or not YAML.
     """
     path = Path(path)
     try:
@@ -147,7 +147,10 @@ def read_yaml(path: str | Path, what: str) -> Any:
         raise ConfigError(f"The {what} {path} does not exist.{hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The {what} {path} cannot be read: {system_reason(error)}.") from error
-    return parse_yaml(text, str(path))
+    tree = parse_yaml(text, str(path))
+    if tree is None:
+        raise ConfigError(f"The {what} {path} is empty.")
+    return tree
 
 
 def parse_yaml(text: str, where: str) -> Any:

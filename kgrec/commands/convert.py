@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kgrec.commands.options import Decimal, Encoding, OnError, Quote, Separator, table_options
+
 
 def convert(
     folder: Annotated[
@@ -22,6 +24,14 @@ def convert(
         str | None,
         typer.Option(help="`recbole`, `kgat` or `kgcn`; by default, detected from the files."),
     ] = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    quote: Quote = None,
+    on_error: OnError = "raise",
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write lines that were left out to this JSON Lines file.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split, if the files have no split.")] = 0,
 ) -> None:
     """Convert a published data set to kgrec's files, with a config for training."""
@@ -29,7 +39,9 @@ def convert(
     from kgrec.reporting.reporter import Reporter
     from kgrec.settings import parse_settings
 
-    dataset, config = convert_files(folder, out, format, parse_settings(settings or ()), seed)
+    how = table_options(encoding, separator, decimal, quote, on_error=on_error, rejects=rejects)
+    given = parse_settings(settings or ()) | how
+    dataset, config = convert_files(folder, out, format, given, seed)
     reporter = Reporter()
     for note in dataset.notes:
         reporter.say(note)

@@ -34,6 +34,10 @@ def link(
             "cannot be read."
         ),
     ] = "raise",
+    template: Annotated[
+        str | None,
+        typer.Option(help="IRI of an item's entity, such as http://shop.example/product/{id}."),
+    ] = None,
     property: Annotated[
         str | None, typer.Option(help="IRI of the property with identifiers of items.")
     ] = None,
@@ -91,6 +95,7 @@ def link(
     from kgrec.reporting.link_summary import show_links
 
     given = {
+        "template": template,
         "property": property,
         "column": column,
         "identifier": identifier,

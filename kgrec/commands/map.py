@@ -23,7 +23,9 @@ def map(
     mapping: Annotated[
         Path | None, typer.Option(help="YAML mapping of the columns; by default, a suggested one.")
     ] = None,
-    id: Annotated[str | None, typer.Option(help="Id column, if there is no mapping.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Id column, if the mapping does not name it.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -33,17 +33,31 @@ def _one_or_none(text: str) -> str:
     return text
 
 
-class TableFormat(Settings):
-    """How a table is read from a text file. What is None follows from the file.
-
-    What is guessed is said in a warning, which names the setting that makes it certain.
-    """
+class TextFormat(Settings):
+    """How a text file with one record per line is read."""
 
     encoding: Annotated[str, AfterValidator(known_encoding)] | None = Field(
         default=None,
         description="Encoding of the text, such as utf-8, latin-1, cp1252 or utf-16; None: UTF-8, "
         "or by the byte order mark. What is not UTF-8 is read as cp1252 if that is safe.",
     )
+    on_error: Literal["raise", "skip"] = Field(
+        default="raise",
+        description="skip: leave out rows that cannot be read, and count them.",
+    )
+    rejects: Path | None = Field(
+        default=None,
+        description="File for the rows that were left out, as JSON Lines with file, line, reason "
+        "and text.",
+    )
+
+
+class TableFormat(TextFormat):
+    """How a table is read from a text file. What is None follows from the file.
+
+    What is guessed is said in a warning, which names the setting that makes it certain.
+    """
+
     separator: Annotated[str, AfterValidator(_separator)] | None = Field(
         default=None,
         description="What is between two columns, such as ';', '|' or '::', or the word tab; "
@@ -69,15 +83,6 @@ class TableFormat(Settings):
         ge=0,
         le=2**31 - 1,
         description="Lines above the header; None: comments with # or %.",
-    )
-    on_error: Literal["raise", "skip"] = Field(
-        default="raise",
-        description="skip: leave out rows that cannot be read, and count them.",
-    )
-    rejects: Path | None = Field(
-        default=None,
-        description="File for the rows that were left out, as JSON Lines with file, line, reason "
-        "and text.",
     )
     max_bytes: int = Field(
         default=MAX_BYTES, gt=0, le=1 << 62, description="Largest size in bytes, decompressed."
@@ -110,7 +115,7 @@ class NamedFormat(TableFormat):
         }
         return tree["path"] if set(tree) == {"path"} else tree
 
-    def within(self, common: TableFormat, root: Path, name: str) -> NamedFormat:
+    def within(self, common: TextFormat, root: Path, name: str) -> NamedFormat:
         """Return this format, with what it does not say from a format for several tables.
 
         Args:
@@ -124,7 +129,8 @@ class NamedFormat(TableFormat):
             rejects = common.rejects
             if name not in ("interactions", "train"):
                 rejects = rejects.with_stem(f"{rejects.stem}.{name}")
-        tree = {one: getattr(common, one) for one in TableFormat.model_fields}
+        shared = TableFormat.model_fields.keys() & type(common).model_fields.keys()
+        tree = {one: getattr(common, one) for one in shared}
         for one, field in NamedFormat.model_fields.items():
             if getattr(self, one) != field.default:
                 tree[one] = getattr(self, one)

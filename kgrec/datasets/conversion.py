@@ -18,7 +18,7 @@ from kgrec.data.vocabulary import Vocabulary
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset, published_config
 from kgrec.datasets.own_files import FilesDataConfig, links_beside
-from kgrec.errors import ConfigError, DataError, printable
+from kgrec.errors import ConfigError, DataError, option, printable
 from kgrec.files import write_atomically, writing
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.kg.storage import is_replaceable
@@ -78,7 +78,7 @@ def table_to_graph(
     Args:
         table: CSV, TSV, Parquet or JSON Lines file.
         mapping: YAML file with the mapping; None: it is chosen.
-        id: Column of the id, where there is no mapping.
+        id: Column of the id, if the mapping does not name it.
         out: File that ends as an RDF syntax does, such as `.nt.gz` or `.ttl`, or a folder for a
             saved graph; None: nothing is written.
         links: CSV file for the entity of each id; None: `OUT.links.csv` beside the graph, without
@@ -95,8 +95,12 @@ def table_to_graph(
         RunError: The graph cannot be written, or something would be lost.
     """
     if id is not None:
-        if mapping is not None:
-            raise ConfigError("The mapping names the id column already; leave out `id`.")
+        given = None if mapping is None else TableMapping.read(mapping).id
+        if given not in (None, id):
+            raise ConfigError(
+                f"{mapping}: the mapping names {printable(str(given))!r} as the id column already. "
+                f"Leave out {option('id')}."
+            )
         read_table(table, columns=[id], format=table_format(table, format))
     if links is not None and out is None:
         raise ConfigError("Links belong to a graph: give `out` too.")
@@ -127,7 +131,7 @@ def table_to_graph(
     return mapped.mapping, (
         *mapped.notes,
         f"Graph: {size} in {out}. In a config: data.graph.",
-        f"Links: {len(found):,} ids of {printable(mapped.mapping.id)} and their entities in "
+        f"Links: {len(found):,} ids of {printable(str(mapped.mapping.id))} and their entities in "
         f"{links}. In a config: data.links.",
     )
 

@@ -52,6 +52,8 @@ def published_config(
     """Return the data config of a published data set; see `read_dataset`."""
     path = Path(path)
     data = {"root": str(path.parent), "folder": path.name, **(settings or {})}
+    if data.get("rejects") is not None:  # relative to the current folder, not to the root
+        data["rejects"] = Path(data["rejects"]).absolute()
     if "format" not in data:
         data["format"] = detect_format(path) if format is None else format
     made: DataConfig = make_settings(DataConfig, data, str(path))

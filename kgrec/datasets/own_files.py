@@ -56,8 +56,10 @@ class GraphTableConfig(TableFile):
         description="Whether its ids are ids of items, which are then linked to its entities; "
         "None: if it is the first table and no other one is.",
     )
-    mapping: TableMapping | None = Field(
-        default=None, description="What its columns mean; None: chosen, and shown when it is read."
+    mapping: TableMapping | str | None = Field(
+        default=None,
+        description="What its columns mean, or the YAML file that says it, as `kgrec map` prints "
+        "it; None: chosen, and shown when it is read.",
     )
 
 
@@ -163,14 +165,14 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         mapped = [
             map_table(
                 self._file(root, table.path, f"tables.{place}.path"),
-                table.mapping,
+                self._mapping(root, table.mapping, f"tables.{place}.mapping"),
                 ids=(self.item, *IDS),
                 **as_settings(table.within(self, root, Path(table.path).stem)),
             )
             for place, table in enumerate(self.tables)
         ]
         linked = self._linked_ids(mapped)
-        if linked is None and self.links is None and not self.tables:
+        if linked is None and self.links is None:
             linked = self._links_beside(root, notes)
         if log is not None:
             split = split.reindex(
@@ -299,6 +301,11 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         graphs += [KnowledgeGraph.load(folder) for folder in saved]
         graphs += [KnowledgeGraph.from_table(table) for table in mapped]
         return merge_graphs(graphs) if graphs else None
+
+    def _mapping(
+        self, root: Path, mapping: TableMapping | str | None, key: str
+    ) -> TableMapping | Path | None:
+        return self._file(root, mapping, key) if isinstance(mapping, str) else mapping
 
     def _linked_ids(self, mapped: Sequence[MappedTable]) -> pd.DataFrame | None:
         """Return the ids of the table of items with their entities, as links; None without one."""

@@ -13,6 +13,7 @@ from kgrec.data.origin import origin_of, row_name
 from kgrec.data.tables import read_table
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, option, printable
+from kgrec.linking.item_iris import offered_template
 from kgrec.linking.settings import LinkConfig
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.sources import PathLike
@@ -59,13 +60,19 @@ def raise_nothing_linked(
     of_items = printable(items.id(0)) if len(items) else "(none)"
     sides = f"an item is {of_items!r}, an entity is {printable(_example_iri(kg))!r}"
     if links is None:
+        offered = offered_template(items, kg)
+        way = offered and f" {offered}"
         if config is not None and (config.title or config.property):
             raise DataError(
                 f"No item was found in the graph by {' or '.join(config.methods)}: {sides}. Check "
-                "the columns and properties that the settings name."
+                f"the columns and properties that the settings name.{way}"
             )
+        if config is not None and config.template is not None:
+            made = " makes of no item id the IRI of an entity of the graph"
+            raise DataError(f"{option('template', config.template)}{made}: {sides}.{way}")
+        give = f"{way} Or give" if way else " Give"
         raise DataError(
-            f"No item id is the IRI of an entity of the graph: {sides}. Give "
+            f"No item id is the IRI of an entity of the graph: {sides}.{give} "
             f"{option('links')}, a table of item ids and IRIs, or {option('title')} or "
             f"{option('property')} to look for them."
         )

@@ -89,7 +89,8 @@ def link(
     titles, notes = read_titles(frame, config)
     stated = _stated(catalogue, kg, links, item, iri, confidence, config)
     progress = LinkingState.start(stated.found)
-    searched = links is None or config.title is not None or config.property is not None
+    methods = (config.title, config.property, config.template)
+    searched = links is None or any(one is not None for one in methods)
     if searched:
         progress = run_methods(catalogue, frame, titles, kg, config, stated.found, encoder)
     review = uncertain(progress, catalogue, titles, kg, config)

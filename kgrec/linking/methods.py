@@ -13,6 +13,7 @@ from kgrec.errors import option, warn
 from kgrec.linking import evidence, kinds
 from kgrec.linking.catalogue import column_text
 from kgrec.linking.identifiers import identifier_candidates
+from kgrec.linking.item_iris import entities_by_template
 from kgrec.linking.matching import (
     Catalogue,
     Knowledge,
@@ -119,6 +120,9 @@ def run_methods(
     if config.uses("iri"):
         entity = kg.entities.rows(ids.array, missing="-1")
         left = progress.left(len(ids))
+        if config.template is not None:
+            made = entities_by_template(config.template, ids, kg)
+            entity = np.where(entity < 0, made, entity)
         entity = _with_near(entity, ids, kg, left, config)
         hit = left[entity[left] >= 0]
         progress = _with_links(

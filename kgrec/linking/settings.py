@@ -7,6 +7,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from kgrec.kg.tables.mapping import Template
+from kgrec.kg.tables.templates import variables
 from kgrec.settings import Settings, make_settings
 
 Method = Literal["iri", "identifier", "title", "spelling", "meaning"]
@@ -22,9 +24,16 @@ class LinkConfig(Settings):
 
     methods: tuple[Method, ...] = Field(
         default=METHODS,
-        description="`iri`: the item id is an IRI; `identifier`: a property of the entity has the "
-        "item's identifier; `title`: a label is the title after normalisation; `spelling`: a label "
-        "is nearly the title; `meaning`: by text vectors, if there is an encoder.",
+        description="`iri`: the item id is an IRI, or becomes one by `template`; `identifier`: a "
+        "property of the entity has the item's identifier; `title`: a label is the title after "
+        "normalisation; `spelling`: a label is nearly the title; `meaning`: by text vectors, if "
+        "there is an encoder.",
+    )
+    template: Template | None = Field(
+        default=None,
+        description="IRI of the entity of an item for the method `iri`, with {id} in it, such as "
+        "http://shop.example/product/{id}; {+id} leaves slashes and letters of any script as they "
+        "are. None: the item id is the IRI.",
     )
     property: str | None = Field(default=None, description="IRI of the property of identifiers.")
     column: str | None = Field(
@@ -82,6 +91,8 @@ class LinkConfig(Settings):
 
     @model_validator(mode="after")
     def _no_key_without_effect(self) -> LinkConfig:
+        if self.template is not None and set(variables(self.template)) != {"id"}:
+            raise ValueError("the template takes {id}, the item id, and nothing else")
         if self.column is not None and self.property is None:
             raise ValueError(
                 "column names the items' identifiers, but no property has those of entities"

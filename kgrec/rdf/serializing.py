@@ -13,7 +13,7 @@ from kgrec.files import replacing, writing
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.namespaces import RDFS, XSD
 from kgrec.rdf.sources import PathLike
-from kgrec.rdf.writing import lines, write
+from kgrec.rdf.writing import check_terms, lines, write
 
 _FORMATS: Final = {
     ".ttl": pyoxigraph.RdfFormat.TURTLE,
@@ -54,6 +54,7 @@ def serialize(kg: GraphColumns, path: PathLike) -> None:
             f"{printable(str(target))}: the graph has named graphs, which this syntax cannot hold. "
             "Write a file that ends in .nq or .trig."
         )
+    check_terms(kg)
     text = b"".join(line.encode() for batch in lines(kg) for line in batch.to_pylist())
     try:
         parsed = pyoxigraph.parse(BytesIO(text), pyoxigraph.RdfFormat.N_QUADS)

@@ -54,7 +54,7 @@ def write(kg: GraphColumns, path: PathLike) -> None:
             "Write a file that ends in .nq or .nq.gz, or leave the names out with "
             "without_graphs()."
         )
-    _check_terms(kg)
+    check_terms(kg)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as file:
@@ -196,8 +196,12 @@ def _terms(ids: Any) -> Any:
     return pc.if_else(pc.starts_with(ids, _BLANK), ids, _joined("<", ids, ">"))
 
 
-def _check_terms(kg: GraphColumns) -> None:
-    """Make sure that every term is valid, as readers of the file will check it."""
+def check_terms(kg: GraphColumns) -> None:
+    """Make sure that every term is valid, as readers of a file will check it.
+
+    Raises:
+        DataError: An id is no absolute IRI, or a language is no tag.
+    """
     literals = kg.literals
     used = pc.unique(literals.datatype).cast(pa.large_string())
     for name, iris, blank_allowed in (
@@ -210,7 +214,7 @@ def _check_terms(kg: GraphColumns) -> None:
         if wrong:
             nodes = " and blank nodes" if blank_allowed else ""
             raise DataError(
-                f"The graph cannot be written as N-Triples: {len(wrong)} of {len(iris)} {name} ids "
+                f"The graph cannot be written as RDF: {len(wrong)} of {len(iris)} {name} ids "
                 f"(the first is {printable(wrong[0])!r}) are not absolute IRIs (RFC 3987), and "
                 f"only such IRIs{nodes} are valid there. Give the ids a prefix such as 'http://…/' "
                 "or 'urn:…:' before you make the graph."
@@ -218,7 +222,7 @@ def _check_terms(kg: GraphColumns) -> None:
     for tag in pc.unique(literals.language).to_pylist():
         if tag and not _is_read(f'<a:a> <a:a> "a"@{tag} .'):
             raise DataError(
-                f"The graph cannot be written as N-Triples: {printable(tag)!r} is not a language "
+                f"The graph cannot be written as RDF: {printable(tag)!r} is not a language "
                 "tag (BCP 47)."
             )
 

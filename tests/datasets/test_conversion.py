@@ -177,5 +177,28 @@ def test_map(tmp_path, command):
     code, printed, err = command("map", table, "--id", "skuu")
     assert (code, printed) == (2, "")
     assert "Did you mean 'sku'" in err
-    with pytest.raises(ConfigError, match="leave out `id`"):
-        table_to_graph(table, mapping, "sku")
+    with pytest.raises(ConfigError, match=r"names .sku. as the id column already. Leave out id="):
+        table_to_graph(table, mapping, "title")
+
+
+@pytest.mark.parametrize("ending", ["nt", "nq.gz", "ttl", "trig", "rdf", "jsonld"])
+def test_a_mapping_whose_values_are_no_iris_is_told_in_every_syntax(tmp_path, kgrec, ending):
+    (tmp_path / "t.csv").write_text("sku,maker\ns1,A\n")
+    (tmp_path / "m.yaml").write_text('relations: {maker: {iri: "{+value}"}}')
+    out = tmp_path / f"g.{ending}"
+    code, _, err = kgrec("map", tmp_path / "t.csv", "--mapping", tmp_path / "m.yaml", "--out", out)
+    assert code == 2
+    assert "cannot be written as RDF: 1 of 2 entity ids (the first is 'A')" in err
+    assert not out.exists()
+
+
+def test_an_id_may_be_named_beside_a_mapping_without_one(tmp_path, kgrec):
+    (tmp_path / "t.csv").write_text("sku,code,title\ns1,c1,Pot\ns2,c2,Cup\n")
+    (tmp_path / "m.yaml").write_text("label: title")
+    given = ("map", tmp_path / "t.csv", "--mapping", tmp_path / "m.yaml")
+    assert kgrec(*given)[1] == "id: sku\nlabel: title\n"
+    assert kgrec(*given, "--id", "code")[1] == "id: code\nlabel: title\n"
+    (tmp_path / "m.yaml").write_text("id: sku")
+    code, _, err = kgrec(*given, "--id", "code")
+    assert code == 2
+    assert "the mapping names 'sku' as the id column already. Leave out --id." in err

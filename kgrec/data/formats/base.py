@@ -16,6 +16,7 @@ from pydantic import Field
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions, Split
 from kgrec.data.settings import ValidationConfig
+from kgrec.data.table_format import NamedFormat, TextFormat
 from kgrec.errors import ConfigError, DataError
 from kgrec.files import under
 
@@ -41,7 +42,7 @@ class DatasetFiles:
     notes: tuple[str, ...] = ()
 
 
-class PublishedConfig(ValidationConfig):
+class PublishedConfig(TextFormat, ValidationConfig):
     """Where a published data set is; a subclass for each format says how it is read.
 
     Attributes:
@@ -61,6 +62,10 @@ class PublishedConfig(ValidationConfig):
     def path(self) -> Path:
         """The folder of the files."""
         return under(self.root, self.folder)
+
+    def format_of(self, name: str) -> NamedFormat:
+        """Return how a file is read; only the one called "interactions" has `rejects` itself."""
+        return NamedFormat().within(self, under(".", self.root), name)
 
     @classmethod
     @abstractmethod

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.formats.base import DatasetFiles, PublishedConfig, reading
-from kgrec.data.formats.lines import Lines, fields, numbers, read_lines, texts
+from kgrec.data.formats.lines import Lines, are_numbers, fields, numbers, read_lines, texts
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, printable
@@ -49,10 +49,10 @@ class KGATDataConfig(PublishedConfig):
         """Read the files; see `PublishedConfig.read`."""
         folder = self.path
         notes: list[str] = []
-        users = _names(folder / "user_list.txt", notes)
-        items = _names(folder / "item_list.txt", notes)
+        users = self._names("user_list", notes)
+        items = self._names("item_list", notes)
         parts = {
-            part: _pairs(folder / f"{part}.txt", notes)
+            part: _pairs(self._lines(part), notes)
             for part in ("train", "valid", "test")
             if part != "valid" or (folder / "valid.txt").exists()
         }
@@ -66,7 +66,7 @@ class KGATDataConfig(PublishedConfig):
             notes.append(f"{part}.txt: {logs[part].report}.")
         rows = np.unique(np.concatenate([items.number, *(pairs.item for pairs in parts.values())]))
         everyone = np.concatenate([users.number, *(pairs.everyone for pairs in parts.values())])
-        triples, links = _graph(folder, rows, items, notes)
+        triples, links = self._graph(rows, items, notes)
         for names in (users, items):
             names.tell(notes)
         return DatasetFiles(
@@ -77,6 +77,43 @@ class KGATDataConfig(PublishedConfig):
             users=AttributeTable(Vocabulary.from_ids(users.ids(np.unique(everyone)), "user")),
             notes=tuple(notes),
         )
+
+    def _lines(self, name: str) -> Lines:
+        format = self.format_of("interactions" if name == "train" else name)
+        return read_lines(self.path / f"{name}.txt", format)
+
+    def _names(self, name: str, notes: list[str]) -> _Names:
+        """Read a list; without the file, numbers are their own ids."""
+        if not (self.path / f"{name}.txt").exists():
+            return _Names(f"{name}.txt", np.empty(0, np.int64), np.empty(0, object))
+        return _names(self._lines(name), notes)
+
+    def _graph(
+        self, rows: IntArray, items: _Names, notes: list[str]
+    ) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+        """Return the triples, and the links of all items."""
+        path = self.path / "kg_final.txt"
+        if not path.exists():
+            packed = [entry.name for entry in self.path.glob("kg_final*")]
+            if packed:
+                raise DataError(f"{path} does not exist; unpack {packed[0]} first.")
+            notes.append("kg_final.txt does not exist: there is no graph.")
+            return None, None
+        lines, found = fields(self._lines("kg_final"), ("head", "relation", "tail"))
+        _, triple = numbers(lines, found)
+        entities = self._names("entity_list", notes)
+        relations = self._names("relation_list", notes)
+        triples = pd.DataFrame(
+            {
+                "head": entities.ids(triple["head"]),
+                "relation": relations.ids(triple["relation"]),
+                "tail": entities.ids(triple["tail"]),
+            }
+        )
+        links = pd.DataFrame({"item_id": items.ids(rows), "entity_id": entities.ids(rows)})
+        for names in (entities, relations):
+            names.tell(notes)
+        return triples, links
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +166,9 @@ class _Names:
             )
 
 
-def _names(path: Path, notes: list[str]) -> _Names:
-    """Read a list `org_id remap_id [freebase_id]`; without the file, numbers are their own ids."""
-    if not path.exists():
-        return _Names(path.name, np.empty(0, np.int64), np.empty(0, object))
-    lines = read_lines(path)
+def _names(lines: Lines, notes: list[str]) -> _Names:
+    """Read a list `org_id remap_id [freebase_id]`."""
+    path = lines.path
     header = lines.text[0].as_py().split()
     if _REMAP in header:
         lines = lines.rest()
@@ -151,10 +186,10 @@ def _names(path: Path, notes: list[str]) -> _Names:
         pc.utf8_trim_whitespace(lines.text), max_splits=len(header) - 1, reverse=True
     )
     wrong = np.asarray(pc.list_value_length(parts)) < 2  # the entity of an item may be unknown
-    if wrong.any():
-        raise lines.error(int(wrong.argmax()), f"{' '.join(header)!r}")
-    number = numbers(lines, pc.list_element(parts, 1), _REMAP)
-    name = np.array(pc.list_element(parts, 0).to_pylist(), dtype=object)
+    lines, parts = lines.without(wrong, f"{' '.join(header)!r}"), parts.filter(pa.array(~wrong))
+    right = pa.array(are_numbers(pc.list_element(parts, 1)))
+    number = numbers(lines, {_REMAP: pc.list_element(parts, 1)})[1][_REMAP]
+    name = np.array(pc.list_element(parts.filter(right), 0).to_pylist(), dtype=object)
     first = np.unique(number, return_index=True)[1]
     if len(first) < len(number):
         notes.append(
@@ -174,13 +209,15 @@ def _names(path: Path, notes: list[str]) -> _Names:
     return _Names(path.name, number, name)
 
 
-def _pairs(path: Path, notes: list[str]) -> _Pairs:
-    lines = read_lines(path)
+def _pairs(lines: Lines, notes: list[str]) -> _Pairs:
+    path = lines.path
     parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines.text))
+    line = np.repeat(np.arange(len(lines)), np.asarray(pc.list_value_length(parts)))
+    wrong = np.bincount(line[~are_numbers(parts.flatten())], minlength=len(lines)) > 0
+    lines = lines.without(wrong, "a whole number from 0 as every user and item")
+    parts = parts.filter(pa.array(~wrong))
     count = np.asarray(pc.list_value_length(parts)).astype(np.int64)
-    line = np.repeat(np.arange(len(lines)), count)
-    per_field = Lines(path, lines.text.take(pa.array(line)), lines.number[line])
-    found = numbers(per_field, parts.flatten(), "every user and item")
+    found = np.asarray(parts.flatten().cast(pa.int64()))
     first = np.zeros(len(found), dtype=bool)
     first[np.cumsum(count) - count] = True
     everyone = found[first]
@@ -190,34 +227,3 @@ def _pairs(path: Path, notes: list[str]) -> _Pairs:
     if alone == len(lines):
         raise DataError(f"{path}: no line has an item after its user.")
     return _Pairs(np.repeat(everyone, count - 1), found[~first], everyone)
-
-
-def _graph(
-    folder: Path, rows: IntArray, items: _Names, notes: list[str]
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Return the triples, and the links of all items."""
-    path = folder / "kg_final.txt"
-    if not path.exists():
-        packed = [entry.name for entry in folder.glob("kg_final*")]
-        if packed:
-            raise DataError(f"{path} does not exist; unpack {packed[0]} first.")
-        notes.append("kg_final.txt does not exist: there is no graph.")
-        return None, None
-    lines = read_lines(path)
-    head, relation, tail = (
-        numbers(lines, column, name)
-        for name, column in fields(lines, ("head", "relation", "tail")).items()
-    )
-    entities = _names(folder / "entity_list.txt", notes)
-    relations = _names(folder / "relation_list.txt", notes)
-    triples = pd.DataFrame(
-        {
-            "head": entities.ids(head),
-            "relation": relations.ids(relation),
-            "tail": entities.ids(tail),
-        }
-    )
-    links = pd.DataFrame({"item_id": items.ids(rows), "entity_id": entities.ids(rows)})
-    for names in (entities, relations):
-        names.tell(notes)
-    return triples, links

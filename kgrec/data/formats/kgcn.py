@@ -33,13 +33,13 @@ class RatingFile:
     Attributes:
         separator: What separates the fields.
         positive: What the papers count as positive; None: all rows.
-        encoding: Name of its encoding.
+        encoding: Name of its encoding; None: see `TextFormat`.
         timestamp: Whether the fourth field is a time.
     """
 
     separator: str = "\t"
     positive: str | None = None
-    encoding: str = "utf-8-sig"
+    encoding: str | None = None
     timestamp: bool = False
 
 
@@ -103,7 +103,10 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
         name = _ratings_name(folder) if self.ratings is None else self.ratings
         usual = RATINGS.get(name, RatingFile())
         notes: list[str] = []
-        lines = read_lines(folder / name, usual.encoding)
+        format = self.format_of("interactions")
+        if format.encoding is None:
+            format = format.model_copy(update={"encoding": usual.encoding})
+        lines = read_lines(folder / name, format)
         frame = _ratings(lines, self.separator or usual.separator, usual.timestamp, notes)
         wanted = self.positive or usual.positive
         with reading(folder / name):
@@ -117,9 +120,40 @@ class KGCNDataConfig(PublishedConfig, LogConfig):
         if graph is None:
             notes.append("There is no kg.txt or kg_final.txt, and so no graph.")
         else:
-            triples = pd.concat([_triples(folder / file) for file in graph], ignore_index=True)
-            links = _links(folder, graph, log, final=name == FINAL, notes=notes)
+            parts = [_triples(self._lines(file)) for file in graph]
+            triples = pd.concat(parts, ignore_index=True)
+            links = self._links(graph, log, final=name == FINAL, notes=notes)
         return DatasetFiles(self.split_log(log, seed), triples, links, notes=tuple(notes))
+
+    def _lines(self, file: str, *, all_of_it: bool = False) -> Lines:
+        """Read a file; `all_of_it` if its lines are counted, so that none may be left out."""
+        format = self.format_of(Path(file).stem)
+        if all_of_it:
+            format = format.model_copy(update={"on_error": "raise"})
+        return read_lines(self.path / file, format)
+
+    def _links(
+        self, graph: tuple[str, ...], log: Interactions, *, final: bool, notes: list[str]
+    ) -> pd.DataFrame:
+        """Return which item is which entity; see `KGCNDataConfig` for how the files are paired."""
+        numbered = graph == (_FINAL_GRAPH,)
+        if final and numbered:
+            return pd.DataFrame({"item_id": log.items.ids, "entity_id": log.items.ids})
+        rehashed = "_rehashed" if "rehashed" in graph[0] else ""
+        lines = self._lines(f"{_INDEX}{rehashed}.txt", all_of_it=final or numbered)
+        path = lines.path
+        lines, found = fields(lines, ("item", "entity"), "\t")
+        order = texts(np.arange(len(lines)))
+        items = order if final else pc.utf8_trim(found["item"], ' "').to_pylist()
+        entities = order if numbered else pc.utf8_trim_whitespace(found["entity"]).to_pylist()
+        links = pd.DataFrame({"item_id": items, "entity_id": entities})
+        repeated = int(links["item_id"].duplicated().sum())
+        if repeated:
+            notes.append(
+                f"{path.name}: {repeated:,} lines repeat an item, such as "
+                f"{printable(links['item_id'][links['item_id'].duplicated()].iloc[0])!r}."
+            )
+        return links
 
 
 def _ratings_name(folder: Path) -> str:
@@ -137,7 +171,7 @@ def _ratings_name(folder: Path) -> str:
 
 def _ratings(lines: Lines, separator: str, timed: bool, notes: list[str]) -> pd.DataFrame:
     names = ["user_id", "item_id", "rating"]
-    found = fields(lines, names, separator, more=True)
+    lines, found = fields(lines, names, separator, more=True)
     columns = {name: pc.utf8_trim(column, ' \t"') for name, column in found.items()}
     rating = _as_numbers(columns["rating"])
     if np.isnan(rating[0]) and len(lines) > 1:
@@ -145,10 +179,10 @@ def _ratings(lines: Lines, separator: str, timed: bool, notes: list[str]) -> pd.
         lines, rating = lines.rest(), rating[1:]
         columns = {name: column[1:] for name, column in columns.items()}
     wrong = np.isnan(rating)
-    if wrong.any():
-        raise lines.error(int(wrong.argmax()), "a number as the third field, the rating")
-    frame = pd.DataFrame({name: columns[name].to_pylist() for name in names[:2]})
-    frame["rating"] = rating
+    lines = lines.without(wrong, "a number as the third field, the rating")
+    right = pa.array(~wrong)
+    frame = pd.DataFrame({name: columns[name].filter(right).to_pylist() for name in names[:2]})
+    frame["rating"] = rating[~wrong]
     if timed:
         parts = pc.split_pattern(lines.text, separator)
         if pc.all(pc.greater_equal(pc.list_value_length(parts), 4)).as_py():
@@ -176,38 +210,12 @@ def _graph_names(folder: Path, *, final: bool) -> tuple[str, ...] | None:
     return None
 
 
-def _triples(path: Path) -> pd.DataFrame:
-    lines = read_lines(path)
-    numbered = path.name == _FINAL_GRAPH
-    found = fields(lines, ("head", "relation", "tail"), None if numbered else "\t")
+def _triples(lines: Lines) -> pd.DataFrame:
+    numbered = lines.path.name == _FINAL_GRAPH
+    lines, found = fields(lines, ("head", "relation", "tail"), None if numbered else "\t")
     if not numbered:
         return pd.DataFrame(
             {name: pc.utf8_trim_whitespace(column).to_pylist() for name, column in found.items()}
         )
-    return pd.DataFrame(
-        {name: texts(numbers(lines, column, name)) for name, column in found.items()}
-    )
-
-
-def _links(
-    folder: Path, graph: tuple[str, ...], log: Interactions, *, final: bool, notes: list[str]
-) -> pd.DataFrame:
-    """Return which item is which entity; see `KGCNDataConfig` for how the files are paired."""
-    numbered = graph == (_FINAL_GRAPH,)
-    if final and numbered:
-        return pd.DataFrame({"item_id": log.items.ids, "entity_id": log.items.ids})
-    rehashed = "_rehashed" if "rehashed" in graph[0] else ""
-    path = folder / f"{_INDEX}{rehashed}.txt"
-    lines = read_lines(path)
-    found = fields(lines, ("item", "entity"), "\t")
-    order = texts(np.arange(len(lines)))
-    items = order if final else pc.utf8_trim(found["item"], ' "').to_pylist()
-    entities = order if numbered else pc.utf8_trim_whitespace(found["entity"]).to_pylist()
-    links = pd.DataFrame({"item_id": items, "entity_id": entities})
-    repeated = int(links["item_id"].duplicated().sum())
-    if repeated:
-        notes.append(
-            f"{path.name}: {repeated:,} lines repeat an item, such as "
-            f"{printable(links['item_id'][links['item_id'].duplicated()].iloc[0])!r}."
-        )
-    return links
+    _, rows = numbers(lines, found)
+    return pd.DataFrame({name: texts(column) for name, column in rows.items()})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
@@ -19,7 +20,9 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.formats.base import DatasetFiles, PublishedConfig, reading
 from kgrec.data.ids import as_ids
 from kgrec.data.interactions import Interactions
+from kgrec.data.origin import origin_of, with_origin, without_bad
 from kgrec.data.settings import LogTableConfig
+from kgrec.data.table_format import FormatSettings, NamedFormat, TableFormat, make_format
 from kgrec.data.tables import numbers_or_missing, read_table
 from kgrec.errors import ConfigError, DataError, did_you_mean, printable
 
@@ -34,7 +37,7 @@ _SEPARATOR: Final = "\x1f"  # the unit separator: no value holds it
 _MOST: Final = 1024  # numbers in one float_seq that become columns
 
 
-class RecBoleDataConfig(PublishedConfig, LogTableConfig):
+class RecBoleDataConfig(PublishedConfig, TableFormat, LogTableConfig):
     """RecBole's atomic files; all but the interactions may be absent.
 
     Every row of an `.inter` file is an interaction unless `positive` is given: what `rating` means
@@ -80,15 +83,16 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
             None if name is None else self._interactions(_beside(stem, name), notes)
             for name in (["inter"] if names is None else names)
         ]
-        triples = _optional(
-            stem, "kg", {"head_id": "head", "relation_id": "relation", "tail_id": "tail"}
-        )
-        links = _optional(stem, "link", {self.item: "item_id", "entity_id": "entity_id"})
+        columns = {"head_id": "head", "relation_id": "relation", "tail_id": "tail"}
+        triples = self._optional(stem, "kg", columns)
+        links = self._optional(stem, "link", {self.item: "item_id", "entity_id": "entity_id"})
         if links is not None and triples is None:
             missing, there = _beside(stem, "kg"), _beside(stem, "link")
             raise DataError(f"{missing} does not exist, but {there} does.")
-        items = _attributes(_beside(stem, "item"), self.item, "item", notes)
-        users = _attributes(_beside(stem, "user"), self.user, "user", notes)
+        items, users = (
+            _attributes(_beside(stem, name), id, name, notes, self.format_of(name))
+            for name, id in (("item", self.item), ("user", self.user))
+        )
         train, *held_out = logs
         assert train is not None
         if held_out:
@@ -102,11 +106,26 @@ class RecBoleDataConfig(PublishedConfig, LogTableConfig):
         return DatasetFiles(split, triples, links, items, users, tuple(notes))
 
     def _interactions(self, path: Path, notes: list[str]) -> Interactions:
-        frame, _ = _read(path, [self.user, self.item])
+        name = path.suffixes[-2].removeprefix(".") if len(path.suffixes) > 1 else "interactions"
+        format = self.format_of(name)
+        frame, _ = _read(path, [self.user, self.item], format)
+        # A frame has no encoding and so on, and is not written to another file of rejects.
+        kept: FormatSettings = {
+            "decimal": format.decimal, "on_error": format.on_error, "rejects": format.rejects
+        }  # fmt: skip
+        frame = with_origin(frame, replace(origin_of(frame), format=make_format(kept)))
         with reading(path):
-            log = Interactions.read(frame, **self.reading_options())
+            log = Interactions.read(frame, **self.reading_options(), **kept)
         notes.append(f"{path.name}: {log.report}.")
         return log
+
+    def _optional(self, stem: Path, suffix: str, columns: dict[str, str]) -> pd.DataFrame | None:
+        path = _beside(stem, suffix)
+        if not path.exists():
+            return None
+        frame, _ = _read(path, list(columns), self.format_of(suffix))
+        texts = {new: as_ids(frame, old, str(path)).to_numpy() for old, new in columns.items()}
+        return pd.DataFrame(texts)
 
 
 def _stem(path: Path) -> Path:
@@ -151,18 +170,11 @@ def _suffixes_of_parts(stem: Path, parts: Sequence[str] | None) -> list[str | No
     return suffixes
 
 
-def _optional(stem: Path, suffix: str, columns: dict[str, str]) -> pd.DataFrame | None:
-    path = _beside(stem, suffix)
-    if not path.exists():
-        return None
-    frame, _ = _read(path, list(columns))
-    texts = {new: as_ids(frame, old, str(path)).to_numpy() for old, new in columns.items()}
-    return pd.DataFrame(texts)
-
-
-def _read(path: Path, columns: list[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+def _read(
+    path: Path, columns: list[str], format: NamedFormat
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return a file's table and the types of its fields."""
-    frame = read_table(path, what="RecBole")
+    frame = read_table(path, what="RecBole", format=format)
     headers = [str(name) for name in frame.columns]
     frame.columns = pd.Index([name.partition(":")[0] for name in headers])
     types = {name.partition(":")[0]: name.partition(":")[2] for name in headers}
@@ -170,16 +182,22 @@ def _read(path: Path, columns: list[str]) -> tuple[pd.DataFrame, dict[str, str]]
         if column not in frame.columns:
             raise DataError(
                 f"{path} has no column {column!r}: expected a tab-separated header such as "
-                f"'{column}:token', found {printable(', '.join(headers), 100)!r}."
+                f"'{column}:token', found {printable(', '.join(headers), 100)!r}. "
+                "If something else than a tab is between the columns, set `separator` to it."
             )
+    if format.on_error == "skip":
+        no_id = {f"no {name}": np.asarray(frame[name].isna(), dtype=bool) for name in columns}
+        frame = without_bad(frame, no_id, str(path), format)
     return frame, types
 
 
-def _attributes(path: Path, id: str, name: str, notes: list[str]) -> AttributeTable | None:
+def _attributes(
+    path: Path, id: str, name: str, notes: list[str], format: NamedFormat
+) -> AttributeTable | None:
     """Return what a `.item` or `.user` file says; rows that repeat an id are counted."""
     if not path.exists():
         return None
-    frame, types = _read(path, [id])
+    frame, types = _read(path, [id], format)
     for column, kind in types.items():
         if kind not in _TYPES:
             raise DataError(

@@ -19,7 +19,7 @@ from kgrec.data.tables import arrow_text, read_table, require_column, table_form
 from kgrec.errors import DataError, printable
 from kgrec.kg.tables.cells import Cells, column_cells
 from kgrec.kg.tables.mapping import IDS, VALUE, LiteralColumn, RelationColumn, TableMapping
-from kgrec.kg.tables.suggestion import odd_numbers, suggest_mapping
+from kgrec.kg.tables.suggestion import id_column, odd_numbers, suggest_mapping
 from kgrec.kg.tables.templates import expand, variables
 from kgrec.rdf.datatypes import LEXICAL, matches
 from kgrec.rdf.namespaces import RDF_TYPE, RDFS, XSD, XSD_STRING
@@ -78,6 +78,7 @@ def map_table(
     if frame.empty:
         raise DataError(f"{where} has no rows.")
     notes: list[str] = []
+    suggested = mapping is None
     if mapping is None:
         mapping, chosen = suggest_mapping(frame, ids=ids, where=where)
         notes += chosen
@@ -85,11 +86,17 @@ def map_table(
         mapping = TableMapping.read(mapping)
     else:
         mapping = TableMapping.from_tree(mapping)
+    id = mapping.id
+    if id is None:
+        id = id_column(frame, ids, where)
+        mapping = mapping.model_copy(update={"id": id})
+        notes.append(f"The mapping names no id. Chosen: {printable(id)} is the id.")
     if how.on_error == "skip":
-        require_column(frame, mapping.id, where)
-        no_id = np.asarray(frame[mapping.id].isna(), dtype=bool)
-        frame = without_bad(frame, {f"no {mapping.id}": no_id}, where, how)
-    mapped = _Mapper(frame, mapping, Path(where).name if named else where, notes).mapped()
+        require_column(frame, id, where)
+        no_id = np.asarray(frame[id].isna(), dtype=bool)
+        frame = without_bad(frame, {f"no {id}": no_id}, where, how)
+    short = Path(where).name if named else where
+    mapped = _Mapper(frame, mapping, id, short, notes, suggested=suggested).mapped()
     return replace(mapped, name=where) if named else mapped
 
 
@@ -97,15 +104,22 @@ class _Mapper:
     """Collects the statements of one table, column by column."""
 
     def __init__(
-        self, frame: pd.DataFrame, mapping: TableMapping, where: str, notes: list[str]
+        self,
+        frame: pd.DataFrame,
+        mapping: TableMapping,
+        id: str,
+        where: str,
+        notes: list[str],
+        *,
+        suggested: bool,
     ) -> None:
         self.frame, self.mapping, self.where, self.notes = frame, mapping, where, notes
-        self.suggested = bool(notes)
+        self.id, self.suggested = id, suggested
         self.edges: list[tuple[Any, ...]] = []
         self.values: list[tuple[Any, ...]] = []
-        self.ids = arrow_text(as_ids(frame, mapping.id, where))
+        self.ids = arrow_text(as_ids(frame, id, where))
         if mapping.iri is None:
-            self.subjects = expand(f"{mapping.default_iri(mapping.id)}/{{id}}", {"id": self.ids})
+            self.subjects = expand(f"{mapping.default_iri(id)}/{{id}}", {"id": self.ids})
         else:
             columns = dict.fromkeys(variables(mapping.iri))
             known = {name: arrow_text(as_ids(frame, name, where)) for name in columns}
@@ -189,13 +203,13 @@ class _Mapper:
     def _count(self, entities: int) -> None:
         rows, mapping = len(self.frame), self.mapping
         repeated = f" ({rows - entities:,} rows repeat one)" if entities < rows else ""
-        template = mapping.iri or f"{mapping.default_iri(mapping.id)}/{{{mapping.id}}}"
+        template = mapping.iri or f"{mapping.default_iri(self.id)}/{{{self.id}}}"
         self.notes.insert(
             0,
             f"{printable(self.where)}: {rows:,} rows, {entities:,} entities "
             f"{printable(template)}{repeated}.",
         )
-        used = {mapping.id, mapping.label, *mapping.relations, *mapping.literals}
+        used = {self.id, mapping.label, *mapping.relations, *mapping.literals}
         used |= set(variables(mapping.iri or ""))
         unused = [str(name) for name in self.frame.columns if name not in used]
         if unused:

@@ -109,7 +109,8 @@ class TableMapping(Settings):
     that no setting names are not used.
 
     Attributes:
-        id: Column of the row's id. Several rows may have the same.
+        id: Column of the row's id. Several rows may have the same. None: chosen, as
+            `kgrec.kg.tables.suggestion.suggest_mapping` does.
         iri: IRI template of the row's entity, such as `http://shop.example/product/{sku}`; None:
             namespace + id column + "/" + the id, percent-encoded. `{+sku}` leaves a value that
             is an IRI as it is.
@@ -121,7 +122,7 @@ class TableMapping(Settings):
         literals: Columns whose values are literals.
     """
 
-    id: str
+    id: str | None = None
     iri: Template | None = None
     namespace: Iri = NAMESPACE
     type: Annotated[tuple[Iri, ...], BeforeValidator(_listed)] = ()

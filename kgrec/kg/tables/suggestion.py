@@ -47,7 +47,7 @@ def suggest_mapping(
     rows = _row_numbers(frame, ids)
     if rows is not None:
         frame = frame.drop(columns=rows)
-    id = _id_column(frame, ids, where)
+    id = id_column(frame, ids, where)
     notes = [f"No mapping was given. Chosen: {printable(id)} is the id."]
     if rows is not None:
         notes.append(f"Chosen: {printable(rows)} is left out: it numbers the rows.")
@@ -101,7 +101,12 @@ def odd_numbers(frame: pd.DataFrame, column: str, cells: Cells) -> str:
     )
 
 
-def _id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
+def id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
+    """Return the column that is the id, as `suggest_mapping` chooses it.
+
+    Raises:
+        DataError: No column can be the id.
+    """
     for name in ids:
         if name in frame.columns:
             return name
@@ -112,7 +117,7 @@ def _id_column(frame: pd.DataFrame, ids: Sequence[str], where: str) -> str:
             return column
     raise DataError(
         f"{printable(where)}: no column is called {printable(' or '.join(ids))}, and none has a "
-        "different value in each row. Say which one is the id."
+        "different value in each row. Name the column of the ids as `id` in a mapping."
     )
 
 

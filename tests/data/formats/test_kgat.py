@@ -108,7 +108,7 @@ def test_an_id_that_looks_like_one_of_ours(folder):
         ("train.txt", "0 -1\n", r"line 1: expected a whole number from 0"),
         ("train.txt", "0 1\n\n0 99999999999999999999\n", "line 3"),
         ("train.txt", "0\n1\n", "no line has an item"),
-        ("train.txt", b"0 1\n\xff\n", r"train\.txt, line 2: this is not utf-8 text"),
+        ("train.txt", b"0 1\n\xff\n", r"train\.txt is not in the encoding utf-8: line 2"),
         ("test.txt", FILES["train.txt"], "train and test share 4 interactions"),
         ("kg_final.txt", "0 0 4\n1 0\n", r"kg_final\.txt, line 2: expected 3 fields \(head"),
         ("kg_final.txt", "0 0 4\n1 a 4\n", r"line 2: expected a whole number from 0 as relation"),

@@ -149,7 +149,11 @@ def test_an_item_that_stands_twice_in_the_index(tmp_path):
         ("ratings.txt", "u\ti\tr\n1\t2\tgood\n", "line 2: expected a number as the third field"),
         ("ratings.txt", "1\t\t3\n", "line 1"),
         ("ratings.txt", "1\t2\tnan\n", "line 1: expected a number"),
-        ("ratings.txt", b"1\t2\t3\n\xff\n", r"ratings\.txt, line 2: this is not utf-8"),
+        (
+            "ratings.txt",
+            b"1\t2\t3\n\xff\n",
+            r"ratings\.txt is not in the encoding utf-8: line 2, column 1",
+        ),
         ("kg.txt", "a\tb\n", r"kg\.txt, line 1: expected 3 fields \(head, relation, tail\)"),
         ("kg.txt", "a\tb\tc\td\n", r"kg\.txt, line 1: expected 3 fields"),
         ("kg.txt", "", r"kg\.txt is empty"),

@@ -189,7 +189,7 @@ def test_quotation_marks(stem):
         ("item", "", "tiny.item is empty"),
         ("kg", "head_id:token\trelation_id:token\ttail_id:token\nm.1\n", "line 2: 3 columns are"),
         ("link", b"item_id:token\tentity_id:token\n\xff\tm.1\n", "tiny.link is not in .* utf-8"),
-        ("train.inter", FILES["train.inter"] + "1\t\t3\n", r"train.inter: .*data row 4"),
+        ("train.inter", FILES["train.inter"] + "1\t\t3\n", r"train.inter: .*line 5"),
         ("train.inter", FILES["train.inter"] + "1\t5\tx\n", r"train.inter: .*must hold numbers"),
         ("train.inter", FILES["train.inter"].split("\n")[0], "train.inter: .*has no rows"),
     ],

@@ -426,5 +426,25 @@ def test_the_id_is_found(columns, expected):
 
 
 def test_no_id():
-    with pytest.raises(DataError, match="Say which one is the id"):
+    with pytest.raises(DataError, match="Name the column of the ids as `id`"):
         suggest_mapping(pd.DataFrame({"x": ["a", "a"]}))
+
+
+def test_a_mapping_without_an_id_gets_the_one_that_would_be_chosen():
+    frame = pd.DataFrame({"kind": ["a", "a"], "sku": ["s1", "s2"], "title": ["Pot", "Cup"]})
+    mapped = map_table(frame, {"label": "title"})
+    assert mapped.mapping == TableMapping(id="sku", label="title")
+    assert mapped.notes[1] == "The mapping names no id. Chosen: sku is the id."
+    assert literals(KnowledgeGraph.from_table(mapped)) == {
+        (f"http://example.org/sku/{sku}", RDFS + "label", title, XSD + "string", "")
+        for sku, title in (("s1", "Pot"), ("s2", "Cup"))
+    }
+    with pytest.raises(DataError, match="Name the column of the ids as `id` in a mapping"):
+        map_table(frame[["kind"]], {"relations": ["kind"]})
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "null\n"])
+def test_an_empty_mapping_is_said_to_be_empty(tmp_path, text):
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"The mapping .*m\.yaml is empty"):
+        TableMapping.read(tmp_path / "m.yaml")

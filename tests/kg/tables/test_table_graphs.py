@@ -91,9 +91,30 @@ def test_a_table_that_is_not_of_items_links_nothing(shop):
     tables = [{"path": "products.csv", "items": False}]
     with pytest.raises(DataError, match="No item id is the IRI"):
         load_dataset(data(shop, tables=tables))
+    # The links that `kgrec map` wrote beside a graph hold, whatever other tables there are.
+    (shop / "more.nt").write_text("<http://e.org/a> <http://e.org/b> <http://e.org/c> .\n")
+    (shop / "more.links.csv").write_text("item_id,iri\np/2,http://example.org/sku/p%2F2\n")
+    dataset = load_dataset(data(shop, tables=tables, graph="more.nt"))
+    assert dataset.links.report.linked == 1
     (shop / "links.csv").write_text("sku,iri\np/1,http://example.org/sku/p%2F5\n")
     dataset = load_dataset(data(shop, tables=["products.csv"], links="links.csv"))
     assert dataset.links.report.linked == 1
+
+
+def test_a_mapping_may_be_a_file_of_its_own(shop):
+    (shop / "maps").mkdir()
+    (shop / "maps" / "products.yaml").write_text(MAPPING)
+    given = {"path": "products.csv", "mapping": "maps/products.yaml"}
+    inside = {"path": "products.csv", "mapping": yaml.safe_load(MAPPING)}
+    of_file, of_config = (load_dataset(data(shop, tables=[table])) for table in (given, inside))
+    assert of_file.kg.equals(of_config.kg)
+    with pytest.raises(
+        DataError, match=r"data\.tables\.0\.mapping: .*product\.yaml does not exist"
+    ):
+        load_dataset(data(shop, tables=[given | {"mapping": "maps/product.yaml"}]))
+    (shop / "maps" / "products.yaml").write_text("id: sku\nrelation: [brand]\n")
+    with pytest.raises(ConfigError, match=r"products\.yaml.*Did you mean 'relations'"):
+        load_dataset(data(shop, tables=[given]))
 
 
 def test_a_wrong_mapping_in_the_config(shop):
