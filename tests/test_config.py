@@ -290,7 +290,7 @@ def test_a_wrong_override(tmp_path, override, message):
     [
         ("data: {a: [1\nb: 2\n", "config.yaml, line"),
         ("- 1\n- 2\n", "must hold the key `data:`"),
-        ("", "must hold the key `data:`"),
+        ("", "config.yaml is empty"),
         ("data: !!python/object/apply:os.system ['true']\n", "is not valid YAML"),
         ("[" * 5000, "is not valid YAML"),
         ("seed: 2001-99-99\n", "is not valid YAML"),

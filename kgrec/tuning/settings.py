@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from kgrec.settings import Settings
 
 
+MOST: Final = 1e12
+"""No setting of a model is larger."""
+
+
 class Range(Settings):
     """Numbers between two ends, both included."""
 
     name: Literal["range"] = "range"
-    low: int | float = Field(description="The smallest value.")
-    high: int | float = Field(description="The largest value.")
+    low: int | float = Field(ge=-MOST, le=MOST, description="The smallest value.")
+    high: int | float = Field(ge=-MOST, le=MOST, description="The largest value.")
     log: bool = Field(default=False, description="Whether orders of magnitude are equally likely.")
     also: tuple[str, ...] = Field(default=(), description="Further keys that get the same value.")
 
