@@ -101,9 +101,7 @@ def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> R
     cache = EmbeddingCache(default_cache_folder(os.environ))
     model = make_model(config)
     assert isinstance(model, LinkPrediction)
-    recommender = make_recommender(
-        config, dataset, model, cache=cache, progress=reporter.interactive
-    )
+    recommender = make_recommender(config, dataset, model, cache=cache, progress=reporter.encoding)
     reporter.say("Encoding texts and building the graph …")
     candidates = candidate_ids(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)

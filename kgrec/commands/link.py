@@ -11,7 +11,7 @@ from kgrec.commands import options
 from kgrec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kgrec.text.encoder import TextEncoder
+    from kgrec.text.progress import ShownEncoder
 
 
 def link(
@@ -133,12 +133,14 @@ def link(
         show_links(done)
 
 
-def _encoder() -> TextEncoder:
+def _encoder() -> ShownEncoder:
+    from kgrec.reporting.reporter import Reporter
     from kgrec.text.encoder import TextEncoder
+    from kgrec.text.progress import ShownEncoder
 
     encoder = TextEncoder()
     try:
         _ = encoder.files
     except ConfigError as error:
         raise ConfigError(f"{error} With --no-meaning, no text encoder is needed.") from error
-    return encoder
+    return ShownEncoder(encoder, Reporter().encoding)

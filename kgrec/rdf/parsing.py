@@ -12,6 +12,7 @@ import pyoxigraph
 
 from kgrec.errors import DataError, option, printable
 from kgrec.rdf import jsonld
+from kgrec.rdf.jsonld_dropped import dropped
 from kgrec.rdf.jsonld_recovery import readable_nodes
 from kgrec.rdf.line_errors import Mistake, whole_lines
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
@@ -148,19 +149,25 @@ def _xml(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> 
 
 
 def _json(pieces: Iterator[bytes], parsing: Parsing, make_reader: MakeReader) -> list[Statements]:
-    base = parsing.config.base_iri
-    text = jsonld.prepared(b"".join(pieces), base, parsing.loader)
+    given = parsing.config.base_iri
+    base = given or jsonld.RELATIVE_BASE
+    text = jsonld.prepared(b"".join(pieces), given, parsing.loader)
     try:
-        found = _parsed(text, parsing, make_reader, base or jsonld.RELATIVE_BASE)
+        found = _parsed(text, parsing, make_reader, base)
     except SyntaxError:
         rest = None
         if parsing.config.on_error == "skip":
-            rest = readable_nodes(text, base or jsonld.RELATIVE_BASE, parsing.reject)
+            rest = readable_nodes(text, base, parsing.reject)
         if rest is None:
             raise
-        found = _parsed(rest, parsing, make_reader, base or jsonld.RELATIVE_BASE)
-    if base is None:
+        text = rest
+        found = _parsed(text, parsing, make_reader, base)
+    if given is None:
         _refuse_relative(found)
+    for mistake in dropped(text, base, jsonld.RELATIVE_BASE):
+        if parsing.config.on_error == "raise":
+            raise mistake.error()
+        parsing.reject(mistake)
     return [_without_direction(batch, parsing) for batch in found]
 
 

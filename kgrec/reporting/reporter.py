@@ -16,6 +16,7 @@ from kgrec.models.base import Callback
 from kgrec.reporting.console import make_console
 from kgrec.reporting.metric_tables import show_metrics
 from kgrec.runs.log import RunLog, trained_parts
+from kgrec.text.progress import ShowProgress
 
 _EVERY: Final = 10
 """Seconds between two lines of progress if there is no bar."""
@@ -26,6 +27,7 @@ class Reporter(RunLog):
 
     Attributes:
         console: The output: stderr, so that stdout has only results.
+        interactive: Whether it is a terminal, where progress bars can be drawn.
     """
 
     def __init__(self) -> None:
@@ -69,6 +71,14 @@ class Reporter(RunLog):
                 self._now_and_then(self.lines[-1])
 
             yield callback
+
+    @property
+    def encoding(self) -> ShowProgress:
+        """Show the progress of encoding texts: a bar, or lines."""
+        if self.interactive:
+            return True
+        self._last = time.monotonic()
+        return lambda done, total: self._now_and_then(f"Encoding texts: {done:,} of {total:,}")
 
     @contextmanager
     def fetching(self) -> Iterator[Callable[[str, int, int], None]]:

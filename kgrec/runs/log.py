@@ -9,6 +9,7 @@ from kgrec.config import Config, NamedEnsembleConfig
 from kgrec.errors import printable
 from kgrec.evaluation.base import Evaluation
 from kgrec.models.base import Callback
+from kgrec.text.progress import ShowProgress
 from kgrec.training.link_prediction import LinkPredictionConfig
 
 
@@ -19,13 +20,15 @@ class RunLog:
 
     Attributes:
         lines: All messages, for `log.txt`.
-        interactive: Whether the output is a terminal, where progress bars can be drawn.
     """
-
-    interactive = False
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+
+    @property
+    def encoding(self) -> ShowProgress:
+        """How the progress of encoding texts is shown; see `TextEncoder.encode`."""
+        return False
 
     def say(self, text: str) -> None:
         """Keep a text, control characters escaped."""

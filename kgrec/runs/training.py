@@ -25,6 +25,7 @@ from kgrec.runs.manifest import MANIFEST, check_run_folder
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
+from kgrec.text.progress import ShownEncoder
 from kgrec.tracking import Trackers
 from kgrec.training.link_prediction import LinkPrediction
 
@@ -95,7 +96,7 @@ def _train(
     split = dataset.split
     model = make_model(config, out, resume=resume)
     cache = EmbeddingCache(default_cache_folder(os.environ))
-    recommender = make_recommender(config, dataset, model, cache=cache, progress=log.interactive)
+    recommender = make_recommender(config, dataset, model, cache=cache, progress=log.encoding)
     valid = split.valid if len(split.valid) else None
     candidates = candidate_ids(split, "valid") if valid is not None else None
     preparing = time.perf_counter()
@@ -145,7 +146,7 @@ def _train(
 
 def read_data(config: Config, log: RunLog) -> Dataset:
     """Read the data and report its size."""
-    dataset = load_dataset(config.data, config.seed, encoder=_link_encoder(config))
+    dataset = load_dataset(config.data, config.seed, encoder=_link_encoder(config, log))
     for note in dataset.notes:
         log.say(note)
     split = dataset.split
@@ -157,12 +158,13 @@ def read_data(config: Config, log: RunLog) -> Dataset:
     return dataset
 
 
-def _link_encoder(config: Config) -> TextEncoder | None:
+def _link_encoder(config: Config, log: RunLog) -> ShownEncoder | None:
     """Return the encoder that links items by meaning; None: meaning cannot make a link."""
     link = config.data.link if isinstance(config.data, FilesDataConfig) else None
     if link is None or not link.uses("meaning") or link.meaning_limit <= link.threshold:
         return None
-    return TextEncoder() if config.text is None else TextEncoder(config.text.model)
+    encoder = TextEncoder() if config.text is None else TextEncoder(config.text.model)
+    return ShownEncoder(encoder, log.encoding)
 
 
 def _check_split(data: TrainingData, split: Split) -> None:

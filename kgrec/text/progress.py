@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from kgrec.types import FloatArray
 
 ShowProgress = bool | Callable[[int, int], None]
 
@@ -34,3 +38,24 @@ def reporter(progress: ShowProgress, total: int, what: str) -> Iterator[Callable
         with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Encoder(Protocol):
+    def encode(self, texts: Sequence[str], *, progress: ShowProgress = False) -> FloatArray: ...
+
+
+@dataclass(frozen=True)
+class ShownEncoder:
+    """An encoder that shows its progress to callers that do not ask for it.
+
+    Attributes:
+        encoder: What encodes.
+        progress: As for `reporter`.
+    """
+
+    encoder: _Encoder
+    progress: ShowProgress
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Return the vectors of texts, float32 of shape (n, dim)."""
+        return self.encoder.encode(texts, progress=self.progress)

@@ -53,6 +53,34 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys)
     assert capsys.readouterr() == ("", "hop [1]: 2 of 3\n")
 
 
+def test_encoding_of_texts_is_a_line_now_and_then(project, tmp_path, monkeypatch, capsys):
+    """A first training is not silent while it encodes: what counts the texts says so."""
+    from project import WordEncoder
+
+    class Slow(WordEncoder):
+        fingerprint = "slow" * 16
+
+        def encode(self, texts, *, progress=False):
+            if callable(progress):
+                for done in range(1, len(texts) + 1):
+                    progress(done, len(texts))
+            return super().encode(texts)
+
+    seconds = iter(range(0, 10**6, 4))
+    monkeypatch.setattr("kgrec.recommender.TextEncoder", Slow)
+    monkeypatch.setattr("kgrec.reporting.reporter.time.monotonic", lambda: next(seconds))
+    train_run(
+        load_config(project, ["model.training.max_epochs=1"]), tmp_path / "run", log=Reporter()
+    )
+    said = [line for line in capsys.readouterr().err.splitlines() if "Encoding texts" in line]
+    assert len(said) > 1
+    total = said[0].rpartition(" ")[2]
+    assert said[0] == f"Encoding texts: 3 of {total}"  # the clock stands at 12 seconds
+    assert all(line.endswith(f" of {total}") for line in said)
+    assert Reporter().lines == RunLog().lines == []
+    assert RunLog().encoding is False
+
+
 def test_on_a_terminal_progress_is_a_bar(project, monkeypatch):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=200)
