@@ -24,6 +24,7 @@ from kgrec.commands.search import search
 from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
+from kgrec.commands.tune import tune
 from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
 
@@ -34,8 +35,8 @@ app = typer.Typer(
     help="Recommend items from a knowledge graph and interactions.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, similar, search,
-    explain,
+    demo, inspect, fetch, link, convert, map, train, tune, evaluate, compare, recommend, similar,
+    search, explain,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags_array
 
 from kgrec.errors import DataError, RunError
 from kgrec.types import Float64Array, FloatArray
@@ -85,14 +85,8 @@ class RidgeSystem:
         """Return B and the diagonal of P."""
         num = self._rows.shape[1]
         used = np.flatnonzero(np.diff(self._columns.indptr))
-        part = self._rows[:, used]
-        gram = (part.T @ part).toarray()
-        gram[np.diag_indices_from(gram)] += self._l2[used]
         try:
-            # By LU, not by Cholesky: half as fast on an idle machine, but LAPACK's Cholesky inverse
-            # (dpotrf, dpotri) was seen to take 40 times as long where other processes share the
-            # cores.
-            inverse = np.linalg.inv(gram)
+            inverse = _inverse(self._rows[:, used], self._l2[used])
         except np.linalg.LinAlgError as error:
             raise DataError(
                 f"EASE's system is singular with l2={np.min(self._l2)}; give a larger l2."
@@ -106,6 +100,36 @@ class RidgeSystem:
         weights = np.zeros((num, num), dtype=np.float32)
         weights[np.ix_(used, used)] = inverse
         return weights, diagonal
+
+
+def _inverse(rows: csr_matrix, l2: Float64Array) -> Float64Array:
+    """Return (RᵀR + l2)⁻¹, float64 of shape (n, n), from the smaller one of two systems.
+
+    A row with one entry only adds to the diagonal. If then fewer than n rows are left, the Woodbury
+    identity needs the inverse of a matrix of their number, and else products with the sparse R:
+    (RᵀR + D)⁻¹ = D⁻¹ - D⁻¹Rᵀ(I + RD⁻¹Rᵀ)⁻¹RD⁻¹.
+
+    Inverses are by LU, not by Cholesky: half as fast on an idle machine, but LAPACK's Cholesky
+    inverse (dpotrf, dpotri) was seen to take 40 times as long where other processes share the
+    cores.
+    """
+    entries = np.diff(rows.indptr)
+    alone = rows[entries == 1]
+    total = l2 + np.bincount(alone.indices, alone.data**2, minlength=len(l2))
+    rows = rows[entries > 1]
+    squares = np.bincount(rows.indices, rows.data**2, minlength=len(l2))
+    # With a penalty far below the squares, the difference would lose its digits.
+    if rows.shape[0] >= len(l2) or total.min() < 1e-6 * squares.max(initial=0.0):
+        gram = (rows.T @ rows).toarray()
+        gram[np.diag_indices_from(gram)] += total
+        return np.asarray(np.linalg.inv(gram))
+    scaled = csr_matrix(rows @ diags_array(1.0 / total))
+    inner = (scaled @ rows.T).toarray()
+    inner[np.diag_indices_from(inner)] += 1.0
+    inverse = np.asarray(scaled.T @ (scaled.T @ np.linalg.inv(inner)).T)
+    np.negative(inverse, out=inverse)
+    inverse[np.diag_indices_from(inverse)] += 1.0 / total
+    return inverse
 
 
 def conjugate_gradients(

@@ -295,14 +295,19 @@ class LinkPrediction(VectorModel):
             raise not_fitted(self)
         return self.predictor
 
-    def _finish(self) -> None:
-        """Fit the content map to the trained vectors, then compute all vectors."""
+    def _finish(self, *, exactly: bool = True) -> None:
+        """Fit the content map to the trained vectors, then compute all vectors.
+
+        Args:
+            exactly: Whether the map is the one that stays, and not one to validate by.
+        """
         self.content_map = None
         propagated = self._propagated()
         if self._regression is not None:
             with torch.no_grad():
-                targets = self._predictor().head.place(propagated).cpu().numpy()
-            self.content_map = self._regression.fit(targets[self._anchors])
+                targets = self._predictor().head.place(propagated).cpu().numpy()[self._anchors]
+            solve = self._regression.fit if exactly else self._regression.sketch
+            self.content_map = solve(targets)
         self._encode(propagated)
 
     def _propagated(self) -> Propagated:
@@ -447,7 +452,7 @@ class _Validation:
         self.k = int(model.config.training.metric.partition("@")[2])
 
     def __call__(self) -> Mapping[str, float]:
-        self.model._finish()
+        self.model._finish(exactly=False)
         data = self.data
         assert data.valid is not None
         metrics = evaluate(

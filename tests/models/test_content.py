@@ -54,6 +54,23 @@ def test_conjugate_gradients_agree(l2, shape, monkeypatch):
     assert 0 < found.reliability < 1
 
 
+def test_a_sketch_of_all_directions_is_the_ridge_and_of_few_one_without_the_weak(monkeypatch):
+    features, targets = problem(23, 12)
+    exact = ContentRegression(features, 0.7).fit(targets)
+    monkeypatch.setattr(ContentRegression, "MAX_EXACT", 3)
+    found = ContentRegression(features, 0.7).sketch(targets)  # 11 of 12 directions
+    assert np.abs(found.weight - exact.weight).max() < 0.2 * np.abs(exact.weight).max()
+    assert found.reliability == pytest.approx(exact.reliability, abs=0.05)
+    monkeypatch.setattr(ContentRegression, "BASIS", 4)
+    left, strength, right = np.linalg.svd(features.toarray(), full_matrices=False)
+    part = sparse.csr_matrix(left[:, :4] * strength[:4] @ right[:4])
+    found = ContentRegression(features, 0.7).sketch(targets)
+    np.testing.assert_allclose(found.weight, ridge(part, targets, 0.7), atol=2e-4)
+    monkeypatch.setattr(ContentRegression, "MAX_EXACT", 100)
+    same = ContentRegression(part.astype(np.float32), 0.7).fit(targets)
+    np.testing.assert_allclose(found.reliability, same.reliability, atol=1e-4)
+
+
 def test_reliability_is_that_of_leaving_each_item_out():
     """By solving once for each item left out, with the centre as it is."""
     features, targets = problem()
