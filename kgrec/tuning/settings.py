@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kgrec.settings import Settings
 
-
 MOST: Final = 1e12
 """No setting of a model is larger."""
 
