@@ -5,8 +5,9 @@
 The trials are those of `kgrec tune`: Optuna's TPE sampler proposes the settings, and the first
 trial has the model's defaults, which are the published setting where there is one. Models that are
 trained in epochs all have the same limits (`LIMITS` in search_space.py), and successive halving
-stops trials that are behind at the 5th, 20th or 80th epoch. The trial of the best validation figure is measured on the test part,
-once. Of kgrec's own models the members stay as in own_*.yaml, and their weights are searched.
+stops trials that are behind at the 5th, 20th or 80th epoch. The trial of the best validation figure
+is measured on the test part, once. Of kgrec's own models the members stay as in own_*.yaml, and
+their weights are searched.
 
 Writes experiments/results/search.json after each model, and for each model
 experiments/best/DATASET/MODEL.yaml, which `kgrec train` takes. What stands in the results is not
