@@ -30,7 +30,7 @@ from kgrec.datasets.dataset import Dataset
 from kgrec.drawing.tuning import draw_history, draw_importance
 from kgrec.errors import ConfigError, RunError, option, printable
 from kgrec.evaluation.evaluate import FullConfig, candidate_ids
-from kgrec.files import alone_in, write_atomically, writing
+from kgrec.files import alone_in, real, write_atomically, writing
 from kgrec.models.base import Model
 from kgrec.outputs.checked import KEY, check_json, checksums, write_checked_json
 from kgrec.outputs.checks import check_files
@@ -374,6 +374,8 @@ def _check_folder(out: Path, inputs: Sequence[str | Path], *, force: bool) -> No
         return path.name in (*journal, *files, *([STUDY] if known else []))
 
     names = [out / name for name in (JOURNAL, STUDY, *_RESULTS)]
+    # `data.root` may be around the folder: files that were not there before are not read.
+    inputs = [one for one in inputs if real(one) not in real(out).parents]
     again = f"{option('force', True)} begins a new search and replaces it"
     check_files(
         names, inputs, force=force, ours=ours,

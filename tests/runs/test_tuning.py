@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -156,6 +157,16 @@ def test_a_best_config_that_was_edited_is_kept(copy, tree):
     (copy / "best.yaml").rename(copy / "kept.yaml")
     tune_run(tree, copy, 12)
     assert {"kept.yaml": b"mine", "notes.txt": b"mine too"}.items() <= contents(copy).items()
+
+
+def test_a_folder_within_that_of_the_data(tree):
+    folder = Path(tree["data"]["root"])
+    for trials in (1, 2):
+        tune_run(tree, folder / "tuning", trials)
+    (folder / "journal.log").write_text("user_id,item_id\n")
+    other = {**tree, "data": {**tree["data"], "interactions": "journal.log"}}
+    with pytest.raises(RunError, match=r"journal\.log is read by the same command"):
+        tune_run(other, folder, 2, force=True)
 
 
 def test_only_one_process_works_in_a_folder(copy, tree):

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from three_blocks import three_blocks
+from all_facts import all_facts
 
-from kgrec.auto.facts import Facts
 from kgrec.config import MODELS, Config, make_config
 from kgrec.errors import ConfigError
 from kgrec.settings import changed, make_settings
@@ -18,11 +17,7 @@ CHOOSES_ITSELF = {"most_popular", "auto"}
 
 @pytest.fixture(scope="module")
 def facts():
-    """Those of data that has everything."""
-    found = Facts.of(three_blocks().data)
-    return replace(
-        found, rating_ratio=5.0, has_words=True, has_vectors=True, has_numbers=True, new_items=0.1
-    )
+    return all_facts()
 
 
 def value_at(settings, key):
