@@ -33,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Recommend items from a knowledge graph and interactions.\n\n"
-    "`kgrec demo` shows all of it on example data. With data of your own: `kgrec train CONFIG.yaml`, "
+    "`kgrec demo` shows all of it on example data. With your own data: `kgrec train CONFIG.yaml`, "
     "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
