@@ -2,11 +2,12 @@
 
     python experiments/search.py [--data ../shared/data] [--trials 20] [--only MODEL …]
 
-Optuna's TPE sampler proposes the settings of each trial; the first trial has the model's defaults,
-which are the published setting where there is one. Models that are trained in epochs all have the
-same limits (`LIMITS` in search_space.py), and successive halving stops trials that are behind at
-the 5th, 20th or 80th epoch. The trial of the best validation figure is measured on the test part,
-once. Of kgrec's own models the members stay as in own_*.yaml, and their weights are searched.
+The trials are those of `kgrec tune`: Optuna's TPE sampler proposes the settings, and the first
+trial has the model's defaults, which are the published setting where there is one. Models that are
+trained in epochs all have the same limits (`LIMITS` in search_space.py), and successive halving
+stops trials that are behind at the 5th, 20th or 80th epoch. The trial of the best validation figure
+is measured on the test part, once. Of kgrec's own models the members stay as in own_*.yaml, and
+their weights are searched.
 
 Writes experiments/results/search.json after each model, and for each model
 experiments/best/DATASET/MODEL.yaml, which `kgrec train` takes. What stands in the results is not
@@ -20,6 +21,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -39,8 +41,6 @@ from search_space import (
     METRIC,
     OWN,
     TRAINED,
-    Space,
-    between,
     defaults,
     does_not_apply,
     jobs,
@@ -48,19 +48,22 @@ from search_space import (
     space,
 )
 
+from kgrec.auto.facts import Facts
 from kgrec.config import load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.errors import KgrecError
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.files import write_atomically
-from kgrec.models.base import Callback, Model
+from kgrec.models.base import Model
 from kgrec.models.ensemble import Ensemble
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.making import make_recommender
 from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.tuning.settings import Range, Space
+from kgrec.tuning.study import Outcome, Report, Study, Tried
 
 HERE = Path(__file__).parent
 SEED = 0
@@ -113,14 +116,16 @@ def task(name: str, data: Path) -> Task:
     return Task(name, tree, dataset, recommender, prepared)
 
 
-def model_tree(task: Task, model: str, settings: dict[str, Any]) -> dict[str, Any]:
+def model_tree(
+    task: Task, model: str, settings: Mapping[str, Any], varied: Space
+) -> dict[str, Any]:
     """Return the section `model` of a config with these settings."""
     fixed = {"name": model, **FIXED.get((task.name, model), {})}
     if model in TRAINED:
         fixed = merged(fixed, {"training": {**LIMITS, "metric": task.metric}})
     if model in TRAINED and model not in ("link_prediction", "lightkg"):
         fixed["training"]["batch_pairs"] = BATCH_PAIRS
-    return merged(fixed, nested(settings))
+    return merged(fixed, nested(settings, varied))
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -136,66 +141,39 @@ def new_model(tree: dict[str, Any]) -> Model:
     return make_config({"data": {}, "model": tree, "seed": SEED}).seeded_model().build()
 
 
-def reporting(trial: optuna.Trial, metric: str) -> Callback:
-    """Return what stops the training of a trial that is behind the others."""
-
-    def report(figures: Any) -> None:
-        trial.report(max(figures["best"], figures[metric]), int(figures["epoch"]))
-        if trial.should_prune():
-            raise optuna.TrialPruned
-
-    return report
-
-
-def searched(task: Task, model: str, trials: int) -> tuple[optuna.Study, Best, dict[str, Any]]:
+def searched(task: Task, model: str, trials: int) -> tuple[Study, Best, dict[str, Any]]:
     """Search the settings of one model; return study, best trial, and the best `model` section."""
     best = Best()
     own = OwnWeights(task) if model == OWN else None
-    varied = space(task.name, model) if own is None else own.space
-    first = defaults(task.name, model) if own is None else own.first
+    facts = Facts.of(task.prepared.data)
+    varied = space(task.name, model, facts) if own is None else own.space
+    first = defaults(task.name, model, varied) if own is None else own.first
 
-    def objective(trial: optuna.Trial) -> float:
-        settings = {name: suggested(trial, name, varied[name]) for name in varied}
+    def objective(settings: Mapping[str, Any], report: Report) -> Outcome:
         if own is None:
-            made = new_model(model_tree(task, model, settings))
-            try:
-                made.fit(task.prepared.data, callback=reporting(trial, task.metric))
-            except KgrecError as error:
-                trial.set_user_attr("error", str(error))
-                raise
+            made = new_model(model_tree(task, model, settings, varied))
+
+            def callback(figures: Mapping[str, float]) -> None:
+                report(int(figures["epoch"]), max(figures["best"], figures[task.metric]))
+
+            made.fit(task.prepared.data, callback=callback)
         else:
             made = own.weighted(settings)
         valid = task.figures(made, "valid")
         value = valid[task.metric]
-        trial.set_user_attr("epoch", getattr(getattr(made, "progress", None), "best_epoch", None))
+        epoch = getattr(getattr(made, "progress", None), "best_epoch", None)
         if value > best.value:
-            best.value, best.settings, best.model, best.valid = value, settings, made, valid
-        return value
+            best.value, best.settings, best.model, best.valid = value, dict(settings), made, valid
+        return Outcome(value, epoch)
 
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=SEED),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(FIRST_RUNG, REDUCTION),
-    )
-    study.enqueue_trial(first)
-    say = Progress(task.name, model, trials)
-    study.optimize(
-        objective, n_trials=trials if varied else 1, catch=(KgrecError,), callbacks=[say]
-    )
+    pruner = optuna.pruners.SuccessiveHalvingPruner(FIRST_RUNG, REDUCTION)
+    study = Study(varied, first, seed=SEED, pruner=pruner)
+    wanted = trials if varied else 1
+    study.run(objective, wanted, Progress(study, task.name, model, wanted))
     if best.model is None:
         raise KgrecError(f"No trial of {model} on {task.name} came to an end.")
-    tree = own.tree(best.settings) if own else model_tree(task, model, best.settings)
+    tree = own.tree(best.settings) if own else model_tree(task, model, best.settings, varied)
     return study, best, tree
-
-
-def suggested(trial: optuna.Trial, name: str, distribution: Any) -> Any:
-    """Ask for a value of a setting, with four significant digits, so that the YAML is short."""
-    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
-    if isinstance(distribution, optuna.distributions.IntDistribution):
-        return trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
-    value = trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
-    return float(f"{value:.4g}")
 
 
 class OwnWeights:
@@ -212,9 +190,9 @@ class OwnWeights:
             f"weight_{place}": float(np.clip(weights[place], 0.0, 2.0))
             for place in range(1, len(weights))
         }
-        self.space: Space = dict.fromkeys(self.first, between(0.0, 2.0))
+        self.space: Space = dict.fromkeys(self.first, Range(low=0.0, high=2.0))
 
-    def weighted(self, settings: dict[str, Any]) -> Ensemble:
+    def weighted(self, settings: Mapping[str, Any]) -> Ensemble:
         """Return the fitted members with other weights."""
         weights = (1.0, *settings.values())
         config = self.fitted.config.model_copy(update={"weights": weights})
@@ -227,20 +205,16 @@ class OwnWeights:
 class Progress:
     """Says how each trial ended, in place on a terminal and in lines elsewhere."""
 
-    def __init__(self, dataset: str, model: str, trials: int) -> None:
-        self.name, self.trials = f"{dataset} {model}", trials
+    def __init__(self, study: Study, dataset: str, model: str, trials: int) -> None:
+        self.study, self.name, self.trials = study, f"{dataset} {model}", trials
 
-    def __call__(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    def __call__(self, trial: Tried) -> None:
         end = "\r" if sys.stderr.isatty() else "\n"
-        error = trial.user_attrs.get("error", "stopped")
-        value = error if trial.value is None else f"{trial.value:.4f}"
-        done = [one.value for one in study.trials if one.value is not None]
-        best = f", best {max(done):.4f}" if done else ""
-        print(
-            f"{self.name}: trial {trial.number + 1} of {self.trials} {trial.state.name.lower()} "
-            f"{value}{best}   ",
-            end=end, file=sys.stderr, flush=True,
-        )  # fmt: skip
+        value = trial.error if trial.value is None else f"{trial.value:.4f}"
+        found = self.study.best()
+        best = "" if found is None else f", best {found.value:.4f}"
+        line = f"{self.name}: trial {trial.number + 1} of {self.trials} {trial.state} {value}{best}"
+        print(f"{line}   ", end=end, file=sys.stderr, flush=True)
 
 
 def entry(task: Task, model: str, trials: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -248,7 +222,8 @@ def entry(task: Task, model: str, trials: int) -> tuple[dict[str, Any], dict[str
     start = time.perf_counter()
     study, best, tree = searched(task, model, trials)
     assert best.model is not None
-    done = [one for one in study.trials if one.state.name != "RUNNING"]
+    done = study.trials()
+    chosen = study.best()
     test = task.figures(best.model, "test")
     return {
         "chosen_by": task.metric,
@@ -256,12 +231,12 @@ def entry(task: Task, model: str, trials: int) -> tuple[dict[str, Any], dict[str
         "valid": {name: round(best.valid[name], 5) for name in METRICS},
         "test": {name: round(test[name], 5) for name in METRICS},
         "num_trials": len(done),
-        "num_pruned": sum(one.state.name == "PRUNED" for one in done),
-        "num_failed": sum(one.state.name == "FAIL" for one in done),
-        "errors": sorted({one.user_attrs["error"] for one in done if "error" in one.user_attrs}),
+        "num_pruned": sum(one.state == "pruned" for one in done),
+        "num_failed": sum(one.state == "failed" for one in done),
+        "errors": sorted({one.error for one in done if one.error}),
         "first": None if done[0].value is None else round(done[0].value, 5),
         "trials": [None if one.value is None else round(one.value, 4) for one in done],
-        "epochs": study.best_trial.user_attrs.get("epoch"),
+        "epochs": None if chosen is None else chosen.epoch,
         "seconds": round(time.perf_counter() - start, 1),
         "date": about(SEED)["date"],
     }, tree
@@ -324,7 +299,6 @@ def main() -> None:
     parser.add_argument("--on", nargs="*", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--out", type=Path, default=HERE / "results" / "search.json")
     options = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what failed is said by Progress
     torch.set_num_threads(1)
     found = json.loads(options.out.read_text()) if options.out.exists() else {"results": {}}
     for dataset, model in jobs():

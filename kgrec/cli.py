@@ -24,6 +24,7 @@ from kgrec.commands.search import search
 from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
+from kgrec.commands.tune import tune
 from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
 
@@ -31,11 +32,13 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Recommend items from a knowledge graph and interactions.",
+    help="Recommend items from a knowledge graph and interactions.\n\n"
+    "`kgrec demo` shows all of it on example data. With your own data: `kgrec train CONFIG.yaml`, "
+    "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, evaluate, compare, recommend, similar, search,
-    explain,
+    demo, inspect, fetch, link, convert, map, train, tune, evaluate, compare, recommend, similar,
+    search, explain,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

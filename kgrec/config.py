@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from kgrec.datasets.loading import DataConfig
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, first_few, printable, warn
 from kgrec.graph.selection import GraphConfig
 from kgrec.models.content_ease import ContentEASEConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
@@ -22,10 +22,20 @@ from kgrec.models.popular import MostPopularConfig
 from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
 from kgrec.models.user_ease import UserEASEConfig
-from kgrec.settings import Settings, by_name, kinds_of, make_settings, parse_settings, read_yaml
+from kgrec.settings import (
+    Settings,
+    by_name,
+    changed,
+    kinds_of,
+    make_settings,
+    parse_changes,
+    read_yaml,
+)
 from kgrec.text.settings import TextConfig
+from kgrec.tracking import TrackerConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.published import PresetConfig
+from kgrec.tuning.settings import TuneConfig
 
 _Members = (
     LinkPredictionConfig
@@ -80,6 +90,8 @@ class Config(Settings):
         graph: The part of the knowledge graph to use.
         model: The model, chosen by `name`.
         seed: The seed of the split, the initial weights and all sampling in training.
+        tracking: The trackers of the training, by `name`, such as `[tensorboard]`.
+        tune: What `kgrec tune` varies.
     """
 
     data: DataConfig
@@ -87,6 +99,8 @@ class Config(Settings):
     graph: GraphConfig = GraphConfig()
     model: AnyModelConfig = LinkPredictionConfig()
     seed: int = Field(default=0, ge=0, lt=2**63)
+    tracking: tuple[TrackerConfig, ...] = ()
+    tune: TuneConfig = TuneConfig()
 
     @model_validator(mode="after")
     def _one_seed(self) -> Config:
@@ -110,17 +124,43 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Values of overrides are read as YAML. `data.root: null` is the folder of the file. An unknown
     key is an error that names the nearest one.
 
+    Where a section is chosen by name, another name replaces the whole section: `model=ease`, or
+    `model.name=ease`, leaves nothing of the model in the file, and a warning says which of its
+    settings no longer apply. Other overrides hold for the new one, whatever their order.
+
     Raises:
         ConfigError: The file is missing or not YAML, or a key or value is wrong.
     """
+    tree, gone = _read(path, overrides)
+    config = make_config(tree, str(path))
+    for change, keys in gone.items():
+        warn(
+            f"{change} replaces what {printable(str(path))} has there: {first_few(keys, 6)} no "
+            f"longer {'applies' if len(keys) == 1 else 'apply'}."
+        )
+    return config
+
+
+def read_config_tree(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what `load_config` makes the config of: what the file and the overrides say.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or an override is none.
+    """
+    return _read(path, overrides)[0]
+
+
+def _read(
+    path: str | Path, overrides: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
     tree = read_yaml(path, "config file")
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold the key `data:` and keys below it.")
-    tree = parse_settings(overrides, tree)
+    tree, gone = changed(tree, parse_changes(overrides), Config)
     data = tree.get("data")
     if isinstance(data, dict) and "root" in data and data["root"] is None:
         tree["data"] = data | {"root": str(Path(path).parent)}
-    return make_config(tree, str(path))
+    return tree, gone
 
 
 def make_config(tree: Mapping[str, Any], where: str = "the config") -> Config:

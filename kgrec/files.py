@@ -254,6 +254,24 @@ def scratch_folder(path: Path) -> Iterator[Path]:
             os.close(held)
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process in the body, from others that ask for it in this way.
+
+    Raises:
+        RunError: Another process is at work in it.
+    """
+    held = os.open(folder, os.O_RDONLY) if _LOCKS else None
+    try:
+        if held is not None and not _lock_now(held):
+            shown = printable(str(folder), _LONGEST)
+            raise RunError(f"Another process is at work in {shown}.")
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+
+
 def is_scratch(name: str) -> bool:
     """Return whether a file or folder has a name that kgrec gives to what is not complete yet."""
     return _SCRATCH.fullmatch(name) is not None
@@ -318,6 +336,17 @@ def _lock(descriptor: int, *, wait: bool = True) -> bool:
     except OSError:
         return wait  # not this file system: then nothing is taken for a leftover
     return os.fstat(descriptor).st_nlink > 0
+
+
+def _lock_now(descriptor: int) -> bool:
+    """Lock a folder; return False only where another process has locked it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # not this file system
+    return True
 
 
 def real(path: str | Path) -> Path:

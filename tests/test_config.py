@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgrec.config import Config, dump_config, load_config, make_config
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, KgrecWarning
 from kgrec.models.encoders.kgin import KGINConfig
 from kgrec.training.moved_keys import MOVED
 
@@ -217,6 +217,57 @@ def test_overrides(tmp_path):
     assert load_config(path, ["model.name=ease", "model.l2=3"]).model.l2 == 3
 
 
+MODEL_WITH_L2 = "data: {interactions: a.csv}\nmodel: {name: ease, l2: 7, dropout: 0.2}\n"
+
+
+@pytest.mark.parametrize("override", ["model=kgat", "model.name=kgat"])
+def test_another_model_replaces_the_whole_section(tmp_path, override):
+    """It has no `l2`; what no longer applies is told in a line."""
+    path = written(tmp_path, MODEL_WITH_L2)
+    more = ["model.training.max_epochs=3", "model.training.loss.name=cross_entropy"]
+    for order in ([override, *more], [*more, override]):
+        with pytest.warns(KgrecWarning) as told:
+            model = load_config(path, order).model
+        assert [str(one.message) for one in told] == [
+            f"{override} replaces what {path} has there: model.l2, model.dropout no longer apply."
+        ]
+        # What is not given is the published setting, also in a section with another name.
+        assert model == make_config(
+            {**MINIMAL, "model": {"name": "kgat", "training": {"max_epochs": 3,
+                                                               "loss": "cross_entropy"}}}
+        ).model  # fmt: skip
+    with pytest.warns(KgrecWarning):  # a setting that both have is not kept
+        assert load_config(path, ["model=attribute_ease"]).model.l2 != 7
+
+
+def test_a_part_of_a_published_model_is_replaced_by_another_one(tmp_path, recwarn):
+    text = "data: {interactions: a.csv}\nmodel: {name: kgcn, training: {loss: {%s: 3}}}\n"
+    path = written(tmp_path, text % "negatives_per_positive")
+    name = load_config(path).model.training.loss.name
+    assert load_config(path, [f"model.training.loss.name={name}"]) == load_config(path)
+    assert not recwarn.list  # the name is the one that the published model has
+    with pytest.warns(
+        KgrecWarning, match=r"model\.training\.loss\.negatives_per_positive no longer"
+    ):
+        loss = load_config(path, ["model.training.loss.name=softmax"]).model.training.loss
+    assert loss.name == "softmax"
+    with pytest.warns(KgrecWarning, match=r"model\.training no longer applies"):
+        assert load_config(path, ["model.l2=3", "model={name: ease}"]).model.l2 == 3
+
+
+def test_the_format_of_the_data_replaces_its_section(tmp_path):
+    path = written(tmp_path, "data: {interactions: a.csv, iri: x}\nmodel: ease\n")
+    with pytest.warns(KgrecWarning, match=r"data\.interactions, data\.iri no longer"):
+        config = load_config(path, ["data.folder=ml", "data.format=kgat", "model.l2=3"])
+    assert (config.data.format, config.data.folder, config.model.l2) == ("kgat", "ml", 3)
+
+
+def test_a_member_of_an_ensemble_is_changed_by_its_place(tmp_path):
+    path = written(tmp_path, "data: {}\nmodel: {name: ensemble, members: [ease, {name: slim}]}\n")
+    config = load_config(path, ["model.members.0.l2=3", "model.members.1.l1=0.5"])
+    assert [config.model.members[0].l2, config.model.members[1].l1] == [3, 0.5]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -239,7 +290,7 @@ def test_a_wrong_override(tmp_path, override, message):
     [
         ("data: {a: [1\nb: 2\n", "config.yaml, line"),
         ("- 1\n- 2\n", "must hold the key `data:`"),
-        ("", "must hold the key `data:`"),
+        ("", "config.yaml is empty"),
         ("data: !!python/object/apply:os.system ['true']\n", "is not valid YAML"),
         ("[" * 5000, "is not valid YAML"),
         ("seed: 2001-99-99\n", "is not valid YAML"),

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kgrec.errors import ConfigError
-from kgrec.settings import Settings, make_settings, parse_settings, parse_yaml, read_yaml
+from kgrec.settings import (
+    Settings,
+    by_name,
+    changed,
+    make_settings,
+    parse_changes,
+    parse_settings,
+    parse_yaml,
+    read_yaml,
+)
 
 
 class Apple(Settings):
@@ -132,8 +142,8 @@ def test_right_values_and_unions_of_classes():
 
 def test_settings_are_put_into_a_tree():
     tree = {"data": {"valid": 0.1}, "text": None}
-    found = parse_settings(["data.valid=0.2", "text.model=small", "seed=3", "a.b.c=[x, 1]"], tree)
-    assert found == {
+    given = ["data.valid=0.2", "text.model=small", "seed=3", "a.b.c=[x, 1]"]
+    assert changed(tree, parse_changes(given))[0] == {
         "data": {"valid": 0.2}, "text": {"model": "small"}, "seed": 3, "a": {"b": {"c": ["x", 1]}},
     }  # fmt: skip
 
@@ -150,7 +160,73 @@ def test_settings_are_put_into_a_tree():
 )
 def test_a_text_that_is_no_setting(setting, message):
     with pytest.raises(ConfigError, match=message):
-        parse_settings([setting], {"seed": 1})
+        changed({"seed": 1}, parse_changes([setting]))
+
+
+class Table(Settings):
+    name: Literal["table"] = "table"
+    legs: int = 4
+    top: Food | None = None
+
+
+class Bench(Settings):
+    name: Literal["bench"]
+    seats: int
+    legs: int = 2
+
+
+class Room(Settings):
+    seat: Annotated[Table | Bench, Field(discriminator="name"), by_name("table")] = Table()
+    food: Food
+    others: tuple[Annotated[Table | Bench, Field(discriminator="name")], ...] = ()
+    walls: dict[str, int] = {}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ("tree", "settings", "expected", "gone"),
+    [
+        ({"seat": {"legs": 3}}, ["seat=bench"], {"seat": "bench"}, {"seat=bench": ["seat.legs"]}),
+        (
+            {"seat": {"legs": 3}},
+            ["seat.seats=2", "seat.name=bench"],
+            {"seat": {"name": "bench", "seats": 2}},
+            {"seat.name=bench": ["seat.legs"]},
+        ),
+        # The same name, written or not, replaces nothing; a whole section does.
+        ({"seat": {"legs": 3}}, ["seat.name=table"], {"seat": {"legs": 3, "name": "table"}}, {}),
+        ({"seat": {"legs": 3}}, ["seat=table"], {"seat": "table"}, {"seat=table": ["seat.legs"]}),
+        ({"seat": "bench"}, ["seat.seats=2"], {"seat": {"name": "bench", "seats": 2}}, {}),
+        ({}, ["seat.legs=2", "seat=bench"], {"seat": {"name": "bench", "legs": 2}}, {}),
+        # In a section of a section; `kind` stands for the name there.
+        (
+            {"seat": {"name": "table", "top": {"kind": "apple", "sugar": 1}}},
+            ["seat.top.kind=raspberry"],
+            {"seat": {"name": "table", "top": {"kind": "raspberry"}}},
+            {"seat.top.kind=raspberry": ["seat.top.sugar"]},
+        ),
+        # Of a list, a place is changed.
+        (
+            {"others": [{"name": "table", "legs": 3}, {"name": "bench", "seats": 1}]},
+            ["others.1.name=table", "others.0.legs=5"],
+            {"others": [{"name": "table", "legs": 5}, {"name": "table"}]},
+            {"others.1.name=table": ["others.1.seats"]},
+        ),
+        # Settings of a whole section come first, also where nothing is chosen by name.
+        ({}, ["walls.a=1", "walls={b: 2}"], {"walls": {"b": 2, "a": 1}}, {}),
+    ],
+)
+def test_another_name_replaces_a_whole_section(tree, settings, expected, gone):
+    before = deepcopy(tree)
+    for order in (settings, settings[::-1]):
+        assert changed(tree, parse_changes(order), Room) == (expected, gone)
+        assert tree == before
+
+
+def test_a_place_that_a_list_does_not_have():
+    tree = {"others": [{"name": "table"}]}
+    for key in ("others.1.legs", "others.x", "others.-1"):
+        with pytest.raises(ConfigError, match=r"expected a place from 0 to 0 in the list, found"):
+            changed(tree, [(key, 3)], Room)
 
 
 def test_yaml_files(tmp_path):

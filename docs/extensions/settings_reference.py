@@ -22,6 +22,7 @@ from kgrec.kg.tables.mapping import TableMapping
 from kgrec.models.presets import PRESETS
 from kgrec.sparql.settings import SparqlConfig
 from kgrec.training.published import PresetConfig
+from kgrec.tuning.settings import TuneConfig
 
 TAGS = ("name", "format")
 """Keys that choose a class of a union."""
@@ -266,7 +267,8 @@ def parts_below(part: Part) -> Iterator[Part]:
         members = part.kind is NamedEnsembleConfig and name == "members"
         if members:  # any model, with the settings listed there
             continue
-        places = {tuple: f"{name}[]", dict: f"{name}.COLUMN"}
+        word = "KEY" if part.kind is TuneConfig else "COLUMN"
+        places = {tuple: f"{name}[]", dict: f"{name}.{word}"}
         holders = {get_origin(one) for one in (field.annotation, *get_args(field.annotation))}
         place = next((text for kind, text in places.items() if kind in holders), name)
         path = f"{part.path}.{place}".lstrip(".")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from scipy import sparse
 
+from kgrec.text.fillers import FILLERS, without_fillers
 from kgrec.text.words import WordCounts, fold_words
 from kgrec.types import FloatArray
 
@@ -47,12 +50,18 @@ class BM25Index:
         """Return how much of a query each text has: 0 nothing, 1 all, float32 of shape (n,).
 
         Each distinct word of the query counts by its rarity (idf); one that no text has counts
-        most.
+        most. Fillers such as "I am looking for a film about" do not count if there are other words.
         """
-        words = set(fold_words(query))
+        words = set(without_fillers(fold_words(query), _fillers()))
         rows = sorted(self._column[word] for word in words if word in self._column)
         total = float(self._idf[rows].sum()) + self._idf_of_new * (len(words) - len(rows))
         found = self._weights[rows]
         found.data = np.repeat(self._idf[rows], np.diff(found.indptr))
         shares = np.asarray(found.sum(0), dtype=np.float32).ravel()
         return shares / np.float32(total) if total else shares
+
+
+@functools.cache
+def _fillers() -> frozenset[str]:
+    """Return the fillers in the form of the words of an index."""
+    return frozenset(fold_words(" ".join(FILLERS)))

@@ -42,7 +42,7 @@ def runs_of_models(runs: Mapping[str, Path], *, seeds: bool) -> dict[str, list[s
         return {name: [name] for name in runs}
     groups: dict[str, list[str]] = {}
     for name, folder in runs.items():
-        whole = read_config(folder).model_dump(mode="json")
+        whole = read_config(folder).model_dump(mode="json", exclude={"tracking", "tune"})
         groups.setdefault(json.dumps(_without_seeds(whole), sort_keys=True), []).append(name)
     return {
         names[0] if len(names) == 1 else f"{names[0]} (mean of {len(names)})": names

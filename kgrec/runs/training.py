@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.progress import ShownEncoder
+from kgrec.tracking import Trackers
 from kgrec.training.link_prediction import LinkPrediction
 
 
@@ -56,18 +57,42 @@ def train_run(
         KgrecError: The config, the data or the folder is invalid.
     """
     out = Path(out)
-    check_run_folder(out, [*inputs, *_named_files(config)], force=force, resume=resume)
-    with collecting() as warnings:
-        return _train(config, out, resume, RunLog() if log is None else log, warnings)
+    check_run_folder(out, [*inputs, *named_files(config)], force=force, resume=resume)
+    trackers = make_trackers(config)
+    with collecting() as warnings, trackers.run(out.name, tracked(config), out) as run:
+        metrics = _train(config, out, resume, RunLog() if log is None else log, warnings, run)
+        run.finish(_final(metrics))
+    return metrics
+
+
+def make_trackers(config: Config) -> Trackers:
+    """Return the trackers that a config names.
+
+    Raises:
+        ConfigError: A library that one needs is not installed.
+    """
+    trackers = Trackers([settings.build() for settings in config.tracking])
+    trackers.check()
+    return trackers
+
+
+def tracked(config: Config) -> dict[str, Any]:
+    """Return the config that trackers get."""
+    return config.model_dump(mode="json", exclude={"tracking", "tune"})
+
+
+def _final(metrics: Mapping[str, Any]) -> dict[str, float]:
+    found = dict(metrics["valid"]["metrics"]) if "valid" in metrics else {}
+    return {**found, "seconds": metrics["seconds"]["fit"]}
 
 
 def _train(
-    config: Config, out: Path, resume: bool, log: RunLog, warnings: Sequence[str]
+    config: Config, out: Path, resume: bool, log: RunLog, warnings: Sequence[str], run: Trackers
 ) -> dict[str, Any]:
     started = time.perf_counter()
     if (out / MANIFEST).exists() and not resume:
         log.say(f"The run in {out} will be replaced when the new one is trained.")
-    dataset = _read(config, log)
+    dataset = read_data(config, log)
     split = dataset.split
     model = make_model(config, out, resume=resume)
     cache = EmbeddingCache(default_cache_folder(os.environ))
@@ -79,7 +104,12 @@ def _train(
     _check_split(prepared.data, split)
     log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
     fitting = time.perf_counter()
-    with log.training(config) as callback:
+    with log.training(config) as shown:
+
+        def callback(figures: Mapping[str, float]) -> None:
+            shown(figures)
+            run(figures)
+
         model.fit(prepared.data, callback=callback)
     seconds = {"fit": time.perf_counter() - fitting, "all": time.perf_counter() - started}
     recommender.take(prepared.fitted(model))
@@ -114,7 +144,7 @@ def _train(
     return metrics
 
 
-def _read(config: Config, log: RunLog) -> Dataset:
+def read_data(config: Config, log: RunLog) -> Dataset:
     """Read the data and report its size."""
     dataset = load_dataset(config.data, config.seed, encoder=_link_encoder(config, log))
     for note in dataset.notes:
@@ -142,7 +172,7 @@ def _check_split(data: TrainingData, split: Split) -> None:
     check_no_leak(data.graph, held_out.train, [held_out.valid, held_out.test])
 
 
-def _named_files(config: Config) -> list[Path]:
+def named_files(config: Config) -> list[Path]:
     """Return what a config names that is there: files and folders of the data and the encoder."""
     root = Path(config.data.root).expanduser()
     named = [root / text for text in _texts(config.data.model_dump(mode="json"))]

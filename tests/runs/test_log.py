@@ -69,7 +69,9 @@ def test_encoding_of_texts_is_a_line_now_and_then(project, tmp_path, monkeypatch
     seconds = iter(range(0, 10**6, 4))
     monkeypatch.setattr("kgrec.recommender.TextEncoder", Slow)
     monkeypatch.setattr("kgrec.reporting.reporter.time.monotonic", lambda: next(seconds))
-    train_run(load_config(project, ["model.training.max_epochs=1"]), tmp_path / "run", log=Reporter())
+    train_run(
+        load_config(project, ["model.training.max_epochs=1"]), tmp_path / "run", log=Reporter()
+    )
     said = [line for line in capsys.readouterr().err.splitlines() if "Encoding texts" in line]
     assert len(said) > 1
     total = said[0].rpartition(" ")[2]

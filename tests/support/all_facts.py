@@ -1,0 +1,14 @@
+"""Facts of data that has everything: ratings, words, vectors, numbers, new items."""
+
+from dataclasses import replace
+
+from three_blocks import three_blocks
+
+from kgrec.auto.facts import Facts
+
+
+def all_facts() -> Facts:
+    found = Facts.of(three_blocks().data)
+    return replace(
+        found, rating_ratio=5.0, has_words=True, has_vectors=True, has_numbers=True, new_items=0.1
+    )
