@@ -32,7 +32,9 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Recommend items from a knowledge graph and interactions.",
+    help="Recommend items from a knowledge graph and interactions.\n\n"
+    "`kgrec demo` shows all of it on example data. With your own data: `kgrec train CONFIG.yaml`, "
+    "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo, inspect, fetch, link, convert, map, train, tune, evaluate, compare, recommend, similar,

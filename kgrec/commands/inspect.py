@@ -23,6 +23,9 @@ def inspect(
     separator: options.Separator = None,
     decimal: options.Decimal = None,
     quote: options.Quote = None,
+    template: Annotated[
+        str | None, typer.Option(help="IRI of an item's entity, with {id} in it; see `link`.")
+    ] = None,
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Also link nearly the same IRIs; see `link`.")
     ] = False,
@@ -87,7 +90,14 @@ def inspect(
     kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     how = options.table_options(encoding, separator, decimal, quote)
     linked = links_from_files(
-        kg, items, links, item_column, iri_column, normalise=normalise, format=how
+        kg,
+        items,
+        links,
+        item_column,
+        iri_column,
+        template=template,
+        normalise=normalise,
+        format=how,
     )
     found = kg.statistics(linked)
     valid = validate(kg, list(shapes), limit_s=shapes_limit) if shapes else None

@@ -13,9 +13,10 @@ from kgrec.commands.options import Force
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML file.")],
+    config: Annotated[Path, typer.Argument(help="YAML file that names the data and the model.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as key=value.")
+        list[str] | None,
+        typer.Argument(help="Settings to change, as key=value, such as model.name=ease."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Run folder to create.")] = Path("runs/latest"),
     resume: Annotated[
@@ -23,7 +24,11 @@ def train(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Train a model and write a run folder."""
+    """Train a model and write a run folder, which the other commands read.
+
+    The least config is `data: {interactions: ratings.csv}`. Paths in it are relative to the current
+    folder, or to `data.root`.
+    """
     from kgrec.config import load_config
     from kgrec.reporting.reporter import Reporter
     from kgrec.runs.training import train_run

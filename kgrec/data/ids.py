@@ -93,6 +93,12 @@ def _texts(values: pd.Series[Any], told: str) -> pd.Series[str]:
         exact = 2.0**53
         if any(isinstance(value, bytes) for value in values):
             raise DataError(f"{told} holds bytes; ids are text: decode them.")
+        several = (one for one in values if isinstance(one, (list, tuple, set, dict, np.ndarray)))
+        for value in several:
+            raise DataError(
+                f"{told} holds {printable(str(value), 60)!r}; an id is one text or number. Make a "
+                "row of each value."
+            )
     else:
         return values.astype(str)
     if not floats.any():

@@ -294,7 +294,14 @@ def _header(
         names = [re.sub(r'^"((?:[^"]|"")*)"\Z', lambda m: m.group(1).replace('""', '"'), name)
                  for name in names]  # fmt: skip
     if format.columns is None:
-        return _distinct([name.strip() for name in names]), begin + len(record)
+        names = [name.strip() for name in names]
+        twice = next((name for name in names if name and names.count(name) > 1), None)
+        if twice is not None:
+            warn(
+                f"{where}: the header has {printable(twice)!r} more than once. The first is the "
+                f"column of that name, the next one is called {printable(twice)}.1."
+            )
+        return _distinct(names), begin + len(record)
     if len(names) != len(format.columns):
         raise DataError(
             f"{where}: its first line has {len(names)} columns, and `columns` names "

@@ -22,6 +22,7 @@ from kgrec.files import looked_in, nearest_file, under
 
 _ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
 _QUOTED = re.compile(r'^"((?:[^"]|"")*)"\Z')
+_SHEETS: Final = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _JSON: Final = (".jsonl", ".ndjson", ".json")
 _TEXT: Final = (".csv", ".tsv", ".tab", ".psv", ".dat", ".data", ".txt", ".edges", ".edgelist")
 
@@ -125,6 +126,8 @@ def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
             raise DataError(
                 f"{path}: the {what} table is read from .csv, .tsv, .dat, .txt, .json, .jsonl or "
                 f".parquet, found {kind or 'no ending'}."
+                + " Save the sheet as CSV."
+                * (kind in _SHEETS)
             )
         return _read_text(path, kind, format)
     except KgrecError:  # a RunError is an OSError

@@ -132,8 +132,12 @@ class FilesDataConfig(TableFormat, LogTableConfig):
         if self.train is not None and sum(one is not None for one in given) > 1:
             raise ValueError("`train` is the training part; leave out `interactions` and `splits`")
         for name in PARTS[1:]:
-            if isinstance(getattr(self, name), TableFile) and self.train is None:
-                raise ValueError(f"`{name}` is a table, so `train` must name one too")
+            part = getattr(self, name)
+            if isinstance(part, TableFile) and self.train is None:
+                raise ValueError(
+                    f"`{name}` is a table, {part.path!r}, so `train` must name one too; a share "
+                    "is a number such as 0.1"
+                )
         if self.link is not None:
             if self.graph is None and not self.tables:
                 raise ValueError("link is given without a graph to look for items in")

@@ -57,6 +57,7 @@ def links_from_files(
     item: str,
     iri: str,
     *,
+    template: str | None = None,
     normalise: bool = False,
     format: FormatSettings | None = None,
 ) -> Links | None:
@@ -68,13 +69,14 @@ def links_from_files(
         links: The table of links; None: an item is linked if its id is an IRI of the graph.
         item: Name of the column of item ids.
         iri: Name of the column of IRIs.
+        template: How an item id becomes an IRI; see `LinkConfig`.
         normalise: Whether nearly the same IRIs are linked; see `LinkConfig`.
         format: How the tables are read; see `kgrec.Interactions.read`.
 
     Raises:
         DataError: A table cannot be read, or no link is valid.
     """
-    names: dict[str, Any] = {"item": item, "iri": iri, "normalise": normalise}
+    names: dict[str, Any] = {"item": item, "iri": iri, "template": template, "normalise": normalise}
     how = make_format(format or {})
     if items is not None:
         given = None if links is None else read_table(links, what="link", format=how)

@@ -105,6 +105,8 @@ def check_is_run(folder: Path) -> None:
     """
     if not (folder / "config.yaml").is_file():
         where = printable(str(folder))
+        if folder.is_file():
+            raise RunError(f"{where} is a file; expected a run folder, made by `kgrec train`.")
         raise RunError(
             f"{where} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
             f"{where}` makes one."

@@ -114,3 +114,15 @@ def test_inspect_a_run(ok, kgrec, run_folder, tmp_path):
     assert code == 2
     assert "is a run folder: --picture is for graphs" in err
     assert not picture.exists()
+
+
+def test_items_can_be_linked_by_a_template(tmp_path, kgrec):
+    (tmp_path / "g.nt").write_text("<http://e.org/a> <http://e.org/by> <http://e.org/x> .\n")
+    (tmp_path / "items.csv").write_text("item_id\na\nb\n")
+    given = ("inspect", tmp_path / "g.nt", "--items", tmp_path / "items.csv")
+    code, _, err = kgrec(*given)
+    assert code == 2
+    assert "give --template http://e.org/{id}." in err
+    code, out, err = kgrec(*given, "--template", "http://e.org/{id}", "--json")
+    assert code == 0, err
+    assert json.loads(out)["items"]["num_items"] == 2

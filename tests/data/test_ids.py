@@ -148,3 +148,13 @@ def test_lists_of_any_kind_are_lists():
         {1, 2},
     ):
         assert sorted(id_list(ids, "liked")) == ["1", "2"]
+
+
+@pytest.mark.parametrize("cell", ["a", ["a"], {"x": 1}, ("a", "b")], ids=repr)
+def test_a_list_or_an_object_is_no_id(cell):
+    frame = pd.DataFrame({"item_id": pd.Series(["b", cell], dtype=object)})
+    if isinstance(cell, str):
+        assert as_ids(frame, "item_id", "t").tolist() == ["b", "a"]
+        return
+    with pytest.raises(DataError, match=r"an id is one text or number\. Make a row of each value"):
+        as_ids(frame, "item_id", "t")

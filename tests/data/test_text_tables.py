@@ -248,3 +248,18 @@ def test_columns_of_any_name_in_expressions(expression):
     for condition in ("liked == 0", "liked == False", "liked == false", "not liked == True"):
         found = evaluate_expression(f"Star Rating == 2 and {condition}", frame)
         assert found.tolist() == [False, True]
+
+
+def test_a_name_that_the_header_repeats_is_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("user_id,user_id,item_id,,\na,b,c,,\n")
+    with pytest.warns(KgrecWarning, match="header has 'user_id' more than once") as found:
+        frame = read_table(path)
+    assert len(found) == 1
+    assert list(frame.columns)[:3] == ["user_id", "user_id.1", "item_id"]
+
+
+def test_a_sheet_is_to_be_saved_as_csv(tmp_path):
+    (tmp_path / "t.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"found \.xlsx\. Save the sheet as CSV"):
+        read_table(tmp_path / "t.xlsx")
