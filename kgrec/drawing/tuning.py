@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kgrec.drawing import canvas
 from kgrec.drawing.panels import POINTS, label, note, plot_figure, widened, write_figure
 from kgrec.errors import DataError
@@ -35,8 +37,8 @@ def draw_history(
         raise DataError("There is nothing to draw: no trial has a value.")
     ranked = sorted(complete)
     base = trials[0][0]
-    middle = ranked[len(ranked) // 2]
-    lowest = max(ranked[0], middle - 4 * (ranked[-1] - middle)) if len(ranked) > 2 else ranked[0]
+    few, many = np.percentile(ranked, [25, 75])
+    lowest = max(ranked[0], float(few - 1.5 * (many - few)))  # Tukey's fence
     lowest = lowest if base is None else min(lowest, base)
     low, high = widened(lowest, ranked[-1], 0.12)
     figure = plot_figure(8.0, 4.2)

@@ -48,5 +48,5 @@ def show_tuned(found: Tuned, console: Console | None = None) -> None:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return ""
+        return "null"
     return safe(f"{value:.4g}" if isinstance(value, float) else str(value), 40)

@@ -271,6 +271,7 @@ def _opened(journal: Path | None, identity: str, pruner: Any) -> optuna.Study:
 
     storage: Any = optuna.storages.InMemoryStorage()
     if journal is not None:
+        _drop_torn_line(journal)
         lock = JournalFileOpenLock(str(journal))
         storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
     if _NAME in optuna.get_all_study_names(storage):
@@ -280,6 +281,17 @@ def _opened(journal: Path | None, identity: str, pruner: Any) -> optuna.Study:
     )
     made.set_user_attr(_IDENTITY, identity)
     return made
+
+
+def _drop_torn_line(journal: Path) -> None:
+    """Cut off a last line that a killed process has not written to its end."""
+    if not journal.is_file():
+        return
+    with journal.open("rb+") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if content.startswith(b'{"op_code"') and 0 < whole < len(content):
+            file.truncate(whole)
 
 
 def _end(trial: optuna.Trial, began: float, **attributes: Any) -> None:

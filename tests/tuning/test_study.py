@@ -88,6 +88,18 @@ def test_a_trial_of_a_killed_process_is_made_again(tmp_path):
     assert [one.settings for one in study.trials()] == whole
 
 
+@pytest.mark.parametrize("torn", [b'{"op_co', b"{"])
+def test_a_line_that_was_not_written_to_its_end_is_left_out(tmp_path, torn):
+    whole = [one.settings for one in searched(8).trials()]
+    journal = tmp_path / "journal.log"
+    searched(4, journal=journal)
+    with journal.open("ab") as file:
+        file.write(torn)
+    for trials in (6, 8):
+        found = searched(trials, journal=journal).trials()
+    assert [one.settings for one in found] == whole
+
+
 def test_trials_that_are_behind_are_pruned_and_never_the_best():
     def slow(settings, report):
         value = hill(settings).value
