@@ -63,7 +63,7 @@ class KernelRatings(VectorModel):
 
     - mean: 1 for any two; watched: the cosine of what users rated, whatever the stars, or of who
       rated the items; table, or content: that of the user table, or of the attributes in the graph
-      and the item table, numbers and words; taste: the cosine of the stars that they gave or got,
+      and the item table and words; taste: the cosine of the stars that they gave or got,
       without the biases; itself: 1 for a user or item with itself, otherwise 0.
 
     So mean × itself are biases of items, itself × mean those of users, itself × content a
@@ -369,7 +369,7 @@ class KernelRatingsConfig(ModelConfig):
         taste_dim: Dimensions of taste.
         watched: Strength of who rated what, whatever the stars; 0: not read.
         taste: Strength of the stars.
-        content: Strength of attributes, numbers and words of items.
+        content: Strength of attributes and words of items.
         table: Strength of the user table.
     """
 

@@ -11,7 +11,6 @@ from scipy.sparse.linalg import svds
 
 from kgrec.data.interactions import Interactions
 from kgrec.models.base import TrainingData
-from kgrec.models.content import ItemContent
 from kgrec.models.ease import attribute_rows
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -59,7 +58,7 @@ def item_features(
     """Return the features of items.
 
     Args:
-        data: Graph, attributes, words and the user table.
+        data: Attributes, words and the user table.
         log: The ratings.
         given: Their standardised stars, float32 of shape (n,).
         dim: Dimensions of the blocks watched and content, at most.
@@ -99,8 +98,6 @@ def _content(data: TrainingData) -> csr_matrix:
     blocks: list[Any] = []
     if data.attributes is not None:
         blocks.append(attribute_rows(data.attributes).T)
-    if data.graph is not None:
-        blocks.append(csr_matrix(ItemContent.from_graph(data.graph).numbers))
     if data.words is not None:
         blocks.append(data.words)
     if not blocks:
