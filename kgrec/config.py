@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from kgrec.auto.auto import AutoConfig
 from kgrec.datasets.loading import DataConfig
 from kgrec.errors import ConfigError, first_few, printable, warn
 from kgrec.graph.selection import GraphConfig
@@ -72,8 +73,22 @@ class NamedEnsembleConfig(EnsembleConfig):
         return self.model_copy(update={"members": members, "seed": seed + self.seed})
 
 
+def _by_keys(given: Any) -> Any:
+    """Name a section that has no name by its keys: those of `auto`, or else of link prediction."""
+    if (
+        isinstance(given, Mapping)
+        and "name" not in given
+        and set(given) <= set(AutoConfig.model_fields)
+    ):
+        return {"name": "auto", **given}
+    return given
+
+
 AnyModelConfig = Annotated[
-    _Members | NamedEnsembleConfig, Field(discriminator="name"), by_name("link_prediction")
+    _Members | AutoConfig | NamedEnsembleConfig,
+    Field(discriminator="name"),
+    by_name("link_prediction"),
+    BeforeValidator(_by_keys),
 ]
 """The settings of any model; a name alone means the defaults."""
 
@@ -88,7 +103,8 @@ class Config(Settings):
         data: The data to read.
         text: Settings for text vectors; None: no text is used.
         graph: The part of the knowledge graph to use.
-        model: The model, chosen by `name`.
+        model: The model, chosen by `name`; `auto` if the section is left out. A section without a
+            name is of `auto` if it has no other keys, and of `link_prediction` otherwise.
         seed: The seed of the split, the initial weights and all sampling in training.
         tracking: The trackers of the training, by `name`, such as `[tensorboard]`.
         tune: What `kgrec tune` varies.
@@ -97,7 +113,7 @@ class Config(Settings):
     data: DataConfig
     text: TextConfig | None = TextConfig()
     graph: GraphConfig = GraphConfig()
-    model: AnyModelConfig = LinkPredictionConfig()
+    model: AnyModelConfig = AutoConfig()
     seed: int = Field(default=0, ge=0, lt=2**63)
     tracking: tuple[TrackerConfig, ...] = ()
     tune: TuneConfig = TuneConfig()

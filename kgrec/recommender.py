@@ -14,6 +14,7 @@ import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
+from kgrec.data.joining import joined
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
 from kgrec.graph.modalities import TEXT
@@ -72,7 +73,7 @@ class Recommender:
     Args:
         kg: The knowledge graph; None: only interactions and tables.
         links: The entity of each item, from `kgrec.link`; required with `kg`.
-        model: The model; None: kgrec's link predictor with its default settings.
+        model: The model; None: `kgrec.auto.auto.Auto`, models that the data chooses.
         items: The item table: titles, categories, numbers. Its items belong to the catalogue.
         users: The user table.
         text: Settings for text vectors; None: no text is used, and there is no search.
@@ -130,9 +131,9 @@ class Recommender:
 
     @cached_property
     def _unfitted(self) -> Model:
-        from kgrec.training.link_prediction import LinkPrediction  # loads PyTorch
+        from kgrec.auto.auto import Auto
 
-        return self._given or LinkPrediction()
+        return self._given or Auto()
 
     def fit(
         self,
@@ -156,6 +157,9 @@ class Recommender:
         with collecting() as warnings:
             prepared = self.prepare(train, valid, candidates=candidates)
             model = deepcopy(self._unfitted).fit(prepared.data, callback=callback)
+            if model.refits and valid is not None:
+                prepared = self.together(prepared)
+                model.refit(prepared.data)
         return self.take(replace(prepared.fitted(model), warnings=tuple(warnings)))
 
     def take(self, snapshot: Snapshot) -> Self:
@@ -187,6 +191,11 @@ class Recommender:
         if derived is None:
             check_fits(self.inputs, train)
         return prepare(self.inputs, train, valid, candidates, derived or self._derived)
+
+    def together(self, prepared: Prepared) -> Prepared:
+        """Return prepared data with the validation part as further training, for `Model.refit`."""
+        logs = [log for log in (prepared.data.train, prepared.data.valid) if log is not None]
+        return self.prepare(joined(logs), derived=prepared.derived)
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for rows of users; see `Snapshot.score`."""

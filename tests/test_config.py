@@ -24,12 +24,27 @@ def written(tmp_path, text):
 
 def test_defaults_and_round_trip():
     config = make_config(MINIMAL)
-    assert config.model.name == "link_prediction"
+    assert config.model.name == "auto"
     text = dump_config(config)
     assert make_config(yaml.safe_load(text)) == config
     tree = yaml.safe_load(text)
     assert tree.keys() == Config.model_fields.keys()
+    tree = yaml.safe_load(dump_config(make_config({**MINIMAL, "model": "link_prediction"})))
     assert tree["model"]["training"]["loss"]["name"] == "softmax"  # defaults are written out
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ({}, "auto"),
+        ({"effort": "quick"}, "auto"),
+        ({"seed": 3, "refit": True}, "auto"),
+        ({"training": {}}, "link_prediction"),
+        ({"predictor": {}, "training": {}}, "link_prediction"),
+    ],
+)
+def test_a_section_without_a_name_is_told_by_its_keys(section, name):
+    assert make_config({**MINIMAL, "model": section}).model.name == name
 
 
 @pytest.mark.parametrize(
@@ -87,7 +102,9 @@ def test_weights_of_positives_belong_to_the_full_softmax():
 
 
 def test_the_seed_of_a_run_reaches_the_training():
-    assert make_config({**MINIMAL, "seed": 7}).seeded_model().training.seed == 7
+    model = {"name": "link_prediction"}
+    assert make_config({**MINIMAL, "seed": 7, "model": model}).seeded_model().training.seed == 7
+    assert make_config({**MINIMAL, "seed": 7}).seeded_model().seed == 7
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

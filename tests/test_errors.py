@@ -6,9 +6,11 @@ import subprocess
 import sys
 import textwrap
 
+import pandas as pd
 import pytest
 from project import write_project
 
+import kgrec
 from kgrec.cli import main
 from kgrec.errors import (
     ConfigError,
@@ -459,3 +461,21 @@ def test_messages_name_arguments_in_the_words_of_the_interface():
             assert option("links") == "--links"
             assert option("test") == "test="
         assert option("valid", 0.1) == "--valid"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rec: rec.recommend(liked=None), "liked must be a list of ids"),
+        (lambda rec: rec.recommend("a", filter=3), "filter must be a text"),
+        (lambda _: kgrec.Interactions.read(None), "must be the path of a file or a pandas"),
+        (lambda _: kgrec.Interactions.read([("a", 1)]), "must be the path of a file or a pandas"),
+        (lambda _: kgrec.AttributeTable.read(3), "must be the path of a file or a pandas"),
+    ],
+)
+def test_arguments_of_another_kind_are_told(call, message):
+    frame = pd.DataFrame({"user_id": list("aabbcc"), "item_id": list("xyyzzx")})
+    log = kgrec.Interactions.read(frame)
+    rec = kgrec.Recommender(model=kgrec.EASE(), text=None).fit(log)
+    with pytest.raises(kgrec.errors.DataError, match=message):
+        call(rec)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
@@ -12,14 +13,11 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from kgrec.auto.choices import collect
 from kgrec.auto.context import Context
-from kgrec.auto.facts import Facts
+from kgrec.auto.effort import Effort
 from kgrec.auto.report import Report, Trial
-from kgrec.auto.search import CUTOFF, Search, sample_of
-from kgrec.auto.stacking import Weights, choose_weights, drop_needless
-from kgrec.auto.trials import KINDS, Effort, families, safe_choice
-from kgrec.errors import DataError, RunError, warn
+from kgrec.auto.weights import Weights
+from kgrec.errors import DataError, RunError, first_few, warn
 from kgrec.models.base import (
     Callback,
     Model,
@@ -30,6 +28,7 @@ from kgrec.models.base import (
     check_rows,
     not_fitted,
 )
+from kgrec.models.closed_forms import closed_form_settings
 from kgrec.models.ensemble import standardised
 from kgrec.models.members import first_content_space, load_members, own_state, state_of
 from kgrec.models.popular import PopularityModel
@@ -58,6 +57,9 @@ class Auto(Model):
     Attributes:
         members: The models that were chosen; none before `fit`.
         report: What was tried and chosen.
+        say: Gets a line for each model that is tried; None: nothing is said.
+        predictor: A link predictor that `load_state` takes in place of the saved one, such as its
+            stored vectors; None: the saved one is restored.
     """
 
     config: AutoConfig
@@ -66,6 +68,8 @@ class Auto(Model):
         self.config = config or AutoConfig()
         self.members: tuple[Model, ...] = ()
         self.report = Report()
+        self.say: Callable[[str], object] | None = None
+        self.predictor: Model | None = None
         self._chosen: tuple[ModelConfig, ...] = ()
         self._weights: Weights | None = None
         self._context: Context | None = None
@@ -77,13 +81,22 @@ class Auto(Model):
         Raises:
             DataError: There are no interactions, or none of the models can be fitted.
         """
+        # What answers requests needs none of these, and the last one loads PyTorch.
+        from kgrec.auto.choices import collect
+        from kgrec.auto.facts import Facts
+        from kgrec.auto.search import CUTOFF, Search, sample_of
+        from kgrec.auto.stacking import choose_weights, drop_needless
+        from kgrec.auto.trials import families, safe_choice
+
         if not len(data.train):
             raise DataError("train has no interactions; there is nothing to learn from.")
         facts = Facts.of(data)
         sample = None
         if data.valid is not None and facts.valid_users >= MIN_USERS:
             sample = sample_of(data.valid, self.config.seed)
-        search = Search(data, sample, self._build, callback)
+        limit = self.config.time_limit
+        deadline = None if limit is None else time.monotonic() + limit
+        search = Search(data, sample, self._build, callback, self.say, deadline)
         if sample is None:
             warn(
                 f"There are {facts.valid_users} validation users, too few to choose models by (at "
@@ -117,7 +130,38 @@ class Auto(Model):
             None if fit is None else fit.value,
             [without.get(place) for place in kept],
             "none" if fit is None else fit.level,
+            search.left_out,
         )
+        return self
+
+    @property
+    def refits(self) -> bool:
+        """Whether the models are to be fitted on the validation part too, once it has chosen."""
+        return self.config.refit
+
+    def refit(self, data: TrainingData) -> Self:
+        """Fit the chosen models on more interactions, with their settings and weights as they are.
+
+        A link predictor is trained for as many epochs as were best.
+
+        Args:
+            data: What is learnt from now, over the same vocabularies; its validation part is not
+                used.
+        """
+        _, before, _ = self._fitted()
+        data = replace(data, valid=None)
+        context = replace(Context.of(data), activity=before.activity, limits=before.limits)
+        if context.names != before.names:
+            raise DataError(
+                f"refit needs data with the same features of items: {first_few(before.names, 9)}; "
+                f"found {first_few(context.names, 9)}."
+            )
+        members = []
+        for settings, member in zip(self._chosen, self.members, strict=True):
+            again = self._build(_without_stopping(settings, member))
+            members.append(again.fit(data))
+        self.members = tuple(members)
+        self._context, self._users = context, context.of_histories(data.train.matrix())
         return self
 
     def score(self, users: IntArray) -> FloatArray:
@@ -177,7 +221,7 @@ class Auto(Model):
         about = {name: own[name] for name in ("about",) if name in own}
         about = check_state(about, {"about": (np.uint8, (None,))})
         self.report, names, self._chosen = _read_about(about["about"])
-        self.members = tuple(map(self._build, self._chosen))
+        self.members = tuple(self._restored(settings) for settings in self._chosen)
         num_items, num_users, num_features = data.train.num_items, data.train.num_users, len(names)
         arrays = check_state(
             own,
@@ -197,8 +241,17 @@ class Auto(Model):
         self._users = arrays["users"]
         return self
 
+    def figures(self) -> Mapping[str, float]:
+        """Return NDCG@10 on validation: of each family alone, and of all together."""
+        return self.report.figures()
+
     def _build(self, settings: ModelConfig) -> Model:
         return settings.seeded(self.config.seed).build()
+
+    def _restored(self, settings: ModelConfig) -> Model:
+        if self.predictor is not None and settings.name == self.predictor.name:
+            return self.predictor
+        return self._build(settings)
 
     def _sum(self, scores: Sequence[FloatArray], users: FloatArray) -> FloatArray:
         weights, context, _ = self._fitted()
@@ -224,6 +277,17 @@ class AutoConfig(ModelConfig):
         description="How many settings are tried: `quick` (closed forms only), `normal` or "
         "`thorough`. The list depends on the data alone, never on a clock.",
     )
+    refit: bool = Field(
+        default=False,
+        description="Whether the chosen models are fitted on training and validation together at "
+        "the end, for use. The figures on validation are those before.",
+    )
+    time_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds after which no further model is tried; null: there is no limit. What "
+        "was left out is said, and depends on the machine.",
+    )
     seed: int = Field(
         default=0,
         ge=0,
@@ -236,6 +300,25 @@ class AutoConfig(ModelConfig):
         return self.model_copy(update={"seed": seed + self.seed})
 
 
+def _without_stopping(settings: ModelConfig, member: Model) -> ModelConfig:
+    """Return settings that train for as many epochs as were best for the fitted model."""
+    progress = getattr(member, "progress", None)
+    if progress is None or not progress.best_epoch:
+        return settings
+    training = getattr(settings, "training")  # noqa: B009  # of a link predictor, not loaded here
+    fixed = training.model_copy(update={"max_epochs": progress.best_epoch})
+    return settings.model_copy(update={"training": fixed})
+
+
+def _settings_of(tree: Mapping[str, Any]) -> ModelConfig:
+    """Return the settings of a member; only those of the models that are named are loaded."""
+    if tree["name"] != "link_prediction":
+        return closed_form_settings(tree)
+    from kgrec.training.link_prediction import LinkPredictionConfig
+
+    return LinkPredictionConfig.model_validate(tree)
+
+
 def _read_about(
     array: npt.NDArray[Any],
 ) -> tuple[Report, tuple[str, ...], tuple[ModelConfig, ...]]:
@@ -243,8 +326,7 @@ def _read_about(
         tree = json.loads(array.tobytes())
         told = tree["report"]
         trials = [Trial(**trial) for trial in told.pop("trials")]
-        kinds = {kind.model_fields["name"].default: kind for kind in KINDS}
-        members = tuple(kinds[member["name"]].model_validate(member) for member in tree["members"])
+        members = tuple(map(_settings_of, tree["members"]))
         names = tuple(map(str, tree["features"]))
         return Report(**told, trials=trials), names, members
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -27,10 +27,13 @@ class Facts:
         rating_ratio: Largest rating over the smallest of the training interactions; 1: all are
             the same, or there are none, or some are not above 0.
         attributes: Attributes of an item that other items have too, on average.
-        has_words: Whether items have texts.
+        item_rows: Items with more than one interaction.
+        user_rows: Users with more than one interaction.
+        attribute_rows: Attributes of three or more items.
+        word_rows: Words in the items' texts.
+        user_features: Features of the user table.
         has_vectors: Whether items have vectors, such as those of texts.
         has_numbers: Whether items have numeric columns.
-        has_user_features: Whether there is a user table.
     """
 
     num_users: int
@@ -43,10 +46,18 @@ class Facts:
     has_times: bool
     rating_ratio: float
     attributes: float
-    has_words: bool
+    item_rows: int
+    user_rows: int
+    attribute_rows: int
+    word_rows: int
+    user_features: int
     has_vectors: bool
     has_numbers: bool
-    has_user_features: bool
+
+    @property
+    def has_words(self) -> bool:
+        """Whether items have texts."""
+        return self.word_rows > 0
 
     @classmethod
     def of(cls, data: TrainingData) -> Self:
@@ -56,10 +67,10 @@ class Facts:
         active = np.bincount(train.user, minlength=train.num_users)
         ranked = count if data.candidates is None else count[data.candidates]
         valid = np.zeros(0, dtype=np.int64) if data.valid is None else np.unique(data.valid.user)
-        shared = 0.0
+        column = np.zeros(0, dtype=np.int64)
         if data.attributes is not None:
             column = np.bincount(data.attributes.indices, minlength=data.attributes.shape[1])
-            shared = float(column[column > 1].sum()) / max(1, train.num_items)
+        shared = float(column[column > 1].sum()) / max(1, train.num_items)
         graph = data.graph
         times, ratings = train.timestamp, train.rating
         usable = ratings is not None and len(ratings) > 0 and bool((ratings > 0).all())
@@ -76,10 +87,13 @@ class Facts:
             if usable and ratings is not None
             else 1.0,
             attributes=shared,
-            has_words=data.words is not None and data.words.nnz > 0,
+            item_rows=int((count > 1).sum()),
+            user_rows=int((active > 1).sum()),
+            attribute_rows=int((column > 2).sum()),
+            word_rows=0 if data.words is None else len(np.unique(data.words.indices)),
+            user_features=0 if data.user_features is None else data.user_features.shape[1],
             has_vectors=graph is not None and bool(vectors_of(graph, "item")),
             has_numbers=graph is not None and NUMERIC in graph["item"],
-            has_user_features=data.user_features is not None and data.user_features.nnz > 0,
         )
 
     def lines(self) -> list[str]:
@@ -89,7 +103,7 @@ class Facts:
             "ratings that differ": self.rating_ratio > 1,
             "texts": self.has_words or self.has_vectors,
             "numbers": self.has_numbers,
-            "a user table": self.has_user_features,
+            "a user table": self.user_features > 0,
         }
         there = [name for name, present in have.items() if present]
         absent = [name for name, present in have.items() if not present]

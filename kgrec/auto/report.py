@@ -35,6 +35,7 @@ class Report:
         value: Cross-validated NDCG@10 of all together; None: nothing was chosen by validation.
         without: The same without each of them.
         level: What the weights depend on.
+        left_out: Families of which not all was tried, since the time was over.
     """
 
     facts: Sequence[str] = ()
@@ -43,14 +44,21 @@ class Report:
     value: float | None = None
     without: Sequence[float | None] = ()
     level: str = "none"
+    left_out: Sequence[str] = ()
 
-    def lines(self) -> list[str]:
-        """Return the report as lines for people."""
-        lines = [*self.facts]
+    def figures(self) -> dict[str, float]:
+        """Return NDCG@10 on validation of the best of each family, and of all together."""
         best: dict[str, float] = {}
         for trial in self.trials:
             if trial.value is not None:
                 best[trial.family] = max(trial.value, best.get(trial.family, 0.0))
+        return best if self.value is None else best | {"together": self.value}
+
+    def lines(self) -> list[str]:
+        """Return the report as lines for people."""
+        lines = [*self.facts]
+        best = self.figures()
+        best.pop("together", None)
         for family, value in best.items():
             tried = sum(trial.family == family for trial in self.trials)
             lines.append(f"{family}: NDCG@10 {value:.4f} on validation, best of {tried}.")
@@ -67,6 +75,10 @@ class Report:
         dropped = [family for family in best if family not in self.chosen]
         if dropped:
             lines.append(f"Left out, since the others do as well: {', '.join(dropped)}.")
+        if self.left_out:
+            lines.append(
+                f"Not all was tried, since the time limit was over: {', '.join(self.left_out)}."
+            )
         return lines
 
 

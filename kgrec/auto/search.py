@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,7 +15,6 @@ from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
-from kgrec.training.link_prediction import LinkPrediction
 
 CUTOFF: Final = 10
 """Cut-off of the NDCG by which settings, models and weights are chosen."""
@@ -47,16 +47,22 @@ class Search:
             are taken.
         build: Makes the model of some settings.
         callback: Gets the progress of models that are trained in epochs.
+        say: Gets a line for each model that was tried.
+        deadline: Time of `time.monotonic` after which nothing more is tried; None: there is none.
         trials: All models that were tried.
         found: The best of each family.
+        left_out: What was not tried, since the time was over.
     """
 
     data: TrainingData
     sample: Interactions | None
     build: Callable[[ModelConfig], Model]
     callback: Callback | None = None
+    say: Callable[[str], object] | None = None
+    deadline: float | None = None
     trials: list[Trial] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def best_of(self, family: Family) -> None:
         """Try the settings of a family and keep the best model, if one could be fitted."""
@@ -64,14 +70,18 @@ class Search:
 
         def measure(settings: ModelConfig) -> float:
             model, told = self.build(settings), settings.model_dump(mode="json")
-            callback = self.callback if isinstance(model, LinkPrediction) else None
+            if self.found and self.deadline is not None and time.monotonic() > self.deadline:
+                if family.name not in self.left_out:
+                    self.left_out.append(family.name)
+                return -np.inf
+            started = time.monotonic()
             try:
-                model.fit(self.data, callback=callback)
+                model.fit(self.data, callback=self.callback)
             except DataError as error:
-                self.trials.append(Trial(family.name, told, None, str(error)))
+                self._note(Trial(family.name, told, None, str(error)), started)
                 return -np.inf
             value = None if self.sample is None else self._ndcg(model, self.sample)
-            self.trials.append(Trial(family.name, told, value))
+            self._note(Trial(family.name, told, value), started)
             if not best or (value is not None and value > best[0][0]):
                 best[:] = [(value or 0.0, Found(family.name, settings, model))]
             return best[0][0] if value is None else value
@@ -81,6 +91,15 @@ class Search:
         else:
             family.search(measure)
         self.found += [found for _, found in best]
+
+    def _note(self, trial: Trial, started: float) -> None:
+        self.trials.append(trial)
+        if self.say is not None:
+            value = "fitted" if trial.value is None else f"NDCG@{CUTOFF} {trial.value:.4f}"
+            if trial.error:
+                value = f"left out: {trial.error}"
+            seconds = time.monotonic() - started
+            self.say(f"Model {len(self.trials)}, {trial.family}: {value} ({seconds:.1f} s)")
 
     def _ndcg(self, model: Model, sample: Interactions) -> float:
         data = self.data

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from kgrec.auto.effort import MAX_SQUARE, Effort, Work
 from kgrec.auto.facts import Facts
 from kgrec.models.base import ModelConfig
 from kgrec.models.content_ease import ContentEASEConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
+from kgrec.models.ials import IALSConfig
 from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.popular import MostPopularConfig
 from kgrec.models.trending import TrendingConfig
 from kgrec.models.user_ease import UserEASEConfig
 from kgrec.training.link_prediction import LinkPredictionConfig
 
-Effort = Literal["quick", "normal", "thorough"]
+Step = tuple[str, Sequence[Any]]
+"""A setting, which may have dots, and the values that are tried."""
 
-KINDS: Final[tuple[type[ModelConfig], ...]] = (
-    MostPopularConfig,
-    TrendingConfig,
-    ItemKNNConfig,
-    UserEASEConfig,
-    EASEConfig,
-    AttributeEASEConfig,
-    ContentEASEConfig,
-    LinkPredictionConfig,
-)
-"""The settings of all models that may be tried."""
-
-MAX_SQUARE: Final = 20_000
-"""Most rows of a matrix that a closed form inverts: more take minutes and gigabytes."""
-COSTLY_SQUARE: Final = 4_000
-"""With more rows, an inverse takes seconds, and fewer of them are tried."""
 COUNTS: Final = 10.0
 """With a larger ratio of ratings, they are counts, which span orders of magnitude, not stars."""
 
@@ -51,7 +38,7 @@ class Family:
 
     name: str
     start: ModelConfig
-    steps: Sequence[tuple[str, Sequence[Any]]] = ()
+    steps: Sequence[Step] = ()
 
     def search(self, measure: Callable[[ModelConfig], float]) -> None:
         """Call `measure` with the settings to try; larger values are better."""
@@ -80,91 +67,107 @@ def _changed(settings: ModelConfig, key: str, value: Any) -> ModelConfig:
 
 def families(facts: Facts, effort: Effort) -> Iterator[Family]:
     """Yield the families that these facts and this effort allow, the cheapest first."""
-    thorough = effort == "thorough"
-    powers = _powers(facts, effort)
+    work = Work(facts, effort)
+    powers = _powers(facts)
     yield Family("popularity", MostPopularConfig())
     if facts.has_times:
-        halves = (7.0, 60.0) if effort == "quick" else (3.0, 7.0, 60.0, 180.0)
-        yield Family("recent popularity", TrendingConfig(), [("half_life", halves)])
+        yield Family(
+            "recent popularity", TrendingConfig(), [("half_life", (7.0, 60.0, 3.0, 180.0))]
+        )
     yield Family("similar items", ItemKNNConfig())
-    if facts.num_users <= MAX_SQUARE:
-        few = effort == "quick" or facts.num_users > COSTLY_SQUARE
-        steps = [("l2", (50.0,) if few else (50.0, 500.0)), ("rating_power", powers)]
-        yield Family("users", UserEASEConfig(), steps)
-    if facts.num_items <= MAX_SQUARE:
-        yield from _of_items(facts, effort, powers)
+    trials = work.trials(facts.item_rows + facts.user_features, facts.num_users)
+    if trials:
+        steps = [("l2", (50.0, 500.0)), ("rating_power", powers)]
+        yield Family("users", UserEASEConfig(), _first(steps, trials))
+    yield from _of_items(facts, work, powers)
     if effort != "quick":
-        yield from _of_graph(facts, thorough)
+        yield from _of_graph(facts, work)
 
 
-def _powers(facts: Facts, effort: Effort) -> tuple[float, ...]:
-    if facts.rating_ratio <= 1 or effort == "quick":
+def _powers(facts: Facts) -> tuple[float, ...]:
+    if facts.rating_ratio <= 1:
         return ()
     return (0.3,) if facts.rating_ratio > COUNTS else (1.0, 2.0)
 
 
-def _of_items(facts: Facts, effort: Effort, powers: tuple[float, ...]) -> Iterator[Family]:
-    costly = facts.num_items > COSTLY_SQUARE
-    penalties: tuple[float, ...] = (30.0, 100.0, 1000.0)
-    if effort == "thorough":
-        penalties = (10.0, *penalties)
-    elif costly or effort == "quick":
-        penalties = (50.0,)
-    steps: list[tuple[str, Sequence[Any]]] = [("l2", penalties)]
-    if not costly:
-        steps += [("rating_power", powers)]
-    shared = facts.attributes >= 0.5 or facts.has_words
-    if not costly or not shared:
-        yield Family("items", EASEConfig(dropout=0.33), steps)
-    if shared:
-        of_content: list[tuple[str, Sequence[Any]]] = []
-        if facts.attributes >= 0.5:
-            of_content += [("alpha", (1.0, 8.0) if not costly else (1.0,))]
-        if facts.has_words and effort != "quick":
-            of_content += [("words", (4.0, 12.0) if not costly else (4.0,))]
-        start = AttributeEASEConfig(dropout=0.33, alpha=3.0, min_items=3)
-        yield Family("items and their attributes", start, [*of_content, *steps])
-    if facts.new_items > 0 and (shared or facts.has_vectors or facts.has_numbers):
-        of_new: list[tuple[str, Sequence[Any]]] = [
+def _first(steps: Sequence[Step], trials: int) -> list[Step]:
+    """Return the first steps, so that with the start there are no more than so many trials."""
+    kept: list[Step] = []
+    left = trials - 1
+    for key, values in steps:
+        kept.append((key, values[: max(0, left)]))
+        left -= len(values)
+    return kept
+
+
+def _of_items(facts: Facts, work: Work, powers: tuple[float, ...]) -> Iterator[Family]:
+    penalties: Step = ("l2", (50.0, 1000.0, 100.0))
+    reads = facts.attributes >= 0.5
+    alone = work.trials(facts.user_rows, facts.num_items)
+    if alone:
+        steps = [penalties, ("rating_power", powers)]
+        yield Family("items", EASEConfig(dropout=0.33), _first(steps, alone))
+    elif facts.num_items > MAX_SQUARE:
+        yield Family("factors", IALSConfig())
+    rows = facts.user_rows + facts.attribute_rows
+    with_words = work.trials(rows + facts.word_rows, facts.catalogue)
+    trials = work.trials(rows, facts.catalogue)
+    if reads and trials:
+        start = AttributeEASEConfig(dropout=0.33, alpha=4.0, min_items=3)
+        steps = [penalties, ("alpha", (8.0, 2.0)), ("rating_power", powers)]
+        yield Family("items and their attributes", start, _first(steps, trials))
+    if facts.has_words and with_words:
+        start = AttributeEASEConfig(
+            dropout=0.33, alpha=4.0 if reads else 0.0, words=8.0, min_items=3
+        )
+        steps = [penalties, ("words", (4.0, 16.0)), ("alpha", (8.0,) if reads else ())]
+        yield Family("items and their words", start, _first(steps, with_words))
+    reads |= facts.has_words or facts.has_vectors or facts.has_numbers
+    trials = work.trials(facts.user_rows, facts.catalogue)
+    if facts.new_items > 0 and reads and trials:
+        of_new: list[Step] = [
             ("words", (0.0, 8.0)),
             ("text", (0.0, 1.0)),
             ("content_l2", (3.0, 30.0)),
             ("attributes", (0.3, 3.0)),
             ("rating_power", powers),
         ]
-        yield Family("content of new items", ContentEASEConfig(), of_new[: 2 if costly else None])
+        yield Family("content of new items", ContentEASEConfig(), _first(of_new, trials))
 
 
-def _of_graph(facts: Facts, thorough: bool) -> Iterator[Family]:
+def _of_graph(facts: Facts, work: Work) -> Iterator[Family]:
     power = 0.0
     if facts.rating_ratio > 1:
         power = 0.3 if facts.rating_ratio > COUNTS else 1.8
     reads = facts.attributes > 0 or facts.has_vectors
-    base: dict[str, dict[str, Any]] = {
-        "predictor": {"encoder": {"name": "lightgcn", "relation_weight": 0.3 if reads else 0.0}},
-        "training": {"loss": {"name": "softmax", "temperature": 0.22, "rating_power": power}},
+    encoder = {"name": "lightgcn", "relation_weight": 0.3 if reads else 0.0}
+    fusion = "gate" if facts.has_vectors else "none"
+    loss = {"name": "softmax", "temperature": 0.22, "rating_power": power}
+    tree: dict[str, Any] = {
+        "predictor": {"dim": 64, "encoder": encoder, "fusion": fusion},
+        "training": {"loss": loss, "max_epochs": work.epochs(64)},
     }
-    base["predictor"]["fusion"] = "gate" if facts.has_vectors else "none"
-    start = LinkPredictionConfig.model_validate(base)
-    steps: list[tuple[str, Sequence[Any]]] = []
-    if thorough:
+    steps: list[Step] = []
+    if work.effort == "thorough":
         steps = [
             ("predictor.encoder.relation_weight", (0.0, 0.1) if reads else ()),
             ("training.loss.temperature", (0.15, 0.3)),
             ("predictor.dim", (128,)),
         ]
-    yield Family("the graph", start, steps)
+    yield Family("the graph", LinkPredictionConfig.model_validate(tree), steps)
 
 
 def safe_choice(facts: Facts) -> Iterator[Family]:
     """Yield the models for data without validation, which cannot choose settings."""
-    if facts.num_items <= MAX_SQUARE:
-        shared = facts.attributes >= 0.5
+    work = Work(facts, "normal")
+    shared = facts.attributes >= 0.5
+    reads = shared or facts.has_words or facts.has_vectors
+    if work.trials(facts.user_rows + facts.attribute_rows * shared, facts.catalogue):
         made = AttributeEASEConfig(dropout=0.33, alpha=2.0) if shared else EASEConfig(dropout=0.33)
         yield Family("items and their attributes" if shared else "items", made)
-        if facts.new_items > 0 and (shared or facts.has_words or facts.has_vectors):
+        if facts.new_items > 0 and reads:
             yield Family("content of new items", ContentEASEConfig())
     else:
         yield Family("similar items", ItemKNNConfig())
-    if facts.num_users <= MAX_SQUARE:
+    if work.trials(facts.item_rows + facts.user_features, facts.num_users):
         yield Family("users", UserEASEConfig())

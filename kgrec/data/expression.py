@@ -19,6 +19,7 @@ from kgrec.errors import (
     ConfigError,
     DataError,
     KgrecError,
+    check_kind,
     did_you_mean,
     nearest,
     printable,
@@ -134,6 +135,7 @@ def evaluate_expression(
     >>> evaluate_expression("rating >= 4 and kind == 'buy'", frame).tolist()
     [False, False, True]
     """
+    check_kind(option, expression, isinstance(expression, str), "a text, such as 'rating >= 4'")
     columns = FrameColumns(table) if isinstance(table, pd.DataFrame) else table
     reader = _Reader(expression, option, columns)
     try:

@@ -17,7 +17,15 @@ from kgrec.data.origin import Origin, origin_of, row_name, with_origin
 from kgrec.data.rejected import begin_rejects, settle
 from kgrec.data.separated import read_separated
 from kgrec.data.table_format import FormatSettings, NamedFormat, make_format
-from kgrec.errors import ConfigError, DataError, KgrecError, did_you_mean, printable, warn
+from kgrec.errors import (
+    ConfigError,
+    DataError,
+    KgrecError,
+    check_kind,
+    did_you_mean,
+    printable,
+    warn,
+)
 from kgrec.files import looked_in, nearest_file, under
 
 _ATOMIC: Final = (".inter", ".kg", ".link", ".item", ".user")
@@ -48,6 +56,8 @@ def read_table(
         ConfigError: The format names columns of a file that has names itself.
     """
     format = format or NamedFormat()
+    readable = isinstance(source, str | Path | pd.DataFrame)
+    check_kind(f"The {what}", source, readable, "the path of a file or a pandas.DataFrame")
     if isinstance(source, pd.DataFrame):
         frame, where = source, f"the {what}"
         if origin_of(frame).format != format:

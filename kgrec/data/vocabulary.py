@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.errors import DataError, UnknownIdError, did_you_mean, printable
+from kgrec.errors import DataError, UnknownIdError, check_kind, did_you_mean, printable
 from kgrec.types import IntArray
 
 _HASHED_PER_SEARCHED = 256  # ids that are hashed in the time of one binary search
@@ -269,6 +269,7 @@ def id_list(ids: Iterable[str | int], argument: str) -> list[str]:
             f"{argument} must be a list of ids, found the single {found}. Write "
             f"{argument}=[{found}]."
         )
+    check_kind(argument, ids, isinstance(ids, Iterable), f"a list of ids, such as {argument}=['a']")
     return [as_id(id, argument) for id in ids]
 
 

@@ -212,9 +212,22 @@ class Model(ABC):
         """Return the model whose vectors a text search compares with content, if there is one."""
         return None
 
+    @property
+    def refits(self) -> bool:
+        """Whether `refit` is wanted after `fit`, with the validation part as training too."""
+        return False
+
+    def refit(self, data: TrainingData) -> Self:
+        """Fit again on more interactions, with what `fit` has chosen."""
+        return self.fit(data)
+
     def notes(self) -> Sequence[str]:
         """Return what fitting found out, as lines for people."""
         return ()
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what the parts of the model reach on validation, by name, for pictures."""
+        return {}
 
 
 class VectorModel(Model):

@@ -120,13 +120,9 @@ class StoredVectors(VectorModel):
         raise RunError("Stored vectors cannot be fitted: fit the model that they come from.")
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Refuse, as `fit` does.
-
-        Raises:
-            RunError: Always.
-        """
+        """Return the model as it is: it was made with all that it needs."""
         del state, data
-        raise RunError("Stored vectors have no state of their own.")
+        return self
 
     def _place(self) -> FloatArray:
         return self._arrays.get("place", self.item_vectors)

@@ -11,7 +11,6 @@ from copy import copy
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +24,7 @@ from kgrec.graph.modalities import TEXT
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Model, TrainingData, VectorModel
+from kgrec.models.closed_forms import CLOSED_FORMS, closed_form_settings
 from kgrec.models.stored_vectors import StoredVectors
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
@@ -65,32 +65,18 @@ _AT_ONCE: Final = (
     "data/histories.parquet", "data/names.parquet", "data/dislike*.parquet",
 )  # fmt: skip
 
-CLOSED_FORMS: Final[Mapping[str, tuple[str, str]]] = {
-    "ease": ("kgrec.models.ease", "EASEConfig"),
-    "attribute_ease": ("kgrec.models.ease", "AttributeEASEConfig"),
-    "content_ease": ("kgrec.models.content_ease", "ContentEASEConfig"),
-    "user_ease": ("kgrec.models.user_ease", "UserEASEConfig"),
-    "slim": ("kgrec.models.slim", "SLIMConfig"),
-    "ials": ("kgrec.models.ials", "IALSConfig"),
-    "item_knn": ("kgrec.models.item_knn", "ItemKNNConfig"),
-    "kernel_ratings": ("kgrec.models.kernel_ratings", "KernelRatingsConfig"),
-    "trending": ("kgrec.models.trending", "TrendingConfig"),
-    "most_popular": ("kgrec.models.popular", "MostPopularConfig"),
-}
-"""Where the settings of the models are that need neither graph nor PyTorch; not `kgrec.config`,
-which loads those of all models."""
-
 
 def write_vectors(folder: Path, snapshot: Snapshot) -> None:
-    """Write the vectors of a link predictor, if they are all that its scores need.
+    """Write the vectors of a link predictor, also as a member, if its scores need no more.
 
     Raises:
         RunError: The file cannot be written.
     """
     from kgrec.training.link_prediction import LinkPrediction
 
-    if isinstance(snapshot.model, LinkPrediction):
-        arrays = snapshot.model.stored_vectors(_tried(snapshot.histories))
+    model = _with_vectors(snapshot.model)
+    if isinstance(model, LinkPrediction):
+        arrays = model.stored_vectors(_tried(snapshot.histories))
         if arrays is not None:
             save_arrays(folder / FILE, arrays)
 
@@ -117,7 +103,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
     whole.check(*_AT_ONCE)
     config = read_tree(folder / "config.yaml")
     try:
-        if FILE not in whole.files and not _is_closed(config["model"]):
+        if FILE not in whole.files and not _is_light(config["model"]):
             return load_run(folder, download=download)[0]
         logs = read_histories(folder / "data")
         users, items = logs[0].users, logs[0].items
@@ -198,7 +184,7 @@ class _Whole:
         return load_run(self.folder)[0].snapshot
 
     def vector_model(self) -> VectorModel:
-        model = self.snapshot.model
+        model = _with_vectors(self.snapshot.model)
         assert isinstance(model, VectorModel)
         return model
 
@@ -286,24 +272,37 @@ def _tried(histories: csr_matrix) -> csr_matrix:
     return csr_matrix(vstack([some, half], format="csr"))
 
 
-def _is_closed(settings: Mapping[str, Any]) -> bool:
-    """Return whether a model, with all of its members, is one of `CLOSED_FORMS`."""
+def _is_light(settings: Mapping[str, Any]) -> bool:
+    """Return whether a model needs no PyTorch, apart from a link predictor with its vectors."""
     if settings["name"] == "ensemble":
-        return all(_is_closed(member) for member in settings["members"])
-    return settings["name"] in CLOSED_FORMS
+        return all(_is_light(member) for member in settings["members"])
+    return settings["name"] == "auto" or settings["name"] in CLOSED_FORMS
+
+
+def _with_vectors(model: Model) -> Model:
+    """Return the model whose vectors are stored: the link predictor among the members, if any."""
+    members = getattr(model, "members", ()) if model.name == "auto" else ()
+    return next((one for one in members if one.name == "link_prediction"), model)
 
 
 def _model(whole: _Whole, settings: Mapping[str, Any], log: Interactions) -> Model:
     """Return the model of a run: its vectors, or a closed form with its weights."""
+    model: Any = None
+    if FILE not in whole.files or settings["name"] == "auto":
+        model = _unfitted(settings)
     if FILE in whole.files:
         whole.check(FILE)
         stored = StoredVectors(
-            settings["name"], load_arrays(whole.folder / FILE)[0], whole.vector_model
+            "link_prediction" if model else settings["name"],
+            load_arrays(whole.folder / FILE)[0],
+            whole.vector_model,
         )
         sizes = len(stored.user_vectors), len(stored.item_vectors)
         if sizes != (log.num_users, log.num_items):
             raise RunError(f"{whole.folder / FILE} does not fit the users and items of the run.")
-        return stored
+        if model is None:
+            return stored
+        model.predictor = stored
     whole.check("weights.safetensors")
     arrays = load_arrays(whole.folder / "weights.safetensors")[0]
     features = None
@@ -312,7 +311,8 @@ def _model(whole: _Whole, settings: Mapping[str, Any], log: Interactions) -> Mod
         from kgrec.models.user_content import user_features
 
         features = user_features(table.reindex(log.users))
-    return _unfitted(settings).load_state(arrays, TrainingData(log, user_features=features))
+    fitted: Model = model.load_state(arrays, TrainingData(log, user_features=features))
+    return fitted
 
 
 def _unfitted(settings: Mapping[str, Any]) -> Model:
@@ -323,9 +323,11 @@ def _unfitted(settings: Mapping[str, Any]) -> Model:
         own = {key: value for key, value in settings.items() if key != "members"}
         members = [_unfitted(member) for member in settings["members"]]
         return Ensemble(members, EnsembleConfig.model_validate(own))
-    module, name = CLOSED_FORMS[settings["name"]]
-    model: Model = getattr(import_module(module), name).model_validate(settings).build()
-    return model
+    if settings["name"] == "auto":
+        from kgrec.auto.auto import Auto, AutoConfig
+
+        return Auto(AutoConfig.model_validate(settings))
+    return closed_form_settings(settings).build()
 
 
 def _titles(folder: Path, items: Vocabulary) -> NodeNames:

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kgrec.auto.auto import Auto
 from kgrec.config import Config
 from kgrec.data.interactions import Split
 from kgrec.datasets.dataset import Dataset
@@ -104,6 +107,8 @@ def _train(
     _check_split(prepared.data, split)
     log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
     fitting = time.perf_counter()
+    if isinstance(model, Auto):
+        model.say = log.say
     with log.training(config) as shown:
 
         def callback(figures: Mapping[str, float]) -> None:
@@ -117,6 +122,13 @@ def _train(
     if valid is not None:
         found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
         metrics["valid"] = found.to_dict()
+    if model.refits and valid is not None:
+        log.say("Fitting the chosen models on training and validation together …")
+        prepared = recommender.together(prepared)
+        recommender.take(prepared.fitted(model.refit(prepared.data)))
+        held = split.reindex(prepared.data.train.users, prepared.data.train.items)
+        none = held.valid.select(np.zeros(0, dtype=np.int64))
+        split = Split(prepared.data.train, none, held.test, split.kind)
     progress = model.progress if isinstance(model, LinkPrediction) else None
     if progress is not None:
         metrics["training"] = {
@@ -134,6 +146,8 @@ def _train(
         log.say(note)
     if model.notes():
         metrics["notes"] = list(model.notes())
+    if model.figures():
+        metrics["parts"] = dict(model.figures())
     recommender.take(replace(recommender.snapshot, warnings=tuple(warnings)))
     if valid is not None:  # before saving: a full disk must not hide the figures
         log.show({f"{out.name} (validation)": found})

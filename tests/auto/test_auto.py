@@ -9,7 +9,8 @@ import pytest
 from kgrec.auto.auto import Auto, AutoConfig
 from kgrec.auto.choices import collect
 from kgrec.auto.context import Context
-from kgrec.errors import KgrecWarning, RunError
+from kgrec.data.joining import joined
+from kgrec.errors import DataError, KgrecWarning, RunError
 from kgrec.models.ease import EASE
 from kgrec.models.ensemble import standardised
 from kgrec.models.popular import MostPopular
@@ -93,6 +94,34 @@ def test_without_validation_safe_models_are_used_and_said():
 def test_the_test_part_is_not_needed_and_the_seed_decides_nothing_in_closed_forms():
     other = Auto(AutoConfig(effort="quick", seed=3)).fit(validated())
     assert [member.name for member in other.members] == [m.name for m in fitted().members]
+
+
+def test_each_model_is_said_and_a_time_limit_leaves_out_the_rest():
+    model = Auto(AutoConfig(effort="quick", time_limit=1e-9))
+    said = []
+    model.say = said.append
+    model.fit(validated())
+    assert [trial.family for trial in model.report.trials] == ["popularity"]
+    assert said[0].startswith("Model 1, popularity: NDCG@10 ")
+    assert "users" in model.report.left_out
+    assert "Not all was tried, since the time limit was over" in model.report.lines()[-1]
+    assert model.report.figures().keys() == {"popularity", "together"}
+
+
+def test_refit_learns_from_the_validation_part_too_with_the_choices_as_they_are():
+    model, data = Auto(AutoConfig(effort="quick", refit=True)).fit(validated()), validated()
+    assert model.refits
+    before, chosen = model.score(np.arange(5)), [one.config for one in model.members]
+    both = replace(data, train=joined([data.train, data.valid]), valid=None)
+    weights = model._weights
+    model.refit(both)
+    assert model._weights is weights
+    assert [one.config for one in model.members] == chosen
+    assert not np.allclose(model.score(np.arange(5)), before)
+    alone = type(model.members[0])(chosen[0]).fit(both)
+    np.testing.assert_array_equal(model.members[0].score(np.arange(5)), alone.score(np.arange(5)))
+    with pytest.raises(DataError, match="the same features of items"):
+        model.refit(replace(both, attributes=None))
 
 
 def test_a_state_with_unknown_members_is_refused():

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from kgrec.auto.effort import MAX_SQUARE, Work
 from kgrec.auto.facts import Facts
-from kgrec.auto.trials import MAX_SQUARE, Family, families, safe_choice
+from kgrec.auto.trials import Family, families, safe_choice
 from kgrec.models.ease import EASEConfig
 from kgrec.testing import planted
 
@@ -39,7 +40,7 @@ def test_facts_are_counted():
 
 
 def test_models_are_tried_only_where_the_data_has_what_they_read():
-    bare = replace(FACTS, has_times=False, attributes=0.0, has_words=False, new_items=0.0)
+    bare = replace(FACTS, has_times=False, attributes=0.0, word_rows=0, new_items=0.0)
     bare = replace(bare, has_vectors=False, has_numbers=False)
     assert names(bare) == ["popularity", "similar items", "users", "items", "the graph"]
     assert "recent popularity" in names(replace(bare, has_times=True))
@@ -50,9 +51,30 @@ def test_models_are_tried_only_where_the_data_has_what_they_read():
 
 
 def test_no_square_matrix_is_inverted_where_it_would_be_too_large():
-    large = replace(FACTS, num_items=MAX_SQUARE + 1, num_users=MAX_SQUARE + 1)
-    assert not {"users", "items", "items and their attributes"} & set(names(large))
+    size = MAX_SQUARE + 1
+    large = replace(FACTS, num_items=size, catalogue=size, num_users=size, user_rows=size)
+    found = names(large)
+    assert not {"users", "items", "items and their attributes", "items and their words"} & set(
+        found
+    )
+    assert "factors" in found
     assert [family.name for family in safe_choice(large)] == ["similar items"]
+
+
+def test_the_work_decides_how_much_is_tried():
+    assert Work(FACTS, "normal").trials(100, 1_000) > 10
+    # The smaller of rows and columns is inverted.
+    assert Work(FACTS, "normal").trials(2_000, 9_000) == Work(FACTS, "normal").trials(2_000, 9_000)
+    assert Work(FACTS, "normal").trials(2_000, 9_000) > Work(FACTS, "normal").trials(9_000, 9_000)
+    assert Work(FACTS, "normal").trials(9_000, 9_000) == 1
+    assert Work(FACTS, "quick").trials(14_000, 14_000) == 0
+    assert Work(FACTS, "thorough").trials(14_000, 14_000) == 1
+    assert Work(FACTS, "normal").trials(10, MAX_SQUARE + 1) == 0
+    large = replace(FACTS, interactions=10**6, catalogue=10**5)
+    assert Work(large, "normal").epochs(64) < Work(FACTS, "normal").epochs(64)
+    costly = replace(FACTS, user_rows=9_000, num_items=9_000, catalogue=9_000, attributes=0.0)
+    (items,) = [one for one in families(costly, "normal") if one.name == "items"]
+    assert sum(len(values) for _, values in items.steps) == 0
 
 
 def test_ratings_weigh_only_where_they_differ():

@@ -23,6 +23,7 @@ SETTINGS = {
     "distmult": ["model.predictor.head={name: distmult}", "model.predictor.encoder={name: none}"],
     "nonlinear": ["model.predictor.encoder={name: rgcn}"],
     "kgin": ["model={name: kgin, training: {max_epochs: 1}}"],
+    "auto": ["model=auto"],
     "ease": ["model=ease"],
     "content_ease": ["model=content_ease"],
     "user_ease": ["model=user_ease"],
@@ -40,7 +41,10 @@ def served(request, project, tmp_path_factory):
     changes = SETTINGS[request.param]
     if not any(change.startswith("model=") for change in changes):
         changes = [*changes, "model.training.max_epochs=2"]
-    with words_for_language_model():
+    with words_for_language_model(), pytest.MonkeyPatch.context() as patch:
+        # Few validation users choose, and no model that was tried is left out.
+        patch.setattr("kgrec.auto.auto.MIN_USERS", 5)
+        patch.setattr("kgrec.auto.stacking.WORTH", -10.0)
         train_run(load_config(project, changes), folder)
         return load_for_serving(folder), load_run(folder)[0], folder
 
@@ -96,7 +100,8 @@ def test_vectors_of_histories_are_stored_where_they_are_sums(served, request):
     _, _, folder = served
     name = request.node.callspec.params["served"]
     stored = (folder / FILE).exists()
-    assert stored == (name in ("link_prediction", "translation", "distmult", "nonlinear", "kgin"))
+    learnt = ("link_prediction", "translation", "distmult", "nonlinear", "kgin", "auto")
+    assert stored == (name in learnt)
     arrays = load_arrays(folder / FILE)[0] if stored else {}
     if name in ("link_prediction", "translation", "distmult"):
         assert "history.items" in arrays
@@ -126,7 +131,9 @@ def test_an_update_starts_from_the_whole_run(run_folder):
 
 def test_all_models_without_pytorch_are_listed():
     closed = {
-        name for name in MODELS if name != "ensemble" and "presets" not in MODELS[name].__module__
+        name
+        for name in MODELS
+        if name not in ("ensemble", "auto") and "presets" not in MODELS[name].__module__
     }
     closed = {name for name in closed if not MODELS[name].__module__.startswith("kgrec.training")}
     assert set(CLOSED_FORMS) == closed
