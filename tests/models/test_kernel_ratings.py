@@ -118,13 +118,13 @@ def test_content_places_an_item_that_few_have_rated():
 def test_predictions_stay_in_the_range_of_the_data_and_in_its_scale():
     data, whole, _ = made()
     log = data.train.rated()
-    model = kgrec.KernelRatings(kgrec.KernelRatingsConfig(noise=1e-3)).fit(data)
+    model = kgrec.KernelRatings(kgrec.KernelRatingsConfig(noise=0.05)).fit(data)
     users, items = np.nonzero(np.ones_like(whole))
     found = model.predict_ratings(users, items)
     assert found.dtype == np.float32
     assert log.rating.min() <= found.min() <= found.max() <= log.rating.max()
     tenfold = TrainingData(replace(log, rating=log.rating * 20 - 7), attributes=data.attributes)
-    other = kgrec.KernelRatings(kgrec.KernelRatingsConfig(noise=1e-3)).fit(tenfold)
+    other = kgrec.KernelRatings(kgrec.KernelRatingsConfig(noise=0.05)).fit(tenfold)
     np.testing.assert_allclose(other.predict_ratings(users, items), found * 20 - 7, atol=0.05)
 
 
@@ -169,7 +169,7 @@ class TestContract(ModelContract):
 @pytest.fixture(scope="module")
 def fitted():
     data, _, _ = made()
-    model = kgrec.KernelRatings(kgrec.KernelRatingsConfig(noise=0.1))
+    model = kgrec.KernelRatings(kgrec.KernelRatingsConfig(noise=0.1, taste=8.0))
     return kgrec.Recommender(model=model, text=None).fit(data.train)
 
 
