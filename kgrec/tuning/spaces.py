@@ -127,6 +127,14 @@ def _closed(name: str, facts: Facts) -> Space:
             "numbers": Range(low=0.0, high=2.0),
             **words,
         },
+        "kernel_ratings": {
+            "noise": Range(low=0.1, high=2.0, log=True),
+            "dim": Range(low=10, high=200, log=True),
+            "watched": Range(low=0.0, high=3.0),
+            "taste": Range(low=0.0, high=3.0),
+            "content": Range(low=0.0, high=3.0),
+            "table": Range(low=0.0, high=3.0),
+        },
         "trending": {
             "half_life": Range(low=3.0, high=300.0, log=True),
             "activity_power": Range(low=0.0, high=1.0),

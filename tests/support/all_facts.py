@@ -10,5 +10,5 @@ from kgrec.auto.facts import Facts
 def all_facts() -> Facts:
     found = Facts.of(three_blocks().data)
     return replace(
-        found, rating_ratio=5.0, has_words=True, has_vectors=True, has_numbers=True, new_items=0.1
+        found, rating_ratio=5.0, word_rows=50, has_vectors=True, has_numbers=True, new_items=0.1
     )

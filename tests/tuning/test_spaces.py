@@ -50,7 +50,7 @@ def test_the_space_of_a_model_holds_its_defaults_and_all_its_values_are_valid(fa
 
 def test_what_the_data_does_not_have_is_not_varied(facts):
     bare = replace(
-        facts, rating_ratio=1.0, has_words=False, has_vectors=False, has_numbers=False, new_items=0
+        facts, rating_ratio=1.0, word_rows=0, has_vectors=False, has_numbers=False, new_items=0
     )
     for name in ("ease", "attribute_ease", "link_prediction", "slim"):
         settings = make_config({"data": {}, "model": name}).model
