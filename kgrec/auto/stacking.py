@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
-from scipy.optimize import minimize
 
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
+from kgrec.auto.logit import ConditionalLogit, Solution, bounded_step
 from kgrec.auto.weights import Weights
 from kgrec.evaluation.metrics import ndcg
 from kgrec.types import BoolArray, Float64Array, FloatArray
@@ -43,6 +43,93 @@ class Fit:
     value: float
 
 
+class Stacking:
+    """The conditional logit model of one level, on all users and without each fold of them.
+
+    Args:
+        choices: What users chose.
+        context: The features of the items.
+        level: What the weights depend on.
+        k: The cut-off of the NDCG.
+        seed: Seeds the folds of users.
+    """
+
+    def __init__(self, choices: Choices, context: Context, level: Level, k: int, seed: int) -> None:
+        self.level, self.k, self._choices = level, k, choices
+        self.num_models, self._num_features = choices.scores.shape[1], context.items.shape[1]
+        self._some = {"none": 0, "popularity": 1, "all": self._num_features}[level]
+        self._table = _features(choices, context.items[:, : self._some], level)
+        self._least = np.full(self._table.shape[1], -np.inf)
+        self._least[: self.num_models] = 0.0
+        self._logit = ConditionalLogit(choices, self._table, self._least)
+        self.columns = np.ones(self._table.shape[1], dtype=bool)
+        num = len(choices.users)
+        fold = np.random.default_rng(seed).permutation(num) % FOLDS
+        self._held_out = [fold == one for one in range(min(FOLDS, num))]
+        self._rows = [np.flatnonzero(held[choices.user]) for held in self._held_out]
+
+    def fit(self, l2: float, start: Sequence[Solution] = ()) -> list[Solution]:
+        """Return the solution on all users, then that without each fold.
+
+        Args:
+            l2: The ridge penalty.
+            start: Solutions of a similar problem, to begin with.
+        """
+        everybody = np.ones(len(self._choices.users), dtype=bool)
+        first = start[0].weights if start else None
+        found = [self._logit.fit(l2, everybody, self.columns, first)]
+        for number, held_out in enumerate(self._held_out, 1):
+            first = start[number].weights if start else found[0].weights
+            found.append(self._logit.fit(l2, ~held_out, self.columns, first))
+        return found
+
+    def values(self, parts: Sequence[Float64Array]) -> Float64Array:
+        """Return the NDCG of each user by weights that were fitted without them, float64 (b,).
+
+        Args:
+            parts: The weights without each fold.
+        """
+        scores = np.empty(len(self._choices.user), dtype=np.float32)
+        for rows, weights in zip(self._rows, parts, strict=True):
+            scores[rows] = self._table[rows] @ weights.astype(np.float32)
+        return ndcg_of(self._choices, scores, self.k)
+
+    def value(self, found: Sequence[Solution]) -> Float64Array:
+        """Return `values` of the solutions without each fold."""
+        return self.values([one.weights for one in found[1:]])
+
+    def without(self, found: Sequence[Solution], model: int) -> Float64Array:
+        """Return `values` without a model: nearly those of fitting again, by one Newton step."""
+        gone = self._of_model(model)
+        kept = self.columns & ~gone
+        parts = []
+        for one in found[1:]:
+            gradient = -one.curvature[:, gone] @ one.weights[gone]
+            step = bounded_step(one.curvature, gradient, self._least - one.weights, kept)
+            parts.append(np.where(gone, 0.0, one.weights + step))
+        return self.values(parts)
+
+    def leave_out(self, model: int) -> None:
+        """Use the scores of a model no longer."""
+        self.columns = self.columns & ~self._of_model(model)
+
+    def weights(self, solution: Solution, models: Sequence[int]) -> Weights:
+        """Return the weights of some models from a solution."""
+        found, num, some = solution.weights, self.num_models, self._some
+        made = Weights.equal(num, self._num_features)
+        made.models[:, 0] = found[:num]
+        if self.level != "none":
+            made.models[:, 1] = found[num : 2 * num]
+            columns = found[2 * num :].reshape(-1, some)
+            made.items[:some, : len(columns)] = columns.T
+        return Weights(made.models[list(models)], made.items)
+
+    def _of_model(self, model: int) -> BoolArray:
+        places = np.zeros(len(self.columns), dtype=bool)
+        places[[model] if self.level == "none" else [model, self.num_models + model]] = True
+        return places
+
+
 def choose_weights(choices: Choices, context: Context, k: int, seed: int) -> Fit:
     """Return the weights of the level and penalty with the best cross-validated NDCG@k.
 
@@ -55,71 +142,69 @@ def choose_weights(choices: Choices, context: Context, k: int, seed: int) -> Fit
         k: The cut-off.
         seed: Seeds the folds of users.
     """
-    best: tuple[Float64Array, Level, float] | None = None
+    best: tuple[Float64Array, Fit] | None = None
     for level in LEVELS:
-        tried = [(cross_validated(choices, context, level, l2, k, seed), l2) for l2 in PENALTIES]
-        values, l2 = max(tried, key=lambda one: float(one[0].mean()))
+        stacking = Stacking(choices, context, level, k, seed)
+        tried: list[tuple[Float64Array, float, Solution]] = []
+        found: list[Solution] = []
+        for l2 in sorted(PENALTIES, reverse=True):
+            found = stacking.fit(l2, found)
+            tried.append((stacking.value(found), l2, found[0]))
+        values, l2, solution = max(tried, key=lambda one: float(one[0].mean()))
         gain = values if best is None else values - best[0]
         if best is None or gain.mean() > 1.64 * gain.std() / max(1, len(gain)) ** 0.5:
-            best = values, level, l2
+            weights = stacking.weights(solution, range(stacking.num_models))
+            best = values, Fit(weights, level, l2, float(values.mean()))
     assert best is not None
-    values, level, l2 = best
-    return Fit(fit_weights(choices, context, level, l2), level, l2, float(values.mean()))
+    return best[1]
 
 
-def cross_validated(
-    choices: Choices, context: Context, level: Level, l2: float, k: int, seed: int
-) -> Float64Array:
-    """Return the NDCG@k of each user, ranked by weights fitted without them; float64 (b,)."""
-    values = np.zeros(len(choices.users))
-    for held_out in _folds(len(choices.users), seed):
-        weights = fit_weights(choices.of_users(~held_out), context, level, l2)
-        rest = choices.of_users(held_out)
-        values[held_out] = ndcg_of(rest, weights.score(rest, context.items), k)
-    return values
+def fit_weights(choices: Choices, context: Context, level: Level, l2: float) -> Weights:
+    """Return the weights of one level and penalty on all users; see `ConditionalLogit`."""
+    stacking = Stacking(choices, context, level, 1, 0)
+    return stacking.weights(stacking.fit(l2)[0], range(stacking.num_models))
 
 
-def _folds(num_users: int, seed: int) -> Iterator[BoolArray]:
-    fold = np.random.default_rng(seed).permutation(num_users) % FOLDS
-    return (fold == one for one in range(min(FOLDS, num_users)))
+def drop_needless(
+    choices: Choices, context: Context, fit: Fit, k: int, seed: int
+) -> tuple[list[int], Fit, dict[int, float]]:
+    """Leave out the models whose absence costs next to nothing, one after another.
+
+    Altogether they cost no more than `WORTH` of the metric with all models.
+
+    Returns:
+        The models that stay, their weights, and the metric without each of them.
+    """
+    stacking = Stacking(choices, context, fit.level, k, seed)
+    kept = list(range(stacking.num_models))
+    found = stacking.fit(fit.l2)
+    value = fit.value
+    while True:
+        without = {model: float(stacking.without(found, model).mean()) for model in kept}
+        needless = max(without, key=lambda model: without[model])
+        if len(kept) == 1 or without[needless] < fit.value * (1 - WORTH):
+            break
+        kept.remove(needless)
+        stacking.leave_out(needless)
+        found = stacking.fit(fit.l2, found)
+        value = float(stacking.value(found).mean())
+    weights = stacking.weights(found[0], kept)
+    return kept, Fit(weights, fit.level, fit.l2, value), without if len(kept) > 1 else {}
 
 
 def ndcg_of(choices: Choices, scores: FloatArray, k: int) -> Float64Array:
     """Return the NDCG@k of each user, float64 of shape (b,); see `kgrec.evaluation.metrics`."""
-    order = np.lexsort((-scores, choices.user))
-    start = np.searchsorted(choices.user, np.arange(len(choices.users)))
-    place = np.arange(len(order)) - start[choices.user]  # the order is by user, too
-    top = place < k
-    hits = np.zeros((len(choices.users), k), dtype=bool)
-    hits[choices.user[top], place[top]] = choices.chosen[order][top]
-    return ndcg(hits, choices.num_chosen, k)
-
-
-def fit_weights(choices: Choices, context: Context, level: Level, l2: float) -> Weights:
-    """Return the weights under which what the users chose is most likely.
-
-    A conditional logit model (McFadden, 1974), as in `kgrec.models.ensemble.logit_weights`, with
-    interactions of the models' scores and the context. a_k is at least 0.
-
-    Args:
-        choices: What the users chose.
-        context: The features of the items.
-        level: What the weights depend on.
-        l2: Weight of the ridge penalty on all weights, relative to the mean log-likelihood.
-    """
-    num_models, num_features = choices.scores.shape[1], context.items.shape[1]
-    some = {"none": 0, "popularity": 1, "all": num_features}[level]
-    table = _features(choices, context.items[:, :some], level)
-    least = np.full(table.shape[1], -np.inf)
-    least[:num_models] = 0.0
-    found = _most_likely(choices, table, l2, least)
-    made = Weights.equal(num_models, num_features)
-    made.models[:, 0] = found[:num_models]
-    if level != "none":
-        made.models[:, 1] = found[num_models : 2 * num_models]
-        columns = found[2 * num_models :].reshape(-1, some)
-        made.items[:some, : len(columns)] = columns.T
-    return made
+    num = len(choices.users)
+    start = np.searchsorted(choices.user, np.arange(num))
+    place = np.arange(len(scores)) - start[choices.user]
+    shape = num, max(k, int(place.max(initial=-1)) + 1)
+    table, chosen = np.full(shape, -np.inf, dtype=np.float32), np.zeros(shape, dtype=bool)
+    table[choices.user, place] = scores
+    chosen[choices.user, place] = choices.chosen
+    best = np.argpartition(-table, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(table, best, axis=1), axis=1, kind="stable")
+    best = np.take_along_axis(best, order, axis=1)
+    return ndcg(np.take_along_axis(chosen, best, axis=1), choices.num_chosen, k)
 
 
 def _features(choices: Choices, items: FloatArray, level: Level) -> FloatArray:
@@ -131,71 +216,3 @@ def _features(choices: Choices, items: FloatArray, level: Level) -> FloatArray:
     if level == "all":
         blocks.append(of_items * choices.users[choices.user, 1:])
     return np.concatenate(blocks, axis=1, dtype=np.float32)
-
-
-def _most_likely(
-    choices: Choices, table: FloatArray, l2: float, least: Float64Array
-) -> Float64Array:
-    user, num = choices.user, len(choices.users)
-    count = np.bincount(user, choices.chosen, minlength=num)
-    share = np.where(choices.chosen, np.maximum(count, 1)[user] ** -0.5, 0.0)
-    total_share = share.sum()
-    if not total_share > 0:
-        return np.where(np.isfinite(least), 1.0 / max(1, int(np.isfinite(least).sum())), 0.0)
-    share /= total_share
-    per_user = np.bincount(user, share, minlength=num)
-    present = np.flatnonzero(np.bincount(user, minlength=num))
-    start = np.searchsorted(user, present)
-    target = np.asarray(share.astype(np.float32) @ table, dtype=np.float64)
-
-    def loss(weights: Float64Array) -> tuple[float, Float64Array]:
-        logits = table @ weights.astype(np.float32)
-        highest = np.zeros(num, dtype=np.float32)
-        highest[present] = np.maximum.reduceat(logits, start)
-        chance = np.exp(logits - highest[user])
-        total = np.bincount(user, chance, minlength=num)
-        value = float(per_user[present] @ (np.log(total[present]) + highest[present]))
-        chance *= (per_user / np.maximum(total, 1e-30))[user].astype(np.float32)
-        gradient = np.asarray(chance @ table, dtype=np.float64) - target
-        return (
-            value - float(weights @ target) + l2 * float(weights @ weights),
-            gradient + 2 * l2 * weights,
-        )
-
-    first = np.where(np.isfinite(least), 1.0 / max(1, int(np.isfinite(least).sum())), 0.0)
-    bounds = [(None if low == -np.inf else low, None) for low in least]
-    found = minimize(
-        loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-7}
-    )
-    return np.asarray(found.x)
-
-
-def drop_needless(
-    choices: Choices, context: Context, fit: Fit, k: int, seed: int
-) -> tuple[list[int], Fit, dict[int, float]]:
-    """Leave out the models whose absence costs next to nothing, one after another.
-
-    Returns:
-        The models that stay, their weights, and the metric without each of them.
-    """
-    kept = list(range(choices.scores.shape[1]))
-    value, without = fit.value, dict[int, float]()
-    while len(kept) > 1:
-        without = {
-            model: float(
-                cross_validated(
-                    choices.of_models([one for one in kept if one != model]),
-                    context, fit.level, fit.l2, k, seed,
-                ).mean()
-            )
-            for model in kept
-        }  # fmt: skip
-        needless = max(without, key=lambda model: without[model])
-        if without[needless] < value * (1 - WORTH):
-            break
-        kept.remove(needless)
-        value = without[needless]
-    else:
-        without = {}
-    weights = fit_weights(choices.of_models(kept), context, fit.level, fit.l2)
-    return kept, replace(fit, weights=weights, value=value), without
