@@ -13,7 +13,7 @@ from kgrec.models.base import Model, TrainingData
 from kgrec.models.ensemble import standardised
 from kgrec.types import BoolArray, FloatArray, IntArray
 
-CANDIDATES: Final = 50
+CANDIDATES: Final = 100
 """Best items of each model among which the weights are fitted, for each user."""
 BLOCK: Final = 1 << 24
 """Scores in memory at a time."""
@@ -24,6 +24,8 @@ class Choices:
     """What validation users could have chosen, and what they chose.
 
     Only the best items by some model are kept for each user: the others would not be recommended.
+    What a user chose among the others is no pair, although it counts in `num_chosen`: if it were
+    one, a low score by all models would tell that an item was chosen.
 
     Attributes:
         user: The user of each pair, 0 … b - 1, ascending, int64 of shape (n,).
@@ -84,7 +86,7 @@ def collect(
         liked = (chosen[block].toarray() > 0) & open_
         number[first : first + size] = liked.sum(axis=1)
         scores = [standardised(model.score(block)) for model in models]
-        near = liked.copy()
+        near = np.zeros_like(liked)
         for score in scores:
             near |= _among_best(np.where(open_, score, -np.inf), CANDIDATES)
         user, item = (near & open_).nonzero()

@@ -64,21 +64,27 @@ def test_the_report_says_what_was_tried_and_chosen():
     assert "Together: NDCG@10" in text
 
 
-def test_candidates_of_the_choices_are_the_best_and_the_chosen():
+def test_what_could_be_chosen_does_not_depend_on_what_was_chosen(monkeypatch):
+    """Else a pair that no model ranks high would be known to be chosen."""
+    monkeypatch.setattr("kgrec.auto.choices.CANDIDATES", 3)
     data = validated()
-    ease, popular = EASE().fit(data), MostPopular().fit(data)
+    models = [EASE().fit(data), MostPopular().fit(data)]
     users = Context.of(data).of_histories(data.train.matrix())
-    choices = collect([ease, popular], data, data.valid, users)
+    had = data.train.matrix().toarray() > 0
+    rng = np.random.default_rng(0)
+    other = [rng.choice(np.flatnonzero(~had[user])) for user in data.valid.user]
+    drawn = replace(data.valid, item=np.array(other))
+    found = [collect(models, data, valid, users) for valid in (data.valid, drawn)]
+    pairs = [set(zip(one.user, one.item, strict=True)) for one in found]
+    assert pairs[0] == pairs[1]
     rows = np.unique(data.valid.user)
-    for number in (0, 7):
-        user = rows[number]
-        items = choices.item[choices.user == number]
-        had = data.train.item[data.train.user == user]
-        assert not np.isin(items, had).any()
-        wanted = data.valid.item[data.valid.user == user]
-        assert np.isin(wanted, items).all()
-        chosen = choices.item[(choices.user == number) & choices.chosen]
-        assert set(chosen) == set(wanted)
+    for choices, valid in zip(found, (data.valid, drawn), strict=True):
+        wanted = set(zip(valid.user, valid.item, strict=True))
+        for user, item, chosen in zip(choices.user, choices.item, choices.chosen, strict=True):
+            assert chosen == ((rows[user], item) in wanted)
+            assert not had[rows[user], item]
+        np.testing.assert_array_equal(choices.num_chosen, 1)
+    assert found[1].chosen.sum() < len(rows)  # what no model ranks high counts as chosen, no more
 
 
 def test_without_validation_safe_models_are_used_and_said():
