@@ -32,6 +32,7 @@ class Facts:
         attribute_rows: Attributes of three or more items.
         word_rows: Words in the items' texts.
         user_features: Features of the user table.
+        has_dislikes: Whether it is known what users did not like.
         has_vectors: Whether items have vectors, such as those of texts.
         has_numbers: Whether items have numeric columns.
     """
@@ -51,6 +52,7 @@ class Facts:
     attribute_rows: int
     word_rows: int
     user_features: int
+    has_dislikes: bool
     has_vectors: bool
     has_numbers: bool
 
@@ -92,6 +94,7 @@ class Facts:
             attribute_rows=int((column > 2).sum()),
             word_rows=0 if data.words is None else len(np.unique(data.words.indices)),
             user_features=0 if data.user_features is None else data.user_features.shape[1],
+            has_dislikes=train.dislikes is not None and len(train.dislikes) > 0,
             has_vectors=graph is not None and bool(vectors_of(graph, "item")),
             has_numbers=graph is not None and NUMERIC in graph["item"],
         )
@@ -101,6 +104,7 @@ class Facts:
         have = {
             "times": self.has_times,
             "ratings that differ": self.rating_ratio > 1,
+            "dislikes": self.has_dislikes,
             "texts": self.has_words or self.has_vectors,
             "numbers": self.has_numbers,
             "a user table": self.user_features > 0,

@@ -19,7 +19,7 @@ Level = Literal["none", "popularity", "all"]
 """What the weights depend on: nothing, activity and popularity, or all that is known."""
 
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-PENALTIES: Final = (0.0003, 0.003, 0.03)
+PENALTIES: Final = (0.001, 0.01, 0.1)
 """Ridge penalties among which cross-validation chooses."""
 FOLDS: Final = 5
 WORTH: Final = 0.002
@@ -134,7 +134,7 @@ def choose_weights(choices: Choices, context: Context, k: int, seed: int) -> Fit
     """Return the weights of the level and penalty with the best cross-validated NDCG@k.
 
     Of each level the best penalty counts. A level that knows more is taken only if it is better by
-    more than chance explains: 1.64 standard errors of the difference over users, p < .05.
+    more than a standard error of the difference over users, so that chance alone seldom adds it.
 
     Args:
         choices: What the validation users chose.
@@ -152,7 +152,7 @@ def choose_weights(choices: Choices, context: Context, k: int, seed: int) -> Fit
             tried.append((stacking.value(found), l2, found[0]))
         values, l2, solution = max(tried, key=lambda one: float(one[0].mean()))
         gain = values if best is None else values - best[0]
-        if best is None or gain.mean() > 1.64 * gain.std() / max(1, len(gain)) ** 0.5:
+        if best is None or gain.mean() > gain.std() / max(1, len(gain)) ** 0.5:
             weights = stacking.weights(solution, range(stacking.num_models))
             best = values, Fit(weights, level, l2, float(values.mean()))
     assert best is not None

@@ -21,6 +21,8 @@ from kgrec.training.link_prediction import LinkPredictionConfig
 Step = tuple[str, Sequence[Any]]
 """A setting, which may have dots, and the values that are tried."""
 
+FEW_NEW: Final = 0.05
+"""With a smaller share of new items, a costly model for them is not tried."""
 COUNTS: Final = 10.0
 """With a larger ratio of ratings, they are counts, which span orders of magnitude, not stars."""
 
@@ -68,26 +70,38 @@ def _changed(settings: ModelConfig, key: str, value: Any) -> ModelConfig:
 def families(facts: Facts, effort: Effort) -> Iterator[Family]:
     """Yield the families that these facts and this effort allow, the cheapest first."""
     work = Work(facts, effort)
-    powers = _powers(facts)
+    further = _further(facts)
     yield Family("popularity", MostPopularConfig())
     if facts.has_times:
         yield Family(
-            "recent popularity", TrendingConfig(), [("half_life", (7.0, 60.0, 3.0, 180.0))]
+            "recent popularity",
+            TrendingConfig(),
+            [("half_life", (7.0, 60.0, 180.0)), ("activity_power", (0.0, 1.0))],
         )
     yield Family("similar items", ItemKNNConfig())
     trials = work.trials(facts.item_rows + facts.user_features, facts.num_users)
     if trials:
-        steps = [("l2", (50.0, 500.0)), ("rating_power", powers)]
+        steps: list[Step] = [
+            ("l2", (50.0, 500.0)),
+            ("alpha", (2.0, 8.0) if facts.user_features else ()),
+            *further,
+        ]
         yield Family("users", UserEASEConfig(), _first(steps, trials))
-    yield from _of_items(facts, work, powers)
+    yield from _of_items(facts, work, further)
     if effort != "quick":
         yield from _of_graph(facts, work)
+
+
+def _further(facts: Facts) -> list[Step]:
+    """Return what closed forms can do with ratings and dislikes, where there are some."""
+    steps: list[Step] = [("rating_power", _powers(facts))]
+    return [*steps, ("dislikes", (0.3, 1.0))] if facts.has_dislikes else steps
 
 
 def _powers(facts: Facts) -> tuple[float, ...]:
     if facts.rating_ratio <= 1:
         return ()
-    return (0.3,) if facts.rating_ratio > COUNTS else (1.0, 2.0)
+    return (0.3,) if facts.rating_ratio > COUNTS else (0.8, 1.8)
 
 
 def _first(steps: Sequence[Step], trials: int) -> list[Step]:
@@ -100,12 +114,12 @@ def _first(steps: Sequence[Step], trials: int) -> list[Step]:
     return kept
 
 
-def _of_items(facts: Facts, work: Work, powers: tuple[float, ...]) -> Iterator[Family]:
+def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Family]:
     penalties: Step = ("l2", (50.0, 1000.0, 100.0))
     reads = facts.attributes >= 0.5
     alone = work.trials(facts.user_rows, facts.num_items)
     if alone:
-        steps = [penalties, ("rating_power", powers)]
+        steps = [penalties, *further]
         yield Family("items", EASEConfig(dropout=0.33), _first(steps, alone))
     elif facts.num_items > MAX_SQUARE:
         yield Family("factors", IALSConfig())
@@ -114,23 +128,29 @@ def _of_items(facts: Facts, work: Work, powers: tuple[float, ...]) -> Iterator[F
     trials = work.trials(rows, facts.catalogue)
     if reads and trials:
         start = AttributeEASEConfig(dropout=0.33, alpha=4.0, min_items=3)
-        steps = [penalties, ("alpha", (8.0, 2.0)), ("rating_power", powers)]
+        steps = [penalties, ("alpha", (10.0, 2.0)), *further]
         yield Family("items and their attributes", start, _first(steps, trials))
     if facts.has_words and with_words:
         start = AttributeEASEConfig(
             dropout=0.33, alpha=4.0 if reads else 0.0, words=8.0, min_items=3
         )
-        steps = [penalties, ("words", (4.0, 16.0)), ("alpha", (8.0,) if reads else ())]
+        steps = [
+            penalties,
+            ("words", (4.0, 16.0)),
+            ("alpha", (10.0, 2.0) if reads else ()),
+            *further,
+        ]
         yield Family("items and their words", start, _first(steps, with_words))
     reads |= facts.has_words or facts.has_vectors or facts.has_numbers
-    trials = work.trials(facts.user_rows, facts.catalogue)
-    if facts.new_items > 0 and reads and trials:
+    trials = work.trials(facts.catalogue, facts.catalogue)
+    if facts.new_items > (0.0 if trials > 2 else FEW_NEW) and reads and trials:
         of_new: list[Step] = [
             ("words", (0.0, 8.0)),
             ("text", (0.0, 1.0)),
             ("content_l2", (3.0, 30.0)),
             ("attributes", (0.3, 3.0)),
-            ("rating_power", powers),
+            ("l2", (30.0, 300.0)),
+            *further,
         ]
         yield Family("content of new items", ContentEASEConfig(), _first(of_new, trials))
 

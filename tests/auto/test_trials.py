@@ -89,5 +89,5 @@ def test_ratings_weigh_only_where_they_differ():
         }
 
     assert powers(1.0) == set()
-    assert powers(5.0) == {1.0, 2.0}
+    assert powers(5.0) == {0.8, 1.8}
     assert powers(900.0) == {0.3}
