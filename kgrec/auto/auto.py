@@ -85,7 +85,7 @@ class Auto(Model):
         from kgrec.auto.choices import collect
         from kgrec.auto.facts import Facts
         from kgrec.auto.search import CUTOFF, Search, sample_of
-        from kgrec.auto.stacking import choose_weights, drop_needless
+        from kgrec.auto.stacking import choose_weights
         from kgrec.auto.trials import families, safe_choice
 
         if not len(data.train):
@@ -117,8 +117,7 @@ class Auto(Model):
         if sample is not None:
             models = [one.model for one in found]
             choices = collect(models, data, sample, users)
-            fit = choose_weights(choices, context, CUTOFF, self.config.seed)
-            kept, fit, without = drop_needless(choices, context, fit, CUTOFF, self.config.seed)
+            kept, fit, without = choose_weights(choices, context, CUTOFF, self.config.seed)
             weights = fit.weights
         self._chosen = tuple(found[place].settings for place in kept)
         self.members = tuple(found[place].model for place in kept)

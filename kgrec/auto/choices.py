@@ -13,7 +13,7 @@ from kgrec.models.base import Model, TrainingData
 from kgrec.models.ensemble import standardised
 from kgrec.types import BoolArray, FloatArray, IntArray
 
-CANDIDATES: Final = 100
+CANDIDATES: Final = 50
 """Best items of each model among which the weights are fitted, for each user."""
 BLOCK: Final = 1 << 24
 """Scores in memory at a time."""

@@ -11,7 +11,7 @@ Effort = Literal["quick", "normal", "thorough"]
 
 _FAMILY: Final[dict[Effort, float]] = {"quick": 3e11, "normal": 1.5e12, "thorough": 1e13}
 """Operations for the closed forms of one family: a few hundred of 1e9 take a second."""
-_TRAINING: Final[dict[Effort, float]] = {"quick": 0.0, "normal": 8e12, "thorough": 6e13}
+_TRAINING: Final[dict[Effort, float]] = {"quick": 0.0, "normal": 2e13, "thorough": 1e14}
 """Operations for one training in epochs."""
 _EPOCHS: Final = (30, 400)
 """Fewest and most epochs of a training."""
@@ -54,3 +54,8 @@ class Work:
         operations = 6.0 * dim * max(1, facts.interactions) * max(1, facts.catalogue)
         few, most = _EPOCHS
         return int(min(most, max(few, _TRAINING[self.effort] // operations)))
+
+    @property
+    def trains_twice(self) -> bool:
+        """Whether a training is short enough for a second one."""
+        return self.epochs(64) == _EPOCHS[1]

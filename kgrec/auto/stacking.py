@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
 
+from kgrec.auto.blending import Blending
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
 from kgrec.auto.logit import ConditionalLogit, Solution, bounded_step
+from kgrec.auto.ranking import Ranking
 from kgrec.auto.weights import Weights
-from kgrec.evaluation.metrics import ndcg
 from kgrec.types import BoolArray, Float64Array, FloatArray
 
 Level = Literal["none", "popularity", "all"]
@@ -55,7 +56,7 @@ class Stacking:
     """
 
     def __init__(self, choices: Choices, context: Context, level: Level, k: int, seed: int) -> None:
-        self.level, self.k, self._choices = level, k, choices
+        self.level, self._choices = level, choices
         self.num_models, self._num_features = choices.scores.shape[1], context.items.shape[1]
         self._some = {"none": 0, "popularity": 1, "all": self._num_features}[level]
         self._table = _features(choices, context.items[:, : self._some], level)
@@ -63,9 +64,8 @@ class Stacking:
         self._least[: self.num_models] = 0.0
         self._logit = ConditionalLogit(choices, self._table, self._least)
         self.columns = np.ones(self._table.shape[1], dtype=bool)
-        num = len(choices.users)
-        fold = np.random.default_rng(seed).permutation(num) % FOLDS
-        self._held_out = [fold == one for one in range(min(FOLDS, num))]
+        self._held_out = folds(len(choices.users), seed)
+        self._ranking = Ranking(choices, k)
         self._rows = [np.flatnonzero(held[choices.user]) for held in self._held_out]
 
     def fit(self, l2: float, start: Sequence[Solution] = ()) -> list[Solution]:
@@ -92,7 +92,7 @@ class Stacking:
         scores = np.empty(len(self._choices.user), dtype=np.float32)
         for rows, weights in zip(self._rows, parts, strict=True):
             scores[rows] = self._table[rows] @ weights.astype(np.float32)
-        return ndcg_of(self._choices, scores, self.k)
+        return self._ranking.ndcg(scores)
 
     def value(self, found: Sequence[Solution]) -> Float64Array:
         """Return `values` of the solutions without each fold."""
@@ -122,7 +122,7 @@ class Stacking:
             made.models[:, 1] = found[num : 2 * num]
             columns = found[2 * num :].reshape(-1, some)
             made.items[:some, : len(columns)] = columns.T
-        return Weights(made.models[list(models)], made.items)
+        return _of_models(made, models)
 
     def _of_model(self, model: int) -> BoolArray:
         places = np.zeros(len(self.columns), dtype=bool)
@@ -130,33 +130,79 @@ class Stacking:
         return places
 
 
-def choose_weights(choices: Choices, context: Context, k: int, seed: int) -> Fit:
-    """Return the weights of the level and penalty with the best cross-validated NDCG@k.
+def choose_weights(
+    choices: Choices, context: Context, k: int, seed: int
+) -> tuple[list[int], Fit, dict[int, float]]:
+    """Return the models, their weights and what each is worth, by cross-validated NDCG@k.
 
-    Of each level the best penalty counts. A level that knows more is taken only if it is better by
-    more than a standard error of the difference over users, so that chance alone seldom adds it.
+    First comes a sum of few models whose weights depend on nothing; see `Blending`. Then this sum
+    gets a weight that depends on the context, and last all models do. What knows more is taken only
+    if it is better by more than a standard error of the difference over users, so that chance alone
+    seldom adds it.
 
     Args:
         choices: What the validation users chose.
         context: The features of the items.
         k: The cut-off.
         seed: Seeds the folds of users.
+
+    Returns:
+        The models that stay, their weights, and the metric without each of them.
     """
-    best: tuple[Float64Array, Fit] | None = None
-    for level in LEVELS:
-        stacking = Stacking(choices, context, level, k, seed)
-        tried: list[tuple[Float64Array, float, Solution]] = []
-        found: list[Solution] = []
-        for l2 in sorted(PENALTIES, reverse=True):
-            found = stacking.fit(l2, found)
-            tried.append((stacking.value(found), l2, found[0]))
-        values, l2, solution = max(tried, key=lambda one: float(one[0].mean()))
-        gain = values if best is None else values - best[0]
-        if best is None or gain.mean() > gain.std() / max(1, len(gain)) ** 0.5:
-            weights = stacking.weights(solution, range(stacking.num_models))
-            best = values, Fit(weights, level, l2, float(values.mean()))
-    assert best is not None
-    return best[1]
+    blending = Blending(choices, k)
+    everybody = np.ones(len(choices.users), dtype=bool)
+    shares = blending.fit(everybody)
+    kept = [place for place, share in enumerate(shares) if share]
+    values = blending.cross_validated(folds(len(choices.users), seed))
+    weights = Weights.equal(len(shares), context.items.shape[1])
+    weights.models[:, 0] = np.array(shares) / sum(shares)
+    best = values, Fit(_of_models(weights, kept), "none", 0.0, float(values.mean()))
+    without = {}
+    for place in kept if len(kept) > 1 else ():
+        others = tuple(0.0 if one == place else share for one, share in enumerate(shares))
+        without[place] = float(blending.values(others).mean())
+    found = kept, best[1], without
+    mixed = replace(choices, scores=blending.mixed(shares))
+    for level in LEVELS[1:]:
+        values, fit = _best_penalty(mixed, context, level, k, seed)
+        if _is_better(values, best[0]):
+            own = fit.weights
+            models = weights.models[:, :1] * own.models
+            fit = replace(fit, weights=_of_models(Weights(models, own.items), kept))
+            best, found = (values, fit), (kept, fit, without)
+    values, fit = _best_penalty(choices, context, "all", k, seed)
+    if _is_better(values, best[0]):
+        found = drop_needless(choices, context, fit, k, seed)
+    return found
+
+
+def _best_penalty(
+    choices: Choices, context: Context, level: Level, k: int, seed: int
+) -> tuple[Float64Array, Fit]:
+    stacking = Stacking(choices, context, level, k, seed)
+    tried: list[tuple[Float64Array, float, Solution]] = []
+    found: list[Solution] = []
+    for l2 in sorted(PENALTIES, reverse=True):
+        found = stacking.fit(l2, found)
+        tried.append((stacking.value(found), l2, found[0]))
+    values, l2, solution = max(tried, key=lambda one: float(one[0].mean()))
+    weights = stacking.weights(solution, range(stacking.num_models))
+    return values, Fit(weights, level, l2, float(values.mean()))
+
+
+def _is_better(values: Float64Array, others: Float64Array) -> bool:
+    gain = values - others
+    return bool(gain.mean() > gain.std() / max(1, len(gain)) ** 0.5)
+
+
+def _of_models(weights: Weights, models: Sequence[int]) -> Weights:
+    return Weights(weights.models[list(models)], weights.items)
+
+
+def folds(num_users: int, seed: int) -> list[BoolArray]:
+    """Return which users are held out in each fold."""
+    fold = np.random.default_rng(seed).permutation(num_users) % FOLDS
+    return [fold == one for one in range(min(FOLDS, num_users))]
 
 
 def fit_weights(choices: Choices, context: Context, level: Level, l2: float) -> Weights:
@@ -190,21 +236,6 @@ def drop_needless(
         value = float(stacking.value(found).mean())
     weights = stacking.weights(found[0], kept)
     return kept, Fit(weights, fit.level, fit.l2, value), without if len(kept) > 1 else {}
-
-
-def ndcg_of(choices: Choices, scores: FloatArray, k: int) -> Float64Array:
-    """Return the NDCG@k of each user, float64 of shape (b,); see `kgrec.evaluation.metrics`."""
-    num = len(choices.users)
-    start = np.searchsorted(choices.user, np.arange(num))
-    place = np.arange(len(scores)) - start[choices.user]
-    shape = num, max(k, int(place.max(initial=-1)) + 1)
-    table, chosen = np.full(shape, -np.inf, dtype=np.float32), np.zeros(shape, dtype=bool)
-    table[choices.user, place] = scores
-    chosen[choices.user, place] = choices.chosen
-    best = np.argpartition(-table, k - 1, axis=1)[:, :k]
-    order = np.argsort(-np.take_along_axis(table, best, axis=1), axis=1, kind="stable")
-    best = np.take_along_axis(best, order, axis=1)
-    return ndcg(np.take_along_axis(chosen, best, axis=1), choices.num_chosen, k)
 
 
 def _features(choices: Choices, items: FloatArray, level: Level) -> FloatArray:

@@ -175,6 +175,15 @@ def _of_graph(facts: Facts, work: Work) -> Iterator[Family]:
             ("predictor.dim", (128,)),
         ]
     yield Family("the graph", LinkPredictionConfig.model_validate(tree), steps)
+    if facts.has_vectors and work.trains_twice:
+        of_links = {
+            "dim": 64,
+            "encoder": {"name": "lightgcn", "relation_weight": 0.1},
+            "fusion": "none",
+            "id_dropout": 0.0,
+        }
+        alone = LinkPredictionConfig.model_validate({**tree, "predictor": of_links})
+        yield Family("the graph without texts", alone, steps[1:])
 
 
 def safe_choice(facts: Facts) -> Iterator[Family]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import kg_data
+from kgrec.auto.auto import Auto
 from kgrec.config import Config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
@@ -27,7 +28,6 @@ from kgrec.runs.manifest import check_run_folder, record
 from kgrec.runs.reading import read_config
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
-from kgrec.training.link_prediction import LinkPrediction
 
 QUERY = "artificial intelligence turns on its makers"
 BASELINES: dict[str, dict[str, object]] = {
@@ -100,32 +100,27 @@ def _train(config: Config, dataset: Dataset, out: Path, reporter: Reporter) -> R
     split = dataset.split
     cache = EmbeddingCache(default_cache_folder(os.environ))
     model = make_model(config)
-    assert isinstance(model, LinkPrediction)
+    assert isinstance(model, Auto)
+    model.say = reporter.say
     recommender = make_recommender(config, dataset, model, cache=cache, progress=reporter.encoding)
     reporter.say("Encoding texts and building the graph …")
     candidates = candidate_ids(split, "valid")
     prepared = recommender.prepare(split.train, split.valid, candidates=candidates)
     reporter.say(f"Graph: {describe(prepared.data.graph)}.")
+    started = time.perf_counter()
     with reporter.training(config) as callback:
         model.fit(prepared.data, callback=callback)
     recommender.take(prepared.fitted(model))
-    progress = model.progress
-    assert progress is not None
-    reporter.say(
-        f"Trained for {progress.seconds:.0f} s; the best epoch on validation: "
-        f"{progress.best_epoch}."
-    )
-    metrics = {"training": {"best_epoch": progress.best_epoch, "seconds": progress.seconds}}
-    save_run(
-        out,
-        recommender,
-        config,
-        split,
-        metrics=metrics,
-        log=reporter.lines,
-        curve=progress.curve,
-        force=True,
-    )
+    seconds = time.perf_counter() - started
+    reporter.say(f"Trained for {seconds:.0f} s.")
+    for note in model.notes():
+        reporter.say(note)
+    metrics = {
+        "seconds": {"fit": seconds},
+        "notes": list(model.notes()),
+        "parts": dict(model.figures()),
+    }
+    save_run(out, recommender, config, split, metrics=metrics, log=reporter.lines, force=True)
     return recommender
 
 

@@ -59,6 +59,7 @@ def inspect(
 
     Of a run folder, show the model, its origin, its figures, what reading the data said, and the
     warnings of the training.
+    With --picture, draw what each of the models that were tried reaches on validation.
     With --shapes, the exit code is 1 if the graph does not conform.
     """
     from kgrec.reporting.console import print_json
@@ -67,7 +68,7 @@ def inspect(
         from kgrec.reporting.run_summary import show_run
         from kgrec.runs.reading import read_summary
 
-        graph_only = {"items": items, "links": links, "shapes": shapes, "picture": picture}
+        graph_only = {"items": items, "links": links, "shapes": shapes}
         for name, value in graph_only.items():
             if value:
                 raise ConfigError(
@@ -75,6 +76,8 @@ def inspect(
                     "Leave it out, or name RDF files."
                 )
         run = read_summary(paths[0])
+        if picture is not None:
+            _draw_parts(run, paths[0], picture, force)
         (print_json if as_json else show_run)(run)
         return
     from kgrec.drawing.canvas import check_pictures
@@ -113,3 +116,18 @@ def inspect(
         draw_statistics(found, picture)
     if valid and not valid.conforms:
         raise typer.Exit(1)
+
+
+def _draw_parts(run: dict[str, Any], folder: Path, picture: Path, force: bool) -> None:
+    from kgrec.drawing.canvas import check_pictures
+    from kgrec.drawing.parts import draw_parts
+
+    parts = run["metrics"].get("parts")
+    if not parts:
+        raise ConfigError(
+            f"{printable(str(folder))} has one model, {run['model']['name']}, so "
+            f"{option('picture')} has nothing to compare. A run of the model auto shows the models that it tried; the "
+            "curve of a training is curve.png in the run folder."
+        )
+    check_pictures([picture], [folder], force=force)
+    draw_parts(parts, "together", "ndcg@10", picture)

@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 
+from kgrec.auto.blending import Blending
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
-from kgrec.auto.stacking import (
-    Weights,
-    choose_weights,
-    drop_needless,
-    fit_weights,
-    ndcg_of,
-)
+from kgrec.auto.ranking import Ranking
+from kgrec.auto.stacking import Stacking, choose_weights, fit_weights
+from kgrec.auto.weights import Weights
 
 NUM_USERS, NUM_ITEMS = 600, 40
 
@@ -65,26 +62,54 @@ def test_a_level_leaves_out_what_it_does_not_know(context):
 
 
 def test_cross_validation_chooses_context_where_there_is_some(context):
-    fit = choose_weights(made_choices(PLANTED, context, 2), context, 10, seed=0)
+    kept, fit, without = choose_weights(made_choices(PLANTED, context, 2), context, 10, seed=0)
     assert fit.level == "all"
+    assert kept == [0, 1]
+    assert without[0] < without[1] < fit.value
+    found = fit.weights.models  # the penalty shrinks all of them
+    np.testing.assert_allclose(found / found[0, 0], PLANTED.models, atol=0.2)
     plain = Weights(np.array([[1.0, 0.0], [0.5, 0.0]], np.float32), np.zeros((2, 3), np.float32))
-    assert (
-        choose_weights(made_choices(plain, context, 2, seed=1), context, 10, seed=0).level == "none"
+    kept, fit, without = choose_weights(
+        made_choices(plain, context, 2, seed=1), context, 10, seed=0
     )
+    assert fit.level == "none"
+    assert fit.weights.models[1, 0] / fit.weights.models[0, 0] == pytest.approx(0.5, abs=0.25)
+    assert without[0] < without[1] < fit.value + 0.01
 
 
 def test_a_model_that_adds_nothing_is_left_out(context):
-    plain = Weights(np.array([[1.0, 0.0], [0.0, 0.0]], np.float32), np.zeros((2, 3), np.float32))
+    plain = Weights(np.array([[0.0, 0.0], [1.0, 0.0]], np.float32), np.zeros((2, 3), np.float32))
+    kept, fit, without = choose_weights(made_choices(plain, context, 2), context, 10, seed=0)
+    assert kept == [1]
+    assert fit.weights.models.tolist() == [[1.0, 0.0]]
+    assert without == {}
+
+
+def test_a_step_without_a_model_is_nearly_a_new_fit(context):
+    choices = made_choices(PLANTED, context, 2)
+    stacking = Stacking(choices, context, "all", 10, 0)
+    found = stacking.fit(0.01)
+    near = stacking.without(found, 1)
+    stacking.leave_out(1)
+    np.testing.assert_allclose(
+        near.mean(), stacking.value(stacking.fit(0.01, found)).mean(), atol=0.01
+    )
+
+
+def test_the_blend_ranks_best_and_each_fold_is_ranked_without_its_choices(context):
+    plain = Weights(np.array([[1.0, 0.0], [1.0, 0.0]], np.float32), np.zeros((2, 3), np.float32))
     choices = made_choices(plain, context, 2)
-    fit = choose_weights(choices, context, 10, seed=0)
-    kept, fit, without = drop_needless(choices, context, fit, 10, seed=0)
-    assert kept == [0]
-    assert fit.weights.models.shape == (1, 2)
-    both = made_choices(PLANTED, context, 2)
-    chosen = choose_weights(both, context, 10, seed=0)
-    kept, fit, without = drop_needless(both, context, chosen, 10, seed=0)
-    assert kept == [0, 1]
-    assert without[0] < without[1] < fit.value
+    blending = Blending(choices, 10)
+    everybody = np.ones(NUM_USERS, dtype=bool)
+    weights = blending.fit(everybody)
+    singles = [blending.values(one).mean() for one in ((1.0, 0.0), (0.0, 1.0))]
+    assert blending.values(weights).mean() > max(singles) * 1.05
+    half = np.arange(NUM_USERS) % 2 == 0
+    values = blending.cross_validated([half, ~half])
+    np.testing.assert_array_equal(values[half], blending.values(blending.fit(~half))[half])
+    mixed = blending.mixed(weights)[:, 0]
+    share = np.array(weights) / sum(weights)
+    np.testing.assert_allclose(mixed, choices.scores @ share, rtol=1e-4, atol=1e-5)
 
 
 def test_scores_are_the_formula(context):
@@ -106,7 +131,7 @@ def test_scores_are_the_formula(context):
 def test_ndcg_is_the_one_of_the_definition(context):
     choices = made_choices(PLANTED, context, 2)
     scores = np.random.default_rng(3).normal(size=len(choices.user)).astype(np.float32)
-    got = ndcg_of(choices, scores, 5)
+    got = Ranking(choices, 5).ndcg(scores)
     for user in (0, 17):
         mine = choices.user == user
         order = np.argsort(-scores[mine])[:5]

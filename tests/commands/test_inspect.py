@@ -112,7 +112,7 @@ def test_inspect_a_run(ok, kgrec, run_folder, tmp_path):
     picture = tmp_path / "x.png"
     code, _, err = kgrec("inspect", run_folder, "--picture", picture)
     assert code == 2
-    assert "is a run folder: --picture is for graphs" in err
+    assert "has one model, link_prediction, so --picture has nothing to compare" in err
     assert not picture.exists()
 
 
