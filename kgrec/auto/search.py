@@ -20,6 +20,9 @@ CUTOFF: Final = 10
 """Cut-off of the NDCG by which settings, models and weights are chosen."""
 MAX_USERS: Final = 2_000
 """Most validation users that choose settings and weights; of more, a sample is drawn."""
+HOPELESS: Final = 0.7
+"""Other settings of a family are not tried if the first ones reach less than this share of the
+best model so far: settings move a model by less."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Search:
         if self.sample is None:
             measure(family.start)
         else:
-            family.search(measure)
+            values = [trial.value for trial in self.trials if trial.value is not None]
+            family.search(measure, HOPELESS * max(values, default=0.0))
         self.found += [found for _, found in best]
 
     def _note(self, trial: Trial, started: float) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from kgrec.auto.effort import MAX_SQUARE, Effort, Work
 from kgrec.auto.facts import Facts
 from kgrec.models.base import ModelConfig
@@ -42,9 +44,16 @@ class Family:
     start: ModelConfig
     steps: Sequence[Step] = ()
 
-    def search(self, measure: Callable[[ModelConfig], float]) -> None:
-        """Call `measure` with the settings to try; larger values are better."""
+    def search(self, measure: Callable[[ModelConfig], float], least: float = -np.inf) -> None:
+        """Call `measure` with the settings to try; larger values are better.
+
+        Args:
+            measure: Returns the value of some settings.
+            least: If the first settings are worth less, no others are tried.
+        """
         best, better = measure(self.start), self.start
+        if best < least:
+            return
         for key, values in self.steps:
             settings = better
             for value in values:

@@ -126,8 +126,8 @@ def _draw_parts(run: dict[str, Any], folder: Path, picture: Path, force: bool) -
     if not parts:
         raise ConfigError(
             f"{printable(str(folder))} has one model, {run['model']['name']}, so "
-            f"{option('picture')} has nothing to compare. A run of the model auto shows the models that it tried; the "
-            "curve of a training is curve.png in the run folder."
+            f"{option('picture')} has nothing to compare. A run of the model auto shows the models "
+            "that it tried; the curve of a training is curve.png in the run folder."
         )
     check_pictures([picture], [folder], force=force)
     draw_parts(parts, "together", "ndcg@10", picture)

@@ -30,6 +30,13 @@ def test_each_step_starts_from_the_best_of_the_one_before():
     assert tried == [(300.0, 0.0), (30.0, 0.0), (100.0, 0.0), (30.0, 0.4)]
 
 
+def test_a_family_that_starts_far_behind_is_not_searched():
+    tried = []
+    family = Family("items", EASEConfig(l2=300.0), [("l2", (30.0, 100.0))])
+    family.search(lambda settings: tried.append(settings.l2) or 0.1, least=0.2)
+    assert tried == [300.0]
+
+
 def test_facts_are_counted():
     data = planted().data
     assert FACTS.interactions == len(data.train)
