@@ -309,7 +309,7 @@ def _without_stopping(settings: ModelConfig, member: Model) -> ModelConfig:
     return settings.model_copy(update={"training": fixed})
 
 
-def _settings_of(tree: Mapping[str, Any]) -> ModelConfig:
+def settings_of(tree: Mapping[str, Any]) -> ModelConfig:
     """Return the settings of a member; only those of the models that are named are loaded."""
     if tree["name"] != "link_prediction":
         return closed_form_settings(tree)
@@ -325,7 +325,7 @@ def _read_about(
         tree = json.loads(array.tobytes())
         told = tree["report"]
         trials = [Trial(**trial) for trial in told.pop("trials")]
-        members = tuple(map(_settings_of, tree["members"]))
+        members = tuple(map(settings_of, tree["members"]))
         names = tuple(map(str, tree["features"]))
         return Report(**told, trials=trials), names, members
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

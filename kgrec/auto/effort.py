@@ -18,7 +18,7 @@ _EPOCHS: Final = (30, 400)
 
 MAX_SQUARE: Final = 15_000
 """Most rows of a matrix that a closed form holds: more take minutes and over 7 GB."""
-_TOO_LONG: Final = 4.0
+TOO_LONG: Final = 4.0
 """A model is tried even if it takes this many times the work for its family."""
 
 
@@ -33,18 +33,19 @@ class Work:
     def __init__(self, facts: Facts, effort: Effort) -> None:
         self.facts, self.effort = facts, effort
 
-    def trials(self, rows: int, columns: int) -> int:
+    def trials(self, rows: int, columns: int, too_long: float = TOO_LONG) -> int:
         """Return how many closed forms may be tried; see `kgrec.models.ridge.RidgeSystem`.
 
         Args:
             rows: Rows of the matrix with more than one entry.
             columns: Its columns, whose weights are a full matrix.
+            too_long: One that takes more than this many times the work for its family is not tried.
         """
         if columns > MAX_SQUARE:
             return 0
         operations = 2.0 * min(rows, columns) ** 3 + 30.0 * columns**2
         allowed = _FAMILY[self.effort]
-        if operations > _TOO_LONG * allowed:
+        if operations > too_long * allowed:
             return 0
         return max(1, int(allowed // operations))
 

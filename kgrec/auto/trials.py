@@ -139,7 +139,7 @@ def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Fam
         start = AttributeEASEConfig(dropout=0.33, alpha=4.0, min_items=3)
         steps = [penalties, ("alpha", (10.0, 2.0)), *further]
         yield Family("items and their attributes", start, _first(steps, trials))
-    if facts.has_words and with_words:
+    if facts.has_words and (with_words > 1 or (with_words and not reads)):
         start = AttributeEASEConfig(
             dropout=0.33, alpha=4.0 if reads else 0.0, words=8.0, min_items=3
         )
@@ -151,7 +151,7 @@ def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Fam
         ]
         yield Family("items and their words", start, _first(steps, with_words))
     reads |= facts.has_words or facts.has_vectors or facts.has_numbers
-    trials = work.trials(facts.catalogue, facts.catalogue)
+    trials = work.trials(facts.catalogue, facts.catalogue, too_long=1.5)
     if facts.new_items > (0.0 if trials > 2 else FEW_NEW) and reads and trials:
         of_new: list[Step] = [
             ("words", (0.0, 8.0)),
