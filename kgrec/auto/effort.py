@@ -55,8 +55,3 @@ class Work:
         operations = 6.0 * dim * max(1, facts.interactions) * max(1, facts.catalogue)
         few, most = _EPOCHS
         return int(min(most, max(few, _TRAINING[self.effort] // operations)))
-
-    @property
-    def trains_twice(self) -> bool:
-        """Whether a training is short enough for a second one."""
-        return self.epochs(64) == _EPOCHS[1]

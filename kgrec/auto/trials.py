@@ -124,7 +124,7 @@ def _first(steps: Sequence[Step], trials: int) -> list[Step]:
 
 
 def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Family]:
-    penalties: Step = ("l2", (50.0, 1000.0, 100.0))
+    penalties: Step = ("l2", (50.0, 1000.0, 10.0))
     reads = facts.attributes >= 0.5
     alone = work.trials(facts.user_rows, facts.num_items)
     if alone:
@@ -184,15 +184,6 @@ def _of_graph(facts: Facts, work: Work) -> Iterator[Family]:
             ("predictor.dim", (128,)),
         ]
     yield Family("the graph", LinkPredictionConfig.model_validate(tree), steps)
-    if facts.has_vectors and work.trains_twice:
-        of_links = {
-            "dim": 64,
-            "encoder": {"name": "lightgcn", "relation_weight": 0.1},
-            "fusion": "none",
-            "id_dropout": 0.0,
-        }
-        alone = LinkPredictionConfig.model_validate({**tree, "predictor": of_links})
-        yield Family("the graph without texts", alone, steps[1:])
 
 
 def safe_choice(facts: Facts) -> Iterator[Family]:
