@@ -35,6 +35,8 @@ from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state
 from kgrec.types import FloatArray, IntArray
 
+MOSTLY_NEW: Final = 0.5
+"""With a larger share of new items, weights do not depend on items' features."""
 MIN_USERS: Final = 30
 """Fewer validation users say too little to choose by."""
 
@@ -117,7 +119,15 @@ class Auto(Model):
         if sample is not None:
             models = [one.model for one in found]
             choices = collect(models, data, sample, users)
-            kept, fit, without = choose_weights(choices, context, CUTOFF, self.config.seed)
+            kept, fit, without = choose_weights(
+                choices,
+                context,
+                CUTOFF,
+                self.config.seed,
+                # Folds of users cannot tell whether weights of items' features hold for other
+                # items, and where most of those that are ranked are new, others come later.
+                with_context=facts.new_items <= MOSTLY_NEW,
+            )
             weights = fit.weights
         self._chosen = tuple(found[place].settings for place in kept)
         self.members = tuple(found[place].model for place in kept)

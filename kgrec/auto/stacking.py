@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
 
-from kgrec.auto.blending import Blending
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
 from kgrec.auto.logit import ConditionalLogit, Solution, bounded_step
@@ -131,49 +130,42 @@ class Stacking:
 
 
 def choose_weights(
-    choices: Choices, context: Context, k: int, seed: int
+    choices: Choices, context: Context, k: int, seed: int, *, with_context: bool = True
 ) -> tuple[list[int], Fit, dict[int, float]]:
     """Return the models, their weights and what each is worth, by cross-validated NDCG@k.
 
-    First comes a sum of few models whose weights depend on nothing; see `Blending`. Then this sum
-    gets a weight that depends on the context, and last all models do. What knows more is taken only
-    if it is better by more than a standard error of the difference over users, so that chance alone
-    seldom adds it.
+    A sum of the models has to rank better than the best of them alone, since the likelihood that
+    its weights maximise is not the ranking. Weights that depend on the context have to be better
+    by more than chance explains: 1.64 standard errors of the difference over users, p < .05.
 
     Args:
         choices: What the validation users chose.
         context: The features of the items.
         k: The cut-off.
         seed: Seeds the folds of users.
+        with_context: Whether weights may depend on the context.
 
     Returns:
         The models that stay, their weights, and the metric without each of them.
     """
-    blending = Blending(choices, k)
-    everybody = np.ones(len(choices.users), dtype=bool)
-    shares = blending.fit(everybody)
-    kept = [place for place, share in enumerate(shares) if share]
-    values = blending.cross_validated(folds(len(choices.users), seed))
-    weights = Weights.equal(len(shares), context.items.shape[1])
-    weights.models[:, 0] = np.array(shares) / sum(shares)
-    best = values, Fit(_of_models(weights, kept), "none", 0.0, float(values.mean()))
-    without = {}
-    for place in kept if len(kept) > 1 else ():
-        others = tuple(0.0 if one == place else share for one, share in enumerate(shares))
-        without[place] = float(blending.values(others).mean())
-    found = kept, best[1], without
-    mixed = replace(choices, scores=blending.mixed(shares))
-    for level in LEVELS[1:]:
-        values, fit = _best_penalty(mixed, context, level, k, seed)
-        if _is_better(values, best[0]):
-            own = fit.weights
-            models = weights.models[:, :1] * own.models
-            fit = replace(fit, weights=_of_models(Weights(models, own.items), kept))
-            best, found = (values, fit), (kept, fit, without)
-    values, fit = _best_penalty(choices, context, "all", k, seed)
-    if _is_better(values, best[0]):
-        found = drop_needless(choices, context, fit, k, seed)
-    return found
+    num = choices.scores.shape[1]
+    ranking = Ranking(choices, k)
+    alone = [ranking.ndcg(choices.scores[:, one]) for one in range(num)]
+    single = max(range(num), key=lambda one: float(alone[one].mean()))
+    values, fit = _best_penalty(choices, context, "none", k, seed)
+    if alone[single].mean() >= values.mean():
+        values = alone[single]
+        weights = Weights.equal(1, context.items.shape[1])
+        found = [single], Fit(weights, "none", 0.0, float(values.mean())), dict[int, float]()
+        chosen = None
+    else:
+        chosen = fit
+    for level in LEVELS[1:] if with_context else ():
+        others, fit = _best_penalty(choices, context, level, k, seed)
+        gain = others - values
+        if gain.mean() > 1.64 * gain.std() / max(1, len(gain)) ** 0.5:
+            values, chosen = others, fit
+    return found if chosen is None else drop_needless(choices, context, chosen, k, seed)
 
 
 def _best_penalty(
@@ -188,11 +180,6 @@ def _best_penalty(
     values, l2, solution = max(tried, key=lambda one: float(one[0].mean()))
     weights = stacking.weights(solution, range(stacking.num_models))
     return values, Fit(weights, level, l2, float(values.mean()))
-
-
-def _is_better(values: Float64Array, others: Float64Array) -> bool:
-    gain = values - others
-    return bool(gain.mean() > gain.std() / max(1, len(gain)) ** 0.5)
 
 
 def _of_models(weights: Weights, models: Sequence[int]) -> Weights:

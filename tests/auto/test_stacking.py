@@ -1,9 +1,10 @@
 """Weights by conditional logit with context: planted weights are found, needless models go."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from kgrec.auto.blending import Blending
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
 from kgrec.auto.ranking import Ranking
@@ -81,7 +82,7 @@ def test_a_model_that_adds_nothing_is_left_out(context):
     plain = Weights(np.array([[0.0, 0.0], [1.0, 0.0]], np.float32), np.zeros((2, 3), np.float32))
     kept, fit, without = choose_weights(made_choices(plain, context, 2), context, 10, seed=0)
     assert kept == [1]
-    assert fit.weights.models.tolist() == [[1.0, 0.0]]
+    assert fit.weights.models[0, 0] > 0
     assert without == {}
 
 
@@ -96,20 +97,30 @@ def test_a_step_without_a_model_is_nearly_a_new_fit(context):
     )
 
 
-def test_the_blend_ranks_best_and_each_fold_is_ranked_without_its_choices(context):
+def test_a_sum_that_ranks_worse_than_one_of_its_models_is_not_used(context, monkeypatch):
     plain = Weights(np.array([[1.0, 0.0], [1.0, 0.0]], np.float32), np.zeros((2, 3), np.float32))
     choices = made_choices(plain, context, 2)
-    blending = Blending(choices, 10)
-    everybody = np.ones(NUM_USERS, dtype=bool)
-    weights = blending.fit(everybody)
-    singles = [blending.values(one).mean() for one in ((1.0, 0.0), (0.0, 1.0))]
-    assert blending.values(weights).mean() > max(singles) * 1.05
-    half = np.arange(NUM_USERS) % 2 == 0
-    values = blending.cross_validated([half, ~half])
-    np.testing.assert_array_equal(values[half], blending.values(blending.fit(~half))[half])
-    mixed = blending.mixed(weights)[:, 0]
-    share = np.array(weights) / sum(weights)
-    np.testing.assert_allclose(mixed, choices.scores @ share, rtol=1e-4, atol=1e-5)
+    kept, _, _ = choose_weights(choices, context, 10, seed=0, with_context=False)
+    assert kept == [0, 1]
+    # Weights of the wrong sign: what they rank is worse than any model alone.
+    fit = Stacking.fit
+
+    def turned(self, l2, start=()):
+        return [replace(one, weights=-one.weights) for one in fit(self, l2)]
+
+    monkeypatch.setattr(Stacking, "fit", turned)
+    kept, found, without = choose_weights(choices, context, 10, seed=0)
+    ranking = Ranking(choices, 10)
+    alone = [ranking.ndcg(choices.scores[:, one]).mean() for one in (0, 1)]
+    assert kept == [int(np.argmax(alone))]
+    assert found.value == max(alone)
+    assert found.weights.models.tolist() == [[1.0, 0.0]]
+    assert without == {}
+
+
+def test_without_context_the_weights_depend_on_nothing(context):
+    choices = made_choices(PLANTED, context, 2)
+    assert choose_weights(choices, context, 10, seed=0, with_context=False)[1].level == "none"
 
 
 def test_scores_are_the_formula(context):
