@@ -120,7 +120,7 @@ def inspect(
 
 def _draw_parts(run: dict[str, Any], folder: Path, picture: Path, force: bool) -> None:
     from kgrec.drawing.canvas import check_pictures
-    from kgrec.drawing.parts import draw_parts
+    from kgrec.drawing.tried_models import draw_parts
 
     parts = run["metrics"].get("parts")
     if not parts:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgrec.drawing.parts import draw_parts
+from kgrec.drawing.tried_models import draw_parts
 from kgrec.errors import DataError
 
 
