@@ -16,7 +16,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.joining import joined
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, collecting, option, printable, warn
+from kgrec.errors import ConfigError, DataError, check_kind, collecting, option, printable, warn
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model
@@ -590,6 +590,8 @@ def _listed(
 def _checked(k: int | None, now: Snapshot) -> int:
     if k is None:
         return min(10, len(now.items))
+    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+    check_kind("k", k, whole, "a whole number, such as 10")
     if not 1 <= k <= len(now.items):
         raise ConfigError(
             f"k must lie between 1 and the {len(now.items)} items of the catalogue, found {k}."

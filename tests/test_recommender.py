@@ -281,6 +281,13 @@ def test_k_lies_within_the_catalogue(fitted, k):
             ask()
 
 
+@pytest.mark.parametrize("k", ["2", 2.0, True])
+def test_k_is_a_whole_number(fitted, k):
+    with pytest.raises(DataError, match="k must be a whole number, such as 10, found"):
+        fitted.recommend("u00", k=k)
+    assert len(fitted.recommend("u00", k=np.int64(2))) == 2
+
+
 def test_a_user_or_liked_items_are_needed(fitted):
     with pytest.raises(DataError, match="Give user=, or"):
         fitted.recommend()
