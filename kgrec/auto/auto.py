@@ -229,7 +229,7 @@ class Auto(Model):
         own = own_state(state)
         about = {name: own[name] for name in ("about",) if name in own}
         about = check_state(about, {"about": (np.uint8, (None,))})
-        self.report, names, self._chosen = _read_about(about["about"])
+        self.report, names, self._chosen = _read_about(about["about"], self.predictor)
         self.members = tuple(self._restored(settings) for settings in self._chosen)
         num_items, num_users, num_features = data.train.num_items, data.train.num_users, len(names)
         arrays = check_state(
@@ -329,13 +329,19 @@ def settings_of(tree: Mapping[str, Any]) -> ModelConfig:
 
 
 def _read_about(
-    array: npt.NDArray[Any],
+    array: npt.NDArray[Any], predictor: Model | None
 ) -> tuple[Report, tuple[str, ...], tuple[ModelConfig, ...]]:
     try:
         tree = json.loads(array.tobytes())
         told = tree["report"]
         trials = [Trial(**trial) for trial in told.pop("trials")]
-        members = tuple(map(settings_of, tree["members"]))
+        # The settings of a link predictor that is there already would load PyTorch.
+        members = tuple(
+            predictor.config
+            if predictor is not None and member["name"] == predictor.name
+            else settings_of(member)
+            for member in tree["members"]
+        )
         names = tuple(map(str, tree["features"]))
         return Report(**told, trials=trials), names, members
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

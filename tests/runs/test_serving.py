@@ -9,6 +9,8 @@ from project import words_for_language_model
 
 from kgrec.config import MODELS, load_config
 from kgrec.errors import RunError
+from kgrec.models.base import ModelConfig
+from kgrec.models.stored_vectors import StoredVectors
 from kgrec.runs.reading import load_run
 from kgrec.runs.serving import CLOSED_FORMS, FILE, load_for_serving, read_test
 from kgrec.runs.training import train_run
@@ -107,6 +109,18 @@ def test_vectors_of_histories_are_stored_where_they_are_sums(served, request):
         assert "history.items" in arrays
     if name == "nonlinear":
         assert "history.items" not in arrays
+
+
+def test_a_link_predictor_among_the_members_is_not_loaded(served, request):
+    """Neither it nor the class of its settings, which loads PyTorch."""
+    light, whole, _ = served
+    if request.node.callspec.params["served"] == "auto":
+        (stored,) = [one for one in light.model.members if isinstance(one, StoredVectors)]
+        assert type(stored.config) is ModelConfig
+        assert stored.config in light.model._chosen
+        assert [one.name for one in light.model.members] == [
+            one.name for one in whole.model.members
+        ]
 
 
 def test_the_test_part(served):
