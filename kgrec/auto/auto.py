@@ -46,10 +46,11 @@ class Auto(Model):
 
     The data decides which models are tried, see `kgrec.auto.trials.families`; of each family, the
     settings with the best NDCG@10 on validation stay. Their standardised scores are added with
-    weights that depend on the user's activity and history and on what is known of the item (a
-    feature-weighted linear stacking: Sill et al., 2009), see `kgrec.auto.stacking`. What the
-    weights depend on, and how strongly they are regularised, is chosen by cross-validation over
-    users. A model whose absence costs nothing is left out.
+    weights, which may depend on the user's activity and history and on what is known of the item
+    (a feature-weighted linear stacking: Sill et al., 2009); see `kgrec.auto.stacking`. By
+    cross-validation over users, either the sum is used or the best model alone, and it is chosen
+    what the weights depend on and how strongly they are regularised. A model whose absence costs
+    next to nothing is left out.
 
     Without a validation part, or with one of few users, there are safe models with equal weights.
 

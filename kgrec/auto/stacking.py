@@ -152,20 +152,19 @@ def choose_weights(
     ranking = Ranking(choices, k)
     alone = [ranking.ndcg(choices.scores[:, one]) for one in range(num)]
     single = max(range(num), key=lambda one: float(alone[one].mean()))
-    values, fit = _best_penalty(choices, context, "none", k, seed)
+    chosen: Fit | None
+    values, chosen = _best_penalty(choices, context, "none", k, seed)
     if alone[single].mean() >= values.mean():
-        values = alone[single]
-        weights = Weights.equal(1, context.items.shape[1])
-        found = [single], Fit(weights, "none", 0.0, float(values.mean())), dict[int, float]()
-        chosen = None
-    else:
-        chosen = fit
+        values, chosen = alone[single], None
     for level in LEVELS[1:] if with_context else ():
         others, fit = _best_penalty(choices, context, level, k, seed)
         gain = others - values
         if gain.mean() > 1.64 * gain.std() / max(1, len(gain)) ** 0.5:
             values, chosen = others, fit
-    return found if chosen is None else drop_needless(choices, context, chosen, k, seed)
+    if chosen is not None:
+        return drop_needless(choices, context, chosen, k, seed)
+    weights = Weights.equal(1, context.items.shape[1])
+    return [single], Fit(weights, "none", 0.0, float(values.mean())), {}
 
 
 def _best_penalty(

@@ -81,6 +81,32 @@ def of_panel(metric: str | Mapping[str, str], title: str) -> str:
     return label(metric if isinstance(metric, str) else metric[title])
 
 
+def draw_bars(
+    rows: Sequence[tuple[str, float, str]], width: float, of_axis: str, marked: str = ""
+) -> tuple[Any, Any]:
+    """Return a figure of horizontal bars, the first on top, and its axes.
+
+    Args:
+        rows: Name, value and the text of the value of each bar; at least one.
+        width: Width of the figure in inches.
+        of_axis: What the values are.
+        marked: Name of the bar in another colour.
+    """
+    figure = plot_figure(width, 1.0 + 0.34 * len(rows))
+    ax = figure.subplots()
+    places = range(len(rows))
+    colours = [canvas.VERMILION if name == marked else canvas.BLUE for name, _, _ in rows]
+    ax.barh(places, [value for _, value, _ in rows], color=colours, height=0.62)
+    ax.set_yticks(places, [label(name, 48) for name, _, _ in rows], fontsize=POINTS)
+    for place, (_, value, text) in enumerate(rows):
+        note(ax, text, (value, place), (4, 0), va="center")
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xlim(0, 1.12 * max(value for _, value, _ in rows) or 1)
+    ax.set_xlabel(of_axis)
+    ax.grid(axis="x", color="#e4e4e4", linewidth=0.6)
+    return figure, ax
+
+
 def note(
     ax: Any, text: str, at: tuple[float, float], offset: tuple[float, float], **options: Any
 ) -> None:

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kgrec.drawing import canvas
-from kgrec.drawing.panels import label, plot_figure, write_figure
+from kgrec.drawing.panels import draw_bars, label, write_figure
 from kgrec.errors import DataError
 
 
@@ -29,17 +28,7 @@ def draw_parts(
     """
     if not figures:
         raise DataError("There is nothing to draw: no model has a value.")
-    names = sorted(figures, key=lambda name: figures[name])
-    values = [figures[name] for name in names]
-    figure = plot_figure(8.0, 1.2 + 0.36 * len(names))
-    ax = figure.subplots()
-    colours = [canvas.VERMILION if name == chosen else canvas.BLUE for name in names]
-    ax.barh(range(len(names)), values, color=colours, height=0.64)
-    ax.set_yticks(range(len(names)), [label(name, 32) for name in names])
-    for place, value in enumerate(values):
-        ax.annotate(
-            f"{value:.4f}", (value, place), xytext=(4, 0), textcoords="offset points", va="center"
-        )
-    ax.set_xlim(0, 1.12 * max(*values, 1e-9))
-    ax.set_xlabel(f"validation {label(metric)}")
+    best = sorted(figures.items(), key=lambda item: -item[1])
+    rows = [(name, value, f"{value:.4f}") for name, value in best]
+    figure, ax = draw_bars(rows, 8.0, f"validation {label(metric)}", chosen)
     return write_figure(figure, [ax], path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kgrec.drawing import canvas
-from kgrec.drawing.panels import POINTS, label, note, plot_figure, widened, write_figure
+from kgrec.drawing.panels import draw_bars, label, note, plot_figure, widened, write_figure
 from kgrec.errors import DataError
 
 
@@ -114,15 +114,7 @@ def draw_importance(
     if not importance:
         raise DataError("There is nothing to draw: no setting was varied.")
     order = sorted(importance.items(), key=lambda item: -item[1])
-    figure = plot_figure(7.5, 1.0 + 0.34 * len(order))
-    ax = figure.subplots()
-    ax.barh(range(len(order)), [share for _, share in order], color=canvas.BLUE, height=0.62)
-    ax.set_yticks(range(len(order)), [label(key, 48) for key, _ in order], fontsize=POINTS)
-    for place, (_, share) in enumerate(order):
-        note(ax, f"{share:.0%}", (share, place), (4, 0), va="center")
-    ax.set_ylim(len(order) - 0.4, -0.6)
-    ax.set_xlim(0, 1.12 * order[0][1] or 1)
-    ax.set_xlabel(f"share in what makes validation {label(metric)} good")
+    rows = [(key, share, f"{share:.0%}") for key, share in order]
+    figure, ax = draw_bars(rows, 7.5, f"share in what makes validation {label(metric)} good")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    ax.grid(axis="x", color="#e4e4e4", linewidth=0.6)
     return write_figure(figure, [ax], path)

@@ -14,10 +14,10 @@ def test_each_model_is_named_with_its_value_the_best_at_the_top(tmp_path):
         tmp_path / "x.svg",
     )
     drawn = path.read_text()
-    places = {}
-    for name in ("users", "the graph", "together", "0.2100", "0.2500", "0.3000"):
-        assert f"<!-- {name} -->" in drawn or f">{name}<" in drawn
-        places[name] = drawn.find(name)
-    assert "validation NDCG@10" in drawn or "validation ndcg@10" in drawn
+    order = ("together", "the graph", "users")  # the first tick is the one at the top
+    for names in (order, ("0.3000", "0.2500", "0.2100")):
+        places = [drawn.index(f"<!-- {name} -->") for name in names]
+        assert places == sorted(places)
+    assert "<!-- validation ndcg@10 -->" in drawn
     with pytest.raises(DataError, match="nothing to draw"):
         draw_parts({}, "together", "ndcg@10", tmp_path / "y.svg")
