@@ -62,10 +62,12 @@ class Report:
         for family, value in best.items():
             tried = sum(trial.family == family for trial in self.trials)
             lines.append(f"{family}: NDCG@10 {value:.4f} on validation, best of {tried}.")
-        if self.value is not None:
+        if self.value is not None and len(self.chosen) == 1 and self.level == "none":
+            lines.append(f"One model is used: NDCG@10 {self.value:.4f}. No sum ranks better.")
+        elif self.value is not None:
             lines.append(
                 f"Together: NDCG@10 {self.value:.4f}, each user ranked by weights that were "
-                f"fitted without them; the weights depend on {_DEPENDS[self.level]}."
+                f"fitted without them. The weights {_DEPENDS[self.level]}."
             )
         for family, without in zip(self.chosen, self.without, strict=True):
             if without is not None and self.value is not None:
@@ -74,7 +76,7 @@ class Report:
                 lines.append(f"  {family}")
         dropped = [family for family in best if family not in self.chosen]
         if dropped:
-            lines.append(f"Left out, since the others do as well: {', '.join(dropped)}.")
+            lines.append(f"Left out, since they add next to nothing: {', '.join(dropped)}.")
         if self.left_out:
             lines.append(
                 f"Not all was tried, since the time limit was over: {', '.join(self.left_out)}."
@@ -83,7 +85,8 @@ class Report:
 
 
 _DEPENDS: Final = {
-    "none": "nothing else",
-    "popularity": "the user's activity and the item's popularity",
-    "all": "the user's activity and history, and the item's popularity, age, ratings and numbers",
+    "none": "are the same for all users and items",
+    "popularity": "depend on the user's activity and the item's popularity",
+    "all": "depend on the user's activity and history, and the item's popularity, age, ratings and "
+    "numbers",
 }

@@ -9,6 +9,7 @@ import pytest
 from kgrec.auto.auto import Auto, AutoConfig
 from kgrec.auto.choices import collect
 from kgrec.auto.context import Context
+from kgrec.auto.report import Report
 from kgrec.data.joining import joined
 from kgrec.errors import DataError, KgrecWarning, RunError
 from kgrec.models.ease import EASE
@@ -61,7 +62,25 @@ def test_the_report_says_what_was_tried_and_chosen():
     assert 0 < report.value <= 1
     text = "\n".join(report.lines())
     assert "interactions:" in text
-    assert "Together: NDCG@10" in text
+    assert f"NDCG@10 {report.value:.4f}" in text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "level", "says"),
+    [
+        (["items"], "none", "One model is used: NDCG@10 0.3000. No sum ranks better."),
+        (["items", "users"], "none", "The weights are the same for all users and items."),
+        (
+            ["items", "users"],
+            "popularity",
+            "depend on the user's activity and the item's popularity",
+        ),
+    ],
+)
+def test_the_report_says_how_models_are_added(chosen, level, says):
+    report = Report(chosen=chosen, value=0.3, without=[None] * len(chosen), level=level)
+    assert any(says in line for line in report.lines())
+    assert any("Together" in line for line in report.lines()) == (says[:3] == "The")
 
 
 def test_what_could_be_chosen_does_not_depend_on_what_was_chosen(monkeypatch):

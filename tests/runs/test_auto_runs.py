@@ -33,9 +33,9 @@ def test_a_run_says_what_was_tried_and_inspect_shows_and_draws_it(config_of, ok,
     assert "popularity" in metrics["parts"]
     log = (tmp_path / "run" / "log.txt").read_text()
     assert "Model 1, popularity: NDCG@10 " in log
-    assert "Together: NDCG@10 " in log
+    assert "Left out, since they add next to nothing: " in log
     shown = ok("inspect", tmp_path / "run", "--picture", tmp_path / "models.png")
-    assert "Together: NDCG@10 " in shown
+    assert "Left out, since they add next to nothing: " in shown
     assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
 
 
