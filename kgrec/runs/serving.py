@@ -51,7 +51,7 @@ from kgrec.runs.reading import (
     read_tree,
 )
 from kgrec.snapshot import Derived, Inputs, Snapshot
-from kgrec.snapshot.snapshot import dislikes_of, histories_of
+from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
 from kgrec.training.checkpoint import load_arrays, save_arrays
 

@@ -10,8 +10,9 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import id_list
 from kgrec.graph.modalities import attach
 from kgrec.models.base import Model, TrainingData
+from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.snapshot.inputs import Derived, Inputs
-from kgrec.snapshot.snapshot import Snapshot, dislikes_of, histories_of
+from kgrec.snapshot.snapshot import Snapshot
 from kgrec.text.words import tf_idf
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.retrieval.topk import TopK, top_k
+from kgrec.snapshot.histories import joined, resized, without
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -311,7 +312,7 @@ class Snapshot:
         has: csr_matrix = self.histories[users]
         if include_disliked or self.disliked is None:
             return has
-        return _joined(has, self.disliked[users])
+        return joined(has, self.disliked[users])
 
     def expected_ratings(self, users: IntArray, items: IntArray) -> FloatArray:
         """Return the expected rating of each pair, float32 of shape (n,), in the data's scale.
@@ -425,19 +426,19 @@ class Snapshot:
         shape = (len(users), len(items))
         changed = np.ones(len(users), dtype=bool)
         changed[: len(self.users)] = False if self.changed is None else self.changed
-        before = _resized(self.histories, shape)
-        disliked = None if self.disliked is None else _resized(self.disliked, shape)
+        before = resized(self.histories, shape)
+        disliked = None if self.disliked is None else resized(self.disliked, shape)
         if log is None:
             return before, disliked, changed
         more = log.reindex(users, items)
         liked, bad = more.matrix(), more.matrix_of_dislikes()
-        histories = _joined(_without(before, bad), liked)
+        histories = joined(without(before, bad), liked)
         if disliked is not None:
-            disliked = _joined(_without(disliked, liked), bad)
+            disliked = joined(without(disliked, liked), bad)
         elif bad.nnz:
             disliked = bad
         # An interaction that is known already leaves a user as the model learnt them.
-        different = _without(histories, before) + _without(before, histories)
+        different = without(histories, before) + without(before, histories)
         return histories, disliked, changed | (np.diff(different.tocsr().indptr) > 0)
 
     def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
@@ -482,41 +483,6 @@ class Snapshot:
         if placed is None:
             placed = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
         return np.concatenate([vectors, placed])
-
-
-def histories_of(logs: Sequence[Interactions]) -> csr_matrix:
-    """Return the items of each user in any of the logs, float32 CSR (num_users, num_items)."""
-    return sum((log.matrix() for log in logs[1:]), logs[0].matrix()).tocsr()
-
-
-def dislikes_of(logs: Sequence[Interactions]) -> csr_matrix | None:
-    """Return the items that each user dislikes in any of the logs, as `histories_of`."""
-    if all(log.dislikes is None for log in logs):
-        return None
-    # What a user likes in another of the logs is no dislike.
-    of_all = [log.matrix_of_dislikes() for log in logs]
-    return _without(sum(of_all[1:], of_all[0]).tocsr(), histories_of(logs))
-
-
-def _resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
-    """Return a matrix with empty rows and columns after its own."""
-    pairs = matrix.tocoo()
-    return csr_matrix((pairs.data, (pairs.row, pairs.col)), shape=shape)
-
-
-def _joined(one: csr_matrix, other: csr_matrix) -> csr_matrix:
-    """Return ones where one of two matrices has an entry."""
-    both: csr_matrix = (one + other).tocsr()
-    both.data[:] = 1.0
-    both.sort_indices()
-    return both
-
-
-def _without(matrix: csr_matrix, other: csr_matrix) -> csr_matrix:
-    """Return the entries of a matrix where another has none."""
-    kept: csr_matrix = (matrix - matrix.multiply(other > 0)).tocsr()
-    kept.eliminate_zeros()
-    return kept
 
 
 def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:
