@@ -14,7 +14,6 @@ import pandas as pd
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
-from kgrec.data.joining import joined
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, check_kind, collecting, option, printable, warn
 from kgrec.graph.modalities import TEXT
@@ -194,8 +193,9 @@ class Recommender:
 
     def together(self, prepared: Prepared) -> Prepared:
         """Return prepared data with the validation part as further training, for `Model.refit`."""
-        logs = [log for log in (prepared.data.train, prepared.data.valid) if log is not None]
-        return self.prepare(joined(logs), derived=prepared.derived)
+        train, valid = prepared.data.train, prepared.data.valid
+        log = train if valid is None else train.joined(valid)
+        return self.prepare(log, derived=prepared.derived)
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for rows of users; see `Snapshot.score`."""

@@ -191,13 +191,30 @@ class Interactions:
         It has ratings, or times, if both of them do.
         """
         bad = self.dislikes
-        if bad is None:
-            return self
+        return self if bad is None else replace(self, dislikes=None).joined(bad)
+
+    def joined(self, *others: Interactions) -> Interactions:
+        """Return the interactions of this log and of others, in their order.
+
+        Ratings and times are kept if all logs have them. What one log holds as a like is no
+        dislike.
+
+        Args:
+            others: Over the same vocabularies, and without a pair that is in two of the logs.
+        """
+        logs = (self, *others)
         columns: dict[str, Any] = {}
         for name in _COLUMNS:
-            good, other = getattr(self, name), getattr(bad, name)
-            columns[name] = None if good is None or other is None else np.concatenate([good, other])
-        return replace(self, **columns, dislikes=None)
+            parts = [getattr(log, name) for log in logs]
+            columns[name] = None if any(p is None for p in parts) else np.concatenate(parts)
+        both = replace(self, **columns, dislikes=None)
+        disliked = [log.dislikes for log in logs if log.dislikes is not None]
+        if not disliked:
+            return both
+        bad = disliked[0].joined(*disliked[1:])
+        pairs, first = np.unique(bad._pairs(), return_index=True)
+        kept = np.sort(first[~np.isin(pairs, both._pairs())])
+        return replace(both, dislikes=bad.select(kept))
 
     def select(
         self, mask: npt.NDArray[Any], dislikes: npt.NDArray[Any] | None = None
@@ -403,13 +420,8 @@ class Split:
 
     def whole(self) -> Interactions:
         """Return who liked what in all three parts together, without ratings and times."""
-        parts = (self.train, self.valid, self.test)
-        return Interactions(
-            self.train.users,
-            self.train.items,
-            np.concatenate([part.user for part in parts]),
-            np.concatenate([part.item for part in parts]),
-        )
+        both = self.train.joined(self.valid, self.test)
+        return Interactions(both.users, both.items, both.user, both.item)
 
     def reindex(self, users: Vocabulary, items: Vocabulary) -> Split:
         """Return the same split over vocabularies that hold all of its ids."""

@@ -10,7 +10,6 @@ from kgrec.auto.auto import Auto, AutoConfig
 from kgrec.auto.choices import collect
 from kgrec.auto.context import Context
 from kgrec.auto.report import Report
-from kgrec.data.joining import joined
 from kgrec.errors import DataError, KgrecWarning, RunError
 from kgrec.models.ease import EASE
 from kgrec.models.ensemble import standardised
@@ -133,7 +132,7 @@ def test_refit_learns_from_the_validation_part_too_with_the_choices_as_they_are(
     model, data = Auto(AutoConfig(effort="quick", refit=True)).fit(validated()), validated()
     assert model.refits
     before, chosen = model.score(np.arange(5)), [one.config for one in model.members]
-    both = replace(data, train=joined([data.train, data.valid]), valid=None)
+    both = replace(data, train=data.train.joined(data.valid), valid=None)
     weights = model._weights
     model.refit(both)
     assert model._weights is weights

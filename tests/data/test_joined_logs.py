@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from kgrec.data.interactions import Interactions
-from kgrec.data.joining import joined
 from kgrec.data.vocabulary import Vocabulary
 
 USERS, ITEMS = Vocabulary(["u", "v"]), Vocabulary(["a", "b", "c"])
@@ -19,17 +18,17 @@ def log(pairs, times=None, dislikes=None):
 
 def test_columns_that_all_have_are_kept():
     one, two = log([(0, 0), (1, 1)], np.array([3, 5])), log([(0, 2)], np.array([7]))
-    both = joined([one, two])
+    both = one.joined(two)
     assert list(zip(both.user, both.item, both.timestamp, strict=True)) == [
         (0, 0, 3), (1, 1, 5), (0, 2, 7)
     ]  # fmt: skip
-    assert joined([one, log([(0, 2)])]).timestamp is None
+    assert one.joined(log([(0, 2)])).timestamp is None
     assert both.rating is None
     assert both.dislikes is None
 
 
 def test_a_like_of_one_log_is_no_dislike_of_another():
     one, two = log([(0, 0)], dislikes=[(0, 1), (1, 1)]), log([(0, 1)], dislikes=[(1, 1), (1, 2)])
-    bad = joined([one, two]).dislikes
+    bad = one.joined(two).dislikes
     assert set(zip(bad.user, bad.item, strict=True)) == {(1, 1), (1, 2)}
     assert len(bad) == 2
