@@ -25,8 +25,8 @@ from kgrec.outputs.checked import (
 )
 from kgrec.outputs.checks import check_is_no_input, check_writable
 from kgrec.outputs.folders import FIRST, entries
+from kgrec.outputs.tensors import is_checkpoint
 from kgrec.runs.json_files import read_json
-from kgrec.training.checkpoint import is_checkpoint
 
 MANIFEST: Final = FIRST
 CHECKPOINT: Final = "checkpoint.safetensors"

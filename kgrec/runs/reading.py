@@ -12,6 +12,7 @@ import numpy as np
 from kgrec.data.interactions import Interactions, Split
 from kgrec.errors import DataError, RunError, printable
 from kgrec.models.state import check_state, csr_expected, csr_from_state
+from kgrec.outputs.tensors import load_arrays
 from kgrec.recommender import Recommender
 from kgrec.runs.data_files import (
     FORMAT,
@@ -28,7 +29,6 @@ from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.cache import KEY_BYTES
 from kgrec.text.words import WordCounts
-from kgrec.training.checkpoint import load_arrays
 
 if TYPE_CHECKING:
     from kgrec.config import Config

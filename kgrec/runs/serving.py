@@ -26,6 +26,7 @@ from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Model, TrainingData, VectorModel
 from kgrec.models.closed_forms import CLOSED_FORMS, closed_form_settings
 from kgrec.models.stored_vectors import StoredVectors
+from kgrec.outputs.tensors import load_arrays, save_arrays
 from kgrec.recommender import Recommender
 from kgrec.retrieval.filters import ItemColumns
 from kgrec.runs.data_files import (
@@ -53,7 +54,6 @@ from kgrec.runs.reading import (
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
-from kgrec.training.checkpoint import load_arrays, save_arrays
 
 if TYPE_CHECKING:
     from kgrec.explain.paths import PathFinder

@@ -38,13 +38,13 @@ from kgrec.files import system_reason, write_atomically, write_json
 from kgrec.graph.modalities import made_by_of
 from kgrec.models.state import csr_state
 from kgrec.outputs.folders import replacing_folder
+from kgrec.outputs.tensors import is_checkpoint, save_arrays
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
 from kgrec.runs.serving import write_vectors
-from kgrec.training.checkpoint import is_checkpoint, save_arrays
 from kgrec.training.link_prediction import LinkPrediction
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from kgrec.errors import DataError, RunError
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
-from kgrec.training.checkpoint import load_checkpoint, save_checkpoint
+from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
 from kgrec.training.objective import Objective, Task
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig

@@ -11,11 +11,11 @@ from kgrec.config import MODELS, load_config
 from kgrec.errors import RunError
 from kgrec.models.base import ModelConfig
 from kgrec.models.stored_vectors import StoredVectors
+from kgrec.outputs.tensors import load_arrays
 from kgrec.runs.reading import load_run
 from kgrec.runs.serving import CLOSED_FORMS, FILE, load_for_serving, read_test
 from kgrec.runs.training import train_run
 from kgrec.text.cache import EmbeddingCache
-from kgrec.training.checkpoint import load_arrays
 
 pytestmark = pytest.mark.usefixtures("word_encoder")
 

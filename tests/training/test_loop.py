@@ -9,8 +9,8 @@ from three_blocks import three_blocks
 from kgrec.errors import DataError, RunError
 from kgrec.graph.propagation import Propagation
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.outputs.tensors import load_tensors
 from kgrec.testing import log_from_pairs
-from kgrec.training.checkpoint import load_tensors
 from kgrec.training.link_prediction import node_features
 from kgrec.training.loop import Trainer
 from kgrec.training.losses import softmax
@@ -251,7 +251,7 @@ def test_a_missing_or_foreign_checkpoint(tmp_path):
         trainer(VALUES, path).resume()
     made = trainer(VALUES, path, max_epochs=2)
     made.run()
-    from kgrec.training.checkpoint import save_tensors
+    from kgrec.outputs.tensors import save_tensors
 
     tensors, about = load_tensors(path)
     for name in ("model.fusion.item.embedding", "best.fusion.item.embedding", "generator"):

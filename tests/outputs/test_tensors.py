@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kgrec.errors import RunError
-from kgrec.training.checkpoint import load_arrays, load_tensors, save_arrays, save_tensors
+from kgrec.outputs.tensors import load_arrays, load_tensors, save_arrays, save_tensors
 
 TENSORS = {
     "a.weight": torch.arange(6.0).reshape(2, 3).T,  # not contiguous
@@ -100,7 +100,7 @@ def test_a_disk_that_is_really_full(tmp_path):
         from pathlib import Path
         import torch
         from kgrec.errors import RunError
-        from kgrec.training.checkpoint import save_tensors
+        from kgrec.outputs.tensors import save_tensors
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         try:
