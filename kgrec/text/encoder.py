@@ -27,22 +27,23 @@ if TYPE_CHECKING:
     import torch
 
     from kgrec.text.forward import Forward
+    from kgrec.text.layout import Layout
     from kgrec.text.numpy_bert import NumpyBert
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
-_POOLING = "mean"
 _CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
 _GPU_TOKENS = 65536
 
 
 class TextEncoder:
-    """Encodes texts as the mean of a language model's last hidden states, scaled to length one.
+    """Encodes texts with a language model as its folder says, scaled to length one.
 
     The vectors are those of `SentenceTransformer(model).encode(texts, normalize_embeddings=True)`
-    for a model with mean pooling (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084),
-    up to the precision. Nothing is loaded before the first text is encoded: `dim` and
-    `fingerprint` are read from the model's files.
+    (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084), up to the precision: pooling,
+    dense layers, prompts and maximal length are read from the folder, and what kgrec does not do is
+    refused. A plain folder of transformers is pooled by the mean. Nothing is loaded before the
+    first text is encoded: `dim` and `fingerprint` are read from the model's files.
 
     Args:
         model: Name of a model on the Hugging Face hub or path of a folder, see `find_model`. Only
@@ -56,8 +57,11 @@ class TextEncoder:
             and float32 otherwise. Sums, softmax, normalisation and pooling are always float32 or
             rounded from it.
         device: "auto" is a GPU where there is one; otherwise a torch device such as "cpu".
-        normalize: Scale the vectors to length 1.
+        normalize: Scale the vectors to length 1. False also leaves out the scaling that the folder
+            has at the end.
         download: Whether a model that is not on this machine is downloaded from the hub.
+        query_prompt: What is put before a query, such as "query: "; None: what the folder says.
+        document_prompt: The same for all other texts.
 
     Raises:
         ConfigError: An argument is out of its range, or the model cannot be found.
@@ -73,6 +77,8 @@ class TextEncoder:
         device: str = "auto",
         normalize: bool = True,
         download: bool = True,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
     ) -> None:
         if precision not in get_args(Precision):
             raise ConfigError(
@@ -88,11 +94,17 @@ class TextEncoder:
         self._max_length = checked_length(max_length)
         self._token_budget = token_budget
         self.download = download
+        self._prompts = query_prompt, document_prompt
 
     @cached_property
     def files(self) -> ModelFiles:
         """Where the model was found."""
         return find_model(self.model, download=self.download)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What comes before and after the language model: the folder's, with the given prompts."""
+        return self.files.layout.with_prompts(*self._prompts)
 
     @property
     def dim(self) -> int:
@@ -113,22 +125,21 @@ class TextEncoder:
     def fingerprint(self) -> str:
         """64 hex digits that identify the vectors of this encoder.
 
-        SHA-256 over the weights, the tokenizer, the maximal length, the pooling, the normalisation
-        and the given precision. Name, folder, device and batch size do not change the vectors, so
-        they are not in it.
+        SHA-256 over the weights, the tokenizer, the maximal length, the pooling, the dense layers,
+        the prompts, the normalisation and the given precision. Name, folder, device and batch size
+        do not change the vectors, so they are not in it.
         """
         parts = {
             "weights": self.files.weights_sha256,
             "tokenizer": self.files.tokenizer_sha256,
             "max_length": self.max_length,
-            "pooling": _POOLING,
             "normalize": self.normalize,
             "precision": self.precision,
-        }
+        } | self.layout.fingerprint()
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, texts: Sequence[str], *, progress: ShowProgress = False) -> FloatArray:
-        """Encode texts.
+        """Encode texts as documents, that is, with their prompt if the model has one.
 
         Identical texts are encoded once. The other texts change a vector only through padding, that
         is by rounding: about 1e-6 in float32, a cosine of 0.9999 in int8. The same texts in the
@@ -168,7 +179,7 @@ class TextEncoder:
         return self.files.known_scripts if type(self).encode is TextEncoder.encode else None
 
     def encode_query(self, text: str) -> FloatArray:
-        """Encode one text, such as a query, float32 of shape (1, dim).
+        """Encode one text as a query, that is, with its prompt, float32 of shape (1, dim).
 
         For BERT-like models on a CPU this is computed in float32 without PyTorch and transformers,
         which takes a tenth of a second where loading these takes seconds.
@@ -176,9 +187,12 @@ class TextEncoder:
         Raises:
             ConfigError: The model cannot be found or loaded.
         """
-        alone = type(self).encode is TextEncoder.encode and self.device in ("auto", "cpu")
-        if not alone or self.precision not in ("auto", "float32") or self._alone is None:
+        if type(self).encode is not TextEncoder.encode:
             return self.encode([text])
+        exact = self.precision in ("auto", "float32") and self.device in ("auto", "cpu")
+        if not exact or self._alone is None:
+            _check_texts([text])
+            return self._encode_distinct([text], lambda *_: None, query=True)
         vector = self._alone.encode(text)
         length = np.linalg.norm(vector) if self.normalize else 1.0
         return np.asarray(vector / max(float(length), 1e-12), dtype=np.float32)
@@ -187,20 +201,23 @@ class TextEncoder:
     def _alone(self) -> NumpyBert | None:
         from kgrec.text.numpy_bert import NumpyBert
 
-        return NumpyBert.load(self.files, self.max_length)
+        return NumpyBert.load(self.files, self.max_length, self.layout)
 
-    def _encode_distinct(self, texts: list[str], report: Callable[[int, int], None]) -> FloatArray:
+    def _encode_distinct(
+        self, texts: list[str], report: Callable[[int, int], None], *, query: bool = False
+    ) -> FloatArray:
         from kgrec.text.parallel import map_batches
 
         forward = self._forward
-        tokens = forward.module.tokenize(texts)
+        tokens = forward.module.tokenize(texts, query=query)
         lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         on_cpu = forward.module.device.type == "cpu"
         budget = self._token_budget or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
 
         def encode_batch(rows: IntArray) -> int:
-            vectors[rows] = forward([tokens[row] for row in rows], normalize=self.normalize)
+            batch = [tokens[row] for row in rows]
+            vectors[rows] = forward(batch, normalize=self.normalize, query=query)
             return len(rows)
 
         batches = length_batches(lengths, budget)
@@ -218,6 +235,7 @@ class TextEncoder:
 
         def load(device: torch.device) -> Forward:
             module = TextModule.load(self.files, max_length=self._max_length)
+            module = module.with_prompts(*self._prompts)
             return Forward(module, device, self.precision)
 
         return next(map_batches(load, [torch_device(self.device)]))

@@ -67,37 +67,42 @@ class Forward:
         )
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         self.module = module.to(device=device, dtype=dtype)
+        module.steps.float()
         self._hidden_states: HiddenStates = module.hidden_states
         if self.precision == "int8":
-            samples = [torch.from_numpy(ids)[None] for ids in module.tokenize(CALIBRATION_TEXTS)]
-            int8 = Int8Bert(module.model, samples)
-            if precision == "auto" and _agreement(int8, module, samples) < _LEAST_COSINE:
+            tokens = module.tokenize(CALIBRATION_TEXTS)
+            int8 = Int8Bert(module.model, [torch.from_numpy(ids)[None] for ids in tokens])
+            if precision == "auto" and _agreement(int8, module, tokens) < _LEAST_COSINE:
                 self.precision = "float32"
             else:
                 self._hidden_states = int8
 
     @torch.inference_mode()
-    def __call__(self, tokens: Sequence[IntArray], *, normalize: bool) -> FloatArray:
+    def __call__(
+        self, tokens: Sequence[IntArray], *, normalize: bool, query: bool = False
+    ) -> FloatArray:
         """Encode one batch.
 
         Args:
             tokens: Token ids of each text, special tokens included.
             normalize: Scale to length 1.
+            query: Whether they are queries; see `TextModule.forward`.
 
         Returns:
             float32 of shape (n, dim).
         """
-        vectors = self.module.pooled(tokens, self._hidden_states, normalize=normalize)
+        states = self._hidden_states
+        vectors = self.module.pooled(tokens, states, normalize=normalize, query=query)
         return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
 
 @torch.inference_mode()
-def _agreement(int8: Int8Bert, module: TextModule, samples: list[torch.Tensor]) -> float:
+def _agreement(int8: Int8Bert, module: TextModule, tokens: Sequence[IntArray]) -> float:
     """Return the mean cosine of the calibration texts' vectors in int8 and in float32."""
     cosines = [
         torch.cosine_similarity(
-            int8(ids, None).mean(1), module.hidden_states(ids, None).mean(1)
+            module.pooled([ids], int8, normalize=False), module([ids], normalize=False)
         ).item()
-        for ids in samples
+        for ids in tokens
     ]
     return sum(cosines) / len(cosines)

@@ -16,6 +16,7 @@ from typing import Any
 from kgrec.bounds.json_text import read_json
 from kgrec.errors import ConfigError, printable
 from kgrec.files import check_plain, open_plain, read_plain, system_reason
+from kgrec.text.layout import Layout, read_layout, transformer_folder
 from kgrec.text.scripts import known_scripts
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -35,6 +36,13 @@ _HUB_SECONDS = 5.0  # after this time without an answer, the hub counts as unrea
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _OPENED = (".json", ".txt", ".model", ".safetensors")
 _UNWANTED = ["onnx/*", "openvino/*"]
+_HIDDEN_SIZES = ("hidden_size", "d_model", "dim", "n_embd", "emb_dim")
+_USUAL_LENGTH = 512  # tokens, where neither model nor tokenizer says more
+_FROM_PADDING = frozenset((
+    "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta",
+    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
+))  # fmt: skip
+"""Models whose places are counted from the number of the padding token on."""
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -57,11 +65,23 @@ class ModelFiles:
         name: The given name.
         folder: The folder of `config.json`, the tokenizer and the safetensors weights.
         origin: "folder", "hub cache", "package" or "hub".
+        root: The folder with `modules.json` and what it names, if that is not `folder`, as old
+            versions of sentence-transformers have it.
     """
 
     name: str
     folder: Path
     origin: str
+    root: Path | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The pooling, dense layers, normalisation and prompts that the folder says.
+
+        Raises:
+            ConfigError: kgrec does not do what it says, or a file is damaged or missing.
+        """
+        return read_layout(self.root or self.folder, self.hidden_dim)
 
     @cached_property
     def weights(self) -> list[Path]:
@@ -108,14 +128,24 @@ class ModelFiles:
                 total.update(f"{name}\0{_sha256(path)}\n".encode())
         return total.hexdigest()
 
-    @cached_property
+    @property
     def dim(self) -> int:
-        """Length of the model's vectors.
+        """Length of a vector.
+
+        Raises:
+            ConfigError: As `hidden_dim` and `layout`.
+        """
+        return self.layout.dim(self.hidden_dim)
+
+    @cached_property
+    def hidden_dim(self) -> int:
+        """Length of the language model's hidden states.
 
         Raises:
             ConfigError: `config.json` does not have it.
         """
-        dim = self.json("config.json").get("hidden_size")
+        config = self.json("config.json")
+        dim = next((config[key] for key in _HIDDEN_SIZES if key in config), None)
         if not isinstance(dim, int) or dim < 1:
             raise ConfigError(
                 f"{self.folder / 'config.json'}: expected a positive integer 'hidden_size', "
@@ -127,16 +157,29 @@ class ModelFiles:
     def max_length(self) -> int:
         """Most tokens that the model reads of each text, special tokens included.
 
-        From `sentence_bert_config.json` or else the tokenizer, and at most the number of positions
-        of the model.
+        From the folder's layout, or else the tokenizer, and at most the number of positions of the
+        model.
         """
-        positions = self.json("config.json").get("max_position_embeddings")
         limits = [
-            self.json("sentence_bert_config.json").get("max_seq_length"),
+            self.layout.max_length,
             self.json("tokenizer_config.json").get("model_max_length"),
         ]
-        chosen = next((n for n in limits if isinstance(n, int) and 2 < n < 1_000_000), 512)
-        return min(chosen, positions) if isinstance(positions, int) else chosen
+        chosen = next((n for n in limits if isinstance(n, int) and 2 < n < 1_000_000), None)
+        positions = self._positions
+        found = [n for n in (chosen, positions) if n is not None]
+        return min(found, default=_USUAL_LENGTH)
+
+    @property
+    def _positions(self) -> int | None:
+        """Places that the model knows; None: no limit is known."""
+        config = self.json("config.json")
+        found = config.get("max_position_embeddings", config.get("n_positions"))
+        if not isinstance(found, int) or found < 1:
+            return None
+        if config.get("model_type") in _FROM_PADDING:  # the first ones are for padding
+            pad = config.get("pad_token_id", 1)
+            found -= 1 + (pad if isinstance(pad, int) else 1)
+        return max(found, 3)
 
     def length_within(self, asked: int | None) -> int:
         """Return how many tokens are read if `asked` are given; None: `max_length`.
@@ -154,6 +197,11 @@ class ModelFiles:
             ConfigError: A file is missing, or the packaged weights are not the original's.
         """
         where = printable(str(self.folder))
+        if (self.folder / "adapter_config.json").exists():
+            raise ConfigError(
+                f"{where} holds an adapter (adapter_config.json) beside or without its model. "
+                "Merge both with PEFT's `merge_and_unload()` and `save_pretrained(folder)`."
+            )
         if not (self.folder / "config.json").exists():
             raise ConfigError(f"{where} holds no config.json, so it is not a model's folder.")
         for path in self.folder.iterdir():  # transformers opens what it finds
@@ -250,7 +298,9 @@ def find_model(name: str | Path = DEFAULT_MODEL, *, download: bool = True) -> Mo
     text = str(name)
     folder = Path(text).expanduser()
     reasons: list[str] = []
-    for found in _candidates(text, folder, reasons, download):
+    for root, origin in _candidates(text, folder, reasons, download):
+        inner = transformer_folder(root)
+        found = ModelFiles(text, inner, origin, None if inner == root else root)
         found.check()
         return found
     if not download and _is_hub_name(text):
@@ -270,24 +320,24 @@ def find_model(name: str | Path = DEFAULT_MODEL, *, download: bool = True) -> Mo
 
 def _candidates(
     text: str, folder: Path, reasons: list[str], download: bool
-) -> Iterator[ModelFiles]:
+) -> Iterator[tuple[Path, str]]:
     if _is_folder(folder):
-        yield ModelFiles(text, folder.resolve(), "folder")
+        yield folder.resolve(), "folder"
     reasons.append("it is no local folder")
     if _is_hub_name(text):
         repository = DEFAULT_MODEL if text in DEFAULT_NAMES else text
         cached = _from_hub(repository, reasons, local_files_only=True)
-        if cached is not None and list(cached.glob("*.safetensors")):
-            yield ModelFiles(text, cached, "hub cache")
+        if cached is not None and list(transformer_folder(cached).glob("*.safetensors")):
+            yield cached, "hub cache"
         if text in DEFAULT_NAMES:
             packaged = _packaged_folder()
             if packaged is not None:
-                yield ModelFiles(text, packaged, "package")
+                yield packaged, "package"
             reasons.append("the `offline` extra is not installed")
         if download:
             downloaded = _from_hub(repository, reasons, local_files_only=False)
             if downloaded is not None:
-                yield ModelFiles(text, downloaded, "hub")
+                yield downloaded, "hub"
 
 
 def _is_folder(path: Path) -> bool:

@@ -6,8 +6,9 @@ trained and saved module and gives the same vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +16,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from kgrec.errors import ConfigError, RunError, first_few, printable
+from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.files import writing
 from kgrec.outputs.folders import replacing_folder
+from kgrec.text.dense_files import ACTIVATIONS
+from kgrec.text.layout import Pooling, Prompts
+from kgrec.text.loading import load_model, load_tokenizer, no_messages
 from kgrec.text.model_files import DEFAULT_MODEL, ModelFiles, find_model
-from kgrec.types import IntArray
+from kgrec.text.pooling import Dense, Normalize, pool
+from kgrec.text.saving import save_modules
+from kgrec.types import FloatArray, IntArray
 
 HiddenStates = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 """Token ids (n, length), and a mask of that shape or None, to states (n, length, dim)."""
 
 _CHARS_PER_TOKEN = 1000  # text beyond max_length times this is cut before tokenization
-_FEW = 100  # layers that any model may have
-_SMALL = 1 << 20  # parameters that weights may lack, such as those of a pooler
 _TEXTS_AT_ONCE = 4096  # texts per call of the tokenizer
-
-
-def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the hidden states of each text's own tokens, in float32.
-
-    Args:
-        hidden: Shape (n, length, dim).
-        mask: Shape (n, length); 1 for a token, 0 for padding.
-
-    Returns:
-        float32 of shape (n, dim).
-    """
-    weights = mask.to(torch.float32)
-    total = torch.einsum("nld,nl->nd", hidden.float(), weights)
-    return total / weights.sum(1, keepdim=True).clamp_min(1.0)
 
 
 class TextModule(nn.Module):
@@ -55,24 +44,47 @@ class TextModule(nn.Module):
         model: A model of transformers whose output has `last_hidden_state`.
         tokenizer: Its tokenizer, of transformers.
         max_length: Tokens read of each text, special tokens included; the rest is cut.
+        pooling: How hidden states become a vector.
+        steps: What follows: `Dense` layers, and `Normalize` between them.
+        prompts: What is put before each text.
+        unit_length: Whether a saved folder asks for vectors of length 1, as `forward` makes them.
 
     Attributes:
         model: The language model.
+        steps: As above, an `nn.ModuleList`.
         max_length: As above.
+        pooling: As above.
+        prompts: As above.
+        unit_length: As above.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, max_length: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        max_length: int,
+        *,
+        pooling: Pooling = Pooling(),  # noqa: B008  # frozen
+        steps: Sequence[Dense | Normalize] = (),
+        prompts: Prompts = Prompts(),  # noqa: B008  # frozen
+        unit_length: bool = True,
+    ) -> None:
         super().__init__()
         self.model = model
+        self.steps = nn.ModuleList(steps)
         self.max_length = max_length
+        self.pooling, self.prompts, self.unit_length = pooling, prompts, unit_length
         self._tokenizer = tokenizer
         self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
+        # A decoder would keep what it needs to write more text.
+        takes = inspect.signature(model.forward).parameters
+        self._options = {"use_cache": False} if "use_cache" in takes else {}
 
     @classmethod
     def load(
         cls, model: str | Path | ModelFiles = DEFAULT_MODEL, *, max_length: int | None = None
     ) -> TextModule:
-        """Load a model.
+        """Load a model, with the pooling, dense layers and prompts that its folder says.
 
         Args:
             model: Name of a model on the Hugging Face hub, path of a folder, or files that
@@ -80,38 +92,121 @@ class TextModule(nn.Module):
             max_length: Tokens read of each text; None, or more than that, is the model's limit.
 
         Raises:
-            ConfigError: The model cannot be found or loaded, or `max_length` is below 3.
+            ConfigError: The model cannot be found or loaded, asks for something that kgrec does not
+                do, or `max_length` is below 3.
         """
         files = model if isinstance(model, ModelFiles) else find_model(model)
-        module = _load_model(files)
-        tokenizer = _load_tokenizer(files, module.get_input_embeddings().num_embeddings)
-        return cls(module, tokenizer, files.length_within(max_length))
+        layout = files.layout
+        steps = [Normalize() if isinstance(s, str) else Dense.read(s) for s in layout.steps]
+        module = load_model(files)
+        tokenizer = load_tokenizer(files, module.get_input_embeddings().num_embeddings)
+        if layout.lower_case:
+            _lower_case(tokenizer)
+        loaded = cls(
+            module,
+            tokenizer,
+            files.length_within(max_length),
+            pooling=layout.pooling,
+            steps=steps,
+            prompts=layout.prompts,
+            unit_length=layout.normalize,
+        )
+        return loaded.eval()
+
+    def with_dense(
+        self,
+        dim: int | None = None,
+        *,
+        weight: FloatArray | None = None,
+        bias: bool = False,
+        activation: str = "identity",
+    ) -> TextModule:
+        """Return a module with one more dense layer after those that it has.
+
+        Both modules share the language model.
+
+        Args:
+            dim: Length of the new vectors; None: as before, or that of `weight`.
+            weight: What the layer begins with, float32 of shape (dim, self.dim); None: the
+                identity, of whose rows a smaller `dim` has the first ones, while a larger one adds
+                zeros.
+            bias: Whether it adds a bias, which begins with zeros.
+            activation: One of `kgrec.text.dense_files.ACTIVATIONS`.
+
+        Raises:
+            ConfigError: `weight` has another shape, or the activation is unknown.
+        """
+        if activation not in ACTIVATIONS:
+            raise ConfigError(
+                f"activation: unknown value {activation!r}.{did_you_mean(activation, ACTIVATIONS)}"
+            )
+        if dim is None:
+            dim = self.dim if weight is None else len(weight)
+        if dim < 1:
+            raise ConfigError(f"dim: expected at least 1, found {dim}.")
+        first = np.eye(dim, self.dim, dtype=np.float32) if weight is None else weight
+        if first.shape != (dim, self.dim):
+            raise ConfigError(f"weight: expected the shape {(dim, self.dim)}, found {first.shape}.")
+        zeros = np.zeros(dim, dtype=np.float32) if bias else None
+        dense = Dense(first, zeros, activation).to(self.device).train(self.training)
+        made = TextModule(
+            self.model,
+            self._tokenizer,
+            self.max_length,
+            pooling=self.pooling,
+            steps=[*self.steps, dense],
+            prompts=self.prompts,
+            unit_length=self.unit_length,
+        )
+        return made.train(self.training)
+
+    def with_prompts(self, query: str | None = None, document: str | None = None) -> TextModule:
+        """Return a module with other prompts, which shares the language model and all layers.
+
+        Args:
+            query: What is put before queries; None: as before.
+            document: What is put before other texts; None: as before.
+        """
+        made = copy(self)  # shares all parameters, like `nn.Module`s that are copied shallowly
+        made.prompts = self.prompts.changed(query, document)
+        return made
+
+    @property
+    def hidden_dim(self) -> int:
+        """Length of the language model's hidden states."""
+        return int(self.model.config.hidden_size)
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return int(self.model.config.hidden_size)
+        dense = [step for step in self.steps if isinstance(step, Dense)]
+        last = self.hidden_dim * len(self.pooling.modes)
+        return int(dense[-1].linear.out_features) if dense else last
 
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return next(self.parameters()).device
 
-    def tokenize(self, texts: Sequence[str]) -> list[IntArray]:
+    def tokenize(self, texts: Sequence[str], *, query: bool = False) -> list[IntArray]:
         """Return the token ids of each text, special tokens included, without padding.
 
         Args:
             texts: n strings; any may be empty.
+            query: Whether they are queries, which have a prompt of their own.
 
         Returns:
             n arrays, int64 of shape (length,) with length ≤ `max_length`.
         """
+        return self._ids(texts, self.prompts.query if query else self.prompts.document)
+
+    def _ids(self, texts: Sequence[str], prompt: str) -> list[IntArray]:
         limit = self.max_length * _CHARS_PER_TOKEN
         rows: list[IntArray] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            part = [_encodable(text[:limit]) for text in texts[start : start + _TEXTS_AT_ONCE]]
+            some = texts[start : start + _TEXTS_AT_ONCE]
             found = self._tokenizer(
-                part,
+                [_encodable((prompt + text)[:limit]) for text in some],
                 truncation=True,
                 max_length=self.max_length,
                 return_attention_mask=False,
@@ -120,33 +215,54 @@ class TextModule(nn.Module):
             rows.extend(np.asarray(ids, dtype=np.int64) for ids in found["input_ids"])
         return rows
 
-    def forward(self, tokens: Sequence[IntArray], *, normalize: bool = True) -> torch.Tensor:
+    def forward(
+        self, tokens: Sequence[IntArray], *, normalize: bool = True, query: bool = False
+    ) -> torch.Tensor:
         """Return the vectors of one batch, with gradients to the parameters.
 
         Args:
             tokens: Token ids of b texts, from `tokenize`.
             normalize: Scale to length 1.
+            query: Whether they are queries; asked only by models that do not pool their prompts.
 
         Returns:
             float32 of shape (b, dim), on the device of the parameters.
         """
-        return self.pooled(tokens, self.hidden_states, normalize=normalize)
+        return self.pooled(tokens, self.hidden_states, normalize=normalize, query=query)
 
     def hidden_states(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the last hidden states; see `HiddenStates`."""
-        hidden: torch.Tensor = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        found = self.model(input_ids=ids, attention_mask=mask, **self._options)
+        hidden: torch.Tensor = found.last_hidden_state
         return hidden
 
     def pooled(
-        self, tokens: Sequence[IntArray], hidden_states: HiddenStates, *, normalize: bool
+        self,
+        tokens: Sequence[IntArray],
+        hidden_states: HiddenStates,
+        *,
+        normalize: bool,
+        query: bool = False,
     ) -> torch.Tensor:
         """Do the same as `forward`, with another function for the hidden states."""
         ids, mask = self._padded(tokens)
         whole = bool(mask.all())
         ids, mask = ids.to(self.device), mask.to(self.device)
         # Without padding no mask is needed, and attention takes its faster path.
-        vectors = mean_pool(hidden_states(ids, None if whole else mask), mask)
+        hidden = hidden_states(ids, None if whole else mask)
+        vectors = pool(hidden, mask, self.pooling.modes, self._skipped(query))
+        for step in self.steps:
+            vectors = step(vectors)
         return nn.functional.normalize(vectors, dim=1) if normalize else vectors
+
+    def _skipped(self, query: bool) -> int:
+        """Return the number of tokens at the beginning that are not pooled."""
+        prompt = self.prompts.query if query else self.prompts.document
+        if self.pooling.include_prompt or not prompt:
+            return 0
+        (ids,) = self._ids([""], prompt)
+        # A special token at the end comes after the text, not after the prompt.
+        return len(ids) - int(len(ids) > 0 and ids[-1] in self._tokenizer.all_special_ids)
 
     def _padded(self, tokens: Sequence[IntArray]) -> tuple[torch.Tensor, torch.Tensor]:
         longest = max(len(row) for row in tokens)
@@ -161,10 +277,11 @@ class TextModule(nn.Module):
         """Return the parameters by their depth in the model, each in one group.
 
         Returns:
-            "embeddings", "layer 0" (the one next to them) to "layer n-1", and "rest", such as a
-            norm after the last layer or a pooler that mean pooling does not use. In a group,
-            parameters have the names of `named_parameters`. A group without parameters is left
-            out; a model whose layers share their parameters has one layer or none.
+            "embeddings", "layer 0" (the one next to them) to "layer n-1", "rest", such as a norm
+            after the last layer or a pooler that is not used, and "dense", the layers after the
+            pooling. In a group, parameters have the names of `named_parameters`. A group without
+            parameters is left out; a model whose layers share their parameters has one layer or
+            none.
         """
         inside = dict(self.model.named_modules())
         depth = self.model.config.num_hidden_layers
@@ -183,13 +300,15 @@ class TextModule(nn.Module):
             if name.startswith(f"{layers}."):
                 group = f"layer {name.removeprefix(f'{layers}.').split('.')[0]}"
             groups[group][f"model.{name}"] = parameter
+        groups["dense"] = {f"steps.{name}": p for name, p in self.steps.named_parameters()}
         return {name: group for name, group in groups.items() if group}
 
     def save(self, folder: str | Path) -> None:
-        """Write a folder that `TextEncoder`, `load` and transformers read.
+        """Write a folder that `TextEncoder`, `load`, sentence-transformers and transformers read.
 
-        It holds `config.json`, the tokenizer with `max_length`, and `model.safetensors` (several
-        for a large model).
+        It holds `config.json`, the tokenizer with `max_length`, `model.safetensors` (several for a
+        large model), and for sentence-transformers `modules.json` with the pooling, the dense
+        layers, the normalisation and the prompts.
 
         Args:
             folder: A new or empty folder.
@@ -202,111 +321,27 @@ class TextModule(nn.Module):
             raise RunError(f"{printable(str(target))} exists already; it is not overwritten.")
         self.tokenize([""])  # a tokenizer is saved with the truncation of its last use
         self._tokenizer.model_max_length = self.max_length
-        with writing(target), replacing_folder(target) as new, _no_messages():
+        with writing(target), replacing_folder(target) as new, no_messages():
             self.model.save_pretrained(new)
             self._tokenizer.save_pretrained(new)
-
-
-def _load_model(files: ModelFiles) -> Any:
-    from transformers import AutoConfig, AutoModel
-
-    where, from_disk = printable(str(files.folder)), {"local_files_only": True}
-    try:
-        with _no_messages():  # 100 tensors are read in no time
-            config = AutoConfig.from_pretrained(
-                str(files.folder), trust_remote_code=False, **from_disk
+            save_modules(
+                new,
+                self.pooling.config(self.hidden_dim),
+                list(self.steps),
+                self.prompts,
+                max_length=self.max_length,
+                normalize=self.unit_length,
             )
-            _check_size(config, files)
-            model, loaded = AutoModel.from_pretrained(
-                str(files.folder),
-                config=config,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-                **from_disk,
-            )
-    except ConfigError:
-        raise
-    except Exception as error:  # each model class raises its own errors
-        reason = printable(str(error), 500)
-        raise ConfigError(f"{where} cannot be loaded as an encoder: {reason}") from error
-    # transformers fills what is missing with random numbers. The mean of the hidden states does
-    # not use a pooler, and many models are published without one.
-    missing = sorted(name for name in loaded["missing_keys"] if "pooler" not in name)
-    if missing:
-        other = sorted(loaded["unexpected_keys"])
-        instead = f" They have {first_few(other)} instead." if other else ""
-        raise ConfigError(
-            f"{where} has no weights for {len(missing)} of the tensors that its config.json asks "
-            f"for: {first_few(missing)}.{instead} Both must be of the same model: save them "
-            "together with `model.save_pretrained(folder)`."
-        )
-    broken = [name for name, value in model.named_parameters() if not value.isfinite().all()]
-    if broken:
-        raise ConfigError(
-            f"{where} has weights that are not numbers, in {first_few(broken)}: the file is "
-            "damaged, or its training failed."
-        )
-    return model.eval()
 
 
-def _check_size(config: Any, files: ModelFiles) -> None:
-    """Refuse a `config.json` that asks for a larger model than the weights are."""
-    from transformers import AutoModel
+def _lower_case(tokenizer: Any) -> None:
+    """Let a tokenizer lower-case its texts, also after it is saved and read again."""
+    from tokenizers.normalizers import Lowercase
+    from tokenizers.normalizers import Sequence as InTurn
 
-    tensors, numbers = files.size
-    layers = getattr(config, "num_hidden_layers", 0)
-    if isinstance(layers, int) and layers <= max(tensors, _FEW):
-        with torch.device("meta"):  # has shapes, but takes no memory
-            model = AutoModel.from_config(config, trust_remote_code=False)
-        asked = sum(value.numel() for value in model.parameters())
-        if asked <= 2 * numbers + _SMALL:
-            return
-        layers = f"{asked:,} parameters"
-    else:
-        layers = f"{printable(repr(layers), 40)} layers"
-    raise ConfigError(
-        f"{printable(str(files.folder / 'config.json'))} asks for {layers}, and the weights "
-        f"beside it have {tensors} tensors of {numbers:,} numbers: they are of different models."
-    )
-
-
-@contextmanager
-def _no_messages() -> Iterator[None]:
-    """Let transformers neither draw bars nor print what is checked here."""
-    from transformers.utils import logging
-
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
-
-
-def _load_tokenizer(files: ModelFiles, num_tokens: int) -> Any:
-    from transformers import AutoTokenizer
-
-    where = printable(str(files.folder))
-    try:
-        with _no_messages():
-            tokenizer = AutoTokenizer.from_pretrained(
-                str(files.folder), local_files_only=True, trust_remote_code=False
-            )
-        largest = max(tokenizer.get_vocab().values(), default=-1)
-    except Exception as error:  # each tokenizer raises its own errors
-        reason = printable(str(error), 500)
-        raise ConfigError(f"{where} has no readable tokenizer: {reason}") from error
-    if not 0 <= largest < num_tokens:
-        raise ConfigError(
-            f"{where}: the tokenizer has {largest + 1:,} tokens, and the model has vectors for "
-            f"{num_tokens:,}: they are of different models."
-        )
-    return tokenizer
+    inner = tokenizer.backend_tokenizer
+    first = [Lowercase()]
+    inner.normalizer = InTurn(first if inner.normalizer is None else [*first, inner.normalizer])
 
 
 def _encodable(text: str) -> str:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kgrec.errors import ConfigError
-from kgrec.types import FloatArray
+from kgrec.text.numpy_pooling import apply_step, erf, pool
+from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from kgrec.text.layout import Layout
     from kgrec.text.model_files import ModelFiles
 
 _CHARS_PER_TOKEN = 1000  # text beyond max_length times this is cut before tokenization
@@ -27,27 +29,38 @@ _WANTED = {
 
 
 class NumpyBert:
-    """A BERT model with mean pooling, in float32.
+    """A BERT model with its pooling and dense layers, in float32, for queries.
 
     Args:
         weights: Its tensors by name.
         tokenizer: A `tokenizers.Tokenizer` that truncates.
         num_heads: Heads of attention.
         epsilon: Of the layer normalisation.
+        layout: What comes before and after the language model.
     """
 
     def __init__(
-        self, weights: dict[str, FloatArray], tokenizer: Any, num_heads: int, epsilon: float
+        self,
+        weights: dict[str, FloatArray],
+        tokenizer: Any,
+        num_heads: int,
+        epsilon: float,
+        layout: Layout,
     ) -> None:
-        self._weights, self._tokenizer = weights, tokenizer
+        self._weights, self._tokenizer, self._layout = weights, tokenizer, layout
         self._heads, self._epsilon = num_heads, epsilon
         self._length = int(tokenizer.truncation["max_length"])
         layers = {name.split(".")[2] for name in weights if name.startswith("encoder.layer.")}
         self._layers = len(layers)
 
     @classmethod
-    def load(cls, files: ModelFiles, max_length: int) -> Self | None:
+    def load(cls, files: ModelFiles, max_length: int, layout: Layout) -> Self | None:
         """Return the model of a folder; None: it is of another kind, or has other files.
+
+        Args:
+            files: The folder.
+            max_length: Tokens read of a text.
+            layout: What comes before and after the language model.
 
         Raises:
             ConfigError: A file is damaged.
@@ -57,7 +70,7 @@ class NumpyBert:
         if len(files.weights) != 1 or any(given.get(key) != want for key, want in _WANTED.items()):
             return None
         tokenizer = _tokenizer(files, max_length)
-        if tokenizer is None:
+        if tokenizer is None or layout.lower_case:
             return None
         from safetensors import SafetensorError, safe_open
 
@@ -68,7 +81,8 @@ class NumpyBert:
                     name.removeprefix("bert."): file.get_tensor(name).astype(np.float32, copy=False)
                     for name in names
                 }
-            model = cls(weights, tokenizer, config["num_attention_heads"], config["layer_norm_eps"])
+            sizes = config["num_attention_heads"], config["layer_norm_eps"]
+            model = cls(weights, tokenizer, *sizes, layout)
             if model._layers != config["num_hidden_layers"]:
                 return None
             model.encode("x")
@@ -79,9 +93,21 @@ class NumpyBert:
         return model
 
     def encode(self, text: str) -> FloatArray:
-        """Return the mean of the last hidden states of a text, float32 of shape (1, dim)."""
+        """Return the vector of a query, not scaled at the end, float32 of shape (1, dim)."""
+        prompt, pooling = self._layout.prompts.query, self._layout.pooling
+        ids = self._ids(prompt + text)
+        skipped = 0 if pooling.include_prompt or not prompt else len(self._ids(prompt)) - 1
+        vector = pool(self._hidden(ids), pooling.modes, skipped)
+        for step in self._layout.steps:
+            vector = apply_step(step, vector)
+        return vector[None, :]
+
+    def _ids(self, text: str) -> IntArray:
         cut = text[: self._length * _CHARS_PER_TOKEN].encode("utf-8", "replace").decode("utf-8")
-        ids = np.array(self._tokenizer.encode(cut).ids, dtype=np.int64)
+        return np.array(self._tokenizer.encode(cut).ids, dtype=np.int64)
+
+    def _hidden(self, ids: IntArray) -> FloatArray:
+        """Return the last hidden states, float32 of shape (length, dim)."""
         part = self._weights
         x = part["embeddings.word_embeddings.weight"][ids]
         x = x + part["embeddings.position_embeddings.weight"][: len(ids)]
@@ -89,7 +115,7 @@ class NumpyBert:
         x = self._normalised(x, "embeddings.LayerNorm")
         for layer in range(self._layers):
             x = self._layer(x, f"encoder.layer.{layer}")
-        return np.asarray(x.mean(axis=0, keepdims=True), dtype=np.float32)
+        return x
 
     def _layer(self, x: FloatArray, name: str) -> FloatArray:
         length, dim = x.shape
@@ -107,7 +133,7 @@ class NumpyBert:
             f"{name}.attention.output.LayerNorm",
         )
         wide = self._linear(x, f"{name}.intermediate.dense")
-        half = 0.5 * (1.0 + _erf(wide / np.float32(math.sqrt(2.0))))
+        half = 0.5 * (1.0 + erf(wide / np.float32(math.sqrt(2.0))))
         wide = np.asarray(wide * half, dtype=np.float32)
         return self._normalised(
             x + self._linear(wide, f"{name}.output.dense"), f"{name}.output.LayerNorm"
@@ -124,11 +150,6 @@ class NumpyBert:
         return np.asarray((x - mean) * scale * weight + bias, dtype=np.float32)
 
 
-def _erf(x: FloatArray) -> FloatArray:
-    """Return the error function; a query is short, and importing SciPy's takes longer."""
-    return np.array(list(map(math.erf, x.ravel().tolist())), dtype=np.float32).reshape(x.shape)
-
-
 def _tokenizer(files: ModelFiles, max_length: int) -> Any | None:
     """Return the tokenizer of `tokenizer.json`; None: transformers would change or not use it."""
     path = files.folder / "tokenizer.json"
@@ -140,6 +161,8 @@ def _tokenizer(files: ModelFiles, max_length: int) -> Any | None:
         "tokenize_chinese_chars": "handle_chinese_chars",
     }
     if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
+        return None
+    if told.get("truncation_side", "right") != "right":
         return None
     if any(ours in told and told[ours] != normalizer.get(theirs) for ours, theirs in same.items()):
         return None

@@ -7,8 +7,8 @@ from kgrec.text import TextEncoder
 from kgrec.text.batching import length_batches
 from kgrec.text.forward import fast_precision
 from kgrec.text.int8 import Int8Linear, Int8LinearAfterGelu
-from kgrec.text.module import mean_pool
 from kgrec.text.parallel import map_batches
+from kgrec.text.pooling import mean_pool
 
 TEXTS = [
     "A retired thief plans one last bank robbery.",

@@ -110,7 +110,8 @@ def test_a_saved_module_is_a_folder_that_encoder_and_transformers_read(small_mod
     module.save(folder)
     TextModule.load(folder).save(tmp_path / "again")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "deep", "small"]
-    assert sorted(path.suffix for path in folder.iterdir()) == [".json"] * 3 + [".safetensors"]
+    parts = ["", "", *[".json"] * 6, ".safetensors"]  # folders of the pooling and of the scaling
+    assert sorted(path.suffix for path in folder.iterdir()) == parts
     encoder = TextEncoder(folder, precision="float32", device="cpu")
     assert encoder.max_length == 8
     np.testing.assert_array_equal(encoder.encode(TEXTS)[3], module(tokens[3:]).detach()[0].numpy())
@@ -144,3 +145,45 @@ def test_saving_over_something_else_is_refused_and_leaves_it(small_model, tmp_pa
 def test_too_short_a_length_says_so(small_model):
     with pytest.raises(ConfigError, match="at least 3 tokens, found 2"):
         TextModule.load(small_model, max_length=2)
+
+
+def test_a_dense_layer_begins_as_the_identity_and_is_trained_saved_and_read(small_model, tmp_path):
+    before = TextModule.load(small_model)
+    tokens = before.tokenize(TEXTS)
+    same, short = before.with_dense(), before.with_dense(5)
+    np.testing.assert_array_equal(same(tokens).detach(), before(tokens).detach())
+    raw = before(tokens, normalize=False).detach()
+    np.testing.assert_array_equal(short(tokens, normalize=False).detach(), raw[:, :5])
+    weight = np.random.default_rng(0).normal(size=(7, 48)).astype(np.float32)
+    module = before.with_dense(weight=weight, bias=True, activation="tanh")
+    assert (module.dim, before.dim, len(before.steps)) == (7, 48, 0)
+    wanted = torch.tanh(raw @ torch.from_numpy(weight).T)
+    np.testing.assert_allclose(module(tokens, normalize=False).detach(), wanted, atol=1e-5)
+    groups = module.parameter_groups()
+    assert list(groups["dense"]) == ["steps.0.linear.weight", "steps.0.linear.bias"]
+    assert (
+        groups["dense"]["steps.0.linear.bias"]
+        is dict(module.named_parameters())["steps.0.linear.bias"]
+    )
+    module(tokens, normalize=False).sum().backward()
+    assert all(parameter.grad is not None for parameter in groups["dense"].values())
+    with torch.no_grad():
+        groups["dense"]["steps.0.linear.bias"] += torch.arange(7.0)
+    module.save(tmp_path / "saved")
+    encoder = TextEncoder(tmp_path / "saved", precision="float32", device="cpu")
+    assert encoder.dim == 7
+    np.testing.assert_allclose(encoder.encode(TEXTS), module(tokens).detach(), atol=1e-6)
+    assert encoder.fingerprint != TextEncoder(small_model, precision="float32").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"weight": np.zeros((3, 4), np.float32)}, r"expected the shape \(3, 48\), found \(3, 4\)"),
+        ({"dim": 0}, "at least 1, found 0"),
+        ({"activation": "tanhh"}, "Did you mean 'tanh'"),
+    ],
+)
+def test_a_dense_layer_that_does_not_fit_says_so(small_model, given, said):
+    with pytest.raises(ConfigError, match=said):
+        TextModule.load(small_model).with_dense(**given)

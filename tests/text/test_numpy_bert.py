@@ -47,4 +47,4 @@ def test_another_kind_of_model_is_left_to_transformers(tmp_path, key):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config[key] = {"hidden_act": "relu", "model_type": "mpnet", "num_hidden_layers": 7}[key]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    assert NumpyBert.load(find_model(folder), 64) is None
+    assert NumpyBert.load(find_model(folder), 64, find_model(folder).layout) is None
