@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from kgrec.text.cache import EmbeddingCache
     from kgrec.text.encoder import TextEncoder
     from kgrec.text.module import TextModule
+    from kgrec.text.multilingual import MultilingualEncoder
     from kgrec.text.settings import TextConfig
     from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
@@ -85,6 +86,7 @@ _HOME = {
     "LinkPredictionConfig": "kgrec.training.link_prediction",
     "Links": "kgrec.linking",
     "MostPopular": "kgrec.models.popular",
+    "MultilingualEncoder": "kgrec.text.multilingual",
     "ReadConfig": "kgrec.rdf.settings",
     "Recommendation": "kgrec.recommender",
     "Recommender": "kgrec.recommender",

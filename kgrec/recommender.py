@@ -25,8 +25,8 @@ from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snaps
 from kgrec.snapshot.deriving import derive, searchable
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.prepared import prepare
+from kgrec.text.backend import TextBackend, scripts_known_by
 from kgrec.text.cache import EmbeddingCache
-from kgrec.text.encoder import TextEncoder
 from kgrec.text.scripts import warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
 from kgrec.text.vectors import TextVectors
@@ -91,7 +91,7 @@ class Recommender:
         items: AttributeTable | None = None,
         users: AttributeTable | None = None,
         text: TextConfig | None = TextConfig(),  # noqa: B008  # frozen
-        encoder: TextEncoder | None = None,
+        encoder: TextBackend | None = None,
         cache: EmbeddingCache | None = None,
         graph: GraphConfig | None = None,
         progress: bool = False,
@@ -105,7 +105,7 @@ class Recommender:
             cache = EmbeddingCache(text.cache)
         self.text_config, self.cache, self.progress = text, cache, progress
         if encoder is None and text is not None:
-            encoder = TextEncoder(text.model)
+            encoder = text.build()
         self.encoder = encoder
         languages = ("en", "") if text is None else text.languages
         self.inputs = Inputs(kg, links, items, users, graph or GraphConfig(), languages)
@@ -375,7 +375,9 @@ class Recommender:
             raise DataError("This recommender was made without text, so it cannot be searched.")
         encoder = self.encoder
         vector = encoder.encode_query(query)
-        warn_of_unknown_scripts([query], lambda: encoder.known_scripts, f"“{printable(query, 60)}”")
+        warn_of_unknown_scripts(
+            [query], lambda: scripts_known_by(encoder), f"“{printable(query, 60)}”"
+        )
         scores = now.semantic_search.scores(query, vector)
         best = top_k(scores, k, candidates=now.allowed(filter, candidates, exclude))
         sure = now.semantic_search.confidence(query, vector, best.items[0])

@@ -311,7 +311,7 @@ FULL_DISK = """
     import kgrec.recommender
     from project import WordEncoder
     from kgrec.cli import main
-    kgrec.recommender.TextEncoder = WordEncoder
+    kgrec.text.settings.TextEncoder = WordEncoder
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
     sys.argv = ["kgrec", "train", sys.argv[2], "model.training.max_epochs=20", "--resume",

@@ -28,6 +28,7 @@ from kgrec.runs.manifest import check_files_of_run, checked, parts_of, read_mani
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.text.cache import KEY_BYTES
+from kgrec.text.encoder import TextEncoder
 from kgrec.text.words import WordCounts
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def load_run(
 
 def allow_download(recommender: Recommender, name: str | None) -> None:
     """Let the encoder be downloaded only if it has this name: nobody here may have chosen it."""
-    if recommender.encoder is not None:
+    if isinstance(recommender.encoder, TextEncoder):
         recommender.encoder.download = recommender.encoder.model == name
 
 

@@ -27,8 +27,8 @@ from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import MANIFEST, check_run_folder
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
-from kgrec.text.encoder import TextEncoder
 from kgrec.text.progress import ShownEncoder
+from kgrec.text.settings import TextConfig
 from kgrec.tracking import Trackers
 from kgrec.training.link_prediction import LinkPrediction
 
@@ -177,7 +177,7 @@ def _link_encoder(config: Config, log: RunLog) -> ShownEncoder | None:
     link = config.data.link if isinstance(config.data, FilesDataConfig) else None
     if link is None or not link.uses("meaning") or link.meaning_limit <= link.threshold:
         return None
-    encoder = TextEncoder() if config.text is None else TextEncoder(config.text.model)
+    encoder = (config.text or TextConfig()).build()
     return ShownEncoder(encoder, log.encoding)
 
 

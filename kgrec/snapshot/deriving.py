@@ -12,6 +12,7 @@ from kgrec.errors import printable, warn
 from kgrec.graph.modalities import TEXT
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.snapshot.snapshot import Snapshot
+from kgrec.text.backend import english_only
 from kgrec.text.scripts import warn_of_english_model
 from kgrec.text.settings import TextConfig
 from kgrec.text.vectors import TextVectors
@@ -43,7 +44,7 @@ def derive(
     if config is None:
         return Derived(scales=graph.scales)
     _warn_of_languages(inputs, config.languages)
-    if inputs.kg is not None and vectors is not None and vectors.encoder.is_english:
+    if inputs.kg is not None and vectors is not None and english_only(vectors.encoder):
         warn_of_english_model(config.languages)
     texts = _texts(inputs, graph, config, entities=with_vectors and config.entities)
     words = count_words(texts["item"]) if "item" in texts else None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from kgrec.errors import ConfigError, DataError, did_you_mean
+from kgrec.errors import ConfigError, did_you_mean
+from kgrec.text.backend import KnownLanguages, check_texts, encode_distinct
 from kgrec.text.batching import length_batches
 from kgrec.text.model_files import (
     DEFAULT_MODEL,
@@ -20,7 +21,7 @@ from kgrec.text.model_files import (
     checked_length,
     find_model,
 )
-from kgrec.text.progress import ShowProgress, reporter
+from kgrec.text.progress import ShowProgress
 from kgrec.types import FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
 _GPU_TOKENS = 65536
 
 
-class TextEncoder:
+class TextEncoder(KnownLanguages):
     """Encodes texts with a language model as its folder says, scaled to length one.
 
     The vectors are those of `SentenceTransformer(model).encode(texts, normalize_embeddings=True)`
@@ -157,16 +158,7 @@ class TextEncoder:
             ConfigError: The model cannot be found or loaded, or there is no such device.
             DataError: `texts` is a single string, or one of them is not a string.
         """
-        _check_texts(texts)
-        if len(texts) == 0:
-            return np.empty((0, self.dim), dtype=np.float32)
-        row_of: dict[str, int] = {}
-        inverse = np.fromiter(
-            (row_of.setdefault(text, len(row_of)) for text in texts), np.int64, len(texts)
-        )
-        with reporter(progress, len(row_of), "Encoding texts") as report:
-            vectors = self._encode_distinct(list(row_of), report)
-        return vectors if len(row_of) == len(texts) else vectors[inverse]
+        return encode_distinct(texts, self._encode_distinct, lambda: self.dim, progress)
 
     @property
     def is_english(self) -> bool:
@@ -191,7 +183,7 @@ class TextEncoder:
             return self.encode([text])
         exact = self.precision in ("auto", "float32") and self.device in ("auto", "cpu")
         if not exact or self._alone is None:
-            _check_texts([text])
+            check_texts([text])
             return self._encode_distinct([text], lambda *_: None, query=True)
         vector = self._alone.encode(text)
         length = np.linalg.norm(vector) if self.normalize else 1.0
@@ -242,11 +234,3 @@ class TextEncoder:
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.model!r}, precision={self.precision!r}, device={self.device!r})"
-
-
-def _check_texts(texts: Sequence[str]) -> None:
-    if isinstance(texts, str):
-        raise DataError("texts: expected a sequence of strings, found one string.")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"texts[{row}]: expected a string, found {type(text).__name__}.")

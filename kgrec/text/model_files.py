@@ -212,6 +212,11 @@ class ModelFiles:
                 raise ConfigError(
                     f"{printable(str(path))} cannot be read: {system_reason(error)}."
                 ) from error
+        if "AutoModel" in (self.json("config.json").get("auto_map") or {}):
+            raise ConfigError(
+                f"{where}: the model is computed by code of its own (auto_map in config.json), "
+                "which kgrec does not run. If transformers has the same model, remove auto_map."
+            )
         if not self.weights:
             raise ConfigError(
                 f"{where} holds no *.safetensors weights. Other formats can run code when "

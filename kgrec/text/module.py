@@ -19,6 +19,7 @@ from torch import nn
 from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.files import writing
 from kgrec.outputs.folders import replacing_folder
+from kgrec.text.backend import encodable
 from kgrec.text.dense_files import ACTIVATIONS
 from kgrec.text.layout import Pooling, Prompts
 from kgrec.text.loading import load_model, load_tokenizer, no_messages
@@ -206,7 +207,7 @@ class TextModule(nn.Module):
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             some = texts[start : start + _TEXTS_AT_ONCE]
             found = self._tokenizer(
-                [_encodable((prompt + text)[:limit]) for text in some],
+                [encodable((prompt + text)[:limit]) for text in some],
                 truncation=True,
                 max_length=self.max_length,
                 return_attention_mask=False,
@@ -342,8 +343,3 @@ def _lower_case(tokenizer: Any) -> None:
     inner = tokenizer.backend_tokenizer
     first = [Lowercase()]
     inner.normalizer = InTurn(first if inner.normalizer is None else [*first, inner.normalizer])
-
-
-def _encodable(text: str) -> str:
-    """Return `text` without lone surrogates, which UTF-8 cannot encode."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -15,7 +15,8 @@ _LEAST_TOKENS: Final = 100
 _LEAST_HAN: Final = 2000
 _HAN: Final = "Chinese characters"
 _REMEDY: Final = (
-    "Set text.model to a multilingual model, such as "
+    "Set text.model to 'multilingual' (16 languages, `pip install 'kgrec[multilingual]'`) or to "
+    "another multilingual model, such as "
     "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2."
 )
 _MOST_UNKNOWN: Final = 0.1  # of the letters

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kgrec.text.backend import TextBackend, scripts_known_by
 from kgrec.text.cache import EmbeddingCache, encode_cached, text_keys
-from kgrec.text.encoder import TextEncoder
 from kgrec.text.progress import ShowProgress
 from kgrec.text.scripts import warn_of_unknown_scripts
 from kgrec.text.words import WordCounts
@@ -25,7 +25,7 @@ class TextVectors:
         progress: Whether encoding shows a progress bar.
     """
 
-    encoder: TextEncoder
+    encoder: TextBackend
     cache: EmbeddingCache | None = None
     progress: ShowProgress = False
 
@@ -33,7 +33,7 @@ class TextVectors:
         """Return the vectors of texts, float32 (len(texts), dim)."""
         filled = np.array([bool(text) for text in texts])
         given = [text for text in texts if text]
-        warn_of_unknown_scripts(given, lambda: self.encoder.known_scripts, "the texts")
+        warn_of_unknown_scripts(given, lambda: scripts_known_by(self.encoder), "the texts")
         vectors = encode_cached(self.encoder, given, self.cache, progress=self.progress)
         made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         made[filled] = vectors

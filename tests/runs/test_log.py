@@ -67,7 +67,7 @@ def test_encoding_of_texts_is_a_line_now_and_then(project, tmp_path, monkeypatch
             return super().encode(texts)
 
     seconds = iter(range(0, 10**6, 4))
-    monkeypatch.setattr("kgrec.recommender.TextEncoder", Slow)
+    monkeypatch.setattr("kgrec.text.settings.TextEncoder", Slow)
     monkeypatch.setattr("kgrec.reporting.reporter.time.monotonic", lambda: next(seconds))
     train_run(
         load_config(project, ["model.training.max_epochs=1"]), tmp_path / "run", log=Reporter()

@@ -46,7 +46,7 @@ class WordEncoder(TextEncoder):
 def words_for_language_model() -> Iterator[type[WordEncoder]]:
     """Put an encoder of words in the place of the language model, for all that is made by name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kgrec.recommender.TextEncoder", WordEncoder)
+        patch.setattr("kgrec.text.settings.TextEncoder", WordEncoder)
         yield WordEncoder
 
 

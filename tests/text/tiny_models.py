@@ -95,7 +95,8 @@ def plain(folder, kind="bert", **given):
     model = MODELS[kind]()
     with torch.no_grad():  # larger than a new model's, so that texts differ
         for parameter in model.parameters():
-            parameter.normal_(std=0.3)
+            if parameter.ndim > 1:
+                parameter.normal_(std=0.5)
     model.save_pretrained(folder)
     tokenizer(**given).save_pretrained(folder)
     return folder
