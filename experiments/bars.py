@@ -231,6 +231,15 @@ FIRST_BARS = (
         True,
     ),
     Bar(
+        "films found by German, French or Spanish descriptions with `multilingual`: R@10 of the "
+        "worst language as a share of English",
+        "languages",
+        lambda result: float(result["models"]["multilingual"]["vectors"]["lowest_share"]),
+        0.8,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
         "seconds of `import kgrec`",
         "demo",
         lambda result: float(result["import_seconds"]),

@@ -26,7 +26,14 @@ TIMED = (
     "bench_evaluate.py",
     "bench_models.py",
 )
-MEASURED = ("baselines.py", "link_prediction.py", "search.py", "published.py", "own_model.py")
+MEASURED = (
+    "baselines.py",
+    "link_prediction.py",
+    "search.py",
+    "published.py",
+    "own_model.py",
+    "languages.py",
+)
 WRITTEN = ("figures.py", "tables.py", "bench_tests.py", "tables.py")
 WITH_DATA = {"bench_read.py", "bench_encode.py", "bench_recbole.py", *MEASURED}
 GOING_ON = ("search", "published")
