@@ -16,7 +16,7 @@ from kgrec.errors import DataError
 from kgrec.models.base import Callback, Model, TrainingData, not_fitted
 from kgrec.models.content import ItemContent
 from kgrec.models.ease import EASE, EASEConfig
-from kgrec.models.item_item import training_matrix
+from kgrec.models.item_item import dense, training_matrix
 from kgrec.models.ridge import FEW, conjugate_gradients
 from kgrec.models.state import State, csr_expected, csr_from_state, csr_state
 from kgrec.types import Float64Array, FloatArray, IntArray
@@ -82,10 +82,11 @@ class ContentEASE(EASE):
         return weights
 
     def _times_weights(self, histories: csr_matrix) -> FloatArray:
+        if histories.shape[0] > FEW:
+            return dense(histories @ self._full())
         scores = super()._times_weights(histories)
-        if histories.shape[0] <= FEW:
-            known, new = self._known_and_new()
-            scores[:, new] = self._solved_for(scores[:, known], known, new)
+        known, new = self._known_and_new()
+        scores[:, new] = self._solved_for(scores[:, known], known, new)
         return scores
 
     def _regressed(self, columns: FloatArray, known: IntArray, new: IntArray) -> FloatArray:

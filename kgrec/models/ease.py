@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -20,8 +21,8 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.confidence import confidence, signed
-from kgrec.models.item_item import ItemItemModel, dense, training_matrix
-from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
+from kgrec.models.item_item import ItemItemModel, training_matrix
+from kgrec.models.ridge import RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -65,7 +66,8 @@ class EASE(ItemItemModel):
         self._train = signed(liked, data.train, self.config.dislikes)
         self._further = csr_matrix(self._further_rows(data), dtype=np.float64)
         self._system = self._made_system(None)
-        self._solved()
+        with self._in_memory():
+            _ = self._system.diagonal  # a mistake in the settings is said now
         return self
 
     @property
@@ -116,22 +118,23 @@ class EASE(ItemItemModel):
         return RidgeSystem(rows, self.config.l2 + share / (1.0 - share) * count, diagonal)
 
     def _full(self) -> FloatArray:
-        return self._solved()
-
-    def _solved(self) -> FloatArray:
-        train, system = self._fitted()
-        try:
-            return system.weights
-        except MemoryError as error:
-            raise DataError(
-                f"{self.name} needs {32 * train.shape[1] ** 2 / 2**30:.1f} GiB for "
-                f"{train.shape[1]} items, more than there is. ItemKNN needs far less."
-            ) from error
+        with self._in_memory():
+            return self._fitted()[1].weights
 
     def _times_weights(self, histories: csr_matrix) -> FloatArray:
-        if histories.shape[0] > FEW:
-            return dense(histories @ self._full())
-        return self._fitted()[1].times_weights(histories)
+        with self._in_memory():
+            return self._fitted()[1].times_weights(histories)
+
+    @contextmanager
+    def _in_memory(self) -> Iterator[None]:
+        try:
+            yield
+        except MemoryError as error:
+            num_items = self._fitted()[0].shape[1]
+            raise DataError(
+                f"{self.name} needs {32 * num_items**2 / 2**30:.1f} GiB for {num_items} items, "
+                "more than there is. ItemKNN needs far less."
+            ) from error
 
     def _fitted(self) -> tuple[csr_matrix, RidgeSystem]:
         if self._train is None or self._system is None:

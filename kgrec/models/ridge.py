@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +12,14 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags_array
 
 from kgrec.errors import DataError, RunError
-from kgrec.types import Float64Array, FloatArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 FEW = 64
 """Up to this number of histories, the system is solved for each; else there are weights."""
 
 _TOLERANCE = 1e-13  # of the residual, relative to the right side
 _MAX_STEPS = 2_000
+_AT_ONCE = 1_024  # rows of a dense block
 
 
 class RidgeSystem:
@@ -47,17 +49,34 @@ class RidgeSystem:
 
     @property
     def diagonal(self) -> Float64Array:
-        """The diagonal of P, float64 of shape (n,)."""
-        return self._solved[1] if self._diagonal is None else self._diagonal
+        """The diagonal of P, float64 of shape (n,).
 
-    @property
+        Raises:
+            DataError: The system is singular to machine precision.
+        """
+        if self._diagonal is None:
+            used, inverse = self._inverted
+            self._diagonal = 1.0 / self._l2
+            self._diagonal[used] = inverse.diagonal()
+        return self._diagonal
+
+    @cached_property
     def weights(self) -> FloatArray:
         """B, float32 of shape (n, n), with zeros on the diagonal; computed at the first use.
 
         Raises:
             DataError: The system is singular to machine precision.
         """
-        return self._solved[0]
+        num = self._rows.shape[1]
+        used, inverse = self._inverted
+        full = inverse.full()
+        full /= -self.diagonal[used]
+        np.fill_diagonal(full, 0.0)
+        if len(used) == num:
+            return full.astype(np.float32)
+        weights = np.zeros((num, num), dtype=np.float32)
+        weights[np.ix_(used, used)] = full
+        return weights
 
     def times_weights(self, histories: csr_matrix) -> FloatArray:
         """Return histories · B, float32 of shape (b, n).
@@ -65,13 +84,25 @@ class RidgeSystem:
         Args:
             histories: CSR of shape (b, n).
         """
-        if histories.shape[0] > FEW:
+        few = histories.shape[0] <= FEW
+        if not few and isinstance(self._inverted[1], _Full):
             return np.asarray(histories @ self.weights, dtype=np.float32)
-        given = np.asarray(histories.toarray(), dtype=np.float64)
-        made = given - self.times_inverse(given) / self.diagonal
+        found = np.empty(histories.shape, dtype=np.float32)
+        for first in range(0, histories.shape[0], _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            given = np.asarray(histories[part].toarray(), dtype=np.float64)
+            times = self.times_inverse(given) if few else self._times_inverted(histories[part])
+            found[part] = given - times / self.diagonal
         # The weights to and from columns without an entry are zero.
-        made[:, np.diff(self._columns.indptr) == 0] = 0.0
-        return np.asarray(made, dtype=np.float32)
+        found[:, np.diff(self._columns.indptr) == 0] = 0.0
+        return found
+
+    def _times_inverted(self, histories: csr_matrix) -> Float64Array:
+        """Return histories · P, float64 of shape (b, n), where all columns with entries count."""
+        used, inverse = self._inverted
+        made = np.zeros(histories.shape, dtype=np.float64)
+        made[:, used] = inverse.times(csr_matrix(histories[:, used], dtype=np.float64))
+        return made
 
     def times_inverse(self, given: Float64Array) -> Float64Array:
         """Return given · P, float64 of shape (b, n), by preconditioned conjugate gradients."""
@@ -81,29 +112,73 @@ class RidgeSystem:
         return np.asarray(self._columns @ (self._rows @ right) + self._l2[:, None] * right)
 
     @cached_property
-    def _solved(self) -> tuple[FloatArray, Float64Array]:
-        """Return B and the diagonal of P."""
-        num = self._rows.shape[1]
+    def _inverted(self) -> tuple[IntArray, _Full | _LowRank]:
+        """Return the columns with entries, and P of these."""
         used = np.flatnonzero(np.diff(self._columns.indptr))
         try:
-            inverse = _inverse(self._rows[:, used], self._l2[used])
+            return used, _inverse(self._rows[:, used], self._l2[used])
         except np.linalg.LinAlgError as error:
             raise DataError(
                 f"EASE's system is singular with l2={np.min(self._l2)}; give a larger l2."
             ) from error
-        diagonal = 1.0 / self._l2
-        diagonal[used] = np.diag(inverse)
-        inverse /= -diagonal[used]
-        np.fill_diagonal(inverse, 0.0)
-        if len(used) == num:
-            return inverse.astype(np.float32), diagonal
-        weights = np.zeros((num, num), dtype=np.float32)
-        weights[np.ix_(used, used)] = inverse
-        return weights, diagonal
 
 
-def _inverse(rows: csr_matrix, l2: Float64Array) -> Float64Array:
-    """Return (RᵀR + l2)⁻¹, float64 of shape (n, n), from the smaller one of two systems.
+@dataclass(frozen=True, eq=False)
+class _Full:
+    """P as a matrix, float64 of shape (n, n)."""
+
+    matrix: Float64Array
+
+    def full(self) -> Float64Array:
+        return self.matrix.copy()
+
+    def diagonal(self) -> Float64Array:
+        return np.diag(self.matrix).copy()
+
+    def times(self, histories: csr_matrix) -> Float64Array:
+        return np.asarray(histories @ self.matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class _LowRank:
+    """P = D⁻¹ - SᵀMS, which needs a matrix of the number of rows only (Woodbury).
+
+    Attributes:
+        scaled: S = RD⁻¹, CSR of shape (m, n).
+        inner: M = (I + RD⁻¹Rᵀ)⁻¹, float64 of shape (m, m).
+        total: D, float64 of shape (n,).
+    """
+
+    scaled: csr_matrix
+    inner: Float64Array
+    total: Float64Array
+
+    def full(self) -> Float64Array:
+        made = np.asarray(self.scaled.T @ (self.scaled.T @ self.inner).T)
+        np.negative(made, out=made)
+        made[np.diag_indices_from(made)] += 1.0 / self.total
+        return made
+
+    def diagonal(self) -> Float64Array:
+        columns = self.scaled.T.tocsr()
+        found = 1.0 / self.total
+        for first in range(0, len(found), _AT_ONCE):
+            part = columns[first : first + _AT_ONCE]
+            both = part.multiply(part @ self.inner)
+            found[first : first + _AT_ONCE] -= np.asarray(both.sum(axis=1)).reshape(-1)
+        return found
+
+    def times(self, histories: csr_matrix) -> Float64Array:
+        inside = (histories @ self.scaled.T).toarray() @ self.inner
+        made = np.asarray((self.scaled.T @ inside.T).T)
+        np.negative(made, out=made)
+        direct = (histories @ diags_array(1.0 / self.total)).tocoo()
+        np.add.at(made, (direct.row, direct.col), direct.data)
+        return made
+
+
+def _inverse(rows: csr_matrix, l2: Float64Array) -> _Full | _LowRank:
+    """Return (RᵀR + l2)⁻¹ from the smaller one of two systems.
 
     A row with one entry only adds to the diagonal. If then fewer than n rows are left, the Woodbury
     identity needs the inverse of a matrix of their number, and else products with the sparse R:
@@ -122,14 +197,11 @@ def _inverse(rows: csr_matrix, l2: Float64Array) -> Float64Array:
     if rows.shape[0] >= len(l2) or total.min() < 1e-6 * squares.max(initial=0.0):
         gram = (rows.T @ rows).toarray()
         gram[np.diag_indices_from(gram)] += total
-        return np.asarray(np.linalg.inv(gram))
+        return _Full(np.linalg.inv(gram))
     scaled = csr_matrix(rows @ diags_array(1.0 / total))
     inner = (scaled @ rows.T).toarray()
     inner[np.diag_indices_from(inner)] += 1.0
-    inverse = np.asarray(scaled.T @ (scaled.T @ np.linalg.inv(inner)).T)
-    np.negative(inverse, out=inverse)
-    inverse[np.diag_indices_from(inverse)] += 1.0 / total
-    return inverse
+    return _LowRank(scaled, np.linalg.inv(inner), total)
 
 
 def conjugate_gradients(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from kgrec.models.ridge import RidgeSystem
+from kgrec.models.ridge import FEW, RidgeSystem
 
 
 def naive(rows, l2):
@@ -36,6 +36,13 @@ def test_weights_of_any_shape_are_those_of_the_paper(num_rows, num, share, seed,
     np.testing.assert_allclose(
         loaded.times_weights(histories), rows[:1] @ weights, rtol=1e-4, atol=1e-5
     )
+    many = draw.random((FEW + 5, num)) * (draw.random((FEW + 5, num)) < share)
+    # Entries of columns that no row has count for nothing.
+    expected = (many * rows.any(axis=0)) @ weights
+    for made in (system, loaded):
+        np.testing.assert_allclose(
+            made.times_weights(csr_matrix(many)), expected, rtol=1e-4, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("num_rows", [3, 40])
