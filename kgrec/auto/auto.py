@@ -35,8 +35,6 @@ from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state
 from kgrec.types import FloatArray, IntArray
 
-MOSTLY_NEW: Final = 0.5
-"""With a larger share of new items, weights do not depend on items' features."""
 MIN_USERS: Final = 30
 """Fewer validation users say too little to choose by."""
 
@@ -51,6 +49,9 @@ class Auto(Model):
     cross-validation over users, either the sum is used or the best model alone, and it is chosen
     what the weights depend on and how strongly they are regularised. A model whose absence costs
     next to nothing is left out.
+
+    Where most of the ranked items are new, items of the training part play new ones to choose the
+    settings of content, and the models are added with equal weights; see `kgrec.auto.new_items`.
 
     Without a validation part, or with one of few users, there are safe models with equal weights.
 
@@ -87,6 +88,7 @@ class Auto(Model):
         # What answers requests needs none of these, and the last one loads PyTorch.
         from kgrec.auto.choices import collect
         from kgrec.auto.facts import Facts
+        from kgrec.auto.new_items import MOSTLY_NEW, equal_sum, item_folds
         from kgrec.auto.search import CUTOFF, Search, sample_of
         from kgrec.auto.stacking import choose_weights
         from kgrec.auto.trials import families, safe_choice
@@ -99,14 +101,23 @@ class Auto(Model):
             sample = sample_of(data.valid, self.config.seed)
         limit = self.config.time_limit
         deadline = None if limit is None else time.monotonic() + limit
-        search = Search(data, sample, self._build, callback, self.say, deadline)
+        items_choose = sample is not None and facts.new_items > MOSTLY_NEW
+        parts = item_folds(data, self.config.seed) if items_choose else []
+        parts = [
+            replace(part, valid=sample_of(part.valid, self.config.seed))
+            for part in parts
+            if part.valid is not None
+        ]
+        search = Search(data, sample, self._build, callback, self.say, parts, deadline)
         if sample is None:
             warn(
                 f"There are {facts.valid_users} validation users, too few to choose models by (at "
                 f"least {MIN_USERS}): safe models with equal weights are used. Give a validation "
                 "part."
             )
-        tried = safe_choice(facts) if sample is None else families(facts, self.config.effort)
+        tried = list(
+            families(facts, self.config.effort) if sample is not None else safe_choice(facts)
+        )
         for family in tried:
             search.best_of(family)
         found = search.found
@@ -120,15 +131,10 @@ class Auto(Model):
         if sample is not None:
             models = [one.model for one in found]
             choices = collect(models, data, sample, users)
-            kept, fit, without = choose_weights(
-                choices,
-                context,
-                CUTOFF,
-                self.config.seed,
-                # Folds of users cannot tell whether weights of items' features hold for other
-                # items, and where most of those that are ranked are new, others come later.
-                with_context=facts.new_items <= MOSTLY_NEW,
-            )
+            if items_choose:
+                kept, fit, without = equal_sum(choices, context, CUTOFF)
+            else:
+                kept, fit, without = choose_weights(choices, context, CUTOFF, self.config.seed)
             weights = fit.weights
         self._chosen = tuple(found[place].settings for place in kept)
         self.members = tuple(found[place].model for place in kept)
@@ -141,6 +147,7 @@ class Auto(Model):
             [without.get(place) for place in kept],
             "none" if fit is None else fit.level,
             search.left_out,
+            [family.name for family in tried if search.on_folds(family)],
         )
         return self
 

@@ -49,8 +49,16 @@ class Work:
             return 0
         return max(1, int(allowed // operations))
 
+    def ranks_all(self, dim: int) -> bool:
+        """Return whether a link predictor can be trained with a softmax over all items.
+
+        Its work grows with users times items; that of a sampled one grows with interactions.
+        """
+        operations = 6.0 * dim * self.facts.num_users * self.facts.num_items
+        return operations * _EPOCHS[0] <= TOO_LONG * _TRAINING[self.effort]
+
     def epochs(self, dim: int) -> int:
-        """Return the most epochs of a link predictor with a softmax over all items."""
+        """Return the most epochs of a link predictor."""
         facts = self.facts
         operations = 6.0 * dim * max(1, facts.interactions) * max(1, facts.catalogue)
         few, most = _EPOCHS

@@ -36,6 +36,7 @@ class Report:
         without: The same without each of them.
         level: What the weights depend on.
         left_out: Families of which not all was tried, since the time was over.
+        on_folds: Families whose values are means over validation and folds of training items.
     """
 
     facts: Sequence[str] = ()
@@ -45,6 +46,7 @@ class Report:
     without: Sequence[float | None] = ()
     level: str = "none"
     left_out: Sequence[str] = ()
+    on_folds: Sequence[str] = ()
 
     def figures(self) -> dict[str, float]:
         """Return NDCG@10 on validation of the best of each family, and of all together."""
@@ -61,9 +63,17 @@ class Report:
         best.pop("together", None)
         for family, value in best.items():
             tried = sum(trial.family == family for trial in self.trials)
-            lines.append(f"{family}: NDCG@10 {value:.4f} on validation, best of {tried}.")
+            where = "on validation"
+            if family in self.on_folds:
+                where += " and on training items that play new ones"
+            lines.append(f"{family}: NDCG@10 {value:.4f} {where}, best of {tried}.")
         if self.value is not None and len(self.chosen) == 1 and self.level == "none":
             lines.append(f"One model is used: NDCG@10 {self.value:.4f}. No sum ranks better.")
+        elif self.value is not None and self.level == "equal":
+            lines.append(
+                f"Together: NDCG@10 {self.value:.4f}, with equal weights. Most ranked items are "
+                "new, and weights that are fitted on some of them hold for these only."
+            )
         elif self.value is not None:
             lines.append(
                 f"Together: NDCG@10 {self.value:.4f}, each user ranked by weights that were "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -51,6 +52,7 @@ class Search:
         build: Makes the model of some settings.
         callback: Gets the progress of models that are trained in epochs.
         say: Gets a line for each model that was tried.
+        folds: The data without some items, on which models of content are measured as well.
         deadline: Time of `time.monotonic` after which nothing more is tried; None: there is none.
         trials: All models that were tried.
         found: The best of each family.
@@ -62,6 +64,7 @@ class Search:
     build: Callable[[ModelConfig], Model]
     callback: Callback | None = None
     say: Callable[[str], object] | None = None
+    folds: Sequence[TrainingData] = ()
     deadline: float | None = None
     trials: list[Trial] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
@@ -79,11 +82,13 @@ class Search:
                 return -np.inf
             started = time.monotonic()
             try:
-                model.fit(self.data, callback=self.callback)
+                model.fit(self._chosen_by_sample, callback=self.callback)
             except DataError as error:
                 self._note(Trial(family.name, told, None, str(error)), started)
                 return -np.inf
-            value = None if self.sample is None else self._ndcg(model, self.sample)
+            value = None if self.sample is None else self._ndcg(model, self.data, self.sample)
+            if value is not None and self.on_folds(family):
+                value = float(np.mean([value, *map(self._on_fold(settings), self.folds)]))
             self._note(Trial(family.name, told, value), started)
             if not best or (value is not None and value > best[0][0]):
                 best[:] = [(value or 0.0, Found(family.name, settings, model))]
@@ -105,8 +110,23 @@ class Search:
             seconds = time.monotonic() - started
             self.say(f"Model {len(self.trials)}, {trial.family}: {value} ({seconds:.1f} s)")
 
-    def _ndcg(self, model: Model, sample: Interactions) -> float:
-        data = self.data
+    @cached_property
+    def _chosen_by_sample(self) -> TrainingData:
+        """The data with the sample alone for validation, so that its cost is bounded."""
+        return self.data if self.sample is None else replace(self.data, valid=self.sample)
+
+    def on_folds(self, family: Family) -> bool:
+        """Return whether the values of a family are means over validation and the folds."""
+        return family.content_only and bool(self.folds)
+
+    def _on_fold(self, settings: ModelConfig) -> Callable[[TrainingData], float]:
+        def value(fold: TrainingData) -> float:
+            assert fold.valid is not None
+            return self._ndcg(self.build(settings).fit(fold), fold, fold.valid)
+
+        return value
+
+    def _ndcg(self, model: Model, data: TrainingData, sample: Interactions) -> float:
         measured = evaluate(
             model, sample, exclude=data.train, k=(CUTOFF,), candidates=data.candidates
         )

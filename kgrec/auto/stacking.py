@@ -32,13 +32,13 @@ class Fit:
 
     Attributes:
         weights: Fitted on all validation users.
-        level: What they depend on.
+        level: What they depend on; "equal": they were not fitted.
         l2: The ridge penalty.
         value: The metric over users, each by weights that were fitted without this user.
     """
 
     weights: Weights
-    level: Level
+    level: Level | Literal["equal"]
     l2: float
     value: float
 
@@ -130,7 +130,7 @@ class Stacking:
 
 
 def choose_weights(
-    choices: Choices, context: Context, k: int, seed: int, *, with_context: bool = True
+    choices: Choices, context: Context, k: int, seed: int
 ) -> tuple[list[int], Fit, dict[int, float]]:
     """Return the models, their weights and what each is worth, by cross-validated NDCG@k.
 
@@ -143,7 +143,6 @@ def choose_weights(
         context: The features of the items.
         k: The cut-off.
         seed: Seeds the folds of users.
-        with_context: Whether weights may depend on the context.
 
     Returns:
         The models that stay, their weights, and the metric without each of them.
@@ -156,7 +155,7 @@ def choose_weights(
     values, chosen = _best_penalty(choices, context, "none", k, seed)
     if alone[single].mean() >= values.mean():
         values, chosen = alone[single], None
-    for level in LEVELS[1:] if with_context else ():
+    for level in LEVELS[1:]:
         others, fit = _best_penalty(choices, context, level, k, seed)
         gain = others - values
         if gain.mean() > 1.64 * gain.std() / max(1, len(gain)) ** 0.5:
@@ -207,6 +206,7 @@ def drop_needless(
     Returns:
         The models that stay, their weights, and the metric without each of them.
     """
+    assert fit.level != "equal"  # there is nothing to fit again
     stacking = Stacking(choices, context, fit.level, k, seed)
     kept = list(range(stacking.num_models))
     found = stacking.fit(fit.l2)

@@ -10,6 +10,7 @@ import numpy as np
 
 from kgrec.auto.effort import MAX_SQUARE, Effort, Work
 from kgrec.auto.facts import Facts
+from kgrec.auto.new_items import FOLDS, MOSTLY_NEW
 from kgrec.models.base import ModelConfig
 from kgrec.models.content_ease import ContentEASEConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
@@ -25,6 +26,8 @@ Step = tuple[str, Sequence[Any]]
 
 FEW_NEW: Final = 0.05
 """With a smaller share of new items, a costly model for them is not tried."""
+_LARGE: Final = {"loss": {"name": "sampled_softmax", "temperature": 0.22}, "batch_users": 16_384}
+"""Training where a softmax over all items would take too long: few steps on the whole graph."""
 COUNTS: Final = 10.0
 """With a larger ratio of ratings, they are counts, which span orders of magnitude, not stars."""
 
@@ -38,11 +41,13 @@ class Family:
         start: The settings that are tried first.
         steps: Settings that are changed, one after another, with their other values; the best
             value of each stays while the next is tried.
+        content_only: Whether they read nothing but items' content of the graph.
     """
 
     name: str
     start: ModelConfig
     steps: Sequence[Step] = ()
+    content_only: bool = False
 
     def search(self, measure: Callable[[ModelConfig], float], least: float = -np.inf) -> None:
         """Call `measure` with the settings to try; larger values are better.
@@ -152,6 +157,8 @@ def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Fam
         yield Family("items and their words", start, _first(steps, with_words))
     reads |= facts.has_words or facts.has_vectors or facts.has_numbers
     trials = work.trials(facts.catalogue, facts.catalogue, too_long=1.5)
+    if facts.new_items > MOSTLY_NEW:
+        trials = -(-trials // (1 + FOLDS))  # each is fitted on the folds, too
     if facts.new_items > (0.0 if trials > 2 else FEW_NEW) and reads and trials:
         of_new: list[Step] = [
             ("words", (0.0, 8.0)),
@@ -161,7 +168,8 @@ def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Fam
             ("l2", (30.0, 300.0)),
             *further,
         ]
-        yield Family("content of new items", ContentEASEConfig(), _first(of_new, trials))
+        steps = _first(of_new, trials)
+        yield Family("content of new items", ContentEASEConfig(), steps, content_only=True)
 
 
 def _of_graph(facts: Facts, work: Work) -> Iterator[Family]:
@@ -176,6 +184,11 @@ def _of_graph(facts: Facts, work: Work) -> Iterator[Family]:
         "predictor": {"dim": 64, "encoder": encoder, "fusion": fusion},
         "training": {"loss": loss, "max_epochs": work.epochs(64)},
     }
+    if not work.ranks_all(64):
+        tree["training"] |= _LARGE
+    if facts.new_items > MOSTLY_NEW:  # they are placed by a map from content, words included
+        tree |= {"content_l2": 20.0, "content_words": 3.0 if facts.has_words else 0.0}
+        tree["predictor"]["fusion"] = "add" if facts.has_vectors else "none"
     steps: list[Step] = []
     if work.effort == "thorough":
         steps = [

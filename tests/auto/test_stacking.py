@@ -100,7 +100,7 @@ def test_a_step_without_a_model_is_nearly_a_new_fit(context):
 def test_a_sum_that_ranks_worse_than_one_of_its_models_is_not_used(context, monkeypatch):
     plain = Weights(np.array([[1.0, 0.0], [1.0, 0.0]], np.float32), np.zeros((2, 3), np.float32))
     choices = made_choices(plain, context, 2)
-    kept, _, _ = choose_weights(choices, context, 10, seed=0, with_context=False)
+    kept, _, _ = choose_weights(choices, context, 10, seed=0)
     assert kept == [0, 1]
     # Weights of the wrong sign: what they rank is worse than any model alone.
     fit = Stacking.fit
@@ -116,11 +116,6 @@ def test_a_sum_that_ranks_worse_than_one_of_its_models_is_not_used(context, monk
     assert found.value == max(alone)
     assert found.weights.models.tolist() == [[1.0, 0.0]]
     assert without == {}
-
-
-def test_without_context_the_weights_depend_on_nothing(context):
-    choices = made_choices(PLANTED, context, 2)
-    assert choose_weights(choices, context, 10, seed=0, with_context=False)[1].level == "none"
 
 
 def test_scores_are_the_formula(context):

@@ -84,6 +84,26 @@ def test_the_work_decides_how_much_is_tried():
     assert sum(len(values) for _, values in items.steps) == 0
 
 
+def graph_settings(**changed):
+    facts = replace(FACTS, has_vectors=True, word_rows=5, **changed)
+    (family,) = [one for one in families(facts, "normal") if one.name == "the graph"]
+    return family.start
+
+
+def test_a_softmax_over_all_items_is_sampled_where_it_would_take_too_long():
+    small = graph_settings(num_users=1_000, num_items=10_000)
+    assert small.training.loss.name == "softmax"
+    large = graph_settings(num_users=100_000, num_items=100_000)
+    assert large.training.loss.name == "sampled_softmax"
+
+
+def test_content_places_the_items_where_most_are_new():
+    assert graph_settings(new_items=0.2).predictor.fusion == "gate"
+    new = graph_settings(new_items=0.9)
+    assert new.predictor.fusion == "add"
+    assert new.content_words > 0
+
+
 def test_ratings_weigh_only_where_they_differ():
     def powers(ratio):
         facts = replace(FACTS, rating_ratio=ratio)
