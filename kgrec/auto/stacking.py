@@ -22,7 +22,7 @@ LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 PENALTIES: Final = (0.001, 0.01, 0.1)
 """Ridge penalties among which cross-validation chooses."""
 FOLDS: Final = 5
-WORTH: Final = 0.002
+WORTH: Final = 0.001
 """A model whose absence lowers the metric by no more than this share of it is left out."""
 
 
