@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 from kgrec.auto.auto import Auto, AutoConfig, settings_of
 from kgrec.config import load_config
 from kgrec.data.interactions import Interactions, Split
+from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.evaluate import candidate_ids
@@ -45,13 +47,13 @@ METRICS = ("ndcg@10", "recall@10", "mrr@10")
 class Task:
     """One data set, ready to fit models on it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, change: Callable[[Dataset], Dataset] = lambda same: same) -> None:
         self.config = load_config(HERE / "auto" / f"{name.removesuffix('_fifth')}.yaml")
-        dataset = load_dataset(self.config.data, 0)
+        dataset = change(load_dataset(self.config.data, 0))
         split = dataset.split
         if name == FIFTH:
             split = Split(_fifth(split.train), split.valid, split.test, split.kind)
-        self.split = split
+        self.split, self.dataset = split, dataset
         cache = EmbeddingCache(default_cache_folder(os.environ))
         self.recommender: Recommender = make_recommender(
             self.config, dataset, Auto(), cache=cache, progress=False
@@ -98,14 +100,15 @@ def run(name: str, seeds: int, singles: bool, effort: str) -> None:
         }
         print(name, seed, found["seeds"][str(seed)]["test"], f"{seconds:.0f} s, {cpu:.0f} s of CPU")
         if singles and seed == 0:
-            found["singles"] = _singles(task, model, evaluation)
+            found["singles"] = singles_of(task, model, evaluation)
+            del found["singles"]["evaluation"]
         _store(name, found | {"about": about(0), "effort": effort})
     if singles and "singles" in found:
         best = found["singles"]["best"]
         print(name, "best single on test:", best, found["singles"])
 
 
-def _singles(task: Task, auto: Auto, evaluation: Evaluation) -> dict[str, Any]:
+def singles_of(task: Task, auto: Auto, evaluation: Evaluation) -> dict[str, Any]:
     """Measure the best of each family on test, and compare with the best of these."""
     best: dict[str, Any] = {}
     for trial in auto.report.trials:
@@ -113,15 +116,16 @@ def _singles(task: Task, auto: Auto, evaluation: Evaluation) -> dict[str, Any]:
             trial.family not in best or trial.value > best[trial.family].value
         ):
             best[trial.family] = trial
-    measured = {}
-    for family, trial in best.items():
-        model = settings_of(trial.settings).build().fit(task.prepared.data)
-        measured[family] = task.measured(model)
+    measured = {
+        family: task.measured(settings_of(trial.settings).build().fit(task.prepared.data))
+        for family, trial in best.items()
+    }
     top = max(measured, key=lambda family: measured[family].metrics["ndcg@10"])
     tests = paired_tests(evaluation.per_user["ndcg@10"], measured[top].per_user["ndcg@10"])
     return {
         "test": {family: one.metrics["ndcg@10"] for family, one in measured.items()},
         "best": top,
+        "evaluation": measured[top],
         "ratio": evaluation.metrics["ndcg@10"] / measured[top].metrics["ndcg@10"],
         "t_test_p": tests.t_test_p,
         "wilcoxon_p": tests.wilcoxon_p,
