@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.rdf.settings import ReadConfig
     from kgrec.recommender import Recommendation, Recommender, evaluate
+    from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
     from kgrec.runs.comparing import compare_runs
     from kgrec.runs.reading import load
     from kgrec.runs.writing import save
@@ -74,6 +75,8 @@ _HOME = {
     "EmbeddingCache": "kgrec.text.cache",
     "Evaluation": "kgrec.evaluation.base",
     "GraphConfig": "kgrec.graph.selection",
+    "ApproximateIndexConfig": "kgrec.retrieval.settings",
+    "ExactIndexConfig": "kgrec.retrieval.settings",
     "IALS": "kgrec.models.ials",
     "IALSConfig": "kgrec.models.ials",
     "Interactions": "kgrec.data.interactions",

@@ -23,6 +23,7 @@ from kgrec.models.popular import MostPopularConfig
 from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
 from kgrec.models.user_ease import UserEASEConfig
+from kgrec.retrieval.settings import ExactIndexConfig, IndexConfig
 from kgrec.settings import (
     Settings,
     by_name,
@@ -105,6 +106,7 @@ class Config(Settings):
         graph: The part of the knowledge graph to use.
         model: The model, chosen by `name`; `auto` if the section is left out. A section without a
             name is of `auto` if it has no other keys, and of `link_prediction` otherwise.
+        index: How items are found by their vectors, `exact` or `approximate`.
         seed: The seed of the split, the initial weights and all sampling in training.
         tracking: The trackers of the training, by `name`, such as `[tensorboard]`.
         tune: What `kgrec tune` varies.
@@ -114,6 +116,7 @@ class Config(Settings):
     text: TextConfig | None = TextConfig()
     graph: GraphConfig = GraphConfig()
     model: AnyModelConfig = AutoConfig()
+    index: IndexConfig = ExactIndexConfig()
     seed: int = Field(default=0, ge=0, lt=2**63)
     tracking: tuple[TrackerConfig, ...] = ()
     tune: TuneConfig = TuneConfig()

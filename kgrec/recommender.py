@@ -20,6 +20,7 @@ from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model
 from kgrec.retrieval.search import WEAK
+from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.deriving import derive, searchable
@@ -79,6 +80,8 @@ class Recommender:
         encoder: The text encoder; None: the one that `text` names.
         cache: The store of text vectors; None: they are not stored.
         graph: The part of the knowledge graph to use.
+        index: How items are found by their vectors: exactly, or approximately for catalogues of
+            some 200,000 items and more; None: exactly.
         progress: Whether encoding shows a progress bar.
     """
 
@@ -94,10 +97,11 @@ class Recommender:
         encoder: TextBackend | None = None,
         cache: EmbeddingCache | None = None,
         graph: GraphConfig | None = None,
+        index: ExactIndexConfig | ApproximateIndexConfig | None = None,
         progress: bool = False,
     ) -> None:
         check_kinds(kg=kg, links=links, model=model, items=items, users=users, text=text)
-        check_kinds(graph=graph)
+        check_kinds(graph=graph, index=index)
         if (kg is None) != (links is None):
             raise DataError("A knowledge graph and its links belong together: give both or none.")
         self._given = model
@@ -109,6 +113,7 @@ class Recommender:
         self.encoder = encoder
         languages = ("en", "") if text is None else text.languages
         self.inputs = Inputs(kg, links, items, users, graph or GraphConfig(), languages)
+        self.index_config = index or ExactIndexConfig()
         self._snapshot: Snapshot | None = None
         self._updating = Lock()
 
@@ -189,7 +194,8 @@ class Recommender:
         check_kinds(train=train, valid=valid)
         if derived is None:
             check_fits(self.inputs, train)
-        return prepare(self.inputs, train, valid, candidates, derived or self._derived)
+        made = prepare(self.inputs, train, valid, candidates, derived or self._derived)
+        return replace(made, index_config=self.index_config)
 
     def together(self, prepared: Prepared) -> Prepared:
         """Return prepared data with the validation part as further training, for `Model.refit`."""

@@ -11,17 +11,25 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import DataError
 from kgrec.retrieval.topk import (
     CHUNK_ELEMENTS,
+    Keeper,
     TopK,
     check_candidates,
     check_exclude,
     check_k,
-    choose_in_threads,
     chunks,
-    empty,
-    mask,
-    merge,
+    has_numba,
+    products_in_threads,
 )
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import BoolArray, FloatArray, IntArray
+
+_WIDTH = 1 << 14
+"""Items in a product: wide enough for it to be fast, and small enough for the cache."""
+
+_FEW = 4
+"""Queries for which a compiled loop reads the vectors, once for each."""
+
+_LONG = 1 << 22
+"""So many numbers are worth loading that loop."""
 
 
 class Index(ABC):
@@ -87,9 +95,43 @@ class ExactIndex(Index):
             )
         self._chunk_elements = chunk_elements
         self._unknown = np.zeros(0, dtype=np.int64) if unknown is None else np.unique(unknown)
-        self._known: IntArray | None = None
+        self._is_known: BoolArray | None = None
         if len(self._unknown):
-            self._known = np.setdiff1d(np.arange(len(self.vectors)), self._unknown)
+            self._is_known = np.ones(len(self.vectors), dtype=bool)
+            self._is_known[self._unknown] = False
+
+    @property
+    def num_unknown(self) -> int:
+        """The number of items without any data."""
+        return len(self._unknown)
+
+    def known_rows(self) -> IntArray:
+        """Return the rows of the other items, int64, ascending."""
+        every = np.arange(len(self.vectors), dtype=np.int64)
+        return every if self._is_known is None else every[self._is_known]
+
+    def allowed_mask(self, candidates: IntArray | None) -> BoolArray:
+        """Return which items are known and among the candidates, bool of shape (num_items,)."""
+        known = self._is_known
+        if candidates is None:
+            return np.ones(len(self.vectors), dtype=bool) if known is None else known.copy()
+        mask = np.zeros(len(self.vectors), dtype=bool)
+        mask[candidates] = True
+        return mask if known is None else mask & known
+
+    def check_queries(self, queries: npt.ArrayLike) -> FloatArray:
+        """Return queries as float32 of shape (b, dim).
+
+        Raises:
+            DataError: They have another shape.
+        """
+        rows = np.asarray(queries, dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.vectors.shape[1]:
+            raise DataError(
+                "queries must have the shape (b, dim) with the items' dim, found "
+                f"{rows.shape} and items of shape {self.vectors.shape}."
+            )
+        return rows
 
     def search(
         self,
@@ -100,33 +142,57 @@ class ExactIndex(Index):
         candidates: IntArray | None = None,
     ) -> TopK:
         """Return the k items with the largest inner product with each query; see `Index.search`."""
-        vectors, rows = self.vectors, np.asarray(queries, dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != vectors.shape[1]:
-            raise DataError(
-                "queries must have the shape (b, dim) with the items' dim, found "
-                f"{rows.shape} and items of shape {vectors.shape}."
-            )
+        rows = self.check_queries(queries)
         check_k(k)
-        exclude = check_exclude(exclude, len(rows), len(vectors))
-        allowed = check_candidates(candidates, len(vectors))
-        pool = np.arange(len(vectors), dtype=np.int64) if allowed is None else allowed
-        if self._known is not None:
-            pool = np.intersect1d(pool, self._known)
-        if len(pool) < len(vectors):
-            # Rows of items ascend, because ties go to the lower position.
-            vectors = vectors[pool]
-        made = empty(len(rows), k)
-        width = min(len(pool), max(self._chunk_elements, 1))
+        exclude = check_exclude(exclude, len(rows), len(self.vectors))
+        allowed = check_candidates(candidates, len(self.vectors))
+        pool = self._pool(allowed)
+        best = self._best(rows, k, exclude, pool)
+        return best if self._is_known is None else self._with_unknown(best, exclude, allowed)
+
+    def _pool(self, allowed: IntArray | None) -> IntArray | None:
+        """Return the known items among the allowed ones, ascending; None: all items."""
+        if self._is_known is None:
+            return allowed
+        return self.known_rows() if allowed is None else allowed[self._is_known[allowed]]
+
+    def _best(
+        self, rows: FloatArray, k: int, exclude: csr_matrix | None, pool: IntArray | None
+    ) -> TopK:
+        """Return the k best of the pool; its rows ascend, as ties go to the lower one."""
+        number = len(self.vectors) if pool is None else len(pool)
+        # One product of all items is faster for few queries: there is nothing to merge.
+        few = len(rows) * number <= self._chunk_elements
+        width = max(1, number if few else min(number, self._chunk_elements, _WIDTH))
+        keeper = Keeper(len(rows), k, exclude, len(rows) * number)
         for part in chunks(len(rows), width, self._chunk_elements):
-            masked = None if exclude is None else exclude[part]
-            best = empty(part.stop - part.start, k)
-            for start in range(0, len(pool), max(width, 1)):
-                piece = pool[start : start + width]
-                block = rows[part] @ vectors[start : start + width].T
-                mask(block, masked, piece)
-                best = merge(best, choose_in_threads(block, k, piece))
-            made.items[part], made.scores[part] = best
-        return made if self._known is None else self._with_unknown(made, exclude, allowed)
+            for start in range(0, number, width):
+                if pool is None:
+                    some, block = None, rows[part] @ self.vectors[start : start + width].T
+                else:
+                    some = pool[start : start + width]
+                    block = self.products(rows[part], some)
+                keeper.add(np.asarray(block), part, start, some)
+        return keeper.best
+
+    def products(self, queries: FloatArray, some: IntArray) -> FloatArray:
+        """Return inner products with some items; never are all their vectors copied.
+
+        Args:
+            queries: float32 of shape (b, dim).
+            some: Rows of items, int64 of shape (c,).
+
+        Returns:
+            float32 of shape (b, c).
+        """
+        made = np.empty((len(queries), len(some)), dtype=np.float32)
+        if len(queries) <= _FEW and len(some) * self.vectors.shape[1] >= _LONG and has_numba():
+            products_in_threads(self.vectors, some, queries, made)
+            return made
+        for start in range(0, len(some), _WIDTH):
+            vectors = self.vectors[some[start : start + _WIDTH]]
+            np.matmul(queries, vectors.T, out=made[:, start : start + _WIDTH])
+        return made
 
     def _with_unknown(
         self, best: TopK, exclude: csr_matrix | None, allowed: IntArray | None

@@ -7,10 +7,11 @@ scores.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,12 @@ CHUNK_ELEMENTS = 1 << 24
 
 _PER_THREAD = 1 << 21
 """Smallest number of scores for a thread."""
+
+_MANY = 1 << 26
+"""So many scores are worth loading compiled loops."""
+
+_MOST_KEPT = 256
+"""Largest k of the compiled loops, which put each score in its place."""
 
 _STRIPES = 64
 """Columns in a stripe; see `_largest`."""
@@ -145,6 +152,105 @@ def top_k_scored(
     return made
 
 
+class Keeper:
+    """Keeps the k best of blocks of scores that come one after another.
+
+    Args:
+        num: The number of queries.
+        k: At least 1.
+        exclude: Shape (num, num_items); stored entries are not kept.
+        total: About how many scores will come. Many are looked through by compiled loops, whose
+            loading takes as long as half a second of work.
+
+    Attributes:
+        best: The best so far.
+    """
+
+    def __init__(self, num: int, k: int, exclude: csr_matrix | None, total: int) -> None:
+        self.best = empty(num, k)
+        self._exclude = exclude
+        self._compiled = total >= _MANY and k <= _MOST_KEPT and has_numba()
+        if self._compiled and exclude is not None and not exclude.has_sorted_indices:
+            self._exclude = exclude.sorted_indices()
+
+    def add(self, block: FloatArray, part: slice, first: int, rows: IntArray | None) -> None:
+        """Add scores of some queries.
+
+        Args:
+            block: float32 of shape (c, width), which may be overwritten. Of a query, blocks come
+                in the order of the items.
+            part: The queries, c of them.
+            first: The item of the first column, where `rows` is None.
+            rows: The items of the columns, int64 of shape (width,), ascending; None: they follow
+                on `first`.
+
+        Raises:
+            DataError: A score is NaN or +inf.
+        """
+        excluded = None if self._exclude is None else self._exclude[part]
+        best = TopK(self.best.items[part], self.best.scores[part])
+        if self._compiled and block.flags.c_contiguous:
+            _keep_in_threads(block, best, excluded, first, rows)
+            return
+        if rows is None and (first or excluded is not None):
+            rows = np.arange(first, first + block.shape[1])
+        mask(block, excluded, rows)
+        made = merge(best, choose_in_threads(block, best.items.shape[1], rows))
+        best.items[:], best.scores[:] = made
+
+
+def has_numba() -> bool:
+    """Return whether compiled loops can be used."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def _keep_in_threads(
+    block: FloatArray, best: TopK, exclude: csr_matrix | None, first: int, rows: IntArray | None
+) -> None:
+    """Put the scores of a block among the best so far; see `keep_best`."""
+    from kgrec.retrieval.selection_loops import keep_best
+
+    num = len(block)
+    starts, items = np.zeros(num + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if exclude is not None:
+        starts, items = exclude.indptr.astype(np.int64), exclude.indices.astype(np.int64)
+    named = np.zeros(0, dtype=np.int64) if rows is None else rows
+
+    def keep(some: slice) -> bool:
+        begin, end = some.start, some.stop
+        kept = best.items[begin:end], best.scores[begin:end]
+        fine = keep_best(block[begin:end], first, named, *kept, starts[begin : end + 1], items)
+        return bool(fine)
+
+    if not all(_in_threads(keep, num, block.size)):
+        raise _not_finite()
+
+
+def products_in_threads(
+    vectors: FloatArray, rows: IntArray, queries: FloatArray, out: FloatArray
+) -> None:
+    """Write the products of queries with some rows of vectors to `out`, of shape (b, len(rows))."""
+    from kgrec.retrieval.selection_loops import products
+
+    for query, line in zip(np.ascontiguousarray(queries), out, strict=True):
+
+        def work(some: slice, query: FloatArray = query, line: FloatArray = line) -> None:
+            products(vectors, rows[some], query, line[some])
+
+        _in_threads(work, len(rows), len(rows) * vectors.shape[1])
+
+
+def _in_threads(work: Callable[[slice], Any], num: int, size: int) -> list[Any]:
+    """Call `work` for parts of `num` rows with `size` numbers, in threads if they are many."""
+    workers = max(1, min(os.cpu_count() or 1, size // _PER_THREAD, num))
+    bounds = np.linspace(0, num, workers + 1).astype(int).tolist()
+    parts = [slice(begin, end) for begin, end in pairwise(bounds)]
+    if workers == 1:
+        return [work(parts[0])]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, parts))
+
+
 def choose_in_threads(block: FloatArray, k: int, rows: IntArray | None) -> TopK:
     """Return the result of `_choose`; threads share the rows of a large block.
 
@@ -219,7 +325,11 @@ def _largest(block: FloatArray, taken: int) -> IntArray:
 def _check_scores(best: FloatArray) -> None:
     """Check the largest scores of each part; the largest is NaN if any score is."""
     if not (best < np.inf).all():
-        raise DataError("A score is NaN or infinite. The model did not converge or is damaged.")
+        raise _not_finite()
+
+
+def _not_finite() -> DataError:
+    return DataError("A score is NaN or infinite. The model did not converge or is damaged.")
 
 
 def _partitioned(block: FloatArray, taken: int) -> IntArray:
@@ -304,7 +414,9 @@ def check_candidates(candidates: IntArray | None, num_items: int) -> IntArray | 
     rows = np.asarray(candidates)
     if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
         raise DataError(f"candidates must be integers of shape (c,), found {rows.dtype}.")
-    rows = np.unique(rows).astype(np.int64, copy=False)
+    rows = rows.astype(np.int64, copy=False)
+    if len(rows) > 1 and not (rows[1:] > rows[:-1]).all():
+        rows = np.unique(rows)
     if len(rows) and (rows[0] < 0 or rows[-1] >= num_items):
         raise DataError(f"candidates must lie in 0 … {num_items - 1}.")
     return rows

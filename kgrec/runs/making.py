@@ -50,5 +50,6 @@ def make_recommender(config: Config, dataset: Dataset, model: Model, **options: 
         users=dataset.users,
         text=config.text,
         graph=config.graph,
+        index=config.index,
         **options,
     )

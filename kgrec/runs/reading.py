@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from kgrec.errors import DataError, RunError, printable
 from kgrec.models.state import check_state, csr_expected, csr_from_state
 from kgrec.outputs.tensors import load_arrays
 from kgrec.recommender import Recommender
+from kgrec.retrieval.compressed import Compressed
 from kgrec.runs.data_files import (
     FORMAT,
     NONSENSE,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from kgrec.graph.numeric import NumberScales
 
 _KEYS = ("data", "text", "graph", "model", "seed")
+
+
+CODES: Final = "index.safetensors"
 
 
 def load_run(
@@ -78,7 +82,9 @@ def load_run(
         assert derived.names is not None
         check_names(derived.names, sizes)
         snapshot = prepared.fitted(recommender.model.load_state(arrays, prepared.data))
-        snapshot = replace(snapshot, warnings=tuple(about["warnings"]))
+        snapshot = replace(
+            snapshot, warnings=tuple(about["warnings"]), codes=read_codes(folder, files)
+        )
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     interactions: tuple[Interactions, ...] = ()
@@ -90,6 +96,23 @@ def load_run(
         replace(snapshot, interactions=interactions, derived=replace(derived, names=names))
     )
     return recommender, config, split or _without_test(histories)
+
+
+def read_codes(folder: Path, files: Mapping[str, Any]) -> Compressed | None:
+    """Return the codes of the items of a run for an approximate index; None: it has none.
+
+    Whether they fit the items' vectors is checked by the index.
+
+    Args:
+        folder: The run folder.
+        files: Its files, checked.
+
+    Raises:
+        RunError: They are damaged.
+    """
+    if CODES not in files:
+        return None
+    return Compressed.from_arrays(load_arrays(folder / CODES)[0])
 
 
 def allow_download(recommender: Recommender, name: str | None) -> None:

@@ -28,7 +28,9 @@ from kgrec.models.closed_forms import CLOSED_FORMS, closed_form_settings
 from kgrec.models.stored_vectors import StoredVectors
 from kgrec.outputs.tensors import load_arrays, save_arrays
 from kgrec.recommender import Recommender
+from kgrec.retrieval.compressed import Compressed
 from kgrec.retrieval.filters import ItemColumns
+from kgrec.retrieval.settings import index_settings
 from kgrec.runs.data_files import (
     read_frame,
     read_histories,
@@ -43,11 +45,13 @@ from kgrec.runs.manifest import (
     read_manifest,
 )
 from kgrec.runs.reading import (
+    CODES,
     allow_download,
     check_format,
     check_is_run,
     check_names,
     load_run,
+    read_codes,
     read_features,
     read_tree,
 )
@@ -119,6 +123,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
             recommender.inputs,
             Derived(),
             titles=_titles(folder, items),
+            index_config=index_settings(config.get("index")),
             disliked=dislikes_of(logs),
             warnings=tuple(about["warnings"]),
         )
@@ -199,7 +204,7 @@ class _RunSnapshot(Snapshot):
     def read_later(self, whole: _Whole, train: Interactions) -> None:
         """Say where the parts are, and forget those that stand in for them."""
         self.__dict__.update(_whole=whole, _given=self.inputs, _train=train)
-        for name in ("inputs", "derived", "interactions"):
+        for name in ("inputs", "derived", "interactions", "codes"):
             self.__dict__.pop(name)
 
     @cached_property
@@ -215,6 +220,12 @@ class _RunSnapshot(Snapshot):
         self._whole.check("features.safetensors", "words.safetensor*", "data/words.parque*")
         key = ("item", TEXT)
         return read_features(self._whole.folder, len(self.items), only=key)
+
+    @cached_property
+    def codes(self) -> Compressed | None:
+        if CODES in self._whole.files:
+            self._whole.check(CODES)
+        return read_codes(self._whole.folder, self._whole.files)
 
     @property
     def languages(self) -> tuple[str, ...]:

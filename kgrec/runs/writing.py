@@ -7,6 +7,7 @@ log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
 weights.safetensors  the learned weights
 serving.safetensors  the vectors with which a link predictor answers without PyTorch
+index.safetensors    codes of the items' vectors, for an approximate index
 features.safetensors vectors by node type and modality
 words.safetensors    word counts of each item's text
 numbers.json         how numbers, dates and durations were normalised
@@ -40,10 +41,12 @@ from kgrec.models.state import csr_state
 from kgrec.outputs.folders import replacing_folder
 from kgrec.outputs.tensors import is_checkpoint, save_arrays
 from kgrec.recommender import Recommender
+from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.runs.about import about
 from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
+from kgrec.runs.reading import CODES
 from kgrec.runs.serving import write_vectors
 from kgrec.training.link_prediction import LinkPrediction
 
@@ -114,6 +117,8 @@ def _write(
     write_tables(folder / "data", snapshot, split)
     save_arrays(folder / "weights.safetensors", snapshot.model.state())
     write_vectors(folder, snapshot)
+    if isinstance(snapshot.index, ApproximateIndex) and snapshot.index.compressed is not None:
+        save_arrays(folder / CODES, snapshot.index.compressed.arrays())
     features = {"/".join(key): matrix for key, matrix in snapshot.derived.features.items()}
     if snapshot.derived.nonsense is not None:
         features[NONSENSE] = snapshot.derived.nonsense
@@ -177,6 +182,7 @@ def save(recommender: Recommender, folder: str | Path, *, force: bool = False) -
             "seed": getattr(getattr(model.config, "training", None), "seed", 0),
             "text": recommender.text_config,
             "graph": snapshot.inputs.config,
+            "index": snapshot.index_config,
             "model": model.settings(),
         }
     )

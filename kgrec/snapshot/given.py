@@ -17,12 +17,13 @@ from kgrec.data.vocabulary import id_list
 from kgrec.errors import DataError, check_kind, printable
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Model
+from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.snapshot.inputs import Inputs
 from kgrec.text.settings import TextConfig
 
 _LOG = "Interactions, such as kgrec.Interactions.read(table)"
 _TABLE = "an AttributeTable, such as kgrec.AttributeTable.read(table)"
-_KINDS: Final[dict[str, tuple[type | str, str]]] = {
+_KINDS: Final[dict[str, tuple[type | tuple[type, ...] | str, str]]] = {
     # Graphs and links are known by what they can do: their modules load slowly.
     "kg": ("check_not_empty", "a graph, such as kgrec.KnowledgeGraph.read(file)"),
     "links": ("entity_of", "Links, such as kgrec.link(items, kg, table)"),
@@ -31,6 +32,10 @@ _KINDS: Final[dict[str, tuple[type | str, str]]] = {
     "users": (AttributeTable, _TABLE),
     "text": (TextConfig, "a kgrec.TextConfig, or None"),
     "graph": (GraphConfig, "a kgrec.GraphConfig"),
+    "index": (
+        (ExactIndexConfig, ApproximateIndexConfig),
+        "a kgrec.ApproximateIndexConfig or kgrec.ExactIndexConfig",
+    ),
     **dict.fromkeys(("train", "valid", "test", "given", "interactions"), (Interactions, _LOG)),
 }
 

@@ -10,6 +10,7 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import id_list
 from kgrec.graph.modalities import attach
 from kgrec.models.base import Model, TrainingData
+from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.snapshot.snapshot import Snapshot
@@ -27,11 +28,13 @@ class Prepared:
         data: The training data of a model.
         inputs: The data from which the graph was built, over the catalogue.
         derived: Data made from the inputs, such as text vectors.
+        index_config: How a snapshot finds items by their vectors.
     """
 
     data: TrainingData
     inputs: Inputs
     derived: Derived
+    index_config: ExactIndexConfig | ApproximateIndexConfig = EXACT
 
     def fitted(self, model: Model) -> Snapshot:
         """Return the snapshot of a model that was fitted on `data`."""
@@ -46,6 +49,7 @@ class Prepared:
             known,
             self.data.graph,
             disliked=dislikes_of(known),
+            index_config=self.index_config,
         )
 
 

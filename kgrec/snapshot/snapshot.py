@@ -17,10 +17,13 @@ from kgrec.errors import ConfigError
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.models.base import Model, RatingPredictor, VectorModel, unit_rows
+from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.compressed import Compressed
 from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.search import SemanticSearch
+from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot.histories import joined, resized, without
 from kgrec.snapshot.inputs import Derived, Inputs
@@ -59,6 +62,9 @@ class Snapshot:
         num_trained: The model was fitted on this number of items, the first ones; -1: all.
         warnings: What was doubtful about the data or the training; see `kgrec.errors.warn`.
         disliked: The items that each user is known to dislike, as `histories`; None: none.
+        index_config: How items are found by their vectors.
+        codes: Codes of the first items for an approximate index; None: they are made when asked
+            for.
     """
 
     model: Model
@@ -75,6 +81,8 @@ class Snapshot:
     num_trained: int = -1
     warnings: tuple[str, ...] = ()
     disliked: csr_matrix | None = None
+    index_config: ExactIndexConfig | ApproximateIndexConfig = EXACT
+    codes: Compressed | None = None
 
     # ------------------------------------------------------------------ made when asked for
 
@@ -120,7 +128,11 @@ class Snapshot:
             return None
         placed = None if self.placed is None else model.item_vectors_at(self.placed)
         vectors = self._with_placed(model.item_vectors, placed)
-        return ExactIndex(vectors, unknown=np.append(model.unknown_items, self._unplaced()))
+        unknown = np.append(model.unknown_items, self._unplaced())
+        config = self.index_config
+        if isinstance(config, ExactIndexConfig):
+            return ExactIndex(vectors, unknown=unknown)
+        return ApproximateIndex(vectors, config, unknown=unknown, compressed=self.codes)
 
     @cached_property
     def similarity_index(self) -> Index | None:
@@ -412,7 +424,13 @@ class Snapshot:
             changed=changed,
             placed=placed,
             num_trained=self.num_scored,
+            codes=self._codes_so_far(),
         )
+
+    def _codes_so_far(self) -> Compressed | None:
+        """Return the codes of the items, if they were made, for the next snapshot."""
+        made = self.__dict__.get("index")
+        return made.compressed if isinstance(made, ApproximateIndex) else self.codes
 
     def _log(self) -> Interactions:
         pairs = self.histories.tocoo()

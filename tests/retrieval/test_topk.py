@@ -53,10 +53,16 @@ def problems(draw):
 
 
 @settings(max_examples=300, deadline=None)
-@given(problems(), st.sampled_from([1, 7, 40, 1 << 20]), st.sampled_from([1, 2, 3, 64]))
-def test_every_form_agrees_with_a_full_sort(problem, chunk_elements, stripes):
+@given(
+    problems(), st.sampled_from([1, 7, 40, 1 << 20]), st.sampled_from([1, 2, 3, 64]), st.booleans()
+)
+def test_every_form_agrees_with_a_full_sort(problem, chunk_elements, stripes, compiled):
     """With few stripes, also short rows are looked through by stripes; each row is a thread's."""
     with pytest.MonkeyPatch.context() as patch:
+        if compiled:
+            patch.setattr("kgrec.retrieval.topk._MANY", 1)
+            patch.setattr("kgrec.retrieval.index._LONG", 1)
+            patch.setattr("kgrec.retrieval.index._WIDTH", 4)
         patch.setattr("kgrec.retrieval.topk._STRIPES", stripes)
         patch.setattr("kgrec.retrieval.topk._PER_THREAD", 64 // stripes)
         patch.setattr("os.cpu_count", lambda: 3)
@@ -217,3 +223,18 @@ def test_minus_infinity_means_not_to_be_returned():
 def test_bad_input(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_compiled_loops_find_scores_that_are_no_numbers_and_leave_excluded_ones(monkeypatch):
+    monkeypatch.setattr("kgrec.retrieval.topk._MANY", 1)
+    rng = np.random.default_rng(0)
+    queries, items = rng.normal(size=(2, 3)), rng.normal(size=(300, 3))
+    items[250] = np.nan
+    index = ExactIndex(items)
+    with pytest.raises(DataError, match="NaN or infinite"):
+        index.search(queries, 5)
+    exclude = np.zeros((2, 300))
+    exclude[:, 250] = 1
+    found = index.search(queries, 5, exclude=csr_matrix(exclude))
+    np.nan_to_num(items, copy=False, nan=-1e9 if queries[0].sum() > 0 else 1e9)
+    assert_same(found, ExactIndex(items).search(queries, 5, exclude=csr_matrix(exclude)))
