@@ -123,7 +123,7 @@ def competitors(items: np.ndarray, hnsw: bool) -> dict[str, tuple[Search, int, f
         rows = rows[rows >= 0]
         return rows[np.argsort(-(items[rows] @ query[0]), kind="stable")[:K]]
 
-    cells = round(4 * num**0.5)
+    cells = round(num**0.5)
     coarse = faiss.IndexFlatIP(dim)
     ivf = faiss.IndexIVFFlat(coarse, dim, cells, inner)
     ivf.cp.niter = 5

@@ -19,6 +19,7 @@ from kgrec.errors import ConfigError, DataError, check_kind, collecting, option,
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model
+from kgrec.retrieval.reranking import Dials
 from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
@@ -217,6 +218,8 @@ class Recommender:
         candidates: Iterable[str | int] | None = None,
         exclude: Iterable[str | int] = (),
         include_disliked: bool = False,
+        diversity: float = 0.0,
+        popularity: float = 0.0,
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
 
@@ -238,13 +241,19 @@ class Recommender:
             candidates: The items to choose from; None: the whole catalogue.
             exclude: Further items to leave out.
             include_disliked: Whether items that the user dislikes may come back.
+            diversity: From 0, the best items, to 1, items that are as little alike as possible.
+                See `kgrec.retrieval.reranking.Dials` for the formulas of both.
+            popularity: From -1, the least popular items, over 0, the model's own choice, to 1, the
+                most popular ones.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
             DataError: Neither `user` nor `liked` is given, one id stands where a list belongs, or
                 the filter names an unknown column.
-            ConfigError: k is larger than the catalogue, or the filter is not understood.
+            ConfigError: k is larger than the catalogue, the filter is not understood, or
+                `diversity` or `popularity` is outside of its range.
         """
+        dials = Dials(popularity, diversity)
         now = self.snapshot
         liked = id_list(liked, "liked")
         k = _checked(k, now)
@@ -258,6 +267,7 @@ class Recommender:
             k,
             exclude=left_out,
             candidates=now.allowed(filter, candidates, exclude),
+            dials=dials,
         )
         return _listed(now, best)
 
@@ -271,6 +281,8 @@ class Recommender:
         exclude: Iterable[str | int] = (),
         further: Interactions | None = None,
         include_disliked: bool = False,
+        diversity: float = 0.0,
+        popularity: float = 0.0,
     ) -> BulkRecommendations:
         """Return the k best items of many users, computed in blocks when the result is iterated.
 
@@ -285,13 +297,17 @@ class Recommender:
             exclude: See `filter`.
             further: Interactions whose items their users have, besides those that are known, such
                 as a test part; likewise their dislikes.
-            include_disliked: As for `recommend`.
+            include_disliked: As for `recommend`; likewise `diversity` and `popularity`.
+            diversity: See `include_disliked`.
+            popularity: See `include_disliked`.
 
         Raises:
             UnknownIdError: A user or an item is unknown.
             DataError: One id stands where a list belongs, or the filter names an unknown column.
-            ConfigError: k is larger than the catalogue, or the filter is not understood.
+            ConfigError: k is larger than the catalogue, the filter is not understood, or
+                `diversity` or `popularity` is outside of its range.
         """
+        dials = Dials(popularity, diversity)
         now = self.snapshot
         known = np.arange(len(now.users))
         rows = known if users is None else now.users.rows(id_list(users, "users"))
@@ -300,7 +316,8 @@ class Recommender:
             more = further.reindex(now.users, now.items)
             has = (more if include_disliked else more.rated()).matrix()
         allowed = now.allowed(filter, candidates, exclude)
-        return BulkRecommendations(now, rows, _checked(k, now), allowed, has, include_disliked)
+        k = _checked(k, now)
+        return BulkRecommendations(now, rows, k, allowed, has, include_disliked, dials)
 
     def predict(self, pairs: Iterable[tuple[str | int, str | int]] | pd.DataFrame) -> FloatArray:
         """Return the rating that each user is expected to give an item.

@@ -49,6 +49,21 @@ def recommend(
     include_disliked: Annotated[
         bool, typer.Option(help="Also recommend what users dislike; they are left out if not.")
     ] = False,
+    diversity: Annotated[
+        float,
+        typer.Option(help="From 0, the best items, to 1, items that are as unlike as possible."),
+    ] = 0.0,
+    popularity: Annotated[
+        float,
+        typer.Option(help="From -1, the least popular items, over 0 to 1, the most popular ones."),
+    ] = 0.0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep what is done in FILE.parts, and go on from there if it is there already.",
+        ),
+    ] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -65,6 +80,8 @@ def recommend(
         )
     if out is not None and not many:
         raise ConfigError("--out is for many users: give --all or --users FILE too.")
+    if resume and not many:
+        raise ConfigError("--resume is for a file: give --all or --users FILE, and --out, too.")
     if user is None and not liked and not many:
         raise ConfigError(
             "Give --user ID, or --liked ITEM for someone new, or --all --out FILE for everybody."
@@ -81,10 +98,14 @@ def recommend(
     recommender = load_for_serving(run)
     known = recommender.user_vocabulary, recommender.item_vocabulary
     choice = chosen_items(recommender, filter, candidates, exclude)
-    choice["include_disliked"] = include_disliked
+    choice |= {
+        "include_disliked": include_disliked,
+        "diversity": diversity,
+        "popularity": popularity,
+    }
     if out is not None:
         # The model did not see the test part, but the users have these items.
-        _write(recommender, out, users, k, read_test(run, *known), choice)
+        _write(recommender, out, users, k, read_test(run, *known), choice, resume)
         return
     if user in known[0]:
         test = read_test(run, *known, user)
@@ -100,6 +121,7 @@ def _write(
     k: int | None,
     test: Interactions,
     choice: dict[str, Any],
+    resume: bool,
 ) -> None:
     from kgrec.data.id_files import read_ids
     from kgrec.reporting.console import make_console
@@ -107,5 +129,5 @@ def _write(
     known = recommender.user_vocabulary
     ids = None if users is None else known.take(read_ids(users, known))
     found = recommender.recommend_all(k, users=ids, further=test, **choice)
-    found.write(out, progress=True, force=True)  # it was checked before the work
+    found.write(out, progress=True, force=True, resume=resume)  # it was checked before the work
     make_console().print(f"{len(found):,} users: {out}", markup=False, soft_wrap=True)

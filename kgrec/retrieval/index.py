@@ -22,7 +22,7 @@ from kgrec.retrieval.topk import (
 )
 from kgrec.types import BoolArray, FloatArray, IntArray
 
-_WIDTH = 1 << 14
+WIDTH = 1 << 14
 """Items in a product: wide enough for it to be fast, and small enough for the cache."""
 
 _FEW = 4
@@ -163,7 +163,7 @@ class ExactIndex(Index):
         number = len(self.vectors) if pool is None else len(pool)
         # One product of all items is faster for few queries: there is nothing to merge.
         few = len(rows) * number <= self._chunk_elements
-        width = max(1, number if few else min(number, self._chunk_elements, _WIDTH))
+        width = max(1, number if few else min(number, self._chunk_elements, WIDTH))
         keeper = Keeper(len(rows), k, exclude, len(rows) * number)
         for part in chunks(len(rows), width, self._chunk_elements):
             for start in range(0, number, width):
@@ -189,9 +189,9 @@ class ExactIndex(Index):
         if len(queries) <= _FEW and len(some) * self.vectors.shape[1] >= _LONG and has_numba():
             products_in_threads(self.vectors, some, queries, made)
             return made
-        for start in range(0, len(some), _WIDTH):
-            vectors = self.vectors[some[start : start + _WIDTH]]
-            np.matmul(queries, vectors.T, out=made[:, start : start + _WIDTH])
+        for start in range(0, len(some), WIDTH):
+            vectors = self.vectors[some[start : start + WIDTH]]
+            np.matmul(queries, vectors.T, out=made[:, start : start + WIDTH])
         return made
 
     def _with_unknown(

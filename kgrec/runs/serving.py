@@ -30,6 +30,7 @@ from kgrec.outputs.tensors import load_arrays, save_arrays
 from kgrec.recommender import Recommender
 from kgrec.retrieval.compressed import Compressed
 from kgrec.retrieval.filters import ItemColumns
+from kgrec.retrieval.reranking import item_attributes
 from kgrec.retrieval.settings import index_settings
 from kgrec.runs.data_files import (
     read_frame,
@@ -235,6 +236,10 @@ class _RunSnapshot(Snapshot):
     def item_columns(self) -> ItemColumns:
         kg, links, table, _ = self._whole.inputs(self.items, "graph", "item_table")
         return ItemColumns(self.items, table, kg, links, self.languages)
+
+    def _attributes(self) -> csr_matrix | None:
+        kg, links, table, _ = self._whole.inputs(self.items, "graph", "item_table")
+        return item_attributes(self.items, table, kg, links)
 
     def update(self, **more: Any) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""

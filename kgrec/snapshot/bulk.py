@@ -14,14 +14,15 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.table_writer import check_format, table_writer
 from kgrec.outputs.checks import check_files
+from kgrec.retrieval.index import WIDTH
+from kgrec.retrieval.reranking import Dials
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, chunks
+from kgrec.snapshot.snapshot import NO_DIALS, Snapshot
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from kgrec.snapshot.snapshot import Snapshot
 
 SCHEMA = pa.schema(
     {
@@ -61,6 +62,7 @@ class BulkRecommendations:
         candidates: Rows of the items to choose from; None: all.
         exclude: What is left out besides what users have, CSR of shape (num_users, num_items).
         include_disliked: Whether items that users dislike may be recommended to them.
+        dials: How the lists differ from those of the model alone.
         chunk_elements: Scores in memory at a time.
     """
 
@@ -70,6 +72,7 @@ class BulkRecommendations:
     candidates: IntArray | None = None
     exclude: csr_matrix | None = None
     include_disliked: bool = False
+    dials: Dials = NO_DIALS
     chunk_elements: int = CHUNK_ELEMENTS
 
     def __len__(self) -> int:
@@ -78,13 +81,20 @@ class BulkRecommendations:
 
     def __iter__(self) -> Iterator[RecommendationBlock]:
         """Yield blocks of users, in the order of `users`."""
-        for part in chunks(len(self.users), len(self.snapshot.items), self.chunk_elements):
+        width = len(self.snapshot.items)
+        if self.snapshot.index is not None:
+            width = min(width, WIDTH)  # an index never has more scores of a user at a time
+        for part in chunks(len(self.users), width, self.chunk_elements):
             rows = self.users[part]
             yield RecommendationBlock(rows, self._best(rows))
 
     def from_user(self, place: int) -> BulkRecommendations:
-        """Return the same from a place of `users` on, to go on after an interruption."""
-        return replace(self, users=self.users[place:])
+        """Return the same from a place of `users` on."""
+        return self.of_users(slice(place, None))
+
+    def of_users(self, part: slice) -> BulkRecommendations:
+        """Return the same for a part of `users`."""
+        return replace(self, users=self.users[part])
 
     def table(self, block: RecommendationBlock) -> pa.Table:
         """Return a block as an Arrow table with the columns of `SCHEMA`, without padding."""
@@ -107,7 +117,12 @@ class BulkRecommendations:
         return frame
 
     def write(
-        self, path: str | Path, *, progress: ShowProgress = False, force: bool = False
+        self,
+        path: str | Path,
+        *,
+        progress: ShowProgress = False,
+        force: bool = False,
+        resume: bool = False,
     ) -> None:
         """Write all to a file with the columns of `to_pandas`: whole, or nothing.
 
@@ -116,13 +131,21 @@ class BulkRecommendations:
             progress: True shows a bar on stderr; a function is called with the number of users
                 done and their total.
             force: Whether a file that is there is replaced.
+            resume: Whether what is done is kept in the folder `PATH.parts`, and the next call with
+                `resume`, after an interruption, goes on from there; see `kgrec.snapshot.parts`.
 
         Raises:
             DataError: The file's ending is another one.
-            KgrecError: The file is there already, or cannot be written.
+            KgrecError: The file is there already, or cannot be written; the parts that are there
+                are of another request, or of another model.
         """
         check_format(path)
         check_files([path], force=force)
+        if resume:
+            from kgrec.snapshot.parts import write_in_parts
+
+            write_in_parts(self, Path(path), progress)
+            return
         done = 0
         with (
             table_writer(path, SCHEMA) as write,
@@ -138,7 +161,7 @@ class BulkRecommendations:
         exclude = now.left_out(rows, include_disliked=self.include_disliked)
         if self.exclude is not None:
             exclude = (exclude + self.exclude[rows]).tocsr()
-        return now.best(rows, self.k, exclude=exclude, candidates=self.candidates)
+        return now.best(rows, self.k, exclude=exclude, candidates=self.candidates, dials=self.dials)
 
     @cached_property
     def _titles(self) -> pa.Array:

@@ -13,15 +13,18 @@ from scipy.sparse import csr_matrix
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, option
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.models.base import Model, RatingPredictor, VectorModel, unit_rows
+from kgrec.models.ensemble import standardised
 from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.compressed import Compressed
+from kgrec.retrieval.dialled import DialledIndex
 from kgrec.retrieval.filters import ItemColumns, passing
 from kgrec.retrieval.index import ExactIndex, Index
+from kgrec.retrieval.reranking import Dials, ItemSimilarity, diversified, item_attributes
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 
     from kgrec.explain.paths import PathFinder
     from kgrec.kg.exchange import LiteralStatement, Triple
+
+
+NO_DIALS = Dials()
+"""Lists of the model alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +135,7 @@ class Snapshot:
             return None
         placed = None if self.placed is None else model.item_vectors_at(self.placed)
         vectors = self._with_placed(model.item_vectors, placed)
-        unknown = np.append(model.unknown_items, self._unplaced())
+        unknown = self._unknown()
         config = self.index_config
         if isinstance(config, ExactIndexConfig):
             return ExactIndex(vectors, unknown=unknown)
@@ -142,6 +149,44 @@ class Snapshot:
         placed = None if self.placed is None else unit_rows(self.placed)
         vectors = self._with_placed(self.model.similarity_vectors, placed)
         return ExactIndex(vectors, unknown=self._unplaced())
+
+    @cached_property
+    def popularity(self) -> FloatArray:
+        """How popular items are: log(1 + number of users that have it), standardised, (n,)."""
+        counts = np.bincount(self.histories.indices, minlength=len(self.items))
+        return np.asarray(standardised(np.log1p(counts)[None])[0], dtype=np.float32)
+
+    @cached_property
+    def item_similarity(self) -> ItemSimilarity:
+        """How alike items are by text and attributes, or else by the model; for diverse lists.
+
+        Raises:
+            ConfigError: There are neither, nor are there vectors of the model.
+        """
+        dense = []
+        if self.has_text:
+            dense.append(self.derived.features["item", TEXT])
+        attributes = self._attributes()
+        sparse = [] if attributes is None else [attributes]
+        if not dense and not sparse:
+            if self.similarity_index is None:
+                raise ConfigError(
+                    f"{option('diversity')} needs a graph, an item table with categories, texts or "
+                    "a model with vectors: nothing says which items are alike."
+                )
+            dense.append(self.similarity_index.vectors)
+        return ItemSimilarity(dense, sparse)
+
+    def _attributes(self) -> csr_matrix | None:
+        inputs = self.inputs
+        return item_attributes(self.items, inputs.items, inputs.kg, inputs.links)
+
+    @cached_property
+    def _dialled_index(self) -> DialledIndex | None:
+        """The index for scores with popularity; None: the model's score is no inner product."""
+        if self.index is None:
+            return None
+        return DialledIndex(self.index.vectors, self.popularity, self._unknown())
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -210,6 +255,7 @@ class Snapshot:
         *,
         exclude: csr_matrix,
         candidates: IntArray | None = None,
+        dials: Dials = NO_DIALS,
     ) -> TopK:
         """Return the k best items of some users.
 
@@ -219,15 +265,31 @@ class Snapshot:
             k: Number of items.
             exclude: What is left out, of shape (b, num_items).
             candidates: Rows of the items to choose from; None: all.
+            dials: How the lists differ from those of the model alone.
         """
         options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
-        if isinstance(users, csr_matrix):
-            if self.index is not None:
-                return self.index.search(self.vectors_of_histories(users), k, **options)
-            return top_k(self.score_histories(users), k, **options)
+        number = dials.pool(k, len(self.items))
         if self.index is not None:
-            return self.index.search(self.vectors_of_users(users), k, **options)
-        return top_k(self.score(users), k, **options)
+            if isinstance(users, csr_matrix):
+                of = self.vectors_of_histories(users)
+            else:
+                of = self.vectors_of_users(users)
+            if dials.popularity and self._dialled_index is not None:
+                best = self._dialled_index.search(of, number, dials.popularity, **options)
+            else:
+                best = self.index.search(of, number, **options)
+        else:
+            if isinstance(users, csr_matrix):
+                scores = self.score_histories(users)
+            else:
+                scores = self.score(users)
+            if dials.popularity:
+                share = 1.0 - abs(dials.popularity)
+                scores = share * standardised(scores) + dials.popularity * self.popularity
+            best = top_k(scores, number, **options)
+        if dials.diversity:
+            return diversified(best, k, dials.diversity, self.item_similarity)
+        return best
 
     def vectors_of_users(self, users: IntArray) -> FloatArray:
         """Return the vectors of rows of users, float32 (b, dim); see `score`."""
@@ -487,6 +549,11 @@ class Snapshot:
         if not missing:
             return scores
         return np.concatenate([scores, np.repeat(scores.min(1, keepdims=True), missing, 1)], axis=1)
+
+    def _unknown(self) -> IntArray:
+        """Return the rows of the items that come after all others, as nothing is known of them."""
+        assert isinstance(self.model, VectorModel)
+        return np.append(self.model.unknown_items, self._unplaced())
 
     def _unplaced(self) -> IntArray:
         """Return the rows of the items that are new since training and could not be placed."""

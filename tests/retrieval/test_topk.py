@@ -62,7 +62,7 @@ def test_every_form_agrees_with_a_full_sort(problem, chunk_elements, stripes, co
         if compiled:
             patch.setattr("kgrec.retrieval.topk._MANY", 1)
             patch.setattr("kgrec.retrieval.index._LONG", 1)
-            patch.setattr("kgrec.retrieval.index._WIDTH", 4)
+            patch.setattr("kgrec.retrieval.index.WIDTH", 4)
         patch.setattr("kgrec.retrieval.topk._STRIPES", stripes)
         patch.setattr("kgrec.retrieval.topk._PER_THREAD", 64 // stripes)
         patch.setattr("os.cpu_count", lambda: 3)

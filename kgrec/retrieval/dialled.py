@@ -1,0 +1,52 @@
+"""An index whose products are scores with popularity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kgrec.retrieval.index import ExactIndex
+from kgrec.retrieval.topk import TopK
+from kgrec.types import FloatArray, IntArray
+
+
+class DialledIndex:
+    """An index whose products are scores with popularity; see `kgrec.retrieval.reranking.Dials`.
+
+    A user's scores q·v have the mean q·m over the items and the variance qᵀCq. So the sum of
+    standardised score and popularity is again an inner product, of the vectors
+    ((1 - |p|) q / σ, p, -(1 - |p|) q·m / σ) and (v, popularity, 1).
+
+    Args:
+        vectors: The items, float32 of shape (num_items, dim).
+        popularity: Of each item, float32 of shape (num_items,).
+        unknown: Rows of items without any data: they come last, and m and C are without them.
+    """
+
+    def __init__(self, vectors: FloatArray, popularity: FloatArray, unknown: IntArray) -> None:
+        known = np.setdiff1d(np.arange(len(vectors)), unknown)
+        some = vectors[known] if len(unknown) else vectors
+        self._mean = some.mean(axis=0, dtype=np.float64) if len(some) else np.zeros(some.shape[1])
+        centred = some - self._mean.astype(np.float32)
+        self._covariance = (centred.T @ centred).astype(np.float64) / max(len(some), 1)
+        ones = np.ones(len(vectors), dtype=np.float32)
+        self._exact = ExactIndex(np.column_stack([vectors, popularity, ones]), unknown=unknown)
+
+    def search(self, queries: FloatArray, k: int, popularity: float, **options: Any) -> TopK:
+        """Return the k best items.
+
+        Args:
+            queries: float32 of shape (b, dim).
+            k: As for `Index.search`, as are `options`.
+            popularity: From -1 to 1.
+            options: See `k`.
+        """
+        exact = np.asarray(queries, dtype=np.float64)
+        variance = np.einsum("bd,de,be->b", exact, self._covariance, exact)
+        spread = np.sqrt(np.maximum(variance, 0.0))
+        tiny = 1e-6 * np.maximum(np.linalg.norm(exact, axis=1), 1e-30)
+        share = np.divide(1.0 - abs(popularity), spread, out=0 * spread, where=spread > tiny)
+        level = np.full(len(exact), popularity)
+        columns = [share[:, None] * exact, level, -share * (exact @ self._mean)]
+        return self._exact.search(np.column_stack(columns).astype(np.float32), k, **options)
