@@ -61,7 +61,7 @@ class Vectors(VectorModel):
     def vectors_of_histories(self, histories: Any) -> np.ndarray:
         return np.asarray(histories @ self._items)
 
-    def fit(self, data: TrainingData, *, callback: Any = None) -> Vectors:  # noqa: ARG002
+    def fit(self, data: TrainingData, *, callback: Any = None) -> Vectors:
         raise NotImplementedError("its vectors are drawn")
 
     def score(self, users: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ class Vectors(VectorModel):
     def state(self) -> State:
         return {"users": self._users, "items": self._items}
 
-    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Vectors:  # noqa: ARG002
+    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Vectors:
         raise NotImplementedError("its vectors are drawn")
 
 
