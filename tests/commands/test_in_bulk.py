@@ -43,6 +43,21 @@ def test_chosen_users_and_items(kgrec, ok, run_folder, tmp_path):
         assert {entry["item"] for entry in found} == {"i01", "i02", "n0"}
 
 
+def test_dials_and_parts(ok, run_folder, tmp_path):
+    recommender = load_run(run_folder)[0]
+    items, dials = recommender.item_vocabulary.ids, ("--popularity", 0.5, "--diversity", 0.6)
+    found = json.loads(ok("recommend", run_folder, "--liked", items[0], *dials, "--json"))
+    same = recommender.recommend(liked=[items[0]], popularity=0.5, diversity=0.6)
+    assert [one["item"] for one in found] == [one.item for one in same]
+    path = tmp_path / "all.csv"
+    ok("recommend", run_folder, "--all", "--out", path, "-k", 2, *dials, "--resume")
+    frame = pd.read_csv(path)
+    alone = json.loads(ok("recommend", run_folder, "--user", "u15", "-k", 2, *dials, "--json"))
+    listed = frame.loc[frame["user_id"] == "u15", "item_id"].tolist()
+    assert listed == [one["item"] for one in alone]
+    assert [one.name for one in tmp_path.iterdir()] == ["all.csv"]
+
+
 def test_similar(ok, run_folder):
     expected = [entry.to_dict() for entry in load_run(run_folder)[0].similar_items("i01", 3)]
     assert json.loads(ok("similar", run_folder, "i01", "-k", 3, "--json")) == expected
@@ -56,6 +71,8 @@ def test_similar(ok, run_folder):
         (["--all"], "give --out FILE"),
         (["--all", "--user", "u00", "--out", "x.csv"], "Give one of --all, --users"),
         (["--user", "u00", "--out", "x.csv"], "--out is for many users"),
+        (["--user", "u00", "--resume"], "--resume is for a file"),
+        (["--user", "u00", "--diversity", "2"], "--diversity must lie between 0 and 1, found 2"),
         (["--all", "--out", "x.xlsx"], "ends in .csv, .tsv, .parquet or .jsonl"),
         (["--user", "u00", "--filter", "tgas == 'x'"], "Did you mean 'tags'?"),
         (["--user", "u00", "--filter", "tags"], "is not understood"),
