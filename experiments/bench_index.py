@@ -12,7 +12,7 @@ search; the same with the filter after a search for 10 / share of the items; a g
 whole, without and with comparing the best by their whole vectors. Each competitor is asked the same
 queries in the same run.
 
-    python experiments/bench_index.py [--items 1000000] [--dims 64 384] [--hnsw]
+    python experiments/bench_index.py [--items 1000000] [--dims 64 384] [--hnsw] [--alone]
 
 Writes experiments/results/bench_index.json and prints the bars; exit code 1 where one is missed.
 Times mean something only on a machine that does nothing else.
@@ -181,7 +181,9 @@ def competitors(items: np.ndarray, hnsw: bool) -> dict[str, tuple[Search, int, f
     return found
 
 
-def compared(kind: str, num: int, dim: int, queries: int, hnsw: bool) -> dict[str, Any]:
+def compared(
+    kind: str, num: int, dim: int, queries: int, hnsw: bool, alone: bool
+) -> dict[str, Any]:
     """Return what each index reaches on one kind of data."""
     items, asked, centres = data(kind, num, dim, queries)
     exact = ExactIndex(items)
@@ -195,7 +197,10 @@ def compared(kind: str, num: int, dim: int, queries: int, hnsw: bool) -> dict[st
     def all_items(query: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
         return exact.search(query, K, candidates=rows).items[0]
 
-    others = {"exact": (all_items, items.nbytes, 0.0), **competitors(items, hnsw)}
+    others = {
+        "exact": (all_items, items.nbytes, 0.0),
+        **({} if alone else competitors(items, hnsw)),
+    }
     mine = (ours, index.compressed.nbytes, spent / 1000)
     result: dict[str, Any] = {"bytes_of_vectors": items.nbytes, "indexes": {}}
     truths = {n: exact.search(asked, K, candidates=rows).items for n, rows in passing.items()}
@@ -219,6 +224,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--kinds", nargs="+", default=["clustered", "normal"])
     parser.add_argument("--hnsw", action="store_true", help="build the graph of neighbors too")
+    parser.add_argument("--alone", action="store_true", help="only beside exact search")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "bench_index.json")
     options = parser.parse_args()
     results: dict[str, Any] = {}
@@ -227,7 +233,7 @@ def main() -> None:
         for kind in options.kinds:
             name = f"{options.items} x {dim}, {kind}"
             print(name, flush=True)
-            found = compared(kind, options.items, dim, options.queries, options.hnsw)
+            found = compared(kind, options.items, dim, options.queries, options.hnsw, options.alone)
             results[name] = found
             of_ours = found["indexes"]["kgrec"]["filters"].values()
             recall = min(one["recall"] for one in of_ours)
