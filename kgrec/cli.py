@@ -25,6 +25,7 @@ from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
 from kgrec.commands.tune import tune
+from kgrec.commands.update import update
 from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
 
@@ -37,8 +38,8 @@ app = typer.Typer(
     "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, tune, evaluate, compare, recommend, similar,
-    search, explain,
+    demo, inspect, fetch, link, convert, map, train, update, tune, evaluate, compare, recommend,
+    similar, search, explain,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

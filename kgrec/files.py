@@ -338,6 +338,22 @@ def _lock(descriptor: int, *, wait: bool = True) -> bool:
     return os.fstat(descriptor).st_nlink > 0
 
 
+@contextmanager
+def try_lock(folder: Path) -> Iterator[bool]:
+    """Lock a folder while the body runs, and yield whether nobody else has locked it.
+
+    Where the file system has no locks, it yields True.
+    """
+    if not _LOCKS:
+        yield True
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        yield _lock_now(held)
+    finally:
+        os.close(held)
+
+
 def _lock_now(descriptor: int) -> bool:
     """Lock a folder; return False only where another process has locked it."""
     try:

@@ -24,6 +24,7 @@ from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
+from kgrec.snapshot.changes import Changes, ItemLinks
 from kgrec.snapshot.deriving import derive, searchable
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.prepared import prepare
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
+    from kgrec.rdf.columns import GraphColumns
 
 
 @dataclass(frozen=True)
@@ -309,8 +311,9 @@ class Recommender:
         """
         dials = Dials(popularity, diversity)
         now = self.snapshot
-        known = np.arange(len(now.users))
-        rows = known if users is None else now.users.rows(id_list(users, "users"))
+        rows = now.present_users
+        if users is not None:
+            rows = now.users.rows(id_list(users, "users"))
         has = None
         if further is not None:
             more = further.reindex(now.users, now.items)
@@ -358,7 +361,7 @@ class Recommender:
         """
         now = self.snapshot
         k = _checked(k, now)
-        row = now.items.row(item)
+        row = now.available(item)
         itself = now.history(None, [now.items.id(row)])
         rows = now.allowed(filter, candidates, exclude)
         index = now.similarity_index
@@ -438,7 +441,7 @@ class Recommender:
         """
         now = self.snapshot
         liked = id_list(liked, "liked")
-        row, user_row = now.items.row(item), _user_row(now, user, liked)
+        row, user_row = now.available(item), _user_row(now, user, liked)
 
         def similarity(others: IntArray) -> FloatArray:
             return np.asarray(now.similar(row)[0, others])
@@ -446,7 +449,7 @@ class Recommender:
         return now.paths.explain(
             row,
             user=user_row,
-            liked=now.history(user_row, liked).indices,
+            liked=now.not_withdrawn(now.history(user_row, liked).indices.astype(np.int64)),
             similarity=similarity,
             k=k,
             language=next(iter(now.languages), "") if language is None else language,
@@ -458,43 +461,95 @@ class Recommender:
         interactions: Interactions | None = None,
         items: AttributeTable | Iterable[str | int] = (),
         users: AttributeTable | Iterable[str | int] = (),
-        triples: Iterable[Triple | LiteralStatement] = (),
+        triples: GraphColumns | Iterable[Triple | LiteralStatement] = (),
+        links: ItemLinks = (),
+        remove_items: Iterable[str | int] = (),
+        remove_users: Iterable[str | int] = (),
+        at_once: bool = False,
     ) -> Snapshot:
-        """Add new data without training, and return the new snapshot.
+        """Add and remove data without training, and return the new snapshot. Old rows stay.
 
-        Users are then scored by their new history. If the model can, it places new items by the
-        text in their row of the item table. See `Snapshot.update`.
+        The model is updated too, see `Model.updated`: closed forms are what a training on all data
+        finds; what was trained folds in the new users and items. The texts of new items are made of
+        their table rows and triples, and encoded here. The result can be saved and updated again.
+        `snapshot.drift` counts what came, and says when a training is due.
+
+        Args:
+            interactions: New interactions, over any vocabularies; of a pair that is known, the new
+                one counts.
+            items: New items, or rows of the item table; known items get the new attributes, and
+                withdrawn ones come back.
+            users: New users, or rows of the user table; known users get the new attributes.
+            triples: Statements to add to the knowledge graph, as `KnowledgeGraph.update` takes
+                them.
+            links: The entities of items: pairs of item id and IRI, or a frame of `item_id` and
+                `iri`.
+            remove_items: Ids of items that are withdrawn: they are in no answer from now on, but
+                what people chose of them still tells what else they like.
+            remove_users: Ids of users that are deleted, with all that is known of them.
+            at_once: Whether the model stays as it is, which takes milliseconds: users are folded in
+                by their history, new items placed by their text alone, where the model can. The
+                next update without it, or `save`, makes up for it.
+
+        Raises:
+            UnknownIdError: What shall be removed is not there.
+            DataError: The update contradicts itself or what is known, triples or links are given
+                without a knowledge graph, or the model lacks something. Nothing was changed.
         """
-        from kgrec.text.node_texts import table_texts
-
         check_kinds(interactions=interactions)
         frames = {"items": items, "users": users}  # ids may be any iterable, but no frame
         check_kinds(**{n: given for n, given in frames.items() if isinstance(given, pd.DataFrame)})
         with self._updating:
             now = self.snapshot
-            if not isinstance(items, AttributeTable):
-                items = id_list(items, "items")
-            if not isinstance(users, AttributeTable):
-                users = id_list(users, "users")
-            ids = items.ids.ids if isinstance(items, AttributeTable) else items
-            logged = [] if interactions is None else interactions.items.ids
-            new = now.items.extended(ids).extended(logged).ids[len(now.items) :]
-            texts: list[str] = []
-            features: dict[str, FloatArray] = {}
-            if new and isinstance(items, AttributeTable) and now.derived.words is not None:
-                told = dict(zip(items.ids.ids, table_texts(items), strict=True))
-                texts = [told.get(id, "") for id in new]
-                if self._vectors is not None and any(texts) and now.has_text:
-                    features[TEXT] = self._vectors.of(texts)
-            self._snapshot = now.update(
-                interactions=interactions,
-                items=items if isinstance(items, AttributeTable) else ids,
-                users=users,
-                triples=triples,
+            asked = Changes.of(
+                interactions, items, users, triples, links, remove_items, remove_users
+            )
+            asked.check(now.items, now.users, now.withdrawn)
+            texts, features = self._content_of_new(now, asked) if at_once else ([], {})
+            made = now.update(
+                interactions=asked.interactions,
+                items=asked.items,
+                users=asked.users,
+                triples=asked.triples,
+                links=asked.links,
+                remove_items=asked.remove_items,
+                remove_users=asked.remove_users,
                 texts=texts,
                 features=features,
             )
+            self._snapshot = made if at_once else self._settled(made)
             return self._snapshot
+
+    def settle(self) -> Snapshot:
+        """Let the model know what `update(at_once=True)` has brought, and return the snapshot."""
+        with self._updating:
+            self._snapshot = self._settled(self.snapshot)
+            return self._snapshot
+
+    def _settled(self, now: Snapshot) -> Snapshot:
+        if now.base is None:
+            return now
+        # Serving needs none of this.
+        from kgrec.snapshot.settling import settled
+
+        return settled(now, self.text_config, self._vectors)
+
+    def _content_of_new(
+        self, now: Snapshot, asked: Changes
+    ) -> tuple[list[str], dict[str, FloatArray]]:
+        """Return the texts of new items and their vectors, for an update that is made at once."""
+        from kgrec.text.node_texts import table_texts
+
+        logged = [] if asked.interactions is None else asked.interactions.items.ids
+        known = now.items.extended([*asked.item_ids, *asked.linked]).extended(logged)
+        new = known.ids[len(now.items) :]
+        if not new or not isinstance(asked.items, AttributeTable) or now.derived.words is None:
+            return [], {}
+        told = dict(zip(asked.items.ids.ids, table_texts(asked.items), strict=True))
+        texts = [told.get(id, "") for id in new]
+        if self._vectors is None or not any(texts) or not now.has_text:
+            return texts, {}
+        return texts, {TEXT: self._vectors.of(texts)}
 
     def evaluate(
         self,
@@ -614,12 +669,12 @@ def _listed(
 
 def _checked(k: int | None, now: Snapshot) -> int:
     if k is None:
-        return min(10, len(now.items))
+        return min(10, now.num_available)
     whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
     check_kind("k", k, whole, "a whole number, such as 10")
-    if not 1 <= k <= len(now.items):
+    if not 1 <= k <= now.num_available:
         raise ConfigError(
-            f"k must lie between 1 and the {len(now.items)} items of the catalogue, found {k}."
+            f"k must lie between 1 and the {now.num_available} items of the catalogue, found {k}."
         )
     return k
 

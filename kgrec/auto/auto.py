@@ -30,7 +30,13 @@ from kgrec.models.base import (
 )
 from kgrec.models.closed_forms import closed_form_settings
 from kgrec.models.ensemble import standardised
-from kgrec.models.members import first_content_space, load_members, own_state, state_of
+from kgrec.models.members import (
+    first_content_space,
+    load_members,
+    own_state,
+    state_of,
+    with_members,
+)
 from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state
 from kgrec.types import FloatArray, IntArray
@@ -74,6 +80,7 @@ class Auto(Model):
         self.report = Report()
         self.say: Callable[[str], object] | None = None
         self.predictor: Model | None = None
+        self._before: Model | None = None
         self._chosen: tuple[ModelConfig, ...] = ()
         self._weights: Weights | None = None
         self._context: Context | None = None
@@ -181,6 +188,25 @@ class Auto(Model):
         self._context, self._users = context, context.of_histories(data.train.matrix())
         return self
 
+    def updated(self, data: TrainingData) -> Auto:
+        """Return the chosen models, each updated, with their weights; see `Model.updated`.
+
+        Features of items that were not known when the weights were fitted are left out.
+        """
+        weights, before, _ = self._fitted()
+        data = replace(data, valid=None)
+        made = Auto(self.config)
+        made.report, made._chosen, made._weights = self.report, self._chosen, weights
+        made.members = tuple(member.updated(data) for member in self.members)
+        context = Context.of(data).like(before)
+        made._context, made._users = context, context.of_histories(data.train.matrix())
+        return made
+
+    def start_from(self, before: Model) -> bool:
+        """Let the link predictor that `fit` trains begin with the weights of another one."""
+        self._before = before
+        return any(one.name == "link_prediction" for one in with_members(before))
+
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""
         of_users = self._fitted()[2]
@@ -263,7 +289,10 @@ class Auto(Model):
         return self.report.figures()
 
     def _build(self, settings: ModelConfig) -> Model:
-        return settings.seeded(self.config.seed).build()
+        made = settings.seeded(self.config.seed).build()
+        if self._before is not None:
+            made.start_from(self._before)
+        return made
 
     def _restored(self, settings: ModelConfig) -> Model:
         if self.predictor is not None and settings.name == self.predictor.name:

@@ -46,6 +46,16 @@ class Context:
         limits = np.array([standard.min(), standard.max()], dtype=np.float32)
         return cls(tuple(named), np.column_stack(list(named.values())), activity, limits)
 
+    def like(self, other: Context) -> Context:
+        """Return the same with the features of another one, in its order, and its activity.
+
+        A feature that this one does not have is 0, the mean.
+        """
+        zero = np.zeros(len(self.items), dtype=np.float32)
+        own = dict(zip(self.names, self.items.T, strict=True))
+        items = np.column_stack([own.get(name, zero) for name in other.names])
+        return Context(other.names, items.astype(np.float32), other.activity, other.limits)
+
     def of_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the features of users: activity, then the means of their items' features.
 

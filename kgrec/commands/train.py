@@ -22,6 +22,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint in the run folder.")
     ] = False,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(help="Run folder whose weights the training begins with."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Train a model and write a run folder, which the other commands read.
@@ -39,6 +43,7 @@ def train(
             load_config(config, overrides or ()),
             out,
             resume=resume,
+            warm_start=warm_start,
             force=force,
             inputs=[config],
             log=Reporter(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Unpack
@@ -216,7 +216,7 @@ class AttributeTable:
             first, second = (table.categories.get(column, empty) for table in (old, new))
             kept = ~told[first.row]
             texts = first.values.take(first.value[kept]) + second.values.take(second.value)
-            values = first.values.extended(texts)
+            values = Vocabulary.from_ids(texts, column)  # sorted, as when they are read
             row = np.append(first.row[kept], second.row)
             categories[column] = Category(values, row, values.rows(texts))
         for column in {**old.numbers, **new.numbers}:
@@ -226,6 +226,28 @@ class AttributeTable:
         others = new.others.combine_first(old.others)
         return AttributeTable(
             ids, tuple(titles) if any(titles) else (), categories, numbers, others=others
+        )
+
+    def without(self, ids: Collection[str]) -> AttributeTable:
+        """Return the table without the rows of some ids, whether it has them or not."""
+        rows = self.ids.rows(list(ids), missing="-1")
+        kept = np.setdiff1d(np.arange(len(self.ids)), rows)
+        place = np.full(len(self.ids), -1, dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        categories = {}
+        for column, category in self.categories.items():
+            stays = place[category.row] >= 0
+            texts = category.values.take(category.value[stays])
+            values = Vocabulary.from_ids(texts, column)
+            row = place[category.row[stays]]
+            categories[column] = Category(values, row, values.rows(texts))
+        return AttributeTable(
+            self.ids.restricted(kept),
+            tuple(self.titles[row] for row in kept) if self.titles else (),
+            categories,
+            {column: values[kept] for column, values in self.numbers.items()},
+            self.not_numbers,
+            self.others.iloc[kept].reset_index(drop=True) if len(self.others) else self.others,
         )
 
     def words(self) -> list[dict[str, list[str]]]:

@@ -32,10 +32,7 @@ def read_ids(path: str | Path, known: Vocabulary) -> IntArray:
         DataError: The file cannot be read, lacks the column, or has no known id.
     """
     path = Path(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix != ".gz"]
-    is_table = bool(suffixes) and suffixes[-1] in _TABLES
-    ids = _of_table(path, known) if is_table else _of_lines(path, known)
-    ids = list(dict.fromkeys(ids))
+    ids = listed_ids(path, known)
     rows = known.rows(ids, missing="-1")
     unknown = [id for id, row in zip(ids, rows.tolist(), strict=True) if row < 0]
     where = printable(str(path))
@@ -51,6 +48,22 @@ def read_ids(path: str | Path, known: Vocabulary) -> IntArray:
             f"and are left out: {first_few(unknown)}. Train again with them, or mend the file."
         )
     return rows[rows >= 0]
+
+
+def listed_ids(path: Path, known: Vocabulary) -> list[str]:
+    """Return the ids in a file, in its order, once each, whether they are known or not.
+
+    Args:
+        path: As for `read_ids`.
+        known: Its name, such as "item", says what the ids are.
+
+    Raises:
+        DataError: The file cannot be read, or lacks the column.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix != ".gz"]
+    is_table = bool(suffixes) and suffixes[-1] in _TABLES
+    ids = _of_table(path, known) if is_table else _of_lines(path, known)
+    return list(dict.fromkeys(ids))
 
 
 def _of_lines(path: Path, known: Vocabulary) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
 from typing import Any, Literal, TypeGuard
 
@@ -97,6 +97,30 @@ class Vocabulary:
             return Vocabulary.from_sorted(new, self.name)
         both = pa.concat_arrays([self._array, new])
         return Vocabulary.from_sorted(both, self.name, num_sorted=self.num_sorted)
+
+    @classmethod
+    def in_order(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
+        """Return a vocabulary whose rows are those of the ids, in any order, as `extended` makes.
+
+        Raises:
+            DataError: An id occurs more than once, or is not a string.
+
+        >>> Vocabulary.in_order(["b", "d", "a"]).num_sorted
+        2
+        """
+        array = _as_strings(ids, name)
+        if len(pc.unique(array)) < len(array):
+            return cls(array, name)  # which says what occurs twice
+        falls = np.flatnonzero(np.asarray(pc.less(array[1:], array[: max(0, len(array) - 1)])))
+        num_sorted = int(falls[0]) + 1 if len(falls) else len(array)
+        return cls.from_sorted(array, name, num_sorted=num_sorted)
+
+    def with_ids(self, ids: Mapping[int, str]) -> Vocabulary:
+        """Return the vocabulary with other ids in some rows; the others do not change."""
+        made = self.ids
+        for row, id in ids.items():
+            made[row] = id
+        return Vocabulary.in_order(made, self.name)
 
     def restricted(self, rows: npt.NDArray[np.integer[Any]]) -> Vocabulary:
         """Return the vocabulary of some rows, which must be distinct and in ascending order."""

@@ -110,6 +110,19 @@ class GraphArrays:
                 del self.edges[kind]
 
 
+def without_edges_of(arrays: GraphArrays, items: BoolArray) -> GraphArrays:
+    """Return the arrays without the edges of some items, bool of shape (num_items,)."""
+    made = GraphArrays(arrays.sizes, {}, arrays.ids, arrays.kg_row, arrays.report, arrays.choices)
+    for kind, edges in arrays.edges.items():
+        stays = np.ones(len(edges.source), dtype=bool)
+        for node, rows in ((kind[0], edges.source), (kind[2], edges.target)):
+            if node == "item":
+                stays &= ~items[rows]
+        if stays.any():
+            made.edges[kind] = Edges(edges.source[stays], edges.target[stays], edges.iri)
+    return made
+
+
 def graph_arrays(
     train: Interactions,
     kg: KnowledgeGraph | None,

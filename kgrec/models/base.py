@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -220,6 +221,41 @@ class Model(ABC):
     def refit(self, data: TrainingData) -> Self:
         """Fit again on more interactions, with what `fit` has chosen."""
         return self.fit(data)
+
+    def updated(self, data: TrainingData) -> Model:
+        """Return a fitted model of more data, without training; this one does not change.
+
+        What has a closed form is exactly what `fit` finds on `data`. What was trained keeps its
+        weights: new users are folded in from their interactions, new items from their content.
+        This default fits a copy again, which is right for models that count or solve. Models that
+        are trained, or that choose by validation, have a way of their own.
+
+        Args:
+            data: All data from now on. The users and items of before are its first rows, in their
+                order; a user may have lost interactions. Its validation part is not used.
+
+        Raises:
+            RunError: The model was not fitted.
+            DataError: `data` lacks something that the model needs.
+        """
+        return deepcopy(self).fit(replace(data, valid=None))
+
+    def start_from(self, before: Model) -> bool:
+        """Let the next `fit` begin with the weights of another fitted model.
+
+        Users, items and entities are found by their ids, so the data may be other data.
+
+        Args:
+            before: A fitted model. It does not change.
+
+        Returns:
+            Whether something can be taken over. Models without training take nothing.
+
+        Raises:
+            ConfigError: It has weights of another shape.
+        """
+        del before
+        return False
 
     def notes(self) -> Sequence[str]:
         """Return what fitting found out, as lines for people."""

@@ -49,11 +49,7 @@ class ContentEASE(EASE):
         Raises:
             DataError: There is no graph, which holds the content, or there are no interactions.
         """
-        if data.graph is None:
-            raise DataError("content_ease needs TrainingData.graph, found None.")
         training_matrix(data.train)
-        content = ItemContent.from_graph(data.graph, data.words)
-        self._content, self._filled = _Kernel.weighted(content, self.config), False
         return super().fit(data, callback=callback)
 
     def state(self) -> State:
@@ -68,6 +64,13 @@ class ContentEASE(EASE):
         sparse = csr_from_state(state, "content", columns)
         self._content, self._filled = _Kernel(np.asarray(state["vectors"]), sparse), False
         return self
+
+    def _read(self, data: TrainingData) -> None:
+        if data.graph is None:
+            raise DataError("content_ease needs TrainingData.graph, found None.")
+        super()._read(data)
+        content = ItemContent.from_graph(data.graph, data.words)
+        self._content, self._filled = _Kernel.weighted(content, self.config), False
 
     def _expected_content(self, num_items: int) -> dict[str, Any]:
         return csr_expected("content", num_items) | {"vectors": (np.float32, (num_items, None))}

@@ -21,6 +21,7 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.confidence import confidence, signed
+from kgrec.models.growing import resized
 from kgrec.models.item_item import ItemItemModel, training_matrix
 from kgrec.models.ridge import RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
@@ -62,13 +63,38 @@ class EASE(ItemItemModel):
             DataError: There are no interactions, or too many items for the memory.
         """
         training_matrix(data.train)
-        liked = confidence(data.train, self.config.rating_power)
-        self._train = signed(liked, data.train, self.config.dislikes)
-        self._further = csr_matrix(self._further_rows(data), dtype=np.float64)
+        self._read(data)
         self._system = self._made_system(None)
         with self._in_memory():
             _ = self._system.diagonal  # a mistake in the settings is said now
         return self
+
+    def updated(self, data: TrainingData) -> EASE:
+        """Return the model that `fit` finds on `data`; see `Model.updated`.
+
+        If few rows changed, a low-rank update of the inverse gives all that few histories need,
+        and the weights are computed when many are asked for. See `RidgeSystem.changed`.
+        """
+        train, system = self._fitted()
+        before = self._further
+        assert before is not None
+        made = type(self)(self.config)
+        made._read(data)
+        assert made._train is not None
+        assert made._further is not None
+        num = data.train.num_items
+        further = made._further
+        rows = max(before.shape[0], further.shape[0])
+        old = [resized(train, (data.train.num_users, num)), resized(before, (rows, num))]
+        new = [made._train, resized(further, (rows, num))]
+        made._system = system.changed(
+            csr_matrix(vstack(old, format="csr"), dtype=np.float64),
+            csr_matrix(vstack(new, format="csr"), dtype=np.float64),
+            made._penalties(),
+        )
+        with made._in_memory():
+            _ = made._system.diagonal
+        return made
 
     @property
     def weights(self) -> FloatArray:
@@ -108,14 +134,23 @@ class EASE(ItemItemModel):
         """Return what `check_state` expects besides the system."""
         return {}
 
-    def _made_system(self, diagonal: Float64Array | None) -> RidgeSystem:
-        train = self._train
+    def _read(self, data: TrainingData) -> None:
+        """Take what is needed of the training data."""
+        liked = confidence(data.train, self.config.rating_power)
+        self._train = signed(liked, data.train, self.config.dislikes)
+        self._further = csr_matrix(self._further_rows(data), dtype=np.float64)
+
+    def _penalties(self) -> Float64Array:
+        train, share = self._train, self.config.dropout
         assert train is not None
-        share = self.config.dropout
         count = np.asarray(train.multiply(train).sum(axis=0), dtype=np.float64).reshape(-1)
+        return np.asarray(self.config.l2 + share / (1.0 - share) * count)
+
+    def _made_system(self, diagonal: Float64Array | None) -> RidgeSystem:
+        assert self._train is not None
         assert self._further is not None
-        rows = vstack([train, self._further], format="csr")
-        return RidgeSystem(rows, self.config.l2 + share / (1.0 - share) * count, diagonal)
+        rows = vstack([self._train, self._further], format="csr")
+        return RidgeSystem(rows, self._penalties(), diagonal)
 
     def _full(self) -> FloatArray:
         with self._in_memory():

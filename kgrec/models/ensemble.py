@@ -97,6 +97,19 @@ class Ensemble(Model):
             member.fit(data, callback=callback)
         return self.fit_weights(data)
 
+    def updated(self, data: TrainingData) -> Ensemble:
+        """Return an ensemble of the updated members, with the same weights."""
+        made = Ensemble([member.updated(data) for member in self.members], self.config)
+        made.weights, made._num_items = self._weights(), data.train.num_items
+        return made
+
+    def start_from(self, before: Model) -> bool:
+        """Let each member begin with the weights of the member in its place."""
+        members = before.members if isinstance(before, Ensemble) else (before,)
+        pairs = zip(self.members, members, strict=False)
+        taken = [member.start_from(other) for member, other in pairs]
+        return any(taken)
+
     def fit_weights(self, data: TrainingData) -> Self:
         """Fit only the weights; the members are fitted already.
 

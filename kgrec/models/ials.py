@@ -25,6 +25,7 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.confidence import confidence
+from kgrec.models.growing import changed_rows, resized
 from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
 from kgrec.types import FloatArray, IntArray
@@ -91,6 +92,28 @@ class IALS(VectorModel):
                 ) from error
         self._take(np.ascontiguousarray(model.item_factors, dtype=np.float32), train)
         return self
+
+    def updated(self, data: TrainingData) -> IALS:
+        """Return the model after half a step of alternating least squares on what changed.
+
+        All users' factors are solved for exactly from those of the items, as always. Then the
+        factors of the items whose users changed are solved for exactly from those of the users,
+        each by its own row of the same equation; the others stay. New items begin with zeros.
+        """
+        train, factors = self._fitted()
+        config, num = self.config, data.train.num_items
+        after = confidence(data.train, config.rating_power)
+        wide = np.zeros((num, factors.shape[1]), dtype=np.float32)
+        wide[: len(factors)] = factors
+        before = resized(train, (data.train.num_users, num))
+        moved = changed_rows(before.T.tocsr(), after.T.tocsr())
+        if len(moved):
+            sure = self._confidences(after)
+            of_users = folded_in(wide, sure, config.l2)
+            wide[moved] = folded_in(of_users, sure.T.tocsr()[moved], config.l2)
+        made = type(self)(config)
+        made._take(wide, after)
+        return made
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kgrec.graph.propagation import Propagation
 from kgrec.models.encoders import EncoderConfig
 from kgrec.models.encoders.base import (
+    Axes,
     BuildContext,
     GraphEncoder,
     LayerContext,
@@ -121,13 +122,27 @@ class LinkPredictor(nn.Module):
         self.head = config.head.build(replace(context, dim=self.width))
         self.triples: TripleScorer | None = None
         if config.knowledge is not None:
+            self._relations = graph.homogeneous.relations
             self.triples = TripleScorer(
                 config.knowledge.scoring,
-                len(graph.homogeneous.relations),
+                len(self._relations),
                 config.dim,
                 config.init_scale,
                 generator,
             )
+
+    @property
+    def axes(self) -> Axes:
+        """The parameters whose size depends on the graph, by their names in `state_dict`."""
+        found: dict[str, tuple[int, str | Sequence[str]]] = {
+            f"fusion.{kind}.embedding": (0, kind) for kind in self.fusion
+        }
+        for name, part in (("encoder", self.encoder), ("head", self.head)):
+            found |= {f"{name}.{key}": axis for key, axis in part.axes.items()}
+        if self.triples is not None:
+            names = [key for key, _ in self.triples.named_parameters()]
+            found |= {f"triples.{key}": (0, self._relations) for key in names}
+        return found
 
     def forward(
         self,

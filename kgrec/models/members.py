@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -11,6 +11,13 @@ import numpy.typing as npt
 from kgrec.errors import RunError
 from kgrec.models.base import Model, TrainingData, VectorModel
 from kgrec.models.state import State
+
+
+def with_members(model: Model) -> Iterator[Model]:
+    """Yield a model and, if it is made of others, its members and theirs."""
+    yield model
+    for member in getattr(model, "members", ()):
+        yield from with_members(member)
 
 
 def state_of(members: Sequence[Model]) -> State:

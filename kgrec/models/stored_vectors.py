@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from kgrec.errors import RunError
 from kgrec.models.base import (
     Callback,
+    Model,
     ModelConfig,
     TrainingData,
     VectorModel,
@@ -105,6 +106,10 @@ class StoredVectors(VectorModel):
     def item_vectors_at(self, places: FloatArray) -> FloatArray:
         """Return the item vectors at some places; see `VectorModel`."""
         return self._complete().item_vectors_at(places)
+
+    def updated(self, data: TrainingData) -> Model:
+        """Return the other model with more data; see `Model.updated`."""
+        return self._complete().updated(data)
 
     def state(self) -> State:
         """Return the state of the other model."""

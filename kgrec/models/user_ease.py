@@ -20,6 +20,7 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.confidence import confidence, signed
+from kgrec.models.growing import resized
 from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
@@ -58,15 +59,33 @@ class UserEASE(Model):
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Solve for the weights; see `Model.fit`."""
         training_matrix(data.train)
-        liked = confidence(data.train, self.config.rating_power)
-        self._train = signed(liked, data.train, self.config.dislikes)
-        features = csr_matrix((self._train.shape[0], 0))
-        if data.user_features is not None and self.config.alpha > 0:
-            features = csr_matrix(self.config.alpha * data.user_features, dtype=np.float64)
-        self._features = features
+        self._read(data)
         self._system = self._made_system(None)
         _ = self._system.weights  # a mistake in the settings is said now
         return self
+
+    def updated(self, data: TrainingData) -> UserEASE:
+        """Return the model that `fit` finds on `data`, as `EASE.updated`; see `Model.updated`.
+
+        Users are columns here, so the rank is twice the number of items with other users, and that
+        of features that change.
+        """
+        train, system = self._fitted()
+        features = self._features
+        assert features is not None
+        made = type(self)(self.config)
+        made._read(data)
+        after, of_features = made._rows(), made._features
+        assert of_features is not None
+        shape = data.train.num_users, data.train.num_items
+        width = max(features.shape[1], of_features.shape[1])
+        parts = [resized(train, shape), resized(features, (shape[0], width))]
+        before = csr_matrix(hstack(parts, format="csr", dtype=np.float64).T)
+        made._system = system.changed(
+            before, resized(after, (shape[1] + width, shape[0])), made._penalties()
+        )
+        _ = made._system.diagonal
+        return made
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""
@@ -120,14 +139,30 @@ class UserEASE(Model):
         self._system = self._made_system(checked_diagonal(arrays["diagonal"]))
         return self
 
-    def _made_system(self, diagonal: Float64Array | None) -> RidgeSystem:
+    def _read(self, data: TrainingData) -> None:
+        """Take what is needed of the training data."""
+        liked = confidence(data.train, self.config.rating_power)
+        self._train = signed(liked, data.train, self.config.dislikes)
+        features = csr_matrix((self._train.shape[0], 0))
+        if data.user_features is not None and self.config.alpha > 0:
+            features = csr_matrix(self.config.alpha * data.user_features, dtype=np.float64)
+        self._features = features
+
+    def _rows(self) -> csr_matrix:
+        """Return items and features as rows, users as columns."""
+        assert self._train is not None
+        assert self._features is not None
+        rows = hstack([self._train, self._features], format="csr", dtype=np.float64)
+        return csr_matrix(rows.T)
+
+    def _penalties(self) -> Float64Array:
         train, share = self._train, self.config.dropout
         assert train is not None
-        assert self._features is not None
         count = np.asarray(train.multiply(train).sum(axis=1), dtype=np.float64).reshape(-1)
-        rows = hstack([train, self._features], format="csr")
-        penalty = self.config.l2 + share / (1.0 - share) * count
-        return RidgeSystem(csr_matrix(rows.T), penalty, diagonal)
+        return np.asarray(self.config.l2 + share / (1.0 - share) * count)
+
+    def _made_system(self, diagonal: Float64Array | None) -> RidgeSystem:
+        return RidgeSystem(self._rows(), self._penalties(), diagonal)
 
     def _scores(self, of_users: FloatArray) -> FloatArray:
         train, _ = self._fitted()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kgrec.reporting.console import LONG, counted, make_console, make_table, safe
+from kgrec.snapshot.drift import Drift
 
 
 def show_run(summary: Mapping[str, Any], console: Console | None = None) -> None:
@@ -28,6 +29,8 @@ def show_run(summary: Mapping[str, Any], console: Console | None = None) -> None
     if figures := metrics.get("valid", {}).get("metrics"):
         console.print(_table(figures, console))
     _show(console, *metrics.get("notes", ()))
+    if updates := summary.get("updates"):
+        _show(console, *Drift.from_dict(updates).lines())
     if reading := metrics.get("reading"):
         said = [line for note in reading for line in note.splitlines()]
         _show(console, "What reading the data said:", *(f"  - {line}" for line in said))

@@ -20,6 +20,7 @@ from kgrec.errors import RunError, printable
 from kgrec.files import system_reason
 from kgrec.graph.node_names import NodeNames
 from kgrec.snapshot import Snapshot
+from kgrec.types import BoolArray
 
 if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
@@ -31,6 +32,9 @@ number in about.json."""
 
 DISLIKES = "dislikes.parquet"
 """What users dislike in the training and validation part, for serving. Older runs lack it."""
+
+ABSENT = "absent.parquet"
+"""Rows of items that are withdrawn and of users who were deleted, after an update."""
 
 _DISLIKED = "disliked:"
 """Before the part of a row of interactions.parquet that is a dislike."""
@@ -82,6 +86,7 @@ def write_tables(folder: Path, snapshot: Snapshot, split: Split) -> None:
                 "method": list(links.method),
             }
         ).to_parquet(folder / "links.parquet")
+    write_absent(folder, snapshot)
     for name, table in (("item", snapshot.inputs.items), ("user", snapshot.inputs.users)):
         if table is not None:
             _save_table(folder / f"{name}_table", table)
@@ -136,6 +141,41 @@ def _storable(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
         return pa.array(column.astype("string"), from_pandas=True)
 
 
+def write_absent(folder: Path, snapshot: Snapshot) -> None:
+    """Write which items are withdrawn and which users were deleted, if there are some."""
+    masks = {"item": snapshot.withdrawn, "user": snapshot.deleted}
+    rows = {kind: np.flatnonzero(mask) for kind, mask in masks.items() if mask is not None}
+    if rows:
+        pd.DataFrame(
+            {
+                "kind": [kind for kind, found in rows.items() for _ in found],
+                "row": np.concatenate(list(rows.values())),
+            }
+        ).to_parquet(folder / ABSENT)
+
+
+def read_absent(
+    folder: Path, num_users: int, num_items: int
+) -> tuple[BoolArray | None, BoolArray | None]:
+    """Return `Snapshot.withdrawn` and `Snapshot.deleted`.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    path = folder / ABSENT
+    if not path.exists():
+        return None, None
+    frame, masks = read_frame(path, ["kind", "row"]), []
+    for kind, num in (("item", num_items), ("user", num_users)):
+        rows = frame.loc[frame["kind"] == kind, "row"].to_numpy(np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < num:
+            raise RunError(f"{path} is damaged: a row is outside of 0 … {num - 1}.")
+        mask = np.zeros(num, dtype=bool)
+        mask[rows] = True
+        masks.append(mask if len(rows) else None)
+    return masks[0], masks[1]
+
+
 def read_histories(folder: Path) -> tuple[Interactions, ...]:
     """Return the users' items in the training and, if there is one, the validation part.
 
@@ -144,8 +184,10 @@ def read_histories(folder: Path) -> tuple[Interactions, ...]:
     Raises:
         RunError: A file is missing or damaged.
     """
-    users = Vocabulary(read_frame(folder / "users.parquet", ["id"])["id"].tolist(), "user")
-    items = Vocabulary(read_frame(folder / "items.parquet", ["id"])["id"].tolist(), "item")
+    users, items = (
+        Vocabulary.in_order(read_frame(folder / f"{name}s.parquet", ["id"])["id"].tolist(), name)
+        for name in ("user", "item")
+    )
     logs = _read_pairs(folder / "histories.parquet", users, items)
     if not 1 <= len(logs) <= 2:
         raise RunError(f"{folder / 'histories.parquet'} is damaged: it has {len(logs)} parts.")
@@ -307,7 +349,7 @@ def _load_table(stem: Path, name: str) -> AttributeTable:
     others = read_frame(path, []) if path.exists() else pd.DataFrame(index=frame.index)
     if len(others.columns) and len(others) != len(frame):
         raise RunError(f"{path} is damaged: it has {len(others)} rows, the table {len(frame)}.")
-    ids = Vocabulary(frame["id"].tolist(), name)
+    ids = Vocabulary.in_order(frame["id"].tolist(), name)
     return AttributeTable(ids, titles, categories, numbers, others=others)
 
 

@@ -31,14 +31,15 @@ from kgrec.runs.json_files import read_json
 MANIFEST: Final = FIRST
 CHECKPOINT: Final = "checkpoint.safetensors"
 EVALUATIONS: Final = "evaluation_*.json"
+DRIFT: Final = "updates.json"
 NOT_LOADED: Final = ("metrics.json", "log.txt", "curve.json", "curve.png", "recommendation.png")
 """Files that serving does not read; they may be missing."""
 
 _FORMAT: Final = "kgrec run folder"
 _OPTIONAL: Final = "data/interactions.parquet"  # only evaluation needs it
 _RESERVED: Final = (
-    "about.json", "config.yaml", "numbers.json", "*.safetensors", "data/*", MANIFEST, EVALUATIONS,
-    *NOT_LOADED,
+    "about.json", "config.yaml", "numbers.json", DRIFT, "*.safetensors", "data/*", MANIFEST,
+    EVALUATIONS, *NOT_LOADED,
 )  # fmt: skip
 _PARTS: Final = {
     "graph": "data/links.parquet",

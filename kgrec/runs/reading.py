@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from kgrec.retrieval.compressed import Compressed
 from kgrec.runs.data_files import (
     FORMAT,
     NONSENSE,
+    read_absent,
     read_histories,
     read_inputs,
     read_names,
@@ -25,9 +26,10 @@ from kgrec.runs.data_files import (
     read_words,
 )
 from kgrec.runs.json_files import read_json
-from kgrec.runs.manifest import check_files_of_run, checked, parts_of, read_manifest
+from kgrec.runs.manifest import DRIFT, check_files_of_run, checked, parts_of, read_manifest
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
+from kgrec.snapshot.drift import Drift
 from kgrec.text.cache import KEY_BYTES
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.words import WordCounts
@@ -82,8 +84,14 @@ def load_run(
         assert derived.names is not None
         check_names(derived.names, sizes)
         snapshot = prepared.fitted(recommender.model.load_state(arrays, prepared.data))
+        withdrawn, deleted = read_absent(folder / "data", len(train.users), len(train.items))
         snapshot = replace(
-            snapshot, warnings=tuple(about["warnings"]), codes=read_codes(folder, files)
+            snapshot,
+            warnings=tuple(about["warnings"]),
+            codes=read_codes(folder, files),
+            drift=read_drift(folder, files),
+            withdrawn=withdrawn,
+            deleted=deleted,
         )
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
@@ -113,6 +121,21 @@ def read_codes(folder: Path, files: Mapping[str, Any]) -> Compressed | None:
     if CODES not in files:
         return None
     return Compressed.from_arrays(load_arrays(folder / CODES)[0])
+
+
+def read_drift(folder: Path, files: Collection[str]) -> Drift | None:
+    """Return what came since the training of a run; None: it was not updated.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    if DRIFT not in files:
+        return None
+    path = checked(folder, DRIFT)
+    try:
+        return Drift.from_dict(read_json(path))
+    except RunError as error:
+        raise RunError(f"{printable(str(path))} is damaged: {error}.") from error
 
 
 def allow_download(recommender: Recommender, name: str | None) -> None:
@@ -189,8 +212,10 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
     model = read_tree(folder / "config.yaml")["model"]
     if not isinstance(model, dict) or "name" not in model:
         raise RunError(f"{printable(str(folder / 'config.yaml'))} is damaged: it names no model.")
+    drift = read_drift(folder, read_manifest(folder))
     return {
         "model": model,
+        **({} if drift is None else {"updates": drift.to_dict()}),
         "about": {key: value for key, value in about.items() if key != "warnings"},
         "metrics": read_json(folder / "metrics.json"),
         "warnings": about["warnings"],

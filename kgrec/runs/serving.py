@@ -33,6 +33,7 @@ from kgrec.retrieval.filters import ItemColumns
 from kgrec.retrieval.reranking import item_attributes
 from kgrec.retrieval.settings import index_settings
 from kgrec.runs.data_files import (
+    read_absent,
     read_frame,
     read_histories,
     read_inputs,
@@ -53,6 +54,7 @@ from kgrec.runs.reading import (
     check_names,
     load_run,
     read_codes,
+    read_drift,
     read_features,
     read_tree,
 )
@@ -68,6 +70,7 @@ _TRIED: Final = 256  # histories
 _AT_ONCE: Final = (
     "about.json", "config.yaml", "data/users.parquet", "data/items.parquet",
     "data/histories.parquet", "data/names.parquet", "data/dislike*.parquet",
+    "data/absen*.parquet",
 )  # fmt: skip
 
 
@@ -116,6 +119,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
         # Where the run's texts are cached means nothing here.
         text = None if config["text"] is None else TextConfig(**{**config["text"], "cache": None})
         recommender = Recommender(text=text, graph=GraphConfig(**config["graph"]))
+        withdrawn, deleted = read_absent(folder / "data", len(users), len(items))
         snapshot = _RunSnapshot(
             model,
             users,
@@ -127,6 +131,9 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
             index_config=index_settings(config.get("index")),
             disliked=dislikes_of(logs),
             warnings=tuple(about["warnings"]),
+            drift=read_drift(folder, whole.files),
+            withdrawn=withdrawn,
+            deleted=deleted,
         )
         snapshot.read_later(whole, logs[0])
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
@@ -255,7 +262,7 @@ class _RunSnapshot(Snapshot):
     def paths(self) -> PathFinder:
         """Finds paths in the graph, read as arrays."""
         from kgrec.explain.paths import PathFinder
-        from kgrec.graph.arrays import graph_arrays
+        from kgrec.graph.arrays import graph_arrays, without_edges_of
 
         kg, links, items, users = self._whole.inputs(
             self.items, "graph", "item_table", "user_table"
@@ -263,6 +270,8 @@ class _RunSnapshot(Snapshot):
         graph = graph_arrays(
             self._train, kg, links, items=items, users=users, config=self._given.config
         )
+        if self.withdrawn is not None:
+            graph = without_edges_of(graph, self.withdrawn)
         self._whole.check("data/names.parquet", "data/relations.parquet")
         names = read_names(self._whole.folder / "data")
         check_names(names, graph.sizes)

@@ -17,14 +17,15 @@ from kgrec.data.interactions import Split
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.datasets.own_files import FilesDataConfig
-from kgrec.errors import collecting
+from kgrec.errors import ConfigError, collecting, option
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.graph.build import describe
-from kgrec.models.base import TrainingData
+from kgrec.models.base import Model, TrainingData
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import MANIFEST, check_run_folder
+from kgrec.runs.reading import load_run
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.progress import ShownEncoder
@@ -38,6 +39,7 @@ def train_run(
     out: str | Path,
     *,
     resume: bool = False,
+    warm_start: Path | None = None,
     force: bool = False,
     inputs: Sequence[str | Path] = (),
     log: RunLog | None = None,
@@ -51,6 +53,8 @@ def train_run(
         config: The config.
         out: The run folder: a new or empty one, or one with a run or a checkpoint.
         resume: Whether training continues from the checkpoint there.
+        warm_start: A run folder whose weights the training begins with: those of the users, items
+            and entities that both have, by their ids.
         force: Whether a run there is replaced, when the training has ended.
         inputs: Files that were read to make `config`. They are never written, and neither are
             those that `config` names.
@@ -61,9 +65,19 @@ def train_run(
     """
     out = Path(out)
     check_run_folder(out, [*inputs, *named_files(config)], force=force, resume=resume)
+    if warm_start is not None and resume:
+        raise ConfigError(
+            f"{option('warm_start')} and {option('resume')} exclude each other: a checkpoint has "
+            "its own weights."
+        )
+    before = None if warm_start is None else load_run(warm_start)[0].model
     trackers = make_trackers(config)
     with collecting() as warnings, trackers.run(out.name, tracked(config), out) as run:
-        metrics = _train(config, out, resume, RunLog() if log is None else log, warnings, run)
+        log = RunLog() if log is None else log
+        model = make_model(config, out, resume=resume)
+        if before is not None:
+            _start_from(model, before, warm_start, log)
+        metrics = _train(config, out, resume, model, log, warnings, run)
         run.finish(_final(metrics))
     return metrics
 
@@ -89,15 +103,30 @@ def _final(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {**found, "seconds": metrics["seconds"]["fit"]}
 
 
+def _start_from(model: Model, before: Model, run: Path | None, log: RunLog) -> None:
+    if not model.start_from(before):
+        raise ConfigError(
+            f"{option('warm_start', run)}: the model {model.name} cannot begin with the weights of "
+            f"{before.name}. Models in closed form have nothing to begin with, and the run needs a "
+            "link predictor, alone or among other models. Leave it out."
+        )
+    log.say(f"The training begins with the weights of {run}.")
+
+
 def _train(
-    config: Config, out: Path, resume: bool, log: RunLog, warnings: Sequence[str], run: Trackers
+    config: Config,
+    out: Path,
+    resume: bool,
+    model: Model,
+    log: RunLog,
+    warnings: Sequence[str],
+    run: Trackers,
 ) -> dict[str, Any]:
     started = time.perf_counter()
     if (out / MANIFEST).exists() and not resume:
         log.say(f"The run in {out} will be replaced when the new one is trained.")
     dataset = read_data(config, log)
     split = dataset.split
-    model = make_model(config, out, resume=resume)
     cache = EmbeddingCache(default_cache_folder(os.environ))
     recommender = make_recommender(config, dataset, model, cache=cache, progress=log.encoding)
     valid = split.valid if len(split.valid) else None

@@ -3,6 +3,7 @@
 config.yaml          the resolved config
 about.json           kgrec's version, versions of libraries, machine, seed, date, warnings
 metrics.json         validation figures and seconds of the training
+updates.json         what came since the training, if the run was updated
 log.txt              messages about reading, linking and training
 curve.json, curve.png the validation curve
 weights.safetensors  the learned weights
@@ -45,7 +46,7 @@ from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.runs.about import about
 from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
-from kgrec.runs.manifest import CHECKPOINT, check_run_folder, write_manifest, written_files
+from kgrec.runs.manifest import CHECKPOINT, DRIFT, check_run_folder, write_manifest, written_files
 from kgrec.runs.reading import CODES
 from kgrec.runs.serving import write_vectors
 from kgrec.training.link_prediction import LinkPrediction
@@ -79,12 +80,7 @@ def save_run(
     Raises:
         RunError: A file cannot be written, or would be lost.
     """
-    snapshot = recommender.snapshot
-    if snapshot.num_trained >= 0:
-        raise RunError(
-            "The recommender was updated after it was trained, and a run folder holds what was "
-            "trained: save it before update(), or train again."
-        )
+    snapshot = recommender.settle()
     check_run_folder(folder, force=force)
     kept = " What was there is unchanged." if folder.exists() and any(folder.iterdir()) else ""
     shown = printable(str(folder), 4096)
@@ -134,6 +130,8 @@ def _write(
     origin = {"format": FORMAT, **about(config.seed), "warnings": snapshot.warnings}
     write_json(folder / "about.json", origin)
     write_json(folder / "metrics.json", metrics)
+    if snapshot.drift is not None:
+        write_json(folder / DRIFT, snapshot.drift.to_dict())
     write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
 
 
@@ -172,7 +170,7 @@ def save(recommender: Recommender, folder: str | Path, *, force: bool = False) -
         RunError: A file cannot be written or would be lost, or the recommender was not fitted.
     """
     try:
-        snapshot = recommender.snapshot
+        snapshot = recommender.settle()
     except DataError as error:
         raise RunError(str(error)) from error
     model = snapshot.model

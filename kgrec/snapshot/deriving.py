@@ -46,7 +46,7 @@ def derive(
     _warn_of_languages(inputs, config.languages)
     if inputs.kg is not None and vectors is not None and english_only(vectors.encoder):
         warn_of_english_model(config.languages)
-    texts = _texts(inputs, graph, config, entities=with_vectors and config.entities)
+    texts = texts_of_nodes(inputs, graph, config, entities=with_vectors and config.entities)
     words = count_words(texts["item"]) if "item" in texts else None
     if not with_vectors or not texts or vectors is None:
         return Derived(words=words, scales=graph.scales)
@@ -66,16 +66,24 @@ def searchable(now: Snapshot, config: TextConfig, vectors: TextVectors) -> Snaps
     more = nonsense(words.words)
     matrix = vectors.stored(words, more)
     if matrix is None:
-        texts = _texts(now.inputs, now.graph, config, entities=False)
+        texts = texts_of_nodes(now.inputs, now.graph, config, entities=False)
         items = texts.get("item", [""] * len(now.items))
         matrix = vectors.of([*items, *more])
     of_items, meaningless = np.split(matrix, [-len(more)])
     return now.with_text(of_items, vectors.encoder.fingerprint, meaningless)
 
 
-def _texts(
+def texts_of_nodes(
     inputs: Inputs, graph: HeteroData, config: TextConfig, *, entities: bool
 ) -> dict[str, list[str]]:
+    """Return the texts of all nodes of a graph; see `kgrec.text.node_texts.node_texts`.
+
+    Args:
+        inputs: What the graph was built from.
+        graph: The graph.
+        config: Settings for texts.
+        entities: Whether entities and attribute values get texts too.
+    """
     from kgrec.text.node_texts import node_texts
 
     kg, links = inputs.chosen()

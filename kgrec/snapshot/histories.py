@@ -23,12 +23,6 @@ def dislikes_of(logs: Sequence[Interactions]) -> csr_matrix | None:
     return without(sum(of_all[1:], of_all[0]).tocsr(), histories_of(logs))
 
 
-def resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
-    """Return a matrix with empty rows and columns after its own."""
-    pairs = matrix.tocoo()
-    return csr_matrix((pairs.data, (pairs.row, pairs.col)), shape=shape)
-
-
 def joined(one: csr_matrix, other: csr_matrix) -> csr_matrix:
     """Return ones where one of two matrices has an entry."""
     both: csr_matrix = (one + other).tocsr()

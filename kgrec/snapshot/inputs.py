@@ -10,7 +10,7 @@ import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError
+from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.settings import GraphConfig
 from kgrec.text.words import WordCounts
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
+    from kgrec.rdf.columns import GraphColumns
 
 
 @dataclass(frozen=True)
@@ -115,25 +116,61 @@ class Inputs:
         users: Vocabulary,
         item_rows: AttributeTable | None,
         user_rows: AttributeTable | None,
-        triples: Sequence[Triple | LiteralStatement],
+        triples: GraphColumns | Sequence[Triple | LiteralStatement],
+        links: Sequence[tuple[str, str]] = (),
     ) -> Inputs:
-        """Return the same over longer vocabularies, with more rows and statements.
+        """Return the same over longer vocabularies, with more rows, statements and links.
 
         Raises:
-            DataError: Triples are given without a knowledge graph.
+            DataError: Triples or links are given without a knowledge graph, or a link leads to
+                what is not in it.
         """
         kg = self.kg
-        if triples:
+        if links and kg is None:
+            raise DataError("Links were given, but the recommender has no knowledge graph.")
+        if not isinstance(triples, Sequence) or triples:
             if kg is None:
                 raise DataError("Triples were given, but the recommender has no knowledge graph.")
             kg = kg.update(added=triples)
         return replace(
             self,
             kg=kg,
-            links=None if self.links is None else self.links.reindex(items),
+            links=None if self.links is None else _linked(self.links.reindex(items), links, kg),
             items=_joined(self.items, item_rows, items),
             users=_joined(self.users, user_rows, users),
         )
+
+
+def _linked(links: Links, more: Sequence[tuple[str, str]], kg: KnowledgeGraph | None) -> Links:
+    """Return links with further ones, which are certain, sorted, and each pair once."""
+    if not more or kg is None:
+        return links
+    iris = [iri for _, iri in more]
+    entity = kg.entities.rows(iris, missing="-1")
+    if (entity < 0).any():
+        unknown = iris[int(np.flatnonzero(entity < 0)[0])]
+        raise DataError(
+            f"{int((entity < 0).sum())} links lead to what is not in the graph, the first of them "
+            f"to {printable(unknown)!r}.{did_you_mean(unknown, kg.entities)} Give triples about it "
+            "too."
+        )
+    item = np.append(links.item, links.items.rows([item for item, _ in more]))
+    entity = np.append(links.entity, entity)
+    sure = np.append(links.confidence, np.ones(len(more), np.float32)).astype(np.float32)
+    method = [*links.method, *["file"] * len(more)]
+    order = np.lexsort((entity, item))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(item[order]) != 0) | (np.diff(entity[order]) != 0)
+    kept = order[first]
+    linked = len(np.unique(item))
+    return replace(
+        links,
+        item=item[kept],
+        entity=entity[kept],
+        confidence=sure[kept],
+        method=tuple(method[place] for place in kept),
+        report=replace(links.report, num_items=len(links.items), linked=linked),
+    )
 
 
 def _joined(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kgrec.data.interactions import Interactions
-from kgrec.data.vocabulary import id_list
+from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.graph.modalities import attach
 from kgrec.models.base import Model, TrainingData
 from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
@@ -18,6 +18,8 @@ from kgrec.text.words import tf_idf
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.graph.numeric import NumberScales
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def prepare(
     valid: Interactions | None,
     candidates: Iterable[str | int] | None,
     derived: Derived | Callable[[Inputs, HeteroData], Derived],
+    scales: NumberScales | None = None,
 ) -> Prepared:
     """Return the data to fit a model and to make a snapshot.
 
@@ -68,16 +71,17 @@ def prepare(
         valid: Interactions that decide when to stop.
         candidates: Ids of the items to rank on `valid`; None: all.
         derived: Derived data of the same inputs, or what makes it.
+        scales: How numbers are normalised; None: as in `derived`, or learnt from `train`.
     """
     # A saved recommender answers without these.
     from kgrec.graph.build import build_graph
     from kgrec.models.content import item_attributes
     from kgrec.models.user_content import user_features
 
-    items = train.items if valid is None else train.items.union(valid.items)
-    items = items if given.links is None else items.union(given.links.items)
-    items = items if given.items is None else items.union(given.items.ids)
-    users = train.users if given.users is None else train.users.union(given.users.ids)
+    items = train.items if valid is None else _with(train.items, valid.items)
+    items = items if given.links is None else _with(items, given.links.items)
+    items = items if given.items is None else _with(items, given.items.ids)
+    users = train.users if given.users is None else _with(train.users, given.users.ids)
     rows = None if candidates is None else items.rows(id_list(candidates, "candidates"))
     train = train.reindex(users, items)
     valid = None if valid is None else valid.reindex(users, items)
@@ -90,7 +94,7 @@ def prepare(
         items=inputs.items,
         users=inputs.users,
         config=inputs.config,
-        scales=derived.scales if isinstance(derived, Derived) else None,
+        scales=derived.scales if isinstance(derived, Derived) else scales,
     )
     made = derived if isinstance(derived, Derived) else derived(inputs, graph)
     for (kind, modality), matrix in made.features.items():
@@ -105,3 +109,10 @@ def prepare(
         None if made.words is None else tf_idf(made.words),
     )
     return Prepared(data, inputs, made)
+
+
+def _with(known: Vocabulary, others: Vocabulary) -> Vocabulary:
+    """Return the union; where nothing is new, the rows stay, also those that were appended."""
+    if known == others or (known.rows(others.array, missing="-1") >= 0).all():
+        return known
+    return known.union(others)

@@ -8,16 +8,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags_array
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, option
+from kgrec.errors import ConfigError, UnknownIdError, option, printable
 from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.models.base import Model, RatingPredictor, VectorModel, unit_rows
 from kgrec.models.ensemble import standardised
+from kgrec.models.growing import resized
 from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.compressed import Compressed
@@ -28,7 +29,9 @@ from kgrec.retrieval.reranking import Dials, ItemSimilarity, diversified, item_a
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
-from kgrec.snapshot.histories import joined, resized, without
+from kgrec.snapshot.changes import Changes, ItemLinks, without_users
+from kgrec.snapshot.drift import Drift
+from kgrec.snapshot.histories import joined, without
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from kgrec.explain.paths import PathFinder
     from kgrec.kg.exchange import LiteralStatement, Triple
+    from kgrec.rdf.columns import GraphColumns
 
 
 NO_DIALS = Dials()
@@ -72,6 +76,12 @@ class Snapshot:
         index_config: How items are found by their vectors.
         codes: Codes of the first items for an approximate index; None: they are made when asked
             for.
+        withdrawn: Items that are in no answer, bool of shape (num_items,); None: there are none.
+        deleted: Users who were deleted, bool of shape (num_users,); None: there are none. Their
+            rows stay, with another id and without any data.
+        pending: Updates that the model does not know yet, the oldest first.
+        base: The snapshot before them; None: there are none.
+        drift: What came since training; None: nothing.
     """
 
     model: Model
@@ -90,6 +100,11 @@ class Snapshot:
     disliked: csr_matrix | None = None
     index_config: ExactIndexConfig | ApproximateIndexConfig = EXACT
     codes: Compressed | None = None
+    withdrawn: BoolArray | None = None
+    deleted: BoolArray | None = None
+    pending: tuple[Changes, ...] = ()
+    base: Snapshot | None = None
+    drift: Drift | None = None
 
     # ------------------------------------------------------------------ made when asked for
 
@@ -124,8 +139,11 @@ class Snapshot:
     def paths(self) -> PathFinder:
         """Finds paths in the graph."""
         from kgrec.explain.paths import PathFinder
+        from kgrec.graph.arrays import GraphArrays, without_edges_of
 
-        return PathFinder(self.graph, self.names)
+        if self.withdrawn is None:
+            return PathFinder(self.graph, self.names)
+        return PathFinder(without_edges_of(GraphArrays.of(self.graph), self.withdrawn), self.names)
 
     @cached_property
     def index(self) -> Index | None:
@@ -331,10 +349,51 @@ class Snapshot:
         rows, left_out = None, id_list(exclude, "exclude")
         if candidates is not None:
             rows = np.unique(self.items.rows(id_list(candidates, "candidates")))
-        if left_out:
+            self.check_available(rows)
+        if left_out or self.withdrawn is not None:
             every = np.arange(len(self.items)) if rows is None else rows
             rows = np.setdiff1d(every, self.items.rows(left_out))
+        if self.withdrawn is not None and rows is not None:
+            rows = rows[~self.withdrawn[rows]]
         return rows if filter is None else passing(self.item_columns, filter, rows)
+
+    def available(self, item: str | int) -> int:
+        """Return the row of an item that is not withdrawn.
+
+        Raises:
+            UnknownIdError: It is unknown or withdrawn.
+        """
+        row = self.items.row(item)
+        self.check_available(np.array([row]))
+        return row
+
+    def check_available(self, rows: IntArray) -> None:
+        """Check that none of some items is withdrawn.
+
+        Raises:
+            UnknownIdError: One is.
+        """
+        gone = rows[:0] if self.withdrawn is None else rows[self.withdrawn[rows]]
+        if len(gone):
+            raise UnknownIdError(
+                f"{len(gone)} of {len(rows)} items were withdrawn, the first of them "
+                f"{printable(self.items.id(int(gone[0])))!r}."
+            )
+
+    @property
+    def num_available(self) -> int:
+        """The number of items that are not withdrawn."""
+        return len(self.items) - (0 if self.withdrawn is None else int(self.withdrawn.sum()))
+
+    def not_withdrawn(self, rows: IntArray) -> IntArray:
+        """Return those of some rows of items that are not withdrawn."""
+        return rows if self.withdrawn is None else rows[~self.withdrawn[rows]]
+
+    @property
+    def present_users(self) -> IntArray:
+        """Rows of the users who were not deleted, int64, ascending."""
+        every = np.arange(len(self.users))
+        return every if self.deleted is None else every[~self.deleted]
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the model's scores of all items for rows of users; see `Model.score`.
@@ -428,39 +487,53 @@ class Snapshot:
         interactions: Interactions | None = None,
         items: AttributeTable | Iterable[str | int] = (),
         users: AttributeTable | Iterable[str | int] = (),
-        triples: Iterable[Triple | LiteralStatement] = (),
+        triples: GraphColumns | Iterable[Triple | LiteralStatement] = (),
+        links: ItemLinks = (),
+        remove_items: Iterable[str | int] = (),
+        remove_users: Iterable[str | int] = (),
         texts: Sequence[str] = (),
         features: Mapping[str, FloatArray] | None = None,
     ) -> Snapshot:
-        """Return a snapshot with more data. All rows stay; the model is not trained again.
+        """Return a snapshot with more data at once. All rows stay; the model does not change.
 
         Users are then scored by their new history. A later change of mind counts: a new interaction
         takes an item out of a user's dislikes, and a new dislike takes it out of the history. New
         items are recommended if the model places content and `features` are given; otherwise they
-        come after all other items.
+        come after all other items. `kgrec.snapshot.settling` also updates the model.
 
         Args:
             interactions: New interactions, over any vocabularies.
-            items: New items, or rows of the item table; known items get the new attributes.
+            items: New items, or rows of the item table; known items get the new attributes, and
+                withdrawn ones come back.
             users: New users, or rows of the user table; known users get the new attributes.
             triples: Statements to add to the knowledge graph, as `KnowledgeGraph.update` takes
                 them.
+            links: The entities of items, as pairs of item id and IRI.
+            remove_items: Ids of items that are withdrawn: they are in no answer from now on.
+            remove_users: Ids of users that are deleted, with all that is known of them.
             texts: Texts of the new items, in the order of the new rows; none: search omits them.
             features: Vectors of the new items by modality, float32 (n, dim), in the same order.
 
         Raises:
-            DataError: Triples are given without a knowledge graph, or features do not fit.
+            UnknownIdError: What shall be removed is not there.
+            DataError: The update contradicts itself or the snapshot, triples or links are given
+                without a knowledge graph, or features do not fit.
         """
-        user_ids = self.users.extended(_ids(users, "users")).extended(
-            () if interactions is None else interactions.users.ids
+        asked = Changes.of(interactions, items, users, triples, links, remove_items, remove_users)
+        asked.check(self.items, self.users, self.withdrawn)
+        log = asked.interactions
+        user_ids = self.users.extended(asked.user_ids).extended(
+            () if log is None else log.users.ids
         )
-        item_ids = self.items.extended(_ids(items, "items")).extended(
-            () if interactions is None else interactions.items.ids
+        item_ids = self.items.extended([*asked.item_ids, *asked.linked]).extended(
+            () if log is None else log.items.ids
         )
         new = len(item_ids) - len(self.items)
-        histories, disliked, changed = self._appended(user_ids, item_ids, interactions)
+        histories, disliked, changed = self._appended(user_ids, item_ids, log)
         rows = [given if isinstance(given, AttributeTable) else None for given in (items, users)]
-        inputs = self.inputs.extended(item_ids, user_ids, rows[0], rows[1], list(triples))
+        inputs = self.inputs.extended(
+            item_ids, user_ids, rows[0], rows[1], asked.triples, asked.links
+        )
         labels = [self.title(row) for row in range(len(self.items))] + [""] * new
         table = inputs.items
         if table is not None and table.titles:
@@ -473,7 +546,7 @@ class Snapshot:
         if new:
             derived = derived.extended(new, texts, features or {})
             placed = self._placed(new, features)
-        return replace(
+        made = replace(
             self,
             users=user_ids,
             items=item_ids,
@@ -487,6 +560,42 @@ class Snapshot:
             placed=placed,
             num_trained=self.num_scored,
             codes=self._codes_so_far(),
+            withdrawn=_widened_mask(self.withdrawn, len(item_ids)),
+            deleted=_widened_mask(self.deleted, len(user_ids)),
+            pending=(*self.pending, asked),
+            base=self.base or self,
+        )
+        return made._without(asked)
+
+    def _without(self, asked: Changes) -> Snapshot:
+        """Return the snapshot without what an update removes, and with what it brings back."""
+        withdrawn = np.zeros(len(self.items), dtype=bool)
+        if self.withdrawn is not None:
+            withdrawn |= self.withdrawn
+        withdrawn[self.items.rows(asked.item_ids)] = False
+        withdrawn[self.items.rows(asked.remove_items)] = True
+        made = replace(self, withdrawn=withdrawn if withdrawn.any() else None)
+        rows = self.users.rows(asked.remove_users)
+        if not len(rows):
+            return made
+        deleted = np.zeros(len(self.users), dtype=bool)
+        deleted[rows] = True
+        keep = diags_array((~deleted).astype(np.float32))
+        bad = self.disliked
+        users, table = _without_ids(self.users, rows), self.inputs.users
+        left = None if table is None else table.without(asked.remove_users).reindex(users)
+        return replace(
+            made,
+            users=users,
+            histories=csr_matrix(keep @ self.histories),
+            disliked=None if bad is None else csr_matrix(keep @ bad),
+            inputs=replace(self.inputs, users=left),
+            deleted=deleted if self.deleted is None else deleted | self.deleted,
+            interactions=tuple(
+                without_users(log, _without_ids(log.users, rows), deleted[: log.num_users])
+                for log in self.interactions
+            ),
+            changed=deleted if self.changed is None else deleted | self.changed,
         )
 
     def _codes_so_far(self) -> Compressed | None:
@@ -570,5 +679,15 @@ class Snapshot:
         return np.concatenate([vectors, placed])
 
 
-def _ids(rows: AttributeTable | Iterable[str | int], argument: str) -> Iterable[str]:
-    return rows.ids.ids if isinstance(rows, AttributeTable) else id_list(rows, argument)
+def _widened_mask(mask: BoolArray | None, num: int) -> BoolArray | None:
+    return None if mask is None else np.append(mask, np.zeros(num - len(mask), dtype=bool))
+
+
+def _without_ids(users: Vocabulary, rows: IntArray) -> Vocabulary:
+    """Return users with ids that tell nothing in some rows."""
+    known, number, made = set(users.ids), 0, {}
+    for row in rows.tolist():
+        while (name := f"(deleted user {number})") in known:
+            number += 1
+        made[row], number = name, number + 1
+    return users.with_ids(made)

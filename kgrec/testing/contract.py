@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError, RunError, UnknownIdError
 from kgrec.models.base import Model, TrainingData, VectorModel
+from kgrec.testing.growth import grown
 from kgrec.testing.planted import planted
 from kgrec.types import FloatArray
 
@@ -131,6 +132,47 @@ class ModelContract:
             other.score_histories(histories), model.score_histories(histories)
         )
 
+    def test_more_data_is_served_and_the_old_model_stays(self) -> None:
+        model, data = self.fitted(), self.fitted_on()
+        users, more = np.arange(data.train.num_users), grown(data)
+        before = model.score(users)
+        new = model.updated(more)
+        num_users, num_items = data.train.num_users + 1, data.train.num_items + 1
+        assert new is not model
+        for scores, count in (
+            (new.score(np.arange(num_users)), num_users),
+            (new.similar(np.arange(num_items)), num_items),
+            (new.score_histories(more.train.matrix()[:3]), 3),
+        ):
+            assert scores.shape == (count, num_items)
+            assert np.isfinite(scores).all()
+        np.testing.assert_array_equal(model.score(users), before)
+
+    def test_an_update_survives_safetensors_and_another_update(self) -> None:
+        data = grown(self.fitted_on())
+        model = self.fitted().updated(data)
+        arrays = {name: np.ascontiguousarray(array) for name, array in model.state().items()}
+        nothing = replace(data, train=data.train.select(np.zeros(len(data.train), dtype=bool)))
+        users, items = np.arange(data.train.num_users), np.arange(data.train.num_items)
+        for other in (self.make().load_state(load(save(arrays)), nothing), model.updated(data)):
+            for found, expected in (
+                (other.score(users), model.score(users)),
+                (other.similar(items), model.similar(items)),
+            ):
+                np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+    def test_an_update_with_nothing_new_changes_no_answer(self) -> None:
+        model, data = self.fitted(), self.fitted_on()
+        users = np.arange(data.train.num_users)
+        scores = model.updated(data).score(users)
+        np.testing.assert_allclose(scores, model.score(users), rtol=1e-3, atol=1e-4)
+
+    def test_it_starts_from_another_one_of_its_kind_or_says_no(self) -> None:
+        model, data = self.make(), self.fitted_on()
+        assert model.start_from(self.fitted()) in (True, False)
+        users = np.arange(data.train.num_users)
+        assert np.isfinite(model.fit(data).score(users)).all()
+
     def test_vectors_give_the_scores(self) -> None:
         model, train = self.fitted(), self.fitted_on().train
         if not isinstance(model, VectorModel):
@@ -228,6 +270,13 @@ class FindsBlocks(ModelContract):
         scores = self.fitted().score_histories(csr_matrix(liked))
         scores[liked > 0] = -np.inf
         assert case.block_of_item[scores.argmax(axis=1)].tolist() == blocks.tolist()
+
+    def test_an_update_knows_the_block_of_a_new_user(self) -> None:
+        case, data = planted(), grown(self.fitted_on())
+        scores = self.fitted().updated(data).score(np.array([data.train.num_users - 1]))[0]
+        scores[data.train.matrix()[data.train.num_users - 1].indices] = -np.inf
+        scores[len(case.block_of_item) :] = -np.inf
+        assert case.block_of_item[scores.argmax()] == case.block_of_user[0]
 
     def test_similar_items_are_those_of_the_block(self) -> None:
         case = planted()

@@ -19,6 +19,7 @@ from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.modalities import features_of
 from kgrec.graph.propagation import Propagation
+from kgrec.graph.relation_names import INTERACTS
 from kgrec.models.base import (
     Callback,
     Model,
@@ -32,10 +33,14 @@ from kgrec.models.base import (
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.encoders.base import Propagated
+from kgrec.models.encoders.unpropagated import Unpropagated
+from kgrec.models.growing import changed_rows
 from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
+from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
 from kgrec.models.stored_vectors import fitting_map, history_map
+from kgrec.training.carried_over import OF_EDGES, TrainedWeights
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
@@ -75,6 +80,7 @@ class LinkPrediction(VectorModel):
         self.content_map: ContentMap | None = None
         self._found: _Vectors | None = None
         self._regression: ContentRegression | None = None
+        self._before: TrainedWeights | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Train on `data.graph`, which is needed, and `data.train`.
@@ -83,6 +89,9 @@ class LinkPrediction(VectorModel):
             DataError: There is no graph, or no training interaction.
         """
         self._prepare(data, torch_device(self.config.training.device))
+        self._decide_who_is_known()
+        if self._before is not None and not self.resume:
+            self._before.put_into(self._predictor(), self._nodes)
         if len(self._anchors):
             features = self._features_of_items[self._anchors]
             self._regression = ContentRegression(features, self.config.content_l2)
@@ -97,6 +106,55 @@ class LinkPrediction(VectorModel):
         self._finish()
         self._regression = None  # its inverse is as large as items squared
         return self
+
+    def start_from(self, before: Model) -> bool:
+        """Let the next `fit` begin with the weights of another link predictor.
+
+        It may also be a member of the other model. `resume` counts more. See `Model.start_from`.
+        """
+        other = next((one for one in with_members(before) if isinstance(one, LinkPrediction)), None)
+        if other is None:
+            return False
+        self._before = TrainedWeights.of(other._predictor(), other._nodes)
+        return True
+
+    def updated(self, data: TrainingData) -> LinkPrediction:
+        """Return the model with the same weights on another graph; see `Model.updated`.
+
+        Known users, items and entities keep their embeddings, found by their ids, and the encoder
+        passes messages over the new edges. Nothing was learnt of new ones, so their embeddings are
+        zero: new users are folded in from their items; new items get their vectors from their
+        content, or, if there is none, from their users; the map from content is solved again.
+        Without propagation, users whose items changed are folded in too.
+        """
+        old = self._predictor()
+        self._vectors()
+        made = LinkPrediction(self.config)
+        made._prepare(data, torch.device("cpu"))
+        predictor = made._predictor()
+        with torch.no_grad():
+            weights = TrainedWeights.of(old, self._nodes)
+            for kind, trained in self._trained.items():
+                weights.state[f"fusion.{kind}.embedding"].mul_(trained.cpu() > 0)
+            if isinstance(old.encoder, Unpropagated):
+                users = torch.from_numpy(self._moved(made))
+                weights.state["fusion.user.embedding"][users] = 0.0
+            for name, (axis, names) in predictor.axes.items():
+                value = predictor.get_parameter(name)
+                value.copy_(_of_new(weights, name, value, axis, isinstance(names, str)))
+            weights.put_into(predictor, made._nodes)
+        made._decide_who_is_known()
+        attention = weights.state.get(OF_EDGES)
+        if attention is not None and made._has_edges_of(self):
+            predictor.load_state_dict({OF_EDGES: attention}, strict=False)
+        else:
+            predictor.refresh(made._graph, made._features, made._trained)
+        if len(made._anchors):
+            features = made._features_of_items[made._anchors]
+            made._regression = ContentRegression(features, self.config.content_l2)
+        made._finish()
+        made._regression = None
+        return made
 
     @property
     def user_vectors(self) -> FloatArray:
@@ -229,6 +287,7 @@ class LinkPrediction(VectorModel):
         self._prepare(data, torch.device("cpu"))
         predictor = self._predictor()
         width = predictor.width
+        self._decide_who_is_known(state)
         expected: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
             name: (np.float32, tuple(value.shape)) for name, value in predictor.state_dict().items()
         }
@@ -250,11 +309,13 @@ class LinkPrediction(VectorModel):
         self._encode(self._propagated())
         return self
 
-    def _folded_in(self, row: IntArray, item: IntArray, num: int) -> Tensor:
+    def _folded_in(
+        self, row: IntArray, item: IntArray, num: int, propagated: Propagated | None = None
+    ) -> Tensor:
         """Return the vectors of `num` unseen users before the head; see `fold_in`."""
         device = self._graph.device
         rows, items = (torch.from_numpy(ids).to(device) for ids in (row, item))
-        propagated = self._vectors().propagated
+        propagated = propagated or self._vectors().propagated
         with torch.no_grad():
             return self._predictor().fold_in(self._graph, propagated, rows, items, num)
 
@@ -281,14 +342,62 @@ class LinkPrediction(VectorModel):
         dims = {kind: int(value.shape[1]) for kind, value in self._features.items()}
         # Initial values are drawn on the CPU, so that they are the same on every device.
         self.predictor = LinkPredictor(config, self._graph, dims, generator).to(device)
+        self._nodes = {kind: data.graph[kind].node_id for kind in self._graph.sizes}
+        self._pairs = data.graph[INTERACTS].edge_index.numpy()
         self._content = ItemContent.from_graph(data.graph, data.words)
         self.content_map = None
-        known = self._trained["item"].cpu().numpy().ravel() > 0
-        # The map is fitted only if new items or texts need it.
-        mapped = self.config.new_items == "regress" or bool(self._content.vectors)
-        self._anchors = np.flatnonzero(known & self._content.informed() & mapped)
         self._features_of_items = self._content.matrix(self.config.content_words)
         self._regression = None
+
+    def _decide_who_is_known(self, state: Mapping[str, npt.NDArray[Any]] | None = None) -> None:
+        """Tell nodes that were trained from those that came later, whose embeddings are zero.
+
+        Args:
+            state: The embeddings to look at; None: those of the predictor.
+        """
+        seen, zero = {}, {}
+        for kind in ("user", "item"):
+            name = f"fusion.{kind}.embedding"
+            mask = self._trained[kind]
+            given = None if state is None else state.get(name)
+            rows = self._predictor().get_parameter(name).detach() if given is None else given
+            fits = rows.shape[:1] == mask.shape[:1] and rows.ndim == 2
+            trained = (rows != 0).any(1) if fits else np.ones(len(mask), dtype=bool)
+            zero[kind] = ~np.asarray(trained.cpu() if isinstance(trained, Tensor) else trained)
+            seen[kind] = mask.cpu().numpy().ravel() > 0
+        informed = self._content.informed()
+        known = seen["item"] & ~(zero["item"] & informed)
+        # The map is fitted only if new items or texts need it.
+        mapped = self.config.new_items == "regress" or bool(self._content.vectors)
+        self._anchors = np.flatnonzero(known & ~zero["item"] & informed & mapped)
+        self._folded = np.flatnonzero(seen["user"] & zero["user"])
+        for kind, found in (("item", known), ("user", seen["user"] & ~zero["user"])):
+            made = torch.from_numpy(found[:, None].astype(np.float32))
+            self._trained[kind] = made.to(self._graph.device)
+
+    def _has_edges_of(self, other: LinkPrediction) -> bool:
+        """Return whether the graph of another model has the same nodes and edges."""
+        if self._nodes != other._nodes or self._graph.relations != other._graph.relations:
+            return False
+        pairs = zip(self._graph.items(), other._graph.items(), strict=True)
+        return all(
+            one[0] == two[0]
+            and all(
+                torch.equal(a, b.cpu())
+                for a, b in zip(one[1].by_target, two[1].by_target, strict=True)
+            )
+            for one, two in pairs
+        )
+
+    def _moved(self, other: LinkPrediction) -> IntArray:
+        """Return the rows of the users who have other items in another model."""
+        shape = other._graph.sizes["user"], other._graph.sizes["item"]
+        logs = [
+            csr_matrix((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), shape=shape)
+            for pairs in (self._pairs, other._pairs)
+        ]
+        rows = changed_rows(logs[0], logs[1])
+        return rows[rows < self._graph.sizes["user"]]
 
     def _predictor(self) -> LinkPredictor:
         if self.predictor is None:
@@ -334,6 +443,13 @@ class LinkPrediction(VectorModel):
         known = self._trained["user"].cpu().numpy().ravel() > 0
         average = np.asarray(user[known].mean(0))
         user[~known] = average
+        if len(self._folded):
+            liked = np.isin(self._pairs[0], self._folded)
+            row = np.searchsorted(self._folded, self._pairs[0][liked])
+            pairs = row, self._pairs[1][liked], len(self._folded)
+            found = self._after_head(self._folded_in(*pairs, propagated=propagated))
+            found[~found.any(axis=1)] = average
+            user[self._folded] = found
         self._found = _Vectors(propagated, user, item, place, average)
 
     def _vectors(self) -> _Vectors:
@@ -462,6 +578,14 @@ class _Validation:
 
 
 _CURVE = ("ndcg", "recall", "precision", "mrr", "map", "hit")
+
+
+def _of_new(weights: TrainedWeights, name: str, value: Tensor, axis: int, of_nodes: bool) -> Tensor:
+    """Return what new rows have: zeros for a node, and for a relation the mean of the others."""
+    old = weights.state.get(name)
+    if of_nodes or old is None or not old.shape[axis]:
+        return torch.zeros_like(value)
+    return old.mean(axis, keepdim=True).expand_as(value)
 
 
 def node_features(data: HeteroData) -> dict[str, Tensor]:

@@ -82,7 +82,8 @@ def test_a_like_in_another_part_is_no_dislike():
 def test_an_update_brings_dislikes_and_changes_of_mind():
     rec = fitted()
     old = rec.snapshot
-    rec.update(interactions=read([("u2", "e", 1), ("u0", "c", 5), ("u3", "e", 2), ("new", "a", 4)]))
+    later = read([("u2", "e", 1), ("u0", "c", 5), ("u3", "e", 2), ("new", "a", 4)])
+    rec.update(interactions=later, at_once=True)
     now = rec.snapshot
     assert ids(rec.recommend("u2", 5)) == ["c"]
     assert rec.history("u0") == ["a", "b", "c"]
@@ -92,7 +93,7 @@ def test_an_update_brings_dislikes_and_changes_of_mind():
     assert ids(rec.recommend("new", 5)) == ["b", "c", "d", "e"]
     assert now.changed.tolist() == [True, False, False, True, True]
     assert old.disliked.shape == (4, 5)
-    rec.update(items=["f"], users=["late"])
+    rec.update(items=["f"], users=["late"], at_once=True)
     assert rec.snapshot.disliked.shape == (6, 6)
     assert "e" not in ids(rec.recommend("u2", 6))
 

@@ -95,6 +95,7 @@ def test_rows_stay_and_the_old_snapshot_goes_on(made):
         interactions=log(("u00", "i02"), ("newcomer", "i01"), ("newcomer", "fresh")),
         items=["aaa first in the alphabet"],
         users=["a user without anything"],
+        at_once=True,
     )
     assert new.users.ids[: len(old.users)] == old.users.ids
     assert new.items.ids[: len(old.items)] == old.items.ids
@@ -110,13 +111,13 @@ def test_rows_stay_and_the_old_snapshot_goes_on(made):
 def test_a_new_history_counts_at_once(made):
     rec = again(made)
     liked = [item for item in ("i10", "i11", "i12") if item in made.snapshot.items]
-    rec.update(interactions=log(*(("newcomer", item) for item in liked)))
+    rec.update(interactions=log(*(("newcomer", item) for item in liked)), at_once=True)
     expected = made.recommend(liked=liked, k=5)
     found = rec.recommend("newcomer", 5)
     assert ids(found) == ids(expected)
     assert not set(liked) & set(ids(found))
     # A second update keeps the first.
-    rec.update(interactions=log(("newcomer", ids(found)[0])))
+    rec.update(interactions=log(("newcomer", ids(found)[0])), at_once=True)
     assert ids(found)[0] not in ids(rec.recommend("newcomer", 5))
     assert set(rec.history("newcomer")) == {*liked, ids(found)[0]}
 
@@ -127,7 +128,7 @@ def test_a_new_item_is_placed_by_its_text_where_the_model_can(dataset):
     twin = "i10"
     title = rec.inputs.items.titles[rec.inputs.items.ids.row(twin)]
     table = kgrec.AttributeTable.read(pd.DataFrame({"item_id": ["fresh"], "title": [title]}))
-    new = rec.update(items=table)
+    new = rec.update(items=table, at_once=True)
     assert new.title(new.items.row("fresh")) == title
     assert new.index.vectors.shape == (len(old.items) + 1, old.index.vectors.shape[1])
     placed = new.index.vectors[-1]
@@ -140,7 +141,7 @@ def test_a_new_item_is_placed_by_its_text_where_the_model_can(dataset):
 
 def test_an_item_that_nobody_can_place_comes_last(dataset):
     rec = fitted(dataset, kgrec.EASE(kgrec.EASEConfig(l2=3.0)))
-    rec.update(items=["fresh"])
+    rec.update(items=["fresh"], at_once=True)
     assert ids(rec.recommend("u00", len(rec.snapshot.items)))[-1] == "fresh"
     assert ids(rec.similar_items("i01", len(rec.snapshot.items)))[-1] == "fresh"
     assert rec.title("fresh") == "fresh"
@@ -216,7 +217,7 @@ def test_what_came_by_an_update_is_not_ranked_again(dataset):
         pairs.append((user, next(i for i in ids(rec.recommend(user, 9)) if i not in judged)))
     new, before = log(*pairs), rec.evaluate(test, k=(3,))
     by_hand = rec.evaluate(test, exclude=[*rec.snapshot.interactions, new], k=(3,))
-    rec.update(interactions=new)
+    rec.update(interactions=new, at_once=True)
     assert rec.evaluate(test, k=(3,)).metrics == by_hand.metrics != before.metrics
     with pytest.raises(DataError, match="graph"):
         rec.evaluate(new)  # what the graph knows cannot be judged
@@ -225,7 +226,7 @@ def test_what_came_by_an_update_is_not_ranked_again(dataset):
 def test_later_interactions_are_not_taken_for_a_validation_part(dataset):
     rec = kgrec.Recommender(model=kgrec.EASE(), text=None).fit(dataset.split.train)
     assert [len(part) for part in rec.snapshot.known] == [len(dataset.split.train)]
-    rec.update(interactions=log(("newcomer", "i01")))
+    rec.update(interactions=log(("newcomer", "i01")), at_once=True)
     train, valid, every = rec.snapshot.known
     assert (len(train), len(valid), len(every)) == (len(every) - 1, 0, len(train) + 1)
 
@@ -241,7 +242,7 @@ def test_every_head_is_searched_and_updated(dataset, head):
     assert len(rec.search("pirates at sea", 4)) == 4
     title = rec.inputs.items.titles[rec.inputs.items.ids.row("i10")]
     table = kgrec.AttributeTable.read(pd.DataFrame({"item_id": ["fresh"], "title": [title]}))
-    new = rec.update(items=table)
+    new = rec.update(items=table, at_once=True)
     assert "fresh" in ids(rec.search(title, 3))
     assert len(rec.recommend("u00", 5)) == 5
     if new.index is None:

@@ -119,6 +119,10 @@ class LayerContext:
     generator: torch.Generator | None = None
 
 
+Axes = Mapping[str, tuple[int, str | Sequence[str]]]
+"""Which axis of which parameter has a row for each of what: a node type, or names of relations."""
+
+
 class GraphEncoder(nn.Module):
     """Layers of message passing over all edge types.
 
@@ -129,7 +133,13 @@ class GraphEncoder(nn.Module):
     Args:
         config: The settings.
         context: What it is built from.
+
+    Attributes:
+        axes: Its parameters whose size depends on the graph, so that weights can be taken over to
+            another graph; see `kgrec.training.carried_over`.
     """
+
+    axes: Axes = {}  # noqa: RUF012  # replaced, and never changed
 
     def __init__(self, config: GraphEncoderConfig, context: BuildContext) -> None:  # noqa: ARG002
         super().__init__()

@@ -31,6 +31,7 @@ class CKE(Unpropagated):
         shape = context.graph.sizes["item"], context.dim
         start = torch.randn(shape, generator=context.generator)
         self.structure = nn.Parameter(start * context.scale)
+        self.axes = {"structure": (0, "item")}
 
     def start(self, x: NodeVectors, context: LayerContext) -> NodeVectors:
         """Return the vectors with the items' structural part added."""

@@ -38,7 +38,9 @@ class KGIN(GraphEncoder):
         super().__init__(config, context)
         self.config = config
         dim, generator = context.dim, context.generator
-        num_intents, num_relations = config.num_intents, len(context.graph.homogeneous.relations)
+        names = context.graph.homogeneous.relations
+        num_intents, num_relations = config.num_intents, len(names)
+        self.axes = {"relation": (0, names), "mixture": (1, names)}
         relation = torch.randn(num_relations, dim, generator=generator)
         self.relation = nn.Parameter(relation * num_relations**-0.5)
         mixture = torch.randn(num_intents, num_relations, generator=generator)

@@ -44,6 +44,7 @@ class LightGCN(GraphEncoder):
         self._knowledge = config.relation_weight > 0 and bool(names)
         start = torch.tensor(max(config.relation_weight, 1e-6))
         self.raw_weight = nn.Parameter(torch.log(torch.expm1(start)).repeat(len(names)))
+        self.axes = {"raw_weight": (0, names)}
 
     def propagate(
         self,

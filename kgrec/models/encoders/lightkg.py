@@ -46,6 +46,7 @@ class LightKG(GraphEncoder):
         start = torch.rand(num, generator=context.generator)
         self.relation = nn.Parameter((2 * start - 1) * bound)
         self._names = homogeneous.relations
+        self.axes = {"relation": (0, self._names)}
 
     def relation_weights(self) -> dict[str, float]:
         """Return the learned weight of each relation and direction."""

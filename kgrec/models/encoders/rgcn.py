@@ -34,6 +34,7 @@ class RGCN(GraphEncoder):
         num_layers, num_bases = config.num_layers, config.num_bases
         dim, generator = context.dim, context.generator
         self._place = {name: row for row, name in enumerate(sorted(context.graph.relations))}
+        self.axes = {"mix": (1, list(self._place))}
         scale = dim**-0.5
         shape = (num_layers, num_bases, dim, dim)
         self.bases = nn.Parameter(torch.randn(shape, generator=generator) * scale)

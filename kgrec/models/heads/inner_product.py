@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kgrec.models.encoders.base import BuildContext, Propagated
+from kgrec.models.encoders.base import Axes, BuildContext, Propagated
 from kgrec.settings import Settings
 
 
@@ -20,9 +20,11 @@ class DotHead(nn.Module):
 
     Attributes:
         is_inner_product: Whether scores are inner products of what `user` and `item` return.
+        axes: Its parameters whose size depends on the graph, as those of `GraphEncoder`.
     """
 
     is_inner_product: ClassVar[bool] = True
+    axes: Axes = {}  # noqa: RUF012  # replaced, and never changed
 
     def __init__(self, context: BuildContext) -> None:  # noqa: ARG002
         super().__init__()

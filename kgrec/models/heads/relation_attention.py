@@ -33,6 +33,7 @@ class RelationAttentionHead(DotHead):
         self.relation = nn.Parameter(
             torch.randn(len(homogeneous.relations), dim, generator=generator) * scale
         )
+        self.axes = {"relation": (0, homogeneous.relations)}
         self.weight = nn.Parameter(torch.randn(dim, dim, generator=generator) * scale)
         self.bias = nn.Parameter(torch.zeros(dim))
 
