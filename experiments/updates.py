@@ -117,7 +117,7 @@ def _without(
     entity = np.setdiff1d(links.entity[gone], links.entity[~gone])  # not those of other items too
     frame = kg.to_pandas(literals=True)
     names = set(kg.entities.take(entity))
-    about_them = frame["subject"].isin(names) | frame["object"].isin(names)
+    about_them = frame["head"].isin(names) | frame["tail"].isin(names)
     taken = KnowledgeGraph.from_pandas(frame[about_them])
     rest = sorted(set(links.items.ids) - set(ids))
     catalogue = links.items.restricted(links.items.rows(rest))

@@ -260,11 +260,15 @@ def test_a_run_of_another_version_is_refused_by_name(copy):
         assert "Train it again" in str(caught.value)
 
 
-def test_what_was_updated_since_is_not_saved_as_trained(run_folder, tmp_path):
+def test_what_was_updated_at_once_is_saved_with_a_model_that_knows_it(run_folder, tmp_path):
     loaded, config, split = load_run(run_folder)
-    loaded.update(users=["somebody"])
-    with pytest.raises(RunError, match="updated after it was trained"):
-        save_run(tmp_path / "run", loaded, config, split, metrics={})
+    loaded.update(users=["somebody"], at_once=True)
+    assert loaded.snapshot.num_trained >= 0
+    save_run(tmp_path / "run", loaded, config, split, metrics={})
+    assert loaded.snapshot.num_trained == -1
+    again = load_run(tmp_path / "run")[0]
+    assert again.user_vocabulary.ids[-1] == "somebody"
+    assert again.snapshot.drift.users_new == 1
 
 
 @pytest.mark.parametrize("folder", ["data/graph", "data"])
