@@ -140,7 +140,7 @@ def new_users(model: str, part: str) -> dict[str, Any]:
     config, data = dataset("movielens_random")
     rng = np.random.default_rng(0 if part == "test" else 1)
     train, valid = data.split.train, data.split.valid
-    whole = data.split.whole()
+    whole = train.joined(valid, data.split.test)  # with ratings and times, which models read
     users = rng.permutation(np.unique(whole.user))
     held = np.zeros(whole.num_users, dtype=bool)
     held[users[: len(users) // 5]] = True
