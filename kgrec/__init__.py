@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kgrec.conversation import Conversation
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions, Split
     from kgrec.data.vocabulary import Vocabulary
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from kgrec.runs.comparing import compare_runs
     from kgrec.runs.reading import load
     from kgrec.runs.writing import save
+    from kgrec.search.settings import SearchConfig
     from kgrec.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.sparql.settings import SparqlConfig
     from kgrec.text.cache import EmbeddingCache
@@ -66,6 +68,7 @@ _HOME = {
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
     "Comparison": "kgrec.evaluation.comparison",
+    "Conversation": "kgrec.conversation",
     "Dataset": "kgrec.datasets.dataset",
     "EASE": "kgrec.models.ease",
     "EASEConfig": "kgrec.models.ease",
@@ -93,6 +96,7 @@ _HOME = {
     "ReadConfig": "kgrec.rdf.settings",
     "Recommendation": "kgrec.recommender",
     "Recommender": "kgrec.recommender",
+    "SearchConfig": "kgrec.search.settings",
     "SLIM": "kgrec.models.slim",
     "SLIMConfig": "kgrec.models.slim",
     "SparqlConfig": "kgrec.sparql.settings",

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from kgrec.commands.chat import chat
 from kgrec.commands.compare import compare
 from kgrec.commands.convert import convert
 from kgrec.commands.demo import demo
@@ -25,6 +26,7 @@ from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
 from kgrec.commands.tune import tune
+from kgrec.commands.tune_search import tune_search
 from kgrec.commands.update import update
 from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
@@ -38,8 +40,8 @@ app = typer.Typer(
     "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, update, tune, evaluate, compare, recommend,
-    similar, search, explain,
+    demo, inspect, fetch, link, convert, map, train, update, tune, tune_search, evaluate, compare,
+    recommend, similar, search, chat, explain,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

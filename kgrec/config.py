@@ -24,6 +24,7 @@ from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
 from kgrec.models.user_ease import UserEASEConfig
 from kgrec.retrieval.settings import ExactIndexConfig, IndexConfig
+from kgrec.search.settings import SearchConfig
 from kgrec.settings import (
     Settings,
     by_name,
@@ -110,6 +111,7 @@ class Config(Settings):
         seed: The seed of the split, the initial weights and all sampling in training.
         tracking: The trackers of the training, by `name`, such as `[tensorboard]`.
         tune: What `kgrec tune` varies.
+        search: What search learns from.
     """
 
     data: DataConfig
@@ -120,6 +122,7 @@ class Config(Settings):
     seed: int = Field(default=0, ge=0, lt=2**63)
     tracking: tuple[TrackerConfig, ...] = ()
     tune: TuneConfig = TuneConfig()
+    search: SearchConfig = SearchConfig()
 
     @model_validator(mode="after")
     def _one_seed(self) -> Config:

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -23,13 +23,17 @@ from kgrec.retrieval.reranking import Dials
 from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
+from kgrec.search.settings import SearchConfig
+from kgrec.search.taught import Taught
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.changes import Changes, ItemLinks
 from kgrec.snapshot.deriving import derive, searchable
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.prepared import prepare
+from kgrec.snapshot.searching import Asked, find
 from kgrec.text.backend import TextBackend, scripts_known_by
 from kgrec.text.cache import EmbeddingCache
+from kgrec.text.progress import ShowProgress
 from kgrec.text.scripts import warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
 from kgrec.text.vectors import TextVectors
@@ -45,6 +49,11 @@ if TYPE_CHECKING:
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.linking import Links
     from kgrec.rdf.columns import GraphColumns
+    from kgrec.search.examples import Example
+    from kgrec.search.taste import Found, TasteSearch
+
+
+_LONG: Final = 10_000  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -376,46 +385,171 @@ class Recommender:
         query: str,
         k: int | None = None,
         *,
+        user: str | int | None = None,
+        liked: Iterable[str | int] = (),
+        disliked: Iterable[str | int] = (),
         filter: str | None = None,
         candidates: Iterable[str | int] | None = None,
         exclude: Iterable[str | int] = (),
     ) -> list[Recommendation]:
-        """Return the k items that fit a text best, such as "a dry heist comedy".
+        """Return the k best items for a text, such as "a dry heist comedy, no musical".
 
         It compares meaning, words, and the place of the text in the model's item space; see
-        `kgrec.retrieval.search.SemanticSearch`. The other arguments are as for `recommend`. If the
-        model reads no text vectors, the first search makes those of the items.
+        `kgrec.retrieval.search.SemanticSearch`. Titles, people, genres and other values of the
+        graph and the item table that are named in the text count besides, and what is not wanted
+        ("anything but horror") is left out; see `kgrec.search.recognise.Recogniser`. With `user`,
+        `liked` or `disliked`, or after `learn_search`, it weighs more; see
+        `kgrec.search.signals.Signals`. `kgrec.Conversation` takes several turns.
+
+        The other arguments are as for `recommend`. If the model reads no text vectors, the first
+        search makes those of the items.
+
+        Args:
+            query: The text.
+            k: As for `recommend`.
+            user: Id of a known user, whose taste counts and whose items are left out; None: nobody.
+            liked: Items that are liked: others like them come first, and they are left out.
+            disliked: Items that are not liked: others like them come last, and they are left out.
+            filter: As for `recommend`.
+            candidates: As for `recommend`.
+            exclude: As for `recommend`.
 
         Raises:
-            UnknownIdError: An item is unknown.
+            UnknownIdError: The user or an item is unknown.
             DataError: There is no text in the model, the query is empty, or the filter names an
                 unknown column.
             ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
         k = _checked(k, now)
+        check_kind("query", query, isinstance(query, str), "a text")
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
-        now = self._searchable()
-        if self.encoder is None or now.semantic_search is None:
-            raise DataError("This recommender was made without text, so it cannot be searched.")
-        encoder = self.encoder
-        vector = encoder.encode_query(query)
+        good = tuple(now.items.rows(id_list(liked, "liked")).tolist())
+        bad = tuple(now.items.rows(id_list(disliked, "disliked")).tolist())
+        history: tuple[int, ...] = ()
+        if user is not None:
+            has = now.left_out(np.array([now.users.row(user)]))
+            history = tuple(now.history(now.users.row(user)).indices.tolist())
+            exclude = [*id_list(exclude, "exclude"), *now.items.take(has.indices)]
+        exclude = [*id_list(exclude, "exclude"), *now.items.take([*good, *bad])]
+        asked = Asked((query,), good, bad, history)
+        personal = bool(good or bad or history)
+        choice = now.allowed(filter, candidates, exclude)
+        return self.found(asked, k, choice, talks=personal)[0]
+
+    def found(
+        self, asked: Asked, k: int, candidates: IntArray | None = None, *, talks: bool
+    ) -> tuple[list[Recommendation], Found]:
+        """Return the k best items for what is asked, and what was understood of it.
+
+        Args:
+            asked: The turns, and rows of items.
+            k: Number of items.
+            candidates: Rows of the items to choose from; None: all.
+            talks: Whether it is weighed as a conversation, and not as a single query.
+
+        Raises:
+            DataError: There is no text in the model.
+        """
+        taste, encoder = self.taste(), self.encoder
+        assert encoder is not None
+        now, query = self.snapshot, asked.turns[-1] if asked.turns else ""
+        if len(query) > _LONG:
+            warn(
+                f"The text has {len(query):,} characters. All of its words count, but the language "
+                "model reads only its beginning, and spelling is forgiven only there."
+            )
         warn_of_unknown_scripts(
             [query], lambda: scripts_known_by(encoder), f"“{printable(query, 60)}”"
         )
-        scores = now.semantic_search.scores(query, vector)
-        best = top_k(scores, k, candidates=now.allowed(filter, candidates, exclude))
-        sure = now.semantic_search.confidence(query, vector, best.items[0])
-        found = _listed(now, best, sure)
-        if found and max(sure[best.items[0] >= 0]) < WEAK:
+        made = find(taste, asked, self._encoded, talks=talks)
+        out = np.flatnonzero(np.isneginf(made.scores))
+        if len(out):
+            every = np.arange(len(now.items)) if candidates is None else candidates
+            candidates = np.setdiff1d(every, out)
+        best = top_k(made.scores[None, :], k, candidates=candidates)
+        wanted = made.state.turns[-1].wanted if made.state.turns else ""
+        if talks or now.semantic_search is None or not wanted.strip():
+            return _listed(now, best), made
+        sure = now.semantic_search.confidence(wanted, self._encoded([wanted]), best.items[0])
+        listed = _listed(now, best, sure)
+        if listed and max(sure[best.items[0] >= 0]) < WEAK:
             warn(
                 f"Weak matches for “{printable(query, 60)}”: the best one has a confidence of "
                 f"{max(sure[best.items[0] >= 0]):.2f}, where 1 is sure and less than {WEAK} hardly "
                 "better than what nonsense finds. Perhaps the catalogue has nothing about it; try "
                 "other words."
             )
-        return found
+        return listed, made
+
+    def check_k(self, k: int | None) -> int:
+        """Return a number of items, checked; ten, or all of a smaller catalogue, for None.
+
+        Raises:
+            DataError: It is no whole number.
+            ConfigError: It is below 1, or larger than the catalogue.
+        """
+        return _checked(k, self.snapshot)
+
+    def taste(self) -> TasteSearch:
+        """Return search that knows taste, over the current snapshot.
+
+        Raises:
+            DataError: There is no text in the model.
+        """
+        now = self._searchable()
+        if self.encoder is None or now.taste is None:
+            raise DataError("This recommender was made without text, so it cannot be searched.")
+        return now.taste
+
+    def learn_search(
+        self,
+        examples: Sequence[Example],
+        config: SearchConfig | None = None,
+        *,
+        progress: ShowProgress = False,
+    ) -> Taught:
+        """Learn to search from example queries with their answers, and search so from now on.
+
+        Args:
+            examples: From `kgrec.search.examples.read_examples`.
+            config: How to learn; None: the defaults.
+            progress: As for `TextEncoder.encode`.
+
+        Raises:
+            DataError: There is no text in the model, or there are too few examples.
+        """
+        from kgrec.search.learning import learn
+
+        taste, vectors = self.taste(), self._vectors
+        assert vectors is not None
+        with self._updating:
+            now = self.snapshot
+            found = learn(
+                examples, taste, now.histories, self.encode_texts, config or SearchConfig(),
+                progress=progress,
+            )  # fmt: skip
+            taught = Taught(
+                found.weights, found.statistics, *found.examples, vectors.encoder.fingerprint
+            )
+            self._snapshot = now.with_taught(taught)
+        return taught
+
+    def encode_texts(self, texts: Sequence[str]) -> FloatArray:
+        """Return the text vectors of texts, float32 (n, dim); that of an empty text is zero.
+
+        Raises:
+            DataError: There is no text in the model.
+        """
+        vectors = self._vectors
+        if vectors is None:
+            raise DataError("This recommender was made without text, so it encodes none.")
+        return vectors.of(texts)
+
+    def _encoded(self, texts: Sequence[str]) -> FloatArray:
+        assert self.encoder is not None
+        return np.concatenate([self.encoder.encode_query(text) for text in texts])
 
     def explain(
         self,

@@ -8,13 +8,30 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.options import AsJson, Candidates, Exclude, Filter, K, Run, chosen_items
+from kgrec.commands.options import (
+    AsJson,
+    Candidates,
+    Exclude,
+    Filter,
+    K,
+    Liked,
+    Run,
+    chosen_items,
+)
 
 
 def search(
     run: Run,
     query: Annotated[str, typer.Argument(help="What you look for, in plain words.")],
     k: K = None,
+    user: Annotated[
+        str | None, typer.Option(help="Id of a known user, whose taste counts too.")
+    ] = None,
+    liked: Liked = None,
+    disliked: Annotated[
+        list[str] | None,
+        typer.Option("--disliked", help="Id of an item that is not liked; may be repeated."),
+    ] = None,
     filter: Filter = None,
     candidates: Candidates = None,
     exclude: Exclude = None,
@@ -24,7 +41,7 @@ def search(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find items by a description in plain words."""
+    """Find items by a description in plain words, such as "a heist film, but no comedy"."""
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.serving import load_for_serving
     from kgrec.text.cache import EmbeddingCache, default_cache_folder
@@ -35,4 +52,7 @@ def search(
         recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
         recommender.progress = sys.stderr.isatty()
     choice = chosen_items(recommender, filter, candidates, exclude)
-    print_items(recommender.search(query, k, **choice), as_json)
+    found = recommender.search(
+        query, k, user=user, liked=liked or (), disliked=disliked or (), **choice
+    )
+    print_items(found, as_json)

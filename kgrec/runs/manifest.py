@@ -38,7 +38,8 @@ NOT_LOADED: Final = ("metrics.json", "log.txt", "curve.json", "curve.png", "reco
 _FORMAT: Final = "kgrec run folder"
 _OPTIONAL: Final = "data/interactions.parquet"  # only evaluation needs it
 _RESERVED: Final = (
-    "about.json", "config.yaml", "numbers.json", DRIFT, "*.safetensors", "data/*", MANIFEST,
+    "about.json", "config.yaml", "numbers.json", "search.json", DRIFT, "*.safetensors", "data/*",
+    MANIFEST,
     EVALUATIONS, *NOT_LOADED,
 )  # fmt: skip
 _PARTS: Final = {

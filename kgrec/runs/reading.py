@@ -27,6 +27,7 @@ from kgrec.runs.data_files import (
 )
 from kgrec.runs.json_files import read_json
 from kgrec.runs.manifest import DRIFT, check_files_of_run, checked, parts_of, read_manifest
+from kgrec.runs.search_files import read_taught
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
 from kgrec.snapshot.drift import Drift
@@ -92,6 +93,7 @@ def load_run(
             drift=read_drift(folder, files),
             withdrawn=withdrawn,
             deleted=deleted,
+            taught=read_taught(folder, files, len(train.items)),
         )
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error

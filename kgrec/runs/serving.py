@@ -58,6 +58,8 @@ from kgrec.runs.reading import (
     read_features,
     read_tree,
 )
+from kgrec.runs.search_files import read_taught
+from kgrec.search.taught import Taught
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
@@ -212,7 +214,7 @@ class _RunSnapshot(Snapshot):
     def read_later(self, whole: _Whole, train: Interactions) -> None:
         """Say where the parts are, and forget those that stand in for them."""
         self.__dict__.update(_whole=whole, _given=self.inputs, _train=train)
-        for name in ("inputs", "derived", "interactions", "codes"):
+        for name in ("inputs", "derived", "interactions", "codes", "taught"):
             self.__dict__.pop(name)
 
     @cached_property
@@ -235,9 +237,26 @@ class _RunSnapshot(Snapshot):
             self._whole.check(CODES)
         return read_codes(self._whole.folder, self._whole.files)
 
+    @cached_property
+    def taught(self) -> Taught | None:
+        self._whole.check("search.jso*", "search.safetensor*")
+        return read_taught(self._whole.folder, self._whole.files, len(self.items))
+
     @property
     def languages(self) -> tuple[str, ...]:
         return self._given.languages
+
+    @cached_property
+    def _search_inputs(self) -> Inputs:
+        kg, links, table, _ = self._whole.inputs(self.items, "graph", "item_table")
+        return replace(self._given, kg=kg, links=links, items=table)
+
+    def with_taught(self, taught: Taught) -> Snapshot:
+        """Return the snapshot with what example queries taught."""
+        made = copy(self)
+        made.__dict__.pop("taste", None)
+        made.__dict__["taught"] = taught
+        return made
 
     @cached_property
     def item_columns(self) -> ItemColumns:
@@ -254,7 +273,8 @@ class _RunSnapshot(Snapshot):
 
     def _with_derived(self, derived: Derived) -> Snapshot:
         made = copy(self)
-        made.__dict__.pop("semantic_search", None)
+        for name in ("semantic_search", "taste"):
+            made.__dict__.pop(name, None)
         made.__dict__["derived"] = derived
         return made
 

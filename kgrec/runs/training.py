@@ -26,6 +26,7 @@ from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import MANIFEST, check_run_folder
 from kgrec.runs.reading import load_run
+from kgrec.runs.search_files import learn_search, queries_file
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.text.progress import ShownEncoder
@@ -177,6 +178,9 @@ def _train(
         metrics["notes"] = list(model.notes())
     if model.figures():
         metrics["parts"] = dict(model.figures())
+    if config.search.queries is not None:
+        path = queries_file(config.data.root, config.search.queries)
+        learn_search(recommender, path, config.search, log, progress=log.encoding)
     recommender.take(replace(recommender.snapshot, warnings=tuple(warnings)))
     if valid is not None:  # before saving: a full disk must not hide the figures
         log.show({f"{out.name} (validation)": found})
@@ -220,6 +224,8 @@ def named_files(config: Config) -> list[Path]:
     root = Path(config.data.root).expanduser()
     named = [root / text for text in _texts(config.data.model_dump(mode="json"))]
     named += [] if config.text is None else [Path(config.text.model)]
+    if config.search.queries is not None:
+        named.append(queries_file(config.data.root, config.search.queries))
     return [path for path in named if os.path.exists(path)]
 
 

@@ -48,6 +48,7 @@ from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, DRIFT, check_run_folder, write_manifest, written_files
 from kgrec.runs.reading import CODES
+from kgrec.runs.search_files import write_taught
 from kgrec.runs.serving import write_vectors
 from kgrec.training.link_prediction import LinkPrediction
 
@@ -115,6 +116,7 @@ def _write(
     write_vectors(folder, snapshot)
     if isinstance(snapshot.index, ApproximateIndex) and snapshot.index.compressed is not None:
         save_arrays(folder / CODES, snapshot.index.compressed.arrays())
+    write_taught(folder, snapshot.taught)
     features = {"/".join(key): matrix for key, matrix in snapshot.derived.features.items()}
     if snapshot.derived.nonsense is not None:
         features[NONSENSE] = snapshot.derived.nonsense

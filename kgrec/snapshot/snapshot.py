@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from kgrec.explain.paths import PathFinder
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.rdf.columns import GraphColumns
+    from kgrec.search.taste import TasteSearch
+    from kgrec.search.taught import Taught
 
 
 NO_DIALS = Dials()
@@ -82,6 +84,7 @@ class Snapshot:
         pending: Updates that the model does not know yet, the oldest first.
         base: The snapshot before them; None: there are none.
         drift: What came since training; None: nothing.
+        taught: What example queries taught; None: search has its default weights.
     """
 
     model: Model
@@ -105,6 +108,7 @@ class Snapshot:
     pending: tuple[Changes, ...] = ()
     base: Snapshot | None = None
     drift: Drift | None = None
+    taught: Taught | None = None
 
     # ------------------------------------------------------------------ made when asked for
 
@@ -243,10 +247,28 @@ class Snapshot:
         if text is None or words is None:
             return None
         space = self.model.content_space()
-        places = None
-        if space is not None:
-            places = self._with_placed(space.similarity_vectors, self.placed)
+        places = None if space is None else self.placed_in(space)
         return SemanticSearch(text, BM25Index(words), space, places, self.derived.nonsense)
+
+    @cached_property
+    def taste(self) -> TasteSearch | None:
+        """Finds items by what a conversation says; None: there is no text."""
+        from kgrec.snapshot.searching import taste_search
+
+        return taste_search(self, self._search_inputs)
+
+    @property
+    def _search_inputs(self) -> Inputs:
+        """Graph, links and item table; a saved run need not read more."""
+        return self.inputs
+
+    def placed_in(self, space: VectorModel) -> FloatArray:
+        """Return where the items are in the space of a model, float32 (num_items, dim)."""
+        return self._with_placed(space.similarity_vectors, self.placed)
+
+    def with_taught(self, taught: Taught) -> Snapshot:
+        """Return the snapshot with what example queries taught."""
+        return replace(self, taught=taught)
 
     @cached_property
     def item_columns(self) -> ItemColumns:

@@ -22,7 +22,7 @@ def test_version_and_help(ok):
     text = ok("--help")
     files = {path.stem for path in (Path(__file__).parents[2] / "kgrec/commands").glob("*.py")}
     for command in files - {"__init__", "options", "failure", "streams", "demonstration"}:
-        assert f" {command} " in text
+        assert f" {command.replace('_', '-')} " in text
 
 
 def test_train_then_everything_else(kgrec, ok, project, word_encoder, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Search that knows taste: words, films named in them, attributes, and people who like the same."""
