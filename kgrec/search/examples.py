@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,7 +72,18 @@ def read_examples(path: str | Path, items: Vocabulary) -> list[Example]:
         )
     found = [_example(row, number, where, items) for number, row in _rows(frame)]
     _report(found, where, items, frame)
-    return found
+    return _told_apart(found)
+
+
+def _told_apart(found: list[Example]) -> list[Example]:
+    """Return examples whose names differ: one that repeats a name gets the number of its line."""
+    seen: set[str] = set()
+    made = []
+    for number, one in enumerate(found, 1):
+        own = one if one.id not in seen else replace(one, id=f"{one.id}#{number}")
+        seen.add(own.id)
+        made.append(own)
+    return made
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[tuple[int, dict[str, Any]]]:
@@ -137,13 +148,6 @@ def _report(found: list[Example], where: str, items: Vocabulary, frame: pd.DataF
         warn(
             f"{where}: {unknown:,} of {unknown + known:,} answers are not in the catalogue. They "
             "count as missed."
-        )
-    ids = [one.id for one in found]
-    if len(set(ids)) < len(ids):
-        repeated = sorted({id for id in ids if ids.count(id) > 1}) if len(ids) < 20_000 else []
-        raise DataError(
-            f"{where}: several lines have one name{': ' if repeated else ''}"
-            f"{first_few(repeated)}. Give each `dialog` and `turn`, or `id`, or none of them."
         )
 
 
