@@ -27,6 +27,7 @@ from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_
 from kgrec.commands.train import train
 from kgrec.commands.tune import tune
 from kgrec.commands.tune_search import tune_search
+from kgrec.commands.tune_text import tune_text
 from kgrec.commands.update import update
 from kgrec.errors import KgrecError, printable
 from kgrec.files import system_reason
@@ -40,8 +41,8 @@ app = typer.Typer(
     "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, update, tune, tune_search, evaluate, compare,
-    recommend, similar, search, chat, explain,
+    demo, inspect, fetch, link, convert, map, train, update, tune, tune_search, tune_text, evaluate,
+    compare, recommend, similar, search, chat, explain,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

@@ -234,6 +234,8 @@ def default_text(value: Any) -> str:
     if isinstance(value, Path):
         value = str(value)
     plain = list(value) if isinstance(value, tuple) else value
+    if isinstance(plain, list):  # settings by name with their defaults: the name stands for them
+        plain = [getattr(one, "name", one) for one in plain]
     text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True)
     return text.removesuffix("\n...\n").strip()
 

@@ -72,6 +72,40 @@ class Reporter(RunLog):
 
             yield callback
 
+    @contextmanager
+    def tuning(self, metric: str) -> Iterator[tuple[Callback, Callable[[int, int], None]]]:
+        """Show the progress of a training of the encoder: a bar with the time left, or lines."""
+        bar = Progress(
+            TextColumn("Tuning the encoder"),
+            BarColumn(),
+            TextColumn("step {task.completed:.0f} of at most {task.total:.0f}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.description}"),
+            console=self.console,
+            disable=not self.interactive,
+        )
+        with super().tuning(metric) as (keep, _), bar:
+            task = bar.add_task("", total=1)
+            began: list[tuple[float, int]] = []
+
+            def callback(figures: Mapping[str, float]) -> None:
+                keep(figures)
+                if self.interactive:
+                    bar.update(task, description=self.lines[-1])
+                else:
+                    self.console.print(escape(self.lines[-1]), soft_wrap=True)
+
+            def steps(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+                began.append((time.monotonic(), done))
+                start, first = began[0]
+                if done > first:
+                    left = (time.monotonic() - start) / (done - first) * (total - done)
+                    self._now_and_then(f"step {done} of {total}, at most {left / 60:.1f} min left")
+                del began[1:]
+
+            yield callback, steps
+
     @property
     def encoding(self) -> ShowProgress:
         """Show the progress of encoding texts: a bar, or lines."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from kgrec.config import Config, NamedEnsembleConfig
@@ -52,6 +52,23 @@ class RunLog:
             self.lines.append(line)
 
         yield callback
+
+    @contextmanager
+    def tuning(self, metric: str) -> Iterator[tuple[Callback, Callable[[int, int], None]]]:
+        """Yield what gets the figures of a training of the encoder, and its steps.
+
+        Args:
+            metric: The metric that chooses.
+        """
+
+        def callback(figures: Mapping[str, float]) -> None:
+            shown = [f"{key} {figures[key]:.4f}" for key in ("loss", metric) if key in figures]
+            if "best" in figures:
+                shown.append(f"best {figures['best']:.4f}")
+            line = f"epoch {figures['epoch']:.0f}: {', '.join(shown)} ({figures['seconds']:.0f} s)"
+            self.lines.append(line)
+
+        yield callback, lambda *_: None
 
 
 def trained_parts(config: Config) -> list[LinkPredictionConfig]:

@@ -9,6 +9,7 @@ from kgrec.text.backend import TextBackend
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.model_files import DEFAULT_MODEL
 from kgrec.text.multilingual import MULTILINGUAL, MultilingualEncoder
+from kgrec.text.tuning.settings import TextTuning
 
 
 class TextConfig(Settings):
@@ -34,6 +35,10 @@ class TextConfig(Settings):
     )
     cache: str | None = Field(
         default=None, description="Folder of cached vectors; None: the user's cache folder."
+    )
+    tuning: TextTuning | None = Field(
+        default=None,
+        description="How the encoder is trained by `kgrec tune-text`; None: as its defaults say.",
     )
 
     @model_validator(mode="after")

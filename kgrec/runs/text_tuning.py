@@ -1,0 +1,284 @@
+"""Tuning the encoder of a config, and the folder of a tuned encoder.
+
+config.json, model.safetensors, …   the encoder, which `TextEncoder` and other libraries read
+tuning/checkpoint.safetensors       the state of a training that was stopped
+tuning/tuning.json                  figures, settings, versions, checksums of the files
+tuning/curve.json, curve.png        loss and metrics of the epochs
+tuning/heads.safetensors            what tasks have trained beside the encoder, if anything
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kgrec.config import Config
+from kgrec.data.interactions import Interactions, Split
+from kgrec.drawing.curves import draw_training
+from kgrec.errors import ConfigError, DataError, RunError, collecting, option, printable
+from kgrec.evaluation.evaluate import candidate_ids, protocol_candidates
+from kgrec.files import write_atomically, write_json, writing
+from kgrec.models.base import TrainingData
+from kgrec.models.closed_forms import closed_form_settings
+from kgrec.models.popular import MostPopular
+from kgrec.outputs.checked import KEY, check_json, checksums, write_checked_json
+from kgrec.outputs.checks import check_is_no_input, check_writable
+from kgrec.outputs.folders import entries, replacing_folder
+from kgrec.outputs.tensors import is_checkpoint, save_tensors
+from kgrec.runs.about import about
+from kgrec.runs.encoder_quality import measure_vectors
+from kgrec.runs.json_files import read_json
+from kgrec.runs.log import RunLog
+from kgrec.runs.making import make_recommender
+from kgrec.runs.training import named_files, read_data
+from kgrec.snapshot import Derived, Inputs, Prepared
+from kgrec.snapshot.deriving import texts_of_nodes
+from kgrec.snapshot.prepared import prepare
+from kgrec.text.cache import default_cache_folder
+from kgrec.text.model_files import find_model
+from kgrec.text.multilingual import MULTILINGUAL
+from kgrec.text.settings import TextConfig
+from kgrec.text.tuning.settings import InteractionsConfig, TextTuning
+from kgrec.types import FloatArray, IntArray, index_to_mask
+
+if TYPE_CHECKING:
+    from kgrec.text.tuning.loop import Tuner
+    from kgrec.text.tuning.tasks.base import Task
+    from kgrec.text.tuning.tasks.interactions import Scores
+
+FOLDER: Final = "tuning"
+CHECKPOINT: Final = f"{FOLDER}/checkpoint.safetensors"
+SUMMARY: Final = f"{FOLDER}/tuning.json"
+_FORMAT: Final = "kgrec tuned encoder"
+_METRIC: Final = "ndcg@10"
+_MOST_SCORES: Final = 1 << 26
+"""Most scores that are kept, a quarter of a GiB."""
+
+
+def tune_text(
+    config: Config,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    inputs: Sequence[str | Path] = (),
+    log: RunLog | None = None,
+) -> dict[str, Any]:
+    """Train the encoder that a config names, write its folder and return the figures.
+
+    The training part trains the encoder and the validation part chooses the epoch. The test part
+    is not used, and items of these parts give nothing but their texts.
+
+    Args:
+        config: The config; `text.tuning` says what is trained on what.
+        out: A new or empty folder, or one with a tuned encoder or a checkpoint.
+        resume: Whether training continues from the checkpoint there.
+        force: Whether a tuned encoder there is replaced, when the training has ended.
+        inputs: Files that were read to make `config`; they are never written.
+        log: Gets the messages; None: nothing is shown.
+
+    Raises:
+        KgrecError: The config, the data or the folder is invalid.
+    """
+    from kgrec.text.tuning.loop import Tuner
+    from kgrec.text.tuning.tower import Tower
+
+    out, log = Path(out), RunLog() if log is None else log
+    if config.text is None:
+        raise ConfigError("text: the config has no text, so there is no encoder to tune.")
+    if config.text.model == MULTILINGUAL:
+        raise ConfigError(
+            "text.model: 'multilingual' can encode, but not be trained. Name another encoder."
+        )
+    settings = config.text.tuning or TextTuning()
+    _check_folder(out, [*inputs, *named_files(config)], force=force, resume=resume)
+    with collecting() as warnings:
+        dataset = read_data(config, log)
+        recommender = make_recommender(config, dataset, MostPopular())
+        prepared = prepared_data(recommender.inputs, dataset.split)
+        texts = item_texts(prepared, config.text)
+        split = dataset.split.reindex(prepared.data.train.users, prepared.data.train.items)
+        tasks = [_task(one, prepared, split, texts) for one in settings.tasks]
+        cache = default_cache_folder(os.environ)
+        tower = Tower(
+            find_model(config.text.model),
+            settings,
+            cache,
+            seed=config.seed,
+            prompts=(config.text.query_prompt, config.text.document_prompt),
+        )
+        trained = sum(value.numel() for value in tower.trained.values())
+        log.say(
+            f"Tuning {config.text.model} ({settings.regime.name}): {trained:,} of "
+            f"{tower.num_parameters:,} parameters are trained, in {tower.precision}."
+        )
+        tuner = Tuner(tower, tasks, settings, config.seed, out / CHECKPOINT)
+        if resume:
+            tuner.resume()
+        with log.tuning(tuner.tasks[0].metric) as (callback, steps):
+            progress = tuner.run(callback, steps, log.encoding)
+        if progress.best is None:
+            log.say(f"Trained all {progress.epoch} epochs: no validation part chooses one.")
+        else:
+            log.say(
+                f"Best of {progress.epoch} epochs: {progress.best_epoch}, after "
+                f"{progress.best_seconds:.1f} s."
+            )
+        figures = _figures(config, settings, tuner, trained)
+        told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
+        _write(out, tuner, figures, told)
+    log.say(f"Encoder: {out}; `text.model={out}` uses it.")
+    return figures
+
+
+def prepared_data(given: Inputs, split: Split) -> Prepared:
+    """Return the data over the whole catalogue, without vectors of texts.
+
+    Args:
+        given: The graph, tables and links.
+        split: The split; only its training part is in the result's graph.
+    """
+    valid = split.valid if len(split.valid) else None
+    candidates = candidate_ids(split, "valid") if valid is not None else None
+    return prepare(given, split.train, valid, candidates, Derived())
+
+
+def item_texts(prepared: Prepared, config: TextConfig) -> list[str]:
+    """Return the text of each item, "" for none; they are what `kgrec train` encodes.
+
+    Raises:
+        DataError: No item has a text.
+    """
+    found = texts_of_nodes(prepared.inputs, prepared.data.graph, config, entities=False)
+    if "item" not in found:
+        raise DataError(
+            "No item has a text to tune the encoder on: the data has neither titles nor "
+            "categories nor linked entities."
+        )
+    return found["item"]
+
+
+def _task(
+    config: InteractionsConfig, prepared: Prepared, split: Split, texts: Sequence[str]
+) -> Task[Any]:
+    from kgrec.text.tuning.tasks.interactions import Choices, InteractionsTask
+
+    train = prepared.data.train
+    valid = len(split.valid) > 0
+    ranked = protocol_candidates(split, "valid") if valid else np.zeros(0, dtype=np.int64)
+    measure = partial(_measured, split) if valid else None
+    matrix = csr_matrix(train.matrix(), dtype=np.float32)
+    ease = config.loss == "softmax" and config.targets == "ease"
+    scores = _ease_scores(config, train) if ease else None
+    shown = index_to_mask(ranked, train.num_items)
+    return InteractionsTask(config, Choices(texts, matrix, shown, measure, scores, _METRIC))
+
+
+def _measured(split: Split, vectors: FloatArray) -> Mapping[str, float]:
+    found = measure_vectors(vectors, split).metrics
+    return {name: found[name] for name in (_METRIC, "recall@10", "recall@20")}
+
+
+def _ease_scores(config: InteractionsConfig, train: Interactions) -> Scores:
+    """Return what gives EASE's scores; few are kept, many are computed when asked for."""
+    settings = closed_form_settings({"name": "ease", "l2": config.ease_l2})
+    model = settings.build().fit(TrainingData(train))
+    if train.num_users * train.num_items > _MOST_SCORES:
+        return model.score
+    kept = model.score(np.arange(train.num_users))
+
+    def scores(users: IntArray) -> FloatArray:
+        return np.asarray(kept[users])
+
+    return scores
+
+
+def _figures(config: Config, settings: TextTuning, tuner: Tuner, trained: int) -> dict[str, Any]:
+    progress = tuner.progress
+    best = next((one for one in progress.curve if one["epoch"] == progress.best_epoch), {})
+    return {
+        "format": _FORMAT,
+        "model": config.text.model if config.text else "",
+        "settings": settings.model_dump(mode="json"),
+        "trained_parameters": trained,
+        "parameters": tuner.tower.num_parameters,
+        "precision": tuner.tower.precision,
+        "valid": {k: v for k, v in best.items() if k not in ("epoch", "loss", "seconds")},
+        "before": {
+            k: v for k, v in progress.curve[0].items() if k not in ("epoch", "loss", "seconds")
+        },
+        "best_epoch": progress.best_epoch,
+        "epochs": progress.epoch,
+        "seconds": progress.seconds,
+        "seconds_to_best": progress.best_seconds,
+        "about": about(config.seed),
+    }
+
+
+def _write(out: Path, tuner: Tuner, figures: Mapping[str, Any], log: Sequence[str]) -> None:
+    curve = [one for one in tuner.progress.curve if "loss" in one]
+    with writing(out), replacing_folder(out, written_files) as new:
+        tuner.tower.save(new)
+        folder = new / FOLDER
+        folder.mkdir()
+        heads = tuner.heads()
+        if heads:
+            save_tensors(folder / "heads.safetensors", heads, {})
+        write_json(folder / "curve.json", tuner.progress.curve)
+        if curve:
+            draw_training(curve, tuner.tasks[0].metric, folder / "curve.png")
+        write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
+        names = [name for name in entries(new) if not name.endswith("/")]
+        write_checked_json(new / SUMMARY, {**figures, "files": checksums(new, names)})
+
+
+def written_files(folder: Path) -> Collection[str]:
+    """Return the files in a folder that were written with a tuned encoder, and not changed."""
+    found = {CHECKPOINT} if is_checkpoint(folder / CHECKPOINT) else set()
+    try:
+        tree = check_json(read_json(folder / SUMMARY))
+        if tree.get("format") != _FORMAT:
+            return found
+        listed = dict(tree["files"])
+        there = [name for name in entries(folder) if name in listed]
+        seen = checksums(folder, there)
+        same = {name for name in there if seen[name][KEY] == listed[name].get(KEY)}
+    except (RunError, ValueError, LookupError, TypeError, OSError):
+        return found
+    return found | same | {SUMMARY}
+
+
+def _check_folder(out: Path, inputs: Sequence[str | Path], *, force: bool, resume: bool) -> None:
+    where = printable(str(out), 4096)
+    with writing(out):
+        if os.path.lexists(out) and not out.is_dir():
+            raise RunError(f"{where} is a file; the folder needs another name.")
+        found = set(entries(out)) if out.is_dir() else set()
+        if found:
+            check_is_no_input(out, [Path(one) for one in inputs])
+        ours = set(written_files(out)) if found else set()
+    if resume and CHECKPOINT not in ours:
+        raise RunError(
+            f"{where} has no checkpoint of a training that was stopped. Start without "
+            f"{option('resume', True)}."
+        )
+    others = sorted(found - ours)
+    if others:
+        raise RunError(
+            f"{where} has files that kgrec did not write, or that were changed since, such as "
+            f"{printable(others[0])}. Choose a new folder."
+        )
+    if found and not force and not resume:
+        more = f", {option('resume', True)} continues it" if CHECKPOINT in ours else ""
+        what = "a tuned encoder" if SUMMARY in ours else "a training that was stopped"
+        raise RunError(
+            f"{where} has {what} already. Choose another folder; {option('force', True)} replaces "
+            f"it{more}."
+        )
+    check_writable(out)

@@ -1,0 +1,153 @@
+"""The settings of tuning an encoder; nothing here needs PyTorch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kgrec.settings import Settings, by_name
+from kgrec.text.tuning.regimes import RegimeConfig, TopLayersConfig
+
+
+class TaskConfig(Settings):
+    """What all tasks have."""
+
+    name: str
+    weight: float = Field(
+        default=1.0, gt=0, description="What the task's loss is multiplied by, beside others."
+    )
+
+
+class InteractionsConfig(TaskConfig):
+    """From the vectors of items' texts, what each user chose is rebuilt.
+
+    The idea of training a text encoder so is beeFormer's (Vančura, Kordík, Straka, RecSys 2024,
+    arXiv 2409.10309). In each step the texts of some items are encoded with gradients, and the
+    vectors of all others are those of the last pass.
+    """
+
+    name: Literal["interactions"] = "interactions"
+    loss: Literal["softmax", "reconstruction"] = Field(
+        default="softmax",
+        description="`softmax`: cross-entropy over the cosines of items with the mean vector of "
+        "the user's other items. `reconstruction`: beeFormer's, the squared distance of a user's "
+        "interactions X and X(AAᵀ - I), both scaled to length 1, where A has the items' vectors.",
+    )
+    targets: Literal["ease", "interactions"] = Field(
+        default="ease",
+        description="What `softmax` has to give: the user's interactions, or EASE's scores of all "
+        "items, which also tell what the user could have chosen.",
+    )
+    temperature: float = Field(default=0.05, gt=0, description="Divides the cosines in `softmax`.")
+    target_temperature: float = Field(
+        default=0.3,
+        gt=0,
+        description="Divides the standardised scores of EASE before they become a distribution.",
+    )
+    ease_l2: float = Field(default=300.0, gt=0, description="The ridge penalty of EASE.")
+    batch_items: int = Field(
+        default=32,
+        ge=2,
+        le=65_536,
+        description="Items whose texts are encoded in a step. More take more memory.",
+    )
+    batch_users: int = Field(
+        default=1024, ge=1, le=1_000_000, description="Users whose choices are rebuilt in a step."
+    )
+    other_items: int = Field(
+        default=8192,
+        ge=0,
+        le=1_000_000,
+        description="Most items of the last pass that a step uses, drawn anew in each. 0: only the "
+        "texts of the step, which are all encoded with the newest weights; use more of them then.",
+    )
+
+
+AnyTaskConfig = Annotated[InteractionsConfig, by_name("interactions")]
+"""A task, by `name`. A new one adds a member."""
+
+
+class TextTuning(Settings):
+    """How the language model is trained; `kgrec tune-text` and `kgrec train` read it."""
+
+    regime: RegimeConfig = Field(
+        default=TopLayersConfig(), description="What is trained of the language model."
+    )
+    tasks: tuple[AnyTaskConfig, ...] = Field(
+        default=(InteractionsConfig(),),
+        min_length=1,
+        description="What it is trained on; the losses are added. The first one's metric chooses.",
+    )
+    projection: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Length of the vectors after a trained linear layer behind the pooling; it "
+        "begins as the identity. None: there is no such layer.",
+    )
+    max_length: int | None = Field(
+        default=None,
+        ge=3,
+        le=1_000_000,
+        description="Tokens read of each text; None: the model's own limit.",
+    )
+    epochs: int = Field(default=10, ge=1, le=100_000, description="Most passes over the data.")
+    eval_every: int = Field(default=1, ge=1, le=100_000, description="Epochs between validations.")
+    patience: int = Field(
+        default=3,
+        ge=1,
+        le=100_000,
+        description="Validations without a better metric before training stops.",
+    )
+    learning_rate: float = Field(
+        default=1e-4, gt=0, lt=1, description="Step size of AdamW for the last layer."
+    )
+    projection_rate: float = Field(
+        default=1e-3, gt=0, lt=1, description="Step size for the projection and tasks' heads."
+    )
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Each layer's step size is that of the next one times this.",
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="Decay of weights, but not of biases and norms."
+    )
+    dropout: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Dropout in the trained layers; None: as the model's config.json says.",
+    )
+    warmup: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the steps in which the step size grows."
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="How the step size falls to zero after that, or stays."
+    )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        le=100_000,
+        description="Batches whose gradients are added up before a step.",
+    )
+    clip: float | None = Field(
+        default=1.0, gt=0, description="Most length of the gradient; None: not limited."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="Arithmetic of the layers. `auto`: bfloat16 where the processor is fast at it.",
+    )
+    token_budget: int = Field(
+        default=4096,
+        ge=16,
+        le=1 << 24,
+        description="Tokens that go through the model at once, padding included; texts of similar "
+        "length go together.",
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Compute the inside of layers a second time rather than keep it: less memory.",
+    )

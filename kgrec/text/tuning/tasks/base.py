@@ -1,0 +1,71 @@
+"""The contract of a task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+from torch import Tensor, nn
+
+from kgrec.text.progress import ShowProgress
+from kgrec.text.tuning.tower import Tower
+
+B = TypeVar("B")
+
+
+class Task(ABC, Generic[B]):
+    """What an encoder is trained on.
+
+    Attributes:
+        name: What it is called in messages and in the state.
+        weight: What its loss is multiplied by.
+        metric: The key in `metrics` that chooses the best epoch.
+        lower_is_better: Whether a lower metric is better.
+    """
+
+    name: str
+    weight: float
+    metric: str
+    lower_is_better: bool = False
+
+    @abstractmethod
+    def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
+        """Read the texts, before the first epoch or a resumed one.
+
+        Args:
+            tower: The encoder in training.
+            progress: As for `TextEncoder.encode`.
+        """
+
+    @abstractmethod
+    def batches(self, random: np.random.Generator) -> Sequence[B]:
+        """Return the batches of an epoch, which depend on `random` alone."""
+
+    @abstractmethod
+    def loss(self, tower: Tower, batch: B) -> Tensor:
+        """Return the loss of a batch, a float32 scalar with gradients."""
+
+    @abstractmethod
+    def metrics(self, tower: Tower, progress: ShowProgress = False) -> dict[str, float]:
+        """Return the figures of the validation part; empty: there is none."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return what must be equal for one training to resume another: a digest of the data."""
+
+    def heads(self) -> Mapping[str, nn.Parameter]:
+        """Return the parameters that are trained beside the encoder, by name."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the task keeps from one epoch to the next besides `heads`."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            KeyError: Something is missing.
+        """

@@ -1,0 +1,310 @@
+"""The encoder in training: texts to vectors with gradients, at the cost of what is trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kgrec.errors import RunError
+from kgrec.text.batching import length_batches
+from kgrec.text.forward import fast_precision
+from kgrec.text.model_files import ModelFiles
+from kgrec.text.module import TextModule
+from kgrec.text.progress import ShowProgress, reporter
+from kgrec.text.tuning.adapting import Adapted
+from kgrec.text.tuning.kept_states import KeptStates, kept_states
+from kgrec.text.tuning.layers import LowerLayers, caught, layers_of
+from kgrec.text.tuning.settings import TextTuning
+from kgrec.types import FloatArray, IntArray, torch_device
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Texts that a tower has read.
+
+    Attributes:
+        tokens: The token ids of each text.
+        lengths: Their number, int64 of shape (n,).
+        kept: What the layers that are not trained give for them; None: they are computed.
+        pooled: The pooled vectors, float32 of shape (n, dim), where only what follows is trained.
+    """
+
+    tokens: Sequence[IntArray]
+    lengths: IntArray
+    kept: KeptStates | None = None
+    pooled: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class Tower:
+    """A text module in training.
+
+    Args:
+        files: The files of the model to begin with.
+        settings: What is trained of it, and how.
+        cache: Folder for hidden states of layers that are not trained.
+        seed: The seed of new weights.
+        device: The device; "auto" is a GPU where there is one.
+        prompts: What is put before queries and before other texts; None: what the model's folder
+            says.
+
+    Attributes:
+        settings: As above.
+        precision: "float32" or "bfloat16".
+
+    Raises:
+        ConfigError: The model cannot be loaded, or the regime is not possible for it.
+    """
+
+    def __init__(
+        self, files: ModelFiles, settings: TextTuning, cache: Path, *, seed: int = 0,
+        device: str = "auto", prompts: tuple[str | None, str | None] = (None, None),
+    ) -> None:  # fmt: skip
+        self.settings, self._cache, self._weights = settings, cache, files.weights_sha256
+        self._tokenizer = files.tokenizer_sha256
+        module = TextModule.load(files, max_length=settings.max_length)
+        module = module.with_prompts(*prompts)
+        if settings.projection is not None:
+            module = module.with_dense(settings.projection)
+        self._adapted = Adapted(module, settings.regime, seed)
+        self._module = module.to(torch_device(device))
+        self.precision = settings.precision
+        if settings.precision == "auto":
+            fast = fast_precision(module.device, int8_possible=False)
+            self.precision = "bfloat16" if fast == "bfloat16" else "float32"
+        self._lower: LowerLayers | None = None
+        depth = int(module.model.config.num_hidden_layers)
+        self._only_steps = self._adapted.lower == depth
+        if 0 < self._adapted.lower < depth:
+            self._lower = LowerLayers(layers_of(module.model), self._adapted.lower)
+        if settings.gradient_checkpointing:
+            # Without reentrance, gradients do not depend on what the first layer's input needs.
+            own = module.model
+            enable = getattr(own, "activation_checkpointing_enable", None)  # its name since 5.20
+            (enable or own.gradient_checkpointing_enable)({"use_reentrant": False})
+        if settings.dropout is not None:
+            self._set_dropout(settings.dropout)
+        self.train(False)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._module.dim
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self._module.device
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digits of the weights, tokenizer and prompts that training begins with."""
+        parts = f"{self._weights} {self._tokenizer} {self._module.prompts}"
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The parameters that are trained, by name."""
+        return self._adapted.trained
+
+    @property
+    def num_parameters(self) -> int:
+        """All numbers in the parameters, trained or not."""
+        return sum(value.numel() for value in self._module.parameters())
+
+    def depths(self) -> dict[str, int]:
+        """Return how far each trained parameter is from the output, by name; 0: the last layer."""
+        groups = self._module.parameter_groups()
+        layers = [name for name in groups if name.startswith("layer ")]
+        depth = {name: len(layers) - 1 - place for place, name in enumerate(layers)}
+        depth |= {"embeddings": len(layers), "rest": 0, "dense": 0}
+        return {name: depth[group] for group, named in groups.items() for name in named}
+
+    def corpus(self, texts: Sequence[str], progress: ShowProgress = False) -> Corpus:
+        """Read texts, and compute what does not change in training.
+
+        Args:
+            texts: n strings.
+            progress: As for `TextEncoder.encode`.
+
+        Raises:
+            RunError: The cache folder cannot be written.
+        """
+        tokens = self._module.tokenize(texts)
+        lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
+        corpus = Corpus(tokens, lengths)
+        if not len(tokens) or (self._lower is None and not self._only_steps):
+            return corpus
+        self.train(False)
+        with reporter(progress, len(tokens), "Layers that are not trained") as report:
+            if self._only_steps:
+                return Corpus(tokens, lengths, pooled=self._pooled(corpus, report))
+            return Corpus(tokens, lengths, kept=self._kept(corpus, report))
+
+    def __call__(self, corpus: Corpus, rows: IntArray) -> Tensor:
+        """Return vectors of length 1, with gradients to what is trained.
+
+        Texts of similar length go through the model together.
+
+        Args:
+            corpus: Texts.
+            rows: Which of them, int64 of shape (b,).
+
+        Returns:
+            float32 of shape (b, dim).
+        """
+        batches = list(length_batches(corpus.lengths[rows], self.settings.token_budget))
+        parts = [self._batch(corpus, rows[places]) for places in batches]
+        back = np.argsort(np.concatenate(batches))
+        return torch.cat(parts)[torch.from_numpy(back).to(self.device)]
+
+    def vectors(
+        self, corpus: Corpus, rows: IntArray | None = None, progress: ShowProgress = False
+    ) -> FloatArray:
+        """Return the vectors of many texts without gradients and without dropout.
+
+        Args:
+            corpus: Texts.
+            rows: Which of them, int64 of shape (b,); None: all.
+            progress: As for `TextEncoder.encode`.
+
+        Returns:
+            float32 of shape (b, dim), of length 1.
+        """
+        rows = np.arange(len(corpus)) if rows is None else rows
+        found = np.empty((len(rows), self.dim), dtype=np.float32)
+        self.train(False)
+        done = 0
+        with reporter(progress, len(rows), "Encoding texts") as report, torch.no_grad():
+            for places in length_batches(corpus.lengths[rows], self.settings.token_budget):
+                found[places] = self._batch(corpus, rows[places]).float().cpu().numpy()
+                done += len(places)
+                report(done, len(rows))
+        return found
+
+    def train(self, on: bool = True) -> None:
+        """Switch dropout on in what is trained, or off."""
+        self._module.eval()
+        if on:
+            lower = self._adapted.lower
+            parts: list[nn.Module] = [self._module]
+            if lower:  # what these layers give is computed once, and has no dropout
+                parts = [*layers_of(self._module.model)[lower:], self._module.steps]
+            for part in parts:
+                part.train()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return copies of the trained parameters, by name."""
+        return {name: value.detach().clone() for name, value in self.trained.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Set the trained parameters.
+
+        Raises:
+            RunError: They are those of another model or regime.
+        """
+        own = self.trained
+        if own.keys() != state.keys() or any(
+            own[name].shape != value.shape for name, value in state.items()
+        ):
+            raise RunError("The weights are of another model or regime than this one.")
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(value)
+
+    def save(self, folder: str | Path) -> None:
+        """Write a Hugging Face folder with what adapters have learned in the weights.
+
+        It is the end of the training: adapters are gone afterwards.
+
+        Args:
+            folder: A new or empty folder.
+
+        Raises:
+            RunError: It is not empty, or it cannot be written.
+        """
+        self.train(False)
+        self._adapted.plain().save(folder)
+
+    def _batch(self, corpus: Corpus, rows: IntArray) -> Tensor:
+        if corpus.pooled is not None:
+            vectors = corpus.pooled[torch.from_numpy(rows).to(self.device)]
+            for step in self._module.steps:
+                vectors = step(vectors)
+            return nn.functional.normalize(vectors, dim=1)
+        tokens = [corpus.tokens[row] for row in rows]
+        if corpus.kept is None or self._lower is None:
+            return self._forward(tokens)
+        states = torch.from_numpy(corpus.kept.padded(rows)).to(self.device)
+        with self._lower.given(states):
+            return self._forward(tokens)
+
+    def _forward(self, tokens: Sequence[IntArray]) -> Tensor:
+        return self._module.pooled(tokens, self._hidden_states, normalize=True)
+
+    def _hidden_states(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+        # Pooling, and the layers after it, stay in float32.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return self._module.hidden_states(ids, mask)
+
+    def _kept(self, corpus: Corpus, report: Callable[[int, int], None]) -> KeptStates:
+        lower = self._lower
+        assert lower is not None
+
+        def outputs(rows: IntArray) -> list[FloatArray]:
+            tokens = [corpus.tokens[row] for row in rows]
+            with torch.no_grad():
+                states = lower.outputs(lambda: self._forward(tokens)).float().cpu().numpy()
+            return [states[place, : len(ids)] for place, ids in enumerate(tokens)]
+
+        def parts() -> Iterator[tuple[IntArray, list[FloatArray]]]:
+            done = 0
+            for rows in length_batches(corpus.lengths, self.settings.token_budget):
+                yield rows, outputs(rows)
+                done += len(rows)
+                report(done, len(corpus))
+
+        if not lower.seen:
+            outputs(np.array([int(corpus.lengths.argmin())]))
+        dim = int(self._module.model.config.hidden_size)
+        return kept_states(self._cache, self._key(corpus), corpus.lengths, dim, parts())
+
+    def _key(self, corpus: Corpus) -> str:
+        """Return what stands for the hidden states of the lower layers."""
+        found = hashlib.sha256(
+            f"{self._weights} {self._adapted.lower} {self.precision} {self.device.type} "
+            f"{self.settings.token_budget} {torch.__version__}".encode()
+        )
+        for ids in corpus.tokens:
+            found.update(len(ids).to_bytes(4, "little") + ids.tobytes())
+        return found.hexdigest()
+
+    def _pooled(self, corpus: Corpus, report: Callable[[int, int], None]) -> Tensor:
+        found: Tensor | None = None
+        done = 0
+        for rows in length_batches(corpus.lengths, self.settings.token_budget):
+            tokens = [corpus.tokens[row] for row in rows]
+            with torch.no_grad():
+                run = partial(self._forward, tokens)
+                part = caught(self._module.steps[0], run, before=True).float()
+            if found is None:
+                found = torch.empty((len(corpus), part.shape[1]), device=self.device)
+            found[torch.from_numpy(rows).to(self.device)] = part
+            done += len(rows)
+            report(done, len(corpus))
+        assert found is not None
+        return found
+
+    def _set_dropout(self, share: float) -> None:
+        for part in self._module.model.modules():
+            if isinstance(part, nn.Dropout) and part.p > 0:
+                part.p = share

@@ -1,0 +1,214 @@
+"""`kgrec tune-text`: from a config to a folder that is an encoder, and what it must not replace."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from tiny_bert import topic_choices, topic_texts, write_tiny_bert
+from typer.testing import CliRunner
+
+import kgrec
+from kgrec.cli import app
+from kgrec.config import make_config
+from kgrec.errors import ConfigError, DataError, KgrecError, RunError
+from kgrec.recommender import Recommender
+from kgrec.runs.encoder_quality import measure_vectors
+from kgrec.runs.text_tuning import CHECKPOINT, SUMMARY, tune_text
+from kgrec.runs.training import train_run
+from kgrec.text import TextEncoder
+
+NUM, NEW = 60, 12
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Users who like films about one of three things, which their titles say in other words."""
+    folder = tmp_path_factory.mktemp("topics")
+    texts, topics = topic_texts(NUM)
+    old = topic_choices(topics[: NUM - 2 * NEW], num_users=24, per_user=6)
+    new = topic_choices(topics[: 2 * NEW], num_users=24, per_user=3)
+    rows = {"train": [], "valid": [], "test": []}
+    for user, item in zip(*old.nonzero(), strict=True):
+        rows["train"].append((f"u{user}", f"i{item}"))
+    for user, item in zip(*new.nonzero(), strict=True):
+        place = NUM - 2 * NEW + item
+        rows["valid" if item < NEW else "test"].append((f"u{user}", f"i{place}"))
+    for part, pairs in rows.items():
+        (folder / "splits" / "cold_items").mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(pairs, columns=["user_id", "item_id"]).to_csv(
+            folder / "splits/cold_items" / f"{part}.csv", index=False
+        )
+    table = pd.DataFrame({"item_id": [f"i{i}" for i in range(NUM)], "title": texts})
+    table.to_csv(folder / "items.csv", index=False)
+    return {
+        "data": {"root": str(folder), "splits": "splits", "split": "cold_items",
+                 "items": {"path": "items.csv"}},
+        "text": {
+            "model": str(write_tiny_bert(folder / "tiny")),
+            "cache": str(folder / "cache"),
+            "tuning": {
+                "regime": "full", "epochs": 8, "learning_rate": 0.01, "patience": 8,
+                "precision": "float32",
+                "tasks": [{"name": "interactions", "batch_items": 12, "ease_l2": 5}],
+            },
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user's cache"))
+
+
+def _changed(tree, **tuning):
+    text = {**tree["text"], "tuning": {**tree["text"]["tuning"], **tuning}}
+    return make_config({**tree, "text": text})
+
+
+@pytest.fixture(scope="module")
+def tuned(tree, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "encoder"
+    return tune_text(make_config(tree), out), out
+
+
+def test_the_folder_is_an_encoder_that_places_new_items_better(tree, tuned):
+    from kgrec.datasets.loading import load_dataset
+
+    figures, out = tuned
+    assert figures["before"]["ndcg@10"] + 0.1 < figures["valid"]["ndcg@10"]
+    assert figures["trained_parameters"] < figures["parameters"]
+    dataset = load_dataset(make_config(tree).data)
+    titles = dict(zip(dataset.items.ids.ids, dataset.items.titles, strict=True))
+    texts = [f"{titles[one]}." for one in dataset.split.train.items.ids]
+    vectors = TextEncoder(out, precision="float32", device="cpu").encode(texts)
+    found = measure_vectors(vectors, dataset.split, "valid").metrics
+    assert found["ndcg@10"] == pytest.approx(figures["valid"]["ndcg@10"], abs=1e-6)
+
+
+def test_sentence_transformers_reads_it(tuned):
+    library = pytest.importorskip("sentence_transformers")
+    texts = ["space rocket story", "love in paris"]
+    ours = TextEncoder(tuned[1], precision="float32", device="cpu").encode(texts)
+    model = library.SentenceTransformer(str(tuned[1]), device="cpu")
+    np.testing.assert_allclose(model.encode(texts, normalize_embeddings=True), ours, atol=1e-5)
+
+
+def test_its_figures_curve_and_log_are_beside_it(tuned):
+    figures, out = tuned
+    saved = json.loads((out / SUMMARY).read_text())
+    assert saved["valid"] == figures["valid"]
+    curve = json.loads((out / "tuning/curve.json").read_text())
+    assert [point["epoch"] for point in curve] == list(range(len(curve)))
+    assert (out / "tuning/curve.png").stat().st_size > 1000
+    assert "Best of" in (out / "tuning/log.txt").read_text()
+    assert not (out / CHECKPOINT).exists()
+    assert {path.suffix for path in out.rglob("*")} <= {"", ".json", ".safetensors", ".png", ".txt"}
+
+
+def test_a_recommender_uses_the_tuned_encoder(tree, tuned, tmp_path):
+    text = {"model": str(tuned[1]), "cache": tree["text"]["cache"]}
+    config = make_config({**tree, "text": text, "model": {"name": "content_ease"}})
+    train_run(config, tmp_path / "run")
+    snapshot = kgrec.load(tmp_path / "run").snapshot
+    fingerprint = TextEncoder(tuned[1]).fingerprint
+    assert snapshot.derived.made_by["item", "text"] == fingerprint
+    assert fingerprint != TextEncoder(tree["text"]["model"]).fingerprint
+
+
+def test_the_test_part_changes_nothing(tree, tmp_path, tuned):
+    root = tmp_path / "data"
+    (root / "splits/cold_items").mkdir(parents=True)
+    source = tree["data"]["root"]
+    for name in ("train", "valid", "test"):
+        frame = pd.read_csv(f"{source}/splits/cold_items/{name}.csv")
+        if name == "test":
+            frame = frame.sample(frac=1, random_state=0).assign(
+                user_id=frame.user_id.iloc[::-1].to_numpy()
+            )
+        frame.to_csv(root / "splits/cold_items" / f"{name}.csv", index=False)
+    shutil.copy(f"{source}/items.csv", root)
+    other = make_config({**tree, "data": {**tree["data"], "root": str(root)}})
+    found = tune_text(other, tmp_path / "out")
+    assert found["valid"] == tuned[0]["valid"]
+
+
+def test_a_stopped_training_goes_on_and_ends_the_same(tree, tuned, tmp_path, monkeypatch):
+    from kgrec.text.tuning.loop import Tuner
+
+    out, epoch = tmp_path / "out", Tuner._epoch
+
+    def stopped(self, steps):
+        if self.progress.epoch == 3:
+            raise KeyboardInterrupt
+        return epoch(self, steps)
+
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    command = ["tune-text", str(path), "--out", str(out)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Tuner, "_epoch", stopped)
+        first = CliRunner().invoke(app, command)
+    assert first.exit_code == 130
+    assert f"--resume continues from it: {out / CHECKPOINT}" in first.stderr.replace("\n", "")
+    with pytest.raises(RunError, match=r"training that was stopped already.*continues it"):
+        tune_text(make_config(tree), out)
+    again = CliRunner().invoke(app, [*command, "--resume", "--json"])
+    assert again.exit_code == 0, again.stderr
+    found = json.loads(again.stdout)
+    assert found["valid"] == tuned[0]["valid"]
+    for name in ("model.safetensors", "config.json"):
+        assert (out / name).read_bytes() == (tuned[1] / name).read_bytes()
+    with pytest.raises(RunError, match="no checkpoint"):
+        tune_text(make_config(tree), out, resume=True)
+
+
+def test_what_kgrec_did_not_write_is_never_replaced(tree, tmp_path):
+    quick = _changed(tree, epochs=1)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"did not write.*notes\.txt"):
+        tune_text(quick, out, force=True)
+    (out / "notes.txt").unlink()
+    tune_text(quick, out)
+    with pytest.raises(RunError, match=r"a tuned encoder already"):
+        tune_text(quick, out)
+    (out / "config.json").write_text("{}")
+    with pytest.raises(RunError, match=r"changed since, such as config\.json"):
+        tune_text(quick, out, force=True)
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(RunError, match="is a file"):
+        tune_text(quick, file)
+    assert file.read_text() == "x"
+
+
+def test_a_tuned_encoder_is_replaced_when_asked(tree, tmp_path):
+    tune_text(_changed(tree, epochs=1), tmp_path / "out")
+    first = (tmp_path / "out/model.safetensors").read_bytes()
+    tune_text(_changed(tree, epochs=2), tmp_path / "out", force=True)
+    assert (tmp_path / "out/model.safetensors").read_bytes() != first
+    with pytest.raises(KgrecError, match="read by the same command"):  # the model to begin with
+        tune_text(make_config(tree), tree["text"]["model"], force=True)
+
+
+def test_mistakes_are_told(tree, tmp_path):
+    with pytest.raises(ConfigError, match="no text"):
+        tune_text(make_config({**tree, "text": None}), tmp_path / "out")
+    with pytest.raises(ConfigError, match="'multilingual' can encode, but not be trained"):
+        tune_text(make_config({**tree, "text": {"model": "multilingual"}}), tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"text\.tuning\.regime.*Did you mean"):
+        _changed(tree, regime="top_layer")
+    with pytest.raises(ConfigError, match=r"learning_rat"):
+        _changed(tree, learning_rat=1)
+    data = {"root": tree["data"]["root"], "splits": "splits", "split": "cold_items"}
+    with pytest.raises(DataError, match="No item has a text"):
+        tune_text(make_config({**tree, "data": data}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_are_read_by_a_recommender_that_ignores_them(tree):
+    assert Recommender(text=make_config(tree).text).text_config.tuning.epochs == 8
