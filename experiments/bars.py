@@ -230,6 +230,45 @@ FIRST_BARS = (
         0.999,
         True,
     ),
+    *(
+        Bar(
+            f"`redial-films`, films already mentioned excluded: {shown}",
+            "redial_films",
+            metric(name),
+            limit,
+            True,
+        )
+        for name, shown, limit in (
+            ("recall@1", "R@1", 0.03),
+            ("recall@10", "R@10", 0.15),
+            ("recall@50", "R@50", 0.33),
+            ("ndcg@10", "NDCG@10", 0.085),
+        )
+    ),
+    Bar(
+        "the state of a conversation: R@10 as a multiple of that of its last turn",
+        "redial_films",
+        lambda result: float(result["state"]["ratio"]),
+        1.5,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "that difference by chance: Wilcoxon's p",
+        "redial_films",
+        lambda result: float(result["state"]["test"]["wilcoxon_p"]),
+        0.001,
+        False,
+        "{:.1e}",
+    ),
+    Bar(
+        "tags as queries: NDCG@10 as a multiple of the better one of BM25 and MiniLM",
+        "redial_films",
+        lambda result: float(result["tags"]["ratio"]),
+        1.3,
+        True,
+        "{:.2f}",
+    ),
     Bar(
         "films found by German, French or Spanish descriptions with `multilingual`: R@10 of the "
         "worst language as a share of English",

@@ -33,6 +33,7 @@ MEASURED = (
     "published.py",
     "own_model.py",
     "languages.py",
+    "redial.py",
 )
 WRITTEN = ("figures.py", "tables.py", "bench_tests.py", "tables.py")
 WITH_DATA = {"bench_read.py", "bench_encode.py", "bench_recbole.py", *MEASURED}

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from kgrec.linking import Links
     from kgrec.rdf.columns import GraphColumns
     from kgrec.search.examples import Example
+    from kgrec.search.profiles import Profile
     from kgrec.search.taste import Found, TasteSearch
 
 
@@ -225,6 +226,7 @@ class Recommender:
         k: int | None = None,
         *,
         liked: Iterable[str | int] = (),
+        description: str | None = None,
         filter: str | None = None,
         candidates: Iterable[str | int] | None = None,
         exclude: Iterable[str | int] = (),
@@ -245,6 +247,8 @@ class Recommender:
                 whole number stands for its digits: 7 is the id "7".
             k: Number of items; None: ten, or the whole catalogue if it is smaller.
             liked: Items that a new user likes, or further items that a known user likes.
+            description: What the user likes in plain words, such as the edited text of `profile`;
+                see `search`. It is taken together with `user` and `liked`. None: no words.
             filter: What items must fulfil, such as `price < 30 and "Film noir" in genre`. It reads
                 the columns of the item table and the relations of the graph; see
                 `kgrec.retrieval.filters.ItemColumns` for their names and
@@ -259,13 +263,18 @@ class Recommender:
 
         Raises:
             UnknownIdError: The user or an item is unknown.
-            DataError: Neither `user` nor `liked` is given, one id stands where a list belongs, or
-                the filter names an unknown column.
+            DataError: Neither `user` nor `liked` nor `description` is given, one id stands where a
+                list belongs, or the filter names an unknown column.
             ConfigError: k is larger than the catalogue, the filter is not understood, or
                 `diversity` or `popularity` is outside of its range.
         """
         dials = Dials(popularity, diversity)
         now = self.snapshot
+        if description is not None:
+            if dials != Dials():
+                raise ConfigError("diversity and popularity are not for a description.")
+            words = {"filter": filter, "candidates": candidates, "exclude": exclude}
+            return self._asked(description, k, user, liked, (), words, talks=True)
         liked = id_list(liked, "liked")
         k = _checked(k, now)
         row = _user_row(now, user, liked)
@@ -420,6 +429,20 @@ class Recommender:
                 unknown column.
             ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
+        words = {"filter": filter, "candidates": candidates, "exclude": exclude}
+        return self._asked(query, k, user, liked, disliked, words)
+
+    def _asked(
+        self,
+        query: str,
+        k: int | None,
+        user: str | int | None,
+        liked: Iterable[str | int],
+        disliked: Iterable[str | int],
+        choice: dict[str, Any],
+        *,
+        talks: bool = False,
+    ) -> list[Recommendation]:
         now = self.snapshot
         k = _checked(k, now)
         check_kind("query", query, isinstance(query, str), "a text")
@@ -427,16 +450,15 @@ class Recommender:
             raise DataError("The query is empty: give some words to search for.")
         good = tuple(now.items.rows(id_list(liked, "liked")).tolist())
         bad = tuple(now.items.rows(id_list(disliked, "disliked")).tolist())
+        left_out = [*id_list(choice["exclude"], "exclude"), *now.items.take([*good, *bad])]
         history: tuple[int, ...] = ()
         if user is not None:
-            has = now.left_out(np.array([now.users.row(user)]))
-            history = tuple(now.history(now.users.row(user)).indices.tolist())
-            exclude = [*id_list(exclude, "exclude"), *now.items.take(has.indices)]
-        exclude = [*id_list(exclude, "exclude"), *now.items.take([*good, *bad])]
-        asked = Asked((query,), good, bad, history)
-        personal = bool(good or bad or history)
-        choice = now.allowed(filter, candidates, exclude)
-        return self.found(asked, k, choice, talks=personal)[0]
+            row = now.users.row(user)
+            history = tuple(now.history(row).indices.tolist())
+            left_out += now.items.take(now.left_out(np.array([row])).indices)
+        rows = now.allowed(choice["filter"], choice["candidates"], left_out)
+        talks = talks or bool(good or bad or history)
+        return self.found(Asked((query,), good, bad, history), k, rows, talks=talks)[0]
 
     def found(
         self, asked: Asked, k: int, candidates: IntArray | None = None, *, talks: bool
@@ -464,6 +486,8 @@ class Recommender:
             [query], lambda: scripts_known_by(encoder), f"“{printable(query, 60)}”"
         )
         made = find(taste, asked, self._encoded, talks=talks)
+        if talks and asked.turns:  # what somebody has named is known to them
+            made.scores[list(made.wish.named)] = -np.inf
         out = np.flatnonzero(np.isneginf(made.scores))
         if len(out):
             every = np.arange(len(now.items)) if candidates is None else candidates
@@ -502,6 +526,35 @@ class Recommender:
         if self.encoder is None or now.taste is None:
             raise DataError("This recommender was made without text, so it cannot be searched.")
         return now.taste
+
+    def profile(self, user: str | int | None = None, *, liked: Iterable[str | int] = ()) -> Profile:
+        """Return what a user likes, in words that a person can read and edit.
+
+        The edited text works as a user: `recommend(description=text)`, or a query of `search`.
+
+        Args:
+            user: Id of a known user; None: a new user, described by `liked`.
+            liked: Items that a new user likes, or further items that a known user likes.
+
+        Raises:
+            UnknownIdError: The user or an item is unknown.
+            DataError: Neither is given, the user has no items, or there is no text in the model.
+        """
+        from kgrec.search.profiles import profile_of
+
+        taste, now = self.taste(), self.snapshot
+        liked = id_list(liked, "liked")
+        row = _user_row(now, user, liked)
+        rows = now.history(row, liked).indices.astype(np.int64)
+        if not len(rows):
+            raise DataError("The user has no items, so there is nothing to tell of them.")
+        disliked = np.zeros(0, dtype=np.int64)
+        if row is not None and now.disliked is not None:
+            disliked = now.disliked[row].indices.astype(np.int64)
+        words = taste.signals.words
+        index = now.similarity_index
+        places = taste.signals.centred if index is None else index.vectors
+        return profile_of(rows, disliked, taste.facts, places, (words.words, words.counts))
 
     def learn_search(
         self,

@@ -32,7 +32,7 @@ from kgrec.search.statistics import (
     value_places,
 )
 from kgrec.search.taste import Encode, TasteSearch, meaning_of
-from kgrec.search.weights import SearchWeights
+from kgrec.search.weights import QUERY_AFTER_LEARNING, SearchWeights, vector_of
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import FloatArray, IntArray
 
@@ -254,7 +254,7 @@ def fitted(sample: _Sample, moments: Sequence[Moment], config: SearchConfig) -> 
     Conversations and single queries have weights of their own; a kind with too few examples keeps
     the default ones.
     """
-    default = SearchWeights.default()
+    default = SearchWeights(vector_of(QUERY_AFTER_LEARNING), SearchWeights.default().talk)
     talks = np.array([one.example.talks for one in moments])
     found = {}
     for kind, mask in (("talk", talks), ("query", ~talks)):

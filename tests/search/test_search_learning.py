@@ -13,7 +13,7 @@ from kgrec.search.settings import SearchConfig
 from kgrec.search.signals import SIGNALS
 from kgrec.search.statistics import Together, learn_map, value_places
 from kgrec.search.taught import Taught
-from kgrec.search.weights import SearchWeights
+from kgrec.search.weights import QUERY_AFTER_LEARNING, SearchWeights, vector_of
 
 
 def histories():
@@ -91,7 +91,7 @@ def test_what_is_always_the_answer_comes_first():
 
     assert Conversation(taught_films).say("something else", 1).items[0].item == "f11"
     # Single queries were not learnt, and keep their weights.
-    np.testing.assert_array_equal(taught.weights.query, SearchWeights.default().query)
+    np.testing.assert_array_equal(taught.weights.query, vector_of(QUERY_AFTER_LEARNING))
     assert taught_films.search("Heat (1995)", 1)[0].item == "f01"
 
 
