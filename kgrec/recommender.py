@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -485,7 +485,8 @@ class Recommender:
         warn_of_unknown_scripts(
             [query], lambda: scripts_known_by(encoder), f"“{printable(query, 60)}”"
         )
-        made = find(taste, asked, self._encoded, talks=talks)
+        encode = self._encoding()
+        made = find(taste, asked, encode, talks=talks)
         if talks and asked.turns:  # what somebody has named is known to them
             made.scores[list(made.wish.named)] = -np.inf
         out = np.flatnonzero(np.isneginf(made.scores))
@@ -496,7 +497,7 @@ class Recommender:
         wanted = made.state.turns[-1].wanted if made.state.turns else ""
         if talks or now.semantic_search is None or not wanted.strip():
             return _listed(now, best), made
-        sure = now.semantic_search.confidence(wanted, self._encoded([wanted]), best.items[0])
+        sure = now.semantic_search.confidence(wanted, encode([wanted]), best.items[0])
         listed = _listed(now, best, sure)
         if listed and max(sure[best.items[0] >= 0]) < WEAK:
             warn(
@@ -600,9 +601,19 @@ class Recommender:
             raise DataError("This recommender was made without text, so it encodes none.")
         return vectors.of(texts)
 
-    def _encoded(self, texts: Sequence[str]) -> FloatArray:
-        assert self.encoder is not None
-        return np.concatenate([self.encoder.encode_query(text) for text in texts])
+    def _encoding(self) -> Callable[[Sequence[str]], FloatArray]:
+        """Return the encoder of queries, which encodes no text twice."""
+        encoder = self.encoder
+        assert encoder is not None
+        known: dict[str, FloatArray] = {}
+
+        def encode(texts: Sequence[str]) -> FloatArray:
+            for text in texts:
+                if text not in known:
+                    known[text] = encoder.encode_query(text)
+            return np.concatenate([known[text] for text in texts])
+
+        return encode
 
     def explain(
         self,
