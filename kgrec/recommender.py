@@ -24,13 +24,11 @@ from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
 from kgrec.search.settings import SearchConfig
-from kgrec.search.taught import Taught
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.changes import Changes, ItemLinks
 from kgrec.snapshot.deriving import derive, searchable
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.prepared import prepare
-from kgrec.snapshot.searching import Asked, find
 from kgrec.text.backend import TextBackend, scripts_known_by
 from kgrec.text.cache import EmbeddingCache
 from kgrec.text.progress import ShowProgress
@@ -52,6 +50,8 @@ if TYPE_CHECKING:
     from kgrec.search.examples import Example
     from kgrec.search.profiles import Profile
     from kgrec.search.taste import Found, TasteSearch
+    from kgrec.search.taught import Taught
+    from kgrec.snapshot.searching import Asked
 
 
 _LONG: Final = 10_000  # characters of a text
@@ -443,6 +443,8 @@ class Recommender:
         *,
         talks: bool = False,
     ) -> list[Recommendation]:
+        from kgrec.snapshot.searching import Asked  # what recommends does not search
+
         now = self.snapshot
         k = _checked(k, now)
         check_kind("query", query, isinstance(query, str), "a text")
@@ -474,6 +476,8 @@ class Recommender:
         Raises:
             DataError: There is no text in the model.
         """
+        from kgrec.snapshot.searching import find
+
         taste, encoder = self.taste(), self.encoder
         assert encoder is not None
         now, query = self.snapshot, asked.turns[-1] if asked.turns else ""
@@ -575,6 +579,7 @@ class Recommender:
             DataError: There is no text in the model, or there are too few examples.
         """
         from kgrec.search.learning import learn
+        from kgrec.search.taught import Taught
 
         taste, vectors = self.taste(), self._vectors
         assert vectors is not None

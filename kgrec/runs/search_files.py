@@ -11,12 +11,12 @@ from kgrec.files import nearest_file, under, write_json
 from kgrec.outputs.tensors import load_arrays, save_arrays
 from kgrec.runs.json_files import read_json
 from kgrec.search.settings import SearchConfig
-from kgrec.search.taught import Taught
 from kgrec.text.progress import ShowProgress
 
 if TYPE_CHECKING:
     from kgrec.recommender import Recommender
     from kgrec.runs.log import RunLog
+    from kgrec.search.taught import Taught
 
 FILES: Final = ("search.json", "search.safetensors")
 
@@ -45,6 +45,8 @@ def read_taught(folder: Path, files: Collection[str], num_items: int) -> Taught 
     """
     if not set(FILES) & set(files):
         return None
+    from kgrec.search.taught import Taught
+
     try:
         arrays = load_arrays(folder / FILES[1])[0]
         return Taught.from_file(read_json(folder / FILES[0]), arrays, num_items)

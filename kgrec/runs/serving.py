@@ -59,13 +59,13 @@ from kgrec.runs.reading import (
     read_tree,
 )
 from kgrec.runs.search_files import read_taught
-from kgrec.search.taught import Taught
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
 
 if TYPE_CHECKING:
     from kgrec.explain.paths import PathFinder
+    from kgrec.search.taught import Taught
 
 FILE: Final = "serving.safetensors"
 _TRIED: Final = 256  # histories

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -105,19 +106,40 @@ class Recogniser:
     ) -> None:
         self._facts, self._known, self._frequent = facts, frozenset(known), frozenset(frequent)
         self._starts: dict[str, list[_Name]] = defaultdict(list)
-        self._alike: dict[tuple[int, str], list[_Name]] = defaultdict(list)
-        self._of_year: dict[int, list[_Name]] = defaultdict(list)
-        self._single: list[_Name] = []
         for name in self._names():
             self._starts[name.words[0]].append(name)
-            if len(name.words) > 1 and not name.part:
-                self._alike[_block(name.words)].append(name)
-            if name.kind == "item" and not name.part and not np.isnan(facts.years[name.row]):
-                self._of_year[int(facts.years[name.row])].append(name)
-            if name.kind == "value" and len(name.words) == 1 and facts.shared[name.row]:
-                self._single.append(name)
         for names in self._starts.values():
             names.sort(key=lambda name: (-len(name.words), name.part, name.kind == "item"))
+
+    @cached_property
+    def _alike(self) -> dict[tuple[int, str], list[_Name]]:
+        """Names of several words by their number and first letters; only spelling needs them."""
+        found: dict[tuple[int, str], list[_Name]] = defaultdict(list)
+        for names in self._starts.values():
+            for name in names:
+                if len(name.words) > 1 and not name.part:
+                    found[_block(name.words)].append(name)
+        return found
+
+    @cached_property
+    def _of_year(self) -> dict[int, list[_Name]]:
+        found: dict[int, list[_Name]] = defaultdict(list)
+        for names in self._starts.values():
+            for name in names:
+                year = self._facts.years[name.row] if name.kind == "item" else np.nan
+                if not name.part and not np.isnan(year):
+                    found[int(year)].append(name)
+        return found
+
+    @cached_property
+    def _single(self) -> list[_Name]:
+        """Names of one word that sort items, such as genres."""
+        return [
+            name
+            for names in self._starts.values()
+            for name in names
+            if self._sorts(name) and len(name.words) == 1
+        ]
 
     def find(self, text: str) -> list[Named]:
         """Return the names in a text, in their order; they do not overlap."""
@@ -291,6 +313,8 @@ class Recogniser:
                 continue
             given = tuple(token.word for token in words.tokens[place : last + 1])
             year = _year_after(words, last)
+            if year is None and all(word in self._known for word in given):
+                continue
             pool = self._alike.get(_block(given), []) if year is None else self._near(year)
             if not pool or all(word in FILLERS for word in given):
                 continue
@@ -307,11 +331,8 @@ class Recogniser:
         least = _ALIKE if name.kind == "value" or has_year else _ALIKE_TITLE
         if alike < least or len("".join(given)) < _SHORTEST_PAIR:
             return False
-        if [word for word in given if word.isdigit()] != [
-            word for word in name.words if word.isdigit()
-        ]:
-            return False  # "Rocky 2" is not "Rocky 3"
-        return has_year or any(word not in self._known for word in given)
+        numbers = [[word for word in words if word.isdigit()] for words in (given, name.words)]
+        return numbers[0] == numbers[1]  # "Rocky 2" is not "Rocky 3"
 
     def _near(self, year: int) -> list[_Name]:
         return [name for one in (year, year - 1, year + 1) for name in self._of_year.get(one, ())]

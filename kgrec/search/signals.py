@@ -67,17 +67,21 @@ class Signals:
         made.__dict__["statistics"] = statistics
         return made
 
-    def of(self, state: State, wish: Wish, vector: FloatArray) -> FloatArray:
+    def of(
+        self, state: State, wish: Wish, vector: FloatArray, weights: FloatArray | None = None
+    ) -> FloatArray:
         """Return the signals of all items, float32 of shape (num_items, len(SIGNALS)).
 
         Args:
             state: The conversation.
             wish: What it asks for.
             vector: The text vector of what is wanted, float32 of shape (dim,).
+            weights: Their weights: some signals without one are left out, zeros in the result.
         """
         table = np.zeros((len(self.text), len(SIGNALS)), dtype=np.float32)
         found = {
             **self._of_words(state, wish, vector),
+            **self._of_fields(state, weights),
             **self._of_items(wish),
             **self._of_all(),
             **self._of_examples(state, vector),
@@ -92,18 +96,13 @@ class Signals:
 
     def _of_words(self, state: State, wish: Wish, vector: FloatArray) -> dict[str, FloatArray]:
         plain = " ".join(turn.plain for turn in state.turns)
-        # A single query is read as `SemanticSearch` reads it, a conversation without its fillers.
-        single = len(state.turns) == 1
-        query = state.turns[0].wanted if single else " ".join(_content(plain))
+        query = _query_of(state)
         wanted = np.zeros(len(self.facts.names))
         wanted[list(wish.wanted)] = list(wish.wanted.values())
         kinds = np.where(self.facts.shared, wanted, 0.0)
         found = {
             "meaning": self._meaning(vector),
             "words": _standardised(self._all_words.score(query)),
-            "title_words": _standardised(self._title_words.score(query)),
-            "name_words": _standardised(self._name_words.score(query)),
-            "kind_words": _standardised(self._kind_words.score(query)),
             "title": self._titled(wish),
             "wanted_kinds": _share(self.facts.has, kinds),
             "wanted_names": _share(self.facts.has, wanted - kinds),
@@ -114,6 +113,15 @@ class Signals:
             placed = placed / max(float(np.linalg.norm(placed)), 1e-12)
             found["space"] = _standardised(self.places @ placed)
         return found
+
+    def _of_fields(self, state: State, weights: FloatArray | None) -> dict[str, FloatArray]:
+        """Return BM25 over titles and over names; their indexes are made when they are needed."""
+        query = _query_of(state)
+        return {
+            name: _standardised(getattr(self, f"_{name}").score(query))
+            for name in ("title_words", "name_words", "kind_words")
+            if weights is None or weights[SIGNALS.index(name)]
+        }
 
     def _meaning(self, vector: FloatArray) -> FloatArray:
         scores = np.zeros(len(self.text), np.float32)
@@ -301,6 +309,16 @@ def _words_of_values(
     made = sparse.csr_matrix(facts.has.astype(np.float64) @ counted.counts)
     keys = np.zeros((made.shape[0], counted.keys.shape[1]), np.uint8)
     return WordCounts(counted.words, made, keys)
+
+
+def _query_of(state: State) -> str:
+    """Return the words for BM25: a conversation's without titles and fillers.
+
+    A single query is read as `SemanticSearch` reads it.
+    """
+    if len(state.turns) == 1:
+        return state.turns[0].wanted
+    return " ".join(_content(" ".join(turn.plain for turn in state.turns)))
 
 
 def _content(text: str) -> list[str]:

@@ -80,8 +80,8 @@ class TasteSearch:
             talks: Whether it is a conversation, and not a single query.
         """
         wish = self.wish(state)
-        table = self.signals.of(state, wish, meaning_of(state, encode))
-        scores = table @ (self.weights.talk if talks else self.weights.query)
+        weights = self.weights.talk if talks else self.weights.query
+        scores = self.signals.of(state, wish, meaning_of(state, encode), weights) @ weights
         scores[self.ruled_out(wish)] = -np.inf
         return Found(scores.astype(np.float32), wish, state)
 

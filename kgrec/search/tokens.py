@@ -13,6 +13,8 @@ _TOKEN: Final = re.compile(
     rf"(?:[^\W\d_]\.){{2,}}|[{_SIGN}]|[^\W_{_SIGN}]+(?:['’ʼ][^\W_{_SIGN}]+)*|&"
     r"|(?P<end>[.,;:!?\n]+|\s[-–—]\s)"
 )
+_PLAIN: Final = re.compile("[a-z0-9]+")
+_SPECIAL: Final = re.compile(r"[&.]|'(?![A-Za-z0-9])|(?<![A-Za-z0-9])'")
 _LETTERS: Final = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"})
 
 
@@ -48,6 +50,8 @@ def words_of(text: str) -> tuple[str, ...]:
     >>> words_of("The Lord of the Rings: The Two Towers")
     ('the', 'lord', 'of', 'the', 'rings', 'the', 'two', 'towers')
     """
+    if text.isascii() and not _SPECIAL.search(text):  # most names: in a tenth of the time
+        return tuple(_PLAIN.findall(text.lower().replace("'", "")))
     return tuple(token.word for token in _tokens(text) if token.word)
 
 

@@ -58,3 +58,8 @@ def test_words_are_folded_with_their_places():
     assert [token.word for token in tokens] == ["cafe", "", "et", "and", "lete", ""]
     assert [text[token.start : token.end].strip() for token in tokens][:3] == ["Café", "—", "E.T."]
     assert words_of("三体 II") == ("三", "体", "ii")
+
+
+@pytest.mark.parametrize("text", ["O'Hara's 2nd film: Don't!", "'quoted' R. Scott", "A & B", "x_y"])
+def test_the_fast_way_for_names_is_the_same(text):
+    assert words_of(text) == tuple(token.word for token in tokens_of(text) if token.word)
