@@ -86,6 +86,7 @@ def tune_text(
     Raises:
         KgrecError: The config, the data or the folder is invalid.
     """
+    from kgrec.text.added import FILE as ADDED
     from kgrec.text.tuning.loop import Tuner
     from kgrec.text.tuning.tower import Tower
 
@@ -134,6 +135,8 @@ def tune_text(
         told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
         _write(out, tuner, figures, told)
     log.say(f"Encoder: {out}; `text.model={out}` uses it.")
+    if (out / ADDED).exists():
+        log.say(f"{ADDED} has what was learned. Only kgrec reads it: others see the old model.")
     return figures
 
 

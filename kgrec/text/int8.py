@@ -25,6 +25,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from kgrec.text.added import added_to
+
 _NUM_OUTLIERS = 8  # input channels of each layer that stay in float32
 _GELU_MIN = 0.17  # no value of GELU lies below -0.17
 _TINY = 1e-5
@@ -54,7 +56,8 @@ def int8_possible(model: Any) -> bool:
     """Return whether `Int8Bert` can run `model` (of transformers)."""
     config = model.config
     return (
-        getattr(config, "model_type", "") == "bert"
+        added_to(model) is None
+        and getattr(config, "model_type", "") == "bert"
         and getattr(config, "hidden_act", "") == "gelu"
         and getattr(config, "position_embedding_type", None) in (None, "absolute")
         and not getattr(config, "is_decoder", False)

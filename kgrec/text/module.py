@@ -19,6 +19,7 @@ from torch import nn
 from kgrec.errors import ConfigError, RunError, did_you_mean, printable
 from kgrec.files import writing
 from kgrec.outputs.folders import replacing_folder
+from kgrec.text.added import CHILD, read_added, without_added, write_added
 from kgrec.text.backend import encodable
 from kgrec.text.dense_files import ACTIVATIONS
 from kgrec.text.layout import Pooling, Prompts
@@ -100,6 +101,7 @@ class TextModule(nn.Module):
         layout = files.layout
         steps = [Normalize() if isinstance(s, str) else Dense.read(s) for s in layout.steps]
         module = load_model(files)
+        read_added(files.folder, module)
         tokenizer = load_tokenizer(files, module.get_input_embeddings().num_embeddings)
         if layout.lower_case:
             _lower_case(tokenizer)
@@ -298,8 +300,9 @@ class TextModule(nn.Module):
         groups |= {f"layer {place}": {} for place in range(depth)} | {"rest": {}}
         for name, parameter in self.model.named_parameters():
             group = "embeddings" if name.startswith(embeddings) else "rest"
-            if name.startswith(f"{layers}."):
-                group = f"layer {name.removeprefix(f'{layers}.').split('.')[0]}"
+            for start in (f"{layers}.", f"{CHILD}.layers."):
+                if name.startswith(start):
+                    group = f"layer {name.removeprefix(start).split('.')[0]}"
             groups[group][f"model.{name}"] = parameter
         groups["dense"] = {f"steps.{name}": p for name, p in self.steps.named_parameters()}
         return {name: group for name, group in groups.items() if group}
@@ -309,7 +312,8 @@ class TextModule(nn.Module):
 
         It holds `config.json`, the tokenizer with `max_length`, `model.safetensors` (several for a
         large model), and for sentence-transformers `modules.json` with the pooling, the dense
-        layers, the normalisation and the prompts.
+        layers, the normalisation and the prompts. A prefix, or adapters, are in a file that only
+        kgrec reads; see `kgrec.text.added`.
 
         Args:
             folder: A new or empty folder.
@@ -323,7 +327,9 @@ class TextModule(nn.Module):
         self.tokenize([""])  # a tokenizer is saved with the truncation of its last use
         self._tokenizer.model_max_length = self.max_length
         with writing(target), replacing_folder(target) as new, no_messages():
-            self.model.save_pretrained(new)
+            with without_added(self.model):
+                self.model.save_pretrained(new)
+            write_added(new, self.model)
             self._tokenizer.save_pretrained(new)
             save_modules(
                 new,

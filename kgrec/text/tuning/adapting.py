@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from kgrec.errors import ConfigError, did_you_mean, printable
+from kgrec.errors import ConfigError
+from kgrec.text.added import add
 from kgrec.text.module import TextModule
 from kgrec.text.tuning.layers import layers_of
-from kgrec.text.tuning.regimes import FullConfig, LoraConfig, RegimeConfig, TopLayersConfig
+from kgrec.text.tuning.low_rank import RankAllocation, adalora_model, ia3_model, lora_model
+from kgrec.text.tuning.regimes import (
+    AdaLoraConfig,
+    AdapterConfig,
+    FullConfig,
+    Ia3Config,
+    LoraConfig,
+    PrefixConfig,
+    RegimeConfig,
+    TopLayersConfig,
+)
 
 _POOLER = re.compile(r"(^|\.)pooler\.")
-_NAME = "default"  # PEFT's name of an adapter
 
 
 class Adapted:
@@ -39,6 +50,7 @@ class Adapted:
     def __init__(self, module: TextModule, regime: RegimeConfig, seed: int) -> None:
         self.module = module
         self._tuner: Any = None
+        self._allocation: RankAllocation | None = None
         self.lower = 0
         module.requires_grad_(False)
         depth = int(module.model.config.num_hidden_layers)
@@ -46,9 +58,12 @@ class Adapted:
             _train(module.model)
         elif isinstance(regime, TopLayersConfig):
             self.lower = _top_layers(module, regime, depth)
-        elif isinstance(regime, LoraConfig):
+        elif isinstance(regime, AdapterConfig | PrefixConfig):
             with seeded(seed):
-                self._tuner = _lora(module.model, regime)
+                add(module.model, regime).requires_grad_(True)
+        elif isinstance(regime, LoraConfig | AdaLoraConfig | Ia3Config):
+            with seeded(seed):
+                self._tuner = self._from_peft(regime)
         else:
             self.lower = depth
         module.steps.requires_grad_(True)
@@ -64,10 +79,43 @@ class Adapted:
         named = self.module.named_parameters()
         return {name: value for name, value in named if value.requires_grad}
 
-    def plain(self) -> TextModule:
-        """Return the module without adapters: what they add is in the weights.
+    def _from_peft(self, regime: LoraConfig | AdaLoraConfig | Ia3Config) -> Any:
+        model = self.module.model
+        if isinstance(regime, LoraConfig):
+            return lora_model(model, regime)
+        if isinstance(regime, Ia3Config):
+            return ia3_model(model)
+        tuner = adalora_model(model, regime)
+        self._allocation = RankAllocation(tuner, regime)
+        return tuner
 
-        The adapters are gone afterwards, so this is for the end of a training.
+    def plan(self, num_steps: int) -> None:
+        """Say how many steps the training has at most; see `RankAllocation.plan`."""
+        if self._allocation is not None:
+            self._allocation.plan(num_steps)
+
+    def after_step(self, step: int) -> None:
+        """Do what follows a step, counted from 1; the gradients are still there."""
+        if self._allocation is not None:
+            self._allocation.after_step(step)
+
+    def penalty(self) -> Tensor | None:
+        """Return what the regime adds to the loss of a batch, a scalar with gradients."""
+        return None if self._allocation is None else self._allocation.penalty()
+
+    def kept(self) -> dict[str, Tensor]:
+        """Return what the regime keeps from one step to the next besides the parameters."""
+        return {} if self._allocation is None else self._allocation.state()
+
+    def load_kept(self, kept: Mapping[str, Tensor]) -> None:
+        """Restore what `kept` returned."""
+        if self._allocation is not None:
+            self._allocation.load_state(kept)
+
+    def plain(self) -> TextModule:
+        """Return the module with all in its weights that can be.
+
+        What PEFT added is gone afterwards, so this is for the end of a training.
         """
         if self._tuner is not None:
             with torch.no_grad():
@@ -114,42 +162,3 @@ def _top_layers(module: TextModule, regime: TopLayersConfig, depth: int) -> int:
         if not _POOLER.search(name):
             parameter.requires_grad_(True)
     return depth - regime.n
-
-
-def _lora(model: nn.Module, regime: LoraConfig) -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise ConfigError(
-            "text.tuning.regime: `lora` needs PEFT, which is not installed: "
-            "`pip install 'kgrec[tuning]'`."
-        ) from error
-    config = peft.LoraConfig(
-        r=regime.r,
-        lora_alpha=regime.alpha,  # type: ignore[arg-type]  # any number is right
-        lora_dropout=regime.dropout,
-        target_modules=_linear_layers(model, regime.targets),
-        bias="none",
-    )
-    return peft.LoraModel(model, {_NAME: config}, _NAME)
-
-
-def _linear_layers(model: nn.Module, targets: tuple[str, ...] | None) -> list[str]:
-    """Return the names of the linear layers that get additions."""
-    layers = layers_of(model)
-    place = next(name for name, part in model.named_modules() if part is layers)
-    names = [
-        f"{place}.{name}" for name, part in layers.named_modules() if isinstance(part, nn.Linear)
-    ]
-    if targets is None:
-        return names
-    chosen = [name for name in names if any(f".{name}".endswith(f".{end}") for end in targets)]
-    for end in targets:
-        if not any(f".{name}".endswith(f".{end}") for name in names):
-            known = sorted({name.rpartition(".")[2] for name in names})
-            raise ConfigError(
-                f"text.tuning.regime.targets: the model has no linear layer {printable(end)!r}."
-                + did_you_mean(end, known)
-                + f" It has {', '.join(known)}."
-            )
-    return chosen

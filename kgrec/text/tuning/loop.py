@@ -80,6 +80,7 @@ class Tuner:
         self._per_epoch = max(len(batches) for batches in self._drawn(0))
         steps = -(-self._per_epoch // settings.accumulate)
         self.num_steps = steps * settings.epochs
+        tower.plan(self.num_steps)
         self.optimizer = Optimizer(tower, heads, settings, self.num_steps)
         self.progress = TuningProgress()
         self._best = self._weights()
@@ -126,6 +127,9 @@ class Tuner:
                     loss = task.weight * task.loss(self.tower, batches[place % len(batches)])
                     (loss / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
+            penalty = self.tower.penalty()
+            if penalty is not None:
+                (penalty / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]
             if (place + 1) % self.settings.accumulate == 0 or place + 1 == self._per_epoch:
                 self.optimizer.step()
                 if steps is not None:
@@ -199,6 +203,7 @@ class Tuner:
         tensors = {f"now/{name}": value for name, value in self._weights().items()}
         tensors |= {f"best/{name}": value for name, value in self._best.items()}
         tensors |= {f"adam/{name}": value for name, value in self.optimizer.state().items()}
+        tensors |= {f"regime/{name}": value for name, value in self.tower.kept().items()}
         for place, task in enumerate(self.tasks):
             tensors |= {f"task/{place}/{name}": kept for name, kept in task.state().items()}
         about = {
@@ -239,6 +244,7 @@ class Tuner:
             self._load_weights(_part(tensors, "now/"))
             self._best = _part(tensors, "best/")
             self.optimizer.load_state(_part(tensors, "adam/"), int(about["steps"]))
+            self.tower.load_kept(_part(tensors, "regime/"))
             for place, task in enumerate(self.tasks):
                 task.load_state(_part(tensors, f"task/{place}/"))
             self.progress = TuningProgress(**about["progress"])

@@ -31,7 +31,7 @@ class Optimizer:
     def __init__(
         self, tower: Tower, heads: Mapping[str, nn.Parameter], settings: TextTuning, num_steps: int
     ) -> None:
-        self._settings, self._num_steps = settings, max(num_steps, 1)
+        self._settings, self._num_steps, self._tower = settings, max(num_steps, 1), tower
         self._parameters = {**tower.trained, **{f"{_HEADS}{k}": v for k, v in heads.items()}}
         self.step_count = 0
         depths = tower.depths()
@@ -61,8 +61,9 @@ class Optimizer:
         for group in self._adam.param_groups:
             group["lr"] = group["full_rate"] * share
         self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
         self.step_count += 1
+        self._tower.after_step(self.step_count)
+        self._adam.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Tensor]:
         """Return copies of the moments of the parameters, by name and moment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kgrec.settings import Settings, by_name
 from kgrec.text.tuning.regimes import RegimeConfig, TopLayersConfig
@@ -151,3 +151,12 @@ class TextTuning(Settings):
         default=False,
         description="Compute the inside of layers a second time rather than keep it: less memory.",
     )
+
+    @model_validator(mode="after")
+    def _layers_are_computed_once_with_a_prefix(self) -> TextTuning:
+        if self.gradient_checkpointing and self.regime.name == "prefix":
+            raise ValueError(
+                "gradient_checkpointing does not go with the regime `prefix`: transformers would "
+                "compute the layers without it. Leave one of them out"
+            )
+        return self

@@ -202,6 +202,30 @@ class Tower:
             for part in parts:
                 part.train()
 
+    def plan(self, num_steps: int) -> None:
+        """Say how many steps the training has at most, before the first one.
+
+        Raises:
+            ConfigError: They are too few for the regime.
+        """
+        self._adapted.plan(num_steps)
+
+    def after_step(self, step: int) -> None:
+        """Do what the regime does after each step, counted from 1; gradients are still there."""
+        self._adapted.after_step(step)
+
+    def penalty(self) -> Tensor | None:
+        """Return what the regime adds to the loss of a batch; None: nothing."""
+        return self._adapted.penalty()
+
+    def kept(self) -> dict[str, Tensor]:
+        """Return what the regime keeps between steps besides the trained parameters."""
+        return self._adapted.kept()
+
+    def load_kept(self, kept: Mapping[str, Tensor]) -> None:
+        """Restore what `kept` returned."""
+        self._adapted.load_kept(kept)
+
     def state(self) -> dict[str, Tensor]:
         """Return copies of the trained parameters, by name."""
         return {name: value.detach().clone() for name, value in self.trained.items()}
@@ -222,9 +246,9 @@ class Tower:
                 own[name].copy_(value)
 
     def save(self, folder: str | Path) -> None:
-        """Write a Hugging Face folder with what adapters have learned in the weights.
+        """Write a Hugging Face folder, with what was learned in the weights where that is possible.
 
-        It is the end of the training: adapters are gone afterwards.
+        It is the end of the training: what PEFT added is gone afterwards.
 
         Args:
             folder: A new or empty folder.

@@ -92,6 +92,9 @@ def _vectors(tuner):
         {"regime": "full", "accumulate": 2, "schedule": "cosine"},
         {"regime": {"name": "lora", "r": 4}, "projection": 16},
         {"regime": "frozen", "projection": 16, "projection_rate": 0.01},
+        {"regime": {"name": "adalora", "r": 1, "init_r": 3, "every": 3, "final": 0.2}},
+        {"regime": {"name": "adapter", "dim": 4}},
+        {"regime": {"name": "prefix", "length": 3}},
     ],
 )
 def test_a_resumed_training_gives_the_same_bits(tuner, more):
