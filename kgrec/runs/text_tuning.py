@@ -36,6 +36,7 @@ from kgrec.runs.encoder_quality import measure_vectors
 from kgrec.runs.json_files import read_json
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_recommender
+from kgrec.runs.one_tower_tasks import attributes_task, pair_texts_task
 from kgrec.runs.training import named_files, read_data
 from kgrec.snapshot import Derived, Inputs, Prepared
 from kgrec.snapshot.deriving import texts_of_nodes
@@ -44,13 +45,15 @@ from kgrec.text.cache import default_cache_folder
 from kgrec.text.model_files import find_model
 from kgrec.text.multilingual import MULTILINGUAL
 from kgrec.text.settings import TextConfig
-from kgrec.text.tuning.settings import InteractionsConfig, TextTuning
+from kgrec.text.tuning.one_tower_settings import HEADS, AttributesConfig, PairTextsConfig
+from kgrec.text.tuning.settings import AnyTaskConfig, InteractionsConfig, TextTuning
 from kgrec.types import FloatArray, IntArray, index_to_mask
 
 if TYPE_CHECKING:
     from kgrec.text.tuning.loop import Tuner
     from kgrec.text.tuning.tasks.base import Task
     from kgrec.text.tuning.tasks.interactions import Scores
+    from kgrec.text.tuning.tower import Tower
 
 FOLDER: Final = "tuning"
 CHECKPOINT: Final = f"{FOLDER}/checkpoint.safetensors"
@@ -105,7 +108,6 @@ def tune_text(
         prepared = prepared_data(recommender.inputs, dataset.split)
         texts = item_texts(prepared, config.text)
         split = dataset.split.reindex(prepared.data.train.users, prepared.data.train.items)
-        tasks = [_task(one, prepared, split, texts) for one in settings.tasks]
         cache = default_cache_folder(os.environ)
         tower = Tower(
             find_model(config.text.model),
@@ -114,6 +116,9 @@ def tune_text(
             seed=config.seed,
             prompts=(config.text.query_prompt, config.text.document_prompt),
         )
+        tasks = [
+            make_task(one, prepared, split, texts, config.text, tower) for one in settings.tasks
+        ]
         trained = sum(value.numel() for value in tower.trained.values())
         log.say(
             f"Tuning {config.text.model} ({settings.regime.name}): {trained:,} of "
@@ -167,7 +172,36 @@ def item_texts(prepared: Prepared, config: TextConfig) -> list[str]:
     return found["item"]
 
 
-def _task(
+def make_task(
+    config: AnyTaskConfig,
+    prepared: Prepared,
+    split: Split,
+    texts: Sequence[str],
+    text: TextConfig,
+    tower: Tower,
+) -> Task[Any]:
+    """Return a task with its data.
+
+    Args:
+        config: Its settings.
+        prepared: The data over the whole catalogue.
+        split: The split over the same vocabularies.
+        texts: The text of each item, "" for none.
+        text: How items are written as text.
+        tower: The encoder in training.
+
+    Raises:
+        DataError: The data lacks what the task needs.
+        ConfigError: The settings do not fit the data.
+    """
+    if isinstance(config, PairTextsConfig):
+        return pair_texts_task(config, prepared, split, texts, tower)
+    if isinstance(config, AttributesConfig):
+        return attributes_task(config, prepared, text, tower)
+    return _interactions_task(config, prepared, split, texts)
+
+
+def _interactions_task(
     config: InteractionsConfig, prepared: Prepared, split: Split, texts: Sequence[str]
 ) -> Task[Any]:
     from kgrec.text.tuning.tasks.interactions import Choices, InteractionsTask
@@ -232,7 +266,8 @@ def _write(out: Path, tuner: Tuner, figures: Mapping[str, Any], log: Sequence[st
         folder.mkdir()
         heads = tuner.heads()
         if heads:
-            save_tensors(folder / "heads.safetensors", heads, {})
+            told = {str(place): dict(task.about()) for place, task in enumerate(tuner.tasks)}
+            save_tensors(new / HEADS, heads, {k: v for k, v in told.items() if v})
         write_json(folder / "curve.json", tuner.progress.curve)
         if curve:
             draw_training(curve, tuner.tasks[0].metric, folder / "curve.png")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import printable, warn
 from kgrec.graph.modalities import TEXT
 from kgrec.snapshot.inputs import Derived, Inputs
@@ -94,6 +95,22 @@ def texts_of_nodes(
         inputs.items,
         languages=config.languages,
         entities=entities,
+        label_relations=inputs.config.label_relations,
+        description_relations=inputs.config.description_relations,
+    )
+
+
+def texts_of_items(inputs: Inputs, items: Vocabulary, config: TextConfig) -> list[str]:
+    """Return the text of each item, "" for none: those of `texts_of_nodes`, without a graph."""
+    from kgrec.text.node_texts import item_texts
+
+    kg, links = inputs.chosen()
+    return item_texts(
+        items.ids,
+        kg,
+        links,
+        inputs.items,
+        languages=config.languages,
         label_relations=inputs.config.label_relations,
         description_relations=inputs.config.description_relations,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,47 @@ class TextModule(nn.Module):
         """
         return self._ids(texts, self.prompts.query if query else self.prompts.document)
 
-    def _ids(self, texts: Sequence[str], prompt: str) -> list[IntArray]:
+    def pieces(self, texts: Sequence[str]) -> list[IntArray]:
+        """Return the token ids of each text, without special tokens and prompts; see `joined`.
+
+        Args:
+            texts: n strings; any may be empty.
+
+        Returns:
+            n arrays, int64 of shape (length,) with length ≤ `max_length`.
+        """
+        return self._ids(texts, "", special=False)
+
+    def joined(self, first: IntArray, second: IntArray) -> IntArray:
+        """Return the token ids of two segments as one text, with the separator between them.
+
+        Special tokens are around both. Token types stay those of a single text, as an encoder of
+        single texts has learnt no others.
+
+        Args:
+            first: From `pieces`; together with `second` at most `pair_room` tokens.
+            second: Likewise.
+        """
+        start, between, end = self._around
+        return np.concatenate([start, first, between, second, end])
+
+    @property
+    def pair_room(self) -> int:
+        """Tokens of two segments together that `joined` may get."""
+        return self.max_length - sum(map(len, self._around))
+
+    @cached_property
+    def _around(self) -> tuple[IntArray, IntArray, IntArray]:
+        """What is before, between and after two segments."""
+        (inner,), (whole,) = self.pieces(["a"]), self._ids(["a"], "")
+        places = range(len(whole) - len(inner) + 1)
+        begin = next((p for p in places if (whole[p : p + len(inner)] == inner).all()), 0)
+        tokenizer = self._tokenizer
+        mark = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+        between = np.array([] if mark is None else [mark], dtype=np.int64)
+        return whole[:begin], between, whole[begin + len(inner) :]
+
+    def _ids(self, texts: Sequence[str], prompt: str, special: bool = True) -> list[IntArray]:
         limit = self.max_length * _CHARS_PER_TOKEN
         rows: list[IntArray] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
@@ -212,6 +253,7 @@ class TextModule(nn.Module):
                 [encodable((prompt + text)[:limit]) for text in some],
                 truncation=True,
                 max_length=self.max_length,
+                add_special_tokens=special,
                 return_attention_mask=False,
                 return_token_type_ids=False,
             )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.kg.graph import KnowledgeGraph
@@ -45,44 +44,47 @@ def node_texts(
         description_relations: IRIs of the properties that give descriptions, best first.
     """
 
-    def told(rows: npt.NDArray[Any], description: bool = True) -> list[str]:
-        return (
-            verbalise(
-                kg,
-                rows,
-                languages=languages,
-                description=description,
-                label_relations=label_relations,
-                description_relations=description_relations,
-            )
-            if kg is not None
-            else []
-        )
-
-    texts = {"item": _item_texts(data, links if kg is not None else None, items, told)}
+    of_names: dict[str, Any] = {
+        "languages": languages,
+        "label_relations": label_relations,
+        "description_relations": description_relations,
+    }
+    texts = {"item": item_texts(list(data["item"].node_id), kg, links, items, **of_names)}
     if entities:
         for kind in data.node_types:
             if "kg_row" in data[kind]:
-                texts[kind] = told(data[kind].kg_row.numpy(), description=False)
+                rows = data[kind].kg_row.numpy()
+                told = [] if kg is None else verbalise(kg, rows, description=False, **of_names)
+                texts[kind] = told
             elif kind not in ("user", "item"):
                 texts[kind] = list(data[kind].node_id)
     return {kind: values for kind, values in texts.items() if any(values)}
 
 
-def _item_texts(
-    data: HeteroData,
+def item_texts(
+    ids: Sequence[str],
+    kg: KnowledgeGraph | None,
     links: Links | None,
     items: AttributeTable | None,
-    told: Callable[[npt.NDArray[Any]], list[str]],
+    **of_names: Any,
 ) -> list[str]:
-    parts: list[list[str]] = [[] for _ in range(int(data["item"].num_nodes))]
+    """Return the text of each item, "" where there is none.
+
+    Args:
+        ids: The items' ids.
+        kg: As for `node_texts`; likewise the others.
+        links: See `kg`; over `ids`.
+        items: See `kg`.
+        of_names: Settings of `verbalise`.
+    """
+    parts: list[list[str]] = [[] for _ in range(len(ids))]
     if items is not None:
-        place = {id: row for row, id in enumerate(data["item"].node_id)}
+        place = {id: row for row, id in enumerate(ids)}
         for id, text in zip(items.ids.ids, table_texts(items), strict=True):
             parts[place[id]].append(text)
-    if links is not None and len(links):
+    if kg is not None and links is not None and len(links):
         entities = np.unique(links.entity)
-        of_entity = dict(zip(entities, told(entities), strict=True))
+        of_entity = dict(zip(entities, verbalise(kg, entities, **of_names), strict=True))
         for item, entity in zip(links.item, links.entity, strict=True):
             parts[item].append(of_entity[entity])
     return [" ".join(part for part in found if part) for found in parts]

@@ -7,16 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from kgrec.settings import Settings, by_name
+from kgrec.text.tuning.one_tower_settings import (
+    AttributesConfig,
+    ClickConfig,
+    RatingConfig,
+    StarsConfig,
+)
 from kgrec.text.tuning.regimes import RegimeConfig, TopLayersConfig
-
-
-class TaskConfig(Settings):
-    """What all tasks have."""
-
-    name: str
-    weight: float = Field(
-        default=1.0, gt=0, description="What the task's loss is multiplied by, beside others."
-    )
+from kgrec.text.tuning.task_config import TaskConfig
 
 
 class InteractionsConfig(TaskConfig):
@@ -64,7 +62,11 @@ class InteractionsConfig(TaskConfig):
     )
 
 
-AnyTaskConfig = Annotated[InteractionsConfig, by_name("interactions")]
+AnyTaskConfig = Annotated[
+    InteractionsConfig | RatingConfig | StarsConfig | ClickConfig | AttributesConfig,
+    Field(discriminator="name"),
+    by_name("interactions"),
+]
 """A task, by `name`. A new one adds a member."""
 
 

@@ -22,6 +22,7 @@ from kgrec.text.tuning.adapting import Adapted
 from kgrec.text.tuning.kept_states import KeptStates, kept_states
 from kgrec.text.tuning.layers import LowerLayers, caught, layers_of
 from kgrec.text.tuning.settings import TextTuning
+from kgrec.text.tuning.user_texts import PairReader
 from kgrec.types import FloatArray, IntArray, torch_device
 
 
@@ -40,6 +41,11 @@ class Corpus:
     lengths: IntArray
     kept: KeptStates | None = None
     pooled: Tensor | None = None
+
+    @classmethod
+    def of_tokens(cls, tokens: Sequence[IntArray]) -> Corpus:
+        """Return texts of which the token ids are known; all layers are computed for them."""
+        return cls(tokens, np.fromiter((len(row) for row in tokens), np.int64, len(tokens)))
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -129,6 +135,10 @@ class Tower:
         depth |= {"embeddings": len(layers), "rest": 0, "dense": 0}
         return {name: depth[group] for group, named in groups.items() for name in named}
 
+    def pair_reader(self, user_share: float) -> PairReader:
+        """Return what turns texts of users and items into tokens; see `PairReader`."""
+        return PairReader(self._module, user_share)
+
     def corpus(self, texts: Sequence[str], progress: ShowProgress = False) -> Corpus:
         """Read texts, and compute what does not change in training.
 
@@ -140,8 +150,8 @@ class Tower:
             RunError: The cache folder cannot be written.
         """
         tokens = self._module.tokenize(texts)
-        lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
-        corpus = Corpus(tokens, lengths)
+        corpus = Corpus.of_tokens(tokens)
+        lengths = corpus.lengths
         if not len(tokens) or (self._lower is None and not self._only_steps):
             return corpus
         self.train(False)

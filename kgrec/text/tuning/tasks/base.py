@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -57,6 +57,10 @@ class Task(ABC, Generic[B]):
 
     def heads(self) -> Mapping[str, nn.Parameter]:
         """Return the parameters that are trained beside the encoder, by name."""
+        return {}
+
+    def about(self) -> Mapping[str, Any]:
+        """Return what a reader of the saved heads has to know, for JSON; empty: nothing."""
         return {}
 
     def state(self) -> dict[str, Tensor]:
