@@ -23,16 +23,40 @@ def synthetic(num_edges: int, seed: int = 0) -> TrainingData:
     interactions and items and entities about as many edges in the mean, spread by the power law.
     An inverse stands beside each edge and is not counted.
     """
-    rng = np.random.default_rng(seed)
     num_users, num_items, num_entities = (max(num_edges // n, 20) for n in (20, 50, 20))
-    pairs = _pairs(rng, num_edges // 2, num_users, num_items)
+    sizes = num_users, num_items, num_edges // 2, num_edges // 2
+    return knowledge(*sizes, num_entities=num_entities, seed=seed)
+
+
+def knowledge(
+    num_users: int,
+    num_items: int,
+    num_interactions: int,
+    num_triples: int,
+    *,
+    num_entities: int | None = None,
+    seed: int = 0,
+) -> TrainingData:
+    """Return a graph of these sizes; see `synthetic`.
+
+    Args:
+        num_users: Users.
+        num_items: Items.
+        num_interactions: Distinct pairs of a user and an item.
+        num_triples: Triples of the knowledge graph, a tenth of them for each relation.
+        num_entities: Entities besides the items; None: a tenth of the triples.
+        seed: The seed.
+    """
+    rng = np.random.default_rng(seed)
+    num_entities = num_entities or max(num_triples // 10, 20)
+    pairs = _pairs(rng, num_interactions, num_users, num_items)
     log = Interactions(_ids("user", num_users), _ids("item", num_items), *pairs)
     sizes = {"user": num_users, "item": num_items, "entity": num_entities}
     data = HeteroData()
     for kind, size in sizes.items():
         data[kind].num_nodes = size
     _add(data, ("user", "interacts", "item"), pairs)
-    each = num_edges // 2 // (OF_ITEMS + OF_ENTITIES)
+    each = num_triples // (OF_ITEMS + OF_ENTITIES)
     for number in range(OF_ITEMS + OF_ENTITIES):
         source = "item" if number < OF_ITEMS else "entity"
         # Each relation has popular entities of its own, as genres and directors are.

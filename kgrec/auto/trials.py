@@ -161,8 +161,8 @@ def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Fam
         trials = -(-trials // (1 + FOLDS))  # each is fitted on the folds, too
     if facts.new_items > (0.0 if trials > 2 else FEW_NEW) and reads and trials:
         of_new: list[Step] = [
-            ("words", (0.0, 8.0)),
-            ("text", (0.0, 1.0)),
+            ("words", (0.0, 8.0) if facts.has_words else ()),
+            ("text", (0.0, 1.0) if facts.has_vectors else ()),
             ("content_l2", (3.0, 30.0)),
             ("attributes", (0.3, 3.0)),
             ("l2", (30.0, 300.0)),

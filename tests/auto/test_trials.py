@@ -84,6 +84,16 @@ def test_the_work_decides_how_much_is_tried():
     assert sum(len(values) for _, values in items.steps) == 0
 
 
+def test_settings_of_content_that_is_not_there_are_not_tried():
+    def keys(**changed):
+        facts = replace(FACTS, new_items=0.9, **changed)
+        (family,) = [one for one in families(facts, "normal") if one.name == "content of new items"]
+        return {key for key, values in family.steps if values}
+
+    assert not {"words", "text"} & keys(word_rows=0, has_vectors=False)
+    assert {"words", "text"} <= keys(word_rows=5, has_vectors=True)
+
+
 def graph_settings(**changed):
     facts = replace(FACTS, has_vectors=True, word_rows=5, **changed)
     (family,) = [one for one in families(facts, "normal") if one.name == "the graph"]
