@@ -331,7 +331,7 @@ OWN_BARS = (
         "bench_evaluate", lambda result: float(result["peak_bytes"]) / 2**30, 1.5, False, "{:.2f}"),
 )  # fmt: skip
 AUTO_BARS = (
-    Bar("the default model, one config for all, one seed (0): `random`, "
+    Bar("the default model, one config for all, mean of the seeds: `random`, "
         "test NDCG@10", "auto",
         auto("movielens_random", "ndcg@10"), 0.258, True),
     Bar("the same on `temporal`", "auto", auto("movielens_temporal", "ndcg@10"), 0.29, True),
