@@ -31,12 +31,14 @@ from kgrec.text.tuning.targets import (
     number_target,
     yes_target,
 )
+from kgrec.text.tuning.two_tower_settings import PairsConfig
 from kgrec.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from kgrec.text.tuning.tasks.base import Task
     from kgrec.text.tuning.tasks.pair_texts import Answers
     from kgrec.text.tuning.tower import Tower
+    from kgrec.text.tuning.user_texts import UserTexts
 
 
 def pair_texts_task(
@@ -56,7 +58,6 @@ def pair_texts_task(
         ConfigError: The settings do not fit the data.
     """
     from kgrec.text.tuning.tasks.pair_texts import PairTextsTask
-    from kgrec.text.tuning.user_texts import user_texts
 
     train = prepared.data.train
     learnt = _answers(config, train, "training")
@@ -70,10 +71,25 @@ def pair_texts_task(
             _check_values(learnt.label, valid.label)
     else:
         target = number_target(learnt.label)
+    users = texts_of_users(config, prepared)
+    items = [text or title for text, title in zip(texts, users.titles, strict=True)]
+    return PairTextsTask(config, users, items, learnt, valid, target, tower)
+
+
+def texts_of_users(config: PairTextsConfig | PairsConfig, prepared: Prepared) -> UserTexts:
+    """Return the texts of users as a task's settings say.
+
+    Raises:
+        DataError: Nothing is known that a text could be made of.
+        ConfigError: The user table has no such column.
+    """
+    from kgrec.text.tuning.user_texts import user_texts
+
+    train = prepared.data.train
     names = prepared.inputs.names(prepared.data.graph)
     titles = [names.node("item", row) for row in range(train.num_items)]
     table = prepared.inputs.users
-    users = user_texts(
+    return user_texts(
         titles,
         train.matrix(),
         None if train.dislikes is None else train.matrix_of_dislikes(),
@@ -82,8 +98,6 @@ def pair_texts_task(
         profile=config.profile,
         user_text=config.user_text,
     )
-    items = [text or title for text, title in zip(texts, titles, strict=True)]
-    return PairTextsTask(config, users, items, learnt, valid, target, tower)
 
 
 def _answers(config: PairTextsConfig, log: Interactions, part: str) -> Answers:

@@ -38,6 +38,7 @@ from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_recommender
 from kgrec.runs.one_tower_tasks import attributes_task, pair_texts_task
 from kgrec.runs.training import named_files, read_data
+from kgrec.runs.two_tower_tasks import domain_task, pairs_task
 from kgrec.snapshot import Derived, Inputs, Prepared
 from kgrec.snapshot.deriving import texts_of_nodes
 from kgrec.snapshot.prepared import prepare
@@ -45,8 +46,10 @@ from kgrec.text.cache import default_cache_folder
 from kgrec.text.model_files import find_model
 from kgrec.text.multilingual import MULTILINGUAL
 from kgrec.text.settings import TextConfig
+from kgrec.text.tuning.masked_settings import MaskedConfig
 from kgrec.text.tuning.one_tower_settings import HEADS, AttributesConfig, PairTextsConfig
 from kgrec.text.tuning.settings import AnyTaskConfig, InteractionsConfig, TextTuning
+from kgrec.text.tuning.two_tower_settings import PairsConfig
 from kgrec.types import FloatArray, IntArray, index_to_mask
 
 if TYPE_CHECKING:
@@ -117,7 +120,8 @@ def tune_text(
             prompts=(config.text.query_prompt, config.text.document_prompt),
         )
         tasks = [
-            make_task(one, prepared, split, texts, config.text, tower) for one in settings.tasks
+            make_task(one, prepared, split, texts, config.text, tower, config.seed)
+            for one in settings.tasks
         ]
         trained = sum(value.numel() for value in tower.trained.values())
         log.say(
@@ -179,6 +183,7 @@ def make_task(
     texts: Sequence[str],
     text: TextConfig,
     tower: Tower,
+    seed: int,
 ) -> Task[Any]:
     """Return a task with its data.
 
@@ -189,6 +194,7 @@ def make_task(
         texts: The text of each item, "" for none.
         text: How items are written as text.
         tower: The encoder in training.
+        seed: The seed of new weights.
 
     Raises:
         DataError: The data lacks what the task needs.
@@ -198,6 +204,10 @@ def make_task(
         return pair_texts_task(config, prepared, split, texts, tower)
     if isinstance(config, AttributesConfig):
         return attributes_task(config, prepared, text, tower)
+    if isinstance(config, PairsConfig):
+        return pairs_task(config, prepared, split, texts)
+    if isinstance(config, MaskedConfig):
+        return domain_task(config, prepared, text, tower, seed)
     return _interactions_task(config, prepared, split, texts)
 
 

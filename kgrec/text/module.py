@@ -290,15 +290,36 @@ class TextModule(nn.Module):
         query: bool = False,
     ) -> torch.Tensor:
         """Do the same as `forward`, with another function for the hidden states."""
-        ids, mask = self._padded(tokens)
-        whole = bool(mask.all())
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        # Without padding no mask is needed, and attention takes its faster path.
-        hidden = hidden_states(ids, None if whole else mask)
+        hidden, mask = self.states(tokens, hidden_states)
         vectors = pool(hidden, mask, self.pooling.modes, self._skipped(query))
         for step in self.steps:
             vectors = step(vectors)
         return nn.functional.normalize(vectors, dim=1) if normalize else vectors
+
+    def states(
+        self, tokens: Sequence[IntArray], hidden_states: HiddenStates
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the hidden states of each token, and where tokens are.
+
+        Returns:
+            States of shape (n, longest, hidden_dim), and a mask of shape (n, longest), int64.
+        """
+        ids, mask = self._padded(tokens)
+        whole = bool(mask.all())
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        # Without padding no mask is needed, and attention takes its faster path.
+        return hidden_states(ids, None if whole else mask), mask
+
+    @property
+    def mask_token(self) -> int | None:
+        """The id of the token that stands for a hidden one; None: the tokenizer has none."""
+        found = self._tokenizer.mask_token_id
+        return None if found is None else int(found)
+
+    @property
+    def special_tokens(self) -> frozenset[int]:
+        """The ids of all special tokens, such as those around a text."""
+        return frozenset(int(one) for one in self._tokenizer.all_special_ids)
 
     def _skipped(self, query: bool) -> int:
         """Return the number of tokens at the beginning that are not pooled."""

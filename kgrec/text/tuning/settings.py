@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from kgrec.settings import Settings, by_name
+from kgrec.text.tuning.masked_settings import MaskedConfig
 from kgrec.text.tuning.one_tower_settings import (
     AttributesConfig,
     ClickConfig,
@@ -15,6 +16,7 @@ from kgrec.text.tuning.one_tower_settings import (
 )
 from kgrec.text.tuning.regimes import RegimeConfig, TopLayersConfig
 from kgrec.text.tuning.task_config import TaskConfig
+from kgrec.text.tuning.two_tower_settings import PairsConfig
 
 
 class InteractionsConfig(TaskConfig):
@@ -63,7 +65,13 @@ class InteractionsConfig(TaskConfig):
 
 
 AnyTaskConfig = Annotated[
-    InteractionsConfig | RatingConfig | StarsConfig | ClickConfig | AttributesConfig,
+    InteractionsConfig
+    | PairsConfig
+    | MaskedConfig
+    | RatingConfig
+    | StarsConfig
+    | ClickConfig
+    | AttributesConfig,
     Field(discriminator="name"),
     by_name("interactions"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,17 +35,20 @@ class Corpus:
         lengths: Their number, int64 of shape (n,).
         kept: What the layers that are not trained give for them; None: they are computed.
         pooled: The pooled vectors, float32 of shape (n, dim), where only what follows is trained.
+        query: Whether they are queries, as `TextModule.forward` means it.
     """
 
     tokens: Sequence[IntArray]
     lengths: IntArray
     kept: KeptStates | None = None
     pooled: Tensor | None = None
+    query: bool = False
 
     @classmethod
-    def of_tokens(cls, tokens: Sequence[IntArray]) -> Corpus:
+    def of_tokens(cls, tokens: Sequence[IntArray], *, query: bool = False) -> Corpus:
         """Return texts of which the token ids are known; all layers are computed for them."""
-        return cls(tokens, np.fromiter((len(row) for row in tokens), np.int64, len(tokens)))
+        lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
+        return cls(tokens, lengths, query=query)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -107,6 +110,11 @@ class Tower:
         return self._module.dim
 
     @property
+    def module(self) -> TextModule:
+        """The module that is trained, with what the regime adds to it."""
+        return self._module
+
+    @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return self._module.device
@@ -139,26 +147,37 @@ class Tower:
         """Return what turns texts of users and items into tokens; see `PairReader`."""
         return PairReader(self._module, user_share)
 
-    def corpus(self, texts: Sequence[str], progress: ShowProgress = False) -> Corpus:
+    def read(self, texts: Sequence[str], *, query: bool = False) -> Corpus:
+        """Read texts that are used once: all layers are computed for them.
+
+        Args:
+            texts: n strings.
+            query: Whether they are queries, which have a prompt of their own.
+        """
+        return Corpus.of_tokens(self._module.tokenize(texts, query=query), query=query)
+
+    def corpus(
+        self, texts: Sequence[str], progress: ShowProgress = False, *, query: bool = False
+    ) -> Corpus:
         """Read texts, and compute what does not change in training.
 
         Args:
             texts: n strings.
             progress: As for `TextEncoder.encode`.
+            query: As for `read`.
 
         Raises:
             RunError: The cache folder cannot be written.
         """
-        tokens = self._module.tokenize(texts)
-        corpus = Corpus.of_tokens(tokens)
-        lengths = corpus.lengths
+        corpus = self.read(texts, query=query)
+        tokens = corpus.tokens
         if not len(tokens) or (self._lower is None and not self._only_steps):
             return corpus
         self.train(False)
         with reporter(progress, len(tokens), "Layers that are not trained") as report:
             if self._only_steps:
-                return Corpus(tokens, lengths, pooled=self._pooled(corpus, report))
-            return Corpus(tokens, lengths, kept=self._kept(corpus, report))
+                return replace(corpus, pooled=self._pooled(corpus, report))
+            return replace(corpus, kept=self._kept(corpus, report))
 
     def __call__(self, corpus: Corpus, rows: IntArray) -> Tensor:
         """Return vectors of length 1, with gradients to what is trained.
@@ -277,13 +296,24 @@ class Tower:
             return nn.functional.normalize(vectors, dim=1)
         tokens = [corpus.tokens[row] for row in rows]
         if corpus.kept is None or self._lower is None:
-            return self._forward(tokens)
+            return self._forward(tokens, corpus.query)
         states = torch.from_numpy(corpus.kept.padded(rows)).to(self.device)
         with self._lower.given(states):
-            return self._forward(tokens)
+            return self._forward(tokens, corpus.query)
 
-    def _forward(self, tokens: Sequence[IntArray]) -> Tensor:
-        return self._module.pooled(tokens, self._hidden_states, normalize=True)
+    def _forward(self, tokens: Sequence[IntArray], query: bool = False) -> Tensor:
+        return self._module.pooled(tokens, self._hidden_states, normalize=True, query=query)
+
+    def token_states(self, tokens: Sequence[IntArray]) -> Tensor:
+        """Return the last hidden state of each token, with gradients to what is trained.
+
+        Args:
+            tokens: Token ids of b texts, which go through the model at once.
+
+        Returns:
+            float32 of shape (b, longest, hidden_dim); what is beyond a text means nothing.
+        """
+        return self._module.states(tokens, self._hidden_states)[0].float()
 
     def _hidden_states(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         # Pooling, and the layers after it, stay in float32.
@@ -328,7 +358,7 @@ class Tower:
         for rows in length_batches(corpus.lengths, self.settings.token_budget):
             tokens = [corpus.tokens[row] for row in rows]
             with torch.no_grad():
-                run = partial(self._forward, tokens)
+                run = partial(self._forward, tokens, corpus.query)
                 part = caught(self._module.steps[0], run, before=True).float()
             if found is None:
                 found = torch.empty((len(corpus), part.shape[1]), device=self.device)
