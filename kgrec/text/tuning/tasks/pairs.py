@@ -237,7 +237,8 @@ class HardNegatives:
         order = np.argsort(rows[free])
         rows, weights = rows[free][order], weights[free][order]
         if len(rows) <= count:
-            return rows
+            few: IntArray = rows
+            return few
         drawn: IntArray = random.choice(rows, count, replace=False, p=weights / weights.sum())
         return drawn
 
