@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kgrec.runs.reading import load
     from kgrec.runs.writing import save
     from kgrec.search.settings import SearchConfig
+    from kgrec.snapshot.text_reranking import TextReranker
     from kgrec.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.sparql.settings import SparqlConfig
     from kgrec.text.cache import EmbeddingCache
@@ -106,6 +107,7 @@ _HOME = {
     "TextConfig": "kgrec.text.settings",
     "TextEncoder": "kgrec.text.encoder",
     "TextModule": "kgrec.text.module",
+    "TextReranker": "kgrec.snapshot.text_reranking",
     "Vocabulary": "kgrec.data.vocabulary",
     "compare_models": "kgrec.evaluation.comparison",
     "compare_runs": "kgrec.runs.comparing",

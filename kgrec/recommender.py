@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from kgrec.search.taste import Found, TasteSearch
     from kgrec.search.taught import Taught
     from kgrec.snapshot.searching import Asked
+    from kgrec.snapshot.text_reranking import TextReranker
 
 
 _LONG: Final = 10_000  # characters of a text
@@ -233,6 +234,7 @@ class Recommender:
         include_disliked: bool = False,
         diversity: float = 0.0,
         popularity: float = 0.0,
+        rerank: TextReranker | None = None,
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
 
@@ -260,21 +262,30 @@ class Recommender:
                 See `kgrec.retrieval.reranking.Dials` for the formulas of both.
             popularity: From -1, the least popular items, over 0, the model's own choice, to 1, the
                 most popular ones.
+            rerank: Orders the first `rerank.top` items anew, by a language model that reads the
+                texts of the user and of each item; scores are then its answers. None: nothing does.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
             DataError: Neither `user` nor `liked` nor `description` is given, one id stands where a
-                list belongs, or the filter names an unknown column.
+                list belongs, or the filter names an unknown column; with `rerank`, items or the
+                user have no text.
             ConfigError: k is larger than the catalogue, the filter is not understood, or
-                `diversity` or `popularity` is outside of its range.
+                `diversity` or `popularity` is outside of its range; `rerank` is given with
+                `diversity`, or without text.
         """
         dials = Dials(popularity, diversity)
+        if rerank is not None and diversity:
+            raise ConfigError(
+                f"{option('rerank')} and {option('diversity', diversity)} exclude each other: both "
+                "order the list."
+            )
         now = self.snapshot
         if description is not None:
             if dials != Dials():
                 raise ConfigError("diversity and popularity are not for a description.")
             words = {"filter": filter, "candidates": candidates, "exclude": exclude}
-            return self._asked(description, k, user, liked, (), words, talks=True)
+            return self._asked(description, k, user, liked, (), words, talks=True, rerank=rerank)
         liked = id_list(liked, "liked")
         k = _checked(k, now)
         row = _user_row(now, user, liked)
@@ -284,12 +295,29 @@ class Recommender:
             left_out = (history + has).tocsr()
         best = now.best(
             history if row is None or liked else np.array([row]),
-            k,
+            k if rerank is None else rerank.pool(k, now.num_available),
             exclude=left_out,
             candidates=now.allowed(filter, candidates, exclude),
             dials=dials,
         )
-        return _listed(now, best)
+        listed = _listed(now, best)
+        if rerank is None:
+            return listed
+        return self._reranked(rerank, now, listed, k, user=row, history=history)
+
+    def _reranked(
+        self,
+        rerank: TextReranker,
+        now: Snapshot,
+        listed: list[Recommendation],
+        k: int,
+        **about: Any,
+    ) -> list[Recommendation]:
+        """Return the k best of a list by the answers of a reranker; see `TextReranker.scores`."""
+        rows = now.items.rows([one.item for one in listed])
+        scores = rerank.scores(now, self.text_config, rows, **about)
+        order = np.argsort(-scores, kind="stable")[:k]
+        return [replace(listed[place], score=float(scores[place])) for place in order.tolist()]
 
     def recommend_all(
         self,
@@ -400,6 +428,7 @@ class Recommender:
         filter: str | None = None,
         candidates: Iterable[str | int] | None = None,
         exclude: Iterable[str | int] = (),
+        rerank: TextReranker | None = None,
     ) -> list[Recommendation]:
         """Return the k best items for a text, such as "a dry heist comedy, no musical".
 
@@ -422,6 +451,7 @@ class Recommender:
             filter: As for `recommend`.
             candidates: As for `recommend`.
             exclude: As for `recommend`.
+            rerank: As for `recommend`; the query is part of the user's text.
 
         Raises:
             UnknownIdError: The user or an item is unknown.
@@ -430,7 +460,7 @@ class Recommender:
             ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         words = {"filter": filter, "candidates": candidates, "exclude": exclude}
-        return self._asked(query, k, user, liked, disliked, words)
+        return self._asked(query, k, user, liked, disliked, words, rerank=rerank)
 
     def _asked(
         self,
@@ -442,6 +472,7 @@ class Recommender:
         choice: dict[str, Any],
         *,
         talks: bool = False,
+        rerank: TextReranker | None = None,
     ) -> list[Recommendation]:
         from kgrec.snapshot.searching import Asked  # what recommends does not search
 
@@ -453,14 +484,20 @@ class Recommender:
         good = tuple(now.items.rows(id_list(liked, "liked")).tolist())
         bad = tuple(now.items.rows(id_list(disliked, "disliked")).tolist())
         left_out = [*id_list(choice["exclude"], "exclude"), *now.items.take([*good, *bad])]
-        history: tuple[int, ...] = ()
+        row, history = None, tuple[int, ...]()
         if user is not None:
             row = now.users.row(user)
             history = tuple(now.history(row).indices.tolist())
             left_out += now.items.take(now.left_out(np.array([row])).indices)
         rows = now.allowed(choice["filter"], choice["candidates"], left_out)
         talks = talks or bool(good or bad or history)
-        return self.found(Asked((query,), good, bad, history), k, rows, talks=talks)[0]
+        number = k if rerank is None else rerank.pool(k, now.num_available)
+        listed = self.found(Asked((query,), good, bad, history), number, rows, talks=talks)[0]
+        if rerank is None:
+            return listed
+        likes = now.history(row, now.items.take(good))
+        about = {"user": row, "history": likes, "disliked": bad, "own": query}
+        return self._reranked(rerank, now, listed, k, **about)
 
     def found(
         self, asked: Asked, k: int, candidates: IntArray | None = None, *, talks: bool

@@ -16,6 +16,7 @@ from kgrec.errors import ConfigError, printable, worded
 if TYPE_CHECKING:
     from kgrec.data.table_format import FormatSettings
     from kgrec.recommender import Recommender
+    from kgrec.snapshot.text_reranking import TextReranker
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 K = Annotated[int | None, typer.Option("-k", min=1, help="Number of items; 10 by default.")]
@@ -82,6 +83,25 @@ Contexts = Annotated[
         "--context", help="IRI=FILE of a JSON-LD context that files refer to; may be repeated."
     ),
 ]
+
+Rerank = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of `kgrec tune-text` with a task such as click: it orders the best items anew."
+    ),
+]
+RerankTop = Annotated[
+    int, typer.Option(min=1, help="How many of the best items --rerank orders anew.")
+]
+
+
+def reranker(folder: Path | None, top: int) -> TextReranker | None:
+    """Return what `--rerank` names; None: nothing."""
+    if folder is None:
+        return None
+    from kgrec.snapshot.text_reranking import TextReranker
+
+    return TextReranker.load(folder, top)
 
 
 def chosen_items(

@@ -15,8 +15,11 @@ from kgrec.commands.options import (
     Force,
     K,
     Liked,
+    Rerank,
+    RerankTop,
     Run,
     chosen_items,
+    reranker,
 )
 from kgrec.errors import ConfigError
 
@@ -57,6 +60,8 @@ def recommend(
         float,
         typer.Option(help="From -1, the least popular items, over 0 to 1, the most popular ones."),
     ] = 0.0,
+    rerank: Rerank = None,
+    rerank_top: RerankTop = 50,
     resume: Annotated[
         bool,
         typer.Option(
@@ -78,6 +83,8 @@ def recommend(
         raise ConfigError(
             "--all and --users write a file: give --out FILE.parquet, .csv or .jsonl."
         )
+    if rerank is not None and many:
+        raise ConfigError("--rerank is for one user: a language model is too slow for many.")
     if out is not None and not many:
         raise ConfigError("--out is for many users: give --all or --users FILE too.")
     if resume and not many:
@@ -111,6 +118,7 @@ def recommend(
         test = read_test(run, *known, user)
         has = (test if include_disliked else test.rated()).item
         choice["exclude"] = [*choice["exclude"], *known[1].take(has)]
+    choice["rerank"] = reranker(rerank, rerank_top)
     print_items(recommender.recommend(user, k, liked=liked or (), **choice), as_json)
 
 

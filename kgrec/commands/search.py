@@ -15,8 +15,11 @@ from kgrec.commands.options import (
     Filter,
     K,
     Liked,
+    Rerank,
+    RerankTop,
     Run,
     chosen_items,
+    reranker,
 )
 
 
@@ -35,6 +38,8 @@ def search(
     filter: Filter = None,
     candidates: Candidates = None,
     exclude: Exclude = None,
+    rerank: Rerank = None,
+    rerank_top: RerankTop = 50,
     download: Annotated[
         str | None,
         typer.Option(help="The encoder that the run names, if it may be downloaded from the hub."),
@@ -52,6 +57,7 @@ def search(
         recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
         recommender.progress = sys.stderr.isatty()
     choice = chosen_items(recommender, filter, candidates, exclude)
+    choice["rerank"] = reranker(rerank, rerank_top)
     found = recommender.search(
         query, k, user=user, liked=liked or (), disliked=disliked or (), **choice
     )

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from tiny_bert import topic_texts, write_tiny_bert
+from typer.testing import CliRunner
 
+from kgrec.cli import app
 from kgrec.config import make_config
 from kgrec.errors import ConfigError, DataError, KgrecWarning, RunError
 from kgrec.outputs.tensors import load_tensors, save_tensors
@@ -115,6 +117,28 @@ def test_the_validation_figures_are_those_of_the_folder(tree, rated):
     error = found - valid.rating
     assert np.sqrt(np.mean(error**2)) == pytest.approx(rated[0]["valid"]["rmse"], abs=1e-5)
     assert np.abs(error).mean() == pytest.approx(rated[0]["valid"]["mae"], abs=1e-5)
+
+
+def test_the_commands_rerank_by_it(tree, rated, tmp_path):
+    from kgrec.runs.training import train_run
+
+    config = make_config({**tree, "model": {"name": "most_popular"}})
+    train_run(config, tmp_path / "run")
+    command = ["recommend", str(tmp_path / "run"), "--user", "u0", "-k", "4", "--json"]
+    plain = json.loads(CliRunner().invoke(app, command).stdout)
+    more = [*command, "--rerank", str(rated[1]), "--rerank-top", "100"]
+    answer = CliRunner().invoke(app, more)
+    assert answer.exit_code == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    # The best films are those of topic 0: with a user of the first job, 5 stars.
+    assert {TOPICS[int(one["item"][1:])] for one in found} == {0}
+    assert min(one["score"] for one in found) > 4
+    assert [one["item"] for one in found] != [one["item"] for one in plain]
+    several = ["recommend", str(tmp_path / "run"), "--all", "--out", str(tmp_path / "all.csv")]
+    refused = CliRunner().invoke(app, [*several, "--rerank", str(rated[1])])
+    assert "--rerank is for one user" in str(refused.exception)
+    none = CliRunner().invoke(app, [*command, "--rerank", str(tmp_path / "run")])
+    assert "has no head" in str(none.exception)
 
 
 def test_stars_and_clicks_are_learnt(tree, tmp_path):
