@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -26,7 +26,7 @@ from kgrec.retrieval.topk import TopK, top_k
 from kgrec.search.settings import SearchConfig
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.changes import Changes, ItemLinks
-from kgrec.snapshot.deriving import derive, searchable
+from kgrec.snapshot.deriving import derive, searchable, texts_of_new
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.prepared import prepare
 from kgrec.text.backend import TextBackend, scripts_known_by
@@ -728,8 +728,9 @@ class Recommender:
                 what people chose of them still tells what else they like.
             remove_users: Ids of users that are deleted, with all that is known of them.
             at_once: Whether the model stays as it is, which takes milliseconds: users are folded in
-                by their history, new items placed by their text alone, where the model can. The
-                next update without it, or `save`, makes up for it.
+                by their history, new items placed by the text of their table rows and triples,
+                or between the known items that their texts are like, where the model reads
+                content at all. The next update without it, or `save`, makes up for it.
 
         Raises:
             UnknownIdError: What shall be removed is not there.
@@ -740,23 +741,11 @@ class Recommender:
         frames = {"items": items, "users": users}  # ids may be any iterable, but no frame
         check_kinds(**{n: given for n, given in frames.items() if isinstance(given, pd.DataFrame)})
         with self._updating:
-            now = self.snapshot
             asked = Changes.of(
                 interactions, items, users, triples, links, remove_items, remove_users
             )
-            asked.check(now.items, now.users, now.withdrawn)
-            texts, features = self._content_of_new(now, asked) if at_once else ([], {})
-            made = now.update(
-                interactions=asked.interactions,
-                items=asked.items,
-                users=asked.users,
-                triples=asked.triples,
-                links=asked.links,
-                remove_items=asked.remove_items,
-                remove_users=asked.remove_users,
-                texts=texts,
-                features=features,
-            )
+            content = self._content_of_new if at_once else _no_content
+            made = self.snapshot.changed_by(asked, content)
             self._snapshot = made if at_once else self._settled(made)
             return self._snapshot
 
@@ -775,18 +764,13 @@ class Recommender:
         return settled(now, self.text_config, self._vectors)
 
     def _content_of_new(
-        self, now: Snapshot, asked: Changes
-    ) -> tuple[list[str], dict[str, FloatArray]]:
+        self, inputs: Inputs, items: Vocabulary, start: int
+    ) -> tuple[Sequence[str], Mapping[str, FloatArray]]:
         """Return the texts of new items and their vectors, for an update that is made at once."""
-        from kgrec.text.node_texts import table_texts
-
-        logged = [] if asked.interactions is None else asked.interactions.items.ids
-        known = now.items.extended([*asked.item_ids, *asked.linked]).extended(logged)
-        new = known.ids[len(now.items) :]
-        if not new or not isinstance(asked.items, AttributeTable) or now.derived.words is None:
-            return [], {}
-        told = dict(zip(asked.items.ids.ids, table_texts(asked.items), strict=True))
-        texts = [told.get(id, "") for id in new]
+        now = self.snapshot
+        if now.derived.words is None or self.text_config is None:
+            return _no_content()
+        texts = texts_of_new(inputs, items, start, self.text_config)
         if self._vectors is None or not any(texts) or not now.has_text:
             return texts, {}
         return texts, {TEXT: self._vectors.of(texts)}
@@ -882,6 +866,10 @@ class Recommender:
         with self._updating:  # perhaps somebody was faster
             self._snapshot = searchable(self.snapshot, self.text_config, vectors)
             return self._snapshot
+
+
+def _no_content(*_: Any) -> tuple[Sequence[str], Mapping[str, FloatArray]]:
+    return [], {}
 
 
 def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> int | None:

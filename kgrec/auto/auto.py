@@ -159,6 +159,11 @@ class Auto(Model):
         return self
 
     @property
+    def reads_content(self) -> bool:
+        """Whether one of the models does."""
+        return any(member.reads_content for member in self.members)
+
+    @property
     def refits(self) -> bool:
         """Whether the models are to be fitted on the validation part too, once it has chosen."""
         return self.config.refit

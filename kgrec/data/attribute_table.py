@@ -228,6 +228,22 @@ class AttributeTable:
             ids, tuple(titles) if any(titles) else (), categories, numbers, others=others
         )
 
+    def tail(self, start: int) -> AttributeTable:
+        """Return the table of the rows from one on, with all values of its columns."""
+        categories = {}
+        for column, category in self.categories.items():
+            late = category.row >= start
+            categories[column] = Category(
+                category.values, category.row[late] - start, category.value[late]
+            )
+        return AttributeTable(
+            self.ids.tail(start),
+            self.titles[start:],
+            categories,
+            {column: values[start:] for column, values in self.numbers.items()},
+            others=self.others.iloc[start:].reset_index(drop=True),
+        )
+
     def without(self, ids: Collection[str]) -> AttributeTable:
         """Return the table without the rows of some ids, whether it has them or not."""
         rows = self.ids.rows(list(ids), missing="-1")

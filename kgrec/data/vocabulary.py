@@ -128,6 +128,10 @@ class Vocabulary:
         num_sorted = int(np.searchsorted(rows, self.num_sorted))
         return Vocabulary.from_sorted(array, self.name, num_sorted=num_sorted)
 
+    def tail(self, start: int) -> Vocabulary:
+        """Return the vocabulary of the rows from one on."""
+        return Vocabulary.in_order(self._array[start:], self.name)
+
     @property
     def array(self) -> pa.Array:
         """The ids as an Arrow `large_string` array of shape (n,), in row order."""

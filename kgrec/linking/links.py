@@ -145,6 +145,18 @@ class Links:
         entity[self.item[order]] = self.entity[order]  # numpy keeps the last of repeated indices
         return entity
 
+    def tail(self, start: int) -> Links:
+        """Return the links of the items from a row on."""
+        first = int(np.searchsorted(self.item, start))
+        return replace(
+            self,
+            items=self.items.tail(start),
+            item=self.item[first:] - start,
+            entity=self.entity[first:],
+            confidence=self.confidence[first:],
+            method=self.method[first:],
+        )
+
     def reindex(self, items: Vocabulary) -> Links:
         """Return the same links over another catalogue, which must hold all linked items.
 

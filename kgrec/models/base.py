@@ -129,6 +129,11 @@ class Model(ABC):
         """
         return True
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether what is known of an item counts, so that it is scored without interactions."""
+        return False
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that build such a model, as in a config."""
         return self.config.model_dump()
@@ -303,6 +308,11 @@ class VectorModel(Model):
     def unknown_items(self) -> IntArray:
         """Rows of items that are scored below all others, whatever their product is."""
         return np.zeros(0, dtype=np.int64)
+
+    @property
+    def reads_content(self) -> bool:
+        """Whether what is known of an item counts; see `Model.reads_content`."""
+        return self.places_content
 
     @property
     def scores_are_products(self) -> bool:

@@ -34,6 +34,11 @@ class ContentEASE(EASE):
     config: ContentEASEConfig
 
     @property
+    def reads_content(self) -> bool:
+        """What is known of an item counts."""
+        return True
+
+    @property
     def reads_text_vectors(self) -> bool:
         """They are part of the content."""
         return True

@@ -210,6 +210,11 @@ class AttributeEASE(EASE):
     def __init__(self, config: AttributeEASEConfig | None = None) -> None:
         super().__init__(config or AttributeEASEConfig())
 
+    @property
+    def reads_content(self) -> bool:
+        """What is known of an item counts."""
+        return True
+
     def _further_rows(self, data: TrainingData) -> csr_matrix:
         if data.attributes is None:
             raise DataError(

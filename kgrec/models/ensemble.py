@@ -86,6 +86,11 @@ class Ensemble(Model):
         """Whether a member reads them."""
         return any(member.reads_text_vectors for member in self.members)
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether a member does."""
+        return any(member.reads_content for member in self.members)
+
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Fit the members, one after another, then their weights; see `Model.fit`.
 

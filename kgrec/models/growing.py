@@ -9,9 +9,10 @@ from kgrec.types import IntArray
 
 
 def resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
-    """Return a matrix with empty rows and columns after its own."""
-    pairs = matrix.tocoo()
-    made: csr_matrix = csr_matrix((pairs.data, (pairs.row, pairs.col)), shape=shape)
+    """Return a matrix with empty rows and columns after its own, over the same numbers."""
+    nothing = np.full(shape[0] - matrix.shape[0], matrix.indptr[-1], dtype=matrix.indptr.dtype)
+    indptr = np.concatenate([matrix.indptr, nothing])
+    made: csr_matrix = csr_matrix((matrix.data, matrix.indices, indptr), shape=shape)
     made.sort_indices()
     return made
 

@@ -86,6 +86,11 @@ class KernelRatings(VectorModel):
         self._fit: _Fitted | None = None
 
     @property
+    def reads_content(self) -> bool:
+        """What is known of an item counts."""
+        return True
+
+    @property
     def reads_text_vectors(self) -> bool:
         """Words and attributes are its content."""
         return False

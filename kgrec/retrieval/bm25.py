@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy import sparse
 
 from kgrec.text.fillers import FILLERS, without_fillers
 from kgrec.text.words import WordCounts, fold_words
-from kgrec.types import FloatArray
+from kgrec.types import Float64Array, FloatArray, IntArray
+
+_FEW: Final = 1000
+_SHARE: Final = 0.1
+"""With more new texts than these, a count or a share of the first ones, all become one part."""
 
 
 class BM25Index:
     """BM25 over texts (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009).
 
-    Words are normalised: no case, no accents, no plural s.
+    Words are normalised: no case, no accents, no plural s. Weights are computed for the words of a
+    query when it is asked, so that more texts change the rarity of words at once.
 
     Args:
         counted: The words of n texts.
@@ -26,25 +35,57 @@ class BM25Index:
     def __init__(
         self, counted: WordCounts, *, saturation: float = 1.2, length_weight: float = 0.75
     ) -> None:
-        found = counted.counts
-        self._column = {word: column for column, word in enumerate(counted.words)}
-        counts = found.tocoo()
-        length = np.asarray(found.sum(axis=1), dtype=np.float64).ravel()
-        mean = length.mean() if length.sum() else 1.0
-        norm = saturation * (1 - length_weight + length_weight * length / mean)
-        documents = np.bincount(counts.col, minlength=counts.shape[1])
-        idf = np.log1p((found.shape[0] - documents + 0.5) / (documents + 0.5))
-        value = idf[counts.col] * counts.data * (saturation + 1) / (counts.data + norm[counts.row])
-        self._weights = sparse.csr_matrix(
-            (value, (counts.row, counts.col)), shape=counts.shape
-        ).T.tocsr()
-        self._idf, self._idf_of_new = idf, float(np.log1p((found.shape[0] + 0.5) / 0.5))
+        counts = counted.counts
+        self._saturation, self._length_weight = saturation, length_weight
+        self._column = counted.column_of
+        self._length = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+        self._total = float(self._length.sum())
+        self._documents = np.bincount(counts.indices, minlength=counts.shape[1])
+        self._parts: tuple[_Part, ...] = (_Part(counts.T.tocsr(), 0),)
+
+    def extended(self, counted: WordCounts) -> BM25Index:
+        """Return the index of more texts; only the words of the new ones are read.
+
+        Args:
+            counted: The words of all texts, as `WordCounts.extended` returns them: further texts
+                come after those of this index, and further words after its words.
+        """
+        first, start = self._parts[0], self._parts[0].words.shape[1]
+        num_texts, num_words = counted.counts.shape
+        if num_texts - start > max(_FEW, _SHARE * start):
+            return BM25Index(
+                counted, saturation=self._saturation, length_weight=self._length_weight
+            )
+        made = copy(self)
+        new = counted.counts[len(self._length) :]
+        made._column = counted.column_of
+        made._length = np.append(self._length, np.asarray(new.sum(axis=1)).ravel())
+        made._total = self._total + float(new.sum())
+        made._documents = np.bincount(new.indices, minlength=num_words)
+        made._documents[: len(self._documents)] += self._documents
+        made._parts = (first, _Part(counted.counts[start:].T.tocsr(), start))
+        return made
+
+    def documents(self, words: Iterable[str]) -> list[int]:
+        """Return how many texts have each of some words of the index."""
+        return [int(self._documents[self._column[word]]) for word in words]
 
     def score(self, query: str) -> FloatArray:
         """Return how well each text matches the words of a query, float32 of shape (n,)."""
-        found = {self._column[word] for word in fold_words(query) if word in self._column}
-        rows = sorted(found)
-        return np.asarray(self._weights[rows].sum(0), dtype=np.float32).ravel()
+        return self.score_words(fold_words(query))
+
+    def score_words(self, words: Iterable[str]) -> FloatArray:
+        """Return how well each text matches words that are folded, as `score`."""
+        found = {self._column[word] for word in words if word in self._column}
+        mean = self._total / len(self._length) if self._total else 1.0
+        add, weight = self._saturation, self._length_weight
+        scores = np.zeros(len(self._length))
+        for part in self._parts:
+            word, text, count = part.of_words(sorted(found))
+            norm = add * (1 - weight + weight * self._length[text] / mean)
+            value = self._idf(word) * count * (add + 1) / (count + norm)
+            scores += np.bincount(text, weights=value, minlength=len(scores))
+        return scores.astype(np.float32)
 
     def shares(self, query: str) -> FloatArray:
         """Return how much of a query each text has: 0 nothing, 1 all, float32 of shape (n,).
@@ -54,11 +95,39 @@ class BM25Index:
         """
         words = set(without_fillers(fold_words(query), _fillers()))
         rows = sorted(self._column[word] for word in words if word in self._column)
-        total = float(self._idf[rows].sum()) + self._idf_of_new * (len(words) - len(rows))
-        found = self._weights[rows]
-        found.data = np.repeat(self._idf[rows], np.diff(found.indptr))
-        shares = np.asarray(found.sum(0), dtype=np.float32).ravel()
+        of_new = float(np.log1p((len(self._length) + 0.5) / 0.5))
+        total = float(self._idf(np.array(rows, dtype=np.int64)).sum())
+        total += of_new * (len(words) - len(rows))
+        scores = np.zeros(len(self._length))
+        for part in self._parts:
+            word, text, _ = part.of_words(rows)
+            scores += np.bincount(text, weights=self._idf(word), minlength=len(scores))
+        shares = scores.astype(np.float32)
         return shares / np.float32(total) if total else shares
+
+    def _idf(self, words: IntArray) -> Float64Array:
+        with_it = self._documents[words]
+        return np.asarray(np.log1p((len(self._length) - with_it + 0.5) / (with_it + 0.5)))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The words of some neighbouring texts.
+
+    Attributes:
+        words: How often each word is in each text, CSR of shape (num_words, num_texts).
+        start: The first of the texts.
+    """
+
+    words: sparse.csr_matrix
+    start: int
+
+    def of_words(self, rows: Sequence[int]) -> tuple[IntArray, IntArray, Float64Array]:
+        """Return the words that texts have, these texts, and how often: each of shape (p,)."""
+        known = np.array([row for row in rows if row < self.words.shape[0]], dtype=np.int64)
+        found = self.words[known]
+        word = np.repeat(known, np.diff(found.indptr))
+        return word, found.indices.astype(np.int64) + self.start, found.data
 
 
 @functools.cache

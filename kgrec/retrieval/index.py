@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from kgrec.data.growing_rows import GrowingRows
 from kgrec.errors import DataError
 from kgrec.retrieval.topk import (
     CHUNK_ELEMENTS,
@@ -93,12 +94,25 @@ class ExactIndex(Index):
             raise DataError(
                 f"vectors must have the shape (num_items, dim), found {self.vectors.shape}."
             )
+        self._rows: GrowingRows[np.float32] | None = None
         self._chunk_elements = chunk_elements
         self._unknown = np.zeros(0, dtype=np.int64) if unknown is None else np.unique(unknown)
         self._is_known: BoolArray | None = None
         if len(self._unknown):
             self._is_known = np.ones(len(self.vectors), dtype=bool)
             self._is_known[self._unknown] = False
+
+    def extended(self, more: FloatArray, unknown: IntArray | None = None) -> ExactIndex:
+        """Return the index with further items after these, whose vectors are not copied.
+
+        Args:
+            more: The vectors of the new items, float32 of shape (m, dim).
+            unknown: As for the constructor, of all items.
+        """
+        rows = (self._rows or GrowingRows(self.vectors)).appended(more)
+        made = ExactIndex(rows.array, unknown=unknown, chunk_elements=self._chunk_elements)
+        made._rows = rows
+        return made
 
     @property
     def num_unknown(self) -> int:

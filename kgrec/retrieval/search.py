@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
 from kgrec.models.base import VectorModel
@@ -58,6 +60,36 @@ class SemanticSearch:
         if space is not None:
             self._places = ExactIndex(_unit(space.similarity_vectors if places is None else places))
 
+    def extended(
+        self, item_text: FloatArray, words: BM25Index, places: FloatArray | None = None
+    ) -> SemanticSearch:
+        """Return the search of more items, which come after these.
+
+        What all items have in common (their mean, and the hits of nonsense) stays that of the
+        items of before.
+
+        Args:
+            item_text: As for the constructor, of the new items only.
+            words: The words of all items.
+            places: As for the constructor, of the new items only.
+        """
+        made = copy(self)
+        unit = _unit(item_text)
+        known = np.abs(unit).sum(1) > 0
+        made._known = np.append(self._known, known)
+        made._text = self._text.extended(_unit(unit[known] - self._centre))
+        made._words = words
+        if self._places is not None:
+            if places is None:
+                places = np.zeros((len(item_text), self._places.vectors.shape[1]), np.float32)
+            made._places = self._places.extended(_unit(places))
+        return made
+
+    @property
+    def num_items(self) -> int:
+        """The number of items."""
+        return len(self._known)
+
     def scores(self, query: str, vector: FloatArray) -> FloatArray:
         """Return the scores of all items, float32 of shape (1, num_items).
 
@@ -80,6 +112,28 @@ class SemanticSearch:
             placed = self._space.vectors_of_content({"text": vector})
             scores += _standardised(self._places.scores(placed)) / 2
         return scores
+
+    def nearest(self, rows: IntArray, among: int, k: int) -> csr_matrix:
+        """Return the k items of the first ones whose texts have the most similar meaning.
+
+        Args:
+            rows: Rows of items, int64 of shape (m,).
+            among: From how many of the first items they are chosen.
+            k: Number of items for each row.
+
+        Returns:
+            float32 of shape (m, among): 1 / k for each of them; a row of zeros for no text.
+        """
+        place = np.cumsum(self._known) - 1
+        there = np.flatnonzero(self._known[rows])
+        best = self._text.search(
+            self._text.vectors[place[rows[there]]], k, candidates=np.arange(place[among - 1] + 1)
+        ).items
+        found = best >= 0
+        columns = np.flatnonzero(self._known)[best[found]]
+        at = np.repeat(there, found.sum(axis=1))
+        share = np.repeat(1.0 / np.maximum(found.sum(axis=1), 1), found.sum(axis=1))
+        return csr_matrix((share.astype(np.float32), (at, columns)), shape=(len(rows), among))
 
     def confidence(self, query: str, vector: FloatArray, rows: IntArray) -> FloatArray:
         """Return how sure it is that items are about a query, 0 to 1, float32 of shape (k,).

@@ -60,6 +60,9 @@ from kgrec.runs.reading import (
 )
 from kgrec.runs.search_files import read_taught
 from kgrec.snapshot import Derived, Inputs, Snapshot
+from kgrec.snapshot.changes import Changes
+from kgrec.snapshot.earlier import Earlier
+from kgrec.snapshot.growth import Content
 from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
 
@@ -267,9 +270,10 @@ class _RunSnapshot(Snapshot):
         kg, links, table, _ = self._whole.inputs(self.items, "graph", "item_table")
         return item_attributes(self.items, table, kg, links)
 
-    def update(self, **more: Any) -> Snapshot:
+    def changed_by(self, asked: Changes, content: Content) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
-        return self._whole.snapshot.update(**more)
+        whole = replace(self._whole.snapshot, earlier=Earlier.of(self))
+        return whole.changed_by(asked, content)
 
     def _with_derived(self, derived: Derived) -> Snapshot:
         made = copy(self)

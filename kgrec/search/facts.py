@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -54,6 +55,75 @@ class ItemFacts:
     def values_of(self, row: int) -> IntArray:
         """Return the values of an item, int64."""
         return self.has.indices[self.has.indptr[row] : self.has.indptr[row + 1]].astype(np.int64)
+
+    def words_of_values(self, rows: Iterable[int], *, shared: bool) -> list[str]:
+        """Return the names of the values of some items, one text an item.
+
+        Args:
+            rows: Rows of items.
+            shared: Whether these are the values that sort items, or the others.
+        """
+        return [
+            " ".join(
+                self.names[value] for value in self.values_of(row) if self.shared[value] == shared
+            )
+            for row in rows
+        ]
+
+    def extended(self, later: ItemFacts) -> ItemFacts:
+        """Return the facts of further items after these.
+
+        A value of a name that is known is that value. What a kind of values is for does not change.
+
+        Args:
+            later: The facts of the new items alone.
+        """
+        column_of, sorts = dict(self._column_of), self._sorts
+        new: list[int] = []
+        columns = np.zeros(len(later.names), dtype=np.int64)
+        for place, name in enumerate(later.names):
+            key = name.casefold()
+            if key not in column_of:
+                column_of[key] = len(self.names) + len(new)
+                new.append(place)
+            columns[place] = column_of[key]
+        below = sparse.csr_matrix(
+            (later.has.data, columns[later.has.indices], later.has.indptr),
+            shape=(later.has.shape[0], len(self.names) + len(new)),
+        )
+        below.sum_duplicates()
+        below.data[:] = 1.0
+        above = self.has
+        made = ItemFacts(
+            self.titles + later.titles,
+            np.append(self.years, later.years),
+            self.names + tuple(later.names[place] for place in new),
+            self.kinds + tuple(later.kinds[place] for place in new),
+            sparse.csr_matrix(
+                (
+                    np.append(above.data, below.data),
+                    np.append(above.indices, below.indices),
+                    np.append(above.indptr, below.indptr[1:] + above.indptr[-1]),
+                ),
+                shape=(above.shape[0] + below.shape[0], below.shape[1]),
+            ),
+            np.append(self.shared, [sorts.get(later.kinds[place], False) for place in new]).astype(
+                bool
+            ),
+            np.append(self.described, later.described),
+        )
+        made.__dict__.update(_column_of=column_of, _sorts=sorts)
+        return made
+
+    @cached_property
+    def _column_of(self) -> Mapping[str, int]:
+        """The first value of each name."""
+        return {self.names[row].casefold(): row for row in range(len(self.names) - 1, -1, -1)}
+
+    @cached_property
+    def _sorts(self) -> Mapping[str, bool]:
+        """Whether a kind of values sorts items."""
+        return dict(zip(self.kinds, self.shared.tolist(), strict=True))
 
 
 def item_facts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
@@ -30,6 +31,7 @@ _ARTICLES: Final = frozenset(
     {"the", "a", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las", "il"}
 )
 _YEARS: Final = range(1500, 2100)
+_SPELLING: Final = ("_alike", "_of_year", "_single")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,45 @@ class Recogniser:
         for name in self._names():
             self._starts[name.words[0]].append(name)
         for names in self._starts.values():
-            names.sort(key=lambda name: (-len(name.words), name.part, name.kind == "item"))
+            names.sort(key=_longest_first)
+
+    def extended(
+        self, facts: ItemFacts, known: Collection[str], frequent: Collection[str]
+    ) -> Recogniser:
+        """Return a recogniser of more items and values, which come after these.
+
+        Args:
+            facts: What is known of all items.
+            known: Words of the texts of the new items.
+            frequent: Those of them that are in many texts.
+        """
+        made = copy(self)
+        made._facts = facts
+        made._known, made._frequent = self._known | set(known), self._frequent | set(frequent)
+        made._starts = self._starts.copy()
+        for name in ("_alike", "_of_year", "_single"):
+            made.__dict__.pop(name, None)
+        new = list(made._names(len(self._facts.titles), len(self._facts.names)))
+        for one in new:  # the lists of before are the other one's
+            made._starts[one.words[0]] = sorted(
+                [*made._starts.get(one.words[0], ()), one], key=_longest_first
+            )
+        made._extend_spelling(self, new)
+        return made
+
+    def _extend_spelling(self, before: Recogniser, new: Sequence[_Name]) -> None:
+        """Extend the indexes of spelling that another recogniser has made."""
+        made = {key: value for key, value in before.__dict__.items() if key in _SPELLING}
+        if "_single" in made:
+            single = [one for one in new if self._sorts(one) and len(one.words) == 1]
+            self.__dict__["_single"] = [*made.pop("_single"), *single]
+        for key, table in made.items():
+            table = table.copy()
+            for one in new:
+                place = self._block_of(one) if key == "_alike" else self._year_of(one)
+                if place is not None:
+                    table[place] = [*table.get(place, ()), one]
+            self.__dict__[key] = table
 
     @cached_property
     def _alike(self) -> dict[tuple[int, str], list[_Name]]:
@@ -117,19 +157,27 @@ class Recogniser:
         found: dict[tuple[int, str], list[_Name]] = defaultdict(list)
         for names in self._starts.values():
             for name in names:
-                if len(name.words) > 1 and not name.part:
-                    found[_block(name.words)].append(name)
+                block = self._block_of(name)
+                if block is not None:
+                    found[block].append(name)
         return found
+
+    def _block_of(self, name: _Name) -> tuple[int, str] | None:
+        return None if len(name.words) < 2 or name.part else _block(name.words)
 
     @cached_property
     def _of_year(self) -> dict[int, list[_Name]]:
         found: dict[int, list[_Name]] = defaultdict(list)
         for names in self._starts.values():
             for name in names:
-                year = self._facts.years[name.row] if name.kind == "item" else np.nan
-                if not name.part and not np.isnan(year):
-                    found[int(year)].append(name)
+                year = self._year_of(name)
+                if year is not None:
+                    found[year].append(name)
         return found
+
+    def _year_of(self, name: _Name) -> int | None:
+        year = self._facts.years[name.row] if name.kind == "item" else np.nan
+        return None if name.part or np.isnan(year) else int(year)
 
     @cached_property
     def _single(self) -> list[_Name]:
@@ -187,17 +235,18 @@ class Recogniser:
 
     # ------------------------------------------------------------------ names
 
-    def _names(self) -> Iterator[_Name]:
+    def _names(self, first_item: int = 0, first_value: int = 0) -> Iterator[_Name]:
+        """Yield the names of the items and values from some rows on."""
         facts = self._facts
-        keys = title_keys(pa.array(list(facts.titles), pa.large_string()))
-        for row, kind, clean in zip(keys["row"], keys["kind"], keys["clean"], strict=True):
-            words = words_of(clean)
+        keys = title_keys(pa.array(list(facts.titles[first_item:]), pa.large_string()))
+        for place, kind, clean in zip(keys["row"], keys["kind"], keys["clean"], strict=True):
+            words, row = words_of(clean), first_item + int(place)
             if words and len(words) <= _LONGEST:
                 part = kind == "part"
-                yield _Name(words, "item", int(row), part)
+                yield _Name(words, "item", row, part)
                 if words[0] in _ARTICLES and len(words) > 1:
-                    yield _Name(words[1:], "item", int(row), part)
-        for row, name in enumerate(facts.names):
+                    yield _Name(words[1:], "item", row, part)
+        for row, name in enumerate(facts.names[first_value:], first_value):
             words = words_of(name)
             if words and len(words) <= _LONGEST and len("".join(words)) > 2:
                 yield _Name(words, "value", row)
@@ -374,6 +423,10 @@ def _is_quoted(words: _Words, first: int, last: int) -> bool:
     start, end = words.tokens[first].start, words.tokens[last].end
     text = words.text
     return start > 0 and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES
+
+
+def _longest_first(name: _Name) -> tuple[int, bool, bool]:
+    return -len(name.words), name.part, name.kind == "item"
 
 
 def _block(words: Sequence[str]) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import sparse
 
+from kgrec.data.growing_rows import GrowingRows
 from kgrec.models.base import VectorModel
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.search.facts import ItemFacts
@@ -66,6 +67,71 @@ class Signals:
         made = copy(self)
         made.__dict__["statistics"] = statistics
         return made
+
+    def changed(
+        self,
+        popularity: Float64Array,
+        model: Callable[[Float64Array], FloatArray] | None,
+        statistics: Statistics | None,
+    ) -> Signals:
+        """Return the signals of the same items with another popularity, model and statistics."""
+        made = copy(self)
+        made.__dict__.pop("_everybody", None)
+        made.__dict__.update(popularity=popularity, model=model, statistics=statistics)
+        return made
+
+    def extended(
+        self,
+        facts: ItemFacts,
+        text: FloatArray,
+        words: WordCounts,
+        popularity: Float64Array,
+        places: FloatArray | None,
+        model: Callable[[Float64Array], FloatArray] | None,
+        statistics: Statistics | None,
+    ) -> Signals:
+        """Return the signals of more items, which come after these.
+
+        The arguments are as the attributes, but `places` holds the new items alone.
+
+        What is computed once is extended. The mean of the text vectors stays that of before.
+        """
+        rows = self._place_rows if places is None else self._place_rows.appended(places)
+        places = None if self.places is None else rows.array
+        made = Signals(facts, text, words, popularity, self.space, places, model, statistics)
+        start = len(self.text)
+        new = range(start, len(text))
+        known = np.abs(text[start:]).sum(1) > 0
+        moved = _unit(_unit(text[start:]) - self._mean)
+        moved[~known] = 0
+        made.__dict__.update(
+            _place_rows=rows,
+            _mean=self._mean,
+            _known=np.append(self._known, known),
+            _centred_rows=self._centred_rows.appended(moved),
+            _all_words=self._all_words.extended(words),
+        )
+        fields: dict[str, Callable[[], Sequence[str]]] = {
+            "titles": lambda: facts.titles[start:],
+            "names": lambda: facts.words_of_values(new, shared=False),
+            "kinds": lambda: facts.words_of_values(new, shared=True),
+        }
+        for name, texts in fields.items():
+            made._extend_field(self, name, texts)
+        return made
+
+    def _extend_field(self, before: Signals, name: str, texts: Callable[[], Sequence[str]]) -> None:
+        """Extend the words of a field and their index, if other signals have made them."""
+        counted, index = f"_counted_{name}", f"_{name.removesuffix('s')}_words"
+        if counted not in before.__dict__:
+            return
+        self.__dict__[counted] = before.__dict__[counted].extended(texts())
+        if index in before.__dict__:
+            self.__dict__[index] = before.__dict__[index].extended(self.__dict__[counted])
+
+    def num_texts_with(self, words: Iterable[str]) -> list[int]:
+        """Return how many items' texts have each of some words."""
+        return self._all_words.documents(words)
 
     def of(
         self, state: State, wish: Wish, vector: FloatArray, weights: FloatArray | None = None
@@ -228,12 +294,20 @@ class Signals:
         unit = _unit(self.text[self._known])
         return unit.mean(0) if len(unit) else np.zeros(self.text.shape[1], np.float32)
 
-    @cached_property
+    @property
     def centred(self) -> FloatArray:
         """The text vectors without their mean, of length one; zeros for no text."""
+        return self._centred_rows.array
+
+    @cached_property
+    def _centred_rows(self) -> GrowingRows[np.float32]:
         moved = _unit(_unit(self.text) - self._mean)
         moved[~self._known] = 0
-        return moved
+        return GrowingRows(moved)
+
+    @cached_property
+    def _place_rows(self) -> GrowingRows[np.float32]:
+        return GrowingRows(np.zeros((0, 0), np.float32) if self.places is None else self.places)
 
     @cached_property
     def _filled_years(self) -> Float64Array:
@@ -260,11 +334,19 @@ class Signals:
 
     @cached_property
     def _name_words(self) -> BM25Index:
-        return BM25Index(_words_of_values(self.facts, ~self.facts.shared))
+        return BM25Index(self._counted_names)
+
+    @cached_property
+    def _counted_names(self) -> WordCounts:
+        return _words_of_values(self.facts, ~self.facts.shared)
 
     @cached_property
     def _kind_words(self) -> BM25Index:
-        return BM25Index(_words_of_values(self.facts, self.facts.shared))
+        return BM25Index(self._counted_kinds)
+
+    @cached_property
+    def _counted_kinds(self) -> WordCounts:
+        return _words_of_values(self.facts, self.facts.shared)
 
     @cached_property
     def _kinds(self) -> sparse.csr_matrix:

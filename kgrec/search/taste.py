@@ -63,6 +63,24 @@ class TasteSearch:
         frequent = [word for word, of in zip(words.words, count, strict=True) if of >= _FREQUENT]
         return Recogniser(self.facts, words.words, frequent)
 
+    def extended(self, signals: Signals, weights: SearchWeights) -> TasteSearch:
+        """Return search of more items, which come after these.
+
+        Args:
+            signals: What `Signals.extended` returned.
+            weights: The weights.
+        """
+        made = TasteSearch(signals, weights)
+        before = self.__dict__.get("recogniser")
+        if before is not None:
+            words = signals.words
+            new = words.counts.indices[words.counts.indptr[len(self.facts.titles)] :]
+            known = [words.words[column] for column in np.unique(new)]
+            number = zip(known, signals.num_texts_with(known), strict=True)
+            frequent = [word for word, of in number if of >= _FREQUENT]
+            made.__dict__["recogniser"] = before.extended(signals.facts, known, frequent)
+        return made
+
     def read(self, text: str, *, asks: bool = True) -> Turn:
         """Return what is understood of one turn."""
         return read_turn(text, self.recogniser, asks=asks)

@@ -116,6 +116,30 @@ def texts_of_items(inputs: Inputs, items: Vocabulary, config: TextConfig) -> lis
     )
 
 
+def texts_of_new(inputs: Inputs, items: Vocabulary, start: int, config: TextConfig) -> list[str]:
+    """Return the texts of the items from a row on, as `texts_of_nodes` has them.
+
+    Args:
+        inputs: Graph, links and item table, with what is known of these items.
+        items: The catalogue.
+        start: The first of the rows.
+        config: Settings for texts.
+    """
+    from kgrec.text.node_texts import item_texts
+
+    kg, links = inputs.chosen()
+    table = inputs.items
+    return item_texts(
+        items.tail(start).ids,
+        kg,
+        None if links is None else links.tail(start),
+        None if table is None else table.reindex(items).tail(start),
+        languages=config.languages,
+        label_relations=inputs.config.label_relations,
+        description_relations=inputs.config.description_relations,
+    )
+
+
 def _warn_of_languages(inputs: Inputs, languages: Sequence[str]) -> None:
     kg, links = inputs.chosen()
     if kg is None or links is None:

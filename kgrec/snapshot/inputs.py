@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kgrec.data.attribute_table import AttributeTable
+from kgrec.data.growing_rows import GrowingRows
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, printable
 from kgrec.graph.node_names import NodeNames
@@ -38,6 +39,7 @@ class Derived:
         made_by: The encoders of the features, if known.
         nonsense: Text vectors of `kgrec.text.words.nonsense`, float32 of shape (m, dim); None:
             there are no text vectors.
+        growing: The same features as rows that more can be appended to, where some were.
     """
 
     features: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Derived:
     scales: NumberScales | None = None
     made_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
     nonsense: FloatArray | None = None
+    growing: Mapping[tuple[str, str], GrowingRows[np.float32]] = field(default_factory=dict)
 
     def extended(
         self, new: int, texts: Sequence[str], features: Mapping[str, FloatArray]
@@ -55,7 +58,7 @@ class Derived:
         Raises:
             DataError: The features do not have the shape of those of the items.
         """
-        made = dict(self.features)
+        made, growing = dict(self.features), dict(self.growing)
         for (kind, modality), matrix in self.features.items():
             if kind == "item":
                 more = features.get(modality, np.zeros((new, matrix.shape[1]), np.float32))
@@ -64,9 +67,13 @@ class Derived:
                         f"The features {modality!r} of {new} new items must have the shape "
                         f"({new}, {matrix.shape[1]}), found {more.shape}."
                     )
-                made[kind, modality] = np.concatenate([matrix, more])
+                rows = self.growing.get((kind, modality))
+                if rows is None or rows.array is not matrix:
+                    rows = GrowingRows(matrix)
+                growing[kind, modality] = rows.appended(more)
+                made[kind, modality] = growing[kind, modality].array
         words = None if self.words is None else self.words.extended(texts or [""] * new)
-        return replace(self, features=made, words=words)
+        return replace(self, features=made, words=words, growing=growing)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from kgrec.graph.modalities import TEXT
 from kgrec.models.base import unit_rows
-from kgrec.search.facts import item_facts
+from kgrec.search.facts import ItemFacts, item_facts
 from kgrec.search.signals import Signals
 from kgrec.search.state import State, Turn
 from kgrec.search.taste import Encode, Found, TasteSearch
@@ -33,21 +33,43 @@ def taste_search(now: Snapshot, inputs: Inputs) -> TasteSearch | None:
     text, words = now.derived.features.get(("item", TEXT)), now.derived.words
     if text is None or words is None:
         return None
+    taught = None if now.taught is None else now.taught.widened(len(now.items))
+    weights = SearchWeights.default() if taught is None else taught.weights
+    statistics = None if taught is None else taught.statistics
+    space = now.model.content_space()
+    popularity = np.asarray(now.histories.sum(0), dtype=np.float64).ravel()
+    before, num = now.earlier.taste, len(now.items)
+    if before is None:
+        places = None if space is None else unit_rows(now.placed_in(space))
+        facts = _facts(now, inputs, 0)
+        return TasteSearch(
+            Signals(facts, text, words, popularity, space, places, _model(now), statistics), weights
+        )
+    places, start = before.signals.places, len(before.facts.titles)
+    if start == num:
+        signals = before.signals.changed(popularity, _model(now), statistics)
+        return before.extended(signals, weights)
+    if places is not None:
+        late = None if now.placed is None else unit_rows(now.placed[start - now.num_scored :])
+        places = np.zeros((num - start, places.shape[1]), np.float32) if late is None else late
+    facts = before.facts.extended(_facts(now, inputs, start))
+    signals = before.signals.extended(
+        facts, text, words, popularity, places, _model(now), statistics
+    )
+    return before.extended(signals, weights)
+
+
+def _facts(now: Snapshot, inputs: Inputs, start: int) -> ItemFacts:
+    """Return what search reads of the items from a row on."""
     kg, links = inputs.chosen()
     table = None if inputs.items is None else inputs.items.reindex(now.items)
-    titles = [now.title(row) for row in range(len(now.items))]
-    facts = item_facts(now.items, titles, table, kg, links, inputs.languages)
-    taught = None if now.taught is None else now.taught.widened(len(now.items))
-    space = now.model.content_space()
-    places = None
-    if space is not None:
-        places = unit_rows(now.placed_in(space))
-    popularity = np.asarray(now.histories.sum(0), dtype=np.float64).ravel()
-    signals = Signals(
-        facts, text, words, popularity, space, places, _model(now),
-        None if taught is None else taught.statistics,
-    )  # fmt: skip
-    return TasteSearch(signals, SearchWeights.default() if taught is None else taught.weights)
+    items = now.items
+    if start:
+        items = items.tail(start)
+        table = None if table is None else table.tail(start)
+        links = None if links is None else links.tail(start)
+    titles = [now.title(row) for row in range(start, len(now.items))]
+    return item_facts(items, titles, table, kg, links, inputs.languages)
 
 
 def _model(now: Snapshot) -> Callable[[Float64Array], FloatArray]:

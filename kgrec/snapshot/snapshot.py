@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
@@ -18,20 +18,21 @@ from kgrec.graph.modalities import TEXT, attach
 from kgrec.graph.node_names import NodeNames
 from kgrec.models.base import Model, RatingPredictor, VectorModel, unit_rows
 from kgrec.models.ensemble import standardised
-from kgrec.models.growing import resized
 from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.compressed import Compressed
 from kgrec.retrieval.dialled import DialledIndex
 from kgrec.retrieval.filters import ItemColumns, passing
-from kgrec.retrieval.index import ExactIndex, Index
+from kgrec.retrieval.index import Index
 from kgrec.retrieval.reranking import Dials, ItemSimilarity, diversified, item_attributes
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
-from kgrec.snapshot.changes import Changes, ItemLinks, without_users
+from kgrec.snapshot.changes import Changes, ItemLinks
 from kgrec.snapshot.drift import Drift
-from kgrec.snapshot.histories import joined, without
+from kgrec.snapshot.earlier import Earlier, extended_index, most_alike
+from kgrec.snapshot.growth import Content, grown
+from kgrec.snapshot.histories import joined
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.types import BoolArray, FloatArray, IntArray
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from kgrec.search.taste import TasteSearch
     from kgrec.search.taught import Taught
 
+
+NOTHING = Earlier()
 
 NO_DIALS = Dials()
 """Lists of the model alone."""
@@ -85,6 +88,7 @@ class Snapshot:
         base: The snapshot before them; None: there are none.
         drift: What came since training; None: nothing.
         taught: What example queries taught; None: search has its default weights.
+        earlier: What snapshots of the same model have computed over the first items.
     """
 
     model: Model
@@ -109,6 +113,7 @@ class Snapshot:
     base: Snapshot | None = None
     drift: Drift | None = None
     taught: Taught | None = None
+    earlier: Earlier = NOTHING
 
     # ------------------------------------------------------------------ made when asked for
 
@@ -155,22 +160,23 @@ class Snapshot:
         model = self.model
         if not isinstance(model, VectorModel) or not model.scores_are_products:
             return None
+        vectors, num = model.item_vectors, len(self.items)
         placed = None if self.placed is None else model.item_vectors_at(self.placed)
-        vectors = self._with_placed(model.item_vectors, placed)
-        unknown = self._unknown()
-        config = self.index_config
+        late, unknown, config = self._late(vectors, placed), self._unknown(), self.index_config
+        exact = extended_index(self.earlier.index, vectors, late, num, unknown)
         if isinstance(config, ExactIndexConfig):
-            return ExactIndex(vectors, unknown=unknown)
-        return ApproximateIndex(vectors, config, unknown=unknown, compressed=self.codes)
+            return exact
+        return ApproximateIndex(exact.vectors, config, unknown=unknown, compressed=self.codes)
 
     @cached_property
     def similarity_index(self) -> Index | None:
         """The index over the item vectors of length one; None: the model has no vectors."""
         if not isinstance(self.model, VectorModel):
             return None
+        vectors = self.model.similarity_vectors
         placed = None if self.placed is None else unit_rows(self.placed)
-        vectors = self._with_placed(self.model.similarity_vectors, placed)
-        return ExactIndex(vectors, unknown=self._unplaced())
+        late, before = self._late(vectors, placed), self.earlier.similarity_index
+        return extended_index(before, vectors, late, len(self.items), self._unplaced())
 
     @cached_property
     def popularity(self) -> FloatArray:
@@ -238,17 +244,30 @@ class Snapshot:
         return self._with_derived(derived)
 
     def _with_derived(self, derived: Derived) -> Snapshot:
-        return replace(self, derived=derived)
+        return replace(self, derived=derived, earlier=Earlier(index=self.earlier.index))
 
     @cached_property
     def semantic_search(self) -> SemanticSearch | None:
         """Finds items by text; None: there is no text."""
-        text, words = self.derived.features.get(("item", TEXT)), self.derived.words
+        text, words = self.derived.features.get(("item", TEXT)), self.word_index
         if text is None or words is None:
             return None
+        before = self.earlier.semantic_search
+        if before is not None:
+            start, placed = before.num_items, self.placed
+            late = None if placed is None else placed[start - self.num_scored :]
+            return before.extended(text[start:], words, late)
         space = self.model.content_space()
         places = None if space is None else self.placed_in(space)
-        return SemanticSearch(text, BM25Index(words), space, places, self.derived.nonsense)
+        return SemanticSearch(text, words, space, places, self.derived.nonsense)
+
+    @cached_property
+    def word_index(self) -> BM25Index | None:
+        """The words of the items' texts; None: there is no text."""
+        words, before = self.derived.words, self.earlier.word_index
+        if words is None:
+            return None
+        return BM25Index(words) if before is None else before.extended(words)
 
     @cached_property
     def taste(self) -> TasteSearch | None:
@@ -264,7 +283,13 @@ class Snapshot:
 
     def placed_in(self, space: VectorModel) -> FloatArray:
         """Return where the items are in the space of a model, float32 (num_items, dim)."""
-        return self._with_placed(space.similarity_vectors, self.placed)
+        vectors, missing = space.similarity_vectors, len(self.items) - self.num_scored
+        if not missing:
+            return vectors
+        placed = self.placed
+        if placed is None:
+            placed = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
+        return np.concatenate([vectors, placed])
 
     def with_taught(self, taught: Taught) -> Snapshot:
         """Return the snapshot with what example queries taught."""
@@ -542,127 +567,21 @@ class Snapshot:
                 without a knowledge graph, or features do not fit.
         """
         asked = Changes.of(interactions, items, users, triples, links, remove_items, remove_users)
-        asked.check(self.items, self.users, self.withdrawn)
-        log = asked.interactions
-        user_ids = self.users.extended(asked.user_ids).extended(
-            () if log is None else log.users.ids
-        )
-        item_ids = self.items.extended([*asked.item_ids, *asked.linked]).extended(
-            () if log is None else log.items.ids
-        )
-        new = len(item_ids) - len(self.items)
-        histories, disliked, changed = self._appended(user_ids, item_ids, log)
-        rows = [given if isinstance(given, AttributeTable) else None for given in (items, users)]
-        inputs = self.inputs.extended(
-            item_ids, user_ids, rows[0], rows[1], asked.triples, asked.links
-        )
-        labels = [self.title(row) for row in range(len(self.items))] + [""] * new
-        table = inputs.items
-        if table is not None and table.titles:
-            known = dict(zip(table.ids.ids, table.titles, strict=True))
-            labels = [
-                known.get(id) or label for id, label in zip(item_ids.ids, labels, strict=True)
-            ]
-        derived = self.derived
-        placed = self.placed
-        if new:
-            derived = derived.extended(new, texts, features or {})
-            placed = self._placed(new, features)
-        made = replace(
-            self,
-            users=user_ids,
-            items=item_ids,
-            histories=histories,
-            disliked=disliked,
-            inputs=inputs,
-            derived=replace(derived, names=None),
-            built=None,
-            titles=NodeNames({"item": labels}, {"item": item_ids.ids}),
-            changed=changed,
-            placed=placed,
-            num_trained=self.num_scored,
-            codes=self._codes_so_far(),
-            withdrawn=_widened_mask(self.withdrawn, len(item_ids)),
-            deleted=_widened_mask(self.deleted, len(user_ids)),
-            pending=(*self.pending, asked),
-            base=self.base or self,
-        )
-        return made._without(asked)
+        return self.changed_by(asked, lambda *_: (texts, features or {}))
 
-    def _without(self, asked: Changes) -> Snapshot:
-        """Return the snapshot without what an update removes, and with what it brings back."""
-        withdrawn = np.zeros(len(self.items), dtype=bool)
-        if self.withdrawn is not None:
-            withdrawn |= self.withdrawn
-        withdrawn[self.items.rows(asked.item_ids)] = False
-        withdrawn[self.items.rows(asked.remove_items)] = True
-        made = replace(self, withdrawn=withdrawn if withdrawn.any() else None)
-        rows = self.users.rows(asked.remove_users)
-        if not len(rows):
-            return made
-        deleted = np.zeros(len(self.users), dtype=bool)
-        deleted[rows] = True
-        keep = diags_array((~deleted).astype(np.float32))
-        bad = self.disliked
-        users, table = _without_ids(self.users, rows), self.inputs.users
-        left = None if table is None else table.without(asked.remove_users).reindex(users)
-        return replace(
-            made,
-            users=users,
-            histories=csr_matrix(keep @ self.histories),
-            disliked=None if bad is None else csr_matrix(keep @ bad),
-            inputs=replace(self.inputs, users=left),
-            deleted=deleted if self.deleted is None else deleted | self.deleted,
-            interactions=tuple(
-                without_users(log, _without_ids(log.users, rows), deleted[: log.num_users])
-                for log in self.interactions
-            ),
-            changed=deleted if self.changed is None else deleted | self.changed,
-        )
+    def changed_by(self, asked: Changes, content: Content) -> Snapshot:
+        """Return a snapshot with what an update asks for; see `update`.
 
-    def _codes_so_far(self) -> Compressed | None:
-        """Return the codes of the items, if they were made, for the next snapshot."""
-        made = self.__dict__.get("index")
-        return made.compressed if isinstance(made, ApproximateIndex) else self.codes
+        Args:
+            asked: The update.
+            content: Makes the texts of the new items and their vectors.
+        """
+        return grown(self, asked, content)
 
     def _log(self) -> Interactions:
         pairs = self.histories.tocoo()
         rows, columns = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
         return Interactions(self.users, self.items, rows, columns)
-
-    def _appended(
-        self, users: Vocabulary, items: Vocabulary, log: Interactions | None
-    ) -> tuple[csr_matrix, csr_matrix | None, BoolArray]:
-        """Return histories, dislikes and changed users with a log more, over more ids."""
-        shape = (len(users), len(items))
-        changed = np.ones(len(users), dtype=bool)
-        changed[: len(self.users)] = False if self.changed is None else self.changed
-        before = resized(self.histories, shape)
-        disliked = None if self.disliked is None else resized(self.disliked, shape)
-        if log is None:
-            return before, disliked, changed
-        more = log.reindex(users, items)
-        liked, bad = more.matrix(), more.matrix_of_dislikes()
-        histories = joined(without(before, bad), liked)
-        if disliked is not None:
-            disliked = joined(without(disliked, liked), bad)
-        elif bad.nnz:
-            disliked = bad
-        # An interaction that is known already leaves a user as the model learnt them.
-        different = without(histories, before) + without(before, histories)
-        return histories, disliked, changed | (np.diff(different.tocsr().indptr) > 0)
-
-    def _placed(self, new: int, features: Mapping[str, FloatArray] | None) -> FloatArray | None:
-        """Return the vectors of all items that the model was not fitted on, with `new` more."""
-        space = self.model.content_space()
-        if space is None:
-            return None
-        width = space.similarity_vectors.shape[1]
-        before = np.zeros((len(self.items) - self.num_scored, width), np.float32)
-        more = np.zeros((new, width), np.float32)
-        if features:
-            more = space.vectors_of_content(features)
-        return np.concatenate([before if self.placed is None else self.placed, more])
 
     def _learnt(self, users: IntArray) -> BoolArray:
         """Return which users still have the history that the model learnt."""
@@ -675,11 +594,23 @@ class Snapshot:
         return histories if self.num_trained < 0 else histories[:, : self.num_scored]
 
     def _widened(self, scores: FloatArray) -> FloatArray:
-        """Return scores of all items; items that the model does not know come last."""
+        """Return scores of all items: a new one has the mean of the known ones that it is like.
+
+        Items of which nothing is known come last.
+        """
         missing = len(self.items) - scores.shape[1]
         if not missing:
             return scores
-        return np.concatenate([scores, np.repeat(scores.min(1, keepdims=True), missing, 1)], axis=1)
+        late = np.repeat(scores.min(1, keepdims=True), missing, 1)
+        if self.alike is not None:
+            placed = np.diff(self.alike.indptr) > 0
+            late[:, placed] = (self.alike[placed] @ scores.T).T
+        return np.concatenate([scores, late], axis=1)
+
+    @cached_property
+    def alike(self) -> csr_matrix | None:
+        """Which known items new ones are like; see `kgrec.snapshot.earlier.most_alike`."""
+        return most_alike(self, self.earlier.alike) if self.model.reads_content else None
 
     def _unknown(self) -> IntArray:
         """Return the rows of the items that come after all others, as nothing is known of them."""
@@ -689,27 +620,18 @@ class Snapshot:
     def _unplaced(self) -> IntArray:
         """Return the rows of the items that are new since training and could not be placed."""
         new = np.arange(self.num_scored, len(self.items))
-        return new if self.placed is None else new[~self.placed.any(axis=1)]
+        if self.placed is not None:
+            return new[~self.placed.any(axis=1)]
+        alike = self.alike if len(new) else None
+        return new if alike is None else new[np.diff(alike.indptr) == 0]
 
-    def _with_placed(self, vectors: FloatArray, placed: FloatArray | None) -> FloatArray:
-        """Return the vectors of all items, zero for those that could not be placed."""
-        missing = len(self.items) - len(vectors)
-        if not missing:
-            return vectors
-        if placed is None:
-            placed = np.zeros((missing, vectors.shape[1]), dtype=np.float32)
-        return np.concatenate([vectors, placed])
+    def _late(self, vectors: FloatArray, placed: FloatArray | None) -> FloatArray | None:
+        """Return the vectors of the new items, from those of the items that they are like.
 
-
-def _widened_mask(mask: BoolArray | None, num: int) -> BoolArray | None:
-    return None if mask is None else np.append(mask, np.zeros(num - len(mask), dtype=bool))
-
-
-def _without_ids(users: Vocabulary, rows: IntArray) -> Vocabulary:
-    """Return users with ids that tell nothing in some rows."""
-    known, number, made = set(users.ids), 0, {}
-    for row in rows.tolist():
-        while (name := f"(deleted user {number})") in known:
-            number += 1
-        made[row], number = name, number + 1
-    return users.with_ids(made)
+        Args:
+            vectors: Those of the known items.
+            placed: Where the model itself places the new ones; None: it cannot.
+        """
+        if placed is not None or len(self.items) == len(vectors) or self.alike is None:
+            return placed
+        return np.asarray(self.alike @ vectors, dtype=np.float32)

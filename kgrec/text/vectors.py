@@ -33,6 +33,8 @@ class TextVectors:
         """Return the vectors of texts, float32 (len(texts), dim)."""
         filled = np.array([bool(text) for text in texts])
         given = [text for text in texts if text]
+        if not given:
+            return np.zeros((len(texts), self.encoder.dim), dtype=np.float32)
         warn_of_unknown_scripts(given, lambda: scripts_known_by(self.encoder), "the texts")
         vectors = encode_cached(self.encoder, given, self.cache, progress=self.progress)
         made = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from kgrec.data.growing_rows import GrowingRows
 from kgrec.text.cache import text_keys
 
 _HAN = r"\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003347f"
@@ -96,20 +99,49 @@ class WordCounts:
     keys: npt.NDArray[np.uint8]
 
     def extended(self, texts: Sequence[str]) -> WordCounts:
-        """Return the counts with more texts appended, and new words after the old ones."""
+        """Return the counts with more texts appended, and new words after the old ones.
+
+        The old counts are not copied, see `GrowingRows`.
+        """
         more = count_words(texts)
-        column_of = {word: column for column, word in enumerate(self.words)}
+        column_of = dict(self.column_of)
         new = [word for word in more.words if word not in column_of]
         column_of |= {word: len(self.words) + place for place, word in enumerate(new)}
-        shape = len(texts), len(column_of)
         columns = np.array([column_of[word] for word in more.words], dtype=np.int64)
-        found = more.counts.tocoo()
-        below = sparse.csr_matrix((found.data, (found.row, columns[found.col])), shape=shape)
+        found = sparse.csr_matrix(
+            (more.counts.data, columns[more.counts.indices], more.counts.indptr),
+            shape=(len(texts), len(column_of)),
+        )
+        found.sort_indices()
+        data, indices, indptr, keys = (
+            rows.appended(later)
+            for rows, later in zip(
+                self._growing,
+                (found.data, found.indices, found.indptr[1:] + self.counts.indptr[-1], more.keys),
+                strict=True,
+            )
+        )
+        shape = len(indptr.array) - 1, len(column_of)
+        counts = sparse.csr_matrix((data.array, indices.array, indptr.array), shape=shape)
+        made = WordCounts([*self.words, *new], counts, keys.array)
+        made.__dict__["column_of"] = column_of
+        made.__dict__["_growing"] = (data, indices, indptr, keys)
+        return made
+
+    def of_text(self, row: int) -> list[str]:
+        """Return the distinct words of a text."""
+        start, end = self.counts.indptr[row : row + 2]
+        return [self.words[column] for column in self.counts.indices[start:end]]
+
+    @cached_property
+    def column_of(self) -> Mapping[str, int]:
+        """The column of each word."""
+        return {word: column for column, word in enumerate(self.words)}
+
+    @cached_property
+    def _growing(self) -> tuple[GrowingRows[Any], ...]:
         old = self.counts
-        wide = (old.shape[0], shape[1])
-        above = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=wide)
-        counts = sparse.vstack([above, below], format="csr")
-        return WordCounts([*self.words, *new], counts, np.concatenate([self.keys, more.keys]))
+        return tuple(map(GrowingRows, (old.data, old.indices, old.indptr, self.keys)))
 
 
 def count_words(texts: Sequence[str]) -> WordCounts:

@@ -207,7 +207,7 @@ def test_predict_survives_a_folder_and_an_update(fitted, tmp_path):
     frame = pd.DataFrame(
         [("new", "i07", 5), ("u03", "other", 4)], columns=["user_id", "item_id", "rating"]
     )
-    again.update(interactions=kgrec.Interactions.read(frame))
+    again.update(interactions=kgrec.Interactions.read(frame), at_once=True)
     np.testing.assert_array_equal(again.predict(pairs), fitted.predict(pairs))
     found = again.predict([("new", "i07"), ("u03", "other"), ("new", "other")])
     expected = fitted.model.predict_ratings(np.array([-1, 3, -1]), np.array([7, -1, -1]))

@@ -1,5 +1,6 @@
 """BM25 against a naive version of its formula, and folding of words."""
 
+import itertools
 import math
 
 import numpy as np
@@ -109,3 +110,17 @@ def test_letters_of_other_scripts_stay_whole():
     assert fold_words("한국 영화") == ["한국", "영화"]
     assert fold_words("می\u200cخواهم co\xadop") == ["میخواهم", "coop"]
     assert fold_words("Йод Éric") == ["иод", "eric"]
+
+
+@pytest.mark.parametrize("parts", [(2, 3, 5), (1, 4, 5), (4, 5)])
+def test_an_index_that_grows_is_that_of_all_texts(parts):
+    whole = BM25Index(count_words(TEXTS))
+    counted = count_words(TEXTS[: parts[0]])
+    index = BM25Index(counted)
+    for start, end in itertools.pairwise(parts):
+        counted = counted.extended(TEXTS[start:end])
+        index = index.extended(counted)
+    for query in ("heist", "a pirate and a thief", "long words of Paris", "nothing"):
+        np.testing.assert_allclose(index.score(query), whole.score(query), rtol=1e-6)
+        np.testing.assert_allclose(index.shares(query), whole.shares(query), rtol=1e-6)
+    assert index.documents(["heist", "pirate"]) == whole.documents(["heist", "pirate"]) == [2, 1]
