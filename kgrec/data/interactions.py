@@ -103,6 +103,7 @@ class Interactions:
         duplicates: Duplicates = "last",
         time_unit: TimeUnit = "auto",
         normalise_ids: Normalise | None = None,
+        only_dislikes: bool = False,
         **format: Unpack[FormatSettings],
     ) -> Interactions:
         """Read a log from a text file with separators, a Parquet or JSON file, or a frame.
@@ -129,6 +130,8 @@ class Interactions:
             normalise_ids: How ids are made alike, so that they meet those of other tables:
                 `strip` (spaces), `number` (001 and 1.0 are 1), `casefold` (B1 is b1). None: ids
                 stay as they are written.
+            only_dislikes: Whether a table without any like is read, if it has dislikes: an update
+                may bring these alone. Nothing can be learnt of it by itself.
             format: How a text file is read, such as `encoding="latin-1"`, `separator="::"`,
                 `columns=["user_id", "item_id"]` (names, if it has no header), or
                 `on_error="skip"`, which leaves out rows that cannot be read; see
@@ -149,6 +152,7 @@ class Interactions:
             duplicates=duplicates,
             time_unit=time_unit,
             normalise_ids=normalise_ids,
+            only_dislikes=only_dislikes,
             **format,
         )
         disliked = None

@@ -85,6 +85,7 @@ def read_log(
     duplicates: Duplicates,
     time_unit: TimeUnit,
     normalise_ids: Normalise | None,
+    only_dislikes: bool = False,
     **format: Unpack[FormatSettings],
 ) -> ReadLog:
     """Read a log; the arguments are those of `kgrec.data.interactions.Interactions.read`."""
@@ -117,7 +118,7 @@ def read_log(
                 f"{option('negative', negative)}: a row is a like or a dislike."
             )
     log = _with_ratings(log, positive, negative, rating, where)
-    return _read(log, duplicates, where, positive)
+    return _read(log, duplicates, where, positive, only_dislikes)
 
 
 def _numeric(columns: dict[str, Any], rating: str | None) -> dict[str, Any]:
@@ -155,7 +156,13 @@ def _with_ratings(
     return log
 
 
-def _read(log: pd.DataFrame, duplicates: Duplicates, where: str, positive: str | None) -> ReadLog:
+def _read(
+    log: pd.DataFrame,
+    duplicates: Duplicates,
+    where: str,
+    positive: str | None,
+    only_dislikes: bool,
+) -> ReadLog:
     users = Vocabulary.from_ids(log["user"].tolist(), "user")
     items = Vocabulary.from_ids(log["item"].tolist(), "item")
     for ids in (users, items):
@@ -167,7 +174,7 @@ def _read(log: pd.DataFrame, duplicates: Duplicates, where: str, positive: str |
     unrated = int(log["unrated"].sum())
     ratings = log["rating"].dropna() if "rating" in log else None
     liked, disliked = log[log["keep"]], log[log["dislike"]]
-    if liked.empty:
+    if liked.empty and not (only_dislikes and len(disliked)):
         found = "" if ratings is None else f" Ratings are {ratings.min():g} to {ratings.max():g}."
         raise DataError(
             f"{where}: no row fulfils {option('positive', positive)}; nothing to learn from.{found}"

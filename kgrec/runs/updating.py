@@ -144,7 +144,7 @@ def _read(files: UpdateFiles, recommender: Recommender, config: Config) -> dict[
     if files.interactions is not None:
         format = as_settings((own.interactions or own.train or _table()).within(own, root, "new"))
         found["interactions"] = Interactions.read(
-            files.interactions, **_columns_of_log(config), **format
+            files.interactions, only_dislikes=True, **_columns_of_log(config), **format
         )
     tables = (
         ("items", files.items, own.items, now.inputs.items),

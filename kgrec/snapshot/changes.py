@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.tables import require_column
 from kgrec.data.vocabulary import Vocabulary, as_id, id_list
-from kgrec.errors import DataError, first_few, option, printable
+from kgrec.errors import DataError, first_few, option, printable, warn
 from kgrec.rdf.columns import GraphColumns
 from kgrec.types import BoolArray, IntArray
 
@@ -134,6 +134,36 @@ class Changes:
                 f"Leave these out, or bring the items back by naming them in {option('items')}. "
                 "Nothing was changed."
             )
+
+
+def with_columns_of(later: Interactions, train: Interactions) -> Interactions:
+    """Return new interactions with the columns of those of training, and warn of what is filled.
+
+    A like without a rating counts as a usual one: it gets the mean rating of the likes of training,
+    and a dislike that of its dislikes. What has no time has the last one of training.
+
+    Args:
+        later: New interactions.
+        train: Those of training.
+    """
+    bad = later.dislikes
+    if bad is not None and train.dislikes is not None:
+        bad = with_columns_of(bad, train.dislikes)
+    filled: dict[str, Any] = {}
+    if later.rating is None and train.rating is not None and len(train):
+        usual = float(train.rating.mean())
+        filled["rating"] = np.full(len(later), usual, dtype=np.float32)
+        told = f"no rating, or not all of them have one: each counts as {usual:.3g}, the mean"
+    if later.timestamp is None and train.timestamp is not None and len(train):
+        filled["timestamp"] = np.full(len(later), train.timestamp.max(), dtype=np.int64)
+    if len(later) and "rating" in filled:
+        warn(f"{len(later):,} new interactions have {told} of training. Give them ratings.")
+    if len(later) and "timestamp" in filled:
+        warn(
+            f"{len(later):,} new interactions have no time: they count as from the last time of "
+            "training. Give them times."
+        )
+    return replace(later, **filled, dislikes=bad)
 
 
 def last_of_each(log: Interactions) -> Interactions:

@@ -12,7 +12,9 @@ from scipy.sparse import csr_matrix, diags_array
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.errors import DataError
 from kgrec.graph.node_names import NodeNames
+from kgrec.models.base import RatingPredictor
 from kgrec.models.growing import resized
 from kgrec.rdf.columns import GraphColumns
 from kgrec.retrieval.approximate import ApproximateIndex
@@ -36,6 +38,8 @@ def grown(now: Snapshot, asked: Changes, content: Content) -> Snapshot:
     """Return a snapshot with more data; see `Snapshot.update`, which says what it raises."""
     asked.check(now.items, now.users, now.withdrawn)
     log = asked.interactions
+    if log is not None and isinstance(now.model, RatingPredictor):
+        _check_ratings(log)
     logged = ((), ()) if log is None else (log.users.ids, log.items.ids)
     user_ids = now.users.extended(asked.user_ids).extended(logged[0])
     item_ids = now.items.extended([*asked.item_ids, *asked.linked]).extended(logged[1])
@@ -72,6 +76,15 @@ def grown(now: Snapshot, asked: Changes, content: Content) -> Snapshot:
         earlier=replace(earlier, taste=None) if _tells_of_known(now, asked) else earlier,
     )
     return _without_removed(made, asked)
+
+
+def _check_ratings(log: Interactions) -> None:
+    for part in (log, log.dislikes):
+        if part is not None and len(part) and part.rating is None:
+            raise DataError(
+                "The model predicts ratings, and some of the new interactions have none. Give "
+                "each of them a rating, or leave it out. Nothing was changed."
+            )
 
 
 def _titles(

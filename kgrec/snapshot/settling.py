@@ -10,9 +10,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
-from kgrec.errors import DataError, warn
+from kgrec.errors import DataError
 from kgrec.graph.modalities import TEXT
-from kgrec.snapshot.changes import with_later, without_pairs
+from kgrec.snapshot.changes import with_columns_of, with_later, without_pairs
 from kgrec.snapshot.deriving import texts_of_nodes
 from kgrec.snapshot.drift import Drift
 from kgrec.snapshot.inputs import Derived, Inputs
@@ -58,9 +58,8 @@ def settled(now: Snapshot, config: TextConfig | None, vectors: TextVectors | Non
         )
     came = [log for one in now.pending if (log := one.interactions) is not None]
     train, *others = (log.reindex(now.users, now.items) for log in now.interactions)
-    _warn_of_columns(train, came)
     for log in came:
-        later = _present(log, now)
+        later = with_columns_of(_present(log, now), train)
         train = with_later(train, later)
         others = [without_pairs(other, later) for other in others]
     valid = others[0] if others and len(others[0]) else None
@@ -87,21 +86,6 @@ def _present(log: Interactions, now: Snapshot) -> Interactions:
     known[kept[kept >= 0]] = True
     bad = None if log.dislikes is None else known[log.dislikes.user]
     return log.select(known[log.user], bad).reindex(now.users, now.items)
-
-
-def _warn_of_columns(train: Interactions, came: Sequence[Interactions]) -> None:
-    lost = [
-        name
-        for name in ("rating", "timestamp")
-        if getattr(train, name) is not None
-        and any(getattr(log, name) is None and len(log) for log in came)
-    ]
-    if lost:
-        names = " and no ".join(lost)
-        warn(
-            f"The new interactions have no {names}, and those of training do: from now on there "
-            f"are none, which models that read them notice. Give the new ones a {lost[0]} too."
-        )
 
 
 def _derived(

@@ -9,7 +9,7 @@ from project import WordEncoder
 
 import kgrec
 from kgrec.errors import DataError, UnknownIdError
-from kgrec.snapshot.changes import last_of_each, with_later
+from kgrec.snapshot.changes import last_of_each, with_columns_of, with_later
 from kgrec.snapshot.drift import Drift
 
 USERS, ITEMS = [f"u{n}" for n in range(8)], [f"i{n}" for n in range(6)]
@@ -207,14 +207,61 @@ def test_a_mistake_changes_nothing(more, error, told, at_once):
     assert rec.snapshot is before
 
 
-def test_ratings_that_are_missing_are_said_and_not_guessed():
+def test_ratings_and_times_that_are_missing_are_those_of_a_usual_like_and_said():
+    """The others keep theirs; a like of 5 and one of 3 make a usual like a 4."""
+    frame = pd.DataFrame([("u0", "i0", 5, 10), ("u1", "i1", 3, 20)],
+                         columns=["user_id", "item_id", "rating", "timestamp"])  # fmt: skip
+    train = kgrec.Interactions.read(frame)
+    bare = kgrec.Interactions.read(frame[["user_id", "item_id"]][:1])
+    with pytest.warns(kgrec.errors.KgrecWarning) as told:
+        made = with_columns_of(bare, train)
+    assert [str(one.message).split(":")[0] for one in told] == [
+        "1 new interactions have no rating, or not all of them have one",
+        "1 new interactions have no time",
+    ]
+    assert (made.rating.tolist(), made.timestamp.tolist()) == ([4.0], [20])
+    assert with_columns_of(made, train).rating.tolist() == [4.0]
     rec = recommender(read(ratings()), kgrec.EASE(kgrec.EASEConfig(rating_power=0.5)))
-    bare = kgrec.Interactions.read(pd.DataFrame({"user_id": ["u0"], "item_id": ["i5"]}))
+    before = rec.snapshot.interactions[0].rating.tolist()
+    with pytest.warns(kgrec.errors.KgrecWarning, match="no rating"):
+        rec.update(interactions=kgrec.Interactions.read(
+            pd.DataFrame({"user_id": ["new"], "item_id": ["i5"]})))  # fmt: skip
+    assert rec.snapshot.interactions[0].rating[:-1].tolist() == before
+    assert rec.history("new") == ["i5"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_model_of_ratings_takes_no_interactions_without(at_once):
+    frame = pd.DataFrame([(u, i, r) for u, i, r, _ in ratings()],
+                         columns=["user_id", "item_id", "rating"]).drop_duplicates(
+                             ["user_id", "item_id"])  # fmt: skip
+    rec = recommender(kgrec.Interactions.read(frame), kgrec.KernelRatings())
     before = rec.snapshot
-    with pytest.warns(kgrec.errors.KgrecWarning, match="no rating"), pytest.raises(
-        DataError, match="rating_power"):  # fmt: skip
-        rec.update(interactions=bare)
+    bare = kgrec.Interactions.read(pd.DataFrame({"user_id": ["u0"], "item_id": ["i5"]}))
+    with pytest.raises(DataError, match="predicts ratings"):
+        rec.update(interactions=bare, at_once=at_once)
     assert rec.snapshot is before
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_dislikes_alone_are_an_update(at_once):
+    rec = recommender(read([*ratings(), ("u2", "i3", 2, 50)]))
+    frame = pd.DataFrame([("u0", "i0", 1, 60), ("zoe", "i1", 2, 61)],
+                         columns=["user_id", "item_id", "rating", "timestamp"])  # fmt: skip
+    with pytest.raises(DataError, match="no row fulfils"):
+        kgrec.Interactions.read(frame, positive="rating >= 4")
+    log = kgrec.Interactions.read(frame, positive="rating >= 4", only_dislikes=True)
+    assert (len(log), len(log.dislikes)) == (0, 2)
+    rec.update(interactions=log, at_once=at_once)
+    assert "i0" not in rec.history("u0")
+    assert rec.history("zoe") == []
+    assert "i0" not in ids(rec.recommend("u0", 6))
+    assert "i1" not in ids(rec.recommend("zoe", 6))
+    rec.settle()
+    assert rec.snapshot.drift.users_new == 1
+    with pytest.raises(DataError, match="no row fulfils"):
+        kgrec.Interactions.read(frame[1:].assign(rating=np.nan), positive="rating >= 4",
+                                only_dislikes=True)  # fmt: skip
 
 
 def test_repeated_pairs_count_once_the_last_of_them():
