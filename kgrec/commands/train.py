@@ -35,6 +35,7 @@ def train(
     """
     from kgrec.config import load_config
     from kgrec.reporting.reporter import Reporter
+    from kgrec.runs.encoder_files import CHECKPOINT, NEW_ENCODER
     from kgrec.runs.training import train_run
 
     started = time.time()
@@ -49,8 +50,8 @@ def train(
             log=Reporter(),
         )
     except KeyboardInterrupt:
-        saved = out / "checkpoint.safetensors"
+        states = [out / "checkpoint.safetensors", out / NEW_ENCODER / CHECKPOINT]
         # An older checkpoint is from another training.
-        ours = saved.exists() and saved.stat().st_mtime >= started
-        hint = f" The checkpoint is saved; --resume continues from it: {saved}" if ours else ""
+        ours = [one for one in states if one.exists() and one.stat().st_mtime >= started]
+        hint = f" The checkpoint is saved; --resume continues from it: {ours[0]}" if ours else ""
         fail("Interrupted." + hint, 130)

@@ -38,7 +38,8 @@ def tune_text(
     from kgrec.config import load_config
     from kgrec.reporting.console import print_json
     from kgrec.reporting.reporter import Reporter
-    from kgrec.runs.text_tuning import CHECKPOINT, tune_text
+    from kgrec.runs.encoder_files import CHECKPOINT
+    from kgrec.runs.text_tuning import tune_text
 
     started = time.time()
     try:

@@ -26,6 +26,9 @@ from kgrec.outputs.checked import (
 from kgrec.outputs.checks import check_is_no_input, check_writable
 from kgrec.outputs.folders import FIRST, entries
 from kgrec.outputs.tensors import is_checkpoint
+from kgrec.runs.encoder_files import CHECKPOINT as OF_ENCODER
+from kgrec.runs.encoder_files import NEW_ENCODER
+from kgrec.runs.encoder_files import written_files as of_encoder
 from kgrec.runs.json_files import read_json
 
 MANIFEST: Final = FIRST
@@ -39,7 +42,7 @@ _FORMAT: Final = "kgrec run folder"
 _OPTIONAL: Final = "data/interactions.parquet"  # only evaluation needs it
 _RESERVED: Final = (
     "about.json", "config.yaml", "numbers.json", "search.json", DRIFT, "*.safetensors", "data/*",
-    MANIFEST,
+    "encoder/*", "encoder_new/*", MANIFEST,
     EVALUATIONS, *NOT_LOADED,
 )  # fmt: skip
 _PARTS: Final = {
@@ -161,7 +164,8 @@ def written_files(folder: Path) -> set[str]:
     except RunError:
         listed = set()
     later = {name for name in entries(folder) if _is_later(name) and _wrote_later(folder / name)}
-    return listed | later
+    new = {f"{NEW_ENCODER}/{name}" for name in of_encoder(folder / NEW_ENCODER)}
+    return listed | later | new
 
 
 def check_run_folder(
@@ -224,7 +228,8 @@ def _check_replaceable(
         return
     what = "a run" if MANIFEST in found else "a training that was stopped"
     continued = option("resume", True)
-    more = f", {continued} continues it" if CHECKPOINT in found else ""
+    states = {CHECKPOINT, f"{NEW_ENCODER}/{OF_ENCODER}"}
+    more = f", {continued} continues it" if states & set(found) else ""
     raise RunError(
         f"{where} has {what} already. Choose another folder; "
         f"{option('force', True)} replaces it{more}."

@@ -25,6 +25,7 @@ from kgrec.runs.data_files import (
     read_split,
     read_words,
 )
+from kgrec.runs.encoder_files import own_encoder
 from kgrec.runs.json_files import read_json
 from kgrec.runs.manifest import DRIFT, check_files_of_run, checked, parts_of, read_manifest
 from kgrec.runs.search_files import read_taught
@@ -68,7 +69,7 @@ def load_run(
     about = check_format(folder)
     files = read_manifest(folder)
     check_files_of_run(folder, files=files)
-    config = read_config(folder)
+    config = _with_own_encoder(read_config(folder), own_encoder(folder, files))
     arrays = load_arrays(folder / "weights.safetensors")[0]
     try:
         histories = read_histories(folder / "data")
@@ -106,6 +107,13 @@ def load_run(
         replace(snapshot, interactions=interactions, derived=replace(derived, names=names))
     )
     return recommender, config, split or _without_test(histories)
+
+
+def _with_own_encoder(config: Config, encoder: Path | None) -> Config:
+    if encoder is None or config.text is None:
+        return config
+    text = config.text.model_copy(update={"model": str(encoder)})
+    return config.model_copy(update={"text": text})
 
 
 def read_codes(folder: Path, files: Mapping[str, Any]) -> Compressed | None:

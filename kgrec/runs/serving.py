@@ -40,6 +40,7 @@ from kgrec.runs.data_files import (
     read_names,
     read_test_part,
 )
+from kgrec.runs.encoder_files import own_encoder
 from kgrec.runs.manifest import (
     check_files_of_run,
     check_sizes_of_run,
@@ -122,7 +123,9 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
         users, items = logs[0].users, logs[0].items
         model = _model(whole, config["model"], logs[0])
         # Where the run's texts are cached means nothing here.
-        text = None if config["text"] is None else TextConfig(**{**config["text"], "cache": None})
+        own = own_encoder(folder, whole.files)
+        changed = {"cache": None, **({} if own is None else {"model": str(own)})}
+        text = None if config["text"] is None else TextConfig(**{**config["text"], **changed})
         recommender = Recommender(text=text, graph=GraphConfig(**config["graph"]))
         withdrawn, deleted = read_absent(folder / "data", len(users), len(items))
         snapshot = _RunSnapshot(

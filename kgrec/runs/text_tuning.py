@@ -10,7 +10,7 @@ tuning/heads.safetensors            what tasks have trained beside the encoder, 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,23 +21,29 @@ from scipy.sparse import csr_matrix
 from kgrec.config import Config
 from kgrec.data.interactions import Interactions, Split
 from kgrec.drawing.curves import draw_training
-from kgrec.errors import ConfigError, DataError, RunError, collecting, option, printable
+from kgrec.errors import ConfigError, DataError, collecting
 from kgrec.evaluation.evaluate import candidate_ids, protocol_candidates
 from kgrec.files import write_atomically, write_json, writing
 from kgrec.models.base import TrainingData
 from kgrec.models.closed_forms import closed_form_settings
 from kgrec.models.popular import MostPopular
-from kgrec.outputs.checked import KEY, check_json, checksums, write_checked_json
-from kgrec.outputs.checks import check_is_no_input, check_writable
+from kgrec.outputs.checked import checksums, write_checked_json
 from kgrec.outputs.folders import entries, replacing_folder
-from kgrec.outputs.tensors import is_checkpoint, save_tensors
+from kgrec.outputs.tensors import save_tensors
 from kgrec.runs.about import about
+from kgrec.runs.encoder_files import (
+    CHECKPOINT,
+    FOLDER,
+    FORMAT,
+    SUMMARY,
+    check_encoder_folder,
+    written_files,
+)
 from kgrec.runs.encoder_quality import measure_vectors
-from kgrec.runs.json_files import read_json
+from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_recommender
 from kgrec.runs.one_tower_tasks import attributes_task, pair_texts_task
-from kgrec.runs.training import named_files, read_data
 from kgrec.runs.two_tower_tasks import domain_task, pairs_task
 from kgrec.snapshot import Derived, Inputs, Prepared
 from kgrec.snapshot.deriving import texts_of_nodes
@@ -58,10 +64,6 @@ if TYPE_CHECKING:
     from kgrec.text.tuning.tasks.interactions import Scores
     from kgrec.text.tuning.tower import Tower
 
-FOLDER: Final = "tuning"
-CHECKPOINT: Final = f"{FOLDER}/checkpoint.safetensors"
-SUMMARY: Final = f"{FOLDER}/tuning.json"
-_FORMAT: Final = "kgrec tuned encoder"
 _METRIC: Final = "ndcg@10"
 _MOST_SCORES: Final = 1 << 26
 """Most scores that are kept, a quarter of a GiB."""
@@ -104,7 +106,7 @@ def tune_text(
             "text.model: 'multilingual' can encode, but not be trained. Name another encoder."
         )
     settings = config.text.tuning or TextTuning()
-    _check_folder(out, [*inputs, *named_files(config)], force=force, resume=resume)
+    check_encoder_folder(out, [*inputs, *named_files(config)], force=force, resume=resume)
     with collecting() as warnings:
         dataset = read_data(config, log)
         recommender = make_recommender(config, dataset, MostPopular())
@@ -250,7 +252,7 @@ def _figures(config: Config, settings: TextTuning, tuner: Tuner, trained: int) -
     progress = tuner.progress
     best = next((one for one in progress.curve if one["epoch"] == progress.best_epoch), {})
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "model": config.text.model if config.text else "",
         "settings": settings.model_dump(mode="json"),
         "trained_parameters": trained,
@@ -284,49 +286,3 @@ def _write(out: Path, tuner: Tuner, figures: Mapping[str, Any], log: Sequence[st
         write_atomically(folder / "log.txt", [f"{line}\n" for line in log])
         names = [name for name in entries(new) if not name.endswith("/")]
         write_checked_json(new / SUMMARY, {**figures, "files": checksums(new, names)})
-
-
-def written_files(folder: Path) -> Collection[str]:
-    """Return the files in a folder that were written with a tuned encoder, and not changed."""
-    found = {CHECKPOINT} if is_checkpoint(folder / CHECKPOINT) else set()
-    try:
-        tree = check_json(read_json(folder / SUMMARY))
-        if tree.get("format") != _FORMAT:
-            return found
-        listed = dict(tree["files"])
-        there = [name for name in entries(folder) if name in listed]
-        seen = checksums(folder, there)
-        same = {name for name in there if seen[name][KEY] == listed[name].get(KEY)}
-    except (RunError, ValueError, LookupError, TypeError, OSError):
-        return found
-    return found | same | {SUMMARY}
-
-
-def _check_folder(out: Path, inputs: Sequence[str | Path], *, force: bool, resume: bool) -> None:
-    where = printable(str(out), 4096)
-    with writing(out):
-        if os.path.lexists(out) and not out.is_dir():
-            raise RunError(f"{where} is a file; the folder needs another name.")
-        found = set(entries(out)) if out.is_dir() else set()
-        if found:
-            check_is_no_input(out, [Path(one) for one in inputs])
-        ours = set(written_files(out)) if found else set()
-    if resume and CHECKPOINT not in ours:
-        raise RunError(
-            f"{where} has no checkpoint of a training that was stopped. Start without "
-            f"{option('resume', True)}."
-        )
-    others = sorted(found - ours)
-    if others:
-        raise RunError(
-            f"{where} has files that kgrec did not write, or that were changed since, such as "
-            f"{printable(others[0])}. Choose a new folder."
-        )
-    if found and not force and not resume:
-        more = f", {option('resume', True)} continues it" if CHECKPOINT in ours else ""
-        what = "a tuned encoder" if SUMMARY in ours else "a training that was stopped"
-        raise RunError(
-            f"{where} has {what} already. Choose another folder; {option('force', True)} replaces "
-            f"it{more}."
-        )
-    check_writable(out)

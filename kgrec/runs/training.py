@@ -14,23 +14,20 @@ import numpy as np
 from kgrec.auto.auto import Auto
 from kgrec.config import Config
 from kgrec.data.interactions import Split
-from kgrec.datasets.dataset import Dataset
-from kgrec.datasets.loading import load_dataset
-from kgrec.datasets.own_files import FilesDataConfig
 from kgrec.errors import ConfigError, collecting, option
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.graph.build import describe
 from kgrec.models.base import Model, TrainingData
+from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
-from kgrec.runs.manifest import MANIFEST, check_run_folder
+from kgrec.runs.manifest import CHECKPOINT, MANIFEST, check_run_folder
+from kgrec.runs.own_encoder import TunedEncoder, with_tuned_encoder
 from kgrec.runs.reading import load_run
 from kgrec.runs.search_files import learn_search, queries_file
 from kgrec.runs.writing import save_run
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
-from kgrec.text.progress import ShownEncoder
-from kgrec.text.settings import TextConfig
 from kgrec.tracking import Trackers
 from kgrec.training.link_prediction import LinkPrediction
 
@@ -48,7 +45,8 @@ def train_run(
     """Train what `config` describes, write the run folder and return its metrics.
 
     The training part trains the model and the validation part selects it. The test part is stored
-    in the folder and not used.
+    in the folder and not used. With `text.tuning`, the encoder is trained first, on the same parts,
+    and is in the folder, too.
 
     Args:
         config: The config.
@@ -73,12 +71,15 @@ def train_run(
         )
     before = None if warm_start is None else load_run(warm_start)[0].model
     trackers = make_trackers(config)
+    log = RunLog() if log is None else log
+    encoder = with_tuned_encoder(config, out, resume=resume, inputs=inputs, log=log)
+    if encoder.figures and resume:  # the encoder may be all that there is to continue
+        resume = (out / CHECKPOINT).exists()
     with collecting() as warnings, trackers.run(out.name, tracked(config), out) as run:
-        log = RunLog() if log is None else log
         model = make_model(config, out, resume=resume)
         if before is not None:
             _start_from(model, before, warm_start, log)
-        metrics = _train(config, out, resume, model, log, warnings, run)
+        metrics = _train(config, encoder, out, resume, model, log, warnings, run)
         run.finish(_final(metrics))
     return metrics
 
@@ -116,6 +117,7 @@ def _start_from(model: Model, before: Model, run: Path | None, log: RunLog) -> N
 
 def _train(
     config: Config,
+    encoder: TunedEncoder,
     out: Path,
     resume: bool,
     model: Model,
@@ -129,7 +131,8 @@ def _train(
     dataset = read_data(config, log)
     split = dataset.split
     cache = EmbeddingCache(default_cache_folder(os.environ))
-    recommender = make_recommender(config, dataset, model, cache=cache, progress=log.encoding)
+    used = encoder.config
+    recommender = make_recommender(used, dataset, model, cache=cache, progress=log.encoding)
     valid = split.valid if len(split.valid) else None
     candidates = candidate_ids(split, "valid") if valid is not None else None
     preparing = time.perf_counter()
@@ -149,6 +152,8 @@ def _train(
     seconds = {"fit": time.perf_counter() - fitting, "all": time.perf_counter() - started}
     recommender.take(prepared.fitted(model))
     metrics: dict[str, Any] = {"seconds": seconds, "reading": list(dataset.notes)}
+    if encoder.figures:
+        metrics["encoder"] = dict(encoder.figures)
     if valid is not None:
         found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
         metrics["valid"] = found.to_dict()
@@ -191,47 +196,6 @@ def _train(
     return metrics
 
 
-def read_data(config: Config, log: RunLog) -> Dataset:
-    """Read the data and report its size."""
-    dataset = load_dataset(config.data, config.seed, encoder=_link_encoder(config, log))
-    for note in dataset.notes:
-        log.say(note)
-    split = dataset.split
-    log.say(
-        f"{split.kind} split: {len(split.train):,} training, {len(split.valid):,} validation and "
-        f"{len(split.test):,} test interactions of {split.train.num_users:,} users and "
-        f"{split.train.num_items:,} items."
-    )
-    return dataset
-
-
-def _link_encoder(config: Config, log: RunLog) -> ShownEncoder | None:
-    """Return the encoder that links items by meaning; None: meaning cannot make a link."""
-    link = config.data.link if isinstance(config.data, FilesDataConfig) else None
-    if link is None or not link.uses("meaning") or link.meaning_limit <= link.threshold:
-        return None
-    encoder = (config.text or TextConfig()).build()
-    return ShownEncoder(encoder, log.encoding)
-
-
 def _check_split(data: TrainingData, split: Split) -> None:
     held_out = split.reindex(data.train.users, data.train.items)
     check_no_leak(data.graph, held_out.train, [held_out.valid, held_out.test])
-
-
-def named_files(config: Config) -> list[Path]:
-    """Return what a config names that is there: files and folders of the data and the encoder."""
-    root = Path(config.data.root).expanduser()
-    named = [root / text for text in _texts(config.data.model_dump(mode="json"))]
-    named += [] if config.text is None else [Path(config.text.model)]
-    if config.search.queries is not None:
-        named.append(queries_file(config.data.root, config.search.queries))
-    return [path for path in named if os.path.exists(path)]
-
-
-def _texts(tree: Any) -> list[str]:
-    """Return all short texts in a tree: any could be a path."""
-    if isinstance(tree, str):
-        return [tree] if len(tree) < 4096 and "\0" not in tree else []
-    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return [text for value in values for text in _texts(value)]

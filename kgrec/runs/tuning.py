@@ -36,10 +36,12 @@ from kgrec.outputs.checked import KEY, check_json, checksums, write_checked_json
 from kgrec.outputs.checks import check_files
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
+from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.json_files import read_json
 from kgrec.runs.log import RunLog, trained_parts
 from kgrec.runs.making import make_recommender
-from kgrec.runs.training import make_trackers, named_files, read_data, tracked
+from kgrec.runs.own_encoder import is_tuned
+from kgrec.runs.training import make_trackers, tracked
 from kgrec.settings import changed
 from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
@@ -136,6 +138,11 @@ def tune_run(
     out, log = Path(out), RunLog() if log is None else log
     config = make_config(tree, where)
     make_trackers(config)
+    if config.text is not None and config.text.tuning is not None and not is_tuned(config.text):
+        raise ConfigError(
+            "text.tuning: a search of settings does not train the encoder. Train it first with "
+            "`kgrec tune-text CONFIG --out FOLDER`, and name it: text.model=FOLDER."
+        )
     _check_keys(config, tree)
     _check_folder(out, [*inputs, *named_files(config)], force=force)
     dataset = read_data(config, log)

@@ -15,6 +15,7 @@ numbers.json         how numbers, dates and durations were normalised
 data/                Parquet: vocabularies, histories (the items that users have, for serving),
                      interactions (only for evaluation), tables, links, names, words;
                      the graph (Arrow + JSON)
+encoder/             the encoder, if `text.tuning` trained it; see `kgrec.runs.text_tuning`
 checkpoint.safetensors the state of the training, for --resume
 manifest.json        size and checksum of the files; see `kgrec.runs.manifest`
 
@@ -45,6 +46,7 @@ from kgrec.recommender import Recommender
 from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.runs.about import about
 from kgrec.runs.data_files import FORMAT, NONSENSE, write_tables
+from kgrec.runs.encoder_files import take_encoder
 from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, DRIFT, check_run_folder, write_manifest, written_files
 from kgrec.runs.reading import CODES
@@ -92,6 +94,8 @@ def save_run(
                 save_curve(new, curve, config)
             if isinstance(snapshot.model, LinkPrediction):
                 _take_along(folder / CHECKPOINT, new / CHECKPOINT)
+            if recommender.text_config is not None:
+                take_encoder(recommender.text_config.model, folder, new)
             write_manifest(new)
     except OSError as error:  # also a RunError, about a file in the new folder
         reason = str(error) if isinstance(error, RunError) else system_reason(error)

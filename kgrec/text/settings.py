@@ -38,7 +38,8 @@ class TextConfig(Settings):
     )
     tuning: TextTuning | None = Field(
         default=None,
-        description="How the encoder is trained by `kgrec tune-text`; None: as its defaults say.",
+        description="How `kgrec tune-text` trains the encoder, and `kgrec train` before the model; "
+        "None: with defaults by the former, not at all by the latter.",
     )
 
     @model_validator(mode="after")
