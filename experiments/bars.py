@@ -354,7 +354,21 @@ AUTO_BARS = (
     Bar("rated test items ranked, p of being better with dislikes", "ratings",
         lambda result: float(result["ranked"]["t test"]["p"]), 0.05, False, "{:.3f}"),
 )  # fmt: skip
-BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS)
+UPDATE_BARS = (
+    Bar("new items brought by an update, `cold_items`: NDCG@10 as a share of having them from the "
+        "start, the lowest of `auto` and `link_prediction`", "updates",
+        lambda result: min(float(result["items"][name]["share"]) for name in UPDATED), 0.95, True,
+        "{:.3f}"),
+    Bar("seconds of CPU until a new item is known, found and recommended, 10,000 items", "updates",
+        lambda result: float(result["seconds"]["and_a_recommendation"]), 0.1, False, "{:.3f}"),
+    Bar("new users by their interactions: NDCG@10 of `auto` as a share of training with them",
+        "updates", lambda result: float(result["users"]["auto"]["interactions"]["share"]), 0.97,
+        True, "{:.3f}"),
+    Bar("new users by a text of what they like: NDCG@10 as a multiple of popularity", "updates",
+        lambda result: float(result["texts"]["auto"]["ratio"]), 2.0, True, "{:.2f}"),
+)  # fmt: skip
+UPDATED = ("auto", "link_prediction")
+BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS)
 
 
 def tried(result: Any) -> str:

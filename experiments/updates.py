@@ -1,6 +1,6 @@
 """What `update` is worth: new items and new users after training, against knowing them before.
 
-    python experiments/updates.py [--only items users seconds] [--models ease auto …] [--part valid]
+    python experiments/updates.py [--only items users texts seconds] [--models ease …] [--part …]
 
 MovieLens-100K with DBpedia; the configs are those of experiments/auto. `items`: the test items of
 `cold_items` (with --part valid: half of its validation items) are taken out of item table, links
@@ -9,8 +9,12 @@ that of the same model with them in the catalogue from the start. `users`: a fif
 (drawn with seed 0; with --part valid, seed 1) is held out whole. Half of their interactions come
 by `update`, the rest is to be found; the share is NDCG@10 over that of training with that half. For
 `description`, only their rows of the user table come, all their interactions are to be found, and
-the share is NDCG@10 over that of popularity. `seconds`: an item comes to a loaded recommender of
-10,000 items. Writes experiments/results/updates.json, or prints with --part valid.
+the share is NDCG@10 over that of popularity; `best_list` is what the best list for all of them by
+their own choices reaches. `texts`: likewise, but each of them comes as the text of `profile` alone,
+made from their interactions of training and validation (with --part valid, of training), and those
+of the test (validation) part are to be found. `seconds`: an item comes to a loaded recommender of
+10,000 items; seconds of CPU on one thread. Writes experiments/results/updates.json, or prints with
+--part valid.
 """
 
 from __future__ import annotations
@@ -19,12 +23,14 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from kgrec.auto.auto import Auto, AutoConfig
 from kgrec.config import load_config
@@ -42,8 +48,10 @@ from kgrec.models.user_ease import UserEASE
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.making import make_recommender
+from kgrec.snapshot.searching import Asked, find
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+from kgrec.types import FloatArray
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "updates.json"
@@ -167,10 +175,64 @@ def new_users(model: str, part: str) -> dict[str, Any]:
     popular = recommender(config, less, MostPopular()).fit(*parts)
     popular.update(users=rows)
     usual = popular.evaluate(theirs, k=(10,), exclude=[train])
+    ideal = np.asarray(theirs.matrix().sum(0)).ravel()
+    best = _mean_of_lists(theirs, lambda _: ideal)
     names = ("ndcg@10",)
     found = [one.metrics[name] for one in (start, folded, usual, told) for name in names]
     description = {"popularity": found[2], "by_description": found[3], "ratio": found[3] / found[2]}
+    description["best_list"] = best
     return {"interactions": _share(found[0], found[1]), "description": description}
+
+
+def profile_texts(model: str, part: str) -> dict[str, float]:
+    """Return NDCG@10 for users held out whole who come as a text of what they like."""
+    config, data = dataset("movielens_random")
+    rng = np.random.default_rng(0 if part == "test" else 1)
+    train, valid, test = data.split.train, data.split.valid, data.split.test
+    whole = train.joined(valid, test)
+    users = rng.permutation(np.unique(whole.user))
+    held = np.zeros(whole.num_users, dtype=bool)
+    held[users[: len(users) // 5]] = True
+    there = whole.users.restricted(np.flatnonzero(~held))
+    table = data.users
+    assert table is not None
+    gone = whole.users.take(np.flatnonzero(held))
+    parts = [log.select(~held[log.user]).reindex(there, log.items) for log in (train, valid)]
+    less = replace(data, users=table.without(gone))
+    made = recommender(config, less, MODELS[model]()).fit(*parts)
+    popularity = np.asarray(made.snapshot.histories.sum(0)).ravel()
+    told = (train.joined(valid) if part == "test" else train).matrix()
+    rest = test if part == "test" else valid
+    rest = rest.select(held[rest.user] & (np.diff(told.indptr) > 0)[rest.user])
+
+    def by_text(user: int) -> FloatArray:
+        text = made.profile(liked=whole.items.take(told[user].indices)).text
+        return find(made.taste(), Asked((text,)), made.encode_texts, talks=True).scores
+
+    usual = _mean_of_lists(rest, lambda _: popularity, told)
+    found = _mean_of_lists(rest, by_text, told)
+    history = _mean_of_lists(
+        rest, lambda user: made.snapshot.score_histories(told[[user]])[0], told
+    )
+    return {"popularity": usual, "by_text": found, "ratio": found / usual, "by_history": history}
+
+
+def _mean_of_lists(
+    wanted: Interactions,
+    scores_of: Callable[[int], FloatArray],
+    has: csr_matrix | None = None,
+) -> float:
+    """Return NDCG@10 of lists of all items but those that users have, from their scores."""
+    matrix, found = wanted.matrix(), []
+    gain = 1 / np.log2(np.arange(2, 12))
+    for user in np.flatnonzero(np.diff(matrix.indptr)).tolist():
+        scores = np.array(scores_of(user), dtype=np.float64)
+        if has is not None:
+            scores[has[user].indices] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:10]
+        rows = matrix[user].indices
+        found.append(gain[np.isin(best, rows)].sum() / gain[: len(rows)].sum())
+    return float(np.mean(found))
 
 
 def _joined(train: Interactions, history: Interactions) -> Interactions:
@@ -207,13 +269,13 @@ def seconds() -> dict[str, Any]:
     for number in range(12):
         row = pd.DataFrame({"item_id": [f"new{number}"], "title": [f"Fresh arrival {number}"]})
         table = AttributeTable.read(row)
-        began = time.perf_counter()
+        began = time.process_time()
         made.update(items=table, at_once=True)
-        brought = time.perf_counter() - began
+        brought = time.process_time() - began
         assert made.search(f"fresh arrival {number}", 1)[0].item.startswith("new")
-        searched = time.perf_counter() - began
+        searched = time.process_time() - began
         made.recommend("u1", 10)
-        times.append((brought, searched, time.perf_counter() - began))
+        times.append((brought, searched, time.process_time() - began))
     median = np.median(times[2:], axis=0)
     began = time.perf_counter()
     made.settle()
@@ -228,12 +290,12 @@ def seconds() -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=["items", "users", "seconds"])
+    parser.add_argument("--only", nargs="*", default=["items", "users", "texts", "seconds"])
     parser.add_argument("--models", nargs="*", default=["auto", "ease", "link_prediction"])
     parser.add_argument("--part", choices=["valid", "test"], default="test")
     asked = parser.parse_args()
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    stored = {"items": {}, "users": {}, "seconds": {}} | stored
+    stored = {"items": {}, "users": {}, "texts": {}, "seconds": {}} | stored
     for what in asked.only:
         if what == "seconds":
             stored["seconds"] = seconds()
@@ -242,7 +304,7 @@ def main() -> None:
         for model in asked.models if what != "seconds" else ():
             if what == "items" and model in NO_NEW_ITEMS:
                 continue
-            measure = new_items if what == "items" else new_users
+            measure = {"items": new_items, "users": new_users, "texts": profile_texts}[what]
             stored[what][model] = measure(model, asked.part)
             print(what, model, stored[what][model], flush=True)
             _write(stored, asked.part)

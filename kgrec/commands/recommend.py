@@ -32,6 +32,12 @@ def recommend(
     run: Run,
     user: Annotated[str | None, typer.Option(help="Id of a known user.")] = None,
     liked: Liked = None,
+    description: Annotated[
+        str | None,
+        typer.Option(
+            help="What somebody likes in plain words, alone or beside --user and --liked."
+        ),
+    ] = None,
     all_users: Annotated[
         bool, typer.Option("--all", help="Recommend to all known users; needs --out.")
     ] = False,
@@ -74,11 +80,16 @@ def recommend(
 ) -> None:
     """Recommend items to a known user, to someone new who likes the given items, or both.
 
+    --description says in words what somebody likes, such as "old westerns, nothing sad".
+
     With --all or --users, recommend to many users, into a file.
     """
     many = all_users or users is not None
-    if many and (user is not None or liked or as_json or (all_users and users is not None)):
-        raise ConfigError("Give one of --all, --users, and --user or --liked; --json is for these.")
+    one = user is not None or bool(liked) or description is not None
+    if many and (one or as_json or (all_users and users is not None)):
+        raise ConfigError(
+            "Give one of --all, --users, and --user, --liked or --description; --json is for these."
+        )
     if many and out is None:
         raise ConfigError(
             "--all and --users write a file: give --out FILE.parquet, .csv or .jsonl."
@@ -89,9 +100,10 @@ def recommend(
         raise ConfigError("--out is for many users: give --all or --users FILE too.")
     if resume and not many:
         raise ConfigError("--resume is for a file: give --all or --users FILE, and --out, too.")
-    if user is None and not liked and not many:
+    if not one and not many:
         raise ConfigError(
-            "Give --user ID, or --liked ITEM for someone new, or --all --out FILE for everybody."
+            "Give --user ID, or --liked ITEM or --description TEXT for someone new, or --all --out "
+            "FILE for everybody."
         )
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.serving import load_for_serving, read_test
@@ -119,6 +131,8 @@ def recommend(
         has = (test if include_disliked else test.rated()).item
         choice["exclude"] = [*choice["exclude"], *known[1].take(has)]
     choice["rerank"] = reranker(rerank, rerank_top)
+    if description is not None:
+        choice["description"] = description
     print_items(recommender.recommend(user, k, liked=liked or (), **choice), as_json)
 
 

@@ -64,12 +64,28 @@ def test_similar(ok, run_folder):
     assert expected[0]["title"] in ok("similar", run_folder, "i01", "-k", 3)
 
 
+def test_somebody_in_words(ok, run_folder):
+    recommender = load_run(run_folder)[0]
+    for more, known in (([], {}), (["--liked", "i02"], {"liked": ["i02"]})):
+        given = "--description", recommender.title("i05"), *more
+        expected = recommender.recommend(description=given[1], k=4, **known)
+        found = json.loads(ok("recommend", run_folder, *given, "-k", 4, "--json"))
+        assert [one["item"] for one in found] == [entry.item for entry in expected]
+        assert [one["score"] for one in found] == pytest.approx(
+            [entry.score for entry in expected], rel=1e-5
+        )
+        assert not {"i02"} & {one["item"] for one in found if known}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "Give --user ID"),
         (["--all"], "give --out FILE"),
         (["--all", "--user", "u00", "--out", "x.csv"], "Give one of --all, --users"),
+        (["--all", "--description", "a heist", "--out", "x.csv"], "Give one of --all, --users"),
+        (["--description", "  "], "empty"),
+        (["--description", "a heist", "--diversity", "0.5"], "not for a description"),
         (["--user", "u00", "--out", "x.csv"], "--out is for many users"),
         (["--user", "u00", "--resume"], "--resume is for a file"),
         (["--user", "u00", "--diversity", "2"], "--diversity must lie between 0 and 1, found 2"),
