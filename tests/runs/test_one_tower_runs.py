@@ -63,9 +63,9 @@ def _cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user's cache"))
 
 
-def _config(tree, task, **data):
+def _config(tree, task, *, epochs=6, **data):
     tuning = {
-        "regime": "full", "epochs": 6, "learning_rate": 3e-3, "projection_rate": 3e-3,
+        "regime": "full", "epochs": epochs, "learning_rate": 3e-3, "projection_rate": 3e-3,
         "patience": 6, "precision": "float32", "token_budget": 1024, "tasks": [task],
     }  # fmt: skip
     items = {**tree["data"]["items"], **data.pop("items", {})}
@@ -161,7 +161,7 @@ def test_stars_and_clicks_are_learnt(tree, tmp_path):
 
 def test_clicks_are_likes_and_dislikes_without_a_threshold(tree, tmp_path):
     task = {"name": "click", "batch_size": 32, "pairs_per_epoch": 64}
-    tune_text(_config(tree, task), tmp_path / "out")
+    tune_text(_config(tree, task, epochs=1), tmp_path / "out")
     saved = load_tensors(tmp_path / "out/tuning/heads.safetensors")[1]["0"]
     config = _config(tree, task)
     from kgrec.datasets.loading import load_dataset
@@ -184,10 +184,7 @@ def test_an_item_in_question_is_not_in_its_own_users_text(tree, tmp_path, monkey
 
     monkeypatch.setattr(PairReader, "tokens", tokens)
     task = {"name": "rating", "batch_size": 64, "profile": False}
-    config = _config(tree, task)
-    config = make_config({**config.model_dump(mode="json"), "text": {
-        **config.text.model_dump(mode="json"),
-        "tuning": {**config.text.tuning.model_dump(mode="json"), "epochs": 1}}})  # fmt: skip
+    config = _config(tree, task, epochs=1)
     tune_text(config, tmp_path / "out")
     assert len(seen) > 300
     for user, item in seen:
@@ -206,7 +203,10 @@ def test_values_of_items_are_learnt_and_hidden_from_the_texts(tree, tmp_path):
     with pytest.warns(KgrecWarning, match=r"left out.*min_items"):
         tune_text(
             _config(
-                tree, {**shown, "of": ["kind", "rare"]}, items={"categories": ["kind", "rare"]}
+                tree,
+                {**shown, "of": ["kind", "rare"]},
+                epochs=1,
+                items={"categories": ["kind", "rare"]},
             ),
             tmp_path / "rare",
         )
@@ -237,7 +237,7 @@ def test_the_texts_of_hidden_values_do_not_have_them(tree, tmp_path, monkeypatch
     monkeypatch.setattr(AttributesTask, "__init__", made)
     for hide in (True, False):
         task = {"name": "attributes", "of": ["kind"], "hide": hide, "batch_size": 32}
-        config = _config(tree, task, items={"categories": ["kind", "one"]})
+        config = _config(tree, task, epochs=1, items={"categories": ["kind", "one"]})
         tune_text(config, tmp_path / str(hide))
     assert all("kind:" not in text and "one:" in text for text in seen[0])
     assert all("kind:" in text for text in seen[1])
@@ -308,3 +308,38 @@ def test_a_damaged_head_is_refused(rated, tmp_path):
     path.unlink()
     with pytest.raises(RunError, match="has no head"):
         OneTower.load(out)
+
+
+def test_a_stopped_training_of_a_head_goes_on_to_the_same_bits(tree, tmp_path, monkeypatch):
+    from kgrec.text.tuning.loop import Tuner
+
+    tasks = [
+        {"name": "click", "positive": 4, "batch_size": 32, "pairs_per_epoch": 96},
+        {"name": "attributes", "of": ["kind"], "batch_size": 16},
+    ]
+    config = _config(tree, tasks[0], items={"categories": ["kind"]})
+    told = config.model_dump(mode="json")
+    told["text"]["tuning"] |= {
+        "tasks": tasks,
+        "regime": {"name": "top_layers", "n": 1},
+        "epochs": 3,
+    }
+    config, epoch = make_config(told), Tuner._epoch
+    whole = tune_text(config, tmp_path / "whole")
+
+    def stopped(self, steps):
+        if self.progress.epoch == 2:
+            raise KeyboardInterrupt
+        return epoch(self, steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tuner, "_epoch", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            tune_text(config, tmp_path / "parts")
+    resumed = tune_text(config, tmp_path / "parts", resume=True)
+    assert resumed["valid"] == whole["valid"]
+    assert {"auc", "log_loss", "macro_f1", "micro_f1"} <= set(whole["valid"])
+    for name in ("model.safetensors", "tuning/heads.safetensors"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert OneTower.load(tmp_path / "whole", "attributes").values(["space ship"])
+    assert OneTower.load(tmp_path / "whole").task == "click"
