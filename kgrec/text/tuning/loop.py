@@ -17,6 +17,7 @@ from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
 from kgrec.text.progress import ShowProgress
 from kgrec.text.tuning.adapting import seeded
 from kgrec.text.tuning.optimizing import Optimizer
+from kgrec.text.tuning.robust import Adversary, apart
 from kgrec.text.tuning.settings import TextTuning
 from kgrec.text.tuning.tasks.base import Task
 from kgrec.text.tuning.tower import Tower
@@ -123,10 +124,7 @@ class Tuner:
         total = 0.0
         for place in range(self._per_epoch):
             for task, batches in zip(self.tasks, drawn, strict=True):
-                with seeded(self._step_seed(place)):
-                    loss = task.weight * task.loss(self.tower, batches[place % len(batches)])
-                    (loss / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]
-                total += float(loss.detach())
+                total += self._gradients(task, batches[place % len(batches)], place)
             penalty = self.tower.penalty()
             if penalty is not None:
                 (penalty / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]
@@ -141,6 +139,34 @@ class Tuner:
             )
         return total / self._per_epoch
 
+    def _gradients(self, task: Task[Any], batch: Any, place: int) -> float:
+        """Add the gradients of a batch to those that there are, and return its loss."""
+
+        def backward() -> float:
+            with seeded(self._step_seed(place)):
+                loss = task.weight * self._loss(task, batch, place)
+                (loss / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]
+            return float(loss.detach())
+
+        size = self.settings.adversarial
+        if size is None:
+            return backward()
+        with Adversary(self.tower.module.model.get_input_embeddings().weight, size) as adversary:
+            loss = backward()
+            if adversary.move():
+                backward()
+        return loss
+
+    def _loss(self, task: Task[Any], batch: Any, place: int) -> Tensor:
+        if self.settings.r_drop is None:
+            return task.loss(self.tower, batch)
+        with self.tower.recorded() as first:
+            loss = task.loss(self.tower, batch)
+        with seeded(self._step_seed(place, 1)), self.tower.recorded() as second:
+            loss = (loss + task.loss(self.tower, batch)) / 2
+        distance = apart(first, second)
+        return loss if distance is None else loss + self.settings.r_drop * distance
+
     def _drawn(self, epoch: int) -> list[Sequence[Any]]:
         """Return the batches of an epoch for each task."""
         return [
@@ -148,8 +174,8 @@ class Tuner:
             for place, task in enumerate(self.tasks)
         ]
 
-    def _step_seed(self, place: int) -> int:
-        parts = [self.seed % _SEEDS, self.progress.epoch, place]
+    def _step_seed(self, place: int, turn: int = 0) -> int:
+        parts = [self.seed % _SEEDS, self.progress.epoch, place, *([turn] if turn else [])]
         return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
     def _validate(self, loss: float, started: float, callback: Callback | None) -> None:

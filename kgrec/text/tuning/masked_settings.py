@@ -39,5 +39,8 @@ class MaskedConfig(TaskConfig):
     )
     batch_size: int = Field(default=32, ge=1, le=65_536, description="Texts in a step.")
     texts_per_epoch: int | None = Field(
-        default=None, ge=1, description="Most texts of an epoch, drawn anew in each. None: all."
+        default=None,
+        ge=1,
+        le=1 << 40,
+        description="Most texts of an epoch, drawn anew in each. None: all.",
     )

@@ -70,7 +70,7 @@ class AdaLoraConfig(Settings):
     final: float = Field(
         default=0.3, ge=0, lt=1, description="Share of all steps after the last is removed."
     )
-    every: int = Field(default=10, ge=1, description="Steps between removals.")
+    every: int = Field(default=10, ge=1, le=1_000_000, description="Steps between removals.")
     orthogonality: float = Field(
         default=0.5,
         ge=0,

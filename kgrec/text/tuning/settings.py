@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from kgrec.settings import Settings, by_name
+from kgrec.text.tuning.augmenting import AugmentConfig
 from kgrec.text.tuning.masked_settings import MaskedConfig
 from kgrec.text.tuning.one_tower_settings import (
     AttributesConfig,
@@ -161,6 +162,38 @@ class TextTuning(Settings):
         default=False,
         description="Compute the inside of layers a second time rather than keep it: less memory.",
     )
+
+    augment: AugmentConfig = Field(
+        default=AugmentConfig(), description="What is changed in texts in training."
+    )
+    r_drop: float | None = Field(
+        default=None,
+        gt=0,
+        description="R-Drop (arXiv 2106.14448): each batch goes through the model twice, with "
+        "different dropout, and this weighs how far apart the two vectors of a text are. None: "
+        "once.",
+    )
+    adversarial: float | None = Field(
+        default=None,
+        gt=0,
+        description="FGM (arXiv 1605.07725): the loss is also taken with word embeddings that are "
+        "moved by this length along their gradient. None: it is not.",
+    )
+
+    @model_validator(mode="after")
+    def _robust_training_is_possible(self) -> TextTuning:
+        name = self.regime.name
+        if self.r_drop is not None and (name == "frozen" or self.dropout == 0.0):
+            raise ValueError(
+                "r_drop compares two passes with different dropout, and there is none: choose "
+                "another regime than `frozen`, and a dropout above 0"
+            )
+        if self.adversarial is not None and name in ("frozen", "top_layers"):
+            raise ValueError(
+                "adversarial moves the word embeddings, whose layers the regimes `frozen` and "
+                "`top_layers` do not compute: choose another regime"
+            )
+        return self
 
     @model_validator(mode="after")
     def _layers_are_computed_once_with_a_prefix(self) -> TextTuning:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from kgrec.text.model_files import ModelFiles
 from kgrec.text.module import TextModule
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.text.tuning.adapting import Adapted
+from kgrec.text.tuning.augmenting import AugmentConfig, augmented_text, augmented_tokens
 from kgrec.text.tuning.kept_states import KeptStates, kept_states
 from kgrec.text.tuning.layers import LowerLayers, caught, layers_of
 from kgrec.text.tuning.settings import TextTuning
@@ -36,6 +38,7 @@ class Corpus:
         kept: What the layers that are not trained give for them; None: they are computed.
         pooled: The pooled vectors, float32 of shape (n, dim), where only what follows is trained.
         query: Whether they are queries, as `TextModule.forward` means it.
+        texts: The texts; empty: they are not known.
     """
 
     tokens: Sequence[IntArray]
@@ -43,6 +46,7 @@ class Corpus:
     kept: KeptStates | None = None
     pooled: Tensor | None = None
     query: bool = False
+    texts: Sequence[str] = ()
 
     @classmethod
     def of_tokens(cls, tokens: Sequence[IntArray], *, query: bool = False) -> Corpus:
@@ -91,6 +95,7 @@ class Tower:
             fast = fast_precision(module.device, int8_possible=False)
             self.precision = "bfloat16" if fast == "bfloat16" else "float32"
         self._lower: LowerLayers | None = None
+        self._recorded: list[Tensor] | None = None
         depth = int(module.model.config.num_hidden_layers)
         self._only_steps = self._adapted.lower == depth
         if 0 < self._adapted.lower < depth:
@@ -154,7 +159,8 @@ class Tower:
             texts: n strings.
             query: Whether they are queries, which have a prompt of their own.
         """
-        return Corpus.of_tokens(self._module.tokenize(texts, query=query), query=query)
+        made = Corpus.of_tokens(self._module.tokenize(texts, query=query), query=query)
+        return replace(made, texts=texts)
 
     def corpus(
         self, texts: Sequence[str], progress: ShowProgress = False, *, query: bool = False
@@ -191,10 +197,38 @@ class Tower:
         Returns:
             float32 of shape (b, dim).
         """
+        if self._training and self.settings.augment != AugmentConfig():
+            corpus, rows = self._augmented(corpus, rows), np.arange(len(rows))
         batches = list(length_batches(corpus.lengths[rows], self.settings.token_budget))
         parts = [self._batch(corpus, rows[places]) for places in batches]
         back = np.argsort(np.concatenate(batches))
-        return torch.cat(parts)[torch.from_numpy(back).to(self.device)]
+        vectors = torch.cat(parts)[torch.from_numpy(back).to(self.device)]
+        if self._recorded is not None:
+            self._recorded.append(vectors)
+        return vectors
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[Tensor]]:
+        """Within this context, the list that it gives gets the vectors of each call."""
+        self._recorded = []
+        try:
+            yield self._recorded
+        finally:
+            self._recorded = None
+
+    def _augmented(self, corpus: Corpus, rows: IntArray) -> Corpus:
+        """Return changed texts, which torch's state decides on."""
+        config = self.settings.augment
+        random = np.random.default_rng(int(torch.randint(1 << 62, ())))
+        if corpus.texts and config.of_texts:
+            told = [augmented_text(corpus.texts[row], config, random) for row in rows.tolist()]
+            tokens: Sequence[IntArray] = self._module.tokenize(told, query=corpus.query)
+        else:
+            tokens = [corpus.tokens[row] for row in rows.tolist()]
+        if config.tokens:
+            special = np.array(sorted(self._module.special_tokens), dtype=np.int64)
+            tokens = [augmented_tokens(ids, config, special, random) for ids in tokens]
+        return Corpus.of_tokens(tokens, query=corpus.query)
 
     def vectors(
         self, corpus: Corpus, rows: IntArray | None = None, progress: ShowProgress = False
@@ -223,6 +257,7 @@ class Tower:
     def train(self, on: bool = True) -> None:
         """Switch dropout on in what is trained, or off."""
         self._module.eval()
+        self._training = on
         if on:
             lower = self._adapted.lower
             parts: list[nn.Module] = [self._module]

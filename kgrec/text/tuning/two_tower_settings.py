@@ -47,5 +47,6 @@ class PairsConfig(TaskConfig):
     pairs_per_epoch: int | None = Field(
         default=None,
         ge=2,
+        le=1 << 40,
         description="Most pairs of an epoch, drawn anew in each. None: all.",
     )

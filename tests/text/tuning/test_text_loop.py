@@ -95,6 +95,7 @@ def _vectors(tuner):
         {"regime": {"name": "adalora", "r": 1, "init_r": 3, "every": 3, "final": 0.2}},
         {"regime": {"name": "adapter", "dim": 4}},
         {"regime": {"name": "prefix", "length": 3}},
+        {"regime": "full", "r_drop": 1.0, "adversarial": 0.5, "augment": {"tokens": 0.2}},
     ],
 )
 def test_a_resumed_training_gives_the_same_bits(tuner, more):
