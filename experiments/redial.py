@@ -7,7 +7,8 @@ on queries/test.jsonl: the whole conversation, and, on conversations of at least
 words, the last turn alone. What was learnt comes from queries/valid.jsonl alone, and weights and
 settings were chosen there by cross-validation over conversations. Films that were mentioned before
 are no candidates; all others of the catalogue are, also those without a plot. queries/tags.jsonl
-has tags as queries; the texts that are searched have no tags. Writes
+has tags as queries; the texts that are searched have no tags. The weights of popularity and of
+words of titles in QUERY_AFTER_LEARNING were chosen on these tags, which are not held out. Writes
 experiments/results/redial_films.json.
 """
 

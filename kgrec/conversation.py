@@ -10,6 +10,7 @@ from kgrec.data.vocabulary import id_list
 from kgrec.errors import DataError, check_kind, first_few
 from kgrec.recommender import Recommendation, Recommender
 from kgrec.search.state import Wish
+from kgrec.search.taste import Encode
 from kgrec.snapshot.searching import Asked
 
 _SHOWN = 12  # names of a kind in a sentence
@@ -101,6 +102,7 @@ class Conversation:
     _liked: dict[int, None] = field(default_factory=dict, repr=False)
     _disliked: dict[int, None] = field(default_factory=dict, repr=False)
     _shown: dict[int, None] = field(default_factory=dict, repr=False)
+    _encoding: tuple[object, Encode] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.user is not None:
@@ -149,7 +151,9 @@ class Conversation:
             history,
             (*self._shown, *self._liked, *self._disliked),
         )
-        items, found = self.recommender.found(asked, k, now.allowed(self.filter), talks=True)
+        items, found = self.recommender.found(
+            asked, k, now.allowed(self.filter), talks=True, encode=self._encode()
+        )
         self._shown |= dict.fromkeys(now.items.rows([item.item for item in items]).tolist())
         return Answer(items, self._understood(found.wish, found.state.turns))
 
@@ -179,6 +183,14 @@ class Conversation:
         """Forget all that was said, shown and liked."""
         for one in (self._turns, self._liked, self._disliked, self._shown):
             one.clear()
+        self._encoding = None
+
+    def _encode(self) -> Encode:
+        """Return the encoder with the vectors of earlier turns, as long as it is the same."""
+        encoder = self.recommender.encoder
+        if self._encoding is None or self._encoding[0] is not encoder:
+            self._encoding = encoder, self.recommender.query_encoder()
+        return self._encoding[1]
 
     def _understood(self, wish: Wish, turns: Iterable[Any]) -> Understood:
         now = self.recommender.snapshot

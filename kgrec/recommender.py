@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from kgrec.rdf.columns import GraphColumns
     from kgrec.search.examples import Example
     from kgrec.search.profiles import Profile
-    from kgrec.search.taste import Found, TasteSearch
+    from kgrec.search.taste import Encode, Found, TasteSearch
     from kgrec.search.taught import Taught
     from kgrec.snapshot.searching import Asked
     from kgrec.snapshot.text_reranking import TextReranker
@@ -500,7 +500,13 @@ class Recommender:
         return self._reranked(rerank, now, listed, k, **about)
 
     def found(
-        self, asked: Asked, k: int, candidates: IntArray | None = None, *, talks: bool
+        self,
+        asked: Asked,
+        k: int,
+        candidates: IntArray | None = None,
+        *,
+        talks: bool,
+        encode: Encode | None = None,
     ) -> tuple[list[Recommendation], Found]:
         """Return the k best items for what is asked, and what was understood of it.
 
@@ -509,6 +515,7 @@ class Recommender:
             k: Number of items.
             candidates: Rows of the items to choose from; None: all.
             talks: Whether it is weighed as a conversation, and not as a single query.
+            encode: From `query_encoder`, to encode no text twice; None: a new one.
 
         Raises:
             DataError: There is no text in the model.
@@ -526,7 +533,7 @@ class Recommender:
         warn_of_unknown_scripts(
             [query], lambda: scripts_known_by(encoder), f"“{printable(query, 60)}”"
         )
-        encode = self._encoding()
+        encode = self.query_encoder() if encode is None else encode
         made = find(taste, asked, encode, talks=talks)
         if talks and asked.turns:  # what somebody has named is known to them
             made.scores[list(made.wish.named)] = -np.inf
@@ -643,10 +650,15 @@ class Recommender:
             raise DataError("This recommender was made without text, so it encodes none.")
         return vectors.of(texts)
 
-    def _encoding(self) -> Callable[[Sequence[str]], FloatArray]:
-        """Return the encoder of queries, which encodes no text twice."""
+    def query_encoder(self) -> Encode:
+        """Return a function that encodes queries, and no text twice.
+
+        Raises:
+            DataError: The recommender has no text.
+        """
         encoder = self.encoder
-        assert encoder is not None
+        if encoder is None:
+            raise DataError("This recommender was made without text, so it encodes none.")
         known: dict[str, FloatArray] = {}
 
         def encode(texts: Sequence[str]) -> FloatArray:

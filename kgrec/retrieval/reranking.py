@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, hstack
@@ -12,11 +12,13 @@ from scipy.sparse import csr_matrix, diags, hstack
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import ConfigError, check_kind, option
-from kgrec.kg.graph import KnowledgeGraph
-from kgrec.linking import Links
 from kgrec.models.base import unit_rows
 from kgrec.retrieval.topk import TopK, empty
 from kgrec.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from kgrec.kg.graph import KnowledgeGraph
+    from kgrec.linking import Links
 
 POOL = 5
 """Diverse lists of k items are chosen from so many times k."""

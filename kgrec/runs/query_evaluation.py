@@ -31,7 +31,8 @@ def evaluate_queries(
 ) -> Evaluation:
     """Measure the search of a run on queries with answers.
 
-    All items are ranked for each line that has an answer, except those that it mentions. A line
+    All items are ranked for each line that has an answer, except those that it mentions and those
+    that were withdrawn: an answer that was withdrawn is missed, as search never returns it. A line
     with `said` is measured as a conversation, and one with `query` as `Recommender.search`.
 
     Args:
@@ -79,6 +80,7 @@ def measured(
         ConfigError: A cut-off is larger than the catalogue.
     """
     taste, items = recommender.taste(), recommender.item_vocabulary
+    withdrawn = recommender.snapshot.withdrawn
     if k is None:
         k = [cut for cut in CUTOFFS if cut <= len(items)]
     meter = QueryMeter(items, k)
@@ -88,7 +90,10 @@ def measured(
         example = now.example
         table = taste.signals.of(now.state, now.wish, now.vector)
         weights = taste.weights.talk if example.talks else taste.weights.query
-        meter.add(example, ruled_out(example, now, table @ weights, taste.ruled_out(now.wish)))
+        out = taste.ruled_out(now.wish)
+        if withdrawn is not None:
+            out |= withdrawn
+        meter.add(example, ruled_out(example, now, table @ weights, out))
     learnt = taste.signals.statistics is not None
     return meter.results({"search": "learnt" if learnt else "default weights"})
 
@@ -99,7 +104,7 @@ def ruled_out(
     scores: FloatArray,
     unwanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
 ) -> FloatArray:
-    """Return scores with -inf for what is unwanted, seen, or mentioned and no answer."""
+    """Return scores with -inf for what is unwanted, withdrawn, seen, or mentioned and no answer."""
     scores = scores.astype(np.float32)
     scores[unwanted] = -np.inf
     if example.talks:

@@ -60,6 +60,7 @@ from kgrec.runs.reading import (
     read_tree,
 )
 from kgrec.runs.search_files import read_taught
+from kgrec.runs.search_items import read_search_items
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.snapshot.changes import Changes
 from kgrec.snapshot.earlier import Earlier
@@ -69,6 +70,7 @@ from kgrec.text.settings import TextConfig
 
 if TYPE_CHECKING:
     from kgrec.explain.paths import PathFinder
+    from kgrec.search.facts import ItemFacts
     from kgrec.search.taught import Taught
 
 FILE: Final = "serving.safetensors"
@@ -253,9 +255,16 @@ class _RunSnapshot(Snapshot):
         return self._given.languages
 
     @cached_property
-    def _search_inputs(self) -> Inputs:
+    def item_facts(self) -> ItemFacts:
+        from kgrec.snapshot.searching import facts_of
+
+        self._whole.check("search_items.safetensor*", "data/search_*.parquet")
+        titles = [self.title(row) for row in range(len(self.items))]
+        stored = read_search_items(self._whole.folder, self._whole.files, titles)
+        if stored is not None:
+            return stored
         kg, links, table, _ = self._whole.inputs(self.items, "graph", "item_table")
-        return replace(self._given, kg=kg, links=links, items=table)
+        return facts_of(self, replace(self._given, kg=kg, links=links, items=table))
 
     def with_taught(self, taught: Taught) -> Snapshot:
         """Return the snapshot with what example queries taught."""

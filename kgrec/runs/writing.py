@@ -11,6 +11,7 @@ serving.safetensors  the vectors with which a link predictor answers without PyT
 index.safetensors    codes of the items' vectors, for an approximate index
 features.safetensors vectors by node type and modality
 words.safetensors    word counts of each item's text
+search_items.safetensors what search reads of each item; its texts are data/search_*.parquet
 numbers.json         how numbers, dates and durations were normalised
 data/                Parquet: vocabularies, histories (the items that users have, for serving),
                      interactions (only for evaluation), tables, links, names, words;
@@ -51,6 +52,7 @@ from kgrec.runs.log import trained_parts
 from kgrec.runs.manifest import CHECKPOINT, DRIFT, check_run_folder, write_manifest, written_files
 from kgrec.runs.reading import CODES
 from kgrec.runs.search_files import write_taught
+from kgrec.runs.search_items import write_search_items
 from kgrec.runs.serving import write_vectors
 from kgrec.training.link_prediction import LinkPrediction
 
@@ -121,6 +123,7 @@ def _write(
     if isinstance(snapshot.index, ApproximateIndex) and snapshot.index.compressed is not None:
         save_arrays(folder / CODES, snapshot.index.compressed.arrays())
     write_taught(folder, snapshot.taught)
+    write_search_items(folder, snapshot)
     features = {"/".join(key): matrix for key, matrix in snapshot.derived.features.items()}
     if snapshot.derived.nonsense is not None:
         features[NONSENSE] = snapshot.derived.nonsense

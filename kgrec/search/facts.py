@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,8 +14,8 @@ from scipy import sparse
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.linking.titles import last_brackets, years_in
 from kgrec.rdf.namespaces import LABEL_RELATIONS, RDF_TYPE
+from kgrec.search.names import Names
 from kgrec.types import BoolArray, Float64Array, IntArray
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ class ItemFacts:
     has: sparse.csr_matrix
     shared: BoolArray
     described: BoolArray
+
+    @cached_property
+    def all_names(self) -> Names:
+        """The names of the items and values, for finding them in words."""
+        return Names.of(self.titles, self.names)
+
+    def with_names(self, names: Names) -> ItemFacts:
+        """Return the same with its names, which were stored."""
+        made = replace(self)
+        made.__dict__["all_names"] = names
+        return made
 
     def values_of(self, row: int) -> IntArray:
         """Return the values of an item, int64."""
@@ -113,6 +124,10 @@ class ItemFacts:
             np.append(self.described, later.described),
         )
         made.__dict__.update(_column_of=column_of, _sorts=sorts)
+        if "all_names" in self.__dict__:  # else they are made when they are needed
+            more = made.names[len(self.names) :]
+            sizes = len(self.titles), len(self.names)
+            made.__dict__["all_names"] = self.all_names.extended(later.titles, more, *sizes)
         return made
 
     @cached_property
@@ -238,6 +253,8 @@ def _years(
     links: Links | None,
 ) -> Float64Array:
     """Return years: those in brackets after titles, else of the table, else of the graph."""
+    from kgrec.linking.titles import last_brackets, years_in  # stored facts need it not
+
     inside = last_brackets(pa.array(list(titles), pa.large_string()))
     years = years_in(inside).to_numpy(zero_copy_only=False).astype(np.float64)
     for column in _year_columns(table):

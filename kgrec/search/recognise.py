@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from copy import copy
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
-import pyarrow as pa
 
-from kgrec.linking.titles import title_keys
 from kgrec.search.facts import ItemFacts
+from kgrec.search.names import Name
 from kgrec.search.polarity import CUES, Polarity, polarities
-from kgrec.search.tokens import Token, singular, tokens_of, words_of
+from kgrec.search.tokens import Token, singular, tokens_of
 from kgrec.text.fillers import FILLERS
+from kgrec.types import Float64Array
 
-_LONGEST: Final = 12  # words of a name
 _ALIKE: Final = 84.0  # of 100: rapidfuzz's ratio of two spellings
 _ALIKE_TITLE: Final = 88.0  # titles without a year are more, and any words can be one
 _ALIKE_WORD: Final = 82.0
@@ -27,11 +24,7 @@ _SHORTEST_PAIR: Final = 7  # characters of several
 _WINDOW: Final = 5  # words of a name whose spelling is forgiven
 _QUOTES: Final = "\"“”„«»'‘’"
 _SPELLED: Final = 2000  # tokens of a text whose spelling is forgiven; exact names have no limit
-_ARTICLES: Final = frozenset(
-    {"the", "a", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las", "il"}
-)
 _YEARS: Final = range(1500, 2100)
-_SPELLING: Final = ("_alike", "_of_year", "_single")
 
 
 @dataclass(frozen=True)
@@ -55,14 +48,6 @@ class Named:
     end: int
     polarity: Polarity = "neutral"
     exact: bool = True
-
-
-@dataclass(frozen=True)
-class _Name:
-    words: tuple[str, ...]
-    kind: Literal["item", "value"]
-    row: int
-    part: bool = False  # only a part of a title, such as that before a colon
 
 
 @dataclass(frozen=True)
@@ -104,14 +89,14 @@ class Recogniser:
     """
 
     def __init__(
-        self, facts: ItemFacts, known: Collection[str] = (), frequent: Collection[str] = ()
+        self,
+        facts: ItemFacts,
+        known: Collection[str] = (),
+        frequent: Collection[str] = (),
     ) -> None:
         self._facts, self._known, self._frequent = facts, frozenset(known), frozenset(frequent)
-        self._starts: dict[str, list[_Name]] = defaultdict(list)
-        for name in self._names():
-            self._starts[name.words[0]].append(name)
-        for names in self._starts.values():
-            names.sort(key=_longest_first)
+        self._names = facts.all_names
+        self._looked_up: dict[str, list[Name]] = {}
 
     def extended(
         self, facts: ItemFacts, known: Collection[str], frequent: Collection[str]
@@ -119,75 +104,36 @@ class Recogniser:
         """Return a recogniser of more items and values, which come after these.
 
         Args:
-            facts: What is known of all items.
+            facts: What is known of all items, from `ItemFacts.extended`.
             known: Words of the texts of the new items.
             frequent: Those of them that are in many texts.
         """
-        made = copy(self)
-        made._facts = facts
-        made._known, made._frequent = self._known | set(known), self._frequent | set(frequent)
-        made._starts = self._starts.copy()
-        for name in ("_alike", "_of_year", "_single"):
-            made.__dict__.pop(name, None)
-        new = list(made._names(len(self._facts.titles), len(self._facts.names)))
-        for one in new:  # the lists of before are the other one's
-            made._starts[one.words[0]] = sorted(
-                [*made._starts.get(one.words[0], ()), one], key=_longest_first
-            )
-        made._extend_spelling(self, new)
-        return made
+        return Recogniser(facts, self._known.union(known), self._frequent.union(frequent))
 
-    def _extend_spelling(self, before: Recogniser, new: Sequence[_Name]) -> None:
-        """Extend the indexes of spelling that another recogniser has made."""
-        made = {key: value for key, value in before.__dict__.items() if key in _SPELLING}
-        if "_single" in made:
-            single = [one for one in new if self._sorts(one) and len(one.words) == 1]
-            self.__dict__["_single"] = [*made.pop("_single"), *single]
-        for key, table in made.items():
-            table = table.copy()
-            for one in new:
-                place = self._block_of(one) if key == "_alike" else self._year_of(one)
-                if place is not None:
-                    table[place] = [*table.get(place, ()), one]
-            self.__dict__[key] = table
-
-    @cached_property
-    def _alike(self) -> dict[tuple[int, str], list[_Name]]:
-        """Names of several words by their number and first letters; only spelling needs them."""
-        found: dict[tuple[int, str], list[_Name]] = defaultdict(list)
-        for names in self._starts.values():
-            for name in names:
-                block = self._block_of(name)
-                if block is not None:
-                    found[block].append(name)
+    def _starting_with(self, word: str) -> list[Name]:
+        """Return the names whose first word is this one; what was looked up once is kept."""
+        found = self._looked_up.get(word)
+        if found is None:
+            found = self._names.starting_with(word)
+            if found:  # words of queries that begin no name would be without end
+                self._looked_up[word] = found
         return found
 
-    def _block_of(self, name: _Name) -> tuple[int, str] | None:
-        return None if len(name.words) < 2 or name.part else _block(name.words)
+    @cached_property
+    def _years(self) -> Float64Array:
+        """The year of what each name names, NaN for none, and for parts of titles."""
+        names, years = self._names, np.full(len(self._names), np.nan)
+        chosen = ~names.value & ~names.part
+        years[chosen] = np.floor(self._facts.years[names.row[chosen]])
+        return years
 
     @cached_property
-    def _of_year(self) -> dict[int, list[_Name]]:
-        found: dict[int, list[_Name]] = defaultdict(list)
-        for names in self._starts.values():
-            for name in names:
-                year = self._year_of(name)
-                if year is not None:
-                    found[year].append(name)
-        return found
-
-    def _year_of(self, name: _Name) -> int | None:
-        year = self._facts.years[name.row] if name.kind == "item" else np.nan
-        return None if name.part or np.isnan(year) else int(year)
-
-    @cached_property
-    def _single(self) -> list[_Name]:
+    def _single(self) -> list[Name]:
         """Names of one word that sort items, such as genres."""
-        return [
-            name
-            for names in self._starts.values()
-            for name in names
-            if self._sorts(name) and len(name.words) == 1
-        ]
+        names = self._names
+        sorts = np.zeros(len(names), dtype=bool)
+        sorts[names.value] = self._facts.shared[names.row[names.value]]
+        return names.take(np.flatnonzero(sorts & ~names.several))
 
     def find(self, text: str) -> list[Named]:
         """Return the names in a text, in their order; they do not overlap."""
@@ -233,24 +179,6 @@ class Recogniser:
             open_ = against
         return spans
 
-    # ------------------------------------------------------------------ names
-
-    def _names(self, first_item: int = 0, first_value: int = 0) -> Iterator[_Name]:
-        """Yield the names of the items and values from some rows on."""
-        facts = self._facts
-        keys = title_keys(pa.array(list(facts.titles[first_item:]), pa.large_string()))
-        for place, kind, clean in zip(keys["row"], keys["kind"], keys["clean"], strict=True):
-            words, row = words_of(clean), first_item + int(place)
-            if words and len(words) <= _LONGEST:
-                part = kind == "part"
-                yield _Name(words, "item", row, part)
-                if words[0] in _ARTICLES and len(words) > 1:
-                    yield _Name(words[1:], "item", row, part)
-        for row, name in enumerate(facts.names[first_value:], first_value):
-            words = words_of(name)
-            if words and len(words) <= _LONGEST and len("".join(words)) > 2:
-                yield _Name(words, "value", row)
-
     # ------------------------------------------------------------------ as they are written
 
     def _exact(self, words: _Words) -> list[Named]:
@@ -263,13 +191,13 @@ class Recogniser:
             place += max(length, 1)
         return found
 
-    def _longest(self, words: _Words, place: int) -> tuple[int, list[_Name]]:
+    def _longest(self, words: _Words, place: int) -> tuple[int, list[Name]]:
         """Return the length of the longest name at a word, and all names of that length."""
-        best: list[_Name] = []
+        best: list[Name] = []
         length = 0
         written = words.tokens[place].word
         for form in singular(written):
-            for name in self._starts.get(form, ()):
+            for name in self._starting_with(form):
                 size = len(name.words)
                 if size < length or place + size > len(words.tokens):
                     continue
@@ -287,10 +215,10 @@ class Recogniser:
                 best.append(name)
         return length, best
 
-    def _sorts(self, name: _Name) -> bool:
+    def _sorts(self, name: Name) -> bool:
         return name.kind == "value" and bool(self._facts.shared[name.row])
 
-    def _counts(self, words: _Words, place: int, name: _Name) -> bool:
+    def _counts(self, words: _Words, place: int, name: Name) -> bool:
         """Return whether words that are those of a name mean it."""
         last = place + len(name.words) - 1
         if name.kind == "value":
@@ -316,7 +244,7 @@ class Recogniser:
         return not (short or word in self._frequent or word in FILLERS or word in CUES)
 
     def _named(
-        self, words: _Words, place: int, length: int, names: Sequence[_Name], exact: bool = True
+        self, words: _Words, place: int, length: int, names: Sequence[Name], exact: bool = True
     ) -> Named:
         last = place + length - 1
         start, end = words.tokens[place].start, words.tokens[last].end
@@ -349,7 +277,7 @@ class Recogniser:
                 found.append(self._named(words, place, size, names, exact=False))
         return found
 
-    def _nearest(self, words: _Words, place: int) -> tuple[int, list[_Name]]:
+    def _nearest(self, words: _Words, place: int) -> tuple[int, list[Name]]:
         """Return the number of words from one on that are nearly a name, and the names; or 0."""
         from rapidfuzz import fuzz, process
 
@@ -364,7 +292,11 @@ class Recogniser:
             year = _year_after(words, last)
             if year is None and all(word in self._known for word in given):
                 continue
-            pool = self._alike.get(_block(given), []) if year is None else self._near(year)
+            pool = (
+                self._names.alike("".join(word[0] for word in given))
+                if year is None
+                else self._near(year)
+            )
             if not pool or all(word in FILLERS for word in given):
                 continue
             spelt = [" ".join(name.words) for name in pool]
@@ -376,17 +308,20 @@ class Recogniser:
                 found = [name for name in pool if name.words == pool[hit[2]].words]
         return size, found
 
-    def _close(self, name: _Name, alike: float, given: Sequence[str], has_year: bool) -> bool:
+    def _close(self, name: Name, alike: float, given: Sequence[str], has_year: bool) -> bool:
         least = _ALIKE if name.kind == "value" or has_year else _ALIKE_TITLE
         if alike < least or len("".join(given)) < _SHORTEST_PAIR:
             return False
         numbers = [[word for word in words if word.isdigit()] for words in (given, name.words)]
         return numbers[0] == numbers[1]  # "Rocky 2" is not "Rocky 3"
 
-    def _near(self, year: int) -> list[_Name]:
-        return [name for one in (year, year - 1, year + 1) for name in self._of_year.get(one, ())]
+    def _near(self, year: int) -> list[Name]:
+        """Return the names of that year, then of the year before and the year after."""
+        years = self._years
+        places = [np.flatnonzero(years == one) for one in (year, year - 1, year + 1)]
+        return self._names.take(np.concatenate(places))
 
-    def _one_word(self, words: _Words, place: int) -> list[_Name]:
+    def _one_word(self, words: _Words, place: int) -> list[Name]:
         """Return a genre or the like, or a title of a year, that a word is nearly."""
         from rapidfuzz import fuzz
 
@@ -423,12 +358,3 @@ def _is_quoted(words: _Words, first: int, last: int) -> bool:
     start, end = words.tokens[first].start, words.tokens[last].end
     text = words.text
     return start > 0 and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES
-
-
-def _longest_first(name: _Name) -> tuple[int, bool, bool]:
-    return -len(name.words), name.part, name.kind == "item"
-
-
-def _block(words: Sequence[str]) -> tuple[int, str]:
-    """Return what two spellings of a name must have in common: the first letters of its words."""
-    return len(words), "".join(word[0] for word in words)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import eigh
 
 from kgrec.errors import RunError
 from kgrec.search.settings import SearchConfig
@@ -202,6 +201,8 @@ def _right_vectors(
     """
     rows = rows.astype(np.float64)
     if rows.shape[0] <= _SMALL:
+        from scipy.linalg import eigh  # only learning needs it
+
         values, vectors = eigh(
             (rows @ rows.T).toarray(), subset_by_index=(rows.shape[0] - rank, rows.shape[0] - 1)
         )

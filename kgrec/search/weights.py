@@ -22,8 +22,9 @@ QUERY: Final = {
 
 QUERY_AFTER_LEARNING: Final = {**QUERY, "popular": 0.4, "title_words": -0.3}
 """Of a single query, in a run that has learnt from conversations but not from single queries. What
-many have comes first among equals, and a word of a title tells less than one of a text; chosen on
-tags of films as queries. A run that has learnt nothing searches as before."""
+many have comes first among equals, and a word of a title tells less than one of a text. Both were
+chosen on the tags of films on which the results measure it: these are not held out. A run that has
+learnt nothing searches as before."""
 
 TALK: Final = {
     "meaning": 0.4, "words": 0.2, "name_words": 0.2, "space": 0.2, "wanted_kinds": 1.0,

@@ -23,13 +23,28 @@ if TYPE_CHECKING:
     from kgrec.snapshot.snapshot import Snapshot
 
 
-def taste_search(now: Snapshot, inputs: Inputs) -> TasteSearch | None:
-    """Return search that knows taste; None: the snapshot has no text vectors.
+def facts_of(now: Snapshot, inputs: Inputs, start: int = 0) -> ItemFacts:
+    """Return what search reads of each item.
 
     Args:
         now: The snapshot.
         inputs: Its graph, links and item table.
+        start: The first row.
     """
+    kg, links = inputs.chosen()
+    table = None if inputs.items is None else inputs.items.reindex(now.items)
+    items = now.items
+    if start:
+        items = items.tail(start)
+        table = None if table is None else table.tail(start)
+        links = None if links is None else links.tail(start)
+    titles = [now.title(row) for row in range(start, len(now.items))]
+    relations = inputs.config.label_relations
+    return item_facts(items, titles, table, kg, links, inputs.languages, relations)
+
+
+def taste_search(now: Snapshot) -> TasteSearch | None:
+    """Return search that knows taste; None: the snapshot has no text vectors."""
     text, words = now.derived.features.get(("item", TEXT)), now.derived.words
     if text is None or words is None:
         return None
@@ -41,7 +56,7 @@ def taste_search(now: Snapshot, inputs: Inputs) -> TasteSearch | None:
     before, num = now.earlier.taste, len(now.items)
     if before is None:
         places = None if space is None else unit_rows(now.placed_in(space))
-        facts = _facts(now, inputs, 0)
+        facts = now.item_facts
         return TasteSearch(
             Signals(facts, text, words, popularity, space, places, _model(now), statistics), weights
         )
@@ -52,24 +67,11 @@ def taste_search(now: Snapshot, inputs: Inputs) -> TasteSearch | None:
     if places is not None:
         late = None if now.placed is None else unit_rows(now.placed[start - now.num_scored :])
         places = np.zeros((num - start, places.shape[1]), np.float32) if late is None else late
-    facts = before.facts.extended(_facts(now, inputs, start))
+    facts = before.facts.extended(facts_of(now, now.inputs, start))
     signals = before.signals.extended(
         facts, text, words, popularity, places, _model(now), statistics
     )
     return before.extended(signals, weights)
-
-
-def _facts(now: Snapshot, inputs: Inputs, start: int) -> ItemFacts:
-    """Return what search reads of the items from a row on."""
-    kg, links = inputs.chosen()
-    table = None if inputs.items is None else inputs.items.reindex(now.items)
-    items = now.items
-    if start:
-        items = items.tail(start)
-        table = None if table is None else table.tail(start)
-        links = None if links is None else links.tail(start)
-    titles = [now.title(row) for row in range(start, len(now.items))]
-    return item_facts(items, titles, table, kg, links, inputs.languages)
 
 
 def _model(now: Snapshot) -> Callable[[Float64Array], FloatArray]:

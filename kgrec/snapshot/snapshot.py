@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from kgrec.explain.paths import PathFinder
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.rdf.columns import GraphColumns
+    from kgrec.search.facts import ItemFacts
     from kgrec.search.taste import TasteSearch
     from kgrec.search.taught import Taught
 
@@ -274,12 +275,14 @@ class Snapshot:
         """Finds items by what a conversation says; None: there is no text."""
         from kgrec.snapshot.searching import taste_search
 
-        return taste_search(self, self._search_inputs)
+        return taste_search(self)
 
-    @property
-    def _search_inputs(self) -> Inputs:
-        """Graph, links and item table; a saved run need not read more."""
-        return self.inputs
+    @cached_property
+    def item_facts(self) -> ItemFacts:
+        """What search reads of each item."""
+        from kgrec.snapshot.searching import facts_of
+
+        return facts_of(self, self.inputs)
 
     def placed_in(self, space: VectorModel) -> FloatArray:
         """Return where the items are in the space of a model, float32 (num_items, dim)."""

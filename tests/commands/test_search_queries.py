@@ -6,8 +6,10 @@ import shutil
 import pytest
 from project import SIZES, THEMES
 
-from kgrec.runs.query_evaluation import evaluate_queries
+from kgrec import load
+from kgrec.runs.query_evaluation import evaluate_queries, measured
 from kgrec.runs.serving import load_for_serving
+from kgrec.search.examples import read_examples
 
 FIRST = [1, 1 + SIZES[0], 1 + SIZES[0] + SIZES[1]]
 
@@ -146,3 +148,22 @@ def test_queries_that_are_not_there(kgrec, project, word_encoder, tmp_path):
     assert code == 2
     assert "search.queries" in err
     assert not (tmp_path / "run").exists()
+
+
+def test_withdrawn_items_are_no_candidates(run_folder, tmp_path):
+    """As in `search`: what stood behind them moves up, and as answers they are missed."""
+    rec = load(run_folder)
+    path = tmp_path / "space.jsonl"
+    best = [one.item for one in rec.search("space", 4)]
+    path.write_text(json.dumps({"query": "space", "gold": [best[1], best[3]]}) + "\n")
+    examples = read_examples(path, rec.item_vocabulary)
+    before = measured(rec, examples, k=[1, 2, 3, 4]).evaluation.metrics
+    assert [before[f"recall@{k}"] for k in (1, 2, 3, 4)] == [0, 0.5, 0.5, 1]
+    rec.update(remove_items=[best[0], best[3]], at_once=True)
+    assert [one.item for one in rec.search("space", 2)] == best[1:3]
+    results = measured(rec, examples, k=[1, 23])
+    assert results.evaluation.metrics["recall@1"] == 0.5
+    assert results.evaluation.metrics["recall@23"] == 0.5
+    ranked = rec.item_vocabulary.take(results.ranking.items[0][results.ranking.items[0] >= 0])
+    assert len(ranked) == 21
+    assert not {best[0], best[3]} & set(ranked)

@@ -1,10 +1,12 @@
 """A conversation refines one state; each answer says what it understood."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from search_films import FILMS, recommender
+from project import WordEncoder
+from search_films import EX, FILMS, log, recommender, table
 
-from kgrec import Conversation
+from kgrec import EASE, Conversation, GraphConfig, KnowledgeGraph, Recommender, link
 from kgrec.errors import ConfigError, DataError, KgrecWarning, UnknownIdError
 
 GENRE = {film[0]: film[3] for film in FILMS}
@@ -162,3 +164,38 @@ def test_scores_are_those_of_plain_search_where_nothing_is_recognised(films):
     found = {item.item: item.score for item in films.search(query, 13)}
     order = films.item_vocabulary.ids
     np.testing.assert_allclose([found[id] for id in order], expected, atol=1e-4)
+
+
+def test_earlier_turns_are_not_encoded_again(films, monkeypatch):
+    calls = []
+    encode = type(films.encoder).encode_query
+    monkeypatch.setattr(
+        type(films.encoder),
+        "encode_query",
+        lambda self, text: calls.append(text) or encode(self, text),
+    )
+    talk, texts = Conversation(films), ["a sad film", "with a ship", "by the sea"]
+    for text in texts:
+        last = talk.say(text, 2)
+    talk.more(2)
+    assert sorted(calls) == sorted(texts)
+    again = Conversation(films)
+    assert [ids(again.say(text, 2)) for text in texts][-1] == ids(last)
+    talk.reset()
+    talk.say("a sad film")
+    assert calls.count("a sad film") == 3
+
+
+def test_names_are_of_the_relations_that_the_settings_name():
+    called = EX + "called"
+    pairs = [(f"{EX}p{row}", called, name, "", "") for row, name in enumerate(["Zed", "Quy"])]
+    kg = KnowledgeGraph.from_triples(
+        [(EX + "f01", EX + "maker", EX + "p0"), (EX + "f02", EX + "maker", EX + "p1")], pairs
+    )
+    items = table()
+    links = pd.DataFrame({"item_id": ["f01", "f02"], "iri": [EX + "f01", EX + "f02"]})
+    made = Recommender(
+        kg, link(items.ids, kg, links), model=EASE(), items=items, encoder=WordEncoder(),
+        graph=GraphConfig(label_relations=(called,), min_degree=1),
+    ).fit(log())  # fmt: skip
+    assert {"Zed", "Quy"} <= set(made.snapshot.item_facts.names)
