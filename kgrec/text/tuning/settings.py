@@ -95,7 +95,7 @@ class TextTuning(Settings):
         ge=1,
         le=65_536,
         description="Length of the vectors after a trained linear layer behind the pooling; it "
-        "begins as the identity. None: there is no such layer.",
+        "begins as the identity less the mean of the texts. None: there is no such layer.",
     )
     max_length: int | None = Field(
         default=None,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,7 +88,7 @@ class Tower:
         module = TextModule.load(files, max_length=settings.max_length)
         module = module.with_prompts(*prompts)
         if settings.projection is not None:
-            module = module.with_dense(settings.projection)
+            module = module.with_dense(settings.projection, bias=True)
         self._adapted = Adapted(module, settings.regime, seed)
         self._module = module.to(torch_device(device))
         self.precision = settings.precision
@@ -107,6 +108,7 @@ class Tower:
             (enable or own.gradient_checkpointing_enable)({"use_reentrant": False})
         if settings.dropout is not None:
             self._set_dropout(settings.dropout)
+        self._centred = settings.projection is None
         self.train(False)
 
     @property
@@ -230,6 +232,24 @@ class Tower:
             tokens = [augmented_tokens(ids, config, special, random) for ids in tokens]
         return Corpus.of_tokens(tokens, query=corpus.query)
 
+    def centre(self, corpus: Corpus) -> None:
+        """Let the vectors of a corpus have a mean of zero, by the bias of a new projection.
+
+        Vectors of texts of one domain point in much the same direction, so that their cosines tell
+        little; what is common to all goes. It is done once, for the first corpus, and not where
+        trained weights were loaded.
+        """
+        if self._centred or not len(corpus):
+            return
+        self._centred = True
+        self.train(False)
+        total = torch.zeros(self.dim, dtype=torch.float64, device=self.device)
+        with torch.no_grad():
+            for rows in length_batches(corpus.lengths, self.settings.token_budget):
+                total += self._batch(corpus, rows, normalize=False).double().sum(0)
+            last: Any = self._module.steps[-1]
+            last.linear.bias -= (total / len(corpus)).float()
+
     def vectors(
         self, corpus: Corpus, rows: IntArray | None = None, progress: ShowProgress = False
     ) -> FloatArray:
@@ -305,6 +325,7 @@ class Tower:
             own[name].shape != value.shape for name, value in state.items()
         ):
             raise RunError("The weights are of another model or regime than this one.")
+        self._centred = True
         with torch.no_grad():
             for name, value in state.items():
                 own[name].copy_(value)
@@ -323,21 +344,23 @@ class Tower:
         self.train(False)
         self._adapted.plain().save(folder)
 
-    def _batch(self, corpus: Corpus, rows: IntArray) -> Tensor:
+    def _batch(self, corpus: Corpus, rows: IntArray, normalize: bool = True) -> Tensor:
         if corpus.pooled is not None:
             vectors = corpus.pooled[torch.from_numpy(rows).to(self.device)]
             for step in self._module.steps:
                 vectors = step(vectors)
-            return nn.functional.normalize(vectors, dim=1)
+            return nn.functional.normalize(vectors, dim=1) if normalize else vectors
         tokens = [corpus.tokens[row] for row in rows]
         if corpus.kept is None or self._lower is None:
-            return self._forward(tokens, corpus.query)
+            return self._forward(tokens, corpus.query, normalize)
         states = torch.from_numpy(corpus.kept.padded(rows)).to(self.device)
         with self._lower.given(states):
-            return self._forward(tokens, corpus.query)
+            return self._forward(tokens, corpus.query, normalize)
 
-    def _forward(self, tokens: Sequence[IntArray], query: bool = False) -> Tensor:
-        return self._module.pooled(tokens, self._hidden_states, normalize=True, query=query)
+    def _forward(
+        self, tokens: Sequence[IntArray], query: bool = False, normalize: bool = True
+    ) -> Tensor:
+        return self._module.pooled(tokens, self._hidden_states, normalize=normalize, query=query)
 
     def token_states(self, tokens: Sequence[IntArray]) -> Tensor:
         """Return the last hidden state of each token, with gradients to what is trained.

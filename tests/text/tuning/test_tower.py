@@ -249,3 +249,29 @@ def test_what_is_not_possible_says_so(tower):
     found = tower({"regime": "full"})
     with pytest.raises(RunError, match="another model or regime"):
         found.load_state(tower({"regime": "lora"}).state())
+
+
+@pytest.mark.parametrize("regime", ["frozen", "lora and projection"])
+def test_centred_vectors_have_a_mean_of_zero_once(tower, regime):
+    made = tower(REGIMES[regime])
+    corpus = made.corpus(TEXTS)
+    made.centre(corpus)
+    whole = np.concatenate(
+        [
+            made._batch(corpus, np.array([row]), normalize=False).detach().numpy()
+            for row in range(len(corpus))
+        ]
+    )
+    np.testing.assert_allclose(whole.mean(axis=0), 0.0, atol=1e-5)
+    before = made.vectors(corpus)
+    made.centre(made.corpus(TEXTS[:3]))
+    assert (made.vectors(corpus) == before).all()
+
+
+def test_trained_weights_are_not_centred_again(tower):
+    trained, other = tower(REGIMES["frozen"]), tower(REGIMES["frozen"])
+    corpus = trained.corpus(TEXTS)
+    trained.centre(corpus)
+    other.load_state(trained.state())
+    other.centre(other.corpus(TEXTS[:3]))
+    assert (other.vectors(corpus) == trained.vectors(corpus)).all()

@@ -102,6 +102,7 @@ class InteractionsTask(Task[ChoiceBatch]):
         self._corpus = tower.corpus(
             [self.choices.texts[row] for row in self._needed.tolist()], progress
         )
+        tower.centre(self._corpus)
         if self._bank is None:
             self._bank = torch.from_numpy(tower.vectors(self._corpus, progress=progress))
         self._bank = self._bank.to(tower.device)
