@@ -106,6 +106,7 @@ class PairsTask(Task[PairBatch]):
         self._items = tower.corpus(
             [self.data.texts[row] for row in self._needed.tolist()], progress
         )
+        tower.centre(self._items)
         if self.data.measure is not None:
             told = [str(self._user(user)) for user in self.data.ranked_users.tolist()]
             self._ranked = tower.corpus(told, progress, query=True)
