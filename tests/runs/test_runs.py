@@ -41,6 +41,9 @@ NEEDED = [
     "data/relations.parquet",
     "data/words.parquet",
     "words.safetensors",
+    "search_items.safetensors",
+    "data/search_names.parquet",
+    "data/search_values.parquet",
     "serving.safetensors",
     "about.json",
     "manifest.json",
@@ -348,7 +351,7 @@ def test_a_second_run_in_the_same_folder_leaves_nothing_of_the_first(
         train_run(config, out)
     assert contents(out) == before
     train_run(config, out, force=True)
-    words = ("graph", "table", "links", "words", "serving")
+    words = ("graph", "table", "links", "words", "serving", "search")
     gone = {name for name in NEEDED if any(word in name for word in words)}
     rest = {"metrics.json", "log.txt", "data/interactions.parquet"}
     assert files(out) == {*NEEDED, *rest} - gone
