@@ -4,7 +4,7 @@ import traceback
 from pathlib import Path
 
 import kgrec
-from kgrec.retrieval.topk import choose_in_threads
+from kgrec.retrieval.topk import Keeper
 from kgrec.testing import planted
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.losses.softmax import SoftmaxConfig
@@ -34,12 +34,13 @@ def test_four_calls_from_fit_to_the_loss(monkeypatch):
 def test_two_calls_from_recommend_to_the_arithmetic(monkeypatch):
     """What chooses the best stands next to the product of the vectors, in the same function."""
     seen = []
+    add = Keeper.add
 
-    def noted(*given):
+    def noted(self, *given):
         seen.append(calls())
-        return choose_in_threads(*given)
+        return add(self, *given)
 
-    monkeypatch.setattr("kgrec.retrieval.index.choose_in_threads", noted)
+    monkeypatch.setattr(Keeper, "add", noted)
     model = kgrec.LinkPrediction(LinkPredictionConfig(training={"max_epochs": 1}))
     rec = kgrec.Recommender(model=model, text=None).fit(planted().data.train)
     assert rec.recommend(rec.user_vocabulary.ids[0], 3)

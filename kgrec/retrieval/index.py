@@ -160,20 +160,7 @@ class ExactIndex(Index):
         check_k(k)
         exclude = check_exclude(exclude, len(rows), len(self.vectors))
         allowed = check_candidates(candidates, len(self.vectors))
-        pool = self._pool(allowed)
-        best = self._best(rows, k, exclude, pool)
-        return best if self._is_known is None else self._with_unknown(best, exclude, allowed)
-
-    def _pool(self, allowed: IntArray | None) -> IntArray | None:
-        """Return the known items among the allowed ones, ascending; None: all items."""
-        if self._is_known is None:
-            return allowed
-        return self.known_rows() if allowed is None else allowed[self._is_known[allowed]]
-
-    def _best(
-        self, rows: FloatArray, k: int, exclude: csr_matrix | None, pool: IntArray | None
-    ) -> TopK:
-        """Return the k best of the pool; its rows ascend, as ties go to the lower one."""
+        pool = self._pool(allowed)  # its rows ascend, as ties go to the lower one
         number = len(self.vectors) if pool is None else len(pool)
         # One product of all items is faster for few queries: there is nothing to merge.
         few = len(rows) * number <= self._chunk_elements
@@ -187,7 +174,15 @@ class ExactIndex(Index):
                     some = pool[start : start + width]
                     block = self.products(rows[part], some)
                 keeper.add(np.asarray(block), part, start, some)
-        return keeper.best
+        if self._is_known is None:
+            return keeper.best
+        return self._with_unknown(keeper.best, exclude, allowed)
+
+    def _pool(self, allowed: IntArray | None) -> IntArray | None:
+        """Return the known items among the allowed ones, ascending; None: all items."""
+        if self._is_known is None:
+            return allowed
+        return self.known_rows() if allowed is None else allowed[self._is_known[allowed]]
 
     def products(self, queries: FloatArray, some: IntArray) -> FloatArray:
         """Return inner products with some items; never are all their vectors copied.

@@ -31,9 +31,12 @@ class SearchConfig(Settings):
         default=10, ge=2, le=50, description="Parts for which statistics come from the others."
     )
     negatives: int = Field(
-        default=400, ge=10, description="Items that each answer is compared with, by chance."
+        default=400,
+        ge=10,
+        le=1_000_000,
+        description="Items that each answer is compared with, by chance.",
     )
     weight_l2: float = Field(
         default=4e-4, gt=0, description="Ridge penalty of the weights, on standardised signals."
     )
-    seed: int = Field(default=0, ge=0, description="Chooses parts and compared items.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Chooses parts and compared items.")

@@ -38,6 +38,7 @@ class PairTextsConfig(TaskConfig):
     pairs_per_epoch: int | None = Field(
         default=None,
         ge=1,
+        le=10**12,
         description="Most pairs of an epoch, drawn anew in each. None: all.",
     )
 
@@ -85,7 +86,10 @@ class AttributesConfig(TaskConfig):
         "Descriptions stay as they are.",
     )
     min_items: int = Field(
-        default=5, ge=1, description="Values that fewer items have are left out, and counted."
+        default=5,
+        ge=1,
+        le=10**9,
+        description="Values that fewer items have are left out, and counted.",
     )
     valid: float = Field(
         default=0.2,
