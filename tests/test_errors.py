@@ -386,7 +386,7 @@ def test_an_interruption_is_code_130_and_no_traceback(monkeypatch, capsys, proje
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kgrec.runs.training.load_dataset", interrupted)
+    monkeypatch.setattr("kgrec.runs.given_data.load_dataset", interrupted)
     monkeypatch.setattr(sys, "argv", ["kgrec", "train", str(project), "--out", str(tmp_path / "r")])
     with pytest.raises(SystemExit) as done:
         main()

@@ -29,6 +29,7 @@ from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.base import TrainingData
 from kgrec.models.popular import MostPopular
+from kgrec.models.ridge import _LowRank
 from kgrec.recommender import Recommender
 from kgrec.snapshot import Derived
 
@@ -162,6 +163,10 @@ def user_item_pairs(thing, seen=None):
     seen[id(thing)] = thing  # kept alive, so that no other gets its id
     if isinstance(thing, Interactions):
         return pairs(thing)
+    if isinstance(thing, _LowRank):
+        # Its rows are those of the system that have several entries. They may be as many as there
+        # are items, but they are not the items; the system's own rows are looked at.
+        return set()
     if isinstance(thing, SparseOperator):
         return of_operator(thing)
     if isinstance(thing, HomogeneousGraph):

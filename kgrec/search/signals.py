@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from kgrec.data.growing_rows import GrowingRows
+from kgrec.errors import DataError
 from kgrec.models.base import VectorModel
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.search.facts import ItemFacts
@@ -197,7 +198,16 @@ class Signals:
         return scores
 
     def centre(self, vector: FloatArray) -> FloatArray:
-        """Return a text vector as it is compared with those of items: without their mean."""
+        """Return a text vector as it is compared with those of items: without their mean.
+
+        Raises:
+            DataError: It has another width than those of the items.
+        """
+        if vector.shape != self._mean.shape:
+            raise DataError(
+                f"The items' text vectors have {len(self._mean)} numbers, the encoder's "
+                f"{len(vector)}: the recommender was made with another encoder."
+            )
         length = float(np.linalg.norm(vector))
         if not length:
             return vector

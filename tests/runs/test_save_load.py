@@ -8,7 +8,7 @@ import pytest
 
 import kgrec
 from kgrec.errors import KgrecWarning, RunError, warn
-from kgrec.runs import training
+from kgrec.runs import given_data
 
 MODELS = [kgrec.EASE(kgrec.EASEConfig(l2=3.0)), kgrec.MostPopular(), kgrec.ItemKNN()]
 MODELS += [
@@ -74,14 +74,14 @@ def test_warnings_of_a_training_come_back_and_are_inspected(log, tmp_path, ok):
 def test_a_warning_on_the_command_line_is_a_line_on_stderr_and_in_the_log(
     kgrec, project, tmp_path, monkeypatch
 ):
-    read = training.load_dataset
+    read = given_data.load_dataset
 
     def doubtful(*arguments, **options):
         warn("All titles are the same.")
         warn("All titles are the same.")
         return read(*arguments, **options)
 
-    monkeypatch.setattr(training, "load_dataset", doubtful)
+    monkeypatch.setattr(given_data, "load_dataset", doubtful)
     code, _, err = kgrec("train", project, "--out", tmp_path / "run", "model={name: most_popular}")
     assert code == 0, err
     assert err.splitlines().count("kgrec: warning: All titles are the same.") == 1

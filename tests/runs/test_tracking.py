@@ -65,7 +65,7 @@ def test_a_training_that_fails_is_a_failed_run(project, word_encoder, tmp_path, 
 def test_a_missing_library_is_told_before_anything_is_read(project, tmp_path, monkeypatch):
     monkeypatch.setattr("kgrec.tracking.base.find_spec", lambda name: None)
     config = load_config(project, ["tracking=[{name: wandb, project: films}]"])
-    monkeypatch.setattr("kgrec.runs.training.load_dataset", None)
+    monkeypatch.setattr("kgrec.runs.given_data.load_dataset", None)
     with pytest.raises(ConfigError, match=r"wandb needs the library wandb.*'kgrec\[wandb\]'"):
         train_run(config, tmp_path / "run")
 
