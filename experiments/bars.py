@@ -336,6 +336,9 @@ AUTO_BARS = (
         "test NDCG@10", "auto",
         auto("movielens_random", "ndcg@10"), 0.258, True),
     Bar("the same on `temporal`", "auto", auto("movielens_temporal", "ndcg@10"), 0.29, True),
+    Bar("there, largest p beside all baselines in closed form, t and Wilcoxon with Holm",
+        "auto_checks", lambda result: max(max(one["t_test_holm"], one["wilcoxon_holm"])
+        for one in result["baselines"]["movielens_temporal"].values()), 0.05, False, "{:.3f}"),
     Bar("the same on `cold_items`", "auto", auto("movielens_cold_items", "ndcg@10"), 0.45, True),
     Bar("the same on HetRec Last.FM, test Recall@10", "auto", auto("lastfm", "recall@10"),
         0.3053, True),
