@@ -41,7 +41,8 @@ def against_the_best(results: Results) -> list[str]:
     few, many = min(seeds, default=0), max(seeds, default=0)
     number = f"{many} seeds" if few == many else f"{few} to {many} seeds"
     return [
-        f"kgrec's default model on the test parts: one config for all data, mean of {number}. Beside it are ensembles of kgrec that were tuned by hand "
+        f"kgrec's default model on the test parts: one config for all data, mean of {number}. "
+        "Beside it are ensembles of kgrec that were tuned by hand "
         "for each data set, and the best of the other models on test.",
         table(["data", "metric", "default", "tuned by hand", "best of the others"], rows, "llrrl"),
     ]
