@@ -1,6 +1,6 @@
 """Time and memory of the default model and of the link predictor as the data grows.
 
-    python experiments/bench_auto.py [--only sparse …] [--gib 20]
+    python experiments/bench_auto.py [--only sparse …] [--models auto …]
 
 Data is synthetic: users, items and entities as in `SHAPES`, degrees by a power law, an interaction
 in ten held out for validation. `sparse` has the shape of a shop's or a library's data: few
@@ -53,7 +53,6 @@ def measure(model: str, shape: str) -> dict[str, Any]:
     """Return seconds and peak memory of fitting a model on data of a shape."""
     data = made(SHAPES[shape])
     fitted = MODELS[model]()
-    lines: list[str] = []
     if isinstance(fitted, Auto):
         fitted.say = lambda line: print(line, file=sys.stderr)
     started, processor = time.perf_counter(), time.process_time()
@@ -62,7 +61,7 @@ def measure(model: str, shape: str) -> dict[str, Any]:
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - processor,
         "peak_bytes": _peak(),
-        "notes": list(fitted.notes()) or lines,
+        "notes": list(fitted.notes()),
     }
     return found
 

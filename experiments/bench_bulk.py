@@ -61,8 +61,8 @@ class Vectors(VectorModel):
     def vectors_of_histories(self, histories: Any) -> np.ndarray:
         return np.asarray(histories @ self._items)
 
-    def fit(self, data: TrainingData, *, callback: Any = None) -> Vectors:
-        raise NotImplementedError("its vectors are drawn")
+    def fit(self, data: TrainingData, *, callback: Any = None) -> Vectors:  # noqa: ARG002
+        return self  # there is nothing to learn: the vectors are drawn
 
     def score(self, users: np.ndarray) -> np.ndarray:
         return self._users[users] @ self._items.T
@@ -73,8 +73,13 @@ class Vectors(VectorModel):
     def state(self) -> State:
         return {"users": self._users, "items": self._items}
 
-    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Vectors:
-        raise NotImplementedError("its vectors are drawn")
+    def load_state(
+        self,
+        state: Mapping[str, npt.NDArray[Any]],
+        data: TrainingData,  # noqa: ARG002
+    ) -> Vectors:
+        self._users, self._items = state["users"], state["items"]
+        return self
 
 
 def recommender(num_users: int, num_items: int) -> kgrec.Recommender:

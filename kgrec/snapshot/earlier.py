@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kgrec.snapshot.snapshot import Snapshot
 
 NUM_ALIKE: Final = 10
-"""Known items that stand for a new one; chosen on the validation items of MovieLens."""
+"""Known items that stand for a new one; a usual number of neighbors, not tuned."""
 
 
 @dataclass(frozen=True)

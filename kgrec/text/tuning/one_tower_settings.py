@@ -6,28 +6,15 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from kgrec.text.tuning.task_config import TaskConfig
+from kgrec.text.tuning.task_config import TaskConfig, UserTextsConfig
 
 HEADS: Final = "tuning/heads.safetensors"
 """Where heads are in the folder of a tuned encoder."""
 
 
-class PairTextsConfig(TaskConfig):
+class PairTextsConfig(UserTextsConfig):
     """What the tasks have that read a user's text and an item's text together."""
 
-    history: bool = Field(
-        default=True,
-        description="Whether a user's text has the titles of what the user liked and disliked in "
-        "the training part, without the item in question.",
-    )
-    profile: bool = Field(
-        default=True, description="Whether it has the categories and numbers of the user table."
-    )
-    user_text: str | None = Field(
-        default=None,
-        description="Column of the user table with free text on the user, such as a résumé; None: "
-        "there is none.",
-    )
     user_share: float = Field(
         default=0.5,
         gt=0,

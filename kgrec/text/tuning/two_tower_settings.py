@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from kgrec.text.tuning.task_config import TaskConfig
+from kgrec.text.tuning.task_config import UserTextsConfig
 
 
-class PairsConfig(TaskConfig):
+class PairsConfig(UserTextsConfig):
     """The vector of a user's text is brought near those of the texts of the user's items.
 
     The loss is InfoNCE (van den Oord et al., arXiv 1807.03748): cross-entropy over the cosines
@@ -19,19 +19,6 @@ class PairsConfig(TaskConfig):
     """
 
     name: Literal["pairs"] = "pairs"
-    history: bool = Field(
-        default=True,
-        description="Whether a user's text has the titles of what the user liked and disliked in "
-        "the training part, without the item of the pair.",
-    )
-    profile: bool = Field(
-        default=True, description="Whether it has the categories and numbers of the user table."
-    )
-    user_text: str | None = Field(
-        default=None,
-        description="Column of the user table with free text on the user, such as a résumé; None: "
-        "there is none.",
-    )
     titles: int = Field(
         default=12,
         ge=1,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from tiny_bert import WORDS, topic_texts, write_tiny_bert
 
 from kgrec.errors import ConfigError
@@ -10,7 +11,8 @@ from kgrec.settings import make_settings
 from kgrec.text.model_files import find_model
 from kgrec.text.tuning.augmenting import AugmentConfig, augmented_text, augmented_tokens
 from kgrec.text.tuning.robust import Adversary, apart
-from kgrec.text.tuning.settings import TextTuning
+from kgrec.text.tuning.settings import InteractionsConfig, TextTuning
+from kgrec.text.tuning.tasks.interactions import Choices, InteractionsTask
 from kgrec.text.tuning.tower import Tower
 
 TEXT = "Heat. Genres: Action, Crime. Lead actor: De Niro. A thief retires. Year: 1995. It is long."
@@ -133,3 +135,25 @@ def test_settings_that_do_nothing_are_errors(tower):
     with pytest.raises(ConfigError, match="adversarial moves the word embeddings"):
         tower(adversarial=1.0)
     assert len(WORDS) == 34
+
+
+def test_a_second_pass_through_moved_embeddings_is_not_kept(tower):
+    """The vectors of the last pass are those of the words as they are."""
+    made = tower(regime="full", dropout=0.0)
+    liked = csr_matrix((np.random.default_rng(0).random((12, len(TEXTS))) < 0.6).astype(np.float32))
+    ranked = np.zeros(len(TEXTS), dtype=bool)
+    task = InteractionsTask(
+        InteractionsConfig(targets="interactions", batch_items=4),
+        Choices(TEXTS, liked, ranked, None, None),
+    )
+    task.prepare(made)
+    batch, other = task.batches(np.random.default_rng(0))[:2]
+    task.loss(made, batch)
+    before = task.state()["bank"]
+    weight = made.module.model.get_input_embeddings().weight
+    with torch.no_grad():
+        weight += torch.linspace(-0.5, 0.5, weight.shape[1])
+    task.loss(made, batch)
+    assert torch.equal(task.state()["bank"], before)
+    task.loss(made, other)  # the first pass of the next step is kept
+    assert not torch.equal(task.state()["bank"], before)

@@ -96,6 +96,7 @@ class InteractionsTask(Task[ChoiceBatch]):
         self._place[self._needed] = np.arange(len(self._needed))
         self._corpus: Corpus | None = None
         self._bank: Tensor | None = None
+        self._stored: ChoiceBatch | None = None
 
     def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
         """Read the texts and encode them once; see `Task.prepare`."""
@@ -127,7 +128,9 @@ class InteractionsTask(Task[ChoiceBatch]):
         places = self._place[batch.items]
         vectors = tower(corpus, places)
         others = bank[torch.from_numpy(self._place[batch.others]).to(bank.device)]
-        bank[torch.from_numpy(places).to(bank.device)] = vectors.detach()
+        if batch is not self._stored:  # a second pass of a step may be through moved embeddings
+            self._stored = batch
+            bank[torch.from_numpy(places).to(bank.device)] = vectors.detach()
         columns = np.concatenate([batch.items, batch.others])
         chosen = csr_matrix(self._matrix[batch.users])[:, columns].toarray()
         users = np.flatnonzero(chosen.sum(axis=1) > 1)
