@@ -60,28 +60,21 @@ class RidgeSystem:
             DataError: The system is singular to machine precision.
         """
         if self._diagonal is None:
-            used, inverse = self._inverted
-            self._diagonal = 1.0 / self._l2
-            self._diagonal[used] = inverse.diagonal()
+            if self._low_rank is None:
+                self._diagonal = self._solved[1]
+            else:
+                self._diagonal = 1.0 / self._l2
+                self._diagonal[self._used] = self._low_rank.diagonal()
         return self._diagonal
 
-    @cached_property
+    @property
     def weights(self) -> FloatArray:
         """B, float32 of shape (n, n), with zeros on the diagonal; computed at the first use.
 
         Raises:
             DataError: The system is singular to machine precision.
         """
-        num = self._rows.shape[1]
-        used, inverse = self._inverted
-        full = inverse.full()
-        full /= -self.diagonal[used]
-        np.fill_diagonal(full, 0.0)
-        if len(used) == num:
-            return full.astype(np.float32)
-        weights = np.zeros((num, num), dtype=np.float32)
-        weights[np.ix_(used, used)] = full
-        return weights
+        return self._solved[0]
 
     def changed(self, before: csr_matrix, after: csr_matrix, l2: Float64Array) -> RidgeSystem:
         """Return the system of other rows, with the diagonal of its P where that is cheap.
@@ -139,24 +132,22 @@ class RidgeSystem:
             histories: CSR of shape (b, n).
         """
         few = histories.shape[0] <= FEW
-        if not few and isinstance(self._inverted[1], _Full):
+        low_rank = None if few else self._low_rank
+        if not few and low_rank is None:
             return np.asarray(histories @ self.weights, dtype=np.float32)
         found = np.empty(histories.shape, dtype=np.float32)
         for first in range(0, histories.shape[0], _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             given = np.asarray(histories[part].toarray(), dtype=np.float64)
-            times = self.times_inverse(given) if few else self._times_inverted(histories[part])
+            if low_rank is None:
+                times = self.times_inverse(given)
+            else:
+                times = np.zeros_like(given)
+                times[:, self._used] = low_rank.times(given[:, self._used])
             found[part] = given - times / self.diagonal
         # The weights to and from columns without an entry are zero.
         found[:, np.diff(self._columns.indptr) == 0] = 0.0
         return found
-
-    def _times_inverted(self, histories: csr_matrix) -> Float64Array:
-        """Return histories · P, float64 of shape (b, n), where all columns with entries count."""
-        used, inverse = self._inverted
-        made = np.zeros(histories.shape, dtype=np.float64)
-        made[:, used] = inverse.times(csr_matrix(histories[:, used], dtype=np.float64))
-        return made
 
     def times_inverse(self, given: Float64Array) -> Float64Array:
         """Return given · P, float64 of shape (b, n), by preconditioned conjugate gradients."""
@@ -166,11 +157,59 @@ class RidgeSystem:
         return np.asarray(self._columns @ (self._rows @ right) + self._l2[:, None] * right)
 
     @cached_property
-    def _inverted(self) -> tuple[IntArray, _Full | _LowRank]:
-        """Return the columns with entries, and P of these."""
-        used = np.flatnonzero(np.diff(self._columns.indptr))
+    def _used(self) -> IntArray:
+        """The columns with entries, of which alone P is computed."""
+        return np.flatnonzero(np.diff(self._columns.indptr))
+
+    @cached_property
+    def _low_rank(self) -> _LowRank | None:
+        """P of the columns with entries by a matrix of the number of rows; None: it is no smaller.
+
+        A row with one entry only adds to the diagonal. If then fewer than n rows are left, the
+        Woodbury identity needs the inverse of a matrix of their number.
+        """
+        rows, l2 = self._rows[:, self._used], self._l2[self._used]
+        entries = np.diff(rows.indptr)
+        alone = rows[entries == 1]
+        total = l2 + np.bincount(alone.indices, alone.data**2, minlength=len(l2))
+        rows = rows[entries > 1]
+        squares = np.bincount(rows.indices, rows.data**2, minlength=len(l2))
+        # With a penalty far below the squares, the difference would lose its digits.
+        if rows.shape[0] >= len(l2) or total.min() < 1e-6 * squares.max(initial=0.0):
+            return None
+        scaled = csr_matrix(rows @ diags_array(1.0 / total))
+        inner = (scaled @ rows.T).toarray()
+        inner[np.diag_indices_from(inner)] += 1.0
+        return _LowRank(scaled, self._inverse(inner), total)
+
+    @cached_property
+    def _solved(self) -> tuple[FloatArray, Float64Array]:
+        """B and the diagonal of P. The inverse, which takes twice as much, is not kept."""
+        num, used = self._rows.shape[1], self._used
+        if self._low_rank is not None:
+            inverse = self._low_rank.full()
+        else:
+            gram = (self._rows[:, used].T @ self._rows[:, used]).toarray()
+            gram[np.diag_indices_from(gram)] += self._l2[used]
+            inverse = self._inverse(gram)
+        diagonal = 1.0 / self._l2
+        diagonal[used] = np.diag(inverse)
+        inverse /= -diagonal[used]
+        np.fill_diagonal(inverse, 0.0)
+        if len(used) == num:
+            return inverse.astype(np.float32), diagonal
+        weights = np.zeros((num, num), dtype=np.float32)
+        weights[np.ix_(used, used)] = inverse
+        return weights, diagonal
+
+    def _inverse(self, matrix: Float64Array) -> Float64Array:
+        """Return the inverse of a positive definite matrix.
+
+        By LU, not by Cholesky: half as fast on an idle machine, but LAPACK's Cholesky inverse
+        (dpotrf, dpotri) was seen to take 40 times as long where other processes share the cores.
+        """
         try:
-            return used, _inverse(self._rows[:, used], self._l2[used])
+            return np.asarray(np.linalg.inv(matrix))
         except np.linalg.LinAlgError as error:
             raise DataError(
                 f"EASE's system is singular with l2={np.min(self._l2)}; give a larger l2."
@@ -178,24 +217,8 @@ class RidgeSystem:
 
 
 @dataclass(frozen=True, eq=False)
-class _Full:
-    """P as a matrix, float64 of shape (n, n)."""
-
-    matrix: Float64Array
-
-    def full(self) -> Float64Array:
-        return self.matrix.copy()
-
-    def diagonal(self) -> Float64Array:
-        return np.diag(self.matrix).copy()
-
-    def times(self, histories: csr_matrix) -> Float64Array:
-        return np.asarray(histories @ self.matrix)
-
-
-@dataclass(frozen=True, eq=False)
 class _LowRank:
-    """P = D⁻¹ - SᵀMS, which needs a matrix of the number of rows only (Woodbury).
+    """P = D⁻¹ - SᵀMS, where D⁻¹ - D⁻¹Rᵀ(I + RD⁻¹Rᵀ)⁻¹RD⁻¹ = (RᵀR + D)⁻¹ (Woodbury).
 
     Attributes:
         scaled: S = RD⁻¹, CSR of shape (m, n).
@@ -222,40 +245,9 @@ class _LowRank:
             found[first : first + _AT_ONCE] -= np.asarray(both.sum(axis=1)).reshape(-1)
         return found
 
-    def times(self, histories: csr_matrix) -> Float64Array:
-        inside = (histories @ self.scaled.T).toarray() @ self.inner
-        made = np.asarray((self.scaled.T @ inside.T).T)
-        np.negative(made, out=made)
-        direct = (histories @ diags_array(1.0 / self.total)).tocoo()
-        np.add.at(made, (direct.row, direct.col), direct.data)
-        return made
-
-
-def _inverse(rows: csr_matrix, l2: Float64Array) -> _Full | _LowRank:
-    """Return (RᵀR + l2)⁻¹ from the smaller one of two systems.
-
-    A row with one entry only adds to the diagonal. If then fewer than n rows are left, the Woodbury
-    identity needs the inverse of a matrix of their number, and else products with the sparse R:
-    (RᵀR + D)⁻¹ = D⁻¹ - D⁻¹Rᵀ(I + RD⁻¹Rᵀ)⁻¹RD⁻¹.
-
-    Inverses are by LU, not by Cholesky: half as fast on an idle machine, but LAPACK's Cholesky
-    inverse (dpotrf, dpotri) was seen to take 40 times as long where other processes share the
-    cores.
-    """
-    entries = np.diff(rows.indptr)
-    alone = rows[entries == 1]
-    total = l2 + np.bincount(alone.indices, alone.data**2, minlength=len(l2))
-    rows = rows[entries > 1]
-    squares = np.bincount(rows.indices, rows.data**2, minlength=len(l2))
-    # With a penalty far below the squares, the difference would lose its digits.
-    if rows.shape[0] >= len(l2) or total.min() < 1e-6 * squares.max(initial=0.0):
-        gram = (rows.T @ rows).toarray()
-        gram[np.diag_indices_from(gram)] += total
-        return _Full(np.linalg.inv(gram))
-    scaled = csr_matrix(rows @ diags_array(1.0 / total))
-    inner = (scaled @ rows.T).toarray()
-    inner[np.diag_indices_from(inner)] += 1.0
-    return _LowRank(scaled, np.linalg.inv(inner), total)
+    def times(self, given: Float64Array) -> Float64Array:
+        inside = np.asarray(self.scaled @ given.T).T @ self.inner
+        return np.asarray(given / self.total - (self.scaled.T @ inside.T).T)
 
 
 def conjugate_gradients(

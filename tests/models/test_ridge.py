@@ -53,3 +53,14 @@ def test_a_penalty_far_below_the_squares_keeps_the_digits(num_rows):
     np.testing.assert_allclose(
         RidgeSystem(csr_matrix(rows), l2).diagonal, naive(rows, l2)[1], rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("num_rows", [6, 60])
+def test_no_inverse_is_kept_beside_the_weights(num_rows):
+    """The float64 inverse takes twice what the weights do."""
+    rows = np.random.default_rng(0).random((num_rows, 30))
+    system = RidgeSystem(csr_matrix(rows), np.full(30, 10.0))
+    assert system.weights.dtype == np.float32
+    assert system.diagonal.shape == (30,)
+    kept = [*vars(system).values(), *vars(system)["_solved"]]
+    assert not [one for one in kept if getattr(one, "shape", ()) == (30, 30) and one.itemsize == 8]

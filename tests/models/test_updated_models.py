@@ -81,7 +81,7 @@ def test_a_low_rank_update_of_ease_equals_a_new_inverse(seed, dropout, monkeypat
     data = random_data(seed)
     more = with_more(data, seed)
     model = EASE(EASEConfig(l2=1.5, dropout=dropout)).fit(data)
-    monkeypatch.setattr(ridge, "_inverse", None)  # it is not computed
+    monkeypatch.setattr(ridge.RidgeSystem, "_inverse", None)  # it is not computed
     updated = model.updated(more)
     few = updated.score(np.arange(6))
     state = updated.state()
