@@ -634,7 +634,11 @@ class Recommender:
                 progress=progress,
             )  # fmt: skip
             taught = Taught(
-                found.weights, found.statistics, *found.examples, vectors.encoder.fingerprint
+                found.weights,
+                found.statistics,
+                *found.examples,
+                vectors.encoder.fingerprint,
+                frozenset(one.digest for one in examples),
             )
             self._snapshot = now.with_taught(taught)
         return taught

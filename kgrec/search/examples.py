@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +42,12 @@ class Example:
     mentioned: tuple[int, ...] | None
     answers: tuple[int, ...]
     unknown: int = 0
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that tell an example again: of its name and its words."""
+        parts = json.dumps([self.id, *self.said]).encode()
+        return hashlib.sha256(parts).hexdigest()[:16]
 
 
 def read_examples(path: str | Path, items: Vocabulary) -> list[Example]:

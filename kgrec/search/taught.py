@@ -23,6 +23,7 @@ class Taught:
         conversations: Number of conversations' moments with an answer, to learn from.
         queries: Number of single queries.
         encoder: The fingerprint of the text encoder.
+        digests: `Example.digest` of each of them, so that nobody measures on them unawares.
     """
 
     weights: SearchWeights
@@ -30,6 +31,7 @@ class Taught:
     conversations: int
     queries: int
     encoder: str
+    digests: frozenset[str] = frozenset()
 
     def widened(self, num_items: int) -> Taught:
         """Return the same over more items, of which nothing is known."""
@@ -41,6 +43,7 @@ class Taught:
             "format": FORMAT,
             "examples": {"conversations": self.conversations, "queries": self.queries},
             "encoder": self.encoder,
+            "digests": sorted(self.digests),
             "weights": self.weights.to_dict(),
             "words": list(self.statistics.words),
         }
@@ -64,7 +67,9 @@ class Taught:
             counts = tree["examples"]
             numbers = int(counts["conversations"]), int(counts["queries"])
             encoder = str(tree["encoder"])
+            digests = frozenset(map(str, tree["digests"]))
             weights = SearchWeights.from_dict(tree["weights"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"search.json is damaged: {error}") from error
-        return cls(weights, Statistics.from_arrays(arrays, words, num_items), *numbers, encoder)
+        statistics = Statistics.from_arrays(arrays, words, num_items)
+        return cls(weights, statistics, *numbers, encoder, digests)

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import warnings
 
 import pytest
 from project import SIZES, THEMES
 
 from kgrec import load
+from kgrec.errors import KgrecWarning
 from kgrec.runs.query_evaluation import evaluate_queries, measured
 from kgrec.runs.serving import load_for_serving
 from kgrec.search.examples import read_examples
@@ -83,7 +85,14 @@ def test_learning_by_the_command(ok, kgrec, run_folder, tmp_path):
     assert code == 0, err
     assert "learnt from 36 moments of conversations and 0 single queries" in err
     assert before.metrics["recall@1"] < 1.0
-    assert evaluate_queries(out, talks, k=[1]).metrics["recall@1"] == 1.0
+    with pytest.warns(KgrecWarning, match=r"has learnt from 36 of these 36 lines.*too good"):
+        assert evaluate_queries(out, talks, k=[1]).metrics["recall@1"] == 1.0
+    # Lines of other conversations may have the same words.
+    others = tmp_path / "others.jsonl"
+    others.write_text(talks.read_text().replace('"dialog": ', '"dialog": 9'))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", KgrecWarning)
+        evaluate_queries(out, others, k=[1])
     # The rest of the run is as it was, and serving reads what was learnt.
     assert ok("recommend", out, "--user", "u00") == ok("recommend", run_folder, "--user", "u00")
     assert load_for_serving(out).snapshot.taught.conversations == 36

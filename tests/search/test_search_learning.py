@@ -6,6 +6,7 @@ from scipy import sparse
 from search_films import FILMS, ROWS, recommender
 
 from kgrec.errors import DataError, RunError
+from kgrec.runs.query_evaluation import measured
 from kgrec.search.examples import Example
 from kgrec.search.learning import StatisticsMaker, learn, moments_of, sampled
 from kgrec.search.measuring import QueryMeter
@@ -141,11 +142,12 @@ def test_what_was_learnt_is_read_again(films):
         films.encode_texts,
         CONFIG,
     )
-    taught = Taught(found.weights, found.statistics, 40, 0, "words")
+    taught = Taught(found.weights, found.statistics, 40, 0, "words", frozenset({"ab", "c"}))
     arrays = taught.statistics.to_arrays()
     again = Taught.from_file(taught.to_dict(), arrays, len(FILMS))
     np.testing.assert_allclose(again.weights.talk, taught.weights.talk, rtol=1e-6)
     assert again.statistics.words == taught.statistics.words
+    assert again.digests == {"ab", "c"}
     wider = again.widened(len(FILMS) + 2).statistics
     assert wider.named.tolist() == [*taught.statistics.named.tolist(), 0.0, 0.0]
     assert wider.together.right.shape[0] == len(FILMS) + 2
@@ -180,3 +182,15 @@ def test_metrics_by_hand(films):
     assert found.metrics["hit@3"] == pytest.approx(2 / 3)
     assert found.metrics["mrr@3"] == pytest.approx((1 + 1 / 3) / 3)
     assert (found.num_users, found.num_judgements, found.num_unreachable) == (3, 5, 1)
+
+
+def test_an_answer_that_the_words_name_is_missed_as_in_a_search(films):
+    """Without `mentioned`, what is named is what the words say, whatever the answer is."""
+    words = ("I liked Pulp Fiction. What else is there?",)
+
+    def recall(answer):
+        example = Example("d1/1", "d1", words, True, None, (ROWS[answer],))
+        return measured(films, [example], k=[len(FILMS)]).evaluation.metrics["recall@13"]
+
+    assert recall("f13") == 0.0
+    assert recall("f01") == 1.0
