@@ -22,6 +22,7 @@ from kgrec.commands.map import map
 from kgrec.commands.options import in_words_of
 from kgrec.commands.recommend import recommend
 from kgrec.commands.search import search
+from kgrec.commands.serve import serve
 from kgrec.commands.similar import similar
 from kgrec.commands.streams import UNWRITABLE, drop, encoding_message, writable_streams
 from kgrec.commands.train import train
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo, inspect, fetch, link, convert, map, train, update, tune, tune_search, tune_text, evaluate,
-    compare, recommend, similar, search, chat, explain,
+    compare, recommend, similar, search, chat, explain, serve,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

@@ -157,6 +157,26 @@ class Conversation:
         self._shown |= dict.fromkeys(now.items.rows([item.item for item in items]).tolist())
         return Answer(items, self._understood(found.wish, found.state.turns))
 
+    def resume(self, turns: Iterable[str], shown: Iterable[str | int] = ()) -> None:
+        """Go on from another conversation: from what was said and shown there.
+
+        Args:
+            turns: All turns, in order.
+            shown: Ids of the items that were shown.
+
+        Raises:
+            DataError: A turn is empty.
+            UnknownIdError: An item is unknown.
+        """
+        turns = list(turns)
+        for text in turns:
+            check_kind("turns", text, isinstance(text, str), "texts")
+            if not text.strip():
+                raise DataError("A turn is empty: say what you look for.")
+        rows = self.recommender.item_vocabulary.rows(id_list(shown, "shown")).tolist()
+        self._turns.extend(turns)
+        self._shown |= dict.fromkeys(rows)
+
     def like(self, items: Iterable[str | int]) -> None:
         """Say that items are liked: others like them come first.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fastapi  # noqa: F401  # its models cannot be made while autodoc imports modules
 from sphinx.application import Sphinx
 
 from extensions.command_reference import command_reference
@@ -15,6 +16,7 @@ from extensions.settings_reference import (
     config_reference,
     mapping_reference,
     protocol_reference,
+    serving_reference,
     significance_reference,
     sparql_reference,
 )
@@ -37,6 +39,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "protocols": protocol_reference,
     "mapping": mapping_reference,
     "fetch": sparql_reference,
+    "serving": serving_reference,
     "significance": significance_reference,
     "commands": command_reference,
     "errors": error_reference,

@@ -20,6 +20,7 @@ from kgrec.evaluation.protocols import AnyProtocol
 from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.models.presets import PRESETS
+from kgrec.serving.settings import ServeConfig
 from kgrec.sparql.settings import SparqlConfig
 from kgrec.training.published import PresetConfig
 from kgrec.tuning.settings import TuneConfig
@@ -87,6 +88,12 @@ def mapping_reference() -> str:
 def sparql_reference() -> str:
     """Return the settings of `kgrec fetch` as Markdown."""
     return keys(Part(SparqlConfig, "", "fetch"))
+
+
+def serving_reference() -> str:
+    """Return the settings of `kgrec serve` as Markdown."""
+    top = Part(ServeConfig, "", level=1)
+    return "\n".join([keys(top), *(section(part) for part in parts_below(top))])
 
 
 def significance_reference() -> str:
@@ -305,7 +312,14 @@ def _indented(text: str) -> list[str]:
 
 def documented() -> set[type[BaseModel]]:
     """Return all classes whose settings the reference shows."""
-    found = {Config, TableMapping, SparqlConfig, SignificanceConfig, *classes(AnyProtocol)}
-    for top in (Config, TableMapping):
+    found = {
+        Config,
+        TableMapping,
+        ServeConfig,
+        SparqlConfig,
+        SignificanceConfig,
+        *classes(AnyProtocol),
+    }
+    for top in (Config, TableMapping, ServeConfig):
         found |= {part.kind for part in parts_below(Part(top, ""))}
     return found

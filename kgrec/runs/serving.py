@@ -69,7 +69,7 @@ from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.text.settings import TextConfig
 
 if TYPE_CHECKING:
-    from kgrec.explain.paths import PathFinder
+    from kgrec.graph.arrays import GraphArrays
     from kgrec.search.facts import ItemFacts
     from kgrec.search.taught import Taught
 
@@ -227,7 +227,9 @@ class _RunSnapshot(Snapshot):
 
     @cached_property
     def inputs(self) -> Inputs:
-        return self._whole.snapshot.inputs
+        parts = ("graph", "item_table", "user_table")
+        kg, links, items, users = self._whole.inputs(self.items, *parts)
+        return replace(self._given, kg=kg, links=links, items=items, users=users)
 
     @cached_property
     def interactions(self) -> tuple[Interactions, ...]:
@@ -295,23 +297,21 @@ class _RunSnapshot(Snapshot):
         return made
 
     @cached_property
-    def paths(self) -> PathFinder:
-        """Finds paths in the graph, read as arrays."""
-        from kgrec.explain.paths import PathFinder
+    def arrays(self) -> GraphArrays:
         from kgrec.graph.arrays import graph_arrays, without_edges_of
 
-        kg, links, items, users = self._whole.inputs(
-            self.items, "graph", "item_table", "user_table"
-        )
+        of = self.inputs
         graph = graph_arrays(
-            self._train, kg, links, items=items, users=users, config=self._given.config
+            self._train, of.kg, of.links, items=of.items, users=of.users, config=of.config
         )
-        if self.withdrawn is not None:
-            graph = without_edges_of(graph, self.withdrawn)
+        return graph if self.withdrawn is None else without_edges_of(graph, self.withdrawn)
+
+    @cached_property
+    def array_names(self) -> NodeNames:
         self._whole.check("data/names.parquet", "data/relations.parquet")
         names = read_names(self._whole.folder / "data")
-        check_names(names, graph.sizes)
-        return PathFinder(graph, replace(names, ids=graph.ids))
+        check_names(names, self.arrays.sizes)
+        return replace(names, ids=self.arrays.ids)
 
     @cached_property
     def graph(self) -> Any:

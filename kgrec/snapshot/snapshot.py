@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
     from kgrec.explain.paths import PathFinder
+    from kgrec.graph.arrays import GraphArrays
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.rdf.columns import GraphColumns
     from kgrec.search.facts import ItemFacts
@@ -146,14 +147,24 @@ class Snapshot:
         return self.derived.names or self.inputs.names(self.graph)
 
     @cached_property
+    def arrays(self) -> GraphArrays:
+        """Nodes and edges of the graph as arrays, without edges of withdrawn items."""
+        from kgrec.graph.arrays import GraphArrays, without_edges_of
+
+        arrays = GraphArrays.of(self.graph)
+        return arrays if self.withdrawn is None else without_edges_of(arrays, self.withdrawn)
+
+    @cached_property
+    def array_names(self) -> NodeNames:
+        """Labels of the nodes of `arrays`, as they are in the data."""
+        return self.names
+
+    @cached_property
     def paths(self) -> PathFinder:
         """Finds paths in the graph."""
         from kgrec.explain.paths import PathFinder
-        from kgrec.graph.arrays import GraphArrays, without_edges_of
 
-        if self.withdrawn is None:
-            return PathFinder(self.graph, self.names)
-        return PathFinder(without_edges_of(GraphArrays.of(self.graph), self.withdrawn), self.names)
+        return PathFinder(self.arrays, self.array_names)
 
     @cached_property
     def index(self) -> Index | None:

@@ -1,0 +1,169 @@
+"""What the service answers: the shapes of its JSON, for the OpenAPI page and its tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from kgrec.serving.problems import ProblemDetails
+
+
+class NodeOut(BaseModel):
+    """A node of the graph."""
+
+    type: str
+    id: str
+    label: str
+
+
+class RelationOut(BaseModel):
+    """A step between two nodes."""
+
+    name: str
+    iri: str
+    label: str
+    direction: str = Field(description="`forward` or `backward`.")
+
+
+class PathOut(BaseModel):
+    """A path from the user to the recommended item."""
+
+    kind: str
+    nodes: list[NodeOut]
+    relations: list[RelationOut]
+    score: float
+    num_users: int
+    num_audience: int
+
+
+class ExplanationOut(BaseModel):
+    """Why an item fits a user."""
+
+    user: NodeOut
+    item: NodeOut
+    sentence: str
+    paths: list[PathOut]
+
+
+class ItemOut(BaseModel):
+    """One item of a list."""
+
+    item: str
+    title: str
+    score: float
+    confidence: float | None = None
+    reason: ExplanationOut | None = None
+
+
+class ItemsOut(BaseModel):
+    """A list of items, best first."""
+
+    items: list[ItemOut]
+    run: str = Field(description="The run that answered.")
+    warnings: list[str] = Field(default_factory=list, description="What is doubtful.")
+
+
+class UnderstoodOut(BaseModel):
+    """What was understood of a conversation."""
+
+    wanted: list[str]
+    unwanted: list[str]
+    liked: list[dict[str, str]]
+    disliked: list[dict[str, str]]
+    corrected: list[dict[str, str]]
+    text: str = Field(description="All of it in a sentence.")
+
+
+class ConversationOut(ItemsOut):
+    """The answer to a turn."""
+
+    understood: UnderstoodOut
+
+
+class BatchOut(BaseModel):
+    """The answers to several questions, in their order: each is a list, or a problem."""
+
+    answers: list[ItemsOut | ProblemDetails]
+
+
+class ExplanationsOut(BaseModel):
+    """Explanations, in the order of the questions."""
+
+    answers: list[ExplanationOut | ProblemDetails]
+
+
+class TitledOut(BaseModel):
+    """An item and its title."""
+
+    item: str
+    title: str
+
+
+class ItemPageOut(BaseModel):
+    """A part of the catalogue, in the order of the ids' rows."""
+
+    items: list[TitledOut]
+    total: int
+    next: str | None = Field(default=None, description="`after` of the next page.")
+
+
+class ItemDetailOut(BaseModel):
+    """What is known of an item."""
+
+    item: str
+    title: str
+    entity: str | None = Field(default=None, description="IRI of its entity in the graph.")
+    attributes: dict[str, Any]
+    users: int = Field(description="How many users have it.")
+    withdrawn: bool
+
+
+class UserPageOut(BaseModel):
+    """A part of the users."""
+
+    users: list[str]
+    total: int
+    next: str | None = None
+
+
+class UserDetailOut(BaseModel):
+    """What is known of a user."""
+
+    user: str
+    attributes: dict[str, Any]
+    history: list[TitledOut]
+    disliked: list[TitledOut]
+
+
+class ProfileOut(BaseModel):
+    """What somebody likes, in words that can be edited and searched with."""
+
+    entities: list[dict[str, Any]]
+    keywords: list[str]
+    topics: list[dict[str, Any]]
+    titles: list[str]
+    text: str
+
+
+class NeighborOut(BaseModel):
+    """A neighbor of a node, and the relation that leads to it."""
+
+    node: NodeOut
+    relation: RelationOut
+
+
+class NeighborhoodOut(BaseModel):
+    """A node and its neighbors, those with the fewest neighbors of their own first."""
+
+    node: NodeOut
+    neighbors: list[NeighborOut]
+    total: int = Field(description="How many neighbors there are.")
+    users: int = Field(description="How many users are next to it; they are not listed.")
+
+
+class HealthOut(BaseModel):
+    """Whether the service works."""
+
+    status: str
+    run: str

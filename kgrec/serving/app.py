@@ -1,0 +1,61 @@
+"""The web application of a service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+
+from kgrec import __version__
+from kgrec.serving import problems
+from kgrec.serving.gate import Gate
+from kgrec.serving.routes import catalogue, explaining, operations, recommending, searching
+from kgrec.serving.service import Service
+
+PAGE: Final = Path(__file__).parent / "page"
+_ABOUT: Final = (
+    "Recommends, searches and explains items of a run. Errors are problem details (RFC 9457). Ids "
+    "in paths are percent-encoded, also their slashes: `a/b` is `a%2Fb`."
+)
+_ROUTERS: Final = (recommending, searching, explaining, catalogue, operations)
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application that answers for a service."""
+    config = service.config
+    app = FastAPI(
+        title="kgrec",
+        version=__version__,
+        description=_ABOUT,
+        root_path=config.root_path,
+        docs_url=None,  # its scripts come from elsewhere, which the content policy forbids
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        generate_unique_id_function=_operation_name,
+    )
+    app.state.service = service
+    problems.install(app)
+    app.include_router(operations.health)
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    if config.page and (PAGE / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    if config.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(config.origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        )
+    app.add_middleware(Gate, limits=config.limits, metrics=service.metrics)
+    return app
+
+
+def _operation_name(route: APIRoute) -> str:
+    """Return a name that clients made from OpenAPI can use, such as `recommending_of_user`."""
+    module = route.endpoint.__module__.rpartition(".")[2]
+    return f"{module}_{route.name}"

@@ -1,0 +1,48 @@
+"""Loading a run for the service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgrec.recommender import Recommender
+from kgrec.runs.reading import read_summary
+from kgrec.runs.serving import load_for_serving, read_test
+from kgrec.serving.served import Served
+from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.types import IntArray
+
+
+def load_served(
+    folder: str | Path, *, hidden: Collection[str] = (), download: str | None = None
+) -> Served:
+    """Load a run for requests.
+
+    Args:
+        folder: The run folder, or a link to it.
+        hidden: Columns of its tables that no answer shows.
+        download: The encoder that the run names, if it may be downloaded.
+
+    Raises:
+        RunError: It is no run folder, or damaged.
+    """
+    real = Path(folder).resolve()  # a link may lead elsewhere before the last file is read
+    recommender = load_for_serving(real, download=download)
+    if recommender.cache is None and recommender.text_config is not None:
+        recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
+    card = read_summary(real)
+    return Served(real, real.name, recommender, _held_out(real, recommender), card, hidden)
+
+
+def _held_out(folder: Path, recommender: Recommender) -> Mapping[int, IntArray]:
+    """Return the items of the test part by user: users have them, though no model saw them."""
+    now: Any = recommender.snapshot
+    rated = read_test(folder, now.users, now.items).rated()
+    order = np.argsort(rated.user, kind="stable")
+    users, starts = np.unique(rated.user[order], return_index=True)
+    parts = np.split(rated.item[order], starts[1:]) if len(users) else []
+    return dict(zip(users.tolist(), parts, strict=True))

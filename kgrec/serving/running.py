@@ -1,0 +1,82 @@
+"""Running the service: processes, signals, and the end."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from kgrec.errors import KgrecWarning
+from kgrec.serving.app import make_app
+from kgrec.serving.loading import load_served
+from kgrec.serving.service import Service
+from kgrec.serving.settings import ServeConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a worker needs to start, in values that another process can take over.
+
+    Attributes:
+        run: The run folder.
+        config: The settings.
+        download: The encoder that the run names, if it may be downloaded.
+    """
+
+    run: Path
+    config: ServeConfig
+    download: str | None = None
+
+
+def start(plan: Plan) -> Any:
+    """Return the application of a worker."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    # A warning is part of its answer.
+    warnings.simplefilter("ignore", KgrecWarning)
+    served = load_served(plan.run, hidden=plan.config.hidden_columns, download=plan.download)
+    return make_app(Service(served, plan.config))
+
+
+def check_start(plan: Plan) -> str:
+    """Load all that a worker needs, and return what it would serve, in words.
+
+    Raises:
+        KgrecError: It would not start.
+    """
+    served = load_served(plan.run, hidden=plan.config.hidden_columns, download=plan.download)
+    make_app(Service(served, plan.config))
+    now = served.now
+    return (
+        f"{served.name} is ready: {len(now.present_users):,} users, {now.num_available:,} items. "
+        f"It would be at http://{plan.config.host}:{plan.config.port}{plan.config.root_path}."
+    )
+
+
+def serve(plan: Plan) -> None:
+    """Answer requests until a signal ends it; running requests are finished first."""
+    config = plan.config
+    settings = uvicorn.Config(
+        partial(start, plan),
+        factory=True,
+        host=config.host,
+        port=config.port,
+        workers=config.workers,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=list(config.trusted_proxies),
+        timeout_graceful_shutdown=config.shutdown,
+        log_level="info",
+    )
+    if config.workers > 1:
+        Multiprocess(settings, sockets=[settings.bind_socket()]).run()
+        return
+    settings.load_app()
+    uvicorn.Server(settings).run()

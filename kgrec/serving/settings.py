@@ -1,0 +1,95 @@
+"""The settings of the service."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field
+
+from kgrec.errors import ConfigError, option
+from kgrec.settings import Settings
+
+
+class LimitConfig(Settings):
+    """What one request, and all of them together, may take.
+
+    Attributes:
+        in_flight: Requests that a worker answers at one time; further ones wait.
+        waiting: Requests that wait; further ones are refused with 429 and a `Retry-After`.
+        timeout: Seconds after which a request is given up, with 503.
+        body: Largest body of a request, bytes.
+        batch: Most questions in a batch, and most interactions in one post.
+        k: Most items in one answer, and most rows on one page of a list.
+        text: Most characters of a query or a description.
+        requests: Requests per minute and API key, or per address where there are no keys; 0: any
+            number.
+        burst: Requests that may come at one time before the rate counts.
+    """
+
+    in_flight: int = Field(default=8, ge=1, le=1024)
+    waiting: int = Field(default=128, ge=0, le=100_000)
+    timeout: float = Field(default=30.0, gt=0)
+    body: int = Field(default=1 << 20, ge=1024, le=1 << 30)
+    batch: int = Field(default=1000, ge=1, le=100_000)
+    k: int = Field(default=200, ge=1, le=10_000)
+    text: int = Field(default=2000, ge=1, le=100_000)
+    requests: int = Field(default=0, ge=0)
+    burst: int = Field(default=50, ge=1)
+
+
+class ServeConfig(Settings):
+    """The settings of `kgrec serve`.
+
+    Attributes:
+        host: Address to listen on. Without API keys it must be one of this machine alone.
+        port: Port to listen on; 0: any free one.
+        workers: Processes that answer. They share one log of what came in.
+        origins: Other web origins whose pages may ask, such as `https://shop.example`; none.
+        root_path: The path under which a proxy shows the service, such as `/kgrec`.
+        trusted_proxies: Addresses of proxies whose `X-Forwarded-For` counts.
+        shutdown: Seconds that running requests have when the service is asked to end.
+        hidden_columns: Columns of the item and user tables that no answer shows.
+        page: Whether the web page is served at `/`.
+        limits: What requests may take.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    origins: tuple[str, ...] = ()
+    root_path: str = Field(default="", pattern=r"^(/[^/?#\s]+)*$")
+    trusted_proxies: tuple[str, ...] = ()
+    shutdown: int = Field(default=10, ge=0, le=3600)
+    hidden_columns: tuple[str, ...] = ()
+    page: bool = True
+    limits: LimitConfig = LimitConfig()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost")
+    (True, True, True)
+    >>> is_loopback("0.0.0.0"), is_loopback("example.org")
+    (False, False)
+    """
+    if host.casefold() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(config: ServeConfig, keys: Path | None) -> None:
+    """Check that nobody else reaches a service without keys.
+
+    Raises:
+        ConfigError: There are no keys, and the address is not one of this machine alone.
+    """
+    if keys is None and not is_loopback(config.host):
+        raise ConfigError(
+            f"Without API keys, kgrec listens only on addresses of this machine, such as "
+            f"127.0.0.1, found {option('host', config.host)}."
+        )
