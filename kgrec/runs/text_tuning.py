@@ -54,7 +54,12 @@ from kgrec.text.multilingual import MULTILINGUAL
 from kgrec.text.settings import TextConfig
 from kgrec.text.tuning.masked_settings import MaskedConfig
 from kgrec.text.tuning.one_tower_settings import HEADS, AttributesConfig, PairTextsConfig
-from kgrec.text.tuning.settings import AnyTaskConfig, InteractionsConfig, TextTuning
+from kgrec.text.tuning.settings import (
+    AnyTaskConfig,
+    EndToEndConfig,
+    InteractionsConfig,
+    TextTuning,
+)
 from kgrec.text.tuning.two_tower_settings import PairsConfig
 from kgrec.types import FloatArray, IntArray, index_to_mask
 
@@ -121,10 +126,7 @@ def tune_text(
             seed=config.seed,
             prompts=(config.text.query_prompt, config.text.document_prompt),
         )
-        tasks = [
-            make_task(one, prepared, split, texts, config.text, tower, config.seed)
-            for one in settings.tasks
-        ]
+        tasks = [make_task(one, prepared, split, texts, config, tower) for one in settings.tasks]
         trained = sum(value.numel() for value in tower.trained.values())
         log.say(
             f"Tuning {config.text.model} ({settings.regime.name}): {trained:,} of "
@@ -183,9 +185,8 @@ def make_task(
     prepared: Prepared,
     split: Split,
     texts: Sequence[str],
-    text: TextConfig,
+    whole: Config,
     tower: Tower,
-    seed: int,
 ) -> Task[Any]:
     """Return a task with its data.
 
@@ -194,14 +195,16 @@ def make_task(
         prepared: The data over the whole catalogue.
         split: The split over the same vocabularies.
         texts: The text of each item, "" for none.
-        text: How items are written as text.
+        whole: The config of the run, with text.
         tower: The encoder in training.
-        seed: The seed of new weights.
 
     Raises:
         DataError: The data lacks what the task needs.
         ConfigError: The settings do not fit the data.
     """
+    text, seed = whole.text or TextConfig(), whole.seed
+    if isinstance(config, EndToEndConfig):
+        return _end_to_end_task(config, prepared, texts, whole, tower)
     if isinstance(config, PairTextsConfig):
         return pair_texts_task(config, prepared, split, texts, tower)
     if isinstance(config, AttributesConfig):
@@ -211,6 +214,17 @@ def make_task(
     if isinstance(config, MaskedConfig):
         return domain_task(config, prepared, text, tower, seed)
     return _interactions_task(config, prepared, split, texts)
+
+
+def _end_to_end_task(
+    config: EndToEndConfig, prepared: Prepared, texts: Sequence[str], whole: Config, tower: Tower
+) -> Task[Any]:
+    from kgrec.training.end_to_end import EndToEndTask
+    from kgrec.training.link_prediction import LinkPredictionConfig
+
+    model = whole.seeded_model()
+    link = model if isinstance(model, LinkPredictionConfig) else LinkPredictionConfig()
+    return EndToEndTask(config, link, prepared.data, texts, tower)
 
 
 def _interactions_task(

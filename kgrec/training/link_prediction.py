@@ -88,17 +88,9 @@ class LinkPrediction(VectorModel):
         Raises:
             DataError: There is no graph, or no training interaction.
         """
-        self._prepare(data, torch_device(self.config.training.device))
-        self._decide_who_is_known()
+        task = self.begin(data)
         if self._before is not None and not self.resume:
             self._before.put_into(self._predictor(), self._nodes)
-        if len(self._anchors):
-            features = self._features_of_items[self._anchors]
-            self._regression = ContentRegression(features, self.config.content_l2)
-        validate = None
-        if data.valid is not None and len(data.valid):
-            validate = _Validation(self, data)
-        task = Task(data.train, self._graph, self._features, self._trained, validate)
         trainer = Trainer(self._predictor(), task, self.config.training, self.checkpoint)
         if self.resume:
             trainer.resume()
@@ -106,6 +98,24 @@ class LinkPrediction(VectorModel):
         self._finish()
         self._regression = None  # its inverse is as large as items squared
         return self
+
+    def begin(self, data: TrainingData) -> Task:
+        """Build `predictor` for a graph, with its first weights, and return what it is trained on.
+
+        It is the first step of `fit`. Whoever trains `predictor` in another way begins with it too.
+
+        Raises:
+            DataError: There is no graph.
+        """
+        self._prepare(data, torch_device(self.config.training.device))
+        self._decide_who_is_known()
+        if len(self._anchors):
+            features = self._features_of_items[self._anchors]
+            self._regression = ContentRegression(features, self.config.content_l2)
+        validate = None
+        if data.valid is not None and len(data.valid):
+            validate = _Validation(self, data)
+        return Task(data.train, self._graph, self._features, self._trained, validate)
 
     def start_from(self, before: Model) -> bool:
         """Let the next `fit` begin with the weights of another link predictor.

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,20 @@ from typer.testing import CliRunner
 import kgrec
 from kgrec.cli import app
 from kgrec.config import make_config
+from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, KgrecError, RunError
+from kgrec.models.ease import EASE
 from kgrec.recommender import Recommender
 from kgrec.runs.encoder_quality import measure_vectors
-from kgrec.runs.text_tuning import CHECKPOINT, SUMMARY, tune_text
+from kgrec.runs.making import make_recommender
+from kgrec.runs.text_tuning import CHECKPOINT, SUMMARY, prepared_data, tune_text
 from kgrec.runs.training import train_run
 from kgrec.text import TextEncoder
+from kgrec.text.model_files import find_model
+from kgrec.text.tuning.settings import EndToEndConfig, TextTuning
+from kgrec.text.tuning.tower import Tower
+from kgrec.training.end_to_end import EndToEndTask
+from kgrec.training.link_prediction import LinkPredictionConfig
 
 NUM, NEW = 60, 12
 
@@ -74,18 +83,20 @@ def tuned(tree, tmp_path_factory):
     return tune_text(make_config(tree), out), out
 
 
-def test_the_folder_is_an_encoder_that_places_new_items_better(tree, tuned):
-    from kgrec.datasets.loading import load_dataset
-
-    figures, out = tuned
-    assert figures["before"]["ndcg@10"] + 0.1 < figures["valid"]["ndcg@10"]
-    assert figures["trained_parameters"] < figures["parameters"]
+def _vectors_alone(tree, encoder):
+    """Return NDCG@10 on validation of the vectors that an encoder gives the items."""
     dataset = load_dataset(make_config(tree).data)
     titles = dict(zip(dataset.items.ids.ids, dataset.items.titles, strict=True))
     texts = [f"{titles[one]}." for one in dataset.split.train.items.ids]
-    vectors = TextEncoder(out, precision="float32", device="cpu").encode(texts)
-    found = measure_vectors(vectors, dataset.split, "valid").metrics
-    assert found["ndcg@10"] == pytest.approx(figures["valid"]["ndcg@10"], abs=1e-6)
+    vectors = TextEncoder(encoder, precision="float32", device="cpu").encode(texts)
+    return measure_vectors(vectors, dataset.split, "valid").metrics["ndcg@10"]
+
+
+def test_the_folder_is_an_encoder_that_places_new_items_better(tree, tuned):
+    figures, out = tuned
+    assert figures["before"]["ndcg@10"] + 0.1 < figures["valid"]["ndcg@10"]
+    assert figures["trained_parameters"] < figures["parameters"]
+    assert _vectors_alone(tree, out) == pytest.approx(figures["valid"]["ndcg@10"], abs=1e-6)
 
 
 def test_sentence_transformers_reads_it(tuned):
@@ -212,3 +223,52 @@ def test_mistakes_are_told(tree, tmp_path):
 
 def test_settings_are_read_by_a_recommender_that_ignores_them(tree):
     assert Recommender(text=make_config(tree).text).text_config.tuning.epochs == 8
+
+
+def _end_to_end(tree, **task):
+    parts = {"dim": 16, "id_dropout": 0.5, "feature_dropout": 0.0}
+    link = {"name": "link_prediction", "new_items": "propagate", "predictor": parts}
+    tuning = {"tasks": [{"name": "end_to_end", "batch_items": 12, "alone": 5, **task}],
+              "epochs": 6}  # fmt: skip
+    return _changed({**tree, "model": link}, **tuning)
+
+
+def test_the_loss_of_a_link_predictor_trains_the_encoder(tree, tmp_path):
+    """The words of new items say what they are about, which its users teach the encoder."""
+    figures = tune_text(_end_to_end(tree), tmp_path / "encoder")
+    assert figures["before"]["ndcg@10"] + 0.1 < figures["valid"]["ndcg@10"]
+    # It is the encoder that learnt, and not the link predictor alone.
+    found = [_vectors_alone(tree, one) for one in (tree["text"]["model"], tmp_path / "encoder")]
+    assert found[0] + 0.1 < found[1]
+    assert (tmp_path / "encoder/tuning/heads.safetensors").exists()
+
+
+def test_end_to_end_resumes_to_the_bit(tree, tmp_path, monkeypatch):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    tune_text(_end_to_end(tree), whole)
+    measured = EndToEndTask.metrics
+    calls = []
+
+    def metrics(*args):
+        calls.append(1)
+        if len(calls) == 4:  # epochs 0, 1 and 2 are in the checkpoint
+            raise KeyboardInterrupt
+        return measured(*args)
+
+    monkeypatch.setattr(EndToEndTask, "metrics", metrics)
+    with pytest.raises(KeyboardInterrupt):
+        tune_text(_end_to_end(tree), stopped)
+    monkeypatch.setattr(EndToEndTask, "metrics", measured)
+    tune_text(_end_to_end(tree), stopped, resume=True)
+    for name in ("model.safetensors", "tuning/heads.safetensors"):
+        assert (whole / name).read_bytes() == (stopped / name).read_bytes()
+
+
+def test_end_to_end_says_what_it_lacks(tree):
+    config = make_config({**tree, "text": {**tree["text"]}})
+    tuning = EndToEndConfig()
+    data = prepared_data(make_recommender(config, load_dataset(config.data), EASE()).inputs,
+                         load_dataset(config.data).split).data  # fmt: skip
+    tower = Tower(find_model(tree["text"]["model"]), TextTuning(), Path("unused"))
+    with pytest.raises(DataError, match="needs texts of items; no item has one"):
+        EndToEndTask(tuning, LinkPredictionConfig(), data, [""] * NUM, tower)

@@ -82,7 +82,13 @@ class Tuner:
         steps = -(-self._per_epoch // settings.accumulate)
         self.num_steps = steps * settings.epochs
         tower.plan(self.num_steps)
-        self.optimizer = Optimizer(tower, heads, settings, self.num_steps)
+        rates = {
+            f"{place}.{name}": task.rate
+            for place, task in enumerate(self.tasks)
+            if task.rate is not None
+            for name in task.heads()
+        }
+        self.optimizer = Optimizer(tower, heads, settings, self.num_steps, rates)
         self.progress = TuningProgress()
         self._best = self._weights()
         self._resumed = False

@@ -23,21 +23,23 @@ class Optimizer:
         heads: What tasks train beside it, by name.
         settings: The settings.
         num_steps: Steps of the whole training, for the schedule.
+        rates: Step sizes of heads that have their own, by name.
 
     Attributes:
         step_count: Steps done.
     """
 
     def __init__(
-        self, tower: Tower, heads: Mapping[str, nn.Parameter], settings: TextTuning, num_steps: int
-    ) -> None:
+        self, tower: Tower, heads: Mapping[str, nn.Parameter], settings: TextTuning, num_steps: int,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
         self._settings, self._num_steps, self._tower = settings, max(num_steps, 1), tower
         self._parameters = {**tower.trained, **{f"{_HEADS}{k}": v for k, v in heads.items()}}
         self.step_count = 0
         depths = tower.depths()
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, value in self._parameters.items():
-            rate = settings.projection_rate
+            rate = (rates or {}).get(name.removeprefix(_HEADS), settings.projection_rate)
             if not name.startswith((_HEADS, "steps.")):
                 rate = settings.learning_rate * settings.layer_decay ** depths[name]
             # Biases and the weights of norms are vectors.

@@ -65,8 +65,41 @@ class InteractionsConfig(TaskConfig):
     )
 
 
+class EndToEndConfig(TaskConfig):
+    """The encoder is trained by the loss of a link predictor that reads its vectors.
+
+    In each step the texts of some items are encoded with gradients, and the vectors of all others
+    are those of the last pass. The link predictor is the one of `model`, or the default one; it is
+    trained alone first, so that its gradients mean something, and then together with the encoder.
+    """
+
+    name: Literal["end_to_end"] = "end_to_end"
+    batch_items: int = Field(
+        default=32,
+        ge=1,
+        le=65_536,
+        description="Items whose texts are encoded in a step. More take more memory.",
+    )
+    batch_users: int = Field(
+        default=1024, ge=1, le=1_000_000, description="Users in a step, with all they chose."
+    )
+    alone: int = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="Epochs of the link predictor before the encoder moves.",
+    )
+    rate: float = Field(
+        default=3e-3,
+        gt=0,
+        lt=1,
+        description="Step size of the link predictor while the encoder is trained.",
+    )
+
+
 AnyTaskConfig = Annotated[
     InteractionsConfig
+    | EndToEndConfig
     | PairsConfig
     | MaskedConfig
     | RatingConfig

@@ -23,12 +23,14 @@ class Task(ABC, Generic[B]):
         weight: What its loss is multiplied by.
         metric: The key in `metrics` that chooses the best epoch.
         lower_is_better: Whether a lower metric is better.
+        rate: The step size of what `heads` returns; None: `projection_rate`.
     """
 
     name: str
     weight: float
     metric: str
     lower_is_better: bool = False
+    rate: float | None = None
 
     @abstractmethod
     def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
