@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from kgrec.commands.api_key import api_key
 from kgrec.commands.chat import chat
 from kgrec.commands.compare import compare
 from kgrec.commands.convert import convert
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo, inspect, fetch, link, convert, map, train, update, tune, tune_search, tune_text, evaluate,
-    compare, recommend, similar, search, chat, explain, serve,
+    compare, recommend, similar, search, chat, explain, serve, api_key,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

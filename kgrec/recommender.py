@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from threading import Lock
@@ -188,6 +188,15 @@ class Recommender:
         """
         self._snapshot = snapshot
         return self
+
+    def fork(self) -> Recommender:
+        """Return another recommender over the same snapshot: updates of one do not reach the other.
+
+        They share the encoder and the store of text vectors.
+        """
+        other = copy(self)
+        other._updating = Lock()
+        return other
 
     def prepare(
         self,

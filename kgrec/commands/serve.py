@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,13 @@ def serve(
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that answer; 1 else.")
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(help="What comes in: a SQLite file or the URL of a PostgreSQL database."),
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="File of API keys, made by `kgrec api-key`.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings; the options count before it.")
@@ -53,10 +60,11 @@ def serve(
     from kgrec.serving.running import Plan, check_start, serve
     from kgrec.serving.settings import check_address
 
-    given = {"host": host, "port": port, "workers": workers}
+    given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "log": log}
+    given["keys"] = None if keys is None else str(keys)
     settings = read_settings(config, overrides or (), given)
     check_is_run(run)
-    check_address(settings, None)
+    check_address(settings)
     plan = Plan(run, settings, download)
     if check:
         typer.echo(check_start(plan))

@@ -167,3 +167,31 @@ class HealthOut(BaseModel):
 
     status: str
     run: str
+
+
+class WrittenOut(BaseModel):
+    """Where in the log something is that was written."""
+
+    accepted: int = Field(description="How many were kept.")
+    ignored: int = Field(description="How many were not: no like and no dislike, or opted out.")
+    sequence: int = Field(description="The place of the last one in the log.")
+    repeated: bool = Field(description="Whether it was there already, under the same key.")
+    applied: bool = Field(description="Whether this worker's answers have it.")
+
+
+class ErasedOut(BaseModel):
+    """A user who is gone."""
+
+    erased: bool
+    sequence: int
+    applied: bool = Field(description="Whether this worker's answers know it.")
+
+
+class ExportOut(BaseModel):
+    """All that is known of a user."""
+
+    user: str
+    pseudonym: str = Field(description="The user's name in logs and figures.")
+    opted_out: bool
+    run: UserDetailOut | None = Field(description="What the answers are made from.")
+    log: list[dict[str, Any]] = Field(description="What came in.")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
@@ -13,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from kgrec import __version__
 from kgrec.serving import problems
 from kgrec.serving.gate import Gate
-from kgrec.serving.routes import catalogue, explaining, operations, recommending, searching
+from kgrec.serving.routes import catalogue, explaining, operations, recommending, searching, writing
 from kgrec.serving.service import Service
 
 PAGE: Final = Path(__file__).parent / "page"
@@ -36,10 +40,12 @@ def make_app(service: Service) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         generate_unique_id_function=_operation_name,
+        lifespan=_lifespan,
     )
     app.state.service = service
     problems.install(app)
-    app.include_router(operations.health)
+    for router in (operations.health, operations.figures, writing.router, writing.admin):
+        app.include_router(router)
     for module in _ROUTERS:
         app.include_router(module.router)
     if config.page and (PAGE / "index.html").is_file():
@@ -51,8 +57,24 @@ def make_app(service: Service) -> FastAPI:
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         )
-    app.add_middleware(Gate, limits=config.limits, metrics=service.metrics)
+    app.add_middleware(
+        Gate,
+        limits=config.limits,
+        metrics=service.metrics,
+        shown=service.pseudonyms.in_path(unquote),
+    )
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Follow the log as long as the application runs."""
+    service: Service = app.state.service
+    service.start()
+    try:
+        yield
+    finally:
+        await to_thread.run_sync(service.stop)
 
 
 def _operation_name(route: APIRoute) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from kgrec.recommender import Recommender
-from kgrec.runs.reading import read_summary
+from kgrec.runs.reading import read_summary, read_tree
 from kgrec.runs.serving import load_for_serving, read_test
+from kgrec.serving.judging import Judge
 from kgrec.serving.served import Served
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.types import IntArray
@@ -35,7 +36,16 @@ def load_served(
     if recommender.cache is None and recommender.text_config is not None:
         recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
     card = read_summary(real)
-    return Served(real, real.name, recommender, _held_out(real, recommender), card, hidden)
+    data = read_tree(real / "config.yaml")["data"]
+    return Served(
+        real,
+        real.name,
+        recommender,
+        _held_out(real, recommender),
+        card,
+        hidden,
+        judge=Judge(data if isinstance(data, dict) else {}),
+    )
 
 
 def _held_out(folder: Path, recommender: Recommender) -> Mapping[int, IntArray]:

@@ -31,7 +31,19 @@ class Metrics:
             ["reason"],
             registry=own,
         )
-        self.run = Gauge("kgrec_run_info", "The run that answers: always 1.", ["run"], registry=own)
+        self.run = Gauge("kgrec_run_info", "Runs that answer: 1.", ["run", "role"], registry=own)
+        self.swaps = Counter("kgrec_swaps", "Runs that took the place of others.", registry=own)
+        self.written = Counter("kgrec_events_written", "Events written to the log.", registry=own)
+        self.log_up = Gauge("kgrec_log_up", "Whether the log can be read.", registry=own)
+        self.log_last = Gauge("kgrec_log_last", "Place of the last event.", registry=own)
+        self.log_lag = Gauge("kgrec_log_lag", "Events that answers lack yet.", registry=own)
+        self.log_failed = Gauge("kgrec_log_failed", "Events that were refused.", registry=own)
+        self.update_seconds = Gauge(
+            "kgrec_update_seconds", "Seconds that the last update took.", registry=own
+        )
+        self.training_due = Gauge(
+            "kgrec_training_due", "Whether so much came that a training is due.", registry=own
+        )
         self.users = Gauge("kgrec_users", "Known users.", registry=own)
         self.items = Gauge("kgrec_items", "Items that are not withdrawn.", registry=own)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -174,7 +174,9 @@ def _known(request: Request) -> list[str]:
     if not isinstance(route, APIRoute):
         return []
     fields = [*route.dependant.query_params, *route.dependant.body_params]
-    models = [one.field_info.annotation for one in fields]
+    kinds = [one.field_info.annotation for one in fields]
+    models = [model for kind in kinds for model in (get_args(kind) or (kind,))]
+    models = [get_args(model)[0] if get_origin(model) is Annotated else model for model in models]
     return [
         name
         for model in models

@@ -6,7 +6,16 @@ from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 from fastapi import Path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
 _LONGEST_ID: Final = 1000
 MOST_IDS: Final = 10_000
@@ -45,6 +54,14 @@ PathId = Annotated[
     BeforeValidator(_decoded),
 ]
 """An id in a path."""
+
+_Word = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_storable)]
+_Cell = _Word | Annotated[float, Field(allow_inf_nan=False)] | bool | None
+Attributes = Annotated[
+    dict[Annotated[_Word, StringConstraints(min_length=1, max_length=200)], _Cell | list[_Cell]],
+    Field(max_length=200),
+]
+"""Columns and their values; a list for several."""
 
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 Text = Annotated[str, StringConstraints(max_length=100_000)]
@@ -172,6 +189,84 @@ class NodeView(Question):
     """How much of the graph around a node is shown."""
 
     limit: int = Field(default=50, ge=1, le=500, description="Neighbors at most.")
+
+
+class WriteHow(Question):
+    """When a write is answered."""
+
+    wait: bool = Field(
+        default=False, description="Answer when this worker's answers have what was written."
+    )
+
+
+class InteractionIn(Question):
+    """What a user did with an item."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"user": "u1", "item": "F0290", "liked": True}]},
+    )
+
+    user: Id
+    item: Id
+    liked: bool | None = Field(
+        default=None, description="Liked or not; else the rating decides, by the run's rule."
+    )
+    rating: float | None = Field(default=None, allow_inf_nan=False, ge=-1e6, le=1e6)
+    timestamp: int | None = Field(
+        default=None, ge=-(2**62), le=2**62, description="When, in the unit of the run's times."
+    )
+
+
+class InteractionsIn(Question):
+    """Many interactions, later ones last."""
+
+    interactions: Annotated[list[InteractionIn], Field(min_length=1, max_length=100_000)]
+
+
+def _which(given: Any) -> str:
+    """Return whether a body is of one interaction or of many."""
+    many = isinstance(given, InteractionsIn) or (
+        isinstance(given, dict) and "interactions" in given
+    )
+    return "many" if many else "one"
+
+
+OneOrMany = Annotated[
+    Annotated[InteractionIn, Tag("one")] | Annotated[InteractionsIn, Tag("many")],
+    Discriminator(_which),
+]
+"""One interaction, or many."""
+
+
+class ItemIn(Question):
+    """What is known of an item."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [{"title": "A new film", "attributes": {"genres": ["War"], "year": 1999}}]
+        },
+    )
+
+    title: Annotated[Text, AfterValidator(_storable)] | None = None
+    attributes: Attributes = Field(
+        default_factory=dict, description="Columns of the item table; a list for several values."
+    )
+    entity: Annotated[Text, AfterValidator(_storable)] | None = Field(
+        default=None, description="IRI of its entity in the graph."
+    )
+
+
+class UserIn(Question):
+    """What is known of a user."""
+
+    attributes: Attributes = Field(default_factory=dict, description="Columns of the user table.")
+    consent: bool | None = Field(
+        default=None, description="Whether anything may be kept; no: nothing is, from now on."
+    )
 
 
 def batch_of(kind: type[Question]) -> type[BaseModel]:

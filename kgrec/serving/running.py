@@ -14,7 +14,10 @@ from uvicorn.supervisors import Multiprocess
 
 from kgrec.errors import KgrecWarning
 from kgrec.serving.app import make_app
+from kgrec.serving.keys import Keys
 from kgrec.serving.loading import load_served
+from kgrec.serving.log import open_log
+from kgrec.serving.pseudonyms import Pseudonyms, read_key
 from kgrec.serving.service import Service
 from kgrec.serving.settings import ServeConfig
 
@@ -34,13 +37,30 @@ class Plan:
     download: str | None = None
 
 
+def make_service(plan: Plan) -> Service:
+    """Load a run, open its log, and return the service of a worker.
+
+    Raises:
+        KgrecError: Something is missing or damaged.
+    """
+    config = plan.config
+    keys = None if config.keys is None else Keys(Path(config.keys))
+    served = load_served(plan.run, hidden=config.hidden_columns, download=plan.download)
+    if config.read_only:
+        return Service(served, config, keys=keys)
+    folder = plan.run.absolute()
+    folder = folder.with_name(f"{folder.name}.serve")
+    log = open_log(config.log or str(folder / "log.sqlite3"))
+    secret = Path(config.secret) if config.secret else folder / "secret.key"
+    return Service(served, config, log=log, pseudonyms=Pseudonyms(read_key(secret)), keys=keys)
+
+
 def start(plan: Plan) -> Any:
     """Return the application of a worker."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     # A warning is part of its answer.
     warnings.simplefilter("ignore", KgrecWarning)
-    served = load_served(plan.run, hidden=plan.config.hidden_columns, download=plan.download)
-    return make_app(Service(served, plan.config))
+    return make_app(make_service(plan))
 
 
 def check_start(plan: Plan) -> str:
@@ -49,11 +69,13 @@ def check_start(plan: Plan) -> str:
     Raises:
         KgrecError: It would not start.
     """
-    served = load_served(plan.run, hidden=plan.config.hidden_columns, download=plan.download)
-    make_app(Service(served, plan.config))
-    now = served.now
+    service = make_service(plan)
+    make_app(service)
+    service.stop()
+    now = service.current.now
+    users, items = len(now.present_users), now.num_available
     return (
-        f"{served.name} is ready: {len(now.present_users):,} users, {now.num_available:,} items. "
+        f"{service.current.name} is ready: {users:,} users, {items:,} items. "
         f"It would be at http://{plan.config.host}:{plan.config.port}{plan.config.root_path}."
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from kgrec.errors import DataError, option
 from kgrec.explain.explanation import Explanation, Node
 from kgrec.recommender import Recommendation, Recommender
 from kgrec.serving.graph_view import GraphView
+from kgrec.serving.judging import Judge
 from kgrec.snapshot import Snapshot
 from kgrec.types import IntArray
 
@@ -34,6 +35,8 @@ class Served:
         held_out: The items of the run's test part, by row of the user: users have them too.
         card: What the run says of itself.
         hidden: Columns that no answer shows.
+        applied: The place in the log up to which the run was made from it.
+        judge: Decides which interactions are likes.
     """
 
     folder: Path
@@ -42,12 +45,27 @@ class Served:
     held_out: Mapping[int, IntArray] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     hidden: Collection[str] = ()
+    applied: int = 0
+    judge: Judge = field(default_factory=lambda: Judge({}))
     _view: tuple[Snapshot, GraphView] | None = field(default=None, repr=False)
 
     @property
     def now(self) -> Snapshot:
         """The snapshot that answers now."""
         return self.recommender.snapshot
+
+    def forked(self) -> Served:
+        """Return the run with a recommender of its own over the same snapshot."""
+        return replace(self, recommender=self.recommender.fork(), _view=None)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the model can be updated at all, so that it forgets users."""
+        return bool(self.now.interactions)
+
+    def warm(self) -> None:
+        """Compute what the first requests and updates would wait for."""
+        _ = self.now.interactions  # all of the run, which updates need
 
     def recommend(
         self,
@@ -148,14 +166,14 @@ class Served:
         now = self.now
         return np.bincount(now.histories.indices, minlength=len(now.items))
 
-    def user(self, id: str) -> dict[str, Any]:
-        """Return what is known of a user."""
+    def user(self, id: str, *, everything: bool = False) -> dict[str, Any]:
+        """Return what is known of a user, with `everything` also hidden columns."""
         now = self.now
         row = now.users.row(id)
         bad = [] if now.disliked is None else now.disliked[row].indices.tolist()
         return {
             "user": now.users.id(row),
-            "attributes": self._attributes(now.inputs.users, id),
+            "attributes": self._attributes(now.inputs.users, id, everything),
             "history": self._titled(now, now.histories[row].indices.tolist()),
             "disliked": self._titled(now, bad),
         }
@@ -202,7 +220,9 @@ class Served:
             self._view = now, GraphView(now.arrays, now.array_names)
         return self._view[1]
 
-    def _attributes(self, table: AttributeTable | None, id: str) -> dict[str, Any]:
+    def _attributes(
+        self, table: AttributeTable | None, id: str, everything: bool = False
+    ) -> dict[str, Any]:
         """Return the columns of a row of a table, without those that are hidden."""
         if table is None or id not in table.ids:
             return {}
@@ -214,7 +234,8 @@ class Served:
             found[name] = _plain(values[row])
         for name in map(str, table.others.columns):
             found[name] = _plain(table.others[name].iloc[row])
-        return {name: value for name, value in found.items() if name not in self.hidden}
+        hidden = () if everything else self.hidden
+        return {name: value for name, value in found.items() if name not in hidden}
 
     @cached_property
     def about(self) -> dict[str, Any]:

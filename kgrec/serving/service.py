@@ -1,14 +1,28 @@
-"""The service: which run answers, and what it may take."""
+"""The service: the runs that answer, the log that they follow, and who may ask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from threading import Thread
+from typing import Any, Final
 
-from kgrec.errors import ConfigError, option
+from kgrec.errors import ConfigError, DataError, KgrecError, option
+from kgrec.models.base import RatingPredictor
+from kgrec.serving.keys import Keys
+from kgrec.serving.live import Live, Updater
+from kgrec.serving.log import Appended, Event, KeyReusedError, Log
 from kgrec.serving.metrics import Metrics
+from kgrec.serving.problems import ProblemError
+from kgrec.serving.pseudonyms import Pseudonyms
+from kgrec.serving.rates import Rates
 from kgrec.serving.served import Served
 from kgrec.serving.settings import ServeConfig
+
+MAIN: Final = "main"
+"""The run that answers everybody who is in no experiment."""
+_PATIENCE: Final = 5.0  # seconds that a request waits for what it wrote
 
 
 class Service:
@@ -17,23 +31,175 @@ class Service:
     Args:
         served: The run that answers.
         config: The settings.
+        log: The log of what comes in; None: nothing may come in.
+        pseudonyms: Names of users in logs; None: made with a key that nobody keeps.
+        keys: The API keys; None: everybody may do everything.
     """
 
-    def __init__(self, served: Served, config: ServeConfig | None = None) -> None:
+    def __init__(
+        self,
+        served: Served,
+        config: ServeConfig | None = None,
+        *,
+        log: Log | None = None,
+        pseudonyms: Pseudonyms | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         self.config = config or ServeConfig()
-        self.metrics = Metrics()
-        self._served = served
-        self.metrics.run.labels(served.name).set(1)
+        self.pseudonyms = pseudonyms or Pseudonyms.of_chance()
+        self.log, self.keys, self.metrics = log, keys, Metrics()
+        limits = self.config.limits
+        self.rates = Rates(limits.requests / self.config.workers, limits.burst)
+        self.runs = {MAIN: Live.of(served, self.pseudonyms)}
+        self.updater = None
+        if log is not None:
+            self.updater = Updater(log, self.runs, self.pseudonyms, self.config.poll)
+
+    def start(self) -> None:
+        """Begin to follow the log; the service is ready when it has all of it."""
+        if self.updater is not None:
+            self.updater.start()
+            served = self.current
+            Thread(target=served.warm, name="kgrec-warming", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop following the log, and close it."""
+        if self.updater is not None:
+            self.updater.stop()
+        if self.log is not None:
+            self.log.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that the log had at the start counts."""
+        return self.updater is None or self.updater.ready.is_set()
+
+    @property
+    def current(self) -> Served:
+        """The run that answers everybody who is in no experiment."""
+        return self.runs[MAIN].served
 
     def served(self, user: str | None = None) -> Served:
         """Return the run that answers a user."""
         del user
-        return self._served
+        return self.current
 
-    @property
-    def current(self) -> Served:
-        """The run that answers."""
-        return self._served
+    def write(
+        self,
+        events: Sequence[Event],
+        *,
+        key: str = "",
+        asked: Any = None,
+        wait: bool = False,
+    ) -> dict[str, Any]:
+        """Write events to the log, and return where they are.
+
+        Args:
+            events: The events.
+            key: The idempotency key of the request; empty: none.
+            asked: What the request asked, to notice another one with the same key.
+            wait: Whether to return only when answers of this worker have the events.
+
+        Raises:
+            ProblemError: There is no log, or the key was used for something else.
+        """
+        log, updater = self._writable()
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+        try:
+            found = log.append(events, key, digest) if events else Appended(log.last(), 0)
+        except KeyReusedError:
+            raise ProblemError(
+                409, "key-reused",
+                "The Idempotency-Key was used for another request. Use a new one.",
+            ) from None  # fmt: skip
+        updater.notice()
+        applied = updater.wait_for(found.last, _PATIENCE) if wait else False
+        self.metrics.written.inc(0 if found.repeated else found.count)
+        return {
+            "accepted": found.count,
+            "sequence": found.last,
+            "repeated": found.repeated,
+            "applied": applied or updater.applied >= found.last,
+        }
+
+    def check_item(self, item: str) -> None:
+        """Check that an interaction with an item may come in.
+
+        Raises:
+            UnknownIdError: It is withdrawn, or unknown where new items must be put first.
+        """
+        now = self.current.now
+        if item in now.items:
+            now.available(item)
+        elif not self.config.new_items:
+            now.items.row(item)
+
+    def check_rating(self, rating: float | None) -> None:
+        """Check that an interaction has a rating where the model needs one.
+
+        Raises:
+            DataError: It has none.
+        """
+        if rating is None and isinstance(self.current.now.model, RatingPredictor):
+            raise DataError(
+                f"The model predicts ratings: give each interaction a {option('rating')}."
+            )
+
+    def kept(self, users: Sequence[str]) -> set[str]:
+        """Return those users of whom something may be kept."""
+        log, _ = self._writable()
+        names = {self.pseudonyms.of(user): user for user in users}
+        out = log.opted_out(list(names))
+        return {user for name, user in names.items() if name not in out}
+
+    def opt_out(self, user: str, out: bool) -> None:
+        """Note whether nothing may be kept of a user from now on."""
+        log, _ = self._writable()
+        log.opt_out(self.pseudonyms.of(user), out)
+
+    def erase(self, user: str) -> dict[str, Any]:
+        """Delete all that the service has of a user.
+
+        Raises:
+            UnknownIdError: Nothing is known of such a user.
+        """
+        log, updater = self._writable()
+        if user not in self.current.now.users and not log.of_user(user):
+            self.current.now.users.row(user)
+        place = log.erase(user, self.pseudonyms.of(user))
+        updater.notice()
+        applied = updater.wait_for(place, _PATIENCE)
+        return {"erased": True, "sequence": place, "applied": applied}
+
+    def export(self, user: str) -> dict[str, Any]:
+        """Return all that is known of a user.
+
+        Raises:
+            UnknownIdError: Nothing is.
+        """
+        events = [] if self.log is None else self.log.of_user(user)
+        name = self.pseudonyms.of(user)
+        known = user in self.current.now.users
+        if not known and not events:
+            self.current.now.users.row(user)
+        return {
+            "user": user,
+            "pseudonym": name,
+            "opted_out": self.log is not None and name in self.log.opted_out([name]),
+            "run": self.current.user(user, everything=True) if known else None,
+            "log": [
+                {"kind": one.kind, "item": one.item, "sequence": one.sequence, "at": one.at,
+                 **one.body}
+                for one in events
+            ],
+        }  # fmt: skip
+
+    def _writable(self) -> tuple[Log, Updater]:
+        if self.log is None or self.updater is None:
+            raise ProblemError(
+                403, "read-only", "This service only reads: it was started without a log."
+            )
+        return self.log, self.updater
 
     def check_k(self, k: int | None, name: str = "k") -> int | None:
         """Return a number of items, checked against the limit of an answer.
@@ -59,12 +225,51 @@ class Service:
             )
 
     def readiness(self) -> Mapping[str, Any]:
-        """Return whether the service can answer, and by what."""
+        """Return whether the service can answer, and by what.
+
+        Raises:
+            ProblemError: It cannot yet.
+        """
+        if not self.ready:
+            raise ProblemError(
+                503, "starting", "The service is starting. Try again in a second.",
+                {"Retry-After": "1"},
+            )  # fmt: skip
         return {"status": "ready", "run": self.current.name}
+
+    def swap(self, make: Callable[[], Served], name: str = MAIN) -> Served:
+        """Let another run take the place of one, without a pause.
+
+        Raises:
+            KgrecError: It cannot be loaded; the one before stays.
+        """
+        if self.updater is None:
+            made = make()
+            self.runs[name] = Live.of(made, self.pseudonyms)
+        else:
+            made = self.updater.replace(name, make)
+        self.metrics.swaps.inc()
+        return made
 
     def figures(self) -> bytes:
         """Return all figures as Prometheus reads them."""
-        now = self.current.now
-        self.metrics.users.set(len(now.present_users))
-        self.metrics.items.set(now.num_available)
-        return self.metrics.text()
+        now, metrics = self.current.now, self.metrics
+        metrics.run.clear()
+        for name, live in self.runs.items():
+            metrics.run.labels(live.served.name, name).set(1)
+        metrics.users.set(len(now.present_users))
+        metrics.items.set(now.num_available)
+        if self.log is not None and self.updater is not None:
+            try:
+                last = self.log.last()
+            except KgrecError:
+                metrics.log_up.set(0)
+            else:
+                metrics.log_up.set(1)
+                metrics.log_last.set(last)
+                metrics.log_lag.set(max(0, last - self.updater.applied))
+            metrics.log_failed.set(self.updater.failed)
+            metrics.update_seconds.set(self.updater.seconds)
+        if now.drift is not None:
+            metrics.training_due.set(bool(now.drift.reasons()))
+        return metrics.text()

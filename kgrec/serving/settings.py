@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 
 from pydantic import Field
 
@@ -49,6 +48,14 @@ class ServeConfig(Settings):
         root_path: The path under which a proxy shows the service, such as `/kgrec`.
         trusted_proxies: Addresses of proxies whose `X-Forwarded-For` counts.
         shutdown: Seconds that running requests have when the service is asked to end.
+        log: Where what comes in is kept: a SQLite file, or the URL of a PostgreSQL database; null:
+            `log.sqlite3` in a folder beside the run, named like it with `.serve` at its end.
+        read_only: Whether nothing may come in; there is no log then.
+        secret: File of the key of pseudonyms, made if there is none; all workers need the same.
+            null: `secret.key` in the folder of the log.
+        keys: File of API keys, made by `kgrec api-key`; null: everybody may do everything.
+        poll: Seconds between looks into the log, for what other workers have written.
+        new_items: Whether interactions may name items that nobody has put.
         hidden_columns: Columns of the item and user tables that no answer shows.
         page: Whether the web page is served at `/`.
         limits: What requests may take.
@@ -61,6 +68,12 @@ class ServeConfig(Settings):
     root_path: str = Field(default="", pattern=r"^(/[^/?#\s]+)*$")
     trusted_proxies: tuple[str, ...] = ()
     shutdown: int = Field(default=10, ge=0, le=3600)
+    log: str | None = None
+    read_only: bool = False
+    secret: str | None = None
+    keys: str | None = None
+    poll: float = Field(default=0.1, ge=0.01, le=60)
+    new_items: bool = True
     hidden_columns: tuple[str, ...] = ()
     page: bool = True
     limits: LimitConfig = LimitConfig()
@@ -82,14 +95,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_address(config: ServeConfig, keys: Path | None) -> None:
+def check_address(config: ServeConfig) -> None:
     """Check that nobody else reaches a service without keys.
 
     Raises:
         ConfigError: There are no keys, and the address is not one of this machine alone.
     """
-    if keys is None and not is_loopback(config.host):
+    if config.keys is None and not is_loopback(config.host):
         raise ConfigError(
             f"Without API keys, kgrec listens only on addresses of this machine, such as "
-            f"127.0.0.1, found {option('host', config.host)}."
+            f"127.0.0.1, found {option('host', config.host)}. Make a key with `kgrec api-key`, and "
+            f"give its file: {option('keys')}."
         )

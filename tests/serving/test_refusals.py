@@ -140,10 +140,10 @@ def test_an_answer_that_takes_too_long_is_given_up(served, monkeypatch):
     assert (answer.status_code, answer.json()["type"][-7:]) == (503, "timeout")
 
 
-def test_without_keys_only_this_machine_is_served(tmp_path):
-    check_address(ServeConfig(host="127.0.0.1"), None)
-    check_address(ServeConfig(host="::1"), None)
-    check_address(ServeConfig(host="0.0.0.0"), tmp_path)
+def test_without_keys_only_this_machine_is_served():
+    check_address(ServeConfig(host="127.0.0.1"))
+    check_address(ServeConfig(host="::1"))
+    check_address(ServeConfig(host="0.0.0.0", keys="keys.json"))
     for host in ("0.0.0.0", "::", "192.168.0.7", "example.org"):
         with pytest.raises(ConfigError, match="Without API keys"):
-            check_address(ServeConfig(host=host), None)
+            check_address(ServeConfig(host=host))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from kgrec.serving.access import needs
 from kgrec.serving.answers import (
     ItemDetailOut,
     ItemPageOut,
@@ -16,7 +17,7 @@ from kgrec.serving.answers import (
 from kgrec.serving.questions import Page, PathId
 from kgrec.serving.routes.common import Asked, Json, problems
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[needs("read")])
 
 
 @router.get("/items", response_model=ItemPageOut, responses=problems(), summary="All items")

@@ -41,10 +41,19 @@ def service_of(request: Request) -> Service:
 
 
 async def _service(request: Request) -> Service:
-    return service_of(request)  # async, so that no thread is needed for it
+    service = service_of(request)  # async, so that no thread is needed for it
+    service.readiness()
+    return service
+
+
+async def _started(request: Request) -> Service:
+    return service_of(request)
 
 
 Asked = Annotated[Service, Depends(_service)]
+"""The service, once it is ready."""
+Started = Annotated[Service, Depends(_started)]
+"""The service, ready or not."""
 
 
 class Json(Response):

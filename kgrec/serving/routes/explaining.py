@@ -11,13 +11,14 @@ from starlette.responses import Response
 
 from kgrec.errors import DataError, option
 from kgrec.explain.explanation import Explanation
+from kgrec.serving.access import needs
 from kgrec.serving.answers import ExplanationOut, ExplanationsOut, NeighborhoodOut
 from kgrec.serving.questions import AskExplanation, ExplainHow, NodeView, PathId, batch_of
 from kgrec.serving.routes.common import Asked, Json, in_order, problems
 from kgrec.serving.served import explanation_tree
 from kgrec.serving.service import Service
 
-router = APIRouter(prefix="/v1", tags=["explain"])
+router = APIRouter(prefix="/v1", tags=["explain"], dependencies=[needs("read")])
 _Many: Any = batch_of(AskExplanation)
 _SVG: Final = "image/svg+xml"
 _DRAWING: Final = Lock()  # matplotlib draws one picture at a time

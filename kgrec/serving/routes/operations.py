@@ -7,16 +7,18 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from kgrec.serving.access import needs
 from kgrec.serving.answers import HealthOut
 from kgrec.serving.metrics import CONTENT_TYPE
-from kgrec.serving.routes.common import Asked, Json, problems
+from kgrec.serving.routes.common import Asked, Json, Started, problems
 
 health = APIRouter(tags=["operations"])
-router = APIRouter(prefix="/v1", tags=["operations"])
+figures = APIRouter(tags=["operations"], dependencies=[needs("read")])
+router = APIRouter(prefix="/v1", tags=["operations"], dependencies=[needs("read")])
 
 
 @health.get("/livez", response_model=HealthOut, summary="Whether the process works")
-async def alive(service: Asked) -> Json:
+async def alive(service: Started) -> Json:
     """Return 200 as long as the process answers at all."""
     return Json({"status": "alive", "run": service.current.name})
 
@@ -24,16 +26,16 @@ async def alive(service: Asked) -> Json:
 @health.get(
     "/readyz", response_model=HealthOut, responses=problems(), summary="Whether requests may come"
 )
-async def ready(service: Asked) -> Json:
+async def ready(service: Started) -> Json:
     """Return 200 if requests can be answered, and 503 while they cannot."""
     return Json(service.readiness())
 
 
-@health.get(
+@figures.get(
     "/metrics", summary="Figures for Prometheus", response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
-async def metrics(service: Asked) -> Response:
+def metrics(service: Started) -> Response:
     """Return all figures of this worker as Prometheus reads them."""
     return Response(service.figures(), media_type=CONTENT_TYPE)
 

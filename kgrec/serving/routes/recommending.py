@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from kgrec.serving.access import needs
 from kgrec.serving.answers import BatchOut, ItemsOut
 from kgrec.serving.questions import (
     AskRecommendations,
@@ -18,7 +19,7 @@ from kgrec.serving.questions import (
 from kgrec.serving.routes.common import Asked, Json, in_order, problems, told
 from kgrec.serving.service import Service
 
-router = APIRouter(prefix="/v1", tags=["recommend"])
+router = APIRouter(prefix="/v1", tags=["recommend"], dependencies=[needs("read")])
 _ManyLists: Any = batch_of(AskRecommendations)
 _ManySimilar: Any = batch_of(AskSimilarTo)
 
