@@ -29,7 +29,8 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.closed_forms import closed_form_settings
-from kgrec.models.ensemble import standardised
+from kgrec.models.contributions import Contributions, check_targets, combined, liked_rows
+from kgrec.models.ensemble import standardised, standardised_contributions
 from kgrec.models.members import (
     first_content_space,
     load_members,
@@ -39,7 +40,7 @@ from kgrec.models.members import (
 )
 from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 MIN_USERS: Final = 30
 """Fewer validation users say too little to choose by."""
@@ -224,6 +225,23 @@ class Auto(Model):
         histories = check_histories(histories, len(context.items))
         scores = [member.score_histories(histories) for member in self.members]
         return self._sum(scores, context.of_histories(histories))
+
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return what each liked item adds to some scores, and each model; see `Model`.
+
+        What is known of an item besides the models' scores, such as its popularity, is no liked
+        item's: it is part of the base, and the tower `items`.
+        """
+        weights, context, _ = self._fitted()
+        liked = check_histories(history, len(context.items))
+        wanted = check_targets(targets, len(context.items))
+        of_models, of_items = weights.of_users(context.of_histories(liked))
+        parts = [
+            (member.name, standardised_contributions(member, liked, targets).times(float(weight)))
+            for member, weight in zip(self.members, of_models[0], strict=True)
+        ]
+        known = wanted @ (context.items @ of_items[0]).astype(np.float64)
+        return combined(parts, liked_rows(liked), {"items": known})
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the weighted sum of the members' similarities; see `Model.similar`."""

@@ -14,9 +14,10 @@ from scipy.sparse import csr_matrix, issparse
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError, UnknownIdError
+from kgrec.models.contributions import Contributions, check_targets, liked_rows, sampled
 from kgrec.models.state import State
 from kgrec.settings import Settings
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 Callback = Callable[[Mapping[str, float]], object]
 """Called after each pass over the data with the figures so far (`epoch`, `loss`, a metric).
@@ -193,6 +194,25 @@ class Model(ABC):
             UnknownIdError: A row is outside of 0 … num_items - 1.
         """
 
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return what each liked item adds to some scores of one user.
+
+        The scores are those of `score_histories`. This default asks it for many parts of the
+        history; models whose score is a sum over the liked items say so in one product.
+
+        Args:
+            history: As for `score_histories`, of one user.
+            targets: Weighted sums of the scores of all items, shape (q, num_items): a row with a
+                single 1 is the score of an item; see `kgrec.models.contributions.of_items`.
+
+        Raises:
+            RunError: The model was not fitted.
+            DataError: `history` or `targets` has another shape.
+        """
+        liked_rows(history)
+        wanted = check_targets(targets, history.shape[1])
+        return sampled(self.score_histories, history, wanted)
+
     @abstractmethod
     def state(self) -> State:
         """Return what was learned, as named arrays that safetensors can hold.
@@ -295,6 +315,36 @@ class VectorModel(Model):
         Args:
             histories: As for `score_histories`.
         """
+
+    def parts_of_history(self, history: csr_matrix) -> FloatArray | None:
+        """Return the part of each liked item in the vector of one history; None: it is no sum.
+
+        Args:
+            history: As for `score_histories`, of one user with m liked items.
+
+        Returns:
+            float32 of shape (m, dim), in the order of the items' rows. They add up to
+            `vectors_of_histories`, or what is missing is in any history.
+        """
+        del history
+        return None
+
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return what each liked item adds to some scores; see `Model.contributions`."""
+        rows = liked_rows(history)
+        parts = self.parts_of_history(history) if self.scores_are_products else None
+        if parts is None:
+            return super().contributions(history, targets)
+        items = self.item_vectors.astype(np.float64)
+        vector = self.vectors_of_histories(history)[0].astype(np.float64)
+        wanted = check_targets(targets, len(items))
+        if len(unknown := self.unknown_items):  # they have the least score of the others
+            scores = items @ vector
+            scores[unknown] = np.inf
+            items[unknown] = items[scores.argmin()]
+        directions = items.T @ wanted.T
+        base = (vector - parts.sum(axis=0, dtype=np.float64)) @ directions
+        return Contributions(rows, parts.astype(np.float64) @ directions, base, "sum")
 
     def vectors_of_users(self, users: IntArray) -> FloatArray:
         """Return the vectors of some known users, float32 of shape (b, dim).

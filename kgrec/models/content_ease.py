@@ -97,6 +97,13 @@ class ContentEASE(EASE):
         scores[:, new] = self._solved_for(scores[:, known], known, new)
         return scores
 
+    def _weights_to(self, rows: IntArray, targets: Float64Array) -> Float64Array:
+        if not targets[:, self._known_and_new()[1]].any():
+            return super()._weights_to(rows, targets)
+        ones, place = np.ones(len(rows), dtype=np.float32), np.arange(len(rows))
+        one_each = csr_matrix((ones, (place, rows)), shape=(len(rows), targets.shape[1]))
+        return np.asarray(self._times_weights(one_each) @ targets.T, dtype=np.float64)
+
     def _regressed(self, columns: FloatArray, known: IntArray, new: IntArray) -> FloatArray:
         """Return the columns of new items, float32 (b, n), from those of known ones, (b, m)."""
         kernel = self._kernel()

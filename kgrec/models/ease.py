@@ -160,6 +160,10 @@ class EASE(ItemItemModel):
         with self._in_memory():
             return self._fitted()[1].times_weights(histories)
 
+    def _weights_to(self, rows: IntArray, targets: Float64Array) -> Float64Array:
+        with self._in_memory():
+            return self._fitted()[1].weights_to(targets)[rows]
+
     @contextmanager
     def _in_memory(self) -> Iterator[None]:
         try:

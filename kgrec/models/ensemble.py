@@ -22,6 +22,7 @@ from kgrec.models.base import (
     check_rows,
     not_fitted,
 )
+from kgrec.models.contributions import Contributions, check_targets, combined, liked_rows
 from kgrec.models.members import first_content_space, load_members, own_state, state_of
 from kgrec.models.state import State, check_state
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
@@ -145,6 +146,19 @@ class Ensemble(Model):
         histories = check_histories(histories, self._num_items)
         return self._sum(lambda member: member.score_histories(histories))
 
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return what each liked item adds to some scores, and each member; see `Model`.
+
+        A member's scores are standardised with the mean and deviation of the whole history.
+        """
+        weights = self._weights()
+        liked = check_histories(history, self._num_items)
+        parts = [
+            (member.name, standardised_contributions(member, liked, targets).times(float(weight)))
+            for member, weight in zip(self.members, weights, strict=True)
+        ]
+        return combined(parts, liked_rows(liked), {})
+
     def similar(self, items: IntArray) -> FloatArray:
         """Return the weighted sum of the members' similarities; see `Model.similar`."""
         self._weights()
@@ -214,6 +228,22 @@ def standardised(scores: FloatArray) -> FloatArray:
     tiny = 1e-6 * np.maximum(np.abs(scores).max(axis=1, keepdims=True, initial=0.0), 1e-30)
     made = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > tiny)
     return np.asarray(made, dtype=np.float32)
+
+
+def standardised_contributions(
+    model: Model, history: csr_matrix, targets: Float64Array
+) -> Contributions:
+    """Return what liked items add to `standardised` scores; see `Model.contributions`.
+
+    The scale is that of the whole history.
+    """
+    scores = model.score_histories(history)
+    wanted = check_targets(targets, scores.shape[1])
+    centred = wanted - wanted.mean(axis=1, keepdims=True)
+    place = int(np.abs(scores[0] - scores[0].mean()).argmax())
+    reached = float(standardised(scores)[0, place])
+    deviation = float(scores[0, place] - scores[0].mean()) / reached if reached else np.inf
+    return model.contributions(history, centred / deviation)
 
 
 def logit_weights(

@@ -25,6 +25,7 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.confidence import confidence
+from kgrec.models.contributions import liked_rows
 from kgrec.models.growing import changed_rows, resized
 from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
@@ -151,6 +152,23 @@ class IALS(VectorModel):
         """Return the vectors of unseen users; see `VectorModel.vectors_of_histories`."""
         train, _ = self._fitted()
         return self._of_confidences(check_histories(histories, train.shape[1]))
+
+    def parts_of_history(self, history: csr_matrix) -> FloatArray:
+        """Return the part of each liked item in the user's factors; see `VectorModel`.
+
+        As the paper explains recommendations (its section 5): with the user's own system solved,
+        the factors are a sum over the items.
+        """
+        train, factors = self._fitted()
+        found = self._confidences(check_histories(history, train.shape[1]))
+        own, sure = factors[found.indices].astype(np.float64), found.data
+        system = factors.astype(np.float64).T @ factors.astype(np.float64)
+        system[np.diag_indices_from(system)] += self.config.l2
+        system += own.T @ (own * (sure - 1.0)[:, None])
+        parts = np.zeros((len(liked_rows(history)), factors.shape[1] + 1), dtype=np.float32)
+        place = np.searchsorted(liked_rows(history), found.indices)
+        parts[place, :-1] = np.linalg.solve(system, (own * sure[:, None]).T).T
+        return parts
 
     def state(self) -> State:
         """Return `factors` of the items, float32 (num_items, dim), and the known histories."""

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.models.base import Model, TrainingData, check_histories, check_rows, not_fitted
+from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -48,6 +49,25 @@ class ItemItemModel(Model):
         """Return the weights from each of `items` to all items; see `Model.similar`."""
         train, weights = self._fitted()
         return dense(weights[check_rows(items, train.shape[1], "item")])
+
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return what each liked item adds to some scores: its weights; see `Model`.
+
+        They add up exactly, and each is what the score loses without the item.
+        """
+        train, _ = self._fitted()
+        liked = check_histories(history, train.shape[1])
+        rows, wanted = liked_rows(liked), check_targets(targets, train.shape[1])
+        if not len(rows):
+            base = wanted @ share_of_users(train)
+            return Contributions(rows, np.zeros((0, len(wanted))), base, "sum")
+        strength = np.asarray(liked[0, rows].todense(), dtype=np.float64).reshape(-1, 1)
+        values = strength * self._weights_to(rows, wanted)
+        return Contributions(rows, values, np.zeros(len(wanted)), "sum")
+
+    def _weights_to(self, rows: IntArray, targets: Float64Array) -> Float64Array:
+        """Return weights[rows] @ targets.T, float64 of shape (m, q)."""
+        return np.asarray(self._fitted()[1][rows] @ targets.T, dtype=np.float64)
 
     @property
     def weights(self) -> FloatArray | csr_matrix:

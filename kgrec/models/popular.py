@@ -18,9 +18,10 @@ from kgrec.models.base import (
     check_rows,
     not_fitted,
 )
+from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.item_item import training_matrix
 from kgrec.models.state import State, check_state
-from kgrec.types import FloatArray, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 class PopularityModel(Model):
@@ -37,6 +38,14 @@ class PopularityModel(Model):
         """Return the popularity of all items, as there is no similarity; see `Model.similar`."""
         popularity = self._fitted()
         return np.tile(popularity, (len(check_rows(items, len(popularity), "item")), 1))
+
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return nothing for the liked items, as they do not count; see `Model.contributions`."""
+        popularity = self._fitted()
+        rows = liked_rows(check_histories(history, len(popularity)))
+        wanted = check_targets(targets, len(popularity))
+        values = np.zeros((len(rows), len(wanted)))
+        return Contributions(rows, values, wanted @ popularity.astype(np.float64), "sum")
 
     def _fitted(self) -> FloatArray:
         if self._popularity is None:

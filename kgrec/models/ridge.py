@@ -149,6 +149,23 @@ class RidgeSystem:
         found[:, np.diff(self._columns.indptr) == 0] = 0.0
         return found
 
+    def weights_to(self, targets: Float64Array) -> Float64Array:
+        """Return B · targetsᵀ, float64 of shape (n, q), without B where targets are few.
+
+        P is symmetric, so a column of B takes one solution, and so does a sum of columns.
+
+        Args:
+            targets: float64 of shape (q, n).
+        """
+        # The weights to and from columns without an entry are zero.
+        empty = np.diff(self._columns.indptr) == 0
+        wanted = np.where(empty, 0.0, targets)
+        if "_solved" in self.__dict__:
+            return np.asarray(self.weights @ wanted.T.astype(np.float32), dtype=np.float64)
+        found = wanted - self.times_inverse(wanted / self.diagonal)
+        found[:, empty] = 0.0
+        return np.ascontiguousarray(found.T)
+
     def times_inverse(self, given: Float64Array) -> Float64Array:
         """Return given · P, float64 of shape (b, n), by preconditioned conjugate gradients."""
         return conjugate_gradients(self._times, given, self._of_gram)

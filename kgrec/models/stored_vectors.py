@@ -20,10 +20,12 @@ from kgrec.models.base import (
     check_rows,
     unit_rows,
 )
+from kgrec.models.contributions import liked_rows
 from kgrec.models.state import State
 from kgrec.types import FloatArray, IntArray
 
 _CLOSE = 2e-5
+_FITS = 1e-3  # of a sum in float32
 
 
 class StoredVectors(VectorModel):
@@ -90,6 +92,17 @@ class StoredVectors(VectorModel):
         found.eliminate_zeros()
         found.data[:] = 1.0
         return _summed(self._arrays, found)
+
+    def parts_of_history(self, history: csr_matrix) -> FloatArray | None:
+        """Return the part of each liked item in the user's vector; see `VectorModel`."""
+        if "history.items" not in self._arrays:
+            return self._complete().parts_of_history(history)
+        rows = liked_rows(check_histories(history, len(self.item_vectors)))
+        power, unit = self._arrays["history.form"]
+        parts = self._arrays["history.items"][rows] * max(len(rows), 1) ** -power
+        if unit:
+            parts = parts / np.maximum(np.linalg.norm(parts.sum(axis=0)), 1e-12)
+        return np.asarray(parts, dtype=np.float32)
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of content, float32 (m, dim); see `VectorModel`."""
@@ -187,6 +200,40 @@ def fitting_map(
             if np.allclose(_summed(tried, histories), expected, rtol=_CLOSE, atol=_CLOSE):
                 return tried
     return None
+
+
+def parts_of_sum(
+    alone: FloatArray, whole: FloatArray, head: Callable[[FloatArray], FloatArray]
+) -> FloatArray | None:
+    """Return vectors that add up to a user's, apart from what a head adds for everybody.
+
+    Args:
+        alone: The vectors of histories of each liked item alone, before the head: (m, dim).
+        whole: The vector of the whole history, before the head, float32 of shape (dim,).
+        head: As for `history_map`.
+
+    Returns:
+        float32 of shape (m, width); None: the vector of the history is no multiple of the sum,
+        or the head neither affine nor a scaling.
+    """
+    total = alone.sum(axis=0)
+    factor = float(whole @ total) / max(float(total @ total), 1e-30)
+    if not np.allclose(
+        factor * total, whole, rtol=_FITS, atol=_FITS * np.abs(whole).max(initial=0)
+    ):
+        return None
+    parts = alone * np.float32(factor)
+    wanted, nothing = head(whole[None])[0], head(np.zeros_like(whole)[None])
+    limit = _FITS * max(1e-12, float(np.abs(wanted).max(initial=0)))
+    affine = head(parts) - nothing
+    if np.allclose(affine.sum(axis=0) + nothing[0], wanted, rtol=_FITS, atol=limit):
+        return np.asarray(affine, dtype=np.float32)
+    if len(wanted) != len(whole):
+        return None
+    scale = float(wanted @ whole) / max(float(whole @ whole), 1e-30)
+    scaled = parts * np.float32(scale)
+    fits = np.allclose(scaled.sum(axis=0), wanted, rtol=_FITS, atol=limit)
+    return np.asarray(scaled, dtype=np.float32) if fits else None
 
 
 def _summed(arrays: Mapping[str, FloatArray], histories: csr_matrix) -> FloatArray:

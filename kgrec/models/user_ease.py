@@ -20,6 +20,7 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.confidence import confidence, signed
+from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.growing import resized
 from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
@@ -111,6 +112,22 @@ class UserEASE(Model):
         # P = (XXᵀ + penalty)⁻¹ from B_ij = -P_ij / P_jj.
         diagonal = system.diagonal.astype(np.float32)
         return self._scores((shared - shared @ system.weights) * diagonal)
+
+    def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
+        """Return what each liked item adds to some scores; see `Model.contributions`.
+
+        The score of a history h is h Xᵀ P X, a sum over its items. If nobody else has any of them,
+        the score is the share of users who have each item, and that of no liked item.
+        """
+        train, system = self._fitted()
+        liked = check_histories(history, train.shape[1])
+        rows, wanted = liked_rows(liked), check_targets(targets, train.shape[1])
+        strength = np.asarray(liked[0, rows].todense(), dtype=np.float64).reshape(-1, 1)
+        likes = np.asarray(train[:, rows].T @ system.times_inverse((train @ wanted.T).T).T)
+        base = np.zeros(len(wanted))
+        if not (liked @ train.T).nnz:
+            base = wanted @ share_of_users(train)
+        return Contributions(rows, strength * likes, base, "sum")
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the scores of a user who likes only one of `items`; see `Model.similar`."""

@@ -192,6 +192,31 @@ class ModelContract:
         rows = np.arange(train.num_items)
         _close(model.similarity_vectors @ model.similarity_vectors.T, model.similar(rows))
 
+    def test_contributions_of_liked_items_add_up_to_the_score(self) -> None:
+        model, train = self.fitted(), self.fitted_on().train
+        rng = np.random.default_rng(0)
+        targets = np.concatenate([np.eye(train.num_items), rng.normal(size=(2, train.num_items))])
+        nobody = csr_matrix(np.zeros((1, train.num_items), dtype=np.float32))
+        for history in (train.matrix()[[0]], train.matrix()[[40]], nobody):
+            found = model.contributions(history, targets)
+            scores = model.score_histories(history)[0]
+            assert found.items.tolist() == np.flatnonzero(history.toarray()[0]).tolist()
+            assert found.values.shape == (len(found.items), len(targets))
+            assert found.base.shape == (len(targets),)
+            limit = 1e-3 * np.abs(scores).max()
+            np.testing.assert_allclose(found.scores, targets @ scores, rtol=1e-3, atol=limit)
+            if found.towers:
+                parts = sum(found.towers.values())
+                np.testing.assert_allclose(parts, found.scores, rtol=1e-6, atol=limit)
+
+    def test_contributions_of_what_does_not_fit_are_an_error(self) -> None:
+        num, one = self.fitted_on().train.num_items, self.fitted_on().train.matrix()[:1]
+        with _raises(DataError, match="one history"):
+            self.fitted().contributions(self.fitted_on().train.matrix()[:2], np.eye(num))
+        for wrong in (np.eye(num + 1), np.full((1, num), np.nan)):
+            with _raises(DataError, match="targets"):
+                self.fitted().contributions(one, wrong)
+
     def test_a_damaged_state_is_refused(self) -> None:
         state, data = self.fitted().state(), self.fitted_on()
         name = sorted(state)[0]

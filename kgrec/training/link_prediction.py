@@ -32,6 +32,7 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
+from kgrec.models.contributions import liked_rows
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.encoders.unpropagated import Unpropagated
 from kgrec.models.growing import changed_rows
@@ -39,7 +40,7 @@ from kgrec.models.heads.inner_product import DotHead
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
-from kgrec.models.stored_vectors import fitting_map, history_map
+from kgrec.models.stored_vectors import fitting_map, history_map, parts_of_sum
 from kgrec.training.carried_over import OF_EDGES, TrainedWeights
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
@@ -220,6 +221,23 @@ class LinkPrediction(VectorModel):
         # A user without liked items, or with unknown ones only, counts as the average user.
         vectors[~vectors.any(axis=1)] = self._vectors().average
         return vectors
+
+    def parts_of_history(self, history: csr_matrix) -> FloatArray | None:
+        """Return the part of each liked item in the user's vector, if it is a sum of them.
+
+        It is if the encoder adds up what liked items send; the length to which a head scales the
+        vector is that of the whole history.
+        """
+        liked = liked_rows(check_histories(history, len(self.item_vectors)))
+        zeros, place = np.zeros_like(liked), np.arange(len(liked))
+        alone = self._folded_in(place, liked, len(liked)).cpu().numpy()
+        whole = self._folded_in(zeros, liked, 1).cpu().numpy()
+        device = self._graph.device
+
+        def through_head(vectors: FloatArray) -> FloatArray:
+            return self._after_head(torch.from_numpy(vectors).to(device))
+
+        return parts_of_sum(alone, whole[0], through_head)
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of content, float32 (m, dim); see `VectorModel`.
