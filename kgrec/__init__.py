@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kgrec.datasets.loading import read_dataset
     from kgrec.evaluation.base import Evaluation
     from kgrec.evaluation.comparison import Comparison, compare_models
+    from kgrec.explain.settings import ExplainConfig
     from kgrec.graph.build import build_graph
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
@@ -81,6 +82,7 @@ _HOME = {
     "GraphConfig": "kgrec.graph.selection",
     "ApproximateIndexConfig": "kgrec.retrieval.settings",
     "ExactIndexConfig": "kgrec.retrieval.settings",
+    "ExplainConfig": "kgrec.explain.settings",
     "IALS": "kgrec.models.ials",
     "IALSConfig": "kgrec.models.ials",
     "Interactions": "kgrec.data.interactions",

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from kgrec.auto.auto import AutoConfig
 from kgrec.datasets.loading import DataConfig
 from kgrec.errors import ConfigError, first_few, printable, warn
+from kgrec.explain.settings import ExplainConfig
 from kgrec.graph.selection import GraphConfig
 from kgrec.models.content_ease import ContentEASEConfig
 from kgrec.models.ease import AttributeEASEConfig, EASEConfig
@@ -112,6 +113,7 @@ class Config(Settings):
         tracking: The trackers of the training, by `name`, such as `[tensorboard]`.
         tune: What `kgrec tune` varies.
         search: What search learns from.
+        explain: What explanations may say, and how.
     """
 
     data: DataConfig
@@ -123,6 +125,7 @@ class Config(Settings):
     tracking: tuple[TrackerConfig, ...] = ()
     tune: TuneConfig = TuneConfig()
     search: SearchConfig = SearchConfig()
+    explain: ExplainConfig = ExplainConfig()
 
     @model_validator(mode="after")
     def _one_seed(self) -> Config:

@@ -16,6 +16,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.errors import ConfigError, DataError, check_kind, collecting, option, printable, warn
+from kgrec.explain.settings import ExplainConfig, Length, Tone
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model
@@ -96,6 +97,7 @@ class Recommender:
         graph: The part of the knowledge graph to use.
         index: How items are found by their vectors: exactly, or approximately for catalogues of
             some 200,000 items and more; None: exactly.
+        explain: What explanations may say, and how.
         progress: Whether encoding shows a progress bar.
     """
 
@@ -112,6 +114,7 @@ class Recommender:
         cache: EmbeddingCache | None = None,
         graph: GraphConfig | None = None,
         index: ExactIndexConfig | ApproximateIndexConfig | None = None,
+        explain: ExplainConfig | None = None,
         progress: bool = False,
     ) -> None:
         check_kinds(kg=kg, links=links, model=model, items=items, users=users, text=text)
@@ -126,7 +129,8 @@ class Recommender:
             encoder = text.build()
         self.encoder = encoder
         languages = ("en", "") if text is None else text.languages
-        self.inputs = Inputs(kg, links, items, users, graph or GraphConfig(), languages)
+        of_graph, told = graph or GraphConfig(), explain or ExplainConfig()
+        self.inputs = Inputs(kg, links, items, users, of_graph, languages, told)
         self.index_config = index or ExactIndexConfig()
         self._snapshot: Snapshot | None = None
         self._updating = Lock()
@@ -690,16 +694,23 @@ class Recommender:
         liked: Iterable[str | int] = (),
         k: int = 5,
         language: str | None = None,
+        length: Length | None = None,
+        tone: Tone | None = None,
     ) -> Explanation:
-        """Return the best paths from the user's liked items to an item, and a sentence.
+        """Return why an item fits a user: paths, what counts in the score, and a sentence.
+
+        `reasons` answers more: what would change it, why not another item, why items are similar.
 
         Args:
             user: Id of a known user; None: a new user, described by `liked`.
             item: Id of the item.
             liked: Items that a new user likes, or further items that a known user likes.
             k: Number of paths at most.
-            language: Language of the sentence: en, de, es or fr; None: the first of
-                `text.languages`. If there is none in it, it is English, with a warning.
+            language: Language of the sentence: en, de, es, fr or zh; None: that of the settings, or
+                else the first of `text.languages`. If there is none in it, it is English, with a
+                warning.
+            length: How much it says: `short`, `normal` or `long`; None: as the settings say.
+            tone: How it addresses people: `polite` or `familiar`; None: as the settings say.
 
         Raises:
             UnknownIdError: The user or the item is unknown.
@@ -707,18 +718,8 @@ class Recommender:
         now = self.snapshot
         liked = id_list(liked, "liked")
         row, user_row = now.available(item), _user_row(now, user, liked)
-
-        def similarity(others: IntArray) -> FloatArray:
-            return np.asarray(now.similar(row)[0, others])
-
-        return now.paths.explain(
-            row,
-            user=user_row,
-            liked=now.not_withdrawn(now.history(user_row, liked).indices.astype(np.int64)),
-            similarity=similarity,
-            k=k,
-            language=next(iter(now.languages), "") if language is None else language,
-        )
+        words: dict[str, Any] = {"language": language, "length": length, "tone": tone}
+        return now.reasons.explain(user_row, [row], liked=liked, k=k, **words)[0]
 
     def update(
         self,

@@ -17,7 +17,7 @@ def explain(
     liked: Liked = None,
     language: Annotated[
         str | None,
-        typer.Option(help="Language of the sentence: en, de, es or fr; that of the texts else."),
+        typer.Option(help="Language of the sentence: en, de, es, fr, zh; else that of the texts."),
     ] = None,
     as_json: AsJson = False,
     picture: Annotated[

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     import networkx
 
 Kind = Literal["shared", "direct", "two_hop", "audience"]
+Basis = Literal["graph", "audience", "words", "popular", "about", "none"]
 YOU = "you"
+MOST_CONTRIBUTIONS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Path:
         score: How well it explains; see `PathFinder`.
         num_users: Number of other users who liked both items, for an "audience" path.
         num_audience: Number of other users who liked the liked item, for an "audience" path.
+        share: Share of what liked items add to the score that is the liked item's, 0 to 1; None: it
+            is not known. What speaks against the item is not counted.
+        through: The same for all liked items that have the nodes in between; at least `share`.
     """
 
     kind: Kind
@@ -70,6 +76,8 @@ class Path:
     score: float
     num_users: int = 0
     num_audience: int = 0
+    share: float | None = None
+    through: float | None = None
 
     @property
     def liked(self) -> Node:
@@ -92,6 +100,21 @@ class Path:
 
 
 @dataclass(frozen=True)
+class Contribution:
+    """What a liked item adds to the score of the recommended one.
+
+    Attributes:
+        item: The liked item.
+        value: What it adds, in units of the score; below 0 if it speaks against the item.
+        share: Its share of all that liked items add, 0 to 1; 0 for one that speaks against it.
+    """
+
+    item: Node
+    value: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why an item is recommended to a user.
 
@@ -100,12 +123,29 @@ class Explanation:
         item: The recommended item.
         paths: The best paths, best first.
         sentence: The paths in a sentence or two, in the language that was asked for.
+        basis: What the sentence tells: "graph": what the item shares with liked ones; "audience":
+            others who liked the same; "words": words of its text; "popular": how many chose it, of
+            all users; "about": what it is; "none": nothing is known.
+        score: The model's score; None: it was not asked.
+        contributions: What the liked items add to the score, the largest first; at most
+            `MOST_CONTRIBUTIONS`, and then the one that most speaks against the item, if there is
+            one.
+        base: What no liked item adds to the score; None: it was not asked.
+        towers: The part of each model of an ensemble in the score, by name.
+        words: Words that its text shares with those of liked items, the rarest first, where the
+            sentence tells them.
     """
 
     user: Node
     item: Node
     paths: tuple[Path, ...]
     sentence: str
+    basis: Basis = "graph"
+    score: float | None = None
+    contributions: tuple[Contribution, ...] = ()
+    base: float | None = None
+    towers: Mapping[str, float] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation in types of JSON."""

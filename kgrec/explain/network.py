@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +11,9 @@ import numpy as np
 from kgrec.errors import ConfigError, did_you_mean, printable
 from kgrec.explain.adjacency import Adjacency, join
 from kgrec.explain.path_table import PathTable
+from kgrec.explain.settings import ExplainConfig
 from kgrec.graph.relation_names import INTERACTS
-from kgrec.types import EdgeType, Float64Array, IntArray, index_to_mask
+from kgrec.types import BoolArray, EdgeType, Float64Array, IntArray, index_to_mask
 
 if TYPE_CHECKING:
     from kgrec.graph.arrays import GraphArrays
@@ -55,11 +56,13 @@ class Network:
     item_specificity: Float64Array
 
     @classmethod
-    def from_graph(cls, graph: GraphArrays, weights: Mapping[str, float]) -> Network:
+    def from_graph(
+        cls, graph: GraphArrays, weights: Mapping[str, float], config: ExplainConfig | None = None
+    ) -> Network:
         """Sort the edges of a graph once; their order in the graph does not matter.
 
         Raises:
-            ConfigError: A weight is below 0 or not finite, or its relation is unknown.
+            ConfigError: A weight is below 0 or not finite, or a relation is unknown.
         """
         # Attributes of users join users, not items.
         kinds = tuple(
@@ -80,11 +83,17 @@ class Network:
         user, item = _interactions(graph)
         item_nodes = edges.adjacency("item", "node", num_items)
         item_items = edges.adjacency("item", "item", num_items)
+        of_relations = _weights(relations, weights)
+        if config is not None:
+            tell = informativeness(item_nodes, item_items, len(relations))
+            of_relations *= 1.0 - config.entropy + config.entropy * tell
+            of_relations *= _weights(relations, config.weights, "explain.weights")
+            of_relations *= _sayable(relations, config)
         return cls(
             kinds,
             offset,
             relations,
-            _weights(relations, weights),
+            of_relations,
             item_nodes,
             item_items,
             edges.adjacency("node", "node", int(offset[-1])),
@@ -109,6 +118,25 @@ class Network:
         kind = int(np.searchsorted(self.offset, number, side="right")) - 1
         return self.kinds[kind], number - int(self.offset[kind])
 
+    def number(self, kind: str, row: int) -> int:
+        """Return the number of a node of a type."""
+        return int(self.offset[self.kinds.index(kind)]) + row
+
+    def about(self, item: int) -> list[tuple[int, int]]:
+        """Return (relation, node) of what an item is, the most particular first.
+
+        What is next to no other item comes last: it may be a mere identifier.
+        """
+        edges = self.item_nodes
+        _, place = edges.at(np.array([item]))
+        place = place[edges.forward[place] & (self.weights[edges.relation[place]] > 0)]
+        telling = self.node_specificity[edges.target[place]]
+        telling = np.where(telling < 1.0, telling, -1.0)
+        telling = telling * self.weights[edges.relation[place]]
+        order = np.lexsort((edges.target[place], -telling))
+        pairs = zip(edges.relation[place][order], edges.target[place][order], strict=True)
+        return [(int(relation), int(node)) for relation, node in pairs]
+
     def items_of(self, user: int) -> IntArray:
         """Return the rows of the items that a user liked in the graph, sorted."""
         start = self.user_items.start
@@ -130,6 +158,13 @@ class Network:
         weight = self._weight(one, two) * np.where(same, 1.0, MIXED)
         steps = [(one, edges.forward[start]), (two, ~edges.forward[end])]
         return PathTable.from_columns(who, [node], steps, self.node_specificity[node], weight)
+
+    def near(self, nodes: Sequence[int], liked: IntArray) -> BoolArray:
+        """Return which liked items (rows, int64 (m,)) are next to one of some nodes."""
+        which, edge = self.item_nodes.at(liked)
+        found = np.zeros(len(liked), dtype=bool)
+        found[which[np.isin(self.item_nodes.target[edge], list(nodes))]] = True
+        return found
 
     def direct(self, item: int, liked: IntArray) -> PathTable:
         """Return the relations between liked items and an item."""
@@ -253,16 +288,68 @@ def _specificity(count: IntArray, num_items: int) -> Float64Array:
     return np.where(count > 0, found, 0.0)
 
 
-def _weights(
-    relations: Sequence[tuple[EdgeType, str]], weights: Mapping[str, float]
+def informativeness(
+    item_nodes: Adjacency, item_items: Adjacency, num_relations: int
 ) -> Float64Array:
+    """Return how much relations tell of an item, as shares of the most telling one.
+
+    That is the entropy of what a relation leads to from an item drawn at random: each of the
+    item's nodes with the same probability, or nothing, if the item has none. A relation of few
+    items has little entropy, and so has one with the same value for most.
+
+    Returns:
+        float64 of shape (num_relations,), from 0 to 1; 0 for a relation that no item has.
+    """
+    found = np.zeros(num_relations)
+    for edges in (item_nodes, item_items):
+        num_items = len(edges.start) - 1
+        source = np.repeat(np.arange(num_items), np.diff(edges.start))
+        for number in np.unique(edges.relation):
+            for forward in (True, False):
+                mine = (edges.relation == number) & (edges.forward == forward)
+                share = np.bincount(source[mine], minlength=num_items)[source[mine]]
+                chance = np.bincount(edges.target[mine], 1.0 / (share * num_items))
+                nothing = max(0.0, 1.0 - chance.sum())
+                chance = np.append(chance[chance > 0], nothing if nothing > 1e-12 else 1.0)
+                found[number] = max(found[number], -float((chance * np.log(chance)).sum()))
+    return np.asarray(found / max(found.max(initial=0.0), 1e-12))
+
+
+def _sayable(relations: Sequence[tuple[EdgeType, str]], config: ExplainConfig) -> Float64Array:
+    """Return 1 for relations that may be named, and 0 for others."""
+    _check_known(relations, config.relations or (), "explain.relations")
+    _check_known(relations, config.hidden, "explain.hidden")
+
+    def listed(kind: EdgeType, iri: str, names: Sequence[str]) -> bool:
+        return kind[1] in names or (iri != "" and iri in names)
+
+    return np.array(
+        [
+            (config.relations is None or listed(kind, iri, config.relations))
+            and not listed(kind, iri, config.hidden)
+            for kind, iri in relations
+        ],
+        dtype=np.float64,
+    )
+
+
+def _check_known(
+    relations: Sequence[tuple[EdgeType, str]], names: Iterable[str], where: str
+) -> None:
     known = sorted({name for kind, iri in relations for name in (kind[1], iri) if name})
-    for name, weight in weights.items():
+    for name in names:
         if name not in known:
             raise ConfigError(
-                f"weights names {printable(name)!r}, which is no relation of the graph."
+                f"{where} names {printable(name)!r}, which is no relation of the graph."
                 + did_you_mean(name, known)
             )
+
+
+def _weights(
+    relations: Sequence[tuple[EdgeType, str]], weights: Mapping[str, float], where: str = "weights"
+) -> Float64Array:
+    _check_known(relations, weights, where)
+    for name, weight in weights.items():
         if not (np.isfinite(weight) and weight >= 0):
             raise ConfigError(
                 f"The weight of {printable(name)!r} must be a number of at least 0, found "

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from kgrec.errors import ConfigError, DataError, UnknownIdError
-from kgrec.explain.explanation import YOU, Explanation, Kind, Node, Path, Relation
+from kgrec.explain.counts import Counts, Scored
+from kgrec.explain.explanation import (
+    YOU,
+    Contribution,
+    Explanation,
+    Kind,
+    Node,
+    Path,
+    Relation,
+)
 from kgrec.explain.network import Network
 from kgrec.explain.path_table import PathTable, ranked
 from kgrec.explain.phrases import ENGLISH, chosen_language, phrases_of
-from kgrec.explain.sentences import Others, sentence
+from kgrec.explain.sentences import Others, basis_of, sentence
+from kgrec.explain.settings import ExplainConfig, Length, Tone
 from kgrec.graph.arrays import GraphArrays
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.relation_names import INTERACTS
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import BoolArray, Float64Array, IntArray
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -25,7 +36,11 @@ if TYPE_CHECKING:
 Similarity = Callable[[IntArray], npt.ArrayLike]
 """Takes rows of liked items, int64 (m,), and returns their similarity to the recommended item."""
 
+SharedWords = Callable[[IntArray], Sequence[str]]
+"""Takes rows of liked items and returns the words that the recommended item shares with them."""
+
 _MOST_COMMON: Final = 2
+_WORTH_TELLING: Final = 0.3  # of the best score
 MIN_SPECIFICITY: Final = 0.05
 """Paths of lower specificity are too general to explain an item."""
 _TELLING: Final = 0.2
@@ -77,6 +92,8 @@ class PathFinder:
         names: Labels; None: ids.
         weights: Weights of relations by IRI or name, at least 0; a relation of weight 0 makes no
             path.
+        config: Which relations may be named, their weights, and how much these depend on what a
+            relation tells; None: all, and equally.
 
     Raises:
         ConfigError: `weights` names a relation that the graph does not have, or holds a number
@@ -89,10 +106,11 @@ class PathFinder:
         names: NodeNames | None = None,
         *,
         weights: Mapping[str, float] | None = None,
+        config: ExplainConfig | None = None,
     ) -> None:
         arrays = graph if isinstance(graph, GraphArrays) else GraphArrays.of(graph)
         self._names = names or NodeNames(ids=arrays.ids)
-        self._network = Network.from_graph(arrays, weights or {})
+        self._network = Network.from_graph(arrays, weights or {}, config)
 
     def explain(
         self,
@@ -101,10 +119,18 @@ class PathFinder:
         user: int | None = None,
         liked: npt.ArrayLike | None = None,
         similarity: Similarity | None = None,
+        scored: Scored | None = None,
+        words: SharedWords | None = None,
         k: int = 5,
         language: str = ENGLISH,
+        length: Length = "normal",
+        tone: Tone = "polite",
     ) -> Explanation:
         """Explain why an item is recommended.
+
+        With `scored`, what the liked items add to the score is their closeness; the paths of the
+        three that add most come first, and the sentence names only these, if there is a path, or
+        other users who liked them, at all.
 
         Args:
             item: Row of the item.
@@ -112,9 +138,14 @@ class PathFinder:
             liked: Rows of the items that the user liked, int (m,), the item itself left out; None:
                 those in the graph.
             similarity: The model's similarity of liked items to the recommended item.
+            scored: The score of the item, and what the liked items add to it.
+            words: Finds the words that the item shares with liked ones, where all else says
+                nothing.
             k: Number of paths at most.
             language: Language of the sentence, such as "de"; if there is none in it, English, with
                 a warning.
+            length: How much the sentence says; see `ExplainConfig`.
+            tone: How it addresses people; see `ExplainConfig`.
 
         Raises:
             UnknownIdError: A row is outside of the graph.
@@ -126,34 +157,89 @@ class PathFinder:
         network, language = self._network, chosen_language(language)
         _check_row(item, network.num_items, "item")
         history = self._liked(item, user, liked)
+        counts = Counts.of(history, scored)
         shared = network.shared(item, history)
         found = PathTable.concatenate([shared, network.direct(item, history)])
         if (found.specificity >= MIN_SPECIFICITY).sum() < k:
             found = PathTable.concatenate([found, network.two_hop(item, history)])
-        closeness = _closeness(similarity, history, shared)
+        closeness = counts.closeness
+        if closeness is None:
+            closeness = _closeness(similarity, history, shared)
         score = found.weight * found.specificity * (1 + closeness[found.liked]) / 2
         strong = (found.specificity >= MIN_SPECIFICITY) & (score > 0)
-        who = self._user(user)
+        first = strong & counts.is_top[found.liked]
+        who, target = self._user(user), self._node("item", item)
         paths: list[Path] = []
         if strong.any():
-            paths = self._paths(who, item, history, found, np.where(strong, score, 0), k)
-        weak = bool(found.specificity[strong].max(initial=0) < _TELLING)
+            order = np.where(strong, score + 10.0 * score.max() * first, 0)
+            paths = self._paths(who, item, history, found, score, k, order)
+        told = [path for path in paths if counts.is_top[_place(history, path)]] or paths
+        if scored is not None:  # beside a good reason, a poor one only distracts
+            least = _WORTH_TELLING * max((path.score for path in told), default=0.0)
+            told = [path for path in told if path.score >= least]
+        some = first if first.any() else strong
+        weak = bool(found.specificity[some].max(initial=0) < _TELLING)
         audience: list[Path] = []
-        if weak:
-            audience = self._audience_paths(who, item, user, history, k, language)
+        if weak or (counts.is_top.any() and not first.any()):
+            audience = self._audience_paths(who, item, user, history, k, language, counts.is_top)
         if not paths:
-            paths = audience or self._paths(who, item, history, found, score, k)
-        target = self._node("item", item)
+            paths = told = audience or self._paths(who, item, history, found, score, k)
+        elif audience and counts.is_top.any() and not first.any():
+            told, paths = audience, [*audience, *paths][:k]
+        nothing = not told and len(history) > 0
+        in_common = tuple(words(counts.first)) if nothing and words is not None else ()
         others = Others(
             self._network.chosen(item, user),
             self._network.num_users - (user is not None),
             self._network.num_items,
-            self._common(item, history) if not paths and len(history) else (),
+            self._common(item, history) if nothing else (),
             weak,
             tuple(audience),
+            in_common,
+            tuple(self._node("item", int(row)).label for row in counts.first) if in_common else (),
+            self._about(item) if not told else (),
+            bool(strong.any()),
         )
-        words = sentence(target.label, paths, len(history) > 0, others, language=language)
-        return Explanation(who, target, tuple(paths), words)
+        if scored is not None:
+            paths, told = ([self._shared_of(path, history, counts) for path in some]
+                           for some in (paths, told))  # fmt: skip
+        said = sentence(
+            target.label, told, len(history) > 0, others,
+            language=language, length=length, tone=tone,
+        )  # fmt: skip
+        return Explanation(
+            who,
+            target,
+            tuple(paths),
+            said,
+            basis_of(told, others),
+            None if scored is None else scored.score,
+            tuple(
+                Contribution(self._node("item", int(history[place])), value, share)
+                for place, value, share in counts.told()
+            ),
+            None if scored is None else scored.base,
+            {} if scored is None else dict(scored.towers),
+            in_common,
+        )
+
+    def _shared_of(self, path: Path, history: IntArray, counts: Counts) -> Path:
+        """Return a path with the shares of the score that pass through what it names."""
+        place = _place(history, path)
+        through = np.zeros(len(history), dtype=bool)
+        if path.kind != "audience" and path.between:
+            nodes = [self._network.number(node.type, node.row) for node in path.between[:1]]
+            through = self._network.near(nodes, history)
+        through[place] = True
+        share, whole = float(counts.share[place]), float(counts.share[through].sum())
+        return replace(path, share=share, through=whole)
+
+    def _about(self, item: int) -> tuple[tuple[Relation, str], ...]:
+        """Return what an item is, the most particular first."""
+        return tuple(
+            (self._relation(number, True), self._node(*self._network.node(node)).label)
+            for number, node in self._network.about(item)[:_MOST_COMMON]
+        )
 
     def _common(self, item: int, history: IntArray) -> tuple[tuple[Relation, str], ...]:
         """Return what the item shares with a liked one, and with every other item."""
@@ -199,10 +285,17 @@ class PathFinder:
         return Relation(INTERACTS[1], "", label, "forward" if direction else "backward")
 
     def _paths(
-        self, who: Node, item: int, history: IntArray, found: PathTable, score: Float64Array, k: int
+        self,
+        who: Node,
+        item: int,
+        history: IntArray,
+        found: PathTable,
+        score: Float64Array,
+        k: int,
+        order: Float64Array | None = None,
     ) -> list[Path]:
         paths = []
-        for place in ranked(found, score, k):
+        for place in ranked(found, score if order is None else order, k):
             kind: Kind = found.kind_of(place)
             between = [self._node(*self._network.node(node)) for node in found.between(place)]
             steps = [self._relation(number, forward) for number, forward in found.steps(place)]
@@ -218,8 +311,17 @@ class PathFinder:
         return paths
 
     def _audience_paths(
-        self, who: Node, item: int, user: int | None, history: IntArray, k: int, language: str
+        self,
+        who: Node,
+        item: int,
+        user: int | None,
+        history: IntArray,
+        k: int,
+        language: str,
+        top: BoolArray,
     ) -> list[Path]:
+        """Return paths over other users; over the items that count most, if there are some."""
+        history = history[top] if top.any() else history
         count, size, cosine = self._network.audiences(item, history, user)
         order = np.lexsort((history, -cosine))[:k]
         paths = []
@@ -255,6 +357,10 @@ def _closeness(similarity: Similarity | None, liked: IntArray, shared: PathTable
         raw = np.maximum(raw, 0)
     greatest = raw.max(initial=0)
     return raw / greatest if greatest > 0 else raw
+
+
+def _place(history: IntArray, path: Path) -> int:
+    return int(np.searchsorted(history, path.liked.row))
 
 
 def _check_row(row: Any, count: int, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from kgrec.errors import printable, warn
+from kgrec.explain.settings import Tone
 
 _FOLDER: Final = Path(__file__).with_name("languages")
 ENGLISH: Final = "en"
+_SOUND_OF_I: Final = re.compile(r"(?i)h?i(?!e)")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,13 @@ class Phrases:
         thousands: Between thousands.
         marks: Quotation marks.
         and_: Before the last part of a list.
+        and_before_i: The same before a word that begins with the sound of i; "": it is no other.
+        comma: Between the other parts of a list.
+        join: Between things that are in common, if these are no list; "": they are one.
+        semicolon: Between clauses.
+        space: Between sentences.
+        stop: The full stop.
+        capital: Whether a clause after a colon has a capital letter.
         texts: Templates by name, for `str.format`.
         counted: Templates by name whose choice depends on a number: for 0 or 1 first.
     """
@@ -32,6 +42,13 @@ class Phrases:
     thousands: str
     marks: tuple[str, str]
     and_: str
+    and_before_i: str
+    comma: str
+    join: str
+    semicolon: str
+    space: str
+    stop: str
+    capital: bool
     texts: dict[str, str]
     counted: dict[str, tuple[str, ...]]
 
@@ -49,7 +66,10 @@ class Phrases:
         >>> phrases_of("de").enumerate(["a", "b", "c"])
         'a, b und c'
         """
-        return self.and_.join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+        if len(parts) < 2:
+            return "".join(parts)
+        other = self.and_before_i and _SOUND_OF_I.match(parts[-1])
+        return self.comma.join(parts[:-1]) + (self.and_before_i if other else self.and_) + parts[-1]
 
     def other_people(self, count: int) -> str:
         """Return "1 other person", "2 other people"."""
@@ -70,19 +90,36 @@ def known_languages() -> list[str]:
     """Return the languages of explanations, sorted.
 
     >>> known_languages()
-    ['de', 'en', 'es', 'fr']
+    ['de', 'en', 'es', 'fr', 'zh']
     """
     return sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
 @lru_cache
-def phrases_of(language: str) -> Phrases:
+def phrases_of(language: str, tone: Tone = "polite") -> Phrases:
     """Return the phrases of one of `known_languages`."""
     given = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    thousands, marks, and_ = (given.pop(key) for key in ("thousands", "marks", "and"))
+    familiar = given.pop("familiar", {})
+    if tone == "familiar":
+        given |= familiar
+    marks = given.pop("marks")
     texts = {name: text for name, text in given.items() if isinstance(text, str)}
     counted = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-    return Phrases(language, thousands, (marks[0], marks[1]), and_, texts, counted)
+    return Phrases(
+        language,
+        texts.pop("thousands"),
+        (marks[0], marks[1]),
+        texts.pop("and"),
+        texts.pop("and_before_i", ""),
+        texts.pop("comma", ", "),
+        texts.pop("join", ""),
+        texts.pop("semicolon", "; "),
+        texts.pop("space", " "),
+        texts.pop("stop", "."),
+        texts.pop("capital", "no") == "yes",
+        texts,
+        counted,
+    )
 
 
 def chosen_language(wanted: str) -> str:

@@ -150,7 +150,7 @@ class RidgeSystem:
         return found
 
     def weights_to(self, targets: Float64Array) -> Float64Array:
-        """Return B · targetsᵀ, float64 of shape (n, q), without B where targets are few.
+        """Return B · targetsᵀ, float64 of shape (n, q), without B for up to `FEW` targets.
 
         P is symmetric, so a column of B takes one solution, and so does a sum of columns.
 
@@ -160,7 +160,7 @@ class RidgeSystem:
         # The weights to and from columns without an entry are zero.
         empty = np.diff(self._columns.indptr) == 0
         wanted = np.where(empty, 0.0, targets)
-        if "_solved" in self.__dict__:
+        if len(targets) > FEW:
             return np.asarray(self.weights @ wanted.T.astype(np.float32), dtype=np.float64)
         found = wanted - self.times_inverse(wanted / self.diagonal)
         found[:, empty] = 0.0

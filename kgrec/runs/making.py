@@ -51,5 +51,6 @@ def make_recommender(config: Config, dataset: Dataset, model: Model, **options: 
         text=config.text,
         graph=config.graph,
         index=config.index,
+        explain=config.explain,
         **options,
     )

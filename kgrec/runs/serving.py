@@ -20,6 +20,7 @@ from scipy.sparse import csr_matrix, vstack
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
+from kgrec.explain.settings import ExplainConfig
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.settings import GraphConfig
@@ -128,7 +129,11 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
         own = own_encoder(folder, whole.files)
         changed = {"cache": None, **({} if own is None else {"model": str(own)})}
         text = None if config["text"] is None else TextConfig(**{**config["text"], **changed})
-        recommender = Recommender(text=text, graph=GraphConfig(**config["graph"]))
+        recommender = Recommender(
+            text=text,
+            graph=GraphConfig(**config["graph"]),
+            explain=ExplainConfig(**config.get("explain", {})),
+        )
         withdrawn, deleted = read_absent(folder / "data", len(users), len(items))
         snapshot = _RunSnapshot(
             model,
@@ -251,6 +256,10 @@ class _RunSnapshot(Snapshot):
     def taught(self) -> Taught | None:
         self._whole.check("search.jso*", "search.safetensor*")
         return read_taught(self._whole.folder, self._whole.files, len(self.items))
+
+    @property
+    def explain(self) -> ExplainConfig:
+        return self._given.explain
 
     @property
     def languages(self) -> tuple[str, ...]:

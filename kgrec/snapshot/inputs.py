@@ -12,6 +12,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.growing_rows import GrowingRows
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError, did_you_mean, printable
+from kgrec.explain.settings import ExplainConfig
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.settings import GraphConfig
 from kgrec.text.words import WordCounts
@@ -87,6 +88,7 @@ class Inputs:
         users: The user table.
         config: The part of the knowledge graph to use.
         languages: Languages of labels, best first.
+        explain: What explanations may say, and how.
     """
 
     kg: KnowledgeGraph | None = None
@@ -95,6 +97,7 @@ class Inputs:
     users: AttributeTable | None = None
     config: GraphConfig = field(default_factory=GraphConfig)
     languages: tuple[str, ...] = ("en", "")
+    explain: ExplainConfig = field(default_factory=ExplainConfig)
 
     def chosen(self) -> tuple[KnowledgeGraph | None, Links | None]:
         """Return the part of the knowledge graph that is used, and the links to it."""

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
     from kgrec.explain.paths import PathFinder
+    from kgrec.explain.settings import ExplainConfig
     from kgrec.graph.arrays import GraphArrays
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.rdf.columns import GraphColumns
     from kgrec.search.facts import ItemFacts
     from kgrec.search.taste import TasteSearch
     from kgrec.search.taught import Taught
+    from kgrec.snapshot.reasons import Reasons
 
 
 NOTHING = Earlier()
@@ -164,7 +166,7 @@ class Snapshot:
         """Finds paths in the graph."""
         from kgrec.explain.paths import PathFinder
 
-        return PathFinder(self.arrays, self.array_names)
+        return PathFinder(self.arrays, self.array_names, config=self.explain)
 
     @cached_property
     def index(self) -> Index | None:
@@ -232,6 +234,18 @@ class Snapshot:
     def languages(self) -> tuple[str, ...]:
         """Languages of labels, best first."""
         return self.inputs.languages
+
+    @property
+    def explain(self) -> ExplainConfig:
+        """What explanations may say, and how."""
+        return self.inputs.explain
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """Answers "why?"."""
+        from kgrec.snapshot.reasons import Reasons
+
+        return Reasons(self)
 
     @property
     def has_text(self) -> bool:

@@ -76,10 +76,19 @@ def test_search(ok, run_folder):
     assert expected[0].title in ok("search", run_folder, "pirates", "-k", 3)
 
 
+def rounded(tree):
+    """Return a tree of JSON with its numbers rounded: a run is served from stored vectors."""
+    if isinstance(tree, dict):
+        return {key: rounded(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [rounded(value) for value in tree]
+    return round(tree, 5) if isinstance(tree, float) else tree
+
+
 def test_explain(ok, run_folder, tmp_path):
     expected = load_run(run_folder)[0].explain("u00", "n0")
     found = json.loads(ok("explain", run_folder, "--user", "u00", "--item", "n0", "--json"))
-    assert found == json.loads(json.dumps(expected.to_dict()))
+    assert rounded(found) == rounded(json.loads(json.dumps(expected.to_dict())))
     picture = tmp_path / "why.png"
     text = ok("explain", run_folder, "--user", "u00", "--item", "n0", "--picture", picture)
     assert text.splitlines()[0] == expected.sentence

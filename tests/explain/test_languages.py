@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 
 import pytest
 from test_relation_words import LIKED, direct, node, shared, steps
@@ -10,9 +11,10 @@ from kgrec.errors import KgrecWarning
 from kgrec.explain import phrases
 from kgrec.explain.explanation import Path
 from kgrec.explain.phrases import chosen_language, known_languages, phrases_of
-from kgrec.explain.sentences import Others, sentence
+from kgrec.explain.sentences import Others, basis_of, sentence
 
-PLAIN = ("reason", "shared", "mixed", "direct", "through")
+OWN = {"reasons", "also", "again", "in_common", "linked", "direct", "through"}
+MARKS = {"familiar", "capital", "and_before_i", "comma", "join", "semicolon", "space", "stop"}
 
 
 def audience(liked, count, size):
@@ -33,9 +35,14 @@ def fields(template):
 def test_every_language_has_the_same_templates(language):
     english = json.loads((phrases._FOLDER / "en.json").read_text(encoding="utf-8"))
     other = json.loads((phrases._FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    assert set(other) - set(PLAIN) == set(english)
-    assert language == "en" or set(PLAIN) < set(other)
+    assert language == "en" or set(other) - OWN - MARKS == set(english) - {"because"}
+    assert language == "en" or set(other) > OWN
+    assert set(other.get("familiar", {})) <= set(other)
+    for name, template in other.get("familiar", {}).items():
+        assert fields(str(template)) == fields(str(other[name])), name
     for name, template in english.items():
+        if name == "because" and language != "en":
+            continue
         for mine, theirs in zip(
             [template] if isinstance(template, str) else template,
             [other[name]] if isinstance(template, str) else other[name],
@@ -50,55 +57,110 @@ def test_every_language_has_the_same_templates(language):
     [
         (
             "de",
-            "T wird empfohlen, weil Ihnen Folgendes gefällt: A und B (gemeinsam – Regie: K); "
-            "A (gemeinsam – Genre: D und E).",
+            "T wird empfohlen, weil Ihnen A und B gefallen: Gemeinsam ist ihnen die Regie von K. "
+            "Und bei A: Gemeinsam sind ihnen die Genres D und E.",
         ),
         (
             "fr",
-            "Nous recommandons T, car vous avez aimé : A et B (en commun – Regie : K); "
-            "A (en commun – Genre : D et E).",
+            "Nous vous recommandons T, car vous avez aimé A et B\u00a0: ils ont en commun la "
+            "réalisation de K. Et pour A\u00a0: ils ont en commun les genres D et E.",
         ),
         (
             "es",
-            "Se recomienda T porque le gusta lo siguiente: A y B (en común – Regie: K); "
-            "A (en común – Genre: D y E).",
+            "Le recomendamos T porque le gustaron A y B: tienen en común la dirección de K. "
+            "Y en el caso de A: tienen en común los géneros D y E.",
+        ),
+        (
+            "zh",
+            "推荐T,因为您喜欢A和B:它们的导演都是K。A方面:它们的类型都有D和E。",
         ),
     ],
 )
 def test_shared_things(language, expected):
-    paths = [shared(liked, "Regie", "K") for liked in "AB"]
-    paths += [shared("A", "Genre", thing) for thing in "DE"]
+    paths = [shared(liked, "director", "K") for liked in "AB"]
+    paths += [shared("A", "genres", thing) for thing in "DE"]
     assert sentence("T", paths, language=language) == expected
 
 
+def test_a_relation_without_a_phrase_is_named_as_it_is():
+    said = sentence("T", [shared("A", "Kragenweite", "K")], language="de")
+    assert said == "T wird empfohlen, weil Ihnen A gefällt: Sie sind mit K verknüpft (Kragenweite)."
+
+
 def test_other_paths_in_german():
-    assert sentence("T", [direct("A", "Fortsetzung", "forward")], language="de") == (
-        "T wird empfohlen, weil Ihnen Folgendes gefällt: A (A – Fortsetzung – T)."
+    assert sentence("T", [direct("A", "Zubehör", "forward")], language="de") == (
+        "T wird empfohlen, weil Ihnen A gefällt: A ist mit T verknüpft (Zubehör)."
     )
-    assert sentence("T", [direct("A", "basiert auf", "backward")], language="de") == (
-        "T wird empfohlen, weil Ihnen Folgendes gefällt: A (T – basiert auf – A)."
+    assert sentence("T", [direct("A", "basedOn", "backward")], language="de") == (
+        "T wird empfohlen, weil Ihnen A gefällt: T beruht auf A."
     )
-    assert "A (verbunden über K und M)" in sentence("T", [two_hop("A")], language="de")
-    mixed = shared("A", "Regie", "K")
-    mixed = Path("shared", mixed.nodes, (LIKED, mixed.relations[1], steps("Buch")), 1.0)
-    assert "A (gemeinsam – K (Regie / Buch))" in sentence("T", [mixed], language="de")
-    five = [shared(liked, "Regie", "K") for liked in "ABCDE"]
-    assert "gefällt: A, B, C und 2 weitere (" in sentence("T", five, language="de")
-    comma = sentence("T", [shared("Paris, Texas", "Regie", "K")], language="de")
-    assert comma.startswith("„T“ wird empfohlen, weil Ihnen Folgendes gefällt: „Paris, Texas“ (")
+    assert "Sie sind über K und M verbunden." in sentence("T", [two_hop("A")], language="de")
+    mixed = shared("A", "director", "K")
+    mixed = Path("shared", mixed.nodes, (LIKED, mixed.relations[1], steps("starring")), 1.0)
+    said = sentence("T", [mixed], language="de")
+    assert said.endswith("Sie sind mit K verknüpft (Regie / Besetzung).")
+    five = [shared(liked, "director", "K") for liked in "ABCDE"]
+    assert "weil Ihnen A, B, C und 2 weitere gefallen: " in sentence("T", five, language="de")
+    comma = sentence("T", [shared("Paris, Texas", "director", "K")], language="de")
+    assert comma.startswith("„T“ wird empfohlen, weil Ihnen „Paris, Texas“ gefällt: ")
+
+
+def test_a_second_item_is_a_second_sentence():
+    paths = [shared("A", "director", "K"), shared("B", "basedOn", "L")]
+    assert sentence("T", paths, language="de") == (
+        "T wird empfohlen, weil Ihnen A gefällt: Gemeinsam ist ihnen die Regie von K. Außerdem "
+        "gefällt Ihnen B: Sie beruhen auf L."
+    )
+    assert sentence("T", paths, language="de", tone="familiar").startswith(
+        "T wird empfohlen, weil dir A gefällt: "
+    )
+
+
+def test_elision_in_french_and_the_spanish_and():
+    said = sentence("T", [shared("A", "director", "Ozu")], language="fr")
+    assert said.endswith("ils ont en commun la réalisation d’Ozu.")
+    genres = [shared("A", "genre", thing) for thing in ("Drama", "Intriga")]
+    said = sentence("T", genres, language="es")
+    assert said.endswith("tienen en común los géneros Drama e Intriga.")
+
+
+def test_length():
+    paths = [replace(shared("A", "director", "K"), share=0.4), shared("B", "genre", "L")]
+    assert sentence("T", paths, length="short") == (
+        "T is recommended because you liked A, which shares the director K with it."
+    )
+    assert sentence("T", paths, length="long").endswith(
+        "Of what you liked, A counts most: 40% of all that your likes add to the score."
+    )
+
+
+def test_words_and_what_an_item_is():
+    others = Others(0, 9, 10, words=("heist", "casino"), readers=("A",))
+    assert sentence("T", [], True, others) == (
+        "T is recommended because its description has words in common with A: heist and casino."
+    )
+    assert basis_of([], others) == "words"
+    about = Others(0, 9, 10, about=((steps("genre"), "Drama"),))
+    assert sentence("T", [], True, about) == (
+        "Nothing in particular joins T to what you liked. No other user has chosen T yet. T has "
+        "the genre Drama."
+    )
+    assert sentence("T", [], True, about, language="zh").endswith("关于T,已知:类型都是Drama。")
+    assert basis_of([], about) == "about"
 
 
 def test_without_paths_in_german():
-    others = Others(1234, 5000, 20000, ((steps("Art"), "Film"),))
+    others = Others(1234, 5000, 20000, ((steps("Machart"), "Film"),))
     assert sentence("T", [], True, others, language="de") == (
-        "Nichts Besonderes verbindet T mit dem, was Ihnen gefällt; allen 20.000 Artikeln "
-        "gemeinsam: Art: Film. 1.234 von 5.000 anderen Personen haben T gewählt."
+        "Nichts Besonderes verbindet T mit dem, was Ihnen gefällt; alle 20.000 Artikel "
+        "haben gemeinsam: Film (Machart). 1.234 von 5.000 anderen Personen haben T gewählt."
     )
     assert sentence("T", [], False, language="de") == (
         "Sie haben noch nichts gewählt; deshalb führt kein Weg von Ihnen zu T."
     )
     assert sentence("T", [audience("A", 2, 3)], language="de").startswith(
-        "T wird empfohlen, weil es auch anderen gefällt, die dasselbe mögen wie Sie: 2 von 3 bei A."
+        "T wird empfohlen, weil es auch anderen gefällt, die dasselbe mögen wie Sie: 2 von 3 "
+        "Personen, denen A gefällt."
     )
 
 
@@ -112,8 +174,9 @@ def test_without_paths_in_german():
         ("de", " Das haben viele gemeinsam; T gefällt aber auch anderen, die"),
         (
             "fr",
-            " Beaucoup ont cela en commun ; mais d’autres personnes qui partagent vos goûts ont",
+            " Beaucoup ont cela en commun\u00a0; mais d’autres personnes qui partagent vos goûts",
         ),
+        ("zh", "许多内容都有这些共同点;不过与您喜好相同的人也喜欢T:喜欢A的3人中有2人。"),
         ("es", " Muchos tienen eso en común; pero T también gusta a otras personas con los mismos"),
     ],
 )
@@ -143,12 +206,13 @@ def test_tags_of_languages(wanted, language):
 
 
 def test_other_languages_are_english_and_say_so():
-    with pytest.warns(KgrecWarning, match="no explanations in 'zh', only in de, en, es, fr"):
-        assert chosen_language("zh") == "en"
+    with pytest.warns(KgrecWarning, match="no explanations in 'ja', only in de, en, es, fr, zh"):
+        assert chosen_language("ja") == "en"
 
 
 def test_numbers():
     written = {language: phrases_of(language).number(1234567) for language in known_languages()}
     assert written == {
         "de": "1.234.567", "en": "1,234,567", "es": "1.234.567", "fr": "1\u202f234\u202f567",
+        "zh": "1,234,567",
     }  # fmt: skip

@@ -352,7 +352,9 @@ def test_where_paths_say_little_other_users_are_a_reason_too():
         "who liked i5 liked it as well."
     )
     german = explain(graph, item, user=user, language="de").sentence
-    assert german.endswith("gefällt aber auch anderen, die dasselbe mögen wie Sie: 4 von 4 bei i5.")
+    assert german.endswith(
+        "gefällt aber auch anderen, die dasselbe mögen wie Sie: 4 von 4 Personen, denen i5 gefällt."
+    )
 
 
 def test_paths_over_others_speak_the_language():

@@ -7,10 +7,10 @@ from kgrec.explain.relation_words import relation_words
 from kgrec.explain.sentences import Others, sentence
 
 NAMES = {
-    "also views": "is linked to X (also views)",
-    "alsoBought": "is linked to X (also bought)",
-    "frequently_bought_together": "is linked to X (frequently bought together)",
-    "award received": "is linked to X (award received)",
+    "also views": "is viewed together with X",
+    "alsoBought": "is bought together with X",
+    "frequently_bought_together": "is bought together with X",
+    "award received": "the award X",
     "likes": "is linked to X (likes)",
     "viewed": "is linked to X (viewed)",
     "has works in the collection": "is linked to X (has works in the collection)",
@@ -61,7 +61,7 @@ NAMES = {
     "导演": "the 导演 X",
 }
 MANY = {
-    "also views": "are linked to X and Y (also views)",
+    "also views": "are viewed together with X and Y",
     "deathPlace": "the death places X and Y",
     "categories": "the categories X and Y",
     "country of origin": "the countries of origin X and Y",
@@ -75,8 +75,8 @@ MANY = {
 DIRECT = {
     ("sequel", "forward"): "whose sequel it is",
     ("sequels", "backward"): "which is its sequel",
-    ("also views", "forward"): "which is linked to it (also views)",
-    ("alsoViews", "backward"): "which is linked to it (also views)",
+    ("also views", "forward"): "which is viewed together with it",
+    ("alsoViews", "backward"): "which it is viewed together with",
     ("part of the series", "forward"): "which is linked to it (part of the series)",
     ("isBasedOn", "backward"): "which it is based on",
     ("follows", "forward"): "which follows it",
@@ -135,7 +135,7 @@ def test_forms_in_one_sentence():
     paths = [shared("A", name, "X") for name in ("director", "about", "depicts", "also views")]
     assert sentence("T", paths) == (
         "T is recommended because you liked A, which shares the director X with it and which, like "
-        "it, is about X, depicts X and is linked to X (also views)."
+        "it, is about X and viewed together with X and depicts X."
     )
 
 
