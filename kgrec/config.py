@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kgrec.auto.auto import AutoConfig
 from kgrec.datasets.loading import DataConfig
+from kgrec.engine import EngineConfig, LocalEngineConfig
 from kgrec.errors import ConfigError, first_few, printable, warn
 from kgrec.explain.settings import ExplainConfig
 from kgrec.graph.selection import GraphConfig
@@ -114,6 +115,7 @@ class Config(Settings):
         tune: What `kgrec tune` varies.
         search: What search learns from.
         explain: What explanations may say, and how.
+        engine: Where the work is done: `local`, in this process, or `ray`, on a cluster.
     """
 
     data: DataConfig
@@ -126,6 +128,7 @@ class Config(Settings):
     tune: TuneConfig = TuneConfig()
     search: SearchConfig = SearchConfig()
     explain: ExplainConfig = ExplainConfig()
+    engine: EngineConfig = LocalEngineConfig()
 
     @model_validator(mode="after")
     def _one_seed(self) -> Config:

@@ -10,6 +10,7 @@ import pytest
 HEAVY = {
     "torch", "torch_geometric", "transformers", "rdflib", "pandas", "pyarrow", "numpy", "scipy",
     "pydantic", "networkx", "matplotlib", "pyoxigraph", "safetensors", "yaml", "ranx", "pytest",
+    "ray",
 }  # fmt: skip
 COMMANDS = [
     path
@@ -64,6 +65,7 @@ KGREC = [sys.executable, "-m", "kgrec.cli"]
 NOT_FOR_SERVING = {
     "torch", "torch_geometric", "transformers", "huggingface_hub", "rdflib", "networkx",
     "matplotlib", "sklearn", "numba", "ranx", "pytest",
+    "ray",
 }  # fmt: skip
 
 

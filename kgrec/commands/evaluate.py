@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kgrec.commands.failure import say_not_stored
-from kgrec.commands.options import AsJson, Force, Part, Protocol, Run
+from kgrec.commands.options import AsJson, EngineName, Force, Part, Protocol, Run
 from kgrec.errors import RunError
 
 
@@ -36,6 +36,7 @@ def evaluate(
     trec: Annotated[
         Path | None, typer.Option(help="Also write the ranking to this file, in TREC format.")
     ] = None,
+    engine: EngineName = None,
     force: Force = False,
 ) -> None:
     """Evaluate a run on the validation or test part of its split, by a protocol, or its search.
@@ -43,6 +44,7 @@ def evaluate(
     The results are stored in the run folder. If they cannot be, they are shown all the same, and
     the exit code is 1.
     """
+    from kgrec.engine import named_engine
     from kgrec.reporting.console import print_json
     from kgrec.reporting.metric_tables import show_groups, show_metrics
     from kgrec.runs.evaluating import evaluate_run
@@ -52,17 +54,18 @@ def evaluate(
         _evaluate_search(run, queries, k, trec, force=force, as_json=as_json)
         return
     not_stored: list[RunError] = []
-    result = evaluate_run(
-        run,
-        split,
-        protocol=protocol,
-        k=k,
-        given=candidates,
-        trec=trec,
-        settings=parse_settings(settings or ()),
-        force=force,
-        not_stored=not_stored.append,
-    )
+    with named_engine(engine).build():
+        result = evaluate_run(
+            run,
+            split,
+            protocol=protocol,
+            k=k,
+            given=candidates,
+            trec=trec,
+            settings=parse_settings(settings or ()),
+            force=force,
+            not_stored=not_stored.append,
+        )
     if as_json:
         print_json(result.to_dict())
     else:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 K = Annotated[int | None, typer.Option("-k", min=1, help="Number of items; 10 by default.")]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="Where the work is done: `local`, `ray` (a Ray cluster), or HOST:PORT of one.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace files, or a run, that are there already.")
 ]

@@ -10,6 +10,7 @@ import typer
 from kgrec.commands.options import (
     AsJson,
     Candidates,
+    EngineName,
     Exclude,
     Filter,
     Force,
@@ -75,6 +76,7 @@ def recommend(
             help="Keep what is done in FILE.parts, and go on from there if it is there already.",
         ),
     ] = False,
+    engine: EngineName = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -100,11 +102,14 @@ def recommend(
         raise ConfigError("--out is for many users: give --all or --users FILE too.")
     if resume and not many:
         raise ConfigError("--resume is for a file: give --all or --users FILE, and --out, too.")
+    if engine is not None and not many:
+        raise ConfigError("--engine is for many users: give --all or --users FILE, and --out, too.")
     if not one and not many:
         raise ConfigError(
             "Give --user ID, or --liked ITEM or --description TEXT for someone new, or --all --out "
             "FILE for everybody."
         )
+    from kgrec.engine import named_engine
     from kgrec.reporting.recommendations import print_items
     from kgrec.runs.serving import load_for_serving, read_test
 
@@ -124,7 +129,8 @@ def recommend(
     }
     if out is not None:
         # The model did not see the test part, but the users have these items.
-        _write(recommender, out, users, k, read_test(run, *known), choice, resume)
+        with named_engine(engine).build():
+            _write(recommender, out, users, k, read_test(run, *known), choice, resume)
         return
     if user in known[0]:
         test = read_test(run, *known, user)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kgrec.commands.failure import fail
-from kgrec.commands.options import Force
+from kgrec.commands.options import EngineName, Force
 
 
 def train(
@@ -26,6 +26,7 @@ def train(
         Path | None,
         typer.Option(help="Run folder whose weights the training begins with."),
     ] = None,
+    engine: EngineName = None,
     force: Force = False,
 ) -> None:
     """Train a model and write a run folder, which the other commands read.
@@ -34,6 +35,7 @@ def train(
     folder, or to `data.root`.
     """
     from kgrec.config import load_config
+    from kgrec.engine import engine_changes
     from kgrec.reporting.reporter import Reporter
     from kgrec.runs.encoder_files import CHECKPOINT, NEW_ENCODER
     from kgrec.runs.training import train_run
@@ -41,7 +43,7 @@ def train(
     started = time.time()
     try:
         train_run(
-            load_config(config, overrides or ()),
+            load_config(config, [*(overrides or ()), *engine_changes(engine)]),
             out,
             resume=resume,
             warm_start=warm_start,

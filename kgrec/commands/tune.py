@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kgrec.commands.failure import fail
-from kgrec.commands.options import AsJson, Force
+from kgrec.commands.options import AsJson, EngineName, Force
 
 
 def tune(
@@ -20,6 +20,7 @@ def tune(
         int, typer.Option(min=1, help="Trials in all, with those that are there already.")
     ] = 40,
     out: Annotated[Path, typer.Option(help="Folder of the search.")] = Path("tuning/latest"),
+    engine: EngineName = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -29,15 +30,17 @@ def tune(
     a table of the trials, and pictures.
     """
     from kgrec.config import load_config, read_config_tree
+    from kgrec.engine import engine_changes
     from kgrec.reporting.console import print_json
     from kgrec.reporting.reporter import Reporter
     from kgrec.reporting.tuning_report import show_tuned
     from kgrec.runs.tuning import tune_run
 
-    load_config(config, overrides or ())  # says what is wrong, and what no longer applies
+    changes = [*(overrides or ()), *engine_changes(engine)]
+    load_config(config, changes)  # says what is wrong, and what no longer applies
     try:
         found = tune_run(
-            read_config_tree(config, overrides or ()),
+            read_config_tree(config, changes),
             out,
             trials,
             where=str(config),

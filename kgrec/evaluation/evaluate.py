@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions, Split
+from kgrec.engine import engine_in_use
 from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.base import (
     Evaluation,
@@ -22,7 +23,7 @@ from kgrec.evaluation.base import (
 )
 from kgrec.evaluation.beyond_accuracy import ItemFeatures, novelty, popularity_lift
 from kgrec.evaluation.metrics import beyond_accuracy, per_user_metrics
-from kgrec.retrieval.topk import CHUNK_ELEMENTS, top_k_scored
+from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, check_k, chunks, top_k_scored
 from kgrec.types import FloatArray, IntArray, index_to_mask
 
 
@@ -126,16 +127,30 @@ def rank(
     """
     seen = seen_items(test, as_logs(exclude))
     users = users_of(test)
-    best = top_k_scored(
+    check_k(depth)
+    # The blocks are those that one process scores at once: some models round by their size.
+    parts = chunks(len(users), test.num_items, chunk_elements)
+    blocks = ((users[part], seen[users[part]]) for part in parts)
+    shared = (model, depth, test.num_items, candidates)
+    best = list(engine_in_use().map_warmed(_ranked, shared, blocks))
+    items = np.concatenate([block.items for block in best])
+    return Ranking(users, items, np.concatenate([block.scores for block in best]))
+
+
+def _ranked(
+    shared: tuple[Scorer, int, int, IntArray | None], block: tuple[IntArray, csr_matrix]
+) -> TopK:
+    """Return the best candidates of a block of users."""
+    (model, depth, num_items, candidates), (users, seen) = shared, block
+    return top_k_scored(
         model.score,
         users,
         depth,
-        num_items=test.num_items,
-        exclude=seen[users],
+        num_items=num_items,
+        exclude=seen,
         candidates=candidates,
-        chunk_elements=chunk_elements,
+        chunk_elements=max(1, len(users) * num_items),
     )
-    return Ranking(users, best.items, best.scores)
 
 
 def measure(

@@ -19,6 +19,7 @@ from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.graph.build import describe
 from kgrec.models.base import Model, TrainingData
+from kgrec.runs.distributing import entered
 from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
@@ -72,9 +73,23 @@ def train_run(
     before = None if warm_start is None else load_run(warm_start)[0].model
     trackers = make_trackers(config)
     log = RunLog() if log is None else log
-    encoder = with_tuned_encoder(config, out, resume=resume, inputs=inputs, log=log)
-    if encoder.figures and resume:  # the encoder may be all that there is to continue
-        resume = (out / CHECKPOINT).exists()
+    with entered(config, log):
+        encoder = with_tuned_encoder(config, out, resume=resume, inputs=inputs, log=log)
+        if encoder.figures and resume:  # the encoder may be all that there is to continue
+            resume = (out / CHECKPOINT).exists()
+        return _trained(config, encoder, out, resume, before, warm_start, log, trackers)
+
+
+def _trained(
+    config: Config,
+    encoder: TunedEncoder,
+    out: Path,
+    resume: bool,
+    before: Model | None,
+    warm_start: Path | None,
+    log: RunLog,
+    trackers: Trackers,
+) -> dict[str, Any]:
     with collecting() as warnings, trackers.run(out.name, tracked(config), out) as run:
         model = make_model(config, out, resume=resume)
         if before is not None:

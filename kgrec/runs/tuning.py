@@ -36,6 +36,7 @@ from kgrec.outputs.checked import KEY, check_json, checksums, write_checked_json
 from kgrec.outputs.checks import check_files
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
+from kgrec.runs.distributing import entered
 from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.json_files import read_json
 from kgrec.runs.log import RunLog, trained_parts
@@ -153,7 +154,7 @@ def tune_run(
         )
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    with alone_in(out):
+    with alone_in(out), entered(config, log):
         if force:
             (out / JOURNAL).unlink(missing_ok=True)
         return _Search(tree, config, dataset, out, log).run(trials)
@@ -263,7 +264,8 @@ class _Search:
     def _identity(self) -> str:
         """Return what must be equal so that values of trials can be compared."""
         space = {key: one.model_dump(mode="json") for key, one in self.space.items()}
-        about = [tracked(self.config), self.metric, space, _digest(self.dataset.split)]
+        same = {key: value for key, value in tracked(self.config).items() if key != "engine"}
+        about = [same, self.metric, space, _digest(self.dataset.split)]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     def _told(self, one: Tried) -> None:

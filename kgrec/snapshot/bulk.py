@@ -13,6 +13,7 @@ import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from kgrec.data.table_writer import check_format, table_writer
+from kgrec.engine import engine_in_use
 from kgrec.outputs.checks import check_files
 from kgrec.retrieval.index import WIDTH
 from kgrec.retrieval.reranking import Dials
@@ -34,6 +35,10 @@ SCHEMA = pa.schema(
     }
 )
 """The columns of recommendations in a table: one row for each, rank 1 is the best."""
+
+
+_Asked = tuple[IntArray, int, csr_matrix, IntArray | None, Dials]
+"""The users of a block, k, what is left out, the candidates, and how lists differ."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,17 @@ class BulkRecommendations:
         width = len(self.snapshot.items)
         if self.snapshot.index is not None:
             width = min(width, WIDTH)  # an index never has more scores of a user at a time
-        for part in chunks(len(self.users), width, self.chunk_elements):
-            rows = self.users[part]
-            yield RecommendationBlock(rows, self._best(rows))
+        parts = chunks(len(self.users), width, self.chunk_elements)
+        asked = (self._asked(self.users[part]) for part in parts)
+        engine = engine_in_use()
+        if not engine.distributed:
+            found = engine.map(_best, self.snapshot, asked)
+        else:
+            now = self.snapshot
+            answers = now.diverse_answers if self.dials.diversity else now.answers
+            found = engine.map_warmed(_best, answers, asked)
+        for part, best in zip(parts, found, strict=True):
+            yield RecommendationBlock(self.users[part], best)
 
     def from_user(self, place: int) -> BulkRecommendations:
         """Return the same from a place of `users` on."""
@@ -156,14 +169,19 @@ class BulkRecommendations:
                 done += len(block.users)
                 report(done, len(self))
 
-    def _best(self, rows: IntArray) -> TopK:
-        now = self.snapshot
-        exclude = now.left_out(rows, include_disliked=self.include_disliked)
+    def _asked(self, rows: IntArray) -> _Asked:
+        exclude = self.snapshot.left_out(rows, include_disliked=self.include_disliked)
         if self.exclude is not None:
             exclude = (exclude + self.exclude[rows]).tocsr()
-        return now.best(rows, self.k, exclude=exclude, candidates=self.candidates, dials=self.dials)
+        return rows, self.k, exclude, self.candidates, self.dials
 
     @cached_property
     def _titles(self) -> pa.Array:
         titles = [self.snapshot.title(row) for row in range(len(self.snapshot.items))]
         return pa.array(titles, pa.large_string())
+
+
+def _best(snapshot: Snapshot, asked: _Asked) -> TopK:
+    """Return the best items of a block of users."""
+    users, k, exclude, candidates, dials = asked
+    return snapshot.best(users, k, exclude=exclude, candidates=candidates, dials=dials)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kgrec.data.interactions import Interactions
 from kgrec.data.log_checks import warn_of_new_users
 from kgrec.data.vocabulary import id_list
+from kgrec.engine import engine_in_use
 from kgrec.errors import DataError, warn
 from kgrec.evaluation.base import Evaluation, ProtocolConfig
 from kgrec.evaluation.beyond_accuracy import ItemFeatures
@@ -43,9 +44,10 @@ def measure(
     if exclude is None:
         exclude = _excluded(now, test)
         warn_of_new_users(train.user, test.user, "of the test part")
+    scorer = now.answers if engine_in_use().distributed else now
     predicts = isinstance(now.model, RatingPredictor)
     result = evaluate_protocol(
-        _Predictor(now) if predicts and isinstance(config, RatingsConfig) else now,
+        _Predictor(now) if predicts and isinstance(config, RatingsConfig) else scorer,
         test,
         config,
         exclude=[log.reindex(*known) for log in exclude],

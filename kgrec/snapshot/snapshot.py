@@ -28,6 +28,7 @@ from kgrec.retrieval.reranking import Dials, ItemSimilarity, diversified, item_a
 from kgrec.retrieval.search import SemanticSearch
 from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import TopK, top_k
+from kgrec.snapshot.answering import answering
 from kgrec.snapshot.changes import Changes, ItemLinks
 from kgrec.snapshot.drift import Drift
 from kgrec.snapshot.earlier import Earlier, extended_index, most_alike
@@ -328,6 +329,16 @@ class Snapshot:
         """What is known of the items, for filters."""
         inputs = self.inputs
         return ItemColumns(self.items, inputs.items, inputs.kg, inputs.links, inputs.languages)
+
+    @cached_property
+    def answers(self) -> Snapshot:
+        """What scores and recommends as this, without graph, texts and tables: for workers."""
+        return answering(self, diverse=False)
+
+    @cached_property
+    def diverse_answers(self) -> Snapshot:
+        """The same, for lists that shall be diverse."""
+        return answering(self, diverse=True)
 
     # ------------------------------------------------------------------ asking
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from kgrec.engine import engine_in_use
 from kgrec.errors import ConfigError, did_you_mean
 from kgrec.text.backend import KnownLanguages, check_texts, encode_distinct
 from kgrec.text.batching import length_batches
@@ -198,6 +199,7 @@ class TextEncoder(KnownLanguages):
     def _encode_distinct(
         self, texts: list[str], report: Callable[[int, int], None], *, query: bool = False
     ) -> FloatArray:
+        from kgrec.text.distributed import encode_in_workers
         from kgrec.text.parallel import map_batches
 
         forward = self._forward
@@ -214,10 +216,27 @@ class TextEncoder(KnownLanguages):
 
         batches = length_batches(lengths, budget)
         done = 0
-        for size in map_batches(encode_batch, batches) if on_cpu else map(encode_batch, batches):
+        if engine_in_use().distributed and not query:
+            counted = encode_in_workers(self, tokens, batches, vectors)
+        else:
+            counted = map_batches(encode_batch, batches) if on_cpu else map(encode_batch, batches)
+        for size in counted:
             done += size
             report(done, len(texts))
         return vectors
+
+    def encode_tokens(self, batch: Sequence[IntArray]) -> FloatArray:
+        """Return the vectors of one batch of documents, float32 of shape (n, dim).
+
+        Args:
+            batch: The token ids of each text, special tokens included.
+        """
+        return self._forward(batch, normalize=self.normalize)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs: the arguments. It finds and loads the model itself."""
+        made = ("files", "layout", "fingerprint", "_forward", "_alone")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
 
     @cached_property
     def _forward(self) -> Forward:

@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
+from kgrec.engine import LocalEngine
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.modalities import features_of
@@ -599,9 +600,10 @@ class _Validation:
         self.model._finish(exactly=False)
         data = self.data
         assert data.valid is not None
-        metrics = evaluate(
-            self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
-        ).metrics
+        with LocalEngine():  # the weights of each epoch would go to all workers
+            metrics = evaluate(
+                self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
+            ).metrics
         return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
 
 

@@ -1,0 +1,111 @@
+"""Connecting to a Ray cluster, with messages that say what is missing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from kgrec.engine.settings import AUTO, OWN
+from kgrec.errors import ConfigError, RunError, printable
+
+if TYPE_CHECKING:
+    from kgrec.engine.settings import RayEngineConfig
+
+_KNOCK: Final = 5.0
+"""Seconds in which a port answers. Ray itself waits for minutes, and then ends the process."""
+
+
+def check_ray() -> None:
+    """Check that Ray is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if find_spec("ray") is None:
+        raise ConfigError(
+            "engine: ray needs the library Ray, which is not installed: `pip install 'kgrec[ray]'`."
+        )
+
+
+def connect(config: RayEngineConfig) -> str:
+    """Connect this process to a cluster, and return its address.
+
+    Raises:
+        ConfigError: The cluster runs another version of Ray or Python.
+        RunError: There is no cluster, or it does not answer.
+    """
+    check_ray()
+    # Ray tells its makers about clusters unless this says no. kgrec tells nobody.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    options: dict[str, Any] = {
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+        "configure_logging": False,
+    }
+    address = config.address
+    if address == AUTO:
+        address = _running()
+    if address != OWN:
+        _check_answers(address)
+    if ray.is_initialized():
+        raise RunError(
+            "This process is connected to a Ray cluster already, and can be to one alone: leave "
+            "the other engine first, or call ray.shutdown()."
+        )
+    if address == OWN:
+        cores = None if config.workers is None else config.workers * config.cpus
+        context = ray.init(address=OWN, include_dashboard=False, num_cpus=cores, **options)
+        return str(context.address_info["gcs_address"])
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        if "ersion mismatch" in str(error):
+            raise ConfigError(
+                f"The Ray cluster at {printable(address)} has another version than this process. "
+                f"Install the same Python and Ray everywhere. {_in_a_line(error)}"
+            ) from error
+        raise RunError(
+            f"The Ray cluster at {printable(address)} cannot be used: {_in_a_line(error)}"
+        ) from error
+    return address
+
+
+def _running() -> str:
+    """Return the address of the cluster that this machine is a part of."""
+    # Ray has no public function for it, and its own `init` does not say in time that the cluster
+    # of which it knows is gone.
+    from ray._private.services import canonicalize_bootstrap_address
+
+    try:
+        address = canonicalize_bootstrap_address(AUTO)
+    except ConnectionError:
+        address = None
+    if not address:
+        raise RunError(
+            "engine: ray, address: auto: no Ray cluster runs on this machine. Start one with `ray "
+            "start --head`, join one with `ray start --address HOST:PORT`, give HOST:PORT of its "
+            "head as engine.address, or engine.address=local for one of this machine's own cores."
+        )
+    return str(address)
+
+
+def _check_answers(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"No Ray cluster answers at {printable(address)}: {printable(reason)}. Is it running "
+            "(`ray status`), is this the port of its head (6379 by default), and does a firewall "
+            "let it through?"
+        ) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return printable(" ".join(str(error).split()), 600)

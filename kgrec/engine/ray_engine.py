@@ -1,0 +1,260 @@
+"""The engine that has a stage's blocks done by the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kgrec.engine.base import Block, Engine, Result, Shared, Work
+from kgrec.engine.ray_cluster import check_ray, connect
+from kgrec.engine.ray_worker import Worker, packed, unpacked, versions
+from kgrec.errors import ConfigError, RunError, printable, warn
+from kgrec.types import ByteArray
+
+if TYPE_CHECKING:
+    from kgrec.engine.settings import RayEngineConfig
+
+_QUEUED: Final = 2
+"""Blocks that a worker has: one that it works on, and one that is on its way."""
+_AHEAD: Final = 4
+"""Blocks for each worker that are done or under way before the first of them is taken."""
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A block that a worker has.
+
+    Attributes:
+        number: Its place.
+        block: The packed block, until it is done.
+        worker: Who has it.
+        lost: How many workers were lost with it.
+    """
+
+    number: int
+    block: ByteArray
+    worker: Any = None
+    lost: int = 0
+
+
+class RayEngine(Engine):
+    """Has blocks done by actors of a Ray cluster, one worker each; see `Engine`.
+
+    The workers stay for all stages. What the blocks of a stage share goes to each of them once. If
+    a worker is lost, Ray starts another one, and its block is done again: it gives the same result.
+    Errors and warnings of workers are those of this process.
+
+    Args:
+        config: The settings.
+
+    Raises:
+        ConfigError: Ray is not installed; when entered: a version differs.
+        RunError: When entered: there is no cluster, or it has no free worker.
+    """
+
+    distributed = True
+
+    def __init__(self, config: RayEngineConfig) -> None:
+        super().__init__()
+        check_ray()
+        self.config = config
+        self.address = config.address
+        self._workers: list[Any] = []
+        self._free: deque[Any] = deque()
+        self._last: tuple[Any, Any] | None = None
+
+    @property
+    def num_workers(self) -> int:
+        """The number of workers; 0 before the engine is entered."""
+        return len(self._workers)
+
+    def start(self) -> None:
+        """Connect, start the workers, and compare their versions with those of this process."""
+        import ray
+
+        if self._workers:
+            return
+        self.address = connect(self.config)
+        try:
+            self._workers = self._started()
+        except BaseException:
+            ray.shutdown()
+            raise
+
+    def stop(self) -> None:
+        """Give the workers back, and disconnect; work that is under way is given up."""
+        import ray
+
+        if self._tokens:  # still in use by an outer body
+            return
+        for worker in self._workers:
+            ray.kill(worker)
+        self._workers, self._last = [], None
+        ray.shutdown()
+
+    def map(
+        self, work: Work[Shared, Block, Result], shared: Shared, blocks: Iterable[Block]
+    ) -> Iterator[Result]:
+        """Yield the results in the order of the blocks; see `Engine.map`."""
+        import ray
+
+        if not self._workers:
+            raise RunError("The Ray engine is used outside of its `with` block: enter it first.")
+        function, common = ray.put(packed(work)), self._put(shared)
+        self._free = deque(self._workers * _QUEUED)
+        numbered = enumerate(blocks)
+        again: deque[_Asked] = deque()
+        running: dict[Any, _Asked] = {}
+        done: dict[int, Any] = {}
+        following, exhausted = 0, False
+        try:
+            while True:
+                while self._free and (again or not exhausted):
+                    if again:
+                        asked = again.popleft()
+                    elif len(running) + len(done) >= _AHEAD * len(self._workers):
+                        break
+                    else:
+                        number, block = next(numbered, (-1, None))
+                        if number < 0:
+                            exhausted = True
+                            break
+                        asked = _Asked(number, packed(block))
+                    asked.worker = self._free.popleft()
+                    running[asked.worker.run.remote(function, [common], asked.block)] = asked
+                if following in done:
+                    yield _told(done.pop(following))
+                    following += 1
+                elif running:
+                    (ready,), _ = ray.wait(list(running), num_returns=1)
+                    asked = running.pop(ready)
+                    try:
+                        done[asked.number] = unpacked(ray.get(ready))
+                        self._free.append(asked.worker)
+                    except ray.exceptions.RayError as lost:
+                        self._replace(asked, lost)
+                        again.append(asked)
+                else:
+                    return
+        finally:  # also if the caller stops, or is interrupted
+            for waiting in running:
+                ray.cancel(waiting)
+
+    def _replace(self, asked: _Asked, lost: Exception) -> None:
+        """Put another worker in the place of one that was lost.
+
+        Raises:
+            RunError: The block was tried often enough.
+        """
+        asked.lost += 1
+        if asked.lost > self.config.retries:
+            raise RunError(
+                f"Workers of the Ray cluster were lost {asked.lost} times on the same block: "
+                f"{_last_line(lost)} Most often the machine has too little memory: give fewer "
+                "workers (engine.workers), or machines with more memory. engine.retries is how "
+                "often a block is tried again."
+            ) from lost
+        if asked.worker in self._workers:  # the other block that it had may have said it already
+            self._workers[self._workers.index(asked.worker)] = made = self._actor().remote()
+            self._free = deque(one for one in self._free if one is not asked.worker)
+            self._free.extend([made] * _QUEUED)
+            warn("A worker of the Ray cluster was lost. Another one does its work again.")
+
+    def _put(self, shared: Any) -> Any:
+        """Return a reference to what is shared; the same object as before is not sent again."""
+        import ray
+
+        if self._last is None or self._last[0] is not shared:
+            self._last = None  # its memory is free before more is asked for
+            self._last = shared, ray.put(packed(shared))
+        return self._last[1]
+
+    def _actor(self) -> Any:
+        import ray
+
+        return ray.remote(Worker).options(num_cpus=self.config.cpus, num_gpus=self.config.gpus)
+
+    def _started(self) -> list[Any]:
+        """Return the workers that are there in time, all with the same versions."""
+        import ray
+
+        config = self.config
+        there = ray.cluster_resources()
+        possible = int(there.get("CPU", 0.0)) // config.cpus
+        if config.gpus:
+            possible = min(possible, int(there.get("GPU", 0.0) / config.gpus))
+        if possible < 1:
+            raise RunError(
+                f"The Ray cluster has {there.get('CPU', 0.0):g} cores and "
+                f"{there.get('GPU', 0.0):g} GPUs: too few for one worker with "
+                f"{config.cpus} cores and {config.gpus:g} GPUs (engine.cpus, engine.gpus)."
+            )
+        if config.workers is not None and config.workers > possible:
+            raise RunError(
+                f"engine.workers is {config.workers}, and the Ray cluster has room for {possible}."
+            )
+        actor = self._actor()
+        made = [actor.remote() for _ in range(config.workers or possible)]
+        asked = {worker.versions.remote(): worker for worker in made}
+        ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=config.patience)
+        for reference in late:
+            ray.kill(asked[reference])
+        if not ready:
+            raise RunError(
+                f"No worker of the Ray cluster was free within {config.patience:g} seconds: other "
+                "work uses its cores (`ray status`). Wait, or raise engine.patience."
+            )
+        if late:
+            warn(
+                f"{len(late)} of {len(asked)} workers of the Ray cluster were not free within "
+                f"{config.patience:g} seconds. The work goes on with {len(ready)}."
+            )
+        _check_versions(ready)
+        return [asked[reference] for reference in ready]
+
+
+def _told(answer: tuple[Any, Exception | None, list[str]]) -> Any:
+    """Return the result of a block; its warnings and its error are those of this process."""
+    result, error, told = answer
+    for message in told:
+        warn(message)
+    if error is not None:
+        raise error
+    return result
+
+
+def _check_versions(answers: Sequence[Any]) -> None:
+    """Check that all workers have this process's versions.
+
+    Raises:
+        ConfigError: One has another one.
+        RunError: A worker cannot start.
+    """
+    import ray
+
+    here = versions()
+    for answer in answers:
+        try:
+            there = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            raise RunError(
+                f"A worker of the Ray cluster cannot start: {_last_line(error)} Is kgrec "
+                "installed on all of its machines?"
+            ) from error
+        different = [name for name in here if here[name] != there.get(name)]
+        if different:
+            listed = ", ".join(
+                f"{name} {here[name]} here and {printable(str(there.get(name)))} there"
+                for name in different
+            )
+            raise ConfigError(
+                f"The workers of the Ray cluster have other versions than this process: {listed}. "
+                "Results could differ. Install the same on all machines."
+            )
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return printable(lines[-1] if lines else type(error).__name__, 400).rstrip(".") + "."

@@ -1,0 +1,91 @@
+"""What runs in a worker of a Ray cluster."""
+
+from __future__ import annotations
+
+import pickle
+import platform
+import traceback
+import warnings
+from importlib import metadata
+from typing import Any, Final
+
+import numpy as np
+
+from kgrec.errors import RunError, collecting, printable
+from kgrec.types import ByteArray
+
+COMPARED: Final = ("kgrec", "numpy", "scipy", "pyarrow", "torch", "ray")
+"""The packages of which workers must have the version of the process that uses them."""
+
+
+def packed(value: Any) -> ByteArray:
+    """Return a value as bytes that Ray stores and sends without a copy, uint8 of shape (n,).
+
+    Ray's own arrays are read-only where they arrive. Models may sort or sum up theirs in place, and
+    compiled loops are compiled for arrays that can be written: so arrays are packed with the rest,
+    and come out as they were.
+    """
+    from ray import cloudpickle
+
+    return np.frombuffer(cloudpickle.dumps(value, protocol=5), dtype=np.uint8)
+
+
+def unpacked(content: ByteArray) -> Any:
+    """Return what `packed` got. Bytes come from this process's own cluster alone."""
+    return pickle.loads(content.data)  # noqa: S301
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide whether a worker gives the results of this process."""
+    found = {"Python": platform.python_version()}
+    for name in COMPARED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+class Worker:
+    """An actor: it keeps what the blocks of a stage share, and works on one block at a time."""
+
+    def __init__(self) -> None:
+        self._key, self._shared = b"", None
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of this worker; see `versions`."""
+        return versions()
+
+    def run(self, work: ByteArray, shared: list[Any], block: ByteArray) -> ByteArray:
+        """Return the packed result of a block, what went wrong, and the warnings.
+
+        Args:
+            work: The packed function.
+            shared: A reference to what is packed once for all blocks; in a list, as Ray would fetch
+                it for each call otherwise.
+            block: The packed block.
+        """
+        import ray
+
+        with warnings.catch_warnings(action="ignore"), collecting() as told:
+            try:
+                key = shared[0].binary()
+                if key != self._key:
+                    self._key, self._shared = b"", None  # never two of them in memory
+                    self._shared = unpacked(ray.get(shared[0]))
+                    self._key = key
+                result, error = unpacked(work)(self._shared, unpacked(block)), None
+            except Exception as raised:  # noqa: BLE001  # it is raised again where the stage is
+                result, error = None, _portable(raised)
+        return packed((result, error, told))
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can be sent, with what was written on the way to it."""
+    where = "".join(traceback.format_exception(error))
+    try:
+        sent: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301
+    except Exception:  # noqa: BLE001  # some take more than their message to be made
+        sent = RunError(f"A worker failed: {printable(repr(error), 1000)}")
+    sent.add_note(f"In a worker of the Ray cluster:\n{where}")
+    return sent
