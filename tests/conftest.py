@@ -130,3 +130,47 @@ def put_odd(odd_kind):
         return path
 
     return put
+
+
+@pytest.fixture(scope="session")
+def ray_address():
+    """Return the address of a real cluster with three cores: two for the tests' engine."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from running_ray import running_cluster
+
+    # A socket's path may have 100 characters: pytest's own folders have longer names.
+    with (
+        tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder,
+        running_cluster(folder) as address,
+    ):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def ray_started(ray_address):
+    """Return an engine with workers that no test enters, as it would stop then; see `on_ray`."""
+    from kgrec.engine import RayEngineConfig
+
+    made = RayEngineConfig(address=ray_address, workers=2).build()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def on_ray(ray_started):
+    """Have the stages of the test done by the cluster."""
+    from ray_work import Lent
+
+    with Lent(ray_started) as lent:
+        yield lent
+
+
+@pytest.fixture
+def on_failing_ray(ray_started, tmp_path):
+    """Have the stages of the test done by a cluster of which a worker is killed at block 1."""
+    from ray_work import Lent
+
+    with Lent(ray_started, tmp_path / "killed") as lent:
+        yield lent
+        assert (tmp_path / "killed").exists(), "no worker was killed"

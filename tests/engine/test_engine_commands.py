@@ -10,14 +10,14 @@ from kgrec.engine import RayEngineConfig
 
 
 @pytest.fixture
-def lent(started, monkeypatch):
+def lent(ray_started, monkeypatch):
     """Let `--engine ray` mean the cluster of the tests, which a process can enter only once."""
     from ray_work import Lent
 
     made = []
 
     def build(_):
-        made.append(Lent(started))
+        made.append(Lent(ray_started))
         return made[-1]
 
     monkeypatch.setattr(RayEngineConfig, "build", build)

@@ -102,7 +102,7 @@ def test_auto_without_a_cluster_says_how_to_start_one(monkeypatch):
         pass
 
 
-def test_more_workers_than_there_is_room_for_are_a_mistake(started):
+def test_more_workers_than_there_is_room_for_are_a_mistake(ray_started):
     made = RayEngineConfig(workers=4).build()
     with pytest.raises(RunError, match=r"workers is 4, and the Ray cluster has room for 3"):
         made._started()
@@ -110,30 +110,30 @@ def test_more_workers_than_there_is_room_for_are_a_mistake(started):
         RayEngineConfig(cpus=5).build()._started()
 
 
-def test_a_busy_cluster_is_waited_for_and_then_named(started):
-    # The two workers of `started` use two of three cores.
+def test_a_busy_cluster_is_waited_for_and_then_named(ray_started):
+    # The two workers of `ray_started` use two of three cores.
     made = RayEngineConfig(workers=1, cpus=2, patience=0.5).build()
     with pytest.raises(RunError, match=r"No worker of the Ray cluster was free within 0\.5 s"):
         made._started()
 
 
-def test_a_second_cluster_in_one_process_is_a_mistake(started, cluster):
+def test_a_second_cluster_in_one_process_is_a_mistake(ray_started, ray_address):
     with (
         pytest.raises(RunError, match="is connected to a Ray cluster already"),
-        RayEngineConfig(address=cluster).build(),
+        RayEngineConfig(address=ray_address).build(),
     ):
         pass
 
 
-def test_another_version_of_a_package_is_named(started, monkeypatch):
+def test_another_version_of_a_package_is_named(ray_started, monkeypatch):
     here = ray_engine.versions()
     monkeypatch.setattr(ray_engine, "versions", lambda: here | {"torch": "1.0"})
-    answers = [worker.versions.remote() for worker in started._workers]
+    answers = [worker.versions.remote() for worker in ray_started._workers]
     with pytest.raises(ConfigError, match=rf"torch 1\.0 here and {here['torch'][:3]}"):
         ray_engine._check_versions(answers)
 
 
-def test_another_version_of_ray_is_named(cluster, monkeypatch):
+def test_another_version_of_ray_is_named(ray_address, monkeypatch):
     import ray
 
     def init(**_):
@@ -142,4 +142,4 @@ def test_another_version_of_ray_is_named(cluster, monkeypatch):
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(ConfigError, match=r"another version .* Ray: 2\.1"):
-        ray_cluster.connect(RayEngineConfig(address=cluster))
+        ray_cluster.connect(RayEngineConfig(address=ray_address))

@@ -49,16 +49,16 @@ def equal(left, right):
 
 
 @pytest.mark.parametrize("name", RANKING)
-def test_the_ranking_of_each_model_is_the_same(name, engine):
+def test_the_ranking_of_each_model_is_the_same(name, on_ray):
     data = replace(CASE.data, words=CASE.data.attributes, user_features=None)
     model = settings(name).build().fit(data)
     with kgrec.engine.LocalEngine():
         expected = ranked(model)
     equal(ranked(model), expected)
-    assert engine.maps == 1
+    assert on_ray.maps == 1
 
 
-def test_a_ranking_with_a_killed_worker_is_the_same(killing):
+def test_a_ranking_with_a_killed_worker_is_the_same(on_failing_ray):
     model = kgrec.EASE().fit(CASE.data)
     with kgrec.engine.LocalEngine():
         expected = ranked(model)
@@ -81,14 +81,14 @@ def listed(recommender, **options):
     [{}, {"popularity": -0.5}, {"exclude": ["i003"]}, {"users": ["u050", "u001", "u009"] * 4}],
     ids=str,
 )
-def test_recommendations_for_all_are_the_same(recommender, engine, options):
+def test_recommendations_for_all_are_the_same(recommender, on_ray, options):
     with kgrec.engine.LocalEngine():
         expected = listed(recommender, **options)
     pd.testing.assert_frame_equal(listed(recommender, **options), expected, check_exact=True)
-    assert engine.maps == 1
+    assert on_ray.maps == 1
 
 
-def test_recommendations_for_all_with_a_killed_worker_are_the_same(recommender, killing):
+def test_recommendations_for_all_with_a_killed_worker_are_the_same(recommender, on_failing_ray):
     with kgrec.engine.LocalEngine():
         expected = listed(recommender)
     with pytest.warns(KgrecWarning, match="was lost"):
@@ -96,7 +96,7 @@ def test_recommendations_for_all_with_a_killed_worker_are_the_same(recommender, 
 
 
 @pytest.mark.parametrize("model", ["link_prediction", "most_popular"])
-def test_users_and_items_that_came_later_are_recommended_the_same(model, engine):
+def test_users_and_items_that_came_later_are_recommended_the_same(model, on_ray):
     made = kgrec.Recommender(model=settings(model).build(), text=None).fit(CASE.data.train)
     made.update(
         interactions=kgrec.Interactions.read(
@@ -110,13 +110,13 @@ def test_users_and_items_that_came_later_are_recommended_the_same(model, engine)
     assert "new" in set(expected["user_id"])
 
 
-def test_diverse_lists_of_a_run_folder_are_the_same(run_folder, engine):
+def test_diverse_lists_of_a_run_folder_are_the_same(run_folder, on_ray):
     loaded = kgrec.load(run_folder)
     with kgrec.engine.LocalEngine():
         expected = replace(loaded.recommend_all(4, diversity=0.5), chunk_elements=200).to_pandas()
     found = replace(loaded.recommend_all(4, diversity=0.5), chunk_elements=200).to_pandas()
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
-    assert engine.maps == 1
+    assert on_ray.maps == 1
 
 
 TEXTS = [f"A film about {'the sea and ' * (n % 7)} number {n}." for n in range(150)]
@@ -133,22 +133,22 @@ def vectors(encoder):
     return encoder.encode(TEXTS)
 
 
-def test_texts_have_the_same_bits_also_with_a_killed_worker(encoder, vectors, killing):
+def test_texts_have_the_same_bits_also_with_a_killed_worker(encoder, vectors, on_failing_ray):
     told = []
     with pytest.warns(KgrecWarning, match="was lost"):
         found = encoder.encode(TEXTS, progress=lambda done, total: told.append((done, total)))
     np.testing.assert_array_equal(found, vectors)
-    assert killing.maps == 1
+    assert on_failing_ray.maps == 1
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     assert told[-1] == (150, 150)
 
 
-def test_a_query_is_encoded_here(encoder, engine):
+def test_a_query_is_encoded_here(encoder, on_ray):
     encoder.encode_query("the sea")
-    assert not engine.maps
+    assert not on_ray.maps
 
 
-def test_another_model_of_the_same_name_on_a_worker_is_found(encoder, engine, monkeypatch):
+def test_another_model_of_the_same_name_on_a_worker_is_found(encoder, on_ray, monkeypatch):
     monkeypatch.setitem(encoder.__dict__, "fingerprint", "0" * 64)
     with pytest.raises(ConfigError, match=r"language model .* is not that of this process"):
         encoder.encode(TEXTS)
@@ -176,10 +176,10 @@ with RayEngineConfig(address=address, workers=1).build():
 
 
 def test_a_killed_process_is_resumed_with_the_same_result(
-    recommender, cluster, engine, tmp_path, monkeypatch
+    recommender, ray_address, on_ray, tmp_path, monkeypatch
 ):
     path = tmp_path / "all.csv"
-    command = [sys.executable, "-c", SCRIPT, cluster, str(path)]
+    command = [sys.executable, "-c", SCRIPT, ray_address, str(path)]
     killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     parts = Path(f"{path}.parts")
@@ -191,7 +191,7 @@ def test_a_killed_process_is_resumed_with_the_same_result(
     told = []
     asked.write(path, resume=True, progress=lambda done, _: told.append(done))
     assert not parts.exists()
-    assert engine.maps == 5  # to see that the model is the same, and 4 of 7 parts
+    assert on_ray.maps == 5  # to see that the model is the same, and 4 of 7 parts
     undisturbed = tmp_path / "undisturbed.csv"
     with kgrec.engine.LocalEngine():
         asked.write(undisturbed)
