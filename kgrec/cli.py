@@ -13,6 +13,7 @@ from kgrec.commands.chat import chat
 from kgrec.commands.compare import compare
 from kgrec.commands.convert import convert
 from kgrec.commands.demo import demo
+from kgrec.commands.erase import erase
 from kgrec.commands.evaluate import evaluate
 from kgrec.commands.explain import explain
 from kgrec.commands.failure import fail, say, warnings_on_stderr
@@ -43,8 +44,8 @@ app = typer.Typer(
     "then `recommend`, `explain`, `search` and `evaluate` on the run folder that it writes.",
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    demo, inspect, fetch, link, convert, map, train, update, tune, tune_search, tune_text, evaluate,
-    compare, recommend, similar, search, chat, explain, serve, api_key,
+    demo, inspect, fetch, link, convert, map, train, update, erase, tune, tune_search, tune_text,
+    evaluate, compare, recommend, similar, search, chat, explain, serve, api_key,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

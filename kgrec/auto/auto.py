@@ -199,11 +199,25 @@ class Auto(Model):
 
         Features of items that were not known when the weights were fitted are left out.
         """
-        weights, before, _ = self._fitted()
         data = replace(data, valid=None)
+        return self._with_members([member.updated(data) for member in self.members], data)
+
+    @property
+    def forgets(self) -> bool:
+        """Users of the validation part chose the models and their weights."""
+        return False
+
+    def forgotten(self, data: TrainingData) -> Auto:
+        """Return the chosen models, which have each forgotten, with their weights."""
+        data = replace(data, valid=None)
+        return self._with_members([member.forgotten(data) for member in self.members], data)
+
+    def _with_members(self, members: Sequence[Model], data: TrainingData) -> Auto:
+        """Return the chosen models with other weights of their own."""
+        weights, before, _ = self._fitted()
         made = Auto(self.config)
         made.report, made._chosen, made._weights = self.report, self._chosen, weights
-        made.members = tuple(member.updated(data) for member in self.members)
+        made.members = tuple(members)
         context = Context.of(data).like(before)
         made._context, made._users = context, context.of_histories(data.train.matrix())
         return made

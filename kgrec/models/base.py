@@ -265,6 +265,23 @@ class Model(ABC):
         """
         return deepcopy(self).fit(replace(data, valid=None))
 
+    @property
+    def forgets(self) -> bool:
+        """Whether `forgotten` is exactly what `fit` finds on what is left.
+
+        So it is for models that count or solve. A model that was trained, or that was chosen by
+        validation, keeps traces of everybody until it is trained again.
+        """
+        return True
+
+    def forgotten(self, data: TrainingData) -> Model:
+        """Return a fitted model of data from which users are gone; this one does not change.
+
+        Args:
+            data: As for `updated`; the rows of the users who are gone are empty.
+        """
+        return self.updated(data)
+
     def start_from(self, before: Model) -> bool:
         """Let the next `fit` begin with the weights of another fitted model.
 

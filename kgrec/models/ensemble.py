@@ -109,6 +109,17 @@ class Ensemble(Model):
         made.weights, made._num_items = self._weights(), data.train.num_items
         return made
 
+    @property
+    def forgets(self) -> bool:
+        """Whether all members do."""
+        return all(member.forgets for member in self.members)
+
+    def forgotten(self, data: TrainingData) -> Ensemble:
+        """Return an ensemble of members that have forgotten, with the same weights."""
+        made = Ensemble([member.forgotten(data) for member in self.members], self.config)
+        made.weights, made._num_items = self._weights(), data.train.num_items
+        return made
+
     def start_from(self, before: Model) -> bool:
         """Let each member begin with the weights of the member in its place."""
         members = before.members if isinstance(before, Ensemble) else (before,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, Self
@@ -115,6 +116,14 @@ class IALS(VectorModel):
         made = type(self)(config)
         made._take(wide, after)
         return made
+
+    def forgotten(self, data: TrainingData) -> IALS:
+        """Return what `fit` finds on what is left, from the same seed; see `Model.forgotten`.
+
+        A step of least squares is not enough: all other factors were solved for from those of the
+        users who are gone. So the steps are taken again, from the same first factors.
+        """
+        return type(self)(self.config).fit(replace(data, valid=None))
 
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""

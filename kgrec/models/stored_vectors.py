@@ -124,6 +124,11 @@ class StoredVectors(VectorModel):
         """Return the other model with more data; see `Model.updated`."""
         return self._complete().updated(data)
 
+    @property
+    def forgets(self) -> bool:
+        """A model that was trained keeps traces of everybody."""
+        return False
+
     def state(self) -> State:
         """Return the state of the other model."""
         return self._complete().state()

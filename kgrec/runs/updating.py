@@ -96,24 +96,24 @@ def update_run(
             f"{option('links')}, {option('remove_items')} and {option('remove_users')}."
         )
     check_run_folder(out, files.paths, force=force)
-    with _alone(run), collecting() as warnings:
+    with alone(run), collecting() as warnings:
         recommender, config, split = load_run(run, download=download)
         if recommender.cache is None:
             recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
         now = recommender.update(**_read(files, recommender, config))
         drift = now.drift
         assert drift is not None
-        told = [*_lines(run / "log.txt"), *drift.lines()]
+        told = [*log_lines(run / "log.txt"), *drift.lines()]
         told += [f"Warning: {message}" for message in warnings]
         metrics = read_json(run / "metrics.json") if (run / "metrics.json").exists() else {}
         save_run(
-            out, recommender, config, _split(split, now), metrics=metrics, log=told, force=force
+            out, recommender, config, split_of(split, now), metrics=metrics, log=told, force=force
         )
     return drift
 
 
 @contextmanager
-def _alone(run: Path) -> Iterator[None]:
+def alone(run: Path) -> Iterator[None]:
     """Lock a run folder, so that two updates of it cannot each lose the other's data.
 
     Raises:
@@ -128,7 +128,8 @@ def _alone(run: Path) -> Iterator[None]:
         yield
 
 
-def _lines(path: Path) -> list[str]:
+def log_lines(path: Path) -> list[str]:
+    """Return the messages of a run's `log.txt`; none if it is gone."""
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -216,7 +217,7 @@ def _rows(
     )
 
 
-def _split(before: Split, now: Snapshot) -> Split:
+def split_of(before: Split, now: Snapshot) -> Split:
     """Return the parts of the updated run: what came is training, the test part stays apart."""
     train, *others = now.interactions
     none = train.select(np.zeros(0, dtype=np.int64))

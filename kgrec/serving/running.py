@@ -17,6 +17,7 @@ from kgrec.serving.app import make_app
 from kgrec.serving.keys import Keys
 from kgrec.serving.loading import load_served
 from kgrec.serving.log import open_log
+from kgrec.serving.places import log_of, secret_of
 from kgrec.serving.pseudonyms import Pseudonyms, read_key
 from kgrec.serving.service import Service
 from kgrec.serving.settings import ServeConfig
@@ -48,10 +49,8 @@ def make_service(plan: Plan) -> Service:
     served = load_served(plan.run, hidden=config.hidden_columns, download=plan.download)
     if config.read_only:
         return Service(served, config, keys=keys)
-    folder = plan.run.absolute()
-    folder = folder.with_name(f"{folder.name}.serve")
-    log = open_log(config.log or str(folder / "log.sqlite3"))
-    secret = Path(config.secret) if config.secret else folder / "secret.key"
+    log = open_log(config.log or str(log_of(plan.run)))
+    secret = Path(config.secret) if config.secret else secret_of(plan.run)
     return Service(served, config, log=log, pseudonyms=Pseudonyms(read_key(secret)), keys=keys)
 
 

@@ -36,6 +36,7 @@ class Drift:
         users_new: Users who came; all were folded in from interactions or from their table row.
         users_changed: Users who were known and got or lost interactions.
         users_deleted: Users who were deleted.
+        users_remembered: Those of them of whom the model, which was trained, keeps traces.
         items_new: Items that came.
         items_placed: Those of them that have interactions, text, attributes or links.
         items_withdrawn: Items that are withdrawn now.
@@ -54,6 +55,7 @@ class Drift:
     users_new: int = 0
     users_changed: int = 0
     users_deleted: int = 0
+    users_remembered: int = 0
     items_new: int = 0
     items_placed: int = 0
     items_withdrawn: int = 0
@@ -89,6 +91,11 @@ class Drift:
             found.append(
                 f"{lost:.0%} of the items came after training without anything to place them by "
                 f"(more than {MOST_UNPLACED:.0%})"
+            )
+        if self.users_remembered:
+            found.append(
+                f"{self.users_remembered:,} users were deleted, and only a training makes the "
+                "model forget them"
             )
         if self._has_fallen():
             found.append(
@@ -141,7 +148,9 @@ class Drift:
         """
         made: dict[str, Any] = {}
         for field in fields(cls):
-            value = tree.get(field.name) if isinstance(tree, Mapping) else None
+            # Runs of before lack the figures that came later.
+            absent = 0 if field.name == "users_remembered" else None
+            value = tree.get(field.name, absent) if isinstance(tree, Mapping) else None
             share = field.name.startswith("hits")
             kinds = (float, int, type(None)) if share else (int,)
             if isinstance(value, bool) or not isinstance(value, kinds) or (value or 0) < 0:

@@ -132,6 +132,7 @@ def _without_removed(now: Snapshot, asked: Changes) -> Snapshot:
     keep = diags_array((~deleted).astype(np.float32))
     bad = now.disliked
     users, table = _without_ids(now.users, rows), now.inputs.users
+    named = dict(zip(rows.tolist(), users.take(rows), strict=True))
     left = None if table is None else table.without(asked.remove_users).reindex(users)
     return replace(
         made,
@@ -141,7 +142,14 @@ def _without_removed(now: Snapshot, asked: Changes) -> Snapshot:
         inputs=replace(now.inputs, users=left),
         deleted=deleted if now.deleted is None else deleted | now.deleted,
         interactions=tuple(
-            without_users(log, _without_ids(log.users, rows), deleted[: log.num_users])
+            # Users who came later are not in the logs of training.
+            without_users(
+                log,
+                log.users.with_ids(
+                    {row: name for row, name in named.items() if row < log.num_users}
+                ),
+                deleted[: log.num_users],
+            )
             for log in now.interactions
         ),
         changed=deleted if now.changed is None else deleted | now.changed,

@@ -68,7 +68,10 @@ def settled(now: Snapshot, config: TextConfig | None, vectors: TextVectors | Non
         return _derived(base, now, inputs, graph, config, vectors)
 
     prepared = prepare(now.inputs, train, valid, None, derived, base.derived.scales)
-    made = prepared.fitted(base.model.updated(prepared.data))
+    gone = _newly_deleted(base, now)
+    model = base.model
+    model = model.forgotten(prepared.data) if gone else model.updated(prepared.data)
+    made = prepared.fitted(model)
     return replace(
         made,
         withdrawn=now.withdrawn,
@@ -77,6 +80,14 @@ def settled(now: Snapshot, config: TextConfig | None, vectors: TextVectors | Non
         index_config=now.index_config,
         drift=_drift(base, now, came),
     )
+
+
+def _newly_deleted(base: Snapshot, now: Snapshot) -> int:
+    """Return how many users were deleted whom the model of the base knows."""
+    if now.deleted is None:
+        return 0
+    before = 0 if base.deleted is None else int(base.deleted.sum())
+    return int(now.deleted[: len(base.users)].sum()) - before
 
 
 def _present(log: Interactions, now: Snapshot) -> Interactions:
@@ -182,6 +193,8 @@ def _drift(base: Snapshot, now: Snapshot, came: Sequence[Interactions]) -> Drift
         users_new=before.users_new + len(now.users) - old,
         users_changed=before.users_changed + int((changed[:old] & ~gone[:old]).sum()),
         users_deleted=deleted,
+        users_remembered=before.users_remembered
+        + (0 if base.model.forgets else _newly_deleted(base, now)),
         items_new=before.items_new + len(new),
         items_placed=before.items_placed + int(_is_placed(now, new).sum()),
         items_withdrawn=len(now.items) - now.num_available,

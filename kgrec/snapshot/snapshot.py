@@ -324,6 +324,10 @@ class Snapshot:
         """Return the snapshot with what example queries taught."""
         return replace(self, taught=taught)
 
+    def with_warnings(self, warnings: tuple[str, ...]) -> Snapshot:
+        """Return the snapshot with other warnings."""
+        return replace(self, warnings=warnings)
+
     @cached_property
     def item_columns(self) -> ItemColumns:
         """What is known of the items, for filters."""

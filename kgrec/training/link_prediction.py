@@ -169,6 +169,11 @@ class LinkPrediction(VectorModel):
         return made
 
     @property
+    def forgets(self) -> bool:
+        """It was trained: only another training forgets. The users' own embeddings are gone."""
+        return False
+
+    @property
     def user_vectors(self) -> FloatArray:
         """The known users; one without training interactions is the average of the others."""
         return self._vectors().user

@@ -29,7 +29,7 @@ def start(trained_run, encoder_of_words, path):
 
     def make(**settings):
         service = Service(
-            load_served(trained_run),
+            load_served(trained_run, hidden=settings.get("hidden_columns", ())),
             ServeConfig(poll=0.02, **settings),
             log=open_log(str(path)),
             pseudonyms=Pseudonyms(KEY),
@@ -279,3 +279,60 @@ def test_events_of_a_log_come_back_as_they_were(tmp_path):
     assert (first.user, first.item, dict(first.body)) == (odd.user, odd.item, {"liked": True})
     assert log.read(1) == [second]
     assert log.of_user(odd.user) == [first, second]
+
+
+def test_an_erased_user_is_gone_everywhere(start, path):
+    one, other = start(), start()
+    post(one, "somebody-new", "i01")
+    post(one, "u07", listed(one, "u07")[0])
+    until(lambda: history(other, "somebody-new"))
+    for user in ("somebody-new", "u07"):
+        gone = one.delete(f"/v1/users/{user}")
+        assert gone.json()["applied"], gone.text
+        assert history(one, user) is None
+        assert one.delete(f"/v1/users/{user}").status_code == 404
+        until(lambda: history(other, user) is None)  # noqa: B023
+    for file in path.parent.iterdir():
+        assert b"somebody-new" not in file.read_bytes()
+        assert b"u07" not in file.read_bytes()
+    # The model is told, and nothing of before is kept in memory.
+    until(lambda: one.service.current.now.base is None and not one.service.current.now.pending)
+    figures = one.get("/metrics").text
+    assert "kgrec_training_due 1.0" in figures  # it was trained: only a training forgets
+    assert history(start(), "u07") is None  # the run on disk still has them
+    assert "somebody-new" not in one.get("/v1/users?limit=100").json()["users"]
+    post(one, "u07", "i01")  # who comes back is somebody new
+    assert history(one, "u07") == ["i01"]
+
+
+def test_an_export_tells_all_that_is_known(start):
+    client = start()
+    (best, *_) = listed(client, "u00")
+    post(client, "u00", best, rating=5.0)
+    told = client.get("/v1/users/u00/export").json()
+    assert best in [one["item"] for one in told["run"]["history"]]
+    assert told["run"]["attributes"] == {"job": ["pilot"]}
+    (event,) = told["log"]
+    assert (event["item"], event["rating"], event["liked"]) == (best, 5.0, True)
+    assert told["pseudonym"] == Pseudonyms(KEY).of("u00")
+    assert client.get("/v1/users/nobody/export").status_code == 404
+
+
+def test_nothing_is_kept_of_who_opts_out(start):
+    client = start()
+    before = history(client, "u00")
+    client.put("/v1/users/u00", json={"consent": False})
+    (best, *_) = listed(client, "u00")
+    told = post(client, "u00", best)
+    assert (told["accepted"], told["ignored"]) == (0, 1)
+    assert history(client, "u00") == before
+    assert client.get("/v1/users/u00/export").json()["opted_out"]
+    client.put("/v1/users/u00", json={"consent": True})
+    assert post(client, "u00", best)["accepted"] == 1
+
+
+def test_hidden_columns_are_in_no_answer_but_the_export(start):
+    client = start(hidden_columns=("job", "price"))
+    assert "price" not in client.get("/v1/items/i10").json()["attributes"]
+    assert client.get("/v1/users/u00").json()["attributes"] == {}
+    assert client.get("/v1/users/u00/export").json()["run"]["attributes"] == {"job": ["pilot"]}

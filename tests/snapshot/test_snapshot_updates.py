@@ -161,6 +161,20 @@ def test_a_deleted_user_is_forgotten_as_if_never_there():
     assert rec.history("u3") == ["i5"]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_user_who_came_later_can_go_too(at_once):
+    rec = recommender(read(ratings()))
+    expected = {user: rec.history(user) for user in USERS if user != "u3"}
+    for gone in ("zoe", "u3"):
+        rec.update(interactions=read([("zoe", "i1", 5, 200)]), at_once=True)
+        rec.update(remove_users=[gone], at_once=at_once)
+        assert gone not in rec.user_vocabulary
+    rec.update(remove_users=["zoe"])
+    assert {user: rec.history(user) for user in expected} == expected
+    never = recommender(read([row for row in ratings() if row[0] != "u3"]))
+    np.testing.assert_allclose(rec.model.weights, never.model.weights, atol=1e-6)
+
+
 def test_a_withdrawn_item_still_tells_what_else_its_users_like():
     rec = recommender(read(ratings()))
     before = rec.snapshot.score(np.arange(len(USERS)))
