@@ -113,6 +113,11 @@ def worded(words: Wording) -> Iterator[None]:
         _wordings.reset(token)
 
 
+def wordings() -> tuple[Wording, ...]:
+    """Return how messages name arguments now, innermost first: for `worded` in another process."""
+    return _wordings.get()
+
+
 def option(name: str, value: object = None) -> str:
     """Return how the interface in use writes an argument: messages use its words.
 

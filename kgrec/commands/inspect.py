@@ -52,6 +52,7 @@ def inspect(
         typer.Option(help="IRI of a named graph to read, '' for the default; may be repeated."),
     ] = None,
     contexts: options.Contexts = None,
+    engine: options.EngineName = None,
     force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -81,6 +82,7 @@ def inspect(
         (print_json if as_json else show_run)(run)
         return
     from kgrec.drawing.canvas import check_pictures
+    from kgrec.engine import named_engine
     from kgrec.kg.graph import KnowledgeGraph
     from kgrec.kg.profile.shapes import validate
     from kgrec.linking.linked_files import links_from_files
@@ -90,7 +92,8 @@ def inspect(
     check_pictures([picture], [*paths, items, links, rejects, *(shapes or ())], force=force)
     reading: dict[str, Any] = {"format": format, "base_iri": base_iri, "on_error": on_error}
     reading["contexts"] = options.files_by_iri(contexts or ())
-    kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
+    with named_engine(engine).build():
+        kg = KnowledgeGraph.read(list(paths), **reading, rejects=rejects, graphs=graph)
     how = options.table_options(encoding, separator, decimal, quote)
     linked = links_from_files(
         kg,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kgrec.engine.base import Block, Engine, Result, Shared, Work
 from kgrec.engine.ray_cluster import check_ray, connect
 from kgrec.engine.ray_worker import Worker, packed, unpacked, versions
-from kgrec.errors import ConfigError, RunError, printable, warn
+from kgrec.errors import ConfigError, RunError, printable, warn, wordings
 from kgrec.types import ByteArray
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ class RayEngine(Engine):
         self.config = config
         self.address = config.address
         self._workers: list[Any] = []
-        self._free: deque[Any] = deque()
         self._last: tuple[Any, Any] | None = None
 
     @property
@@ -102,8 +101,8 @@ class RayEngine(Engine):
 
         if not self._workers:
             raise RunError("The Ray engine is used outside of its `with` block: enter it first.")
-        function, common = ray.put(packed(work)), self._put(shared)
-        self._free = deque(self._workers * _QUEUED)
+        function, common = ray.put(packed((work, wordings()))), self._put(shared)
+        free = deque(self._workers * _QUEUED)
         numbered = enumerate(blocks)
         again: deque[_Asked] = deque()
         running: dict[Any, _Asked] = {}
@@ -111,7 +110,7 @@ class RayEngine(Engine):
         following, exhausted = 0, False
         try:
             while True:
-                while self._free and (again or not exhausted):
+                while free and (again or not exhausted):
                     if again:
                         asked = again.popleft()
                     elif len(running) + len(done) >= _AHEAD * len(self._workers):
@@ -122,7 +121,7 @@ class RayEngine(Engine):
                             exhausted = True
                             break
                         asked = _Asked(number, packed(block))
-                    asked.worker = self._free.popleft()
+                    asked.worker = free.popleft()
                     running[asked.worker.run.remote(function, [common], asked.block)] = asked
                 if following in done:
                     yield _told(done.pop(following))
@@ -132,9 +131,9 @@ class RayEngine(Engine):
                     asked = running.pop(ready)
                     try:
                         done[asked.number] = unpacked(ray.get(ready))
-                        self._free.append(asked.worker)
+                        free.append(asked.worker)
                     except ray.exceptions.RayError as lost:
-                        self._replace(asked, lost)
+                        self._replace(asked, lost, free)
                         again.append(asked)
                 else:
                     return
@@ -142,8 +141,8 @@ class RayEngine(Engine):
             for waiting in running:
                 ray.cancel(waiting)
 
-    def _replace(self, asked: _Asked, lost: Exception) -> None:
-        """Put another worker in the place of one that was lost.
+    def _replace(self, asked: _Asked, lost: Exception, free: deque[Any]) -> None:
+        """Put another worker in the place of one that was lost, also among the free ones.
 
         Raises:
             RunError: The block was tried often enough.
@@ -158,8 +157,9 @@ class RayEngine(Engine):
             ) from lost
         if asked.worker in self._workers:  # the other block that it had may have said it already
             self._workers[self._workers.index(asked.worker)] = made = self._actor().remote()
-            self._free = deque(one for one in self._free if one is not asked.worker)
-            self._free.extend([made] * _QUEUED)
+            for _ in range(free.count(asked.worker)):
+                free.remove(asked.worker)
+            free.extend([made] * _QUEUED)
             warn("A worker of the Ray cluster was lost. Another one does its work again.")
 
     def _put(self, shared: Any) -> Any:

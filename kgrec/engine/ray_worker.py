@@ -6,12 +6,13 @@ import pickle
 import platform
 import traceback
 import warnings
+from contextlib import ExitStack
 from importlib import metadata
 from typing import Any, Final
 
 import numpy as np
 
-from kgrec.errors import RunError, collecting, printable
+from kgrec.errors import RunError, collecting, printable, worded
 from kgrec.types import ByteArray
 
 COMPARED: Final = ("kgrec", "numpy", "scipy", "pyarrow", "torch", "ray")
@@ -60,7 +61,7 @@ class Worker:
         """Return the packed result of a block, what went wrong, and the warnings.
 
         Args:
-            work: The packed function.
+            work: The packed function, and how messages name arguments.
             shared: A reference to what is packed once for all blocks; in a list, as Ray would fetch
                 it for each call otherwise.
             block: The packed block.
@@ -74,7 +75,11 @@ class Worker:
                     self._key, self._shared = b"", None  # never two of them in memory
                     self._shared = unpacked(ray.get(shared[0]))
                     self._key = key
-                result, error = unpacked(work)(self._shared, unpacked(block)), None
+                function, words = unpacked(work)
+                with ExitStack() as interface:
+                    for one in reversed(words):  # the innermost is entered last
+                        interface.enter_context(worded(one))
+                    result, error = function(self._shared, unpacked(block)), None
             except Exception as raised:  # noqa: BLE001  # it is raised again where the stage is
                 result, error = None, _portable(raised)
         return packed((result, error, told))

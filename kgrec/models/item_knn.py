@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
+from kgrec.engine import engine_in_use
 from kgrec.models.base import Callback, Model, ModelConfig, TrainingData, check_rows
 from kgrec.models.item_item import (
     ItemItemModel,
@@ -36,13 +37,10 @@ class ItemKNN(ItemItemModel):
         train = training_matrix(data.train)
         norms = np.sqrt(np.asarray(train.sum(axis=0), dtype=np.float64).reshape(-1))
         by_item = train.T.tocsr()
-        chunks = []
-        for start in range(0, train.shape[1], _CHUNK_ITEMS):
-            shared = (by_item[start : start + _CHUNK_ITEMS] @ train).tocsr()
-            similarity = _cosine(shared, start, norms, self.config.shrinkage)
-            chunks.append(_nearest(similarity, self.config.num_neighbors))
+        shared = (by_item, train, norms, self.config)
+        starts = range(0, train.shape[1], _CHUNK_ITEMS)
         # Row j of `neighbors` holds the neighbors of item j; weights go from neighbor to item.
-        neighbors = vstack(chunks, format="csr")
+        neighbors = vstack(list(engine_in_use().map(_neighbors, shared, starts)), format="csr")
         weights: csr_matrix = neighbors.T.tocsr()
         weights.sort_indices()
         self._train, self._weights = train, weights
@@ -68,6 +66,15 @@ class ItemKNNConfig(ModelConfig):
     model: ClassVar[type[Model]] = ItemKNN
     num_neighbors: int = Field(default=100, ge=1, le=1_000_000)
     shrinkage: float = Field(default=10.0, ge=0.0, allow_inf_nan=False)
+
+
+def _neighbors(
+    shared: tuple[csr_matrix, csr_matrix, Float64Array, ItemKNNConfig], start: int
+) -> csr_matrix:
+    """Return the nearest items of some items, those from `start` on."""
+    by_item, train, norms, config = shared
+    counts = (by_item[start : start + _CHUNK_ITEMS] @ train).tocsr()
+    return _nearest(_cosine(counts, start, norms, config.shrinkage), config.num_neighbors)
 
 
 def _cosine(shared: csr_matrix, start: int, norms: Float64Array, shrinkage: float) -> csr_matrix:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError, RunError
+from kgrec.models.gram import gram
 from kgrec.models.growing import changed_rows
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -206,9 +207,9 @@ class RidgeSystem:
         if self._low_rank is not None:
             inverse = self._low_rank.full()
         else:
-            gram = (self._rows[:, used].T @ self._rows[:, used]).toarray()
-            gram[np.diag_indices_from(gram)] += self._l2[used]
-            inverse = self._inverse(gram)
+            system = gram(self._rows[:, used])
+            system[np.diag_indices_from(system)] += self._l2[used]
+            inverse = self._inverse(system)
         diagonal = 1.0 / self._l2
         diagonal[used] = np.diag(inverse)
         inverse /= -diagonal[used]

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
+from kgrec.engine import engine_in_use
 from kgrec.errors import ConfigError, DataError, option
 from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
 from kgrec.models.confidence import confidence
-from kgrec.models.item_item import (
-    ItemItemModel,
-    training_matrix,
-)
+from kgrec.models.gram import gram
+from kgrec.models.item_item import ItemItemModel, training_matrix
+from kgrec.types import Float64Array, IntArray
 
 _CHUNK_ITEMS = 2048
 
@@ -60,23 +60,14 @@ class SLIM(ItemItemModel):
         return self
 
     def _solved(self, train: csr_matrix) -> csr_matrix:
-        from kgrec.models.slim_descent import descend  # loads the compiler
-
         config, num = self.config, train.shape[1]
-        wide = csr_matrix(train, dtype=np.float64)
-        gram = np.ascontiguousarray((wide.T @ wide).toarray())
+        parts = [
+            np.arange(start, min(start + _CHUNK_ITEMS, num))
+            for start in range(0, num, _CHUNK_ITEMS)
+        ]
         chunks, failed = [], 0
-        for start in range(0, num, _CHUNK_ITEMS):
-            columns = np.arange(start, min(start + _CHUNK_ITEMS, num))
-            solved, missed = descend(
-                gram,
-                columns,
-                l1=config.l1,
-                l2=config.l2,
-                tolerance=config.tolerance,
-                max_passes=config.max_passes,
-            )
-            chunks.append(csr_matrix(solved.astype(np.float32)))
+        for solved, missed in engine_in_use().map(_columns, (gram(train), config), parts):
+            chunks.append(solved)
             failed += missed
         if failed:
             raise DataError(
@@ -86,6 +77,22 @@ class SLIM(ItemItemModel):
         weights: csr_matrix = vstack(chunks, format="csr").T.tocsr()
         weights.sort_indices()
         return weights
+
+
+def _columns(shared: tuple[Float64Array, SLIMConfig], columns: IntArray) -> tuple[csr_matrix, int]:
+    """Return the weights of some columns, and how many of them were not solved."""
+    from kgrec.models.slim_descent import descend  # loads the compiler
+
+    system, config = shared
+    solved, missed = descend(
+        system,
+        columns,
+        l1=config.l1,
+        l2=config.l2,
+        tolerance=config.tolerance,
+        max_passes=config.max_passes,
+    )
+    return csr_matrix(solved.astype(np.float32)), missed
 
 
 class SLIMConfig(ModelConfig):

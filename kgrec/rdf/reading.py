@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pyoxigraph
 
+from kgrec.engine import engine_in_use
 from kgrec.errors import DataError, did_you_mean, option, printable, warn
 from kgrec.files import system_reason
 from kgrec.rdf.assembly import assemble
 from kgrec.rdf.columns import GraphColumns
+from kgrec.rdf.distributed_reading import ReadFile, read_in_workers
 from kgrec.rdf.jsonld import Loader, from_files
 from kgrec.rdf.line_errors import reason_of
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
@@ -55,16 +57,20 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
     files: list[FileReport] = []
     graphs: set[str] = set()
     notes: list[str] = []
+    engine = engine_in_use()
     paths = [Path(one.content) for one in sources if isinstance(one.content, str | os.PathLike)]
     with rejects.writing(paths):
-        for number, source in enumerate(sources):
-            read, file, parsing = _read(source, number, config, rejects, loader)
-            batches += read
-            files.append(file)
-            graphs |= parsing.graphs.met
-            if parsing.without_direction:
-                left_out = f"text whose base direction was left out: {parsing.without_direction}"
-                notes.append(f"{printable(source.name)}: {left_out}.")
+        if engine.distributed and 1 < len(sources) == len(paths):
+            parts = read_in_workers(engine, _read, sources, config, rejects, loader)
+        else:
+            parts = (_read(one, n, config, rejects, loader) for n, one in enumerate(sources))
+        for part in parts:
+            batches += part.batches
+            files.append(part.report)
+            graphs |= part.graphs
+            if part.without_direction:
+                left_out = f"text whose base direction was left out: {part.without_direction}"
+                notes.append(f"{printable(part.report.path)}: {left_out}.")
     if config.graphs is not None:
         _check_graphs(config.graphs, graphs)
     path = None if config.rejects is None else str(config.rejects)
@@ -86,7 +92,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
 
 def _read(
     source: RdfSource, number: int, config: ReadConfig, rejects: Rejects, loader: Loader | None
-) -> tuple[list[Statements], FileReport, Parsing]:
+) -> ReadFile:
     before = rejects.count
     format = source.format
     kind = "store" if is_store(source.content) else "rdflib"
@@ -128,7 +134,7 @@ def _read(
             "a graph holds plain triples. A triple that has an annotation is read. If you need the "
             "rest, state it as plain triples."
         )
-    return batches, report, parsing
+    return ReadFile(batches, report, parsing.graphs.met, parsing.without_direction)
 
 
 def _rdflib_statements(source: RdfSource, parsing: Parsing) -> Statements:

@@ -1,0 +1,107 @@
+"""Reading several files at once, each by a worker of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from kgrec.engine import Engine
+from kgrec.errors import KgrecError
+from kgrec.rdf.jsonld import Loader
+from kgrec.rdf.read_report import FileReport
+from kgrec.rdf.rejects import Rejects
+from kgrec.rdf.settings import ReadConfig
+from kgrec.rdf.sources import RdfSource
+from kgrec.rdf.statements import Statements
+from kgrec.rdf.syntaxes import FORMATS
+
+
+@dataclass(frozen=True, eq=False)
+class ReadFile:
+    """What was read of one file.
+
+    Attributes:
+        batches: The statements.
+        report: How many there are.
+        graphs: The names of the graphs that were met.
+        without_direction: Number of literals of JSON-LD whose base direction was left out.
+    """
+
+    batches: list[Statements]
+    report: FileReport
+    graphs: set[str]
+    without_direction: int = 0
+
+
+Read = Callable[[RdfSource, int, ReadConfig, Rejects, Loader | None], ReadFile]
+"""Reads one file, which has a number among all."""
+
+
+class _Kept(Rejects):
+    """Keeps what is left out, to be written down where the file of rejects is."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.kept: list[tuple[tuple[Any, ...], bool]] = []
+
+    def add(
+        self,
+        file: str,
+        line: int | None,
+        column: int | None,
+        reason: str,
+        text: bytes,
+        *,
+        counted: bool = True,
+    ) -> None:
+        super().add(file, line, column, reason, text, counted=counted)
+        self.kept.append(((file, line, column, reason, text), counted))
+
+
+def read_in_workers(
+    engine: Engine,
+    read: Read,
+    sources: Sequence[RdfSource],
+    config: ReadConfig,
+    rejects: Rejects,
+    loader: Loader | None,
+) -> Iterator[ReadFile]:
+    """Yield what was read of each file, in order; the same as `read` gives here.
+
+    Args:
+        engine: Its workers read. They find the files by the same paths.
+        read: Reads one file.
+        sources: The files.
+        config: Settings.
+        rejects: Gets what is left out because it is not valid.
+        loader: Gives the remote contexts of JSON-LD.
+
+    Raises:
+        DataError: A file is missing, damaged or not valid; of several, the first one.
+    """
+    work = partial(_read_in_worker, read)
+    # A parser's own name of a format cannot be sent.
+    blocks = (
+        (number, replace(one, format=None), one.format and one.format.name)
+        for number, one in enumerate(sources)
+    )
+    for kept, found in engine.map(work, (config, loader), blocks):
+        for place, counted in kept:
+            rejects.add(*place, counted=counted)
+        if isinstance(found, KgrecError):
+            raise found
+        yield found
+
+
+def _read_in_worker(
+    read: Read, shared: tuple[ReadConfig, Loader | None], block: tuple[int, RdfSource, str]
+) -> tuple[list[tuple[tuple[Any, ...], bool]], ReadFile | KgrecError]:
+    (config, loader), (number, source, format) = shared, block
+    rejects = _Kept()
+    try:
+        source = replace(source, format=FORMATS[format])
+        return rejects.kept, read(source, number, config, rejects, loader)
+    except KgrecError as error:  # what was left out before it is written down, too
+        return rejects.kept, error
