@@ -62,8 +62,9 @@ from kgrec.runs.about import about
 from kgrec.runs.making import make_recommender
 from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.tuning.outcome import Outcome, Report
 from kgrec.tuning.settings import Range, Space
-from kgrec.tuning.study import Outcome, Report, Study, Tried
+from kgrec.tuning.study import Study, Tried
 
 HERE = Path(__file__).parent
 SEED = 0

@@ -28,6 +28,7 @@ from kgrec.config import Config, make_config
 from kgrec.data.interactions import Split
 from kgrec.datasets.dataset import Dataset
 from kgrec.drawing.tuning import draw_history, draw_importance
+from kgrec.engine import LocalEngineConfig
 from kgrec.errors import ConfigError, RunError, option, printable
 from kgrec.evaluation.evaluate import FullConfig, candidate_ids
 from kgrec.files import alone_in, real, write_atomically, writing
@@ -46,10 +47,12 @@ from kgrec.runs.training import make_trackers, tracked
 from kgrec.settings import changed
 from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
+from kgrec.tracking import Trackers
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
+from kgrec.tuning.outcome import Outcome, Report
 from kgrec.tuning.settings import Range, Space
 from kgrec.tuning.spaces import space_of
-from kgrec.tuning.study import Outcome, Report, Study, Tried, check_optuna
+from kgrec.tuning.study import Study, Tried, check_optuna
 
 JOURNAL: Final = "journal.log"
 STUDY: Final = "study.json"
@@ -139,6 +142,13 @@ def tune_run(
     out, log = Path(out), RunLog() if log is None else log
     config = make_config(tree, where)
     make_trackers(config)
+    if config.tracking and (
+        config.tune.at_once > 1 or not isinstance(config.engine, LocalEngineConfig)
+    ):
+        raise ConfigError(
+            "tracking: the trackers follow one trial after the other in this process. Leave them "
+            "out, or set tune.at_once=1 and engine=local."
+        )
     if config.text is not None and config.text.tuning is not None and not is_tuned(config.text):
         raise ConfigError(
             "text.tuning: a search of settings does not train the encoder. Train it first with "
@@ -195,6 +205,13 @@ class _Search:
             journal=out / JOURNAL,
             identity=self._identity(),
         )
+        self.begun = len(self.study.trials())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what measures a trial in another process: no study, files, screen and trackers."""
+        state = {key: value for key, value in self.__dict__.items() if key != "study"}
+        cache = EmbeddingCache(self.cache.folder)
+        return state | {"log": RunLog(), "trackers": Trackers([]), "kept": {}, "cache": cache}
 
     def run(self, trials: int) -> Tuned:
         self._write_study({})  # from now on, the folder is known as kgrec's
@@ -204,7 +221,7 @@ class _Search:
         varied = ", ".join(self.space)
         self.log.say(f"Varied of {self.config.model.name}: {varied}. By validation {self.metric}.")
         try:
-            self.study.run(self.objective, trials, self._told)
+            self.study.run(self.objective, trials, self._told, self.config.tune.at_once)
         except KeyboardInterrupt:
             if self.study.best() is not None:
                 self._write()
@@ -217,7 +234,8 @@ class _Search:
         model = config.seeded_model().build()
         recommender, prepared = self._prepared(config, model)
         stops = isinstance(config.model, LinkPredictionConfig)
-        name = f"{self.out.name}-{len(self.study.trials()):03}"
+        name = f"{self.out.name}-{self.begun:03}"
+        self.begun += 1
         with self.log.training(config) as shown, self.trackers.run(name, tracked(config)) as run:
 
             def callback(figures: Mapping[str, float]) -> None:

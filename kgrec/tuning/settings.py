@@ -81,3 +81,10 @@ class TuneConfig(Settings):
         "`model.predictor.dim: [32, 64, 128]` are values. Keys of `model`, `graph` and `text`. "
         "Empty: what `kgrec.tuning.spaces` has for the model.",
     )
+    at_once: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="How many trials are proposed together, so that the workers of an engine can "
+        "measure them at the same time. With 1, each proposal knows all trials before it.",
+    )

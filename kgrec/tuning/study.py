@@ -6,9 +6,8 @@ that was stopped, and goes on from its file, makes the trials that it would have
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,15 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from kgrec.errors import ConfigError, KgrecError, RunError, printable
+from kgrec.engine import engine_in_use
+from kgrec.errors import ConfigError, RunError, printable
 from kgrec.files import system_reason
+from kgrec.tuning.outcome import Measured, Objective, measure
 from kgrec.tuning.settings import Choice, Dimension, Range, Space
 
 if TYPE_CHECKING:
     import optuna
-
-Report = Callable[[int, float], None]
-"""Takes an epoch and the best value until then; it ends a trial that is behind the others."""
 
 State = Literal["complete", "pruned", "failed"]
 
@@ -32,24 +30,6 @@ MIN_FOR_IMPORTANCE: Final = 5
 """Fewest complete trials from which the importance of settings is estimated."""
 _IDENTITY: Final = "identity"
 _NAME: Final = "kgrec"
-_FAILURES: Final = (KgrecError, ArithmeticError, RuntimeError, MemoryError, ValueError)
-"""What a trial may fail with: settings that do not fit together, a solver without a solution, too
-little memory. Other errors are mistakes in the code, and end the search."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a trial has found.
-
-    Attributes:
-        value: The number to compare by; larger is better.
-        epoch: The best epoch; None: the model has none.
-        metrics: Further figures.
-    """
-
-    value: float
-    epoch: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,9 +137,10 @@ class Study:
 
     def run(
         self,
-        objective: Callable[[Mapping[str, Any], Report], Outcome],
+        objective: Objective,
         trials: int,
         told: Callable[[Tried], object] = lambda _: None,
+        at_once: int = 1,
     ) -> None:
         """Try settings until there are as many trials as asked for.
 
@@ -167,10 +148,85 @@ class Study:
             objective: Takes settings and `Report`, and measures them.
             trials: Trials in all, with those before.
             told: Gets each trial when it has ended.
+            at_once: How many trials are proposed together, from those before them. The engine in
+                use measures them; which one it is, and when the search was stopped, does not
+                change them.
         """
-        while len(self.trials()) < trials:
-            self._step(objective)
-            told(self.trials()[-1])
+        shared = objective, self._study.pruner  # one object: workers get it once
+        while (number := len(self.trials())) < trials:
+            end = min(trials, number - number % at_once + at_once)
+            self._round(shared, range(number, end), at_once, told)
+
+    def _round(
+        self,
+        shared: tuple[Objective, Any],
+        missing: range,
+        at_once: int,
+        told: Callable[[Tried], object],
+    ) -> None:
+        """Make the trials of a round that are missing, by their numbers."""
+        import optuna
+
+        # Part of the round may be there already: what came of it decides nothing in the round.
+        ended = [trial for trial in self._study.get_trials() if _has_ended(trial)]
+        before = ended[: missing.start - missing.start % at_once]
+        asked = [self._proposed(number, before) for number in missing]
+        blocks = ((settings, before) for _, settings in asked)
+        found = engine_in_use().map(measure, shared, blocks)
+        waiting = [trial for trial, _ in asked]
+        try:
+            while waiting:
+                self._told(waiting[0], next(found))
+                del waiting[0]
+                told(self.trials()[-1])
+        finally:
+            for trial in waiting:  # without an end: they are tried again
+                self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+    def _proposed(self, number: int, before: Sequence[Any]) -> tuple[optuna.Trial, dict[str, Any]]:
+        """Return a trial with the settings that the trials before a round propose."""
+        import optuna
+
+        basis = optuna.create_study(direction="maximize", sampler=self._sampler(number))
+        basis.add_trials(list(before))
+        if number:
+            drawn = basis.ask()
+            settings = {key: _suggested(drawn, key, self._dimension(key)) for key in self.space}
+        else:
+            settings = self.start
+        inside = {key: value for key, value in settings.items() if self._holds(key, value)}
+        self._study.enqueue_trial(inside)
+        trial = self._study.ask()
+        for key in inside:
+            _suggested(trial, key, self._dimension(key))
+        trial.set_user_attr("settings", settings)
+        return trial, settings
+
+    def _told(self, trial: optuna.Trial, found: Measured) -> None:
+        """Keep what came out of a trial."""
+        import optuna
+
+        state = optuna.trial.TrialState
+        for epoch, value in found.steps:
+            trial.report(value, epoch)
+        outcome, error, about = found.outcome, found.error, {"seconds": found.seconds}
+        if outcome is not None and not np.isfinite(outcome.value):
+            error = f"the value is {outcome.value}"
+        if error:
+            _end(trial, {"error": error, **about})
+            self._study.tell(trial, state=state.FAIL)
+        elif outcome is None:
+            _end(trial, {"value": max(value for _, value in found.steps), **about})
+            self._study.tell(trial, state=state.PRUNED)
+        else:
+            _end(trial, {"epoch": outcome.epoch, "metrics": dict(outcome.metrics), **about})
+            self._study.tell(trial, outcome.value)
+
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        import optuna
+
+        drawn = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        return optuna.samplers.TPESampler(seed=drawn)
 
     def importance(self) -> dict[str, float]:
         """Return the share of each setting in what makes trials good, the largest first.
@@ -191,49 +247,6 @@ class Study:
         if not all(map(np.isfinite, values.values())):
             return {}
         return dict(sorted(values.items(), key=lambda item: -item[1]))
-
-    def _step(self, objective: Callable[[Mapping[str, Any], Report], Outcome]) -> None:
-        import optuna
-
-        state = optuna.trial.TrialState
-        number, began = len(self.trials()), time.perf_counter()
-        drawn = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
-        self._study.sampler = optuna.samplers.TPESampler(seed=drawn)
-        if not number:
-            inside = {key: value for key, value in self.start.items() if self._holds(key, value)}
-            self._study.enqueue_trial(inside)
-        trial = self._study.ask()
-        keys = self.space if number else inside
-        settings = {key: _suggested(trial, key, self._dimension(key)) for key in keys}
-        settings = settings if number else self.start
-        trial.set_user_attr("settings", settings)
-        best: list[float] = []
-
-        def report(epoch: int, value: float) -> None:
-            best.append(value)
-            trial.report(value, epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        try:
-            outcome = objective(settings, report)
-        except optuna.TrialPruned:
-            _end(trial, began, value=max(best))
-            self._study.tell(trial, state=state.PRUNED)
-        except _FAILURES as error:
-            said = str(error) or type(error).__name__
-            _end(trial, began, error=printable(said, 1000))
-            self._study.tell(trial, state=state.FAIL)
-        except BaseException:
-            self._study.tell(trial, state=state.FAIL)  # without an end: it is tried again
-            raise
-        else:
-            if not np.isfinite(outcome.value):
-                _end(trial, began, error=f"the value is {outcome.value}")
-                self._study.tell(trial, state=state.FAIL)
-                return
-            _end(trial, began, epoch=outcome.epoch, metrics=dict(outcome.metrics))
-            self._study.tell(trial, outcome.value)
 
     def _holds(self, key: str, value: Any) -> bool:
         dimension = self._dimension(key)
@@ -294,10 +307,9 @@ def _drop_torn_line(journal: Path) -> None:
             file.truncate(whole)
 
 
-def _end(trial: optuna.Trial, began: float, **attributes: Any) -> None:
-    for name, value in attributes.items():
+def _end(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
+    for name, value in attributes.items():  # the seconds last: they say that it has ended
         trial.set_user_attr(name, value)
-    trial.set_user_attr("seconds", round(time.perf_counter() - began, 3))
 
 
 def _has_ended(trial: optuna.trial.FrozenTrial) -> bool:

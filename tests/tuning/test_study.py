@@ -5,8 +5,9 @@ import math
 import pytest
 
 from kgrec.errors import ConfigError, RunError
+from kgrec.tuning.outcome import Outcome
 from kgrec.tuning.settings import Choice, Range
-from kgrec.tuning.study import Outcome, Study
+from kgrec.tuning.study import Study
 
 pytest.importorskip("optuna")
 
@@ -180,3 +181,43 @@ def test_without_optuna_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr("kgrec.tuning.study.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"needs Optuna.*pip install 'kgrec\[tune\]'"):
         Study(SPACE, START)
+
+
+def test_trials_at_once_are_those_of_a_search_that_was_stopped_within_a_round(tmp_path):
+    def study(name):
+        return Study(SPACE, START, journal=tmp_path / name, identity="a")
+
+    whole = study("whole")
+    whole.run(hill, 11, at_once=4)
+    calls = []
+
+    def stopped(settings, report):
+        calls.append(settings)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return hill(settings)
+
+    with pytest.raises(KeyboardInterrupt):
+        study("parts").run(stopped, 11, at_once=4)
+    again = study("parts")
+    assert len(again.trials()) == 6
+    again.run(hill, 11, at_once=4)
+    assert [one.settings for one in again.trials()] == [one.settings for one in whole.trials()]
+    assert [one.value for one in again.trials()] == [one.value for one in whole.trials()]
+    assert len({str(one.settings) for one in whole.trials()}) > 8
+
+
+def test_a_trial_of_a_round_is_pruned_by_the_rounds_before_it():
+    def climbing(settings, report):
+        for epoch in range(1, 6):
+            report(epoch, settings["x"] * epoch)
+        return Outcome(settings["x"] * 5, epoch=5)
+
+    study = Study({"x": Range(low=0.0, high=1.0)}, {"x": 0.5})
+    study.run(climbing, 24, at_once=6)
+    states = [one.state for one in study.trials()]
+    assert set(states[:6]) == {"complete"}
+    assert "pruned" in states[6:]
+    for one in study.trials():
+        if one.state == "pruned":
+            assert one.value == pytest.approx(one.settings["x"])  # at the first epoch
