@@ -51,8 +51,8 @@ def equal(left, right):
 @pytest.mark.parametrize("name", RANKING)
 def test_the_ranking_of_each_model_is_the_same(name, on_ray):
     data = replace(CASE.data, words=CASE.data.attributes, user_features=None)
-    model = settings(name).build().fit(data)
     with kgrec.engine.LocalEngine():
+        model = settings(name).build().fit(data)
         expected = ranked(model)
     equal(ranked(model), expected)
     assert on_ray.maps == 1
