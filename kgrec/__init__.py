@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kgrec.client import Client
     from kgrec.conversation import Conversation
     from kgrec.data.attribute_table import AttributeTable
     from kgrec.data.interactions import Interactions, Split
@@ -69,6 +70,7 @@ _HOME = {
     "TrendingConfig": "kgrec.models.trending",
     "Ensemble": "kgrec.models.ensemble",
     "EnsembleConfig": "kgrec.models.ensemble",
+    "Client": "kgrec.client",
     "Comparison": "kgrec.evaluation.comparison",
     "Conversation": "kgrec.conversation",
     "Dataset": "kgrec.datasets.dataset",

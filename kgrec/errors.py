@@ -49,6 +49,10 @@ class EndpointError(KgrecError, OSError):
     """A SPARQL endpoint cannot be reached, refuses, or does not answer as it should."""
 
 
+class ServiceError(KgrecError, OSError):
+    """A service of `kgrec serve` cannot be reached, refuses, or is busy."""
+
+
 class KgrecWarning(UserWarning):
     """Something in the input or the results that is probably not what the user wants."""
 

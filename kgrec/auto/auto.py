@@ -202,6 +202,13 @@ class Auto(Model):
         data = replace(data, valid=None)
         return self._with_members([member.updated(data) for member in self.members], data)
 
+    def precompute(self, room: int) -> int:
+        """Let the members compute what makes their answers faster, in `room` bytes together."""
+        taken = 0
+        for member in self.members:
+            taken += member.precompute(room - taken)
+        return taken
+
     @property
     def forgets(self) -> bool:
         """Users of the validation part chose the models and their weights."""

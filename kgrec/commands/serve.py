@@ -31,6 +31,10 @@ def serve(
     keys: Annotated[
         Path | None, typer.Option(help="File of API keys, made by `kgrec api-key`.")
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Load another run when it takes the place of RUN."),
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings; the options count before it.")
     ] = None,
@@ -61,6 +65,7 @@ def serve(
     from kgrec.serving.settings import check_address
 
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "log": log}
+    given["watch"] = 2.0 if watch else None
     given["keys"] = None if keys is None else str(keys)
     settings = read_settings(config, overrides or (), given)
     check_is_run(run)

@@ -265,6 +265,18 @@ class Model(ABC):
         """
         return deepcopy(self).fit(replace(data, valid=None))
 
+    def precompute(self, room: int) -> int:
+        """Compute now what makes the answers to single requests faster.
+
+        Args:
+            room: Most bytes that it may take.
+
+        Returns:
+            The bytes that it takes. Models that have nothing of the kind take none.
+        """
+        del room
+        return 0
+
     @property
     def forgets(self) -> bool:
         """Whether `forgotten` is exactly what `fit` finds on what is left.

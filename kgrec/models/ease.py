@@ -96,6 +96,10 @@ class EASE(ItemItemModel):
             _ = made._system.diagonal
         return made
 
+    def precompute(self, room: int) -> int:
+        """Compute the inverse; see `RidgeSystem.precompute`."""
+        return self._fitted()[1].precompute(room)
+
     @property
     def weights(self) -> FloatArray:
         """The weights, float32 of shape (num_items, num_items); computed at the first use."""

@@ -52,6 +52,7 @@ class RidgeSystem:
         squares = np.asarray(self._columns.multiply(self._columns).sum(axis=1)).reshape(-1)
         self._of_gram = squares + l2
         self._diagonal = diagonal
+        self._inverse_of_all: Float64Array | None = None
 
     @property
     def diagonal(self) -> Float64Array:
@@ -121,6 +122,29 @@ class RidgeSystem:
         exact = bool(np.isfinite(made).all() and (made > 1e-6 * diagonal).all())
         return RidgeSystem(after, l2, made if exact else None)
 
+    def precompute(self, room: int) -> int:
+        """Compute P now if it fits into `room` bytes, so that single histories are multiplied.
+
+        Returns:
+            The bytes that it takes; 0: it does not fit.
+        """
+        num, used = self._rows.shape[1], self._used
+        needed = 8 * num**2
+        if needed > room or self._inverse_of_all is not None:
+            return 0
+        if self._low_rank is not None:
+            inverse = self._low_rank.full()
+        else:
+            gram = (self._rows[:, used].T @ self._rows[:, used]).toarray()
+            gram[np.diag_indices_from(gram)] += self._l2[used]
+            inverse = self._inverse(gram)
+        if len(used) < num:
+            whole = np.diag(1.0 / self._l2)
+            whole[np.ix_(used, used)] = inverse
+            inverse = whole
+        self._inverse_of_all = inverse
+        return needed
+
     @property
     def knows_diagonal(self) -> bool:
         """Whether the diagonal of P is known, so that few histories need no inverse."""
@@ -168,7 +192,15 @@ class RidgeSystem:
         return np.ascontiguousarray(found.T)
 
     def times_inverse(self, given: Float64Array) -> Float64Array:
-        """Return given · P, float64 of shape (b, n), by preconditioned conjugate gradients."""
+        """Return given · P, float64 of shape (b, n), by preconditioned conjugate gradients.
+
+        With what `precompute` has computed, it is a product.
+        """
+        inverse = self._inverse_of_all
+        if inverse is not None:
+            if np.count_nonzero(given) < given.size / 4:
+                return np.asarray(csr_matrix(given) @ inverse)
+            return np.asarray(given @ inverse)
         return conjugate_gradients(self._times, given, self._of_gram)
 
     def _times(self, right: Float64Array) -> Float64Array:

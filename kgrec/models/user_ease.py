@@ -88,6 +88,10 @@ class UserEASE(Model):
         _ = made._system.diagonal
         return made
 
+    def precompute(self, room: int) -> int:
+        """Compute the inverse; see `RidgeSystem.precompute`."""
+        return self._fitted()[1].precompute(room)
+
     def score(self, users: IntArray) -> FloatArray:
         """Return the scores of all items for known users; see `Model.score`."""
         train, system = self._fitted()

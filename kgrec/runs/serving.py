@@ -295,7 +295,8 @@ class _RunSnapshot(Snapshot):
 
     def changed_by(self, asked: Changes, content: Content) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
-        whole = replace(self._whole.snapshot, earlier=Earlier.of(self))
+        # The model that answers stays: what it has computed ahead stays, too.
+        whole = replace(self._whole.snapshot, model=self.model, earlier=Earlier.of(self))
         return whole.changed_by(asked, content)
 
     def _with_derived(self, derived: Derived) -> Snapshot:

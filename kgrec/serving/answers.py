@@ -35,6 +35,16 @@ class PathOut(BaseModel):
     score: float
     num_users: int
     num_audience: int
+    share: float | None = Field(default=None, description="The liked item's share of the score.")
+    through: float | None = None
+
+
+class ContributionOut(BaseModel):
+    """What a liked item adds to the score."""
+
+    item: NodeOut
+    value: float
+    share: float
 
 
 class ExplanationOut(BaseModel):
@@ -44,6 +54,12 @@ class ExplanationOut(BaseModel):
     item: NodeOut
     sentence: str
     paths: list[PathOut]
+    basis: str = Field(description="What the sentence tells: graph, audience, words, popular, …")
+    score: float | None
+    contributions: list[ContributionOut] = Field(description="What counts in the score.")
+    base: float | None = Field(description="What no liked item adds to the score.")
+    towers: dict[str, float] = Field(description="The part of each model of an ensemble.")
+    words: list[str]
 
 
 class ItemOut(BaseModel):
@@ -195,3 +211,10 @@ class ExportOut(BaseModel):
     opted_out: bool
     run: UserDetailOut | None = Field(description="What the answers are made from.")
     log: list[dict[str, Any]] = Field(description="What came in.")
+
+
+class ReloadedOut(BaseModel):
+    """Whether another run answers now."""
+
+    changed: bool
+    run: str

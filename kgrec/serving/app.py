@@ -25,7 +25,7 @@ _ABOUT: Final = (
     "Recommends, searches and explains items of a run. Errors are problem details (RFC 9457). Ids "
     "in paths are percent-encoded, also their slashes: `a/b` is `a%2Fb`."
 )
-_ROUTERS: Final = (recommending, searching, explaining, catalogue, operations)
+_ROUTERS: Final = (recommending, searching, explaining, catalogue, writing, operations)
 
 
 def make_app(service: Service) -> FastAPI:
@@ -44,7 +44,7 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     problems.install(app)
-    for router in (operations.health, operations.figures, writing.router, writing.admin):
+    for router in (operations.health, operations.figures, operations.admin, writing.admin):
         app.include_router(router)
     for module in _ROUTERS:
         app.include_router(module.router)

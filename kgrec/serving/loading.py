@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from kgrec.errors import RunError, printable
 from kgrec.recommender import Recommender
-from kgrec.runs.reading import read_summary, read_tree
+from kgrec.runs.reading import check_is_run, read_summary, read_tree
 from kgrec.runs.serving import load_for_serving, read_test
 from kgrec.serving.judging import Judge
 from kgrec.serving.served import Served
@@ -31,7 +32,8 @@ def load_served(
     Raises:
         RunError: It is no run folder, or damaged.
     """
-    real = Path(folder).resolve()  # a link may lead elsewhere before the last file is read
+    stamp = stamp_of(folder)
+    real = Path(stamp[0])  # a link may lead elsewhere before the last file is read
     recommender = load_for_serving(real, download=download)
     if recommender.cache is None and recommender.text_config is not None:
         recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
@@ -45,7 +47,23 @@ def load_served(
         card,
         hidden,
         judge=Judge(data if isinstance(data, dict) else {}),
+        stamp=stamp,
     )
+
+
+def stamp_of(folder: str | Path) -> tuple[str, int, int]:
+    """Return what tells a run from one that takes its place: where it is, and its manifest.
+
+    Raises:
+        RunError: There is none.
+    """
+    real = Path(folder).resolve()
+    check_is_run(real)
+    try:
+        found = (real / "manifest.json").stat()
+    except OSError as error:
+        raise RunError(f"{printable(str(folder), 4096)} has no manifest.") from error
+    return str(real), found.st_mtime_ns, found.st_ino
 
 
 def _held_out(folder: Path, recommender: Recommender) -> Mapping[int, IntArray]:

@@ -44,6 +44,9 @@ class Metrics:
         self.training_due = Gauge(
             "kgrec_training_due", "Whether so much came that a training is due.", registry=own
         )
+        self.lists = Gauge("kgrec_lists", "Lists for known users.", ["role"], registry=own)
+        self.likes = Gauge("kgrec_likes", "Likes of users who had a list.", ["role"], registry=own)
+        self.hits = Gauge("kgrec_hits", "Those that were in the list.", ["role"], registry=own)
         self.users = Gauge("kgrec_users", "Known users.", registry=own)
         self.items = Gauge("kgrec_items", "Items that are not withdrawn.", registry=own)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
 from fastapi import Path
@@ -106,7 +106,7 @@ class UserList(Choice):
     )
     reasons: bool = Field(default=False, description="Whether each item comes with its reason.")
     language: str | None = Field(
-        default=None, max_length=20, description="Language of the reasons: en, de, es or fr."
+        default=None, max_length=20, description="Language of the reasons: en, de, es, fr or zh."
     )
 
 
@@ -164,7 +164,9 @@ class ExplainHow(Question):
     """How much is explained, and in which language."""
 
     k: int = Field(default=5, ge=1, le=50, description="Number of paths at most.")
-    language: str | None = Field(default=None, max_length=20, description="en, de, es or fr.")
+    language: str | None = Field(default=None, max_length=20, description="en, de, es, fr or zh.")
+    length: Literal["short", "normal", "long"] | None = None
+    tone: Literal["polite", "familiar"] | None = None
     liked: Ids = Field(default_factory=list, description="Further items that the user likes.")
     format: str | None = Field(
         default=None, pattern="^(json|svg)$", description="`svg` for a picture; JSON by default."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,10 @@ from kgrec.serving.loading import load_served
 from kgrec.serving.log import open_log
 from kgrec.serving.places import log_of, secret_of
 from kgrec.serving.pseudonyms import Pseudonyms, read_key
+from kgrec.serving.served import Served
 from kgrec.serving.service import Service
 from kgrec.serving.settings import ServeConfig
+from kgrec.serving.watching import Watcher
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,28 @@ def make_service(plan: Plan) -> Service:
     """
     config = plan.config
     keys = None if config.keys is None else Keys(Path(config.keys))
-    served = load_served(plan.run, hidden=config.hidden_columns, download=plan.download)
+
+    def load(folder: Path = plan.run) -> Served:
+        return load_served(folder, hidden=config.hidden_columns, download=plan.download)
+
+    parts: dict[str, Any] = {"keys": keys}
+    if config.variant is not None:
+        parts["variant"] = load(Path(config.variant))
+    served = load()
     if config.read_only:
-        return Service(served, config, keys=keys)
+        return _watched(Service(served, config, **parts), plan.run, load)
     log = open_log(config.log or str(log_of(plan.run)))
     secret = Path(config.secret) if config.secret else secret_of(plan.run)
-    return Service(served, config, log=log, pseudonyms=Pseudonyms(read_key(secret)), keys=keys)
+    parts |= {"log": log, "pseudonyms": Pseudonyms(read_key(secret))}
+    return _watched(Service(served, config, **parts), plan.run, load)
+
+
+def _watched(service: Service, run: Path, load: Callable[[], Served]) -> Service:
+    """Let a service know where its run came from."""
+    service.watcher = Watcher(
+        run, lambda: service.current, lambda: service.swap(load), service.config.watch
+    )
+    return service
 
 
 def start(plan: Plan) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from kgrec.conversation import Conversation
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.errors import DataError, option
-from kgrec.explain.explanation import Explanation, Node
+from kgrec.explain.explanation import Explanation
 from kgrec.recommender import Recommendation, Recommender
 from kgrec.serving.graph_view import GraphView
 from kgrec.serving.judging import Judge
@@ -37,6 +37,7 @@ class Served:
         hidden: Columns that no answer shows.
         applied: The place in the log up to which the run was made from it.
         judge: Decides which interactions are likes.
+        stamp: What tells this run from one that takes its place.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Served:
     hidden: Collection[str] = ()
     applied: int = 0
     judge: Judge = field(default_factory=lambda: Judge({}))
+    stamp: tuple[str, int, int] = ("", 0, 0)
     _view: tuple[Snapshot, GraphView] | None = field(default=None, repr=False)
 
     @property
@@ -63,9 +65,16 @@ class Served:
         """Whether the model can be updated at all, so that it forgets users."""
         return bool(self.now.interactions)
 
-    def warm(self) -> None:
-        """Compute what the first requests and updates would wait for."""
-        _ = self.now.interactions  # all of the run, which updates need
+    def warm(self, room: int, *, updates: bool = True) -> None:
+        """Compute what the first requests would wait for.
+
+        Args:
+            room: Most bytes of what the model computes ahead.
+            updates: Whether also what the first update would wait for: all of the run.
+        """
+        self.now.model.precompute(room)
+        if updates:
+            _ = self.now.interactions
 
     def recommend(
         self,
@@ -245,30 +254,16 @@ class Served:
 
 def explanation_tree(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation as plain values, without rows, which mean nothing outside."""
+    tree: dict[str, Any] = _without_rows(explanation.to_dict())
+    return tree
 
-    def node(one: Node) -> dict[str, str]:
-        return {"type": one.type, "id": one.id, "label": one.label}
 
-    return {
-        "user": node(explanation.user),
-        "item": node(explanation.item),
-        "sentence": explanation.sentence,
-        "paths": [
-            {
-                "kind": path.kind,
-                "nodes": [node(one) for one in path.nodes],
-                "relations": [
-                    {"name": one.name, "iri": one.iri, "label": one.label,
-                     "direction": one.direction}
-                    for one in path.relations
-                ],
-                "score": path.score,
-                "num_users": path.num_users,
-                "num_audience": path.num_audience,
-            }
-            for path in explanation.paths
-        ],
-    }  # fmt: skip
+def _without_rows(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {name: _without_rows(value) for name, value in tree.items() if name != "row"}
+    if isinstance(tree, list | tuple):
+        return [_without_rows(value) for value in tree]
+    return _plain(tree)
 
 
 def _trees(found: Sequence[Recommendation]) -> list[dict[str, Any]]:

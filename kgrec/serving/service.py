@@ -10,18 +10,18 @@ from typing import Any, Final
 
 from kgrec.errors import ConfigError, DataError, KgrecError, option
 from kgrec.models.base import RatingPredictor
+from kgrec.serving.experiment import MAIN, VARIANT, Experiment
 from kgrec.serving.keys import Keys
 from kgrec.serving.live import Live, Updater
 from kgrec.serving.log import Appended, Event, KeyReusedError, Log
 from kgrec.serving.metrics import Metrics
-from kgrec.serving.problems import ProblemError
+from kgrec.serving.problems import LOGGER, ProblemError
 from kgrec.serving.pseudonyms import Pseudonyms
 from kgrec.serving.rates import Rates
 from kgrec.serving.served import Served
 from kgrec.serving.settings import ServeConfig
+from kgrec.serving.watching import Watcher
 
-MAIN: Final = "main"
-"""The run that answers everybody who is in no experiment."""
 _PATIENCE: Final = 5.0  # seconds that a request waits for what it wrote
 
 
@@ -34,6 +34,7 @@ class Service:
         log: The log of what comes in; None: nothing may come in.
         pseudonyms: Names of users in logs; None: made with a key that nobody keeps.
         keys: The API keys; None: everybody may do everything.
+        variant: Another run, which answers a share of the users; None: there is none.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Service:
         log: Log | None = None,
         pseudonyms: Pseudonyms | None = None,
         keys: Keys | None = None,
+        variant: Served | None = None,
     ) -> None:
         self.config = config or ServeConfig()
         self.pseudonyms = pseudonyms or Pseudonyms.of_chance()
@@ -51,6 +53,11 @@ class Service:
         limits = self.config.limits
         self.rates = Rates(limits.requests / self.config.workers, limits.burst)
         self.runs = {MAIN: Live.of(served, self.pseudonyms)}
+        if variant is not None:
+            self.runs[VARIANT] = Live.of(variant, self.pseudonyms)
+        share = 0.0 if variant is None else self.config.variant_share
+        self.experiment = Experiment(self.pseudonyms, share)
+        self.watcher: Watcher | None = None
         self.updater = None
         if log is not None:
             self.updater = Updater(log, self.runs, self.pseudonyms, self.config.poll)
@@ -59,11 +66,21 @@ class Service:
         """Begin to follow the log; the service is ready when it has all of it."""
         if self.updater is not None:
             self.updater.start()
-            served = self.current
-            Thread(target=served.warm, name="kgrec-warming", daemon=True).start()
+        if self.watcher is not None:
+            self.watcher.start()
+        Thread(target=self._warm, name="kgrec-warming", daemon=True).start()
+
+    def _warm(self) -> None:
+        for live in list(self.runs.values()):
+            try:
+                live.served.warm(self.config.precompute, updates=self.log is not None)
+            except KgrecError as error:
+                LOGGER.error("the run %s is damaged: %s", live.served.name, error)
 
     def stop(self) -> None:
         """Stop following the log, and close it."""
+        if self.watcher is not None:
+            self.watcher.stop()
         if self.updater is not None:
             self.updater.stop()
         if self.log is not None:
@@ -81,8 +98,19 @@ class Service:
 
     def served(self, user: str | None = None) -> Served:
         """Return the run that answers a user."""
-        del user
-        return self.current
+        return self.runs[self.experiment.role(user)].served
+
+    def reload(self) -> dict[str, Any]:
+        """Look whether another run has taken the place of the one that answers, and load it.
+
+        Raises:
+            ProblemError: The service does not know where it came from.
+            KgrecError: It cannot be loaded; the one before stays.
+        """
+        if self.watcher is None:
+            raise ProblemError(409, "no-folder", "This service does not know its run folder.")
+        changed = self.watcher.look()
+        return {"changed": changed, "run": self.current.name}
 
     def write(
         self,
@@ -166,6 +194,7 @@ class Service:
         log, updater = self._writable()
         if user not in self.current.now.users and not log.of_user(user):
             self.current.now.users.row(user)
+        self.experiment.forget(user)
         place = log.erase(user, self.pseudonyms.of(user))
         updater.notice()
         applied = updater.wait_for(place, _PATIENCE)
@@ -243,11 +272,17 @@ class Service:
         Raises:
             KgrecError: It cannot be loaded; the one before stays.
         """
-        if self.updater is None:
+
+        def warmed() -> Served:
             made = make()
+            made.warm(self.config.precompute, updates=self.log is not None)
+            return made
+
+        if self.updater is None:
+            made = warmed()
             self.runs[name] = Live.of(made, self.pseudonyms)
         else:
-            made = self.updater.replace(name, make)
+            made = self.updater.replace(name, warmed)
         self.metrics.swaps.inc()
         return made
 
@@ -270,6 +305,10 @@ class Service:
                 metrics.log_lag.set(max(0, last - self.updater.applied))
             metrics.log_failed.set(self.updater.failed)
             metrics.update_seconds.set(self.updater.seconds)
+        for role, counts in self.experiment.counts.items():
+            metrics.lists.labels(role).set(counts.lists)
+            metrics.likes.labels(role).set(counts.likes)
+            metrics.hits.labels(role).set(counts.hits)
         if now.drift is not None:
             metrics.training_due.set(bool(now.drift.reasons()))
         return metrics.text()

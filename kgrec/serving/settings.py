@@ -56,6 +56,11 @@ class ServeConfig(Settings):
         keys: File of API keys, made by `kgrec api-key`; null: everybody may do everything.
         poll: Seconds between looks into the log, for what other workers have written.
         new_items: Whether interactions may name items that nobody has put.
+        watch: Seconds between looks whether another run has taken the place of RUN, which is then
+            loaded beside it and answers from then on; 0: only `POST /v1/reload` looks.
+        variant: Another run folder that answers a share of the users, to compare the two.
+        variant_share: Share of the users whom it answers, by a keyed hash of their ids.
+        precompute: Most bytes, for each worker, of what a model in closed form computes ahead.
         hidden_columns: Columns of the item and user tables that no answer shows.
         page: Whether the web page is served at `/`.
         limits: What requests may take.
@@ -74,6 +79,10 @@ class ServeConfig(Settings):
     keys: str | None = None
     poll: float = Field(default=0.1, ge=0.01, le=60)
     new_items: bool = True
+    watch: float = Field(default=0.0, ge=0, le=86_400)
+    variant: str | None = None
+    variant_share: float = Field(default=0.5, gt=0, lt=1)
+    precompute: int = Field(default=1 << 30, ge=0)
     hidden_columns: tuple[str, ...] = ()
     page: bool = True
     limits: LimitConfig = LimitConfig()

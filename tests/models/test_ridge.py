@@ -64,3 +64,20 @@ def test_no_inverse_is_kept_beside_the_weights(num_rows):
     assert system.diagonal.shape == (30,)
     kept = [*vars(system).values(), *vars(system)["_solved"]]
     assert not [one for one in kept if getattr(one, "shape", ()) == (30, 30) and one.itemsize == 8]
+
+
+@pytest.mark.parametrize("shape", [(30, 12), (8, 25)])
+def test_what_is_computed_ahead_gives_the_same_answers(shape):
+    rng = np.random.default_rng(0)
+    rows = csr_matrix((rng.random(shape) < 0.3).astype(np.float64))
+    rows[:, 3] = 0.0  # nobody has it
+    l2 = rng.uniform(1.0, 2.0, shape[1])
+    plain, ahead = RidgeSystem(csr_matrix(rows), l2), RidgeSystem(csr_matrix(rows), l2)
+    assert ahead.precompute(8 * shape[1] ** 2 - 1) == 0
+    assert ahead.precompute(10**6) == 8 * shape[1] ** 2
+    few = csr_matrix((rng.random((3, shape[1])) < 0.2).astype(np.float32))
+    np.testing.assert_allclose(ahead.times_weights(few), plain.times_weights(few), atol=1e-6)
+    for right in (few.toarray().astype(np.float64), rng.random((2, shape[1]))):
+        np.testing.assert_allclose(
+            ahead.times_inverse(right), plain.times_inverse(right), atol=1e-10
+        )

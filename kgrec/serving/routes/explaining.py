@@ -30,7 +30,7 @@ _AS_SVG: Final[dict[int | str, dict[str, Any]]] = {
 def _explained(service: Service, asked: AskExplanation) -> Explanation:
     if asked.user is None and not asked.liked:
         raise DataError(f"Give {option('user')}, or {option('liked')} of somebody new.")
-    how = {"liked": asked.liked, "k": asked.k, "language": asked.language}
+    how = asked.model_dump(exclude={"user", "item", "format"})
     return service.served(asked.user).explain(asked.user, asked.item, **how)
 
 

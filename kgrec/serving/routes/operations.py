@@ -8,12 +8,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kgrec.serving.access import needs
-from kgrec.serving.answers import HealthOut
+from kgrec.serving.answers import HealthOut, ReloadedOut
 from kgrec.serving.metrics import CONTENT_TYPE
 from kgrec.serving.routes.common import Asked, Json, Started, problems
 
 health = APIRouter(tags=["operations"])
 figures = APIRouter(tags=["operations"], dependencies=[needs("read")])
+admin = APIRouter(prefix="/v1", tags=["operations"], dependencies=[needs("admin")])
 router = APIRouter(prefix="/v1", tags=["operations"], dependencies=[needs("read")])
 
 
@@ -46,3 +47,27 @@ def metrics(service: Started) -> Response:
 def card(service: Asked) -> Json:
     """Return what the run is: its model, settings, figures, origin and warnings."""
     return Json(service.current.about)
+
+
+@admin.post(
+    "/reload", response_model=ReloadedOut, responses=problems(409), summary="Load the run again"
+)
+def reload(service: Asked) -> Json:
+    """Load what has taken the place of the run, if there is something, and let it answer.
+
+    The run before answers until the new one has all that the log has: no request fails. It is this
+    worker that looks; `watch` lets all of them look.
+    """
+    return Json(service.reload())
+
+
+@router.get(
+    "/experiment", response_model=dict[str, Any], responses=problems(),
+    summary="How two runs compare",
+)  # fmt: skip
+def experiment(service: Asked) -> Json:
+    """Return, for each run, how many likes were in the list that the user had last.
+
+    The counts are those of this worker since its start.
+    """
+    return Json(service.experiment.figures())

@@ -29,7 +29,10 @@ def _listed(service: Service, asked: AskRecommendations) -> dict[str, Any]:
     service.check_text("description", asked.description)
     service.check_text("filter", asked.filter)
     served = service.served(asked.user)
-    return {"items": served.recommend(**asked.model_dump()), "run": served.name}
+    items = served.recommend(**asked.model_dump())
+    if asked.user is not None:
+        service.experiment.showed(asked.user, [one["item"] for one in items])
+    return {"items": items, "run": served.name}
 
 
 def _similar(service: Service, asked: AskSimilarTo) -> dict[str, Any]:

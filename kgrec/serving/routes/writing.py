@@ -59,6 +59,9 @@ def post_interactions(
     events = [event for event in events if event.user in kept]
     written = service.write(events, key=key, asked=asked.model_dump(), wait=how.wait)
     if not written["repeated"]:
+        for event in events:
+            if event.body["liked"]:
+                service.experiment.liked(str(event.user), str(event.item))
         written["ignored"] = len(many) - len(events)
     return Json({"ignored": 0, **written}, status_code=201)
 
