@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kgrec.models.ials import IALS, IALSConfig
     from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
     from kgrec.models.kernel_ratings import KernelRatings, KernelRatingsConfig
+    from kgrec.models.low_rank import LowRank, LowRankConfig
     from kgrec.models.popular import MostPopular
     from kgrec.models.slim import SLIM, SLIMConfig
     from kgrec.models.trending import Trending, TrendingConfig
@@ -90,6 +91,8 @@ _HOME = {
     "Interactions": "kgrec.data.interactions",
     "ItemKNN": "kgrec.models.item_knn",
     "ItemKNNConfig": "kgrec.models.item_knn",
+    "LowRank": "kgrec.models.low_rank",
+    "LowRankConfig": "kgrec.models.low_rank",
     "KernelRatings": "kgrec.models.kernel_ratings",
     "KernelRatingsConfig": "kgrec.models.kernel_ratings",
     "KnowledgeGraph": "kgrec.kg.graph",

@@ -21,6 +21,7 @@ from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.ials import IALSConfig
 from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.kernel_ratings import KernelRatingsConfig
+from kgrec.models.low_rank import LowRankConfig
 from kgrec.models.popular import MostPopularConfig
 from kgrec.models.slim import SLIMConfig
 from kgrec.models.trending import TrendingConfig
@@ -52,6 +53,7 @@ _Members = (
     | SLIMConfig
     | IALSConfig
     | ItemKNNConfig
+    | LowRankConfig
     | KernelRatingsConfig
     | TrendingConfig
     | MostPopularConfig

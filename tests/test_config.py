@@ -50,7 +50,7 @@ def test_a_section_without_a_name_is_told_by_its_keys(section, name):
 @pytest.mark.parametrize(
     "name",
     ["most_popular", "item_knn", "slim", "ease", "attribute_ease", "user_ease", "content_ease",
-     "trending"],
+     "trending", "low_rank"],
 )  # fmt: skip
 def test_every_model_round_trips(name):
     config = make_config({**MINIMAL, "model": {"name": name}, "text": None, "seed": 4})

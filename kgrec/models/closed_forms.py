@@ -16,6 +16,7 @@ CLOSED_FORMS: Final[Mapping[str, tuple[str, str]]] = {
     "slim": ("kgrec.models.slim", "SLIMConfig"),
     "ials": ("kgrec.models.ials", "IALSConfig"),
     "item_knn": ("kgrec.models.item_knn", "ItemKNNConfig"),
+    "low_rank": ("kgrec.models.low_rank", "LowRankConfig"),
     "kernel_ratings": ("kgrec.models.kernel_ratings", "KernelRatingsConfig"),
     "trending": ("kgrec.models.trending", "TrendingConfig"),
     "most_popular": ("kgrec.models.popular", "MostPopularConfig"),

@@ -176,7 +176,7 @@ class EASE(ItemItemModel):
             num_items = self._fitted()[0].shape[1]
             raise DataError(
                 f"{self.name} needs {32 * num_items**2 / 2**30:.1f} GiB for {num_items} items, "
-                "more than there is. ItemKNN needs far less."
+                "more than there is. LowRank and ItemKNN need far less."
             ) from error
 
     def _fitted(self) -> tuple[csr_matrix, RidgeSystem]:

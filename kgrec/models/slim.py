@@ -54,7 +54,7 @@ class SLIM(ItemItemModel):
         except MemoryError as error:
             raise DataError(
                 f"{self.name} needs {8 * train.shape[1] ** 2 / 2**30:.1f} GiB for "
-                f"{train.shape[1]} items, more than there is. ItemKNN needs far less."
+                f"{train.shape[1]} items, more than there is. LowRank and ItemKNN need far less."
             ) from error
         self._train = train
         return self

@@ -105,6 +105,11 @@ def _closed(name: str, facts: Facts) -> Space:
             "l2": Range(low=5.0, high=500.0, log=True),
             **rating,
         },
+        "low_rank": {
+            "dim": Choice(values=(32, 64, 128, 256, 512)),
+            "l2": Range(low=5.0, high=2000.0, log=True),
+            **rating,
+        },
         "ials": {
             "dim": Choice(values=(16, 32, 64, 128, 256)),
             "l2": Range(low=1.0, high=300.0, log=True),

@@ -15,6 +15,7 @@ from kgrec.models.heads.inner_product import CosineHeadConfig, DotHeadConfig, Tr
 from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.link_predictor import LinkPredictorConfig
+from kgrec.models.low_rank import LowRank, LowRankConfig
 from kgrec.models.popular import MostPopular
 from kgrec.models.user_ease import UserEASE
 from kgrec.testing import planted
@@ -27,6 +28,7 @@ from kgrec.types import Float64Array, FloatArray
 def fitted(name: str) -> Model:
     made: dict[str, Model] = {
         "ease": EASE(EASEConfig(l2=5.0)),
+        "low_rank": LowRank(LowRankConfig(dim=4, l2=2.0)),
         "item_knn": ItemKNN(ItemKNNConfig(shrinkage=1.0)),
         "user_ease": UserEASE(),
         "ials": IALS(IALSConfig(dim=4, l2=2.0)),
