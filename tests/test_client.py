@@ -1,16 +1,14 @@
 """A client of a service answers as the recommender does."""
 
 import socket
-import threading
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
 
 pytest.importorskip("fastapi", reason="the service needs the extra `serve`")
 
-import uvicorn
 from project import words_for_language_model
+from running_service import running
 
 import kgrec
 from kgrec.errors import ConfigError, DataError, ServiceError, UnknownIdError
@@ -21,22 +19,6 @@ from kgrec.serving.loading import load_served
 from kgrec.serving.log import open_log
 from kgrec.serving.service import Service
 from kgrec.serving.settings import LimitConfig, ServeConfig
-
-
-@contextmanager
-def running(app):
-    """Serve an app on any free port, as long as the body runs."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-    (port,) = {one.getsockname()[1] for part in server.servers for one in part.sockets}
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from anyio import to_thread
@@ -43,6 +43,8 @@ def make_app(service: Service) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = service
+    if service.keys is None:
+        _want_no_keys(app)
     problems.install(app)
     for router in (operations.health, operations.figures, operations.admin, writing.admin):
         app.include_router(router)
@@ -64,6 +66,21 @@ def make_app(service: Service) -> FastAPI:
         shown=service.pseudonyms.in_path(unquote),
     )
     return app
+
+
+def _want_no_keys(app: FastAPI) -> None:
+    """Let the OpenAPI page of an app say that it wants no keys."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        page = make()
+        page.get("components", {}).pop("securitySchemes", None)
+        for methods in page["paths"].values():
+            for told in methods.values():
+                told.pop("security", None)
+        return page
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 @asynccontextmanager

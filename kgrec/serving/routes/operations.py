@@ -34,7 +34,7 @@ async def ready(service: Started) -> Json:
 
 @figures.get(
     "/metrics", summary="Figures for Prometheus", response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses=problems() | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
 def metrics(service: Started) -> Response:
     """Return all figures of this worker as Prometheus reads them."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 
-from kgrec.errors import ConfigError, DataError, option
+from kgrec.errors import ConfigError, DataError, option, printable
 from kgrec.serving.access import needs
 from kgrec.serving.answers import ErasedOut, ExportOut, WrittenOut
 from kgrec.serving.log import Event
@@ -91,7 +91,11 @@ def put_item(
         kg = service.current.now.inputs.kg
         if kg is None:
             raise DataError(f"The run has no graph, so that {option('entity')} means nothing.")
-        kg.entities.row(asked.entity)
+        if asked.entity not in kg.entities:
+            raise DataError(
+                f"The graph has no entity {printable(asked.entity)!r}: leave out "
+                f"{option('entity')}, or add it to the graph of the run."
+            )
     return Json({"ignored": 0, **service.write([Event("item", None, item, body)], wait=how.wait)})
 
 
