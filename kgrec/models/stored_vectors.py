@@ -21,6 +21,7 @@ from kgrec.models.base import (
     unit_rows,
 )
 from kgrec.models.contributions import liked_rows
+from kgrec.models.history_step import parts_towards_items, towards_items
 from kgrec.models.state import State
 from kgrec.types import FloatArray, IntArray
 
@@ -91,7 +92,7 @@ class StoredVectors(VectorModel):
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()
         found.data[:] = 1.0
-        return _summed(self._arrays, found)
+        return _summed(self._arrays, self.item_vectors, found)
 
     def parts_of_history(self, history: csr_matrix) -> FloatArray | None:
         """Return the part of each liked item in the user's vector; see `VectorModel`."""
@@ -102,7 +103,10 @@ class StoredVectors(VectorModel):
         parts = self._arrays["history.items"][rows] * max(len(rows), 1) ** -power
         if unit:
             parts = parts / np.maximum(np.linalg.norm(parts.sum(axis=0)), 1e-12)
-        return np.asarray(parts, dtype=np.float32)
+        parts = np.asarray(parts, dtype=np.float32)
+        before = _before_step(self._arrays, check_histories(history, len(self.item_vectors)))[0]
+        size, centre = float(self._arrays["history.step"][0]), self._arrays["history.centre"]
+        return parts_towards_items(parts, before, self.item_vectors[rows], centre, size)
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of content, float32 (m, dim); see `VectorModel`."""
@@ -184,13 +188,19 @@ def history_map(
 
 
 def fitting_map(
-    made: dict[str, FloatArray], of_items: FloatArray, histories: csr_matrix, expected: FloatArray
+    made: dict[str, FloatArray],
+    of_items: FloatArray,
+    items: FloatArray,
+    histories: csr_matrix,
+    expected: FloatArray,
 ) -> dict[str, FloatArray] | None:
     """Return the variant of a history map that gives the expected vectors; None: none does.
 
     Args:
-        made: What `history_map` returned.
+        made: What `history_map` returned, with `history.step` and `history.centre`: the last two
+            arguments of `kgrec.models.history_step.towards_items`, in the other order.
         of_items: As there.
+        items: The items' side of the product, float32 (n, width).
         histories: Histories to try, CSR of ones, of shape (b, n).
         expected: Their vectors, float32 (b, width).
     """
@@ -202,7 +212,7 @@ def fitting_map(
                 tried["history.shift"] = np.zeros(of_items.shape[1], dtype=np.float32)
             if tried["history.items"].shape[1] != expected.shape[1]:
                 continue
-            if np.allclose(_summed(tried, histories), expected, rtol=_CLOSE, atol=_CLOSE):
+            if np.allclose(_summed(tried, items, histories), expected, rtol=_CLOSE, atol=_CLOSE):
                 return tried
     return None
 
@@ -241,7 +251,15 @@ def parts_of_sum(
     return np.asarray(scaled, dtype=np.float32) if fits else None
 
 
-def _summed(arrays: Mapping[str, FloatArray], histories: csr_matrix) -> FloatArray:
+def _summed(
+    arrays: Mapping[str, FloatArray], items: FloatArray, histories: csr_matrix
+) -> FloatArray:
+    vectors = _before_step(arrays, histories)
+    size, centre = float(arrays["history.step"][0]), arrays["history.centre"]
+    return towards_items(vectors, histories, items, centre, size)
+
+
+def _before_step(arrays: Mapping[str, FloatArray], histories: csr_matrix) -> FloatArray:
     power, unit = arrays["history.form"]
     count = np.maximum(np.diff(histories.indptr), 1).astype(np.float32)
     sums = np.asarray(histories @ arrays["history.items"]) * (count**-power)[:, None]

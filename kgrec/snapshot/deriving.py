@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import printable, warn
 from kgrec.graph.modalities import TEXT
+from kgrec.graph.selection import resolve
 from kgrec.snapshot.inputs import Derived, Inputs
 from kgrec.snapshot.snapshot import Snapshot
 from kgrec.text.backend import english_only
@@ -22,6 +23,8 @@ from kgrec.text.words import count_words, nonsense
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+    from kgrec.kg.graph import KnowledgeGraph
 
 
 def derive(
@@ -93,10 +96,8 @@ def texts_of_nodes(
         kg,
         links,
         inputs.items,
-        languages=config.languages,
         entities=entities,
-        label_relations=inputs.config.label_relations,
-        description_relations=inputs.config.description_relations,
+        **_verbalising(inputs, kg, config),
     )
 
 
@@ -110,9 +111,7 @@ def texts_of_items(inputs: Inputs, items: Vocabulary, config: TextConfig) -> lis
         kg,
         links,
         inputs.items,
-        languages=config.languages,
-        label_relations=inputs.config.label_relations,
-        description_relations=inputs.config.description_relations,
+        **_verbalising(inputs, kg, config),
     )
 
 
@@ -134,10 +133,24 @@ def texts_of_new(inputs: Inputs, items: Vocabulary, start: int, config: TextConf
         kg,
         None if links is None else links.tail(start),
         None if table is None else table.reindex(items).tail(start),
-        languages=config.languages,
-        label_relations=inputs.config.label_relations,
-        description_relations=inputs.config.description_relations,
+        **_verbalising(inputs, kg, config),
     )
+
+
+def _verbalising(inputs: Inputs, kg: KnowledgeGraph | None, config: TextConfig) -> dict[str, Any]:
+    """Return the settings of `kgrec.text.verbalise.verbalise`."""
+    relations = None
+    if config.relations is not None and kg is not None:
+        rows = np.arange(kg.num_relations)
+        named = resolve(config.relations, kg.relations, rows, "text.relations")
+        relations = kg.relations.take(named)
+    return {
+        "languages": config.languages,
+        "relations": relations,
+        "description": config.description,
+        "label_relations": inputs.config.label_relations,
+        "description_relations": inputs.config.description_relations,
+    }
 
 
 def _warn_of_languages(inputs: Inputs, languages: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import Links
-from kgrec.rdf.namespaces import DESCRIPTION_RELATIONS, LABEL_RELATIONS
 from kgrec.text.verbalise import verbalise
 
 if TYPE_CHECKING:
@@ -23,10 +22,8 @@ def node_texts(
     links: Links | None,
     items: AttributeTable | None,
     *,
-    languages: Sequence[str] = ("en", ""),
     entities: bool = True,
-    label_relations: Sequence[str] = LABEL_RELATIONS,
-    description_relations: Sequence[str] = DESCRIPTION_RELATIONS,
+    **of_names: Any,
 ) -> dict[str, list[str]]:
     """Return texts by node type, in the order of the nodes; "" for a node without text.
 
@@ -38,23 +35,16 @@ def node_texts(
         kg: The knowledge graph.
         links: Which item is which entity, over the item vocabulary of `data`.
         items: The item table, over any vocabulary whose ids `data` holds.
-        languages: Languages of labels and descriptions, best first.
-        entities: Whether entities and attribute values get texts too.
-        label_relations: IRIs of the properties that give names, best first.
-        description_relations: IRIs of the properties that give descriptions, best first.
+        entities: Whether entities and attribute values get texts too; entities get no description.
+        of_names: Settings of `verbalise`.
     """
-
-    of_names: dict[str, Any] = {
-        "languages": languages,
-        "label_relations": label_relations,
-        "description_relations": description_relations,
-    }
+    without = {**of_names, "description": False}
     texts = {"item": item_texts(list(data["item"].node_id), kg, links, items, **of_names)}
     if entities:
         for kind in data.node_types:
             if "kg_row" in data[kind]:
                 rows = data[kind].kg_row.numpy()
-                told = [] if kg is None else verbalise(kg, rows, description=False, **of_names)
+                told = [] if kg is None else verbalise(kg, rows, **without)
                 texts[kind] = told
             elif kind not in ("user", "item"):
                 texts[kind] = list(data[kind].node_id)

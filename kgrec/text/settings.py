@@ -29,6 +29,17 @@ class TextConfig(Settings):
     languages: tuple[str, ...] = Field(
         default=("en", ""), description="Languages of labels, best first; '': no language tag."
     )
+    relations: tuple[str, ...] | None = Field(
+        default=None,
+        description="Relations of the graph in texts, IRIs or their last parts, in this order. A "
+        "language model reads only the beginning, so put first what tells most. None: all, in the "
+        "order of their IRIs.",
+    )
+    description: bool = Field(
+        default=True,
+        description="Whether texts of items have the descriptions of their entities, before the "
+        "relations.",
+    )
     entities: bool = Field(
         default=True,
         description="Whether entities and attribute values get vectors, or items only.",

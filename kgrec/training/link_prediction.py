@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +38,13 @@ from kgrec.models.encoders.base import Propagated
 from kgrec.models.encoders.unpropagated import Unpropagated
 from kgrec.models.growing import changed_rows
 from kgrec.models.heads.inner_product import DotHead
+from kgrec.models.history_step import parts_towards_items, towards_items
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
 from kgrec.models.stored_vectors import fitting_map, history_map, parts_of_sum
 from kgrec.training.carried_over import OF_EDGES, TrainedWeights
+from kgrec.training.fold_in import best_step
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
@@ -52,6 +54,8 @@ from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+_STEP: Final = "fold_in_step"
 
 
 class LinkPrediction(VectorModel):
@@ -83,6 +87,7 @@ class LinkPrediction(VectorModel):
         self._found: _Vectors | None = None
         self._regression: ContentRegression | None = None
         self._before: TrainedWeights | None = None
+        self._step = 0.0
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Train on `data.graph`, which is needed, and `data.train`.
@@ -99,6 +104,9 @@ class LinkPrediction(VectorModel):
         self.progress = trainer.run(callback)
         self._finish()
         self._regression = None  # its inverse is as large as items squared
+        if self._predictor().head.is_inner_product:
+            training, items = self.config.training, self._vectors().item
+            self._step = best_step(data, items, self._moved_on, training.metric, training.seed)
         return self
 
     def begin(self, data: TrainingData) -> Task:
@@ -156,6 +164,7 @@ class LinkPrediction(VectorModel):
                 value.copy_(_of_new(weights, name, value, axis, isinstance(names, str)))
             weights.put_into(predictor, made._nodes)
         made._decide_who_is_known()
+        made._step = self._step
         attention = weights.state.get(OF_EDGES)
         if attention is not None and made._has_edges_of(self):
             predictor.load_state_dict({OF_EDGES: attention}, strict=False)
@@ -220,13 +229,7 @@ class LinkPrediction(VectorModel):
         """Return the vectors of unseen users, float32 of shape (b, dim), after the head."""
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()  # in our copy; a stored zero is not a liked item
-        liked = found.tocoo()
-        vectors = self._after_head(
-            self._folded_in(liked.row.astype(np.int64), liked.col.astype(np.int64), liked.shape[0])
-        )
-        # A user without liked items, or with unknown ones only, counts as the average user.
-        vectors[~vectors.any(axis=1)] = self._vectors().average
-        return vectors
+        return self._moved_on(found, self._step)
 
     def parts_of_history(self, history: csr_matrix) -> FloatArray | None:
         """Return the part of each liked item in the user's vector, if it is a sum of them.
@@ -243,7 +246,11 @@ class LinkPrediction(VectorModel):
         def through_head(vectors: FloatArray) -> FloatArray:
             return self._after_head(torch.from_numpy(vectors).to(device))
 
-        return parts_of_sum(alone, whole[0], through_head)
+        parts, found = parts_of_sum(alone, whole[0], through_head), self._vectors()
+        if parts is None or not self._predictor().head.is_inner_product:
+            return parts
+        before = self._moved_on(history, 0.0)[0]
+        return parts_towards_items(parts, before, found.item[liked], found.centre, self._step)
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of content, float32 (m, dim); see `VectorModel`.
@@ -274,6 +281,7 @@ class LinkPrediction(VectorModel):
             state["content_map.weight"] = self.content_map.weight
             state["content_map.centre"] = self.content_map.centre
             state["content_map.reliability"] = np.array([self.content_map.reliability], np.float32)
+        state[_STEP] = np.array([self._step], np.float32)
         return state
 
     def stored_vectors(self, histories: csr_matrix) -> State | None:
@@ -307,7 +315,13 @@ class LinkPrediction(VectorModel):
             return self._after_head(torch.from_numpy(vectors).to(device))
 
         made = history_map(of_items, through_head, found.average)
-        chosen = fitting_map(made, of_items, histories, self.vectors_of_histories(histories))
+        made |= {
+            "history.step": np.array([self._step], np.float32),
+            "history.centre": found.centre,
+        }
+        chosen = fitting_map(
+            made, of_items, found.item, histories, self.vectors_of_histories(histories)
+        )
         return arrays | (chosen or {})
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
@@ -329,7 +343,10 @@ class LinkPrediction(VectorModel):
             expected["content_map.weight"] = np.float32, (self._features_of_items.shape[1], width)
             expected["content_map.centre"] = np.float32, (width,)
             expected["content_map.reliability"] = np.float32, (1,)
-        arrays = check_state(state, expected)
+        expected[_STEP] = np.float32, (1,)
+        # Runs of kgrec 0.2.0 have no step: there was none.
+        none = {_STEP: np.zeros(1, np.float32)}
+        arrays = check_state({**none, **state}, expected)
         tensors = {
             name: torch.from_numpy(np.array(arrays[name])) for name in predictor.state_dict()
         }
@@ -340,16 +357,33 @@ class LinkPrediction(VectorModel):
                 arrays["content_map.centre"],
                 float(arrays["content_map.reliability"][0]),
             )
+        self._step = float(arrays[_STEP][0])
         self._encode(self._propagated())
         return self
 
-    def _folded_in(
-        self, row: IntArray, item: IntArray, num: int, propagated: Propagated | None = None
-    ) -> Tensor:
+    def _moved_on(self, histories: csr_matrix, size: float) -> FloatArray:
+        """Return the vectors of unseen users, after a step towards their items.
+
+        Args:
+            histories: CSR of shape (b, num_items).
+            size: Of the step.
+        """
+        found, liked = self._vectors(), histories.tocoo()
+        rows = liked.row.astype(np.int64), liked.col.astype(np.int64), liked.shape[0]
+        vectors = self._after_head(self._folded_in(*rows))
+        # A user without liked items, or with unknown ones only, counts as the average user.
+        vectors[~vectors.any(axis=1)] = found.average
+        if not self._predictor().head.is_inner_product:
+            return vectors
+        ones = csr_matrix(histories, dtype=np.float32, copy=True)
+        ones.data[:] = 1.0
+        return towards_items(vectors, ones, found.item, found.centre, size)
+
+    def _folded_in(self, row: IntArray, item: IntArray, num: int) -> Tensor:
         """Return the vectors of `num` unseen users before the head; see `fold_in`."""
         device = self._graph.device
         rows, items = (torch.from_numpy(ids).to(device) for ids in (row, item))
-        propagated = propagated or self._vectors().propagated
+        propagated = self._vectors().propagated
         with torch.no_grad():
             return self._predictor().fold_in(self._graph, propagated, rows, items, num)
 
@@ -477,14 +511,15 @@ class LinkPrediction(VectorModel):
         known = self._trained["user"].cpu().numpy().ravel() > 0
         average = np.asarray(user[known].mean(0))
         user[~known] = average
+        centre = np.asarray(item[self._trained["item"].cpu().numpy().ravel() > 0].mean(0))
+        self._found = _Vectors(propagated, user, item, place, average, centre)
         if len(self._folded):
             liked = np.isin(self._pairs[0], self._folded)
             row = np.searchsorted(self._folded, self._pairs[0][liked])
-            pairs = row, self._pairs[1][liked], len(self._folded)
-            found = self._after_head(self._folded_in(*pairs, propagated=propagated))
-            found[~found.any(axis=1)] = average
-            user[self._folded] = found
-        self._found = _Vectors(propagated, user, item, place, average)
+            shape = len(self._folded), len(item)
+            ones = np.ones(len(row), dtype=np.float32)
+            theirs = csr_matrix((ones, (row, self._pairs[1][liked])), shape=shape)
+            user[self._folded] = self._moved_on(theirs, self._step)
 
     def _vectors(self) -> _Vectors:
         if self._found is None:
@@ -585,6 +620,7 @@ class _Vectors:
         item: The items' side, float32 of shape (num_items, width).
         place: The items' vectors for similarity, float32 of shape (num_items, dim).
         average: The mean of the users with training interactions, float32 of shape (width,).
+        centre: The mean of `item` over the items with them, float32 of shape (width,).
     """
 
     propagated: Propagated
@@ -592,6 +628,7 @@ class _Vectors:
     item: FloatArray
     place: FloatArray
     average: FloatArray
+    centre: FloatArray
 
 
 class _Validation:

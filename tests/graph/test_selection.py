@@ -23,6 +23,7 @@ from kgrec.models.popular import MostPopular
 from kgrec.rdf.namespaces import OWL_SAME_AS, RDF_TYPE, RDFS, XSD
 from kgrec.recommender import Recommender
 from kgrec.runs.manifest import write_manifest
+from kgrec.snapshot.deriving import texts_of_items
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.node_texts import node_texts
 from kgrec.text.settings import TextConfig
@@ -269,6 +270,27 @@ def test_texts_follow_the_choices(kg, links, log):
         "Heat (Film). By: Michael Mann. Plot: A heist. Stars: pacino. Title: Die Hitze. Year: 1995."
     )
     assert "Michael Mann (Person). Born: chicago." in read
+
+
+def test_texts_have_the_wanted_relations_in_their_order(kg, links, log):
+    inputs = Recommender(kg, links, text=None).prepare(log).inputs
+    items = log.items
+    plain = TextConfig(languages=("en", ""))
+    whole = texts_of_items(inputs, items, plain)[0]
+    assert whole.startswith("Heat (Film). By: mann. Code: 17.")
+    config = plain.model_copy(update={"relations": ("year", "by"), "description": False})
+    assert texts_of_items(inputs, items, config)[0] == ("Heat (Film). Year: 1995. By: mann.")
+    wrong = plain.model_copy(update={"relations": ("byy",)})
+    with pytest.raises(ConfigError, match=r"text.relations names 'byy'.*Did you mean 'by'"):
+        texts_of_items(inputs, items, wrong)
+
+
+def test_descriptions_are_left_out_of_texts(kg, links, log):
+    named = GraphConfig(description_relations=(EX + "plot",))
+    inputs = Recommender(kg, links, text=None, graph=named).prepare(log).inputs
+    assert "A heist." in texts_of_items(inputs, log.items, TextConfig())[0]
+    without = TextConfig(description=False)
+    assert "A heist." not in texts_of_items(inputs, log.items, without)[0]
 
 
 def test_other_texts_in_the_best_language():
