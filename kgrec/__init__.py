@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from kgrec.models.trending import Trending, TrendingConfig
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.rdf.settings import ReadConfig
+    from kgrec.reasons import Reasons
     from kgrec.recommender import Recommendation, Recommender, evaluate
     from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
     from kgrec.runs.comparing import compare_runs
@@ -102,6 +103,7 @@ _HOME = {
     "MostPopular": "kgrec.models.popular",
     "MultilingualEncoder": "kgrec.text.multilingual",
     "ReadConfig": "kgrec.rdf.settings",
+    "Reasons": "kgrec.reasons",
     "Recommendation": "kgrec.recommender",
     "Recommender": "kgrec.recommender",
     "SearchConfig": "kgrec.search.settings",

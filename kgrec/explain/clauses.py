@@ -53,7 +53,11 @@ def reasons_in(
 
 
 def in_common(facts: Sequence[tuple[Relation, str]], phrases: Phrases) -> str:
-    """Return what things are, such as "das Genre Drama und die Sprache Polnisch"."""
+    """Return what one thing is, such as "das Genre Drama und die Sprache Polnisch"."""
+    if phrases.join:
+        return phrases.join.join(
+            f"{_name(relation, phrases)}为{thing}" for relation, thing in facts
+        )
     return _things({relation: [thing] for relation, thing in facts}, phrases)[0]
 
 

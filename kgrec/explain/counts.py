@@ -23,6 +23,8 @@ class Scored:
         score: The score.
         items: Rows of the liked items, int64 of shape (m,).
         values: What each of them adds, float64 of shape (m,).
+        weights: How much each counts: by how much the score falls without it, or the same in
+            another unit, float64 of shape (m,).
         base: What none of them adds.
         towers: The part of each model of an ensemble.
     """
@@ -30,6 +32,7 @@ class Scored:
     score: float
     items: IntArray
     values: Float64Array
+    weights: Float64Array
     base: float
     towers: Mapping[str, float] = field(default_factory=dict)
 
@@ -40,12 +43,14 @@ class Counts:
 
     Attributes:
         values: What each adds to the score, float64 of shape (m,).
-        share: Its share of all that is added, float64 of shape (m,); 0 for what speaks against.
-        is_top: Whether it is one of the three that add most, bool of shape (m,).
+        weights: How much each counts, float64 of shape (m,).
+        share: Its share of all that counts, float64 of shape (m,); 0 for what speaks against.
+        is_top: Whether it is one of the three that count most, bool of shape (m,).
         first: Rows of these, the first one first.
     """
 
     values: Float64Array
+    weights: Float64Array
     share: Float64Array
     is_top: BoolArray
     first: IntArray
@@ -53,18 +58,19 @@ class Counts:
     @classmethod
     def of(cls, history: IntArray, scored: Scored | None) -> Counts:
         """Return the counts of a history, rows in ascending order."""
-        values = np.zeros(len(history))
+        values, weights = np.zeros(len(history)), np.zeros(len(history))
         if scored is not None:
             known = np.isin(scored.items, history)
-            values[np.searchsorted(history, scored.items[known])] = scored.values[known]
-        positive = np.maximum(values, 0.0)
+            place = np.searchsorted(history, scored.items[known])
+            values[place], weights[place] = scored.values[known], scored.weights[known]
+        positive = np.maximum(weights, 0.0)
         total = positive.sum()
         share = positive / total if total > 0 else positive
         order = np.argsort(-positive, kind="stable")[:TOP]
         order = order[positive[order] > 0]
         is_top = np.zeros(len(history), dtype=bool)
         is_top[order] = True
-        return cls(values, share, is_top, history[order])
+        return cls(values, weights, share, is_top, history[order])
 
     @property
     def closeness(self) -> Float64Array | None:
@@ -74,8 +80,8 @@ class Counts:
 
     def told(self) -> list[tuple[int, float, float]]:
         """Return (place, value, share) of what counts most, and of what most speaks against."""
-        order = np.argsort(-self.values, kind="stable")
-        chosen = [int(place) for place in order[:MOST_CONTRIBUTIONS] if self.values[place] > 0]
-        if len(order) and self.values[order[-1]] < 0:
+        order = np.argsort(-self.weights, kind="stable")
+        chosen = [int(place) for place in order[:MOST_CONTRIBUTIONS] if self.weights[place] > 0]
+        if len(order) and self.weights[order[-1]] < 0:
             chosen.append(int(order[-1]))
         return [(place, float(self.values[place]), float(self.share[place])) for place in chosen]

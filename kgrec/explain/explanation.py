@@ -105,8 +105,9 @@ class Contribution:
 
     Attributes:
         item: The liked item.
-        value: What it adds, in units of the score; below 0 if it speaks against the item.
-        share: Its share of all that liked items add, 0 to 1; 0 for one that speaks against it.
+        value: What it adds, in units of the score; with `base`, all values add up to it.
+        share: Its share of what counts, 0 to 1: of what the item's standing among all items loses
+            without each liked item, as far as it loses. 0 for one that speaks against the item.
     """
 
     item: Node
@@ -127,13 +128,14 @@ class Explanation:
             others who liked the same; "words": words of its text; "popular": how many chose it, of
             all users; "about": what it is; "none": nothing is known.
         score: The model's score; None: it was not asked.
-        contributions: What the liked items add to the score, the largest first; at most
+        contributions: What the liked items add to the score, what counts most first; at most
             `MOST_CONTRIBUTIONS`, and then the one that most speaks against the item, if there is
             one.
         base: What no liked item adds to the score; None: it was not asked.
         towers: The part of each model of an ensemble in the score, by name.
         words: Words that its text shares with those of liked items, the rarest first, where the
             sentence tells them.
+        named: Ids of the liked items that the sentence speaks of.
     """
 
     user: Node
@@ -146,6 +148,7 @@ class Explanation:
     base: float | None = None
     towers: Mapping[str, float] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation in types of JSON."""

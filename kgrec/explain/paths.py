@@ -125,6 +125,7 @@ class PathFinder:
         language: str = ENGLISH,
         length: Length = "normal",
         tone: Tone = "polite",
+        similar: bool = False,
     ) -> Explanation:
         """Explain why an item is recommended.
 
@@ -146,6 +147,7 @@ class PathFinder:
                 a warning.
             length: How much the sentence says; see `ExplainConfig`.
             tone: How it addresses people; see `ExplainConfig`.
+            similar: Whether it tells why the item is like a single liked one.
 
         Raises:
             UnknownIdError: A row is outside of the graph.
@@ -205,7 +207,7 @@ class PathFinder:
                            for some in (paths, told))  # fmt: skip
         said = sentence(
             target.label, told, len(history) > 0, others,
-            language=language, length=length, tone=tone,
+            language=language, length=length, tone=tone, similar=similar,
         )  # fmt: skip
         return Explanation(
             who,
@@ -221,7 +223,15 @@ class PathFinder:
             None if scored is None else scored.base,
             {} if scored is None else dict(scored.towers),
             in_common,
+            tuple(dict.fromkeys(self._told(told, others, length))),
         )
+
+    @staticmethod
+    def _told(told: Sequence[Path], others: Others, length: Length) -> list[str]:
+        """Return the ids of the liked items that a sentence names."""
+        if length == "short":
+            return [path.liked.id for path in told[:1]]
+        return [path.liked.id for path in (*told, *(others.audience if others.weak else ()))]
 
     def _shared_of(self, path: Path, history: IntArray, counts: Counts) -> Path:
         """Return a path with the shares of the score that pass through what it names."""

@@ -96,12 +96,21 @@ def known_languages() -> list[str]:
 
 
 @lru_cache
-def phrases_of(language: str, tone: Tone = "polite") -> Phrases:
-    """Return the phrases of one of `known_languages`."""
+def phrases_of(language: str, tone: Tone = "polite", *, similar: bool = False) -> Phrases:
+    """Return the phrases of one of `known_languages`.
+
+    Args:
+        language: The language.
+        tone: How people are addressed.
+        similar: Whether an item is like another one, and not recommended to somebody.
+    """
     given = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
     familiar = given.pop("familiar", {})
     if tone == "familiar":
         given |= familiar
+    of_similar = given.pop("similar")
+    if similar:
+        given |= of_similar
     marks = given.pop("marks")
     texts = {name: text for name, text in given.items() if isinstance(text, str)}
     counted = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}

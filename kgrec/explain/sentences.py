@@ -65,6 +65,7 @@ def sentence(
     language: str = ENGLISH,
     length: Length = "normal",
     tone: Tone = "polite",
+    similar: bool = False,
 ) -> str:
     """Return a sentence for the paths.
 
@@ -80,8 +81,10 @@ def sentence(
         language: One of `kgrec.explain.phrases.known_languages`.
         length: "short": one reason; "long": also how much of the score the first item adds.
         tone: How people are addressed where a language has two forms.
+        similar: Whether the item is like a single other one, and not recommended to somebody.
     """
-    phrases, others = phrases_of(language, tone), others or Others()
+    phrases = phrases_of(language, tone, similar=similar)
+    others = others or Others()
     paths = paths[:1] if length == "short" else paths
     audience = [path for path in paths if path.kind == "audience"] or others.audience
     labels = [item, *(path.liked.label for path in (*paths, *audience)), *others.readers]

@@ -14,7 +14,13 @@ from scipy.sparse import csr_matrix, issparse
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, RunError, UnknownIdError
-from kgrec.models.contributions import Contributions, check_targets, liked_rows, sampled
+from kgrec.models.contributions import (
+    Contributions,
+    check_targets,
+    liked_rows,
+    losses_of,
+    sampled,
+)
 from kgrec.models.state import State
 from kgrec.settings import Settings
 from kgrec.types import Float64Array, FloatArray, IntArray
@@ -373,7 +379,12 @@ class VectorModel(Model):
             items[unknown] = items[scores.argmin()]
         directions = items.T @ wanted.T
         base = (vector - parts.sum(axis=0, dtype=np.float64)) @ directions
-        return Contributions(rows, parts.astype(np.float64) @ directions, base, "sum")
+        alone = csr_matrix(np.tile(history.toarray(), (len(rows), 1)))
+        alone[np.arange(len(rows)), rows] = 0.0
+        alone.eliminate_zeros()
+        without = self.vectors_of_histories(alone).astype(np.float64)
+        losses = losses_of(vector, without, items, wanted)
+        return Contributions(rows, parts.astype(np.float64) @ directions, base, "sum", losses)
 
     def vectors_of_users(self, users: IntArray) -> FloatArray:
         """Return the vectors of some known users, float32 of shape (b, dim).

@@ -31,6 +31,9 @@ class Contributions:
         method: "sum": the model's score is such a sum, if its scales are those of the whole
             history (its length, the deviation of its scores); "sampled": Shapley values, estimated
             from orders in which the items come one after another.
+        losses: By how much each score falls without each item, in deviations of the scores of all
+            items from their mean, float64 of shape (m, q); None: in proportion to `values`, as in a
+            model whose score is a sum with a fixed scale.
         towers: The part of each model in an ensemble, float64 of shape (q,), by its name; empty for
             a single model. They add up to the scores, too.
     """
@@ -39,6 +42,7 @@ class Contributions:
     values: Float64Array
     base: Float64Array
     method: Method
+    losses: Float64Array | None = None
     towers: Mapping[str, Float64Array] = field(default_factory=dict)
 
     @property
@@ -46,11 +50,17 @@ class Contributions:
         """The scores, float64 of shape (q,)."""
         return np.asarray(self.values.sum(axis=0) + self.base)
 
+    @property
+    def weights(self) -> Float64Array:
+        """How much each item counts: its losses, or its values where these are as good."""
+        return self.values if self.losses is None else self.losses
+
     def times(self, weight: float) -> Contributions:
         """Return the contributions to the scores times a number."""
         towers = {name: weight * part for name, part in self.towers.items()}
         values, base = weight * self.values, weight * self.base
-        return Contributions(self.items, values, base, self.method, towers)
+        losses = None if self.losses is None else weight * self.losses
+        return Contributions(self.items, values, base, self.method, losses, towers)
 
 
 def liked_rows(history: csr_matrix) -> IntArray:
@@ -146,4 +156,28 @@ def combined(
     base: Float64Array = sum((part.base for _, part in parts), np.zeros(()))
     base = base + sum(further.values(), np.zeros(()))
     method: Method = "sum" if all(part.method == "sum" for _, part in parts) else "sampled"
-    return Contributions(items, values, base, method, towers)
+    losses: Float64Array = sum((part.weights for _, part in parts), np.zeros(()))
+    return Contributions(items, values, base, method, losses, towers)
+
+
+def losses_of(
+    whole: Float64Array, without: Float64Array, items: Float64Array, targets: Float64Array
+) -> Float64Array:
+    """Return by how much scores fall without each liked item, float64 of shape (m, q).
+
+    Scores are inner products, counted in deviations of those of all items from their mean, which
+    needs the mean and the covariance of the item vectors alone.
+
+    Args:
+        whole: The user's vector, float64 of shape (dim,).
+        without: The user's vector without each item, float64 of shape (m, dim).
+        items: The item vectors, float64 of shape (num_items, dim).
+        targets: As for `kgrec.models.base.Model.contributions`.
+    """
+    users = np.concatenate([whole[None], without])
+    mean = items.mean(axis=0)
+    covariance = (items - mean).T @ (items - mean) / len(items)
+    deviation = np.sqrt(np.maximum(np.einsum("md,de,me->m", users, covariance, users), 1e-24))
+    above = users @ (items.T @ targets.T - np.outer(mean, targets.sum(axis=1)))
+    scores = above / deviation[:, None]
+    return np.asarray(scores[:1] - scores[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -261,7 +262,10 @@ def standardised_contributions(
     place = int(np.abs(scores[0] - scores[0].mean()).argmax())
     reached = float(standardised(scores)[0, place])
     deviation = float(scores[0, place] - scores[0].mean()) / reached if reached else np.inf
-    return model.contributions(history, centred / deviation)
+    found = model.contributions(history, centred / deviation)
+    if found.losses is None or not np.isfinite(deviation):
+        return found
+    return replace(found, losses=found.losses * deviation)  # they are standardised already
 
 
 def logit_weights(

@@ -126,6 +126,7 @@ class Reasons:
         language: str | None = None,
         length: Length | None = None,
         tone: Tone | None = None,
+        similar: bool = False,
     ) -> list[Explanation]:
         """Return why each of some items fits a user; see `kgrec.Recommender.explain`.
 
@@ -137,6 +138,7 @@ class Reasons:
             language: Language of the sentences; None: that of the settings, or of the labels.
             length: How much they say; None: as the settings say.
             tone: How they address people; None: as the settings say.
+            similar: Whether they tell why the items are like a single liked one.
         """
         now, liked = self._now, id_list(liked, "liked")
         settings = now.explain
@@ -157,6 +159,7 @@ class Reasons:
                 language=first if language is None else language,
                 length=length or settings.length,
                 tone=tone or settings.tone,
+                similar=similar,
             )
             for row, of_row in zip(rows.tolist(), found, strict=True)
         ]
@@ -181,7 +184,7 @@ class Reasons:
         rows = np.sort(history.indices).astype(np.int64)
 
         def effects_of(items: IntArray) -> Float64Array:
-            return contributions(now, history, items).values
+            return contributions(now, history, items).weights
 
         allowed[item] = True
         scores_of = self._scores_of_parts(rows)
@@ -237,7 +240,7 @@ class Reasons:
         if cause == "best":
             return WhyNot(this, place, cause, k, own, needed, (), None, place, explanation)
         found = contributions(now, history, np.array([item, last]))
-        margin = found.values[:, 0] - found.values[:, 1]
+        margin = found.weights[:, 0] - found.weights[:, 1]
         worst = [int(one) for one in np.argsort(margin, kind="stable")[:3] if margin[one] < 0]
         missing = self._missing(history, item, allowed)
         better = missing is not None and missing.place < place
@@ -265,7 +268,8 @@ class Reasons:
             k: Number of paths at most.
             language: As for `explain`.
         """
-        return self.explain(None, others, liked=[self._now.items.id(item)], k=k, language=language)
+        one = [self._now.items.id(item)]
+        return self.explain(None, others, liked=one, k=k, language=language, similar=True)
 
     def _missing(self, history: csr_matrix, item: int, allowed: BoolArray) -> Any:
         """Return the further item that, once liked, brings an item up most."""

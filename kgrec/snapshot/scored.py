@@ -6,9 +6,11 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.explain.counts import Scored
+from kgrec.graph.modalities import TEXT
+from kgrec.models.base import VectorModel
 from kgrec.models.contributions import Contributions
 from kgrec.snapshot.snapshot import Snapshot
-from kgrec.types import Float64Array, IntArray
+from kgrec.types import Float64Array, FloatArray, IntArray
 
 
 def contributions(now: Snapshot, history: csr_matrix, items: IntArray) -> Contributions:
@@ -53,8 +55,27 @@ def scored(now: Snapshot, history: csr_matrix, items: IntArray, user: int | None
             float(scores[place]),
             found.items,
             found.values[:, place],
+            found.weights[:, place],
             float(scores[place] - added[place]),
             {name: float(part[place]) for name, part in found.towers.items()},
         )
         for place in range(len(items))
     ]
+
+
+def content_direction(space: VectorModel, at: FloatArray, user: FloatArray) -> FloatArray:
+    """Return the gradient of ⟨user, item vector of a text⟩ to the text's vector, float32 (dim,).
+
+    By central differences, all at once.
+
+    Args:
+        space: A model that places content.
+        at: The text's vector, float32 of shape (dim,).
+        user: The user's vector, float32 of shape (width,).
+    """
+    step = np.float32(1e-2)
+    around = np.eye(len(at), dtype=np.float32) * step
+    vectors = np.concatenate([at + around, at - around])
+    scores = space.item_vectors_at(space.vectors_of_content({TEXT: vectors})) @ user
+    up, down = np.split(scores.astype(np.float64), 2)
+    return np.asarray((up - down) / (2 * step), dtype=np.float32)

@@ -321,6 +321,34 @@ class TextModule(nn.Module):
         """The ids of all special tokens, such as those around a text."""
         return frozenset(int(one) for one in self._tokenizer.all_special_ids)
 
+    @property
+    def blank_token(self) -> int:
+        """The id of the token that says nothing: that of a hidden one, or else padding."""
+        return self._pad if self.mask_token is None else self.mask_token
+
+    def spans(self, text: str, *, query: bool = False) -> tuple[IntArray, list[tuple[int, int]]]:
+        """Return the token ids of a text, and where in it each token is.
+
+        Args:
+            text: The text; only its tokens up to `max_length` are read.
+            query: Whether it is a query.
+
+        Returns:
+            What `tokenize` returns, and (start, end) of each token; (0, 0) for special tokens and
+            those of the prompt.
+        """
+        prompt = self.prompts.query if query else self.prompts.document
+        found = self._tokenizer(
+            encodable(prompt + text), truncation=True, max_length=self.max_length,
+            return_offsets_mapping=True, return_attention_mask=False, return_token_type_ids=False,
+        )  # fmt: skip
+        begin = len(prompt)
+        spans = [
+            (max(start - begin, 0), end - begin) if end > max(start, begin) else (0, 0)
+            for start, end in found["offset_mapping"]
+        ]
+        return np.asarray(found["input_ids"], dtype=np.int64), spans
+
     def _skipped(self, query: bool) -> int:
         """Return the number of tokens at the beginning that are not pooled."""
         prompt = self.prompts.query if query else self.prompts.document

@@ -14,7 +14,17 @@ from kgrec.explain.phrases import chosen_language, known_languages, phrases_of
 from kgrec.explain.sentences import Others, basis_of, sentence
 
 OWN = {"reasons", "also", "again", "in_common", "linked", "direct", "through"}
-MARKS = {"familiar", "capital", "and_before_i", "comma", "join", "semicolon", "space", "stop"}
+MARKS = {
+    "familiar",
+    "similar",
+    "capital",
+    "and_before_i",
+    "comma",
+    "join",
+    "semicolon",
+    "space",
+    "stop",
+}
 
 
 def audience(liked, count, size):
@@ -35,13 +45,14 @@ def fields(template):
 def test_every_language_has_the_same_templates(language):
     english = json.loads((phrases._FOLDER / "en.json").read_text(encoding="utf-8"))
     other = json.loads((phrases._FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    assert language == "en" or set(other) - OWN - MARKS == set(english) - {"because"}
+    assert language == "en" or set(other) - OWN - MARKS == set(english) - {"because", "similar"}
     assert language == "en" or set(other) > OWN
     assert set(other.get("familiar", {})) <= set(other)
-    for name, template in other.get("familiar", {}).items():
-        assert fields(str(template)) == fields(str(other[name])), name
+    for kind in ("familiar", "similar"):
+        for name, template in other.get(kind, {}).items():
+            assert fields(str(template)) == fields(str(other[name])), name
     for name, template in english.items():
-        if name == "because" and language != "en":
+        if name in ("because", "similar"):
             continue
         for mine, theirs in zip(
             [template] if isinstance(template, str) else template,
@@ -145,7 +156,7 @@ def test_words_and_what_an_item_is():
         "Nothing in particular joins T to what you liked. No other user has chosen T yet. T has "
         "the genre Drama."
     )
-    assert sentence("T", [], True, about, language="zh").endswith("关于T,已知:类型都是Drama。")
+    assert sentence("T", [], True, about, language="zh").endswith("关于T,已知:类型为Drama。")
     assert basis_of([], about) == "about"
 
 

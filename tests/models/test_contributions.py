@@ -171,3 +171,43 @@ def test_stored_vectors_give_the_same_parts() -> None:
     assert one is not None
     assert other is not None
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ials", "link_prediction"])
+def test_losses_are_what_the_standing_loses_without_an_item(name: str) -> None:
+    parts = LinkPredictorConfig(dim=8, encoder=LightGCNConfig())
+    training = TrainingConfig(max_epochs=2)
+    model = (
+        fitted(name)
+        if name == "ials"
+        else LinkPrediction(LinkPredictionConfig(predictor=parts, training=training)).fit(
+            planted(new_items=()).data
+        )
+    )
+    data = planted().data if name == "ials" else planted(new_items=()).data
+    rows, num = [0, 1, 5, 12], data.train.num_items
+
+    def standing(liked: list[int]) -> Float64Array:
+        dense = np.zeros((1, num), dtype=np.float32)
+        dense[0, liked] = 1.0
+        scores = model.score_histories(csr_matrix(dense))[0].astype(np.float64)
+        return np.asarray((scores[[2, 10]] - scores.mean()) / scores.std())
+
+    dense = np.zeros((1, num), dtype=np.float32)
+    dense[0, rows] = 1.0
+    found = model.contributions(csr_matrix(dense), of_items([2, 10], num))
+    assert found.losses is not None
+    for place, row in enumerate(rows):
+        expected = standing(rows) - standing([other for other in rows if other != row])
+        np.testing.assert_allclose(found.losses[place], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_losses_of_an_ensemble_are_those_of_its_standardised_members() -> None:
+    members = [IALS(IALSConfig(dim=4, l2=2.0)), MostPopular()]
+    model = Ensemble(members, EnsembleConfig(weights=(0.75, 0.25))).fit(planted().data)
+    num, given = planted().data.train.num_items, history([0, 1, 12])
+    found = model.contributions(given, of_items([2], num))
+    alone = members[0].contributions(given, of_items([2], num))
+    assert found.losses is not None
+    assert alone.losses is not None
+    np.testing.assert_allclose(found.losses, 0.75 * alone.losses, rtol=1e-3, atol=1e-5)
