@@ -117,6 +117,9 @@ class Config(Settings):
         tune: What `kgrec tune` varies.
         search: What search learns from.
         explain: What explanations may say, and how.
+        device: Device on which link predictors train, such as `cpu` or `cuda`; `auto`: a GPU where
+            there is one; None: `model.training.device` of each. Texts are encoded on a GPU where
+            there is one.
         engine: Where the work is done: `local`, in this process, or `ray`, on a cluster.
     """
 
@@ -130,6 +133,7 @@ class Config(Settings):
     tune: TuneConfig = TuneConfig()
     search: SearchConfig = SearchConfig()
     explain: ExplainConfig = ExplainConfig()
+    device: str | None = None
     engine: EngineConfig = LocalEngineConfig()
 
     @model_validator(mode="after")
@@ -145,7 +149,19 @@ class Config(Settings):
         """Return the model's settings with the run's seed in them."""
         # A link predictor's own seed, 0 or that of the run, is not added.
         own = self.model.training.seed if isinstance(self.model, LinkPredictionConfig) else 0
-        return self.model.seeded(self.seed - own)
+        made = self.model.seeded(self.seed - own)
+        return made if self.device is None else _on_device(made, self.device)
+
+
+def _on_device(settings: Any, device: str) -> Any:
+    """Return the settings of a model whose link predictors train on a device."""
+    if isinstance(settings, NamedEnsembleConfig):
+        members = tuple(_on_device(member, device) for member in settings.members)
+        return settings.model_copy(update={"members": members})
+    if isinstance(settings, LinkPredictionConfig):
+        training = settings.training.model_copy(update={"device": device})
+        return settings.model_copy(update={"training": training})
+    return settings
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

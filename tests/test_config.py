@@ -394,3 +394,24 @@ def test_keys_that_would_have_no_effect_are_errors():
         make_config({"data": {"interactions": "log.csv", "links": "links.csv"}})
     with pytest.raises(ConfigError, match=r"set `seed`, not `model.training.seed`"):
         make_config({"data": {}, "model": {"training": {"seed": 3}}})
+
+
+def test_one_device_is_that_of_all_link_predictors():
+    members = [{"name": "ease"}, {"name": "lightgcn"}, {"name": "link_prediction"}]
+    tree = {**MINIMAL, "device": "auto", "model": {"name": "ensemble", "members": members}}
+    made = make_config(tree).seeded_model()
+    assert [one.training.device for one in made.members[1:]] == ["auto", "auto"]
+    assert make_config({**tree, "model": "kgat"}).seeded_model().training.device == "auto"
+    assert make_config({**tree, "model": "ease"}).seeded_model().name == "ease"
+    own = {"name": "link_prediction", "training": {"device": "cuda"}}
+    assert make_config({**MINIMAL, "model": own}).seeded_model().training.device == "cuda"
+    changed = make_config({**MINIMAL, "model": own, "device": "cpu"})
+    assert changed.seeded_model().training.device == "cpu"
+
+
+def test_a_device_that_is_not_there_is_named(project, tmp_path, word_encoder):
+    from kgrec.config import load_config
+    from kgrec.runs.training import train_run
+
+    with pytest.raises(ConfigError, match="device: 'cuda:99' cannot be used"):
+        train_run(load_config(project, ["device=cuda:99"]), tmp_path / "run")

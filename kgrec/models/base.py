@@ -240,6 +240,11 @@ class Model(ABC):
             RunError: An array is missing, unexpected, or of another shape or type.
         """
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return the bytes that `fit` needs at its peak, as far as its formula says it; else 0."""
+        del data
+        return 0
+
     def content_space(self) -> VectorModel | None:
         """Return the model whose vectors a text search compares with content, if there is one."""
         return None

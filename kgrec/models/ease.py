@@ -69,6 +69,11 @@ class EASE(ItemItemModel):
             _ = self._system.diagonal  # a mistake in the settings is said now
         return self
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return 32 bytes for each pair of items that have interactions, or of users if fewer."""
+        side = min(len(np.unique(data.train.item)), len(np.unique(data.train.user)))
+        return 32 * side**2
+
     def updated(self, data: TrainingData) -> EASE:
         """Return the model that `fit` finds on `data`; see `Model.updated`.
 

@@ -141,6 +141,11 @@ class UserEASE(Model):
         place = (np.arange(len(items)), items)
         return self.score_histories(csr_matrix((ones, place), shape=(len(items), train.shape[1])))
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return 32 bytes for each pair of users; see `EASE.memory_to_fit`."""
+        side = min(len(np.unique(data.train.item)), len(np.unique(data.train.user)))
+        return 32 * side**2
+
     def state(self) -> State:
         """Return what the weights are computed from; see `kgrec.models.ridge.RidgeSystem`."""
         train, system = self._fitted()

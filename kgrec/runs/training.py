@@ -24,6 +24,7 @@ from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import CHECKPOINT, MANIFEST, check_run_folder
+from kgrec.runs.needs import announce, of_fitting, of_reading
 from kgrec.runs.own_encoder import TunedEncoder, with_tuned_encoder
 from kgrec.runs.reading import load_run
 from kgrec.runs.search_files import learn_search, queries_file
@@ -143,6 +144,7 @@ def _train(
     started = time.perf_counter()
     if (out / MANIFEST).exists() and not resume:
         log.say(f"The run in {out} will be replaced when the new one is trained.")
+    announce(of_reading(config), log)
     dataset = read_data(config, log)
     split = dataset.split
     cache = EmbeddingCache(default_cache_folder(os.environ))
@@ -154,6 +156,7 @@ def _train(
     prepared = recommender.prepare(split.train, valid, candidates=candidates)
     _check_split(prepared.data, split)
     log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
+    announce(of_fitting(model, prepared.data), log)
     fitting = time.perf_counter()
     if isinstance(model, Auto):
         model.say = log.say

@@ -1,0 +1,139 @@
+"""What a stage will need, said before it starts; what cannot fit is refused with advice.
+
+The slopes are those of `experiments/scale.py` on one core, at a million interactions and five
+million triples; another machine may take twice or half the time. What a model itself knows of its
+memory, such as the square of EASE, comes first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kgrec.bounds.memory import available_memory
+from kgrec.config import Config
+from kgrec.errors import DataError, printable
+from kgrec.models.base import Model, TrainingData
+from kgrec.runs.given_data import named_files
+from kgrec.runs.log import RunLog
+
+_TOLD_BYTES: Final = 1 << 30
+_TOLD_SECONDS: Final = 60.0
+"""What needs less than both is not announced."""
+
+SECONDS_A_BYTE: Final = {".nt": 1.6e-8, ".parquet": 9e-7}
+"""Seconds to read a byte of a file; those of other files of RDF and tables are between."""
+BYTES_A_BYTE: Final = {".nt": 1.0, ".parquet": 90.0}
+"""Bytes of memory at the peak for each byte of a file."""
+_OTHERS: Final = {".nq": ".nt", ".pq": ".parquet"}
+_SECONDS_OTHER, _BYTES_OTHER = 1e-7, 8.0
+SECONDS_A_PRODUCT: Final = 3e-10
+"""Seconds for a number of a product of users and items, for lists for all users."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a stage needs.
+
+    Attributes:
+        what: What it does, with its rows, such as "Reading 2 files".
+        memory: Bytes at its peak, of what it adds.
+        seconds: How long it takes; None: that depends on the training.
+        advice: What to do where the memory is too small.
+    """
+
+    what: str
+    memory: int
+    seconds: float | None
+    advice: str
+
+    @property
+    def is_small(self) -> bool:
+        """Whether nobody waits for it, or runs out of memory."""
+        return self.memory < _TOLD_BYTES and (self.seconds or 0.0) < _TOLD_SECONDS
+
+    def __str__(self) -> str:
+        minutes = "" if self.seconds is None else f" and {_minutes(self.seconds)}"
+        return f"{self.what} needs about {self.memory / 2**30:.1f} GiB of memory{minutes}."
+
+
+def announce(needs: Needs, log: RunLog) -> None:
+    """Say what a stage needs, if that is much.
+
+    Raises:
+        DataError: There is less memory.
+    """
+    if needs.is_small:
+        return
+    free = available_memory()
+    if free is not None and needs.memory > free:
+        raise DataError(f"{needs} {free / 2**30:.1f} GiB are free. {needs.advice}")
+    log.say(str(needs))
+
+
+def of_reading(config: Config) -> Needs:
+    """Return what reading the files of a config needs, by their sizes."""
+    others = {Path(config.data.root).expanduser()}
+    if config.text is not None:
+        others.add(Path(config.text.model))
+    sizes = dict(_sizes(path for path in named_files(config) if path not in others))
+    memory = sum(size * _factor(path, BYTES_A_BYTE, _BYTES_OTHER) for path, size in sizes.items())
+    seconds = sum(
+        size * _factor(path, SECONDS_A_BYTE, _SECONDS_OTHER) for path, size in sizes.items()
+    )
+    largest = max(sizes, key=lambda path: sizes[path], default=Path())
+    return Needs(
+        f"Reading {sum(sizes.values()) / 2**30:.1f} GiB in {len(sizes)} files",
+        int(memory),
+        seconds,
+        f"The largest file is {printable(str(largest), 4096)}. Leave out relations and languages "
+        "that no model reads, save the graph once with KnowledgeGraph.save, whose folder is mapped "
+        "into memory, or take a machine with more memory.",
+    )
+
+
+def of_fitting(model: Model, data: TrainingData) -> Needs:
+    """Return what fitting a model needs, as far as the model can say it."""
+    train = data.train
+    return Needs(
+        f"Fitting {model.name} to {len(train):,} interactions of {train.num_users:,} users and "
+        f"{train.num_items:,} items",
+        model.memory_to_fit(data),
+        None,
+        "Choose low_rank or item_knn, whose memory does not grow with the square of the items, or "
+        "take a machine with more memory.",
+    )
+
+
+def of_lists(num_users: int, num_items: int, k: int) -> Needs:
+    """Return what lists for many users need; they are written as they are made."""
+    return Needs(
+        f"Lists of {k} for {num_users:,} users of {num_items:,} items",
+        1 << 29,
+        num_users * num_items * SECONDS_A_PRODUCT,
+        "Take a machine with more memory.",
+    )
+
+
+def _sizes(paths: Iterable[Path]) -> Iterable[tuple[Path, int]]:
+    """Yield the files among paths, and those in folders among them, with their sizes."""
+    for path in paths:
+        if path.is_dir():
+            files = [Path(one.path) for one in os.scandir(path) if one.is_file()]
+            yield from _sizes(files)
+        elif path.is_file():
+            yield path, path.stat().st_size
+
+
+def _factor(path: Path, known: dict[str, float], other: float) -> float:
+    suffix = path.suffix.lower()
+    return known.get(_OTHERS.get(suffix, suffix), other)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 5400:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{seconds / 3600:.1f} hours"
