@@ -23,6 +23,7 @@ from kgrec.commands.link import link
 from kgrec.commands.map import map
 from kgrec.commands.options import in_words_of
 from kgrec.commands.recommend import recommend
+from kgrec.commands.retrain import retrain
 from kgrec.commands.search import search
 from kgrec.commands.serve import serve
 from kgrec.commands.similar import similar
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo, inspect, fetch, link, convert, map, train, update, erase, tune, tune_search, tune_text,
-    evaluate, compare, recommend, similar, search, chat, explain, serve, api_key,
+    evaluate, compare, recommend, similar, search, chat, explain, serve, retrain, api_key,
 )  # fmt: skip
 for _command in _COMMANDS:
     app.command()(in_words_of(_command))

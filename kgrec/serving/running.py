@@ -13,13 +13,14 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from kgrec.errors import KgrecWarning
+from kgrec.errors import ConfigError, KgrecWarning, printable
 from kgrec.serving.app import make_app
 from kgrec.serving.keys import Keys
 from kgrec.serving.loading import load_served
-from kgrec.serving.log import open_log
+from kgrec.serving.log import Log, open_log
 from kgrec.serving.places import log_of, secret_of
 from kgrec.serving.pseudonyms import Pseudonyms, read_key
+from kgrec.serving.scheduling import Scheduler
 from kgrec.serving.served import Served
 from kgrec.serving.service import Service
 from kgrec.serving.settings import ServeConfig
@@ -62,7 +63,26 @@ def make_service(plan: Plan) -> Service:
     log = open_log(config.log or str(log_of(plan.run)))
     secret = Path(config.secret) if config.secret else secret_of(plan.run)
     parts |= {"log": log, "pseudonyms": Pseudonyms(read_key(secret))}
-    return _watched(Service(served, config, **parts), plan.run, load)
+    served.applied = log.mark(str(served.folder))
+    service = _watched(Service(served, config, **parts), plan.run, lambda: _marked(load(), log))
+    if config.retrain_hours or config.retrain_on_drift:
+        if not plan.run.is_symlink():
+            raise ConfigError(
+                f"{printable(str(plan.run), 4096)} is no link, so it cannot lead to a newly "
+                "trained run. Serve a link to the run folder, or train by yourself."
+            )
+        due = service.training_due if config.retrain_on_drift else None
+        name = config.log or str(log_of(plan.run))
+        service.scheduler = Scheduler(
+            plan.run, name, ["--secret", str(secret)], config.retrain_hours, due, service.reload
+        )
+    return service
+
+
+def _marked(served: Served, log: Log) -> Served:
+    """Return a run that knows up to which place of the log it was trained."""
+    served.applied = log.mark(str(served.folder))
+    return served
 
 
 def _watched(service: Service, run: Path, load: Callable[[], Served]) -> Service:

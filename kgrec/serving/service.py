@@ -18,6 +18,7 @@ from kgrec.serving.metrics import Metrics
 from kgrec.serving.problems import LOGGER, ProblemError
 from kgrec.serving.pseudonyms import Pseudonyms
 from kgrec.serving.rates import Rates
+from kgrec.serving.scheduling import Scheduler
 from kgrec.serving.served import Served
 from kgrec.serving.settings import ServeConfig
 from kgrec.serving.watching import Watcher
@@ -58,6 +59,7 @@ class Service:
         share = 0.0 if variant is None else self.config.variant_share
         self.experiment = Experiment(self.pseudonyms, share)
         self.watcher: Watcher | None = None
+        self.scheduler: Scheduler | None = None
         self.updater = None
         if log is not None:
             self.updater = Updater(log, self.runs, self.pseudonyms, self.config.poll)
@@ -68,6 +70,8 @@ class Service:
             self.updater.start()
         if self.watcher is not None:
             self.watcher.start()
+        if self.scheduler is not None:
+            self.scheduler.start()
         Thread(target=self._warm, name="kgrec-warming", daemon=True).start()
 
     def _warm(self) -> None:
@@ -79,6 +83,8 @@ class Service:
 
     def stop(self) -> None:
         """Stop following the log, and close it."""
+        if self.scheduler is not None:
+            self.scheduler.stop()
         if self.watcher is not None:
             self.watcher.stop()
         if self.updater is not None:
@@ -253,6 +259,11 @@ class Service:
                 f"{option(name)} may have {most:,} characters here, found {len(text):,}."
             )
 
+    def training_due(self) -> bool:
+        """Return whether so much came, or so many users went, that a training is due."""
+        now = self.current.now
+        return now.drift is not None and bool(now.drift.reasons())
+
     def readiness(self) -> Mapping[str, Any]:
         """Return whether the service can answer, and by what.
 
@@ -309,6 +320,5 @@ class Service:
             metrics.lists.labels(role).set(counts.lists)
             metrics.likes.labels(role).set(counts.likes)
             metrics.hits.labels(role).set(counts.hits)
-        if now.drift is not None:
-            metrics.training_due.set(bool(now.drift.reasons()))
+        metrics.training_due.set(self.training_due())
         return metrics.text()

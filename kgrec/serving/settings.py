@@ -61,6 +61,9 @@ class ServeConfig(Settings):
         variant: Another run folder that answers a share of the users, to compare the two.
         variant_share: Share of the users whom it answers, by a keyed hash of their ids.
         precompute: Most bytes, for each worker, of what a model in closed form computes ahead.
+        retrain_hours: Hours between trainings, each in a process of its own; RUN must be a link.
+            The new run is served if validation has not fallen; 0: none at fixed times.
+        retrain_on_drift: Whether it is also trained when so much came that a training is due.
         hidden_columns: Columns of the item and user tables that no answer shows.
         page: Whether the web page is served at `/`.
         limits: What requests may take.
@@ -83,6 +86,8 @@ class ServeConfig(Settings):
     variant: str | None = None
     variant_share: float = Field(default=0.5, gt=0, lt=1)
     precompute: int = Field(default=1 << 30, ge=0)
+    retrain_hours: float = Field(default=0.0, ge=0, le=10_000)
+    retrain_on_drift: bool = False
     hidden_columns: tuple[str, ...] = ()
     page: bool = True
     limits: LimitConfig = LimitConfig()

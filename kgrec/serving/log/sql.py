@@ -118,6 +118,21 @@ class Log(ABC):
         self._wipe()
         return place
 
+    def mark(self, run: str) -> int:
+        """Return the place in the log up to which a run was trained on it; 0: it was not."""
+        with self._transaction(writes=False) as cursor:
+            cursor.execute(self._sql("SELECT sequence FROM marks WHERE run = ?"), (run,))
+            found = cursor.fetchone()
+            return 0 if found is None else int(found[0])
+
+    def set_mark(self, run: str, place: int) -> None:
+        """Note the place in the log up to which a run was trained on it."""
+        with self._transaction(writes=True) as cursor:
+            cursor.execute(self._sql("DELETE FROM marks WHERE run = ?"), (run,))
+            cursor.execute(
+                self._sql("INSERT INTO marks (run, sequence) VALUES (?,?)"), (run, place)
+            )
+
     def opt_out(self, pseudonym: str, out: bool) -> None:
         """Note whether nothing may be kept of a user from now on."""
         with self._transaction(writes=True) as cursor:

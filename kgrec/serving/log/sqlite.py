@@ -20,6 +20,7 @@ _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, digest TEXT NOT NULL,
         last INTEGER NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL)""",
     "CREATE TABLE IF NOT EXISTS opted_out (pseudonym TEXT PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS marks (run TEXT PRIMARY KEY, sequence INTEGER NOT NULL)",
 )
 _FORMAT: Final = 1
 _APPLICATION: Final = 0x6B677263  # "kgrc", so that no other file is taken for a log
