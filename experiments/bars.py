@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bars_reasons import least_covered, least_named, least_over, slowest_reason, worst_sum
 
 Results = dict[str, Any]
 
@@ -372,7 +373,23 @@ UPDATE_BARS = (
         lambda result: float(result["texts"]["auto"]["ratio"]), 2.0, True, "{:.2f}"),
 )  # fmt: skip
 UPDATED = ("auto", "link_prediction")
-BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS)
+EXPLANATION_BARS = (
+    Bar("deletion test of liked items, area over random order, the lowest of `auto`, EASE and a "
+        "link predictor", "explanations", least_over("random"), 1.2, True, "{:.2f}"),
+    Bar("the same over LIME with 1,000 samples", "explanations", least_over("lime_1000"), 1.2,
+        True, "{:.2f}"),
+    Bar("sums of contributions: largest difference from the score, as a share of it",
+        "explanations", worst_sum, 0.01, False, "{:.6f}"),
+    Bar("liked items that a sentence names: share among the three that count most", "explanations",
+        least_named("sentence"), 0.9, True, "{:.3f}"),
+    Bar("recommendations with a reason that names a fact, three data sets", "explanations",
+        least_covered, 1.0, True, "{:.3f}"),
+    Bar("milliseconds of one explanation, 10,000 items", "explanations",
+        slowest_reason("one_ms"), 50.0, False, "{:.0f}"),
+    Bar("milliseconds of the ten of a list", "explanations", slowest_reason("ten_ms"), 200.0,
+        False, "{:.0f}"),
+)  # fmt: skip
+BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS)
 
 
 def tried(result: Any) -> str:

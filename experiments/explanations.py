@@ -15,7 +15,7 @@
 - Share of recommendations with a reason that names a fact, on three data sets.
 - Seconds of one explanation and of ten, on 10,000 items.
 
-Needs `pip install 'kgrec[explain-bench]'`. Writes experiments/results/explanations.json.
+Needs `lime` and `shap` (extra `bench`). Writes experiments/results/explanations.json.
 """
 
 from __future__ import annotations

@@ -88,6 +88,8 @@ def english_label(relation: Relation) -> str:
     'viewed together with'
     """  # noqa: E501
     entry = _entry(relation)
+    if entry is not None and "en" in entry and _words(relation.label) == entry["key"]:
+        return str(entry["en"])
     usable = relation_words(relation.label).form != "other"
     if entry is None or (usable and not re.fullmatch(r"P\d+", relation.label)):
         return relation.label
