@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -25,6 +25,8 @@ from kgrec.serving.served import Served
 from kgrec.serving.service import Service
 from kgrec.serving.settings import ServeConfig
 from kgrec.serving.watching import Watcher
+
+_PATIENCE: Final = 120  # seconds until a worker that says nothing is taken for dead
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ def serve(plan: Plan) -> None:
         proxy_headers=bool(config.trusted_proxies),
         forwarded_allow_ips=list(config.trusted_proxies),
         timeout_graceful_shutdown=config.shutdown,
+        # Loading a large run keeps a worker busy: it is not dead then.
+        timeout_worker_healthcheck=_PATIENCE,
         log_level="info",
     )
     if config.workers > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event as ThreadEvent
 from threading import Thread
 from typing import Any, Final
 
@@ -57,6 +58,7 @@ class Service:
         if variant is not None:
             self.runs[VARIANT] = Live.of(variant, self.pseudonyms)
         share = 0.0 if variant is None else self.config.variant_share
+        self._warmed = ThreadEvent()
         self.experiment = Experiment(self.pseudonyms, share)
         self.watcher: Watcher | None = None
         self.scheduler: Scheduler | None = None
@@ -75,6 +77,12 @@ class Service:
         Thread(target=self._warm, name="kgrec-warming", daemon=True).start()
 
     def _warm(self) -> None:
+        try:
+            self._warm_all()
+        finally:
+            self._warmed.set()
+
+    def _warm_all(self) -> None:
         for live in list(self.runs.values()):
             try:
                 live.served.warm(self.config.precompute, updates=self.log is not None)
@@ -264,15 +272,30 @@ class Service:
         now = self.current.now
         return now.drift is not None and bool(now.drift.reasons())
 
-    def readiness(self) -> Mapping[str, Any]:
-        """Return whether the service can answer, and by what.
+    def check_ready(self) -> None:
+        """Check that answers have all that the log had at the start.
 
         Raises:
-            ProblemError: It cannot yet.
+            ProblemError: They have not yet.
         """
         if not self.ready:
             raise ProblemError(
                 503, "starting", "The service is starting. Try again in a second.",
+                {"Retry-After": "1"},
+            )  # fmt: skip
+
+    def readiness(self) -> Mapping[str, Any]:
+        """Return whether requests should be sent here, and what answers them.
+
+        A service answers before: but its first update would wait until all of the run is loaded.
+
+        Raises:
+            ProblemError: They should not yet.
+        """
+        self.check_ready()
+        if not self._warmed.is_set():
+            raise ProblemError(
+                503, "starting", "The service answers, and still loads what updates need.",
                 {"Retry-After": "1"},
             )  # fmt: skip
         return {"status": "ready", "run": self.current.name}

@@ -1,5 +1,6 @@
 """Every route that reads answers as the recommender does."""
 
+import time
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -164,6 +165,11 @@ def test_the_graph_around_a_node_lists_no_users(client, rec):
 
 def test_health_figures_and_the_card(client, served):
     assert client.get("/livez").json()["status"] == "alive"
+    service = client.app.state.service
+    assert client.get("/readyz").status_code == 503  # nobody has started it
+    service.start()
+    while client.get("/readyz").status_code != 200:
+        time.sleep(0.01)
     assert client.get("/readyz").json() == {"status": "ready", "run": "run"}
     card = client.get("/v1/model").json()
     assert card["model"] == served.card["model"]

@@ -42,7 +42,7 @@ def service_of(request: Request) -> Service:
 
 async def _service(request: Request) -> Service:
     service = service_of(request)  # async, so that no thread is needed for it
-    service.readiness()
+    service.check_ready()
     return service
 
 
