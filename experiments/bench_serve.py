@@ -160,7 +160,9 @@ async def changes(port: int, users: list[str], count: int) -> list[float]:
     connection, seconds = Connection(port), []
     for user in users[:count]:
         path = f"/v1/users/{quote(user, safe='')}/recommendations?k=1"
-        _, told = await connection.ask("GET", path)
+        status, told = await connection.ask("GET", path)
+        if status != 200:
+            raise SystemExit(f"the service answers {status}: {told.decode()}")
         (best,) = json.loads(told)["items"]
         began = time.monotonic()
         body = json.dumps({"user": user, "item": best["item"], "liked": True}).encode()
