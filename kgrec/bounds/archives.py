@@ -6,6 +6,7 @@ Up to `FREE` bytes any file may grow to; beyond, at most `max_ratio` times its s
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,13 +63,51 @@ def read_gzip(path: Path, max_bytes: int = MAX_BYTES, max_ratio: int = MAX_RATIO
         return b"".join(pieces)
 
 
-def read_parquet(path: Path, max_bytes: int = MAX_BYTES, max_ratio: int = MAX_RATIO) -> Any:
+def read_parquet(
+    path: Path,
+    max_bytes: int = MAX_BYTES,
+    max_ratio: int = MAX_RATIO,
+    *,
+    columns: Sequence[str] | None = None,
+) -> Any:
     """Return a Parquet file as an Arrow table, after adding up what its columns become.
 
     Args:
         path: The file.
         max_bytes: Largest size of the table.
         max_ratio: Largest ratio of the size of the table to that of the file.
+        columns: The columns to read; None: all.
+
+    Raises:
+        DataError: The table is larger than allowed.
+        OSError, ValueError: The file is missing, damaged or no Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with open_plain(path) as opened:
+        schema = pq.read_schema(opened)
+    if columns is not None:
+        schema = pa.schema([field for field in schema if field.name in columns])
+    parts = [part.cast(schema) for part in parquet_pieces(path, max_bytes, max_ratio, columns)]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def parquet_pieces(
+    path: Path,
+    max_bytes: int = MAX_BYTES,
+    max_ratio: int = MAX_RATIO,
+    columns: Sequence[str] | None = None,
+    rows: int = 0,
+) -> Iterator[Any]:
+    """Yield a Parquet file as Arrow tables of some rows each, as `read_parquet` checks it.
+
+    Args:
+        path: The file.
+        max_bytes: Largest size of all of them together.
+        max_ratio: Largest ratio of that size to that of the file.
+        columns: The columns to read; None: all. Texts are dictionaries.
+        rows: Most rows of a table; 0: what a table of all rows is made of.
 
     Raises:
         DataError: The table is larger than allowed.
@@ -92,14 +131,12 @@ def read_parquet(path: Path, max_bytes: int = MAX_BYTES, max_ratio: int = MAX_RA
         # known. A text that repeats the beginning of the one before may be far longer than stated.
         delta = {chunk.path_in_schema for chunk in chunks if "DELTA" in str(chunk.encodings)}
         texts = [field.name for field in schema if _is_text(field.type) and field.name not in delta]
-        rows = _FEW if delta else _MANY
+        most = _FEW if delta else (rows or _MANY)
         with pq.ParquetFile(pa.PythonFile(opened, mode="r"), read_dictionary=texts) as file:
-            parts = []
-            for part in file.iter_batches(rows):
+            for part in file.iter_batches(most, columns=columns):
                 stated += sum(map(_repeated, part.columns)) + (part.nbytes if delta else 0)
                 check_growth(path, size, stated, max_bytes, max_ratio)
-                parts.append(part)
-            return pa.Table.from_batches(parts, file.schema_arrow).cast(schema)
+                yield pa.Table.from_batches([part])
 
 
 def check_growth(path: Path, size: int, found: int, max_bytes: int, max_ratio: int) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from kgrec.data.expression import evaluate_expression
 from kgrec.data.ids import Normalise, as_ids, warn_of_twins
 from kgrec.data.log_checks import warn_of_conflicts, warn_of_equal_times
+from kgrec.data.log_pieces import coded_ids, in_pieces, other_columns
 from kgrec.data.log_table import read_log_table
 from kgrec.data.table_format import FormatSettings
 from kgrec.data.tables import as_numbers, table_format
@@ -91,15 +92,25 @@ def read_log(
     """Read a log; the arguments are those of `kgrec.data.interactions.Interactions.read`."""
     where = "the interactions table" if isinstance(source, pd.DataFrame) else str(source)
     how = table_format(source, format)
-    frame = read_log_table(
-        source, where, how, user=user, item=item, rating=rating, timestamp=timestamp
-    )
-    if frame.empty:
-        raise DataError(f"{where} has no rows.")
-    columns: dict[str, Any] = {
-        "user": as_ids(frame, user, where, normalise_ids),
-        "item": as_ids(frame, item, where, normalise_ids),
-    }
+    ids: tuple[Vocabulary, Vocabulary] | None = None
+    columns: dict[str, Any]
+    if not isinstance(source, pd.DataFrame) and in_pieces(
+        source, how, user, item, (positive, negative)
+    ):
+        frame = other_columns(source, how, (user, item), (rating, timestamp, positive, negative))
+        users, user_rows = coded_ids(source, user, "user", how, normalise_ids)
+        items, item_rows = coded_ids(source, item, "item", how, normalise_ids)
+        ids, columns = (users, items), {"user": user_rows, "item": item_rows}
+    else:
+        frame = read_log_table(
+            source, where, how, user=user, item=item, rating=rating, timestamp=timestamp
+        )
+        if frame.empty:
+            raise DataError(f"{where} has no rows.")
+        columns = {
+            "user": as_ids(frame, user, where, normalise_ids),
+            "item": as_ids(frame, item, where, normalise_ids),
+        }
     if rating is not None and (rating != "rating" or rating in frame.columns):
         columns["rating"] = as_numbers(frame, rating, where)
     if timestamp is not None and (timestamp != "timestamp" or timestamp in frame.columns):
@@ -118,7 +129,7 @@ def read_log(
                 f"{option('negative', negative)}: a row is a like or a dislike."
             )
     log = _with_ratings(log, positive, negative, rating, where)
-    return _read(log, duplicates, where, positive, only_dislikes)
+    return _read(log, ids, duplicates, where, positive, only_dislikes)
 
 
 def _numeric(columns: dict[str, Any], rating: str | None) -> dict[str, Any]:
@@ -158,16 +169,19 @@ def _with_ratings(
 
 def _read(
     log: pd.DataFrame,
+    ids: tuple[Vocabulary, Vocabulary] | None,
     duplicates: Duplicates,
     where: str,
     positive: str | None,
     only_dislikes: bool,
 ) -> ReadLog:
-    users = Vocabulary.from_ids(log["user"].tolist(), "user")
-    items = Vocabulary.from_ids(log["item"].tolist(), "item")
-    for ids in (users, items):
-        warn_of_twins(ids, where)
-    log = log.assign(user=users.rows(log["user"].tolist()), item=items.rows(log["item"].tolist()))
+    if ids is None:
+        texts = {name: log[name].tolist() for name in ("user", "item")}
+        ids = Vocabulary.from_ids(texts["user"], "user"), Vocabulary.from_ids(texts["item"], "item")
+        log = log.assign(user=ids[0].rows(texts["user"]), item=ids[1].rows(texts["item"]))
+    users, items = ids
+    for one in ids:
+        warn_of_twins(one, where)
     rows = len(log)
     log = _merge_repetitions(log, duplicates, where, users, items)
     merged = rows - len(log)

@@ -27,6 +27,7 @@ class Origin:
         first_line: The line of the first row; None: the rows have no lines.
         starts: Gives the line of each row; None: each row has one line.
         bad: Rows that were left out when it was read.
+        first_row: The number of the first row in the file, from 0, if this is a piece of it.
     """
 
     where: str = ""
@@ -34,6 +35,7 @@ class Origin:
     first_line: int | None = None
     starts: Callable[[], Iterator[int]] | None = field(default=None, repr=False)
     bad: tuple[BadRow, ...] = ()
+    first_row: int = 0
 
     def __deepcopy__(self, memo: Any) -> Origin:  # pandas copies the attributes of a frame
         return self
@@ -70,7 +72,7 @@ def row_name(frame: pd.DataFrame | pd.Series[Any], place: int) -> str:
     """
     origin, row = origin_of(frame), frame.index[place]
     if origin.first_line is None or not isinstance(row, int | np.integer):
-        return f"data row {place + 1}"
+        return f"data row {origin.first_row + place + 1}"
     return f"line {origin.lines([int(row)])[0]}"
 
 
