@@ -45,7 +45,9 @@ class StoredVectors(VectorModel):
         self, name: str, arrays: Mapping[str, npt.NDArray[Any]], complete: Callable[[], VectorModel]
     ) -> None:
         super().__init__(ModelConfig(name=name))
-        self._arrays, self._complete = dict(arrays), complete
+        # Arrays of kgrec 0.2.0 have no step: there was none.
+        none = {"history.step": np.zeros(1, np.float32), "history.centre": np.zeros(1, np.float32)}
+        self._arrays, self._complete = {**none, **arrays}, complete
         widths = {array.shape[1:] for array in (self.user_vectors, self.item_vectors)}
         unknown = self.unknown_items
         inside = not len(unknown) or 0 <= unknown.min() <= unknown.max() < len(self.item_vectors)

@@ -15,6 +15,9 @@ from kgrec.text.fillers import FILLERS, without_fillers
 from kgrec.text.words import WordCounts, fold_words
 from kgrec.types import Float64Array, FloatArray, IntArray
 
+_FOREIGN, _OWN = 0.3, 0.6
+"""Share of a query that the texts know: below the first one, words are not trusted at all."""
+
 _FEW: Final = 1000
 _SHARE: Final = 0.1
 """With more new texts than these, a count or a share of the first ones, all become one part."""
@@ -93,17 +96,32 @@ class BM25Index:
         Each distinct word of the query counts by its rarity (idf); one that no text has counts
         most. Fillers such as "I am looking for a film about" do not count if there are other words.
         """
-        words = set(without_fillers(fold_words(query), _fillers()))
-        rows = sorted(self._column[word] for word in words if word in self._column)
-        of_new = float(np.log1p((len(self._length) + 0.5) / 0.5))
-        total = float(self._idf(np.array(rows, dtype=np.int64)).sum())
-        total += of_new * (len(words) - len(rows))
+        rows, _, total = self._rarity(query)
         scores = np.zeros(len(self._length))
         for part in self._parts:
             word, text, _ = part.of_words(rows)
             scores += np.bincount(text, weights=self._idf(word), minlength=len(scores))
         shares = scores.astype(np.float32)
         return shares / np.float32(total) if total else shares
+
+    def trust(self, query: str) -> float:
+        """Return how much the words of a query tell, 0 to 1.
+
+        It grows with the share of the query that the texts know together, where words count as in
+        `shares`: 0 up to a share of 0.3, and 1 from 0.6 on. A query in another language than the
+        texts has few words that they know, and what these find is chance.
+        """
+        _, known, total = self._rarity(query)
+        share = known / total if total else 0.0
+        return min(max((share - _FOREIGN) / (_OWN - _FOREIGN), 0.0), 1.0)
+
+    def _rarity(self, query: str) -> tuple[list[int], float, float]:
+        """Return the known words of a query, and the rarity of them and of all of its words."""
+        words = set(without_fillers(fold_words(query), _fillers()))
+        rows = sorted(self._column[word] for word in words if word in self._column)
+        of_new = float(np.log1p((len(self._length) + 0.5) / 0.5))
+        known = float(self._idf(np.array(rows, dtype=np.int64)).sum())
+        return rows, known, known + of_new * (len(words) - len(rows))
 
     def _idf(self, words: IntArray) -> Float64Array:
         with_it = self._documents[words]

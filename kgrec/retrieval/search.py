@@ -28,7 +28,8 @@ class SemanticSearch:
     The score is the sum of three, each standardised over the items:
 
     * the cosine of the text vectors of query and item: what the item's text says;
-    * the words that they share (BM25): names and rare words, which text vectors represent badly;
+    * the words that they share (BM25): names and rare words, which text vectors represent badly.
+      They count less where the texts know few words of the query, as of one in another language;
     * half the cosine of query and item in the model's item space: what people with this taste
       choose. Models that cannot place content in that space leave it out.
 
@@ -107,7 +108,8 @@ class SemanticSearch:
             )
         scores = np.zeros((1, len(self._known)), dtype=np.float32)
         scores[:, self._known] = _standardised(self._text.scores(_unit(vector - self._centre)))
-        scores += _standardised(self._words.score(query)[None, :])
+        words = _standardised(self._words.score(query)[None, :])
+        scores += np.float32(self._words.trust(query)) * words
         if self._space is not None and self._places is not None:
             placed = self._space.vectors_of_content({"text": vector})
             scores += _standardised(self._places.scores(placed)) / 2

@@ -169,7 +169,7 @@ class Signals:
         kinds = np.where(self.facts.shared, wanted, 0.0)
         found = {
             "meaning": self._meaning(vector),
-            "words": _standardised(self._all_words.score(query)),
+            "words": self._trusted(query) * _standardised(self._all_words.score(query)),
             "title": self._titled(wish),
             "wanted_kinds": _share(self.facts.has, kinds),
             "wanted_names": _share(self.facts.has, wanted - kinds),
@@ -184,11 +184,15 @@ class Signals:
     def _of_fields(self, state: State, weights: FloatArray | None) -> dict[str, FloatArray]:
         """Return BM25 over titles and over names; their indexes are made when they are needed."""
         query = _query_of(state)
+        trust = self._trusted(query)
         return {
-            name: _standardised(getattr(self, f"_{name}").score(query))
+            name: trust * _standardised(getattr(self, f"_{name}").score(query))
             for name in ("title_words", "name_words", "kind_words")
             if weights is None or weights[SIGNALS.index(name)]
         }
+
+    def _trusted(self, query: str) -> np.float32:
+        return np.float32(self._all_words.trust(query))
 
     def _meaning(self, vector: FloatArray) -> FloatArray:
         scores = np.zeros(len(self.text), np.float32)

@@ -124,3 +124,18 @@ def test_an_index_that_grows_is_that_of_all_texts(parts):
         np.testing.assert_allclose(index.score(query), whole.score(query), rtol=1e-6)
         np.testing.assert_allclose(index.shares(query), whole.shares(query), rtol=1e-6)
     assert index.documents(["heist", "pirate"]) == whole.documents(["heist", "pirate"]) == [2, 1]
+
+
+def test_words_of_another_language_are_not_trusted():
+    """Paris and two are in texts; the share of a query that the texts know decides."""
+    index = BM25Index(count_words(TEXTS))
+    assert index.trust("heist in paris") == 1.0
+    assert index.trust("zwei Diebe planen einen Einbruch in Paris") == 0.0
+    assert index.trust("unknown words alone") == 0.0
+    assert index.trust("") == 0.0
+
+    def rarity(holding):
+        return math.log(1 + (5 - holding + 0.5) / (holding + 0.5))
+
+    share = rarity(1) / (rarity(1) + rarity(0))
+    assert index.trust("pirate Einbruch") == pytest.approx((share - 0.3) / 0.3)

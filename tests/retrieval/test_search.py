@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.search import SemanticSearch
+from kgrec.text.words import count_words
 
 
 class Placing:
@@ -25,6 +27,9 @@ class Words:
     def score(self, query):
         assert query == "a query"
         return self.scores
+
+    def trust(self, query):
+        return 1.0
 
 
 def semantic_scores(query, text, words, space=None):
@@ -93,3 +98,16 @@ def test_the_length_of_item_vectors_says_nothing():
 def test_a_single_item_is_finite():
     one = np.ones((1, 4), dtype=np.float32)
     assert np.isfinite(semantic_scores(one, one, np.ones(1, dtype=np.float32))).all()
+
+
+def test_a_query_in_another_language_goes_by_its_meaning():
+    """Both texts know one word of five, and only the first is near in meaning."""
+    vectors = np.array([[1, 0.1, 0], [0.1, 1, 0], [0, 0, 1]], np.float32)
+    words = BM25Index(count_words(["a thief in london", "hotel man die", "love and war"]))
+    search = SemanticSearch(vectors, words)
+    query = "die Diebe planen einen Raub"
+    assert search.scores(query, vectors[:1])[0].argmax() == 0
+    meaning = SemanticSearch(vectors, BM25Index(count_words(["", "", ""])))
+    np.testing.assert_allclose(
+        search.scores(query, vectors[:1]), meaning.scores(query, vectors[:1]), atol=1e-6
+    )
