@@ -11,6 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
 SAID = {
+    "cluster": ["workers: 2", "the same: True"],
     "compare_models": ["attribute_ease  0.37", "most_popular"],
     "ensemble": ["ensemble        ndcg@10 0.3", "weight of most_popular: 0.00"],
     "explain": ["Rope is recommended because you liked", "picture: explanation.png"],
@@ -43,7 +44,7 @@ def test_every_example_is_listed_and_has_one_idea():
         assert len(text.splitlines()) <= 80, path
 
 
-@pytest.mark.parametrize("name", sorted(set(SAID) - {"own_model"}))
+@pytest.mark.parametrize("name", sorted(set(SAID) - {"cluster", "own_model"}))
 def test_an_example_prints_what_it_says(name, tmp_path, monkeypatch, capsys, word_encoder):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
@@ -52,13 +53,16 @@ def test_an_example_prints_what_it_says(name, tmp_path, monkeypatch, capsys, wor
         assert words in out
 
 
-def test_a_model_of_ones_own_is_tested_in_a_process_of_its_own(tmp_path):
+@pytest.mark.parametrize("name", ["cluster", "own_model"])
+def test_an_example_prints_what_it_says_in_a_process_of_its_own(name, tmp_path):
+    if name == "cluster":
+        pytest.importorskip("ray", reason="the extra `ray` is not installed")
     done = subprocess.run(
-        [sys.executable, str(FOLDER / "own_model.py")],
+        [sys.executable, str(FOLDER / f"{name}.py")],
         capture_output=True,
         text=True,
         cwd=tmp_path,
         check=True,
     )
-    for words in SAID["own_model"]:
+    for words in SAID[name]:
         assert words in done.stdout
