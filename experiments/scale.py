@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -213,6 +214,8 @@ def one_stage(stage: str, folder: Path, interactions: int) -> None:
     began = time.perf_counter()
     result = STAGES[stage](folder, sizes_of(interactions))
     result["seconds"] = time.perf_counter() - began
+    result["cpu_seconds"] = time.process_time()  # on a busy machine they say more
+    result["load_average"] = os.getloadavg()[0]
     with open("/proc/self/status") as status:
         peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
     print(json.dumps(result | {"peak_bytes": peak}))
@@ -339,6 +342,9 @@ def main() -> int:
     parser.add_argument("--largest", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--stage", choices=STAGES)
+    parser.add_argument(
+        "--without", nargs=2, metavar=("STAGE", "SIZE"), help="keep what the file has of one"
+    )
     parser.add_argument("--page", action="store_true", help="only write the page again")
     args = parser.parse_args()
     if args.stage is not None:
@@ -351,10 +357,14 @@ def main() -> int:
         draw(sizes, HERE.parent / "docs" / "scale.png")
         return 0
     result: dict[str, Any] = {"sizes": {}}
+    if args.without:
+        result = json.loads(out.read_text())
     for interactions in (size for size in SIZES if size <= args.largest):
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
-            measured: dict[str, Any] = {}
+            measured: dict[str, Any] = result["sizes"].get(str(interactions), {})
             for stage in STAGES:
+                if args.without == [stage, str(interactions)]:
+                    continue
                 measured[stage] = in_a_process(stage, Path(scratch), interactions)
                 print(interactions, stage, measured[stage], flush=True)
         result["sizes"][str(interactions)] = measured

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
@@ -19,21 +16,17 @@ from kgrec.models.base import (
     Model,
     ModelConfig,
     TrainingData,
-    VectorModel,
     check_histories,
-    check_rows,
-    not_fitted,
-    unit_rows,
 )
 from kgrec.models.confidence import confidence
 from kgrec.models.contributions import liked_rows
+from kgrec.models.factors import FactorModel
 from kgrec.models.growing import changed_rows, resized
-from kgrec.models.item_item import share_of_users, training_matrix
-from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
-from kgrec.types import FloatArray, IntArray
+from kgrec.models.item_item import training_matrix
+from kgrec.types import FloatArray
 
 
-class IALS(VectorModel):
+class IALS(FactorModel):
     """Implicit alternating least squares (Hu, Koren and Volinsky, ICDM 2008).
 
     The factors x_u and y_i minimise Σ_ui c_ui (p_ui - x_uᵀy_i)² + l2 (Σ ‖x_u‖² + Σ ‖y_i‖²), with
@@ -54,9 +47,7 @@ class IALS(VectorModel):
         return False
 
     def __init__(self, config: IALSConfig | None = None) -> None:
-        self.config = config or IALSConfig()
-        self._factors: FloatArray | None = None
-        self._train: csr_matrix | None = None
+        super().__init__(config or IALSConfig())
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Fit the items' factors; see `Model.fit`. Nothing is validated meanwhile.
@@ -125,43 +116,6 @@ class IALS(VectorModel):
         """
         return type(self)(self.config).fit(replace(data, valid=None))
 
-    def score(self, users: IntArray) -> FloatArray:
-        """Return the scores of all items for known users; see `Model.score`."""
-        return np.asarray(self.vectors_of_users(users) @ self.item_vectors.T)
-
-    def vectors_of_users(self, users: IntArray) -> FloatArray:
-        """Return the vectors of some known users; only these are solved for."""
-        train, _ = self._fitted()
-        return self._of_confidences(train[check_rows(users, train.shape[0], "user")])
-
-    def score_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the scores of all items for unseen users; see `Model.score_histories`."""
-        return np.asarray(self.vectors_of_histories(histories) @ self.item_vectors.T)
-
-    @property
-    def user_vectors(self) -> FloatArray:
-        """The known users, solved for at each access; see `VectorModel.user_vectors`."""
-        return self._of_confidences(self._fitted()[0])
-
-    @cached_property
-    def item_vectors(self) -> FloatArray:
-        """The factors, and in the last column the share of users who have each item.
-
-        Users without history have a 1 in that column, others a 0.
-        """
-        train, factors = self._fitted()
-        return np.column_stack([factors, share_of_users(train)]).astype(np.float32)
-
-    @property
-    def similarity_vectors(self) -> FloatArray:
-        """The factors scaled to length one; see `VectorModel.similarity_vectors`."""
-        return unit_rows(self._fitted()[1])
-
-    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the vectors of unseen users; see `VectorModel.vectors_of_histories`."""
-        train, _ = self._fitted()
-        return self._of_confidences(check_histories(histories, train.shape[1]))
-
     def parts_of_history(self, history: csr_matrix) -> FloatArray:
         """Return the part of each liked item in the user's factors; see `VectorModel`.
 
@@ -179,23 +133,6 @@ class IALS(VectorModel):
         parts[place, :-1] = np.linalg.solve(system, (own * sure[:, None]).T).T
         return parts
 
-    def state(self) -> State:
-        """Return `factors` of the items, float32 (num_items, dim), and the known histories."""
-        train, factors = self._fitted()
-        return {"factors": factors} | csr_state("histories", train)
-
-    def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
-        """Restore what `state` returned; see `Model.load_state`."""
-        shape = (data.train.num_items, self.config.dim)
-        expected = csr_expected("histories", data.train.num_users)
-        arrays = check_state(state, expected | {"factors": (np.float32, shape)})
-        self._take(arrays["factors"], csr_from_state(arrays, "histories", shape[0]))
-        return self
-
-    def _take(self, factors: FloatArray, train: csr_matrix) -> None:
-        self._factors, self._train = factors, train
-        self.__dict__.pop("item_vectors", None)
-
     def _confidences(self, histories: csr_matrix) -> csr_matrix:
         """Return c_ui at the positive entries of `histories`."""
         made = csr_matrix(histories, dtype=np.float32, copy=True)
@@ -204,16 +141,15 @@ class IALS(VectorModel):
         made.data = 1.0 + np.float32(self.config.alpha) * made.data
         return made
 
-    def _of_confidences(self, histories: csr_matrix) -> FloatArray:
+    @property
+    def _dim(self) -> int:
+        return self.config.dim
+
+    def _placed(self, histories: csr_matrix) -> FloatArray:
         found = self._confidences(histories)
         empty = np.diff(found.indptr) == 0
         solved = folded_in(self._fitted()[1], found, self.config.l2)
         return np.column_stack([solved, empty]).astype(np.float32)
-
-    def _fitted(self) -> tuple[csr_matrix, FloatArray]:
-        if self._train is None or self._factors is None:
-            raise not_fitted(self)
-        return self._train, self._factors
 
 
 class IALSConfig(ModelConfig):

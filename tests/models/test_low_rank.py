@@ -8,7 +8,7 @@ import kgrec
 from kgrec.errors import ConfigError, RunError
 from kgrec.models.base import TrainingData
 from kgrec.models.low_rank import LowRank, LowRankConfig
-from kgrec.testing import FindsBlocks, ModelContract
+from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs
 
 
 class TestLowRank(FindsBlocks, ModelContract):
@@ -62,9 +62,20 @@ def test_no_weights_of_that_rank_have_a_smaller_loss(dim):
 def test_the_solver_for_large_matrices_finds_the_same(monkeypatch):
     log, _ = random_log(seed=5)
     expected = scores(log, 4, 3.0)
-    monkeypatch.setattr("kgrec.models.low_rank._DENSE", 0)
+    monkeypatch.setattr("kgrec.models.low_rank._SMALL", 0)
     found = scores(log, 4, 3.0)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(40, 9), (9, 40)])
+def test_few_users_and_few_items_are_both_solved(shape):
+    rng = np.random.default_rng(1)
+    dense = (rng.random(shape) < 0.3).astype(float)
+    found = scores(log_from_pairs(np.argwhere(dense).tolist(), *shape), 200, 2.0)
+    gram = dense.T @ dense
+    expected = dense @ np.linalg.solve(gram + 2.0 * np.eye(len(gram)), gram)
+    has = dense.any(axis=1)
+    np.testing.assert_allclose(found[has], expected[has], atol=1e-5)
 
 
 def test_its_settings_are_checked_and_a_config_names_it():
