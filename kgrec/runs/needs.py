@@ -1,7 +1,7 @@
 """What a stage will need, said before it starts; what cannot fit is refused with advice.
 
-The slopes are those of `experiments/scale.py` on one core, at a million interactions and five
-million triples; another machine may take twice or half the time. What a model itself knows of its
+The slopes are those of `experiments/bench_growth.py` and `experiments/scale.py`, at a million to ten
+million triples and rows; another machine may take half or twice the time. What a model knows of its
 memory, such as the square of EASE, comes first.
 """
 
@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from kgrec.bounds.memory import available_memory
 from kgrec.config import Config
@@ -24,12 +27,13 @@ _TOLD_BYTES: Final = 1 << 30
 _TOLD_SECONDS: Final = 60.0
 """What needs less than both is not announced."""
 
-SECONDS_A_BYTE: Final = {".nt": 1.6e-8, ".parquet": 9e-7}
-"""Seconds to read a byte of a file; those of other files of RDF and tables are between."""
-BYTES_A_BYTE: Final = {".nt": 1.0, ".parquet": 90.0}
-"""Bytes of memory at the peak for each byte of a file."""
-_OTHERS: Final = {".nq": ".nt", ".pq": ".parquet"}
+LINES: Final = (".nt", ".nq")
+SECONDS_A_BYTE, BYTES_A_BYTE = 4e-9, 2.0
+"""Seconds, and bytes of memory at the peak, for each byte of N-Triples or N-Quads."""
+SECONDS_A_ROW, BYTES_A_ROW = 4e-6, 150.0
+"""The same for each row of a Parquet file."""
 _SECONDS_OTHER, _BYTES_OTHER = 1e-7, 8.0
+"""The same for each byte of other files; compressed ones take more."""
 SECONDS_A_PRODUCT: Final = 3e-10
 """Seconds for a number of a product of users and items, for lists for all users."""
 
@@ -80,15 +84,12 @@ def of_reading(config: Config) -> Needs:
     if config.text is not None:
         others.add(Path(config.text.model))
     sizes = dict(_sizes(path for path in named_files(config) if path not in others))
-    memory = sum(size * _factor(path, BYTES_A_BYTE, _BYTES_OTHER) for path, size in sizes.items())
-    seconds = sum(
-        size * _factor(path, SECONDS_A_BYTE, _SECONDS_OTHER) for path, size in sizes.items()
-    )
+    found = [_of_file(path, size) for path, size in sizes.items()]
     largest = max(sizes, key=lambda path: sizes[path], default=Path())
     return Needs(
         f"Reading {sum(sizes.values()) / 2**30:.1f} GiB in {len(sizes)} files",
-        int(memory),
-        seconds,
+        int(sum(memory for memory, _ in found)),
+        sum(seconds for _, seconds in found),
         f"The largest file is {printable(str(largest), 4096)}. Leave out relations and languages "
         "that no model reads, save the graph once with KnowledgeGraph.save, whose folder is mapped "
         "into memory, or take a machine with more memory.",
@@ -128,9 +129,18 @@ def _sizes(paths: Iterable[Path]) -> Iterable[tuple[Path, int]]:
             yield path, path.stat().st_size
 
 
-def _factor(path: Path, known: dict[str, float], other: float) -> float:
+def _of_file(path: Path, size: int) -> tuple[float, float]:
+    """Return the bytes of memory and the seconds that reading a file takes."""
     suffix = path.suffix.lower()
-    return known.get(_OTHERS.get(suffix, suffix), other)
+    if suffix in (".parquet", ".pq"):
+        try:
+            rows = pq.read_metadata(path).num_rows
+        except (OSError, ValueError, pa.ArrowException):
+            rows = 0  # reading says what is wrong with it
+        return rows * BYTES_A_ROW, rows * SECONDS_A_ROW
+    if suffix in LINES:
+        return size * BYTES_A_BYTE, size * SECONDS_A_BYTE
+    return size * _BYTES_OTHER, size * _SECONDS_OTHER
 
 
 def _minutes(seconds: float) -> str:

@@ -1,6 +1,10 @@
 """What stages need is said before they start, and what cannot fit is refused."""
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import kgrec
@@ -94,6 +98,28 @@ def test_a_training_that_does_not_fit_stops_before_it_starts(project, free, tmp_
     ):
         train_run(load_config(project, ["model=ease", "text=null"]), tmp_path / "run")
     assert not (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_a_parquet_file_counts_by_its_rows_and_lines_by_their_bytes(tmp_path):
+    frame = pd.DataFrame({"user_id": ["u"] * 5000, "item_id": ["i"] * 5000})
+    frame.to_parquet(tmp_path / "log.parquet")
+    assert needs._of_file(tmp_path / "log.parquet", 10)[0] == 5000 * needs.BYTES_A_ROW
+    (tmp_path / "bad.parquet").write_bytes(b"none")
+    assert needs._of_file(tmp_path / "bad.parquet", 4) == (0.0, 0.0)
+    assert needs._of_file(Path("graph.nt"), 1000)[0] == 1000 * needs.BYTES_A_BYTE
+    other = needs._of_file(Path("graph.ttl"), 1000)
+    assert other[0] > 1000 * needs.BYTES_A_BYTE
+
+
+def test_the_slopes_are_those_that_were_measured():
+    results = Path(__file__).parents[2] / "experiments" / "results"
+    sizes = json.loads((results / "bench_growth.json").read_text())["sizes"]
+    for size in ("1000000", "10000000"):
+        bytes_of_file = sizes[size]["bytes"]
+        measured = sizes[size]["read"]
+        told = bytes_of_file * needs.BYTES_A_BYTE
+        assert 0.5 < told / measured["peak_bytes"] < 2
+        assert 0.3 < bytes_of_file * needs.SECONDS_A_BYTE / measured["seconds"] < 3
 
 
 def test_lists_say_how_long_they_take():
