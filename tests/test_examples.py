@@ -1,6 +1,7 @@
 """The examples run, and print what their docstrings say."""
 
 import ast
+import os
 import re
 import runpy
 import subprocess
@@ -57,8 +58,12 @@ def test_an_example_prints_what_it_says(name, tmp_path, monkeypatch, capsys, wor
 def test_an_example_prints_what_it_says_in_a_process_of_its_own(name, tmp_path):
     if name == "cluster":
         pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    # Ray would make a token for this user in the home folder.
+    environment = os.environ | {"RAY_AUTH_TOKEN_PATH": str(tmp_path / "token")}
+    (tmp_path / "token").write_text("0" * 64)
     done = subprocess.run(
         [sys.executable, str(FOLDER / f"{name}.py")],
+        env=environment,
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -69,6 +69,12 @@ def connect(config: RayEngineConfig) -> str:
                 f"The Ray cluster at {printable(address)} has another version than this process. "
                 f"Install the same Python and Ray everywhere. {_in_a_line(error)}"
             ) from error
+        if "AuthToken" in _chain(error):
+            raise RunError(
+                f"The Ray cluster at {printable(address)} asks for a token that this process does "
+                "not give: set RAY_AUTH_MODE=token, and have the cluster's token in "
+                "~/.ray/auth_token or where RAY_AUTH_TOKEN_PATH says."
+            ) from error
         raise RunError(
             f"The Ray cluster at {printable(address)} cannot be used: {_in_a_line(error)}"
         ) from error
@@ -105,6 +111,11 @@ def _check_answers(address: str) -> None:
             "(`ray status`), is this the port of its head (6379 by default), and does a firewall "
             "let it through?"
         ) from error
+
+
+def _chain(error: BaseException | None) -> str:
+    """Return the messages of an error and of those that led to it."""
+    return "" if error is None else f"{error} {_chain(error.__cause__ or error.__context__)}"
 
 
 def _in_a_line(error: Exception) -> str:

@@ -96,7 +96,11 @@ class RayEngine(Engine):
     def map(
         self, work: Work[Shared, Block, Result], shared: Shared, blocks: Iterable[Block]
     ) -> Iterator[Result]:
-        """Yield the results in the order of the blocks; see `Engine.map`."""
+        """Yield the results in the order of the blocks; see `Engine.map`.
+
+        Where the caller stops before the end, the blocks that workers have are still done: Ray can
+        end them only with their worker.
+        """
         import ray
 
         if not self._workers:
@@ -108,38 +112,34 @@ class RayEngine(Engine):
         running: dict[Any, _Asked] = {}
         done: dict[int, Any] = {}
         following, exhausted = 0, False
-        try:
-            while True:
-                while free and (again or not exhausted):
-                    if again:
-                        asked = again.popleft()
-                    elif len(running) + len(done) >= _AHEAD * len(self._workers):
-                        break
-                    else:
-                        number, block = next(numbered, (-1, None))
-                        if number < 0:
-                            exhausted = True
-                            break
-                        asked = _Asked(number, packed(block))
-                    asked.worker = free.popleft()
-                    running[asked.worker.run.remote(function, [common], asked.block)] = asked
-                if following in done:
-                    yield _told(done.pop(following))
-                    following += 1
-                elif running:
-                    (ready,), _ = ray.wait(list(running), num_returns=1)
-                    asked = running.pop(ready)
-                    try:
-                        done[asked.number] = unpacked(ray.get(ready))
-                        free.append(asked.worker)
-                    except ray.exceptions.RayError as lost:
-                        self._replace(asked, lost, free)
-                        again.append(asked)
+        while True:
+            while free and (again or not exhausted):
+                if again:
+                    asked = again.popleft()
+                elif len(running) + len(done) >= _AHEAD * len(self._workers):
+                    break
                 else:
-                    return
-        finally:  # also if the caller stops, or is interrupted
-            for waiting in running:
-                ray.cancel(waiting)
+                    number, block = next(numbered, (-1, None))
+                    if number < 0:
+                        exhausted = True
+                        break
+                    asked = _Asked(number, packed(block))
+                asked.worker = free.popleft()
+                running[asked.worker.run.remote(function, [common], asked.block)] = asked
+            if following in done:
+                yield _told(done.pop(following))
+                following += 1
+            elif running:
+                (ready,), _ = ray.wait(list(running), num_returns=1)
+                asked = running.pop(ready)
+                try:
+                    done[asked.number] = unpacked(ray.get(ready))
+                    free.append(asked.worker)
+                except ray.exceptions.RayError as lost:
+                    self._replace(asked, lost, free)
+                    again.append(asked)
+            else:
+                return
 
     def _replace(self, asked: _Asked, lost: Exception, free: deque[Any]) -> None:
         """Put another worker in the place of one that was lost, also among the free ones.
@@ -148,6 +148,12 @@ class RayEngine(Engine):
             RunError: The block was tried often enough.
         """
         asked.lost += 1
+        if asked.worker in self._workers:  # the other block that it had may have said it already
+            self._workers[self._workers.index(asked.worker)] = made = self._actor().remote()
+            for _ in range(free.count(asked.worker)):
+                free.remove(asked.worker)
+            free.extend([made] * _QUEUED)
+            warn("A worker of the Ray cluster was lost. Another one does its work again.")
         if asked.lost > self.config.retries:
             raise RunError(
                 f"Workers of the Ray cluster were lost {asked.lost} times on the same block: "
@@ -155,12 +161,6 @@ class RayEngine(Engine):
                 "workers (engine.workers), or machines with more memory. engine.retries is how "
                 "often a block is tried again."
             ) from lost
-        if asked.worker in self._workers:  # the other block that it had may have said it already
-            self._workers[self._workers.index(asked.worker)] = made = self._actor().remote()
-            for _ in range(free.count(asked.worker)):
-                free.remove(asked.worker)
-            free.extend([made] * _QUEUED)
-            warn("A worker of the Ray cluster was lost. Another one does its work again.")
 
     def _put(self, shared: Any) -> Any:
         """Return a reference to what is shared; the same object as before is not sent again."""

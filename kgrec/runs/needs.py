@@ -1,6 +1,6 @@
 """What a stage will need, said before it starts; what cannot fit is refused with advice.
 
-The slopes are those of `experiments/bench_growth.py` and `experiments/scale.py`, at a million to ten
+The slopes are those of `experiments/bench_growth.py` and `experiments/scale.py`, at one to ten
 million triples and rows; another machine may take half or twice the time. What a model knows of its
 memory, such as the square of EASE, comes first.
 """

@@ -143,3 +143,18 @@ def test_another_version_of_ray_is_named(ray_address, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(ConfigError, match=r"another version .* Ray: 2\.1"):
         ray_cluster.connect(RayEngineConfig(address=ray_address))
+
+
+def test_a_cluster_that_asks_for_a_token_says_where_it_belongs(ray_address, monkeypatch):
+    import ray
+
+    def init(**_):
+        try:
+            raise RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing")
+        except RuntimeError as error:
+            raise ConnectionError("Failed to connect to Ray cluster") from error
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(RunError, match=r"RAY_AUTH_MODE=token, .*auth_token"):
+        ray_cluster.connect(RayEngineConfig(address=ray_address))

@@ -30,6 +30,7 @@ def running_cluster(folder, cores=3):
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")]),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",  # whatever token this user has
     }
     with (Path(folder) / "head.log").open("w") as log:
         head = subprocess.Popen(
@@ -39,11 +40,18 @@ def running_cluster(folder, cores=3):
         _wait(port, head)
         yield f"127.0.0.1:{port}"
     finally:
-        head.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            head.wait(20)
-        with suppress(ProcessLookupError):  # what its end left of its own group
-            os.killpg(head.pid, signal.SIGKILL)
+        # Not `ray stop`, nor the signal on which `ray start` calls it: they end the processes of
+        # all clusters of this machine.
+        for pid in [*_below(head.pid), head.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        head.wait(20)
+
+
+def _below(pid):
+    """Return the processes that a process has started, and those that they have."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [one for child in map(int, children) for one in [child, *_below(child)]]
 
 
 def _wait(port, head):
