@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kgrec.config import Config
-from kgrec.evaluation.base import Evaluation
-from kgrec.models.base import Callback
 from kgrec.reporting.console import make_console
 from kgrec.reporting.metric_tables import show_metrics
 from kgrec.runs.log import RunLog, trained_parts
 from kgrec.text.progress import ShowProgress
+
+if TYPE_CHECKING:  # what answers from a saved run trains nothing
+    from kgrec.config import Config
+    from kgrec.evaluation.base import Evaluation
+    from kgrec.models.base import Callback
 
 _EVERY: Final = 10
 """Seconds between two lines of progress if there is no bar."""

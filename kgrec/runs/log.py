@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from kgrec.config import Config, NamedEnsembleConfig
 from kgrec.errors import printable
-from kgrec.evaluation.base import Evaluation
-from kgrec.models.base import Callback
 from kgrec.text.progress import ShowProgress
-from kgrec.training.link_prediction import LinkPredictionConfig
+
+if TYPE_CHECKING:  # what answers from a saved run trains nothing
+    from kgrec.config import Config
+    from kgrec.evaluation.base import Evaluation
+    from kgrec.models.base import Callback
+    from kgrec.training.link_prediction import LinkPredictionConfig
 
 
 class RunLog:
@@ -73,6 +76,9 @@ class RunLog:
 
 def trained_parts(config: Config) -> list[LinkPredictionConfig]:
     """Return the settings of all that trains in epochs: the model, or members of an ensemble."""
+    from kgrec.config import NamedEnsembleConfig
+    from kgrec.training.link_prediction import LinkPredictionConfig
+
     settings = config.seeded_model()
     parts = settings.members if isinstance(settings, NamedEnsembleConfig) else (settings,)
     return [part for part in parts if isinstance(part, LinkPredictionConfig)]

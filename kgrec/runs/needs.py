@@ -11,17 +11,18 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kgrec.bounds.memory import available_memory
-from kgrec.config import Config
 from kgrec.errors import DataError, printable
-from kgrec.models.base import Model, TrainingData
-from kgrec.runs.given_data import named_files
-from kgrec.runs.log import RunLog
+
+if TYPE_CHECKING:  # lists of a saved run need none of this
+    from kgrec.config import Config
+    from kgrec.models.base import Model, TrainingData
+    from kgrec.runs.log import RunLog
 
 _TOLD_BYTES: Final = 1 << 30
 _TOLD_SECONDS: Final = 60.0
@@ -80,6 +81,8 @@ def announce(needs: Needs, log: RunLog) -> None:
 
 def of_reading(config: Config) -> Needs:
     """Return what reading the files of a config needs, by their sizes."""
+    from kgrec.runs.given_data import named_files
+
     others = {Path(config.data.root).expanduser()}
     if config.text is not None:
         others.add(Path(config.text.model))
