@@ -12,11 +12,12 @@ WORKERS ?= 2
 FUZZ_SECONDS ?= 60
 DAMAGES ?= 400
 
-.PHONY: demo test docs format bench peers fuzz clean help
+.PHONY: demo test test-web docs format bench peers fuzz clean help
 
 help:
 	@echo "make demo    install, then train and show recommendations on the embedded films"
 	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
+	@echo "make test-web  run the tests of the web page alone, in Chromium"
 	@echo "make format  format the code"
 	@echo "make docs    build the manual: build/docs/index.html"
 	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/"
@@ -38,6 +39,9 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --nbmake --nbmake-timeout=240 tests kgrec notebooks
+
+test-web: $(STAMP)
+	HF_HUB_OFFLINE=1 $(BIN)/pytest tests/serving/test_page_files.py tests/serving/test_page_in_browser.py
 
 docs: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -E -W --keep-going -q docs build/docs

@@ -52,13 +52,7 @@ def serve(
     `/openapi.json` describes the routes, `/livez` and `/readyz` tell whether it works, `/metrics`
     is for Prometheus.
     """
-    from importlib.util import find_spec
-
-    lacking = [name for name in ("fastapi", "uvicorn", "prometheus_client") if not find_spec(name)]
-    if lacking:
-        raise ConfigError(
-            f"`kgrec serve` needs {', '.join(lacking)}: `pip install 'kgrec[serve]'`."
-        )
+    check_serving()
     from kgrec.runs.reading import check_is_run
     from kgrec.serving.reading import read_settings
     from kgrec.serving.running import Plan, check_start, serve
@@ -75,3 +69,16 @@ def serve(
         typer.echo(check_start(plan))
         return
     serve(plan)
+
+
+def check_serving() -> None:
+    """Check that what the service needs is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    from importlib.util import find_spec
+
+    lacking = [name for name in ("fastapi", "uvicorn", "prometheus_client") if not find_spec(name)]
+    if lacking:
+        raise ConfigError(f"The service needs {', '.join(lacking)}: `pip install 'kgrec[serve]'`.")

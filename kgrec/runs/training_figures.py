@@ -45,7 +45,7 @@ def validation_curves(folders: Sequence[str | Path], *, seeds: bool = False) -> 
         RunError: A file of a run is missing or damaged.
     """
     runs = named_runs(folders)
-    curves = {name: _curve(folder) for name, folder in runs.items()}
+    curves = {name: read_curve(folder) for name, folder in runs.items()}
     known = [frozenset(curve[0]) for curve in curves.values() if curve]
     if not known:
         raise DataError("None of the runs has a validation curve: none was trained in epochs.")
@@ -83,8 +83,12 @@ def training_seconds(folders: Sequence[str | Path], *, seeds: bool = False) -> d
     }
 
 
-def _curve(folder: Path) -> list[dict[str, float]]:
-    """Return the validation curve of a run; empty if it has none."""
+def read_curve(folder: Path) -> list[dict[str, float]]:
+    """Return the validation curve of a run; empty if it has none.
+
+    Raises:
+        RunError: It is damaged.
+    """
     path = folder / "curve.json"
     if not path.exists():
         return []

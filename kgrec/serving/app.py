@@ -12,12 +12,21 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from kgrec import __version__
 from kgrec.serving import problems
 from kgrec.serving.gate import Gate
-from kgrec.serving.routes import catalogue, explaining, operations, recommending, searching, writing
+from kgrec.serving.page_files import PageFiles
+from kgrec.serving.routes import (
+    audience,
+    catalogue,
+    explaining,
+    operations,
+    recommending,
+    searching,
+    training,
+    writing,
+)
 from kgrec.serving.service import Service
 
 PAGE: Final = Path(__file__).parent / "page"
@@ -25,7 +34,9 @@ _ABOUT: Final = (
     "Recommends, searches and explains items of a run. Errors are problem details (RFC 9457). Ids "
     "in paths are percent-encoded, also their slashes: `a/b` is `a%2Fb`."
 )
-_ROUTERS: Final = (recommending, searching, explaining, catalogue, writing, operations)
+_ROUTERS: Final = (
+    recommending, searching, explaining, catalogue, audience, writing, training, operations,
+)  # fmt: skip
 
 
 def make_app(service: Service) -> FastAPI:
@@ -51,7 +62,7 @@ def make_app(service: Service) -> FastAPI:
     for module in _ROUTERS:
         app.include_router(module.router)
     if config.page and (PAGE / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+        app.mount("/", PageFiles(directory=PAGE, html=True), name="page")
     if config.origins:
         app.add_middleware(
             CORSMiddleware,

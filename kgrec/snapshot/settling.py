@@ -163,6 +163,31 @@ def _other_features(
     return made
 
 
+def drift_of(now: Snapshot) -> Drift | None:
+    """Return what came since training, also what the model does not know yet.
+
+    Returns:
+        None: nothing came, or the recommender was loaded without its interactions.
+    """
+    base = now.base
+    if base is None or not now.interactions:
+        return now.drift
+    return _drift(base, now, [_pending(now)])
+
+
+def _pending(now: Snapshot) -> Interactions:
+    """Return the likes that the model does not know yet, as one log."""
+    logs = [log for one in now.pending if (log := one.interactions) is not None]
+    none = np.zeros(0, dtype=np.int64)
+    users = [none, *(now.users.rows(log.users.array, missing="-1")[log.user] for log in logs)]
+    items = [none, *(now.items.rows(log.items.array, missing="-1")[log.item] for log in logs)]
+    user, item = np.concatenate(users), np.concatenate(items)
+    kept = (user >= 0) & (item >= 0)
+    if now.deleted is not None:
+        kept &= ~now.deleted[user]
+    return Interactions(now.users, now.items, user[kept], item[kept])
+
+
 def _drift(base: Snapshot, now: Snapshot, came: Sequence[Interactions]) -> Drift:
     """Return what came since training, with these updates."""
     before = base.drift

@@ -11,6 +11,7 @@ import kgrec
 from kgrec.errors import DataError, UnknownIdError
 from kgrec.snapshot.changes import last_of_each, with_columns_of, with_later
 from kgrec.snapshot.drift import Drift
+from kgrec.snapshot.settling import drift_of
 
 USERS, ITEMS = [f"u{n}" for n in range(8)], [f"i{n}" for n in range(6)]
 
@@ -320,3 +321,24 @@ def test_new_interactions_are_looked_for_in_the_lists_of_before():
     drift = rec.update(interactions=read([("u0", "i10", 5, 50), ("u0", "i11", 5, 51)])).drift
     assert (drift.hits, drift.measured) == (0.5, 2)
     assert drift.hits_of_validation is None
+
+
+def test_drift_counts_what_the_model_does_not_know_yet():
+    """It is the same before and after the model is told."""
+    rows = [(f"u{n}", f"i{item:02}", 5, n) for n in range(20) for item in range(12) if item <= n]
+    rec = recommender(read(rows), kgrec.MostPopular())
+    assert drift_of(rec.snapshot) is None
+    for later in ([("u0", "i10", 5, 50)], [("u0", "i11", 5, 51), ("zoe", "fresh", 5, 52)]):
+        rec.update(interactions=read(later), at_once=True)
+    waiting = drift_of(rec.snapshot)
+    assert (waiting.interactions, waiting.users_new, waiting.items_new) == (3, 1, 1)
+    assert (waiting.hits, waiting.measured, waiting.updates) == (0.5, 2, 2)
+    rec.settle()
+    assert rec.snapshot.drift == waiting == drift_of(rec.snapshot)
+
+
+def test_drift_does_not_count_interactions_of_who_is_gone():
+    rec = recommender(read(ratings()))
+    rec.update(interactions=read([("zoe", "i1", 5, 60), ("u0", "i2", 5, 61)]), at_once=True)
+    rec.update(remove_users=["zoe"], at_once=True)
+    assert drift_of(rec.snapshot).interactions == 1
