@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from kgrec.config import LinkPredictionConfig
 from kgrec.runs.reading import read_config
 from kgrec.runs.training_figures import read_curve
 from kgrec.serving.access import needs
 from kgrec.serving.routes.common import Asked, Json, problems
 from kgrec.snapshot.settling import drift_of
+from kgrec.training.link_prediction import LinkPredictionConfig
 
 router = APIRouter(prefix="/v1", tags=["operations"], dependencies=[needs("read")])
 
