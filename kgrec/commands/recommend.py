@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kgrec.commands.failure import say
 from kgrec.commands.options import (
     AsJson,
     Candidates,
@@ -153,12 +154,11 @@ def _write(
 ) -> None:
     from kgrec.data.id_files import read_ids
     from kgrec.reporting.console import make_console
-    from kgrec.reporting.reporter import Reporter
     from kgrec.runs.needs import announce, of_lists
 
     known = recommender.user_vocabulary
     ids = None if users is None else known.take(read_ids(users, known))
     found = recommender.recommend_all(k, users=ids, further=test, **choice)
-    announce(of_lists(len(found), len(recommender.item_vocabulary), found.k), Reporter())
+    announce(of_lists(len(found), len(recommender.item_vocabulary), found.k), say)
     found.write(out, progress=True, force=True, resume=resume)  # it was checked before the work
     make_console().print(f"{len(found):,} users: {out}", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ memory, such as the square of EASE, comes first.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 from kgrec.bounds.memory import available_memory
 from kgrec.errors import DataError, printable
 
-if TYPE_CHECKING:  # lists of a saved run need none of this
+if TYPE_CHECKING:
     from kgrec.config import Config
     from kgrec.models.base import Model, TrainingData
-    from kgrec.runs.log import RunLog
 
 _TOLD_BYTES: Final = 1 << 30
 _TOLD_SECONDS: Final = 60.0
@@ -65,8 +64,12 @@ class Needs:
         return f"{self.what} needs about {self.memory / 2**30:.1f} GiB of memory{minutes}."
 
 
-def announce(needs: Needs, log: RunLog) -> None:
+def announce(needs: Needs, say: Callable[[str], object]) -> None:
     """Say what a stage needs, if that is much.
+
+    Args:
+        needs: What it needs.
+        say: Gets the line.
 
     Raises:
         DataError: There is less memory.
@@ -76,12 +79,12 @@ def announce(needs: Needs, log: RunLog) -> None:
     free = available_memory()
     if free is not None and needs.memory > free:
         raise DataError(f"{needs} {free / 2**30:.1f} GiB are free. {needs.advice}")
-    log.say(str(needs))
+    say(str(needs))
 
 
 def of_reading(config: Config) -> Needs:
     """Return what reading the files of a config needs, by their sizes."""
-    from kgrec.runs.given_data import named_files
+    from kgrec.runs.given_data import named_files  # lists for all users need none of its imports
 
     others = {Path(config.data.root).expanduser()}
     if config.text is not None:

@@ -144,7 +144,7 @@ def _train(
     started = time.perf_counter()
     if (out / MANIFEST).exists() and not resume:
         log.say(f"The run in {out} will be replaced when the new one is trained.")
-    announce(of_reading(config), log)
+    announce(of_reading(config), log.say)
     dataset = read_data(config, log)
     split = dataset.split
     cache = EmbeddingCache(default_cache_folder(os.environ))
@@ -156,7 +156,7 @@ def _train(
     prepared = recommender.prepare(split.train, valid, candidates=candidates)
     _check_split(prepared.data, split)
     log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
-    announce(of_fitting(model, prepared.data), log)
+    announce(of_fitting(model, prepared.data), log.say)
     fitting = time.perf_counter()
     if isinstance(model, Auto):
         model.say = log.say

@@ -41,7 +41,7 @@ def free(monkeypatch):
 def test_what_is_much_is_said(memory, seconds, told, free):
     free(100 * GIB)
     log = RunLog()
-    needs.announce(needs.Needs("X", memory, seconds, "Do Y."), log)
+    needs.announce(needs.Needs("X", memory, seconds, "Do Y."), log.say)
     assert log.lines == told
 
 
@@ -49,13 +49,13 @@ def test_what_is_much_is_said(memory, seconds, told, free):
 def test_what_does_not_fit_is_refused_with_advice(size, free):
     free(size)
     with pytest.raises(DataError, match=r"about 2\.0 GiB .* GiB are free\. Do Y\."):
-        needs.announce(needs.Needs("X", 2 * GIB, None, "Do Y."), RunLog())
+        needs.announce(needs.Needs("X", 2 * GIB, None, "Do Y."), RunLog().say)
 
 
 def test_a_system_that_does_not_say_what_is_free_refuses_nothing(free):
     free(None)
     log = RunLog()
-    needs.announce(needs.Needs("X", 2 * GIB, None, "Do Y."), log)
+    needs.announce(needs.Needs("X", 2 * GIB, None, "Do Y."), log.say)
     assert len(log.lines) == 1
 
 
