@@ -17,7 +17,7 @@ DAMAGES ?= 400
 help:
 	@echo "make demo    install, then train and show recommendations on the embedded films"
 	@echo "make test    install, then run format, lint, type, layer, doc, notebook and unit tests"
-	@echo "make test-web  run the tests of the web page alone, in Chromium"
+	@echo "make test-web  install, then run the tests of the web page, in Chromium"
 	@echo "make format  format the code"
 	@echo "make docs    build the manual: build/docs/index.html"
 	@echo "make fuzz    read damaged files for FUZZ_SECONDS (60), see fuzz/"

@@ -23,6 +23,7 @@ from kgrec.serving.scheduling import Scheduler
 from kgrec.serving.served import Served
 from kgrec.serving.settings import ServeConfig
 from kgrec.serving.watching import Watcher
+from kgrec.snapshot.settling import drift_of
 
 _PATIENCE: Final = 5.0  # seconds that a request waits for what it wrote
 
@@ -267,10 +268,15 @@ class Service:
                 f"{option(name)} may have {most:,} characters here, found {len(text):,}."
             )
 
-    def training_due(self) -> bool:
-        """Return whether so much came, or so many users went, that a training is due."""
-        now = self.current.now
-        return now.drift is not None and bool(now.drift.reasons())
+    def training_due(self, *, measured: bool = True) -> bool:
+        """Return whether so much came, or so many users went, that a training is due.
+
+        Args:
+            measured: Whether what came is also looked for in the lists of before, which takes
+                longer.
+        """
+        found = drift_of(self.current.now, measured=measured)
+        return found is not None and bool(found.reasons())
 
     def check_ready(self) -> None:
         """Check that answers have all that the log had at the start.
@@ -343,5 +349,5 @@ class Service:
             metrics.lists.labels(role).set(counts.lists)
             metrics.likes.labels(role).set(counts.likes)
             metrics.hits.labels(role).set(counts.hits)
-        metrics.training_due.set(self.training_due())
+        metrics.training_due.set(self.training_due(measured=False))
         return metrics.text()

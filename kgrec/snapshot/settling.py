@@ -163,8 +163,13 @@ def _other_features(
     return made
 
 
-def drift_of(now: Snapshot) -> Drift | None:
+def drift_of(now: Snapshot, *, measured: bool = True) -> Drift | None:
     """Return what came since training, also what the model does not know yet.
+
+    Args:
+        now: The snapshot.
+        measured: Whether what the model does not know yet is looked for in the lists of before,
+            which takes as long as some hundred lists.
 
     Returns:
         None: nothing came, or the recommender was loaded without its interactions.
@@ -172,7 +177,7 @@ def drift_of(now: Snapshot) -> Drift | None:
     base = now.base
     if base is None or not now.interactions:
         return now.drift
-    return _drift(base, now, [_pending(now)])
+    return _drift(base, now, [_pending(now)], measured=measured)
 
 
 def _pending(now: Snapshot) -> Interactions:
@@ -188,7 +193,9 @@ def _pending(now: Snapshot) -> Interactions:
     return Interactions(now.users, now.items, user[kept], item[kept])
 
 
-def _drift(base: Snapshot, now: Snapshot, came: Sequence[Interactions]) -> Drift:
+def _drift(
+    base: Snapshot, now: Snapshot, came: Sequence[Interactions], *, measured: bool = True
+) -> Drift:
     """Return what came since training, with these updates."""
     before = base.drift
     if before is None:
@@ -198,14 +205,16 @@ def _drift(base: Snapshot, now: Snapshot, came: Sequence[Interactions]) -> Drift
             trained_interactions=len(train),
             trained_users=len(base.users),
             trained_items=len(base.items),
-            hits_of_validation=None if valid is None else _hits(base, valid, train.matrix())[0],
+            hits_of_validation=None
+            if valid is None or not measured
+            else _hits(base, valid, train.matrix())[0],
         )
-    hits, measured = before.hits, before.measured
-    for log in came:
+    hits, num_measured = before.hits, before.measured
+    for log in came if measured else ():
         found, count = _hits(base, _of_known(log, base), base.histories)
         if found is not None:
-            hits = ((hits or 0.0) * measured + found * count) / (measured + count)
-            measured += count
+            hits = ((hits or 0.0) * num_measured + found * count) / (num_measured + count)
+            num_measured += count
     old = len(base.users)
     changed = now.changed if now.changed is not None else np.zeros(len(now.users), dtype=bool)
     gone = np.zeros(len(now.users), dtype=bool) if now.deleted is None else now.deleted
@@ -224,7 +233,7 @@ def _drift(base: Snapshot, now: Snapshot, came: Sequence[Interactions]) -> Drift
         items_placed=before.items_placed + int(_is_placed(now, new).sum()),
         items_withdrawn=len(now.items) - now.num_available,
         hits=hits,
-        measured=measured,
+        measured=num_measured,
     )
 
 

@@ -53,6 +53,18 @@ def until(holds, seconds=20.0):
         time.sleep(0.01)
 
 
+def test_many_new_interactions_say_that_a_training_is_due(start):
+    one = start()
+    many = [{"user": f"new{n}", "item": "i01", "liked": True} for n in range(9)]
+    assert "kgrec_training_due 0.0" in one.get("/metrics").text
+    answer = one.post("/v1/interactions", json={"interactions": many}, params={"wait": True})
+    assert answer.json()["applied"]
+    # 9 of 40 users came after training: more than 20 %.
+    assert "kgrec_training_due 1.0" in one.get("/metrics").text
+    told = one.get("/v1/model/drift").json()["figures"]
+    assert (told["users_new"], told["training_is_due"]) == (9, True)
+
+
 def listed(client, user, k=3):
     answer = client.get(f"/v1/users/{user}/recommendations", params={"k": k})
     assert answer.status_code == 200, answer.text

@@ -333,6 +333,8 @@ def test_drift_counts_what_the_model_does_not_know_yet():
     waiting = drift_of(rec.snapshot)
     assert (waiting.interactions, waiting.users_new, waiting.items_new) == (3, 1, 1)
     assert (waiting.hits, waiting.measured, waiting.updates) == (0.5, 2, 2)
+    counted = drift_of(rec.snapshot, measured=False)
+    assert (counted.hits, counted.measured, counted.interactions) == (None, 0, 3)
     rec.settle()
     assert rec.snapshot.drift == waiting == drift_of(rec.snapshot)
 

@@ -8,8 +8,8 @@ import { failure, waiting } from "../parts.js";
 const EVERY = 2000; // milliseconds between looks
 const KEPT = 60; // looks that the curves show
 const RARELY = 5; // looks between questions that take the service longer
-/** What this view asks for by itself, and its files: they say nothing of those who ask. */
-const OWN = new Set(["/metrics", "/v1/model/drift", "/v1/experiment", "other"]);
+/** What this view and monitors ask for, and files: they say nothing of those who use the service. */
+const OWN = new Set(["/metrics", "/livez", "/readyz", "/v1/model/drift", "/v1/experiment", "other"]);
 
 export function title() {
   return "Operations";
@@ -51,7 +51,7 @@ class OperationsView {
         "p",
         { class: "lead" },
         "Figures of the worker that answers, since its start, renewed every two seconds. The sums leave ",
-        "out what this page asks for by itself. ",
+        "out what this page asks for by itself, and health checks. ",
         h("code", {}, "/metrics"),
         " has them for Prometheus.",
       ),
@@ -98,10 +98,9 @@ class OperationsView {
 
   take(samples) {
     const requests = samples.get("kgrec_requests_total") ?? [];
-    const total = requests
-      .filter((one) => !OWN.has(one.labels.route))
-      .reduce((sum, one) => sum + one.value, 0);
-    const failed = requests
+    const ofUsers = requests.filter((one) => !OWN.has(one.labels.route));
+    const total = ofUsers.reduce((sum, one) => sum + one.value, 0);
+    const failed = ofUsers
       .filter((one) => one.labels.status.startsWith("5") || one.labels.status === "0")
       .reduce((sum, one) => sum + one.value, 0);
     const byRoute = histograms(samples);
