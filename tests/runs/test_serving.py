@@ -83,10 +83,11 @@ def alike(left, right):
     assert (left.user, left.item, left.sentence) == (right.user, right.item, right.sentence)
     for one, other in zip(left.paths, right.paths, strict=True):
         # Stored vectors give the whole run's scores within the rounding of float32.
-        rounded = {"score": 0.0, "share": 0.0}
+        rounded = {"score": 0.0, "share": 0.0, "through": 0.0}
         assert replace(one, **rounded) == replace(other, **rounded)
         assert one.score == pytest.approx(other.score, rel=1e-4)
-        assert one.share == pytest.approx(other.share, rel=1e-4)
+        assert one.share == pytest.approx(other.share, abs=1e-5)
+        assert one.through == pytest.approx(other.through, abs=1e-5)
 
 
 def test_every_reason_is_that_of_the_whole_run(served):
