@@ -106,6 +106,15 @@ def worst_p(*kinds: str) -> Callable[[Any], float]:
     return value
 
 
+def of_index(figure: str) -> Callable[[Any], list[float]]:
+    """Return what gives a figure of our index for all vectors and filters."""
+    return lambda result: [
+        float(by_filter[figure])
+        for one in result["results"].values()
+        for by_filter in one["indexes"]["kgrec"]["filters"].values()
+    ]
+
+
 def genres_gain(found: Any) -> float:
     """Return the tuned encoder's macro F1 over that of frozen vectors, means over seeds."""
     frozen = "frozen and logistic regression"
@@ -286,6 +295,48 @@ FIRST_BARS = (
         0.8,
         True,
         "{:.2f}",
+    ),
+    Bar(
+        "approximate index, a million items of 64 and of 384 numbers, filters of 100 % to 0.1 %: "
+        "lowest recall@10",
+        "bench_index",
+        lambda result: min(of_index("recall")(result)),
+        0.98,
+        True,
+        "{:.3f}",
+    ),
+    Bar(
+        "the same, longest 95th percentile of milliseconds",
+        "bench_index",
+        lambda result: max(of_index("ms_p95")(result)),
+        10.0,
+        False,
+        "{:.1f}",
+    ),
+    Bar(
+        "lists for all of 100,000 users from 100,000 items, speed by that of the bare product and "
+        "`torch.topk`",
+        "bench_bulk",
+        lambda result: float(result["speed_of_written"]),
+        0.8,
+        True,
+        "{:.2f}",
+    ),
+    Bar(
+        "the same, peak GiB",
+        "bench_bulk",
+        lambda result: result["peak_bytes"] / 2**30,
+        1.5,
+        False,
+        "{:.2f}",
+    ),
+    Bar(
+        "one list from 100,000 items, 99th percentile of milliseconds",
+        "bench_bulk",
+        lambda result: float(result["one_user"]["ms_p99"]),
+        10.0,
+        False,
+        "{:.1f}",
     ),
     Bar(
         "genres from abstracts by a tuned encoder, macro F1 over frozen vectors and logistic "
