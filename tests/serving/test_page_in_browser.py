@@ -13,8 +13,10 @@ from project import words_for_language_model
 pytest.importorskip("fastapi", reason="the service needs the extra `serve`")
 
 from running_service import running
+from starlette.routing import Mount
 
 from kgrec.config import load_config
+from kgrec.errors import DataError, option
 from kgrec.runs.training import train_run
 from kgrec.serving.app import make_app
 from kgrec.serving.keys import Keys, add_key
@@ -361,4 +363,49 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser, run, tmp_path):
         page.locator("#recommendations .like").first.click()  # a key that only reads
         page.locator("[role=alert]").wait_for()
         assert "scope" in page.locator("[role=alert]").inner_text()
+        visitor.close()
+
+
+class Rated(Service):
+    """A service whose model wants ratings."""
+
+    def check_rating(self, rating):
+        if rating is None:
+            raise DataError(f"The model predicts ratings: give each one a {option('rating')}.")
+
+
+def test_a_model_of_ratings_gets_one_also_behind_a_proxy(browser, run, tmp_path):
+    log = open_log(str(tmp_path / "log.sqlite3"))
+    service = Rated(run.forked(), ServeConfig(poll=0.02), log=log)
+    with running(Mount("/kgrec", app=make_app(service))) as url:
+        service.start()
+        assert service.updater.ready.wait(20)
+        visitor = Visitor(browser, f"{url}/kgrec/", **DESKTOP)
+        page = visitor.see("#/user/u07")
+        item = page.locator("#recommendations li").first.get_attribute("data-item")
+        page.locator("#recommendations .like").first.click()
+        page.get_by_label("Rating, as in the data").fill("4.5")
+        assert visitor.serious() == []
+        page.keyboard.press("Enter")
+        visitor.complete()
+        (event,) = log.of_user("u07")
+        assert (event.item, event.body["rating"], event.body["liked"]) == (item, 4.5, True)
+        page.locator("#recommendations .dislike").first.click()
+        page.get_by_role("button", name="Close").last.click()  # then nothing is kept
+        visitor.complete()
+        assert len(log.of_user("u07")) == 1
+        assert visitor.mistakes == []
+        visitor.close()
+        service.stop()
+
+
+def test_a_service_that_only_reads_says_so(browser, run):
+    with running(make_app(Service(run.forked()))) as url:
+        visitor = Visitor(browser, url, **PHONE)
+        page = visitor.see("#/user/u07")
+        shown = visitor.texts("#recommendations h3")
+        page.locator("#recommendations .dislike").first.tap()
+        visitor.complete()
+        assert "only reads" in page.locator("[role=alert]").inner_text()
+        assert visitor.texts("#recommendations h3") == shown
         visitor.close()

@@ -4,10 +4,29 @@ const dialog = document.getElementById("key-dialog");
 const input = document.getElementById("key-input");
 const why = document.getElementById("key-why");
 let waiting = null;
+let current = stored();
 
 /** Return the key in use; null: there is none. */
 export function currentKey() {
-  return sessionStorage.getItem(PLACE);
+  return current;
+}
+
+function stored() {
+  try {
+    return sessionStorage.getItem(PLACE);
+  } catch {
+    return null; // a browser may forbid it: then the key is kept until the page is left
+  }
+}
+
+function keep(key) {
+  current = key;
+  try {
+    if (key === null) sessionStorage.removeItem(PLACE);
+    else sessionStorage.setItem(PLACE, key);
+  } catch {
+    // As above.
+  }
 }
 
 /**
@@ -47,11 +66,11 @@ export function installKey(changed) {
   };
   dialog.querySelector("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(PLACE, input.value.trim());
+    keep(input.value.trim());
     end();
   });
   document.getElementById("key-forget").addEventListener("click", () => {
-    sessionStorage.removeItem(PLACE);
+    keep(null);
     end();
   });
   document.getElementById("key-close").addEventListener("click", () => dialog.close());

@@ -13,6 +13,7 @@ const NAMES = {
   ild_graph: "Diversity in the graph", ild_text: "Diversity of the texts",
   rmse: "RMSE", mae: "MAE", auc: "AUC",
 };
+const FEW = 8; // settings that are shown at once
 const SHOWN_GROUPS = ["ndcg@10", "recall@10"];
 
 export function title() {
@@ -52,11 +53,19 @@ function summary(card) {
 }
 
 function settings(model) {
-  const rows = Object.entries(model).filter(([name]) => name !== "name");
-  const told = (value) => (value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
-  return section(
-    "Settings",
-    rows.length ? facts(rows.map(([name, value]) => [name, told(value)])) : h("p", {}, "It has none."),
+  const rows = dotted(model).filter(([name]) => name !== "name");
+  const shown = facts(rows.map(([name, value]) => [name, value === null ? "–" : String(value)]));
+  if (!rows.length) return section("Settings", h("p", {}, "It has none."));
+  if (rows.length <= FEW) return section("Settings", shown);
+  return section("Settings", h("details", {}, h("summary", {}, `All ${rows.length} settings`), shown));
+}
+
+/** Return settings within settings by their names in a config, such as `training.seed`. */
+function dotted(tree, before = "") {
+  return Object.entries(tree).flatMap(([name, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? dotted(value, `${before}${name}.`)
+      : [[before + name, Array.isArray(value) ? value.join(", ") : value]],
   );
 }
 

@@ -74,7 +74,11 @@ class UserView {
     await this.refresh();
     // It waits for the list: the first profile of a run takes the service a while.
     const asked = get(`v1/${path("users", this.user, "profile")}`, {}, this.signal);
-    await fillWith(profile, asked, profileParts, "Describing what this user likes …");
+    const found = asked.catch((error) => {
+      if (error.status !== 422) throw error;
+      return { none: error.message }; // a run without texts describes nobody: it is no failure
+    });
+    await fillWith(profile, found, profileParts, "Describing what this user likes …");
   }
 
   choices() {
@@ -228,6 +232,7 @@ function attributes(known) {
 }
 
 function profileParts(profile) {
+  if (profile.none) return h("p", { class: "hint" }, profile.none);
   const chips = (texts) => h("ul", { class: "chips" }, texts.map((text) => h("li", { class: "chip" }, text)));
   const parts = [];
   if (profile.entities.length) {
