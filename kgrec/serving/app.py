@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from kgrec import __version__
 from kgrec.serving import problems
 from kgrec.serving.gate import Gate
-from kgrec.serving.page_files import PageFiles
+from kgrec.serving.page_files import PageMount
 from kgrec.serving.routes import (
     audience,
     catalogue,
@@ -62,7 +62,7 @@ def make_app(service: Service) -> FastAPI:
     for module in _ROUTERS:
         app.include_router(module.router)
     if config.page and (PAGE / "index.html").is_file():
-        app.mount("/", PageFiles(directory=PAGE, html=True), name="page")
+        app.router.routes.append(PageMount(PAGE))
     if config.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    WithJsonSchema,
 )
 
 _LONGEST_ID: Final = 1000
@@ -44,6 +45,14 @@ Id = Annotated[
     StringConstraints(min_length=1, max_length=_LONGEST_ID),
     BeforeValidator(lambda given: str(given) if _is_whole(given) else given),
     BeforeValidator(lambda given: _storable(given) if isinstance(given, str) else given),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": _LONGEST_ID},
+                {"type": "integer"},
+            ]
+        }
+    ),
 ]
 """An id: text, or a whole number that stands for its digits."""
 

@@ -59,7 +59,9 @@ def test_files_are_sent_with_their_types_and_checked_each_time(client):
     assert script.headers["cache-control"] == "no-cache"
     again = client.get("/views/user.js", headers={"If-None-Match": script.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert client.get("/views/nothing.js").status_code == 404
+    assert client.get("/views/nothing.js").json()["type"].endswith("no-such-route")
+    assert client.post("/app.js").status_code == 405
+    assert client.get("/v1/recommendations").status_code == 405  # a route, not the page
     assert client.get("/..%2Fapp.py").status_code == 404
 
 
