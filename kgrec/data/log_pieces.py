@@ -25,7 +25,7 @@ PIECE: Final = 1 << 20
 
 
 def in_pieces(
-    source: str | Path, format: NamedFormat, user: str, item: str, texts: tuple[str | None, ...]
+    source: object, format: NamedFormat, user: str, item: str, texts: tuple[str | None, ...]
 ) -> bool:
     """Return whether the ids of a table should be read in pieces.
 
@@ -34,7 +34,7 @@ def in_pieces(
     asks for ids.
 
     Args:
-        source: The table.
+        source: The table; what is no path is told when it is read.
         format: How it is read.
         user: The column of users.
         item: The column of items.
@@ -43,6 +43,8 @@ def in_pieces(
     if format.on_error != "raise" or any(
         one in text for text in texts if text for one in (user, item)
     ):
+        return False
+    if not isinstance(source, str | Path):
         return False
     path = under("", source)
     if path.suffix.lower() not in (".parquet", ".pq") or not path.is_file():

@@ -45,9 +45,10 @@ def flat(vectors: FloatArray) -> Float64Array:
     The sign of each is such that its entry of the largest size is positive, so the same vectors
     give the same picture everywhere.
 
-    >>> flat(np.array([[0.0, 1, 0], [0, 3, 0], [0, 2, 0]], dtype=np.float32))[:, 0].round(3).tolist()
+    >>> vectors = np.array([[0.0, 1, 0], [0, 3, 0], [0, 2, 0]], dtype=np.float32)
+    >>> (flat(vectors)[:, 0].round(3) + 0.0).tolist()  # 0.0, not -0.0
     [1.0, -1.0, 0.0]
-    """  # noqa: E501
+    """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     points = centred @ axes[:2].T

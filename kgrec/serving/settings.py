@@ -33,8 +33,8 @@ class LimitConfig(Settings):
     batch: int = Field(default=1000, ge=1, le=100_000)
     k: int = Field(default=200, ge=1, le=10_000)
     text: int = Field(default=2000, ge=1, le=100_000)
-    requests: int = Field(default=0, ge=0)
-    burst: int = Field(default=50, ge=1)
+    requests: int = Field(default=0, ge=0, le=1_000_000)
+    burst: int = Field(default=50, ge=1, le=1_000_000)
 
 
 class ServeConfig(Settings):
@@ -85,7 +85,7 @@ class ServeConfig(Settings):
     watch: float = Field(default=0.0, ge=0, le=86_400)
     variant: str | None = None
     variant_share: float = Field(default=0.5, gt=0, lt=1)
-    precompute: int = Field(default=1 << 30, ge=0)
+    precompute: int = Field(default=1 << 30, ge=0, le=1 << 50)
     retrain_hours: float = Field(default=0.0, ge=0, le=10_000)
     retrain_on_drift: bool = False
     hidden_columns: tuple[str, ...] = ()

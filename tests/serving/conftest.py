@@ -13,13 +13,13 @@ from kgrec.serving.service import Service
 from kgrec.serving.settings import LimitConfig, ServeConfig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def encoder_of_words():
     with words_for_language_model() as encoder:
         yield encoder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(trained_run, encoder_of_words):
     """Return the loaded run. Change nothing of it."""
     return load_served(trained_run)
@@ -37,7 +37,7 @@ def client_of(served):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(served):
     """Return a client of a service that only reads."""
     return TestClient(make_app(Service(served)), raise_server_exceptions=False)

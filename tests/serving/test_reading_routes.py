@@ -18,12 +18,12 @@ def ids(answer):
     return [one["item"] for one in answer.json()["items"]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rec(served):
     return served.recommender
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def held_out(trained_run, rec):
     def of(user):
         test = read_test(trained_run, rec.user_vocabulary, rec.item_vocabulary, user).rated()
