@@ -107,9 +107,11 @@ class SemanticSearch:
                 f"{vector.shape[1]}: the recommender was made with another encoder."
             )
         scores = np.zeros((1, len(self._known)), dtype=np.float32)
-        scores[:, self._known] = _standardised(self._text.scores(_unit(vector - self._centre)))
-        words = _standardised(self._words.score(query)[None, :])
-        scores += np.float32(self._words.trust(query)) * words
+        trust = np.float32(self._words.trust(query))
+        # The mean is that of texts in the items' language, which other queries have no part of.
+        moved = _unit(vector - trust * self._centre)
+        scores[:, self._known] = _standardised(self._text.scores(moved))
+        scores += trust * _standardised(self._words.score(query)[None, :])
         if self._space is not None and self._places is not None:
             placed = self._space.vectors_of_content({"text": vector})
             scores += _standardised(self._places.scores(placed)) / 2
