@@ -27,6 +27,9 @@ from kgrec.serving.settings import ServeConfig
 from kgrec.serving.watching import Watcher
 
 _PATIENCE: Final = 120  # seconds until a worker that says nothing is taken for dead
+# Seconds that a connection stays open between two requests. Longer than a proxy keeps its own (60
+# in nginx): else a proxy could send a request at the moment when the service closes.
+_IDLE: Final = 75
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,10 @@ def check_start(plan: Plan) -> str:
     )
 
 
-def serve(plan: Plan) -> None:
-    """Answer requests until a signal ends it; running requests are finished first."""
+def server_settings(plan: Plan) -> uvicorn.Config:
+    """Return how the server listens and ends."""
     config = plan.config
-    settings = uvicorn.Config(
+    return uvicorn.Config(
         partial(start, plan),
         factory=True,
         host=config.host,
@@ -134,12 +137,18 @@ def serve(plan: Plan) -> None:
         date_header=True,
         proxy_headers=bool(config.trusted_proxies),
         forwarded_allow_ips=list(config.trusted_proxies),
+        timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=config.shutdown,
         # Loading a large run keeps a worker busy: it is not dead then.
         timeout_worker_healthcheck=_PATIENCE,
         log_level="info",
     )
-    if config.workers > 1:
+
+
+def serve(plan: Plan) -> None:
+    """Answer requests until a signal ends it; running requests are finished first."""
+    settings = server_settings(plan)
+    if plan.config.workers > 1:
         Multiprocess(settings, sockets=[settings.bind_socket()]).run()
         return
     settings.load_app()

@@ -7,6 +7,8 @@ import yaml
 
 from kgrec.serving.metrics import Metrics
 from kgrec.serving.reading import read_settings
+from kgrec.serving.running import Plan, server_settings
+from kgrec.serving.settings import ServeConfig
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -48,3 +50,9 @@ def test_the_parts_name_each_other():
         assert (DEPLOY / name).exists(), name
     password = tree["services"]["database"]["environment"]["POSTGRES_PASSWORD"]
     assert password in (DEPLOY / "serve.yaml").read_text()
+
+
+def test_the_proxy_closes_a_connection_before_the_service_does():
+    (seconds,) = re.findall(r"keepalive_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
+    settings = server_settings(Plan(Path("run"), ServeConfig()))
+    assert settings.timeout_keep_alive > int(seconds)
