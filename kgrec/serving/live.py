@@ -30,6 +30,7 @@ class Live:
         applied: The place in the log up to which it has them.
         failed: Events that it refused.
         forgotten: Erasures that the model has been told of.
+        lock: Who holds it keeps the run as it is.
     """
 
     served: Served
@@ -37,7 +38,7 @@ class Live:
     applied: int = 0
     failed: int = 0
     forgotten: int = 0
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def of(cls, served: Served, pseudonyms: Pseudonyms) -> Live:
@@ -47,7 +48,7 @@ class Live:
     def catch_up(self, log: Log) -> int:
         """Bring all that the log has, and return how many events came."""
         count = 0
-        with self._lock:
+        with self.lock:
             while events := log.read(self.applied):
                 self._apply(events)
                 self.applied = events[-1].sequence
@@ -131,10 +132,16 @@ class Updater:
         """
         with self._swapping:
             made = Live.of(make(), self.pseudonyms)
+            self._let_answer(name, made)
+            return made.served
+
+    def _let_answer(self, name: str, made: Live) -> None:
+        """Let a run take the place of one as soon as it has all that the other one has."""
+        made.catch_up(self.log)
+        with self._runs[name].lock:  # what was answered as applied is in the new one, too
             made.catch_up(self.log)
             self._runs[name] = made
-            self.notice()
-            return made.served
+        self._tell()
 
     def forget_old(self, name: str) -> None:
         """Let the model of a run know what came, in a thread, so that nothing older is kept."""
@@ -142,19 +149,22 @@ class Updater:
         def work() -> None:
             with self._swapping:
                 live = self._runs[name]
-                place = live.applied
-                again = live.served.forked()
+                with live.lock:
+                    place, failed, again = live.applied, live.failed, live.served.forked()
                 try:
                     again.recommender.settle()
                 except KgrecError as error:
                     _LOGGER.error("the model cannot be updated: %s", error)
                     return
-                made = Live(again, Applier(again.recommender, self.pseudonyms), place)
-                made.catch_up(self.log)
-                if self._runs[name] is live:
-                    self._runs[name] = made
+                applier = Applier(again.recommender, self.pseudonyms)
+                self._let_answer(name, Live(again, applier, place, failed))
 
         Thread(target=work, name="kgrec-settling", daemon=True).start()
+
+    def _tell(self) -> None:
+        """Let those look again who wait for a place."""
+        with self._changed:
+            self._changed.notify_all()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -163,7 +173,7 @@ class Updater:
                 self._bring()
             except RunError as error:
                 _LOGGER.error("the log cannot be read: %s", error)
-                self._wake.wait(_AGAIN)
+                self._stop.wait(_AGAIN)
                 continue
             self.ready.set()
             self._wake.wait(self._poll)
@@ -173,8 +183,7 @@ class Updater:
             started = time.perf_counter()
             if live.catch_up(self.log):
                 self.seconds = time.perf_counter() - started
-                with self._changed:
-                    self._changed.notify_all()
+                self._tell()
             if live.applier.erased > live.forgotten and live.served.forgets:
                 live.forgotten = live.applier.erased
                 self.forget_old(name)

@@ -12,7 +12,8 @@ from kgrec.models.popular import MostPopular
 from kgrec.serving.app import make_app
 from kgrec.serving.experiment import Counts, Experiment
 from kgrec.serving.loading import load_served
-from kgrec.serving.log import open_log
+from kgrec.serving.live import Live, Updater
+from kgrec.serving.log import Event, open_log
 from kgrec.serving.pseudonyms import Pseudonyms
 from kgrec.serving.running import Plan, check_start, make_service
 from kgrec.serving.service import Service
@@ -163,3 +164,42 @@ def test_a_check_says_what_would_be_served(runs, tmp_path):
     said = check_start(Plan(copy, ServeConfig(port=9000, root_path="/films")))
     assert said.startswith("a is ready: 12 users, 10 items.")
     assert said.endswith("http://127.0.0.1:9000/films.")
+
+
+def updating(runs, tmp_path):
+    """Return what brings a log to the first run, without its thread."""
+    log, names = open_log(str(tmp_path / "log")), Pseudonyms(b"k" * 32)
+    return Updater(log, {"main": Live.of(load_served(runs[0]), names)}, names)
+
+
+def test_what_counted_before_a_swap_counts_after_it(runs, tmp_path):
+    updater = updating(runs, tmp_path)
+    old, log = updater._runs["main"], updater.log
+    read, late = log.read, [Event("interaction", "zoe", "i1", {"liked": True})]
+
+    def read_and_write(after, limit=10_000):
+        found = read(after, limit)
+        if not found and late:  # the new run has all: now something comes, and the old one has it
+            log.append([late.pop()])
+            old.catch_up(log)
+        return found
+
+    log.read = read_and_write
+    made = updater.replace("main", lambda: load_served(runs[1]))
+    assert old.applied == 1
+    assert "zoe" in made.now.users
+
+
+def test_who_waits_for_a_write_is_told_by_a_swap(runs, tmp_path):
+    updater = updating(runs, tmp_path)
+    place = updater.log.append([Event("interaction", "zoe", "i1", {"liked": True})]).last
+    told = threading.Event()
+
+    def wait():
+        if updater.wait_for(place, 60):
+            told.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    threading.Event().wait(0.1)
+    updater.replace("main", lambda: load_served(runs[1]))
+    assert told.wait(10)
