@@ -6,10 +6,9 @@ Pairs are the beginning of an abstract and its end, so that both trainers read t
 pairs a step, cut at 128 tokens, with the loss of in-batch negatives (InfoNCE, which
 sentence-transformers calls MultipleNegativesRankingLoss), AdamW, float32 on both sides and the
 same weights. `full` trains all of MiniLM, `lora` adds rank 8 to all linear layers. The two train in
-turns, so that whatever else the machine does slows both alike. Needs `pip install datasets`.
+turns, so that whatever else the machine does slows both alike.
 
-Peak memory is that of a process of its own that trains with kgrec alone, less what it has before
-training begins is not subtracted: it is the whole process.
+Peak memory is that of a whole process of its own, which trains with kgrec alone.
 Writes experiments/results/bench_tuning.json; exit code 1 where a bar is missed.
 """
 
@@ -115,8 +114,8 @@ class Theirs:
         from sentence_transformers import (
             SentenceTransformerTrainer,
             SentenceTransformerTrainingArguments,
-            losses,
         )
+        from sentence_transformers.sentence_transformer import losses
 
         part = slice(start * PAIRS, (start + number) * PAIRS)
         data = Dataset.from_dict({"anchor": self.first[part], "positive": self.second[part]})

@@ -32,12 +32,14 @@ def towards_items(
     """
     if not size:
         return vectors
-    known = np.asarray(items.any(axis=1), dtype=np.float32)
-    count = np.asarray(histories @ known)
-    means = np.asarray(histories @ items) / np.maximum(count, np.float32(1))[:, None]
-    moved = vectors + np.float32(size) * (means - centre)
+    # Only the rows of liked items are read: the catalogue may be large, and one history is short.
+    user = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
+    known = items[histories.indices].any(axis=1)
+    count = np.bincount(user[known], minlength=histories.shape[0])[:, None]
+    means = np.asarray(histories @ items) / np.maximum(count, 1)
+    moved = np.asarray(vectors + size * (means - centre), dtype=np.float32)
     moved = unit_rows(moved) * np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(np.where(count[:, None] > 0, moved, vectors), dtype=np.float32)
+    return np.asarray(np.where(count > 0, moved, vectors), dtype=np.float32)
 
 
 def parts_towards_items(

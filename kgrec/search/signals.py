@@ -164,12 +164,13 @@ class Signals:
     def _of_words(self, state: State, wish: Wish, vector: FloatArray) -> dict[str, FloatArray]:
         plain = " ".join(turn.plain for turn in state.turns)
         query = _query_of(state)
+        trust = self._trusted(query)
         wanted = np.zeros(len(self.facts.names))
         wanted[list(wish.wanted)] = list(wish.wanted.values())
         kinds = np.where(self.facts.shared, wanted, 0.0)
         found = {
-            "meaning": self._meaning(vector, self._trusted(query)),
-            "words": self._trusted(query) * _standardised(self._all_words.score(query)),
+            "meaning": self._meaning(vector, trust),
+            "words": trust * _standardised(self._all_words.score(query)),
             "title": self._titled(wish),
             "wanted_kinds": _share(self.facts.has, kinds),
             "wanted_names": _share(self.facts.has, wanted - kinds),

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from kgrec.engine import LocalEngine
 from kgrec.evaluation.evaluate import evaluate
 from kgrec.models.base import TrainingData
 from kgrec.types import FloatArray, IntArray
@@ -70,7 +71,8 @@ def best_step(
 
     def figure(size: float) -> float:
         model = _FoldedIn(rows, moved(matrix[rows], size), items)
-        found = evaluate(model, valid, exclude=data.train, k=k, candidates=data.candidates)
+        with LocalEngine():  # the vectors of each size would go to all workers
+            found = evaluate(model, valid, exclude=data.train, k=k, candidates=data.candidates)
         return found.metrics[metric]
 
     return max(STEPS, key=figure)  # the smallest of equal ones
