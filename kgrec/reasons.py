@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kgrec.errors import ConfigError, DataError, printable
+from kgrec.data.vocabulary import id_list
+from kgrec.errors import DataError, printable
 from kgrec.explain.counterfactuals import smallest_removal
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.phrases import chosen_language, phrases_of
@@ -149,7 +150,7 @@ class Reasons:
         taste, encode = self._recommender.taste(), self._recommender.query_encoder()
         now = self._recommender.snapshot
         row, owner = now.available(item), self._user(user)
-        good = tuple(now.items.rows([str(one) for one in liked]).tolist())
+        good = tuple(now.items.rows(id_list(liked, "liked")).tolist())
         history = () if owner is None else tuple(now.history(owner).indices.tolist())
         talks = bool(good or history)
         found = find(taste, Asked((query,), good, (), history), encode, talks=talks)
@@ -232,15 +233,17 @@ class Reasons:
             user: Id of a known user; None: a new one.
             item: Id of the item whose score is asked for.
             about: Id of the item that the statements are about, such as a liked one; None: `item`.
-            liked: Ids of liked items.
+            liked: Ids of items that a new user likes, or of further ones; with these, the scores
+                are those of a new user with all of these items.
 
         Raises:
             DataError: The recommender was loaded without its interactions.
         """
-        now = self._recommender.snapshot
+        now, liked = self._recommender.snapshot, id_list(liked, "liked")
         row, owner = now.available(item), self._user(user)
         masking = Masking(now, row if about is None else now.available(about))
-        effects = masking.effects(owner, now.history(owner, liked), row)
+        history = now.history(owner, liked)
+        effects = masking.effects(None if liked else owner, history, row)
         order = np.argsort(-effects, kind="stable").tolist()
         return [StatementEffect(masking.statements[one], float(effects[one])) for one in order]
 
@@ -257,14 +260,11 @@ class Reasons:
         Empty: it is not among them, or stays without any statement. Arguments as for
         `counterfactual`; each set that is tried takes one update of the model.
         """
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, found {k}.")
-        now = self._recommender.snapshot
+        now, liked = self._recommender.snapshot, id_list(liked, "liked")
         row, owner = now.available(item), self._user(user)
-        history, masking = now.history(owner, liked), Masking(now, row)
-        allowed = np.ones(len(now.items), dtype=bool)
-        allowed[history.indices] = False
+        history, allowed = now.reasons.asked(owner, liked, k)
         allowed[row] = True
+        owner, masking = None if liked else owner, Masking(now, row)
         alone = masking.effects(owner, history, row).astype(np.float64)
 
         def scores_of(kept: BoolArray) -> FloatArray:

@@ -102,6 +102,22 @@ def test_a_model_that_reads_no_statements_loses_nothing_without_them(dataset):
     assert Reasons(plain).without_statements("u00", best(plain)) == ()
 
 
+def test_further_liked_items_count_for_statements_too(rec):
+    item, further = best(rec), "i15"
+    assert further not in rec.history("u00")
+    found = Reasons(rec).statements("u00", item, liked=[further])
+    new = Reasons(rec).statements(None, item, liked=[*rec.history("u00"), further])
+    assert [one.effect for one in found] == pytest.approx([one.effect for one in new])
+    alone = Reasons(rec).statements("u00", item)
+    assert [one.effect for one in found] != pytest.approx([one.effect for one in alone])
+
+
+def test_what_the_user_dislikes_is_no_rival(rec):
+    """With them, the eighth item of the list would be at the ninth place, and none be found."""
+    eighth = rec.recommend("u00", k=8)[-1].item
+    assert Reasons(rec).without_statements("u00", eighth, k=8)
+
+
 def test_a_link_predictor_passes_its_messages_without_a_statement(predictor):
     item = best(predictor)
     found = Reasons(predictor).statements("u00", item)

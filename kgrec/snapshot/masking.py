@@ -99,7 +99,8 @@ class Masking:
         """Return the scores of all items with some of the statements, float32 (b, num_items).
 
         Args:
-            user: Row of a known user; None: a new one.
+            user: Row of the user, if these are all of their items; None: they are those of a new
+                user.
             history: The items of the user, CSR of shape (1, num_items).
             kept: Which statements stay, bool of shape (b, number of statements).
         """

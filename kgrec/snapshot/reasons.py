@@ -13,13 +13,15 @@ from kgrec.data.vocabulary import id_list
 from kgrec.errors import ConfigError, DataError, option
 from kgrec.explain.counterfactuals import (
     AT_ONCE,
+    Addition,
     best,
     best_addition,
     places,
     smallest_removal,
 )
 from kgrec.explain.explanation import Explanation
-from kgrec.explain.settings import Length, Tone
+from kgrec.explain.settings import ExplainConfig, Length, Tone
+from kgrec.settings import make_settings
 from kgrec.snapshot.scored import contributions, scored
 from kgrec.snapshot.snapshot import Snapshot
 from kgrec.text.fillers import FILLERS
@@ -139,12 +141,17 @@ class Reasons:
             length: How much they say; None: as the settings say.
             tone: How they address people; None: as the settings say.
             similar: Whether they tell why the items are like a single liked one.
+
+        Raises:
+            ConfigError: There is no such length or tone.
         """
         now, liked = self._now, id_list(liked, "liked")
-        settings = now.explain
+        given = {"language": language, "length": length, "tone": tone}
+        changes = {name: value for name, value in given.items() if value is not None}
+        settings = make_settings(ExplainConfig, now.explain.model_dump() | changes, "explain")
+        first = next(iter(now.languages), "")
         history = now.history(user, liked)
         rows = np.asarray(items, dtype=np.int64)
-        first = settings.language or next(iter(now.languages), "")
         likes = now.not_withdrawn(history.indices.astype(np.int64))
         found = scored(now, history, rows, None if liked else user)
         return [
@@ -156,9 +163,9 @@ class Reasons:
                 scored=of_row,
                 words=self._shared_words(row),
                 k=k,
-                language=first if language is None else language,
-                length=length or settings.length,
-                tone=tone or settings.tone,
+                language=first if settings.language is None else settings.language,
+                length=settings.length,
+                tone=settings.tone,
                 similar=similar,
             )
             for row, of_row in zip(rows.tolist(), found, strict=True)
@@ -180,8 +187,9 @@ class Reasons:
             DataError: There are no liked items.
         """
         now = self._now
-        history, allowed = self._asked(user, liked, k)
+        history, allowed = self.asked(user, liked, k)
         rows = np.sort(history.indices).astype(np.int64)
+        rows = rows[rows < now.num_scored]  # what is new since training counts nothing
 
         def effects_of(items: IntArray) -> Float64Array:
             return contributions(now, history, items).weights
@@ -220,11 +228,11 @@ class Reasons:
             DataError: There are no liked items.
         """
         now, liked = self._now, id_list(liked, "liked")
-        history, allowed = self._asked(user, liked, k)
+        history, allowed = self.asked(user, liked, k)
         asked = now.score_histories(history) if user is None or liked else now.score(_one(user))
         scores = np.asarray(asked)
         order = best(scores[0], k, allowed)
-        last = int(order[-1])
+        last = int(order[-1]) if len(order) else item  # nothing is left to recommend
         explanation = self.explain(user, [item], liked=liked, language=language)[0]
         this, own, needed = self._named(item), float(scores[0, item]), float(scores[0, last])
         cause = "score"
@@ -271,7 +279,7 @@ class Reasons:
         one = [self._now.items.id(item)]
         return self.explain(None, others, liked=one, k=k, language=language, similar=True)
 
-    def _missing(self, history: csr_matrix, item: int, allowed: BoolArray) -> Any:
+    def _missing(self, history: csr_matrix, item: int, allowed: BoolArray) -> Addition | None:
         """Return the further item that, once liked, brings an item up most."""
         now = self._now
         alike = now.similar(item)[0].astype(np.float64)
@@ -290,10 +298,23 @@ class Reasons:
 
         return best_addition(scores_of, item, likely.astype(np.int64), allowed)
 
-    def _asked(
+    def asked(
         self, user: int | None, liked: Iterable[str | int], k: int
     ) -> tuple[csr_matrix, BoolArray]:
-        """Return the history of a user, and which items may be recommended."""
+        """Return the history of a user, CSR of shape (1, num_items), and what may be recommended.
+
+        Args:
+            user: Row of the user; None: a new one.
+            liked: Ids of further liked items.
+            k: How many items are the best.
+
+        Returns:
+            The history, and which items may be recommended, bool of shape (num_items,).
+
+        Raises:
+            ConfigError: `k` is below 1.
+            DataError: There are no liked items.
+        """
         now = self._now
         if k < 1:
             raise ConfigError(f"k must be at least 1, found {k}.")

@@ -150,6 +150,13 @@ def test_length_and_tone_and_language_come_from_the_settings() -> None:
     assert "recommended" in made(explain=config).explain("u00", "i00", language="en").sentence
 
 
+def test_a_length_or_tone_that_is_not_there_is_an_error(rec: kgrec.Recommender) -> None:
+    with pytest.raises(ConfigError, match=r"length: expected 'short'.*Did you mean 'long'"):
+        rec.explain("u00", "i00", length="lnog")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="tone: expected 'polite' or 'familiar', found 'rude'"):
+        rec.explain("u00", "i00", tone="rude")  # type: ignore[arg-type]
+
+
 def test_new_items_after_an_update_have_a_reason() -> None:
     rec = made()
     new = AttributeTable.read(
@@ -167,8 +174,9 @@ class TestCounterfactual:
     def test_the_items_of_the_block_carry_it(self, rec: kgrec.Recommender) -> None:
         reasons = rec.snapshot.reasons
         found = reasons.counterfactual(None, row(rec, "i00"), liked=["i01", "i10", "i20"], k=1)
-        assert [one.item for one in found.without] == ["i01"] or found.place > 1
-        assert found.place_without > 1 or not found.without
+        assert [one.item for one in found.without] == ["i01"]
+        assert found.place == 1 < found.place_without
+        assert found.smallest
 
     def test_without_what_is_removed_the_model_agrees(self, rec: kgrec.Recommender) -> None:
         now, liked = rec.snapshot, ["i01", "i02", "i10"]
@@ -182,6 +190,21 @@ class TestCounterfactual:
         if left:
             assert found.instead is not None
             assert found.instead.item == again
+
+    def test_liked_items_that_the_model_does_not_know_count_nothing(self) -> None:
+        rec = made()
+        new = AttributeTable.read(
+            pd.DataFrame([{"item_id": f"n{place}", "shelf": "shelf 0"} for place in range(3)]),
+            categories=["shelf"],
+        )
+        rec.update(items=new, at_once=True)
+        known = ["i00", "i01", "i02", "i10"]
+        best = rec.recommend(liked=known, k=1)[0].item
+        reasons = rec.snapshot.reasons
+        found = reasons.counterfactual(None, row(rec, best), liked=["n0", "n1", "n2", *known], k=3)
+        alone = reasons.counterfactual(None, row(rec, best), liked=known, k=3)
+        assert found.without == alone.without
+        assert {one.item for one in found.without} == {"i00", "i01", "i02"}
 
     def test_nobody_has_none(self, rec: kgrec.Recommender) -> None:
         with pytest.raises(DataError, match="no items"):
@@ -205,6 +228,10 @@ class TestWhyNot:
         assert reasons.why_not(None, row(rec, "i00"), liked=["i00"]).cause == "has"
         best = rec.recommend(liked=["i00", "i01"], k=1)[0].item
         assert reasons.why_not(None, row(rec, best), liked=["i00", "i01"]).cause == "best"
+
+    def test_who_has_everything_is_told_so(self, rec: kgrec.Recommender) -> None:
+        every = rec.snapshot.items.array.tolist()
+        assert rec.snapshot.reasons.why_not(None, row(rec, "i00"), liked=every).cause == "has"
 
     def test_the_answer_is_json(self, rec: kgrec.Recommender) -> None:
         import json
