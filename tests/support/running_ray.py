@@ -26,11 +26,13 @@ def running_cluster(folder, cores=3):
         Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}",
         f"--num-cpus={cores}", "--object-store-memory=100000000", "--include-dashboard=false",
         "--disable-usage-stats", f"--temp-dir={folder}",
+        # Ray's fixed ports are those of any other cluster of this machine: take free ones.
+        "--min-worker-port=0", "--max-worker-port=0", f"--ray-client-server-port={free_port()}",
+        f"--dashboard-agent-listen-port={free_port()}",
     ]  # fmt: skip
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")]),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "disabled",  # whatever token this user has
     }
     with (Path(folder) / "head.log").open("w") as log:
         head = subprocess.Popen(
