@@ -68,6 +68,20 @@ class Index(ABC):
         """Return all inner products, float32 (b, num_items), for callers that add up scores."""
         return np.asarray(queries @ self.vectors.T)
 
+    def check_queries(self, queries: npt.ArrayLike) -> FloatArray:
+        """Return queries as float32 of shape (b, dim).
+
+        Raises:
+            DataError: They have another shape.
+        """
+        rows = np.asarray(queries, dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.vectors.shape[1]:
+            raise DataError(
+                "queries must have the shape (b, dim) with the items' dim, found "
+                f"{rows.shape} and items of shape {self.vectors.shape}."
+            )
+        return rows
+
 
 class ExactIndex(Index):
     """Compares queries with every item, in chunks of queries and, if needed, of items.
@@ -132,20 +146,6 @@ class ExactIndex(Index):
         mask = np.zeros(len(self.vectors), dtype=bool)
         mask[candidates] = True
         return mask if known is None else mask & known
-
-    def check_queries(self, queries: npt.ArrayLike) -> FloatArray:
-        """Return queries as float32 of shape (b, dim).
-
-        Raises:
-            DataError: They have another shape.
-        """
-        rows = np.asarray(queries, dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.vectors.shape[1]:
-            raise DataError(
-                "queries must have the shape (b, dim) with the items' dim, found "
-                f"{rows.shape} and items of shape {self.vectors.shape}."
-            )
-        return rows
 
     def search(
         self,

@@ -13,7 +13,7 @@ from kgrec.engine import engine_in_use
 from kgrec.errors import ConfigError, DataError, printable
 from kgrec.files import check_plain, system_reason
 from kgrec.retrieval.index import WIDTH, ExactIndex, Index
-from kgrec.retrieval.topk import TopK, check_candidates, check_exclude, check_k, empty
+from kgrec.retrieval.topk import TopK, check_candidates, check_exclude, check_k, empty, merge
 from kgrec.types import FloatArray, IntArray
 
 SHARD: Final = 8 * WIDTH
@@ -53,11 +53,7 @@ class ShardedIndex(Index):
         candidates: IntArray | None = None,
     ) -> TopK:
         """Return the k items with the largest inner product with each query; see `Index.search`."""
-        rows = np.asarray(queries, dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.vectors.shape[1]:
-            raise DataError(
-                f"queries must have the shape (b, {self.vectors.shape[1]}), found {rows.shape}."
-            )
+        rows = self.check_queries(queries)
         check_k(k)
         number = len(self.vectors)
         left_out = check_exclude(exclude, len(rows), number)
@@ -75,7 +71,7 @@ class ShardedIndex(Index):
             asked.append((first, stop, rows, k, part, some))
         best = empty(len(rows), k)
         for found in engine_in_use().map(_searched, self.path, asked):
-            best = _better(best, found, k)
+            best = merge(best, found)  # shards come in the order of the items
         return best
 
 
@@ -85,14 +81,6 @@ def _searched(path: Path, asked: _Asked) -> TopK:
     index = ExactIndex(np.ascontiguousarray(_mapped(path)[first:stop]))
     best = index.search(queries, k, exclude=exclude, candidates=candidates)
     return TopK(np.where(best.items >= 0, best.items + first, -1), best.scores)
-
-
-def _better(left: TopK, right: TopK, k: int) -> TopK:
-    """Return the best of two lists; of equal scores the left one's, whose rows are lower."""
-    items = np.concatenate([left.items, right.items], axis=1)
-    scores = np.concatenate([left.scores, right.scores], axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return TopK(np.take_along_axis(items, order, axis=1), np.take_along_axis(scores, order, axis=1))
 
 
 def _mapped(path: Path) -> FloatArray:
