@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from series import series_tree
 
 from kgrec.config import load_config
 from kgrec.datasets.loading import load_dataset
@@ -24,20 +25,8 @@ NAMES = {"journal.log", "trials.csv", "best.yaml", "study.json", "history.png", 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """Users who like all of one of twelve series; a huge penalty on EASE hides which."""
-    folder = tmp_path_factory.mktemp("series")
-    rng = np.random.default_rng(0)
-    rows = [
-        (f"u{user}", f"i{item:02}")
-        for user in range(40)
-        for item in range(24)
-        if item // 6 == user % 4 or rng.random() < 0.25
-    ]
-    pd.DataFrame(rows, columns=["user_id", "item_id"]).to_csv(folder / "log.csv", index=False)
-    return {
-        "data": {"root": str(folder), "interactions": "log.csv", "valid": 0.2, "test": 0.2},
-        "text": None,
-        "model": {"name": "ease", "l2": 1e9},
+    """Return a search of two settings, one trial after the other."""
+    return series_tree(tmp_path_factory.mktemp("series"), users=40) | {
         "seed": 1,
         "tune": {"space": {"model.l2": [1, 1e9, "log"], "model.dropout": [0.0, 0.6]}},
     }

@@ -1,8 +1,7 @@
 """A search whose trials a cluster measures is the search of one process."""
 
-import numpy as np
-import pandas as pd
 import pytest
+from series import series_tree
 
 from kgrec.engine import LocalEngine, RayEngineConfig
 from kgrec.errors import ConfigError
@@ -13,20 +12,8 @@ pytest.importorskip("optuna")
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """Users who like all of one of four series."""
-    folder = tmp_path_factory.mktemp("series")
-    rng = np.random.default_rng(0)
-    rows = [
-        (f"u{user}", f"i{item:02}")
-        for user in range(30)
-        for item in range(24)
-        if item // 6 == user % 4 or rng.random() < 0.25
-    ]
-    pd.DataFrame(rows, columns=["user_id", "item_id"]).to_csv(folder / "log.csv", index=False)
-    return {
-        "data": {"root": str(folder), "interactions": "log.csv", "valid": 0.2, "test": 0.2},
-        "text": None,
-        "model": {"name": "ease", "l2": 1e9},
+    """Return a search of one setting, three trials at once."""
+    return series_tree(tmp_path_factory.mktemp("series"), users=30) | {
         "tune": {"space": {"model.l2": [1, 1e9, "log"]}, "at_once": 3},
     }
 
