@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from kgrec.engine import Engine
 from kgrec.errors import KgrecError
@@ -39,27 +38,6 @@ Read = Callable[[RdfSource, int, ReadConfig, Rejects, Loader | None], ReadFile]
 """Reads one file, which has a number among all."""
 
 
-class _Kept(Rejects):
-    """Keeps what is left out, to be written down where the file of rejects is."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.kept: list[tuple[tuple[Any, ...], bool]] = []
-
-    def add(
-        self,
-        file: str,
-        line: int | None,
-        column: int | None,
-        reason: str,
-        text: bytes,
-        *,
-        counted: bool = True,
-    ) -> None:
-        super().add(file, line, column, reason, text, counted=counted)
-        self.kept.append(((file, line, column, reason, text), counted))
-
-
 def read_in_workers(
     engine: Engine,
     read: Read,
@@ -87,9 +65,8 @@ def read_in_workers(
         (number, replace(one, format=None), one.format and one.format.name)
         for number, one in enumerate(sources)
     )
-    for kept, found in engine.map(work, (config, loader), blocks):
-        for place, counted in kept:
-            rejects.add(*place, counted=counted)
+    for part, found in engine.map(work, (config, loader), blocks):
+        rejects.take(part)
         if isinstance(found, KgrecError):
             raise found
         yield found
@@ -97,11 +74,11 @@ def read_in_workers(
 
 def _read_in_worker(
     read: Read, shared: tuple[ReadConfig, Loader | None], block: tuple[int, RdfSource, str]
-) -> tuple[list[tuple[tuple[Any, ...], bool]], ReadFile | KgrecError]:
+) -> tuple[Rejects, ReadFile | KgrecError]:
     (config, loader), (number, source, format) = shared, block
-    rejects = _Kept()
+    rejects = Rejects.of_part(config.rejects)
     try:
         source = replace(source, format=FORMATS[format])
-        return rejects.kept, read(source, number, config, rejects, loader)
+        return rejects, read(source, number, config, rejects, loader)
     except KgrecError as error:  # what was left out before it is written down, too
-        return rejects.kept, error
+        return rejects, error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,24 @@ class Rejects:
         if self._stream is not None:
             shown = text.decode("utf-8", errors="backslashreplace")
             self._stream.write(rejects_line(file, line, column, reason, shown))
+
+    @classmethod
+    def of_part(cls, path: Path | None) -> Rejects:
+        """Return those of a part of the input, which another process reads; see `take`.
+
+        Args:
+            path: The file of the whole; the part keeps its lines in memory if there is one.
+        """
+        made = cls(path)
+        made._stream = None if path is None else io.StringIO()
+        return made
+
+    def take(self, part: Rejects) -> None:
+        """Add those of a part that `of_part` made; parts come in the order of the input."""
+        self.count += part.count
+        self.first = self.first or part.first
+        if self._stream is not None and isinstance(part._stream, io.StringIO):
+            self._stream.write(part._stream.getvalue())
 
     @contextlib.contextmanager
     def writing(self, inputs: Iterable[Path] = ()) -> Iterator[None]:
