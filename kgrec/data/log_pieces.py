@@ -15,8 +15,8 @@ from kgrec.bounds.archives import parquet_pieces, read_parquet
 from kgrec.data.ids import Normalise, as_ids
 from kgrec.data.origin import Origin, with_origin
 from kgrec.data.table_format import NamedFormat
+from kgrec.data.tables import reading_table
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.errors import DataError, printable
 from kgrec.files import open_plain, under
 from kgrec.types import IntArray
 
@@ -62,36 +62,31 @@ def in_pieces(
 def other_columns(
     source: str | Path, format: NamedFormat, ids: tuple[str, str], texts: tuple[str | None, ...]
 ) -> pd.DataFrame:
-    """Return the columns that are not ids and that settings or expressions name, all rows.
+    """Return the columns that settings or expressions name, all rows.
 
     Args:
         source: The Parquet file.
         format: How it is read.
-        ids: The columns of ids, which are left out.
+        ids: The columns of ids, which are left out unless a setting names them, as a rating.
         texts: Names of columns, and expressions in which names may stand.
 
     Raises:
         DataError: The file cannot be read, or is larger than allowed.
     """
     path = under("", source)
-    try:
+    with reading_table(path, "interactions"):
         with open_plain(path) as opened:
-            names = pq.read_schema(opened).names
+            about = pq.read_metadata(opened)
+        names = about.schema.to_arrow_schema().names
         wanted = [
             name
             for name in names
-            if name not in ids and any(text and name in text for text in texts)
+            if (name in texts if name in ids else any(text and name in text for text in texts))
         ]
         table = read_parquet(path, format.max_bytes, format.max_ratio, columns=wanted)
-        rows = len(table) if wanted else pq.read_metadata(path).num_rows
         frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
-    except DataError:
-        raise
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = printable(str(error).strip())
-        raise DataError(f"{path} cannot be read as the interactions table: {reason}") from error
     if not wanted:
-        frame = pd.DataFrame(index=pd.RangeIndex(rows))
+        frame = pd.DataFrame(index=pd.RangeIndex(about.num_rows))
     return with_origin(frame, Origin(str(path), format))
 
 
@@ -117,7 +112,7 @@ def coded_ids(
     distinct: list[Any] = []
     first = 0
     limits = format.max_bytes, format.max_ratio
-    try:
+    with reading_table(path, "interactions"):
         for part in parquet_pieces(path, *limits, columns=[column], rows=PIECE):
             frame = part.to_pandas(integer_object_nulls=True)
             frame = with_origin(frame, Origin(str(path), format, first_row=first))
@@ -126,11 +121,6 @@ def coded_ids(
             indices.append(np.asarray(coded.indices))
             distinct.append(coded.dictionary)
             first += len(frame)
-    except DataError:
-        raise
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = printable(str(error).strip())
-        raise DataError(f"{path} cannot be read as the interactions table: {reason}") from error
     vocabulary = Vocabulary.from_ids(pc.unique(pa.concat_arrays(distinct)), name)
     rows = [vocabulary.rows(ids)[codes] for ids, codes in zip(distinct, indices, strict=True)]
     return vocabulary, np.concatenate(rows)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +127,7 @@ def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
     suffixes = [suffix for suffix in path.suffixes if suffix.lower() != ".gz"]
     kind = suffixes[-1].lower() if suffixes else ""
     limits = format.max_bytes, format.max_ratio
-    try:
+    with reading_table(path, what):
         if kind in (".parquet", ".pq"):
             # Whole numbers beside missing ones stay whole: a float loses digits.
             frame: pd.DataFrame = read_parquet(path, *limits).to_pandas(integer_object_nulls=True)
@@ -140,9 +142,20 @@ def _read_file(path: Path, what: str, format: NamedFormat) -> pd.DataFrame:
                 * (kind in _SHEETS)
             )
         return _read_text(path, kind, format)
+
+
+@contextmanager
+def reading_table(path: Path, what: str) -> Iterator[None]:
+    """Say in our words which table the body cannot read.
+
+    Raises:
+        DataError: pandas, Arrow or the system cannot read it.
+    """
+    try:
+        yield
     except KgrecError:  # a RunError is an OSError
         raise
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # those of pandas and Arrow too
+    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
         reason = printable(str(error).strip())
         raise DataError(f"{path} cannot be read as the {what} table: {reason}") from error
 

@@ -109,6 +109,14 @@ def test_a_table_without_other_columns_is_read(tmp_path, monkeypatch):
     assert len(parts[2][0]) == 12
 
 
+def test_an_id_may_be_the_rating_too(tmp_path, monkeypatch):
+    rows = [("u", n % 5, 5.0, n, "web") for n in range(9)]
+    table(rows).to_parquet(tmp_path / "log.parquet")
+    whole, parts = both(tmp_path / "log.parquet", monkeypatch, rating="item_id")
+    assert parts == whole
+    assert set(parts[2][2]) == {0.0, 1.0, 2.0, 3.0, 4.0}
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_damaged_file_is_an_error(tmp_path, monkeypatch, damage):
     path = tmp_path / "log.parquet"
