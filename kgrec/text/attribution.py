@@ -93,8 +93,8 @@ def word_attributions(
     values = [0.0] * len(spans)
     words = np.array([begin for begin, _ in spans])
     for value, (begin, end) in zip(of_token.tolist(), of_tokens, strict=True):
-        if end > begin:
-            values[int(np.searchsorted(words, begin, side="right")) - 1] += value
+        if end > begin:  # by its last character: it may begin with the space before the word
+            values[max(0, int(np.searchsorted(words, end, side="left")) - 1)] += value
     read = max((end for _, end in of_tokens), default=0)
     told = tuple(
         (text[begin:end], value)

@@ -46,6 +46,17 @@ def test_pieces_of_a_word_count_for_the_word(module: TextModule) -> None:
     assert found.words[1][1] > found.words[0][1]
 
 
+def test_a_token_that_begins_with_a_space_is_that_of_the_word_after_it(
+    module: TextModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toward = vector(module, "space opera", query=True)
+    expected = word_attributions(module, f" {TEXT}", toward)
+    ids, spans = module.spans(f" {TEXT}")
+    wide = [(max(0, start - 1), end) if end else (0, 0) for start, end in spans]
+    monkeypatch.setattr(module, "spans", lambda *_, **__: (ids, wide))
+    assert word_attributions(module, f" {TEXT}", toward) == expected
+
+
 def test_spans_are_the_places_of_the_tokens(module: TextModule) -> None:
     ids, spans = module.spans(TEXT)
     np.testing.assert_array_equal(ids, module.tokenize([TEXT])[0])
