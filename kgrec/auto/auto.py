@@ -35,6 +35,7 @@ from kgrec.models.members import (
     first_content_space,
     load_members,
     own_state,
+    precompute_members,
     state_of,
     with_members,
 )
@@ -204,10 +205,7 @@ class Auto(Model):
 
     def precompute(self, room: int) -> int:
         """Let the members compute what makes their answers faster, in `room` bytes together."""
-        taken = 0
-        for member in self.members:
-            taken += member.precompute(room - taken)
-        return taken
+        return precompute_members(self.members, room)
 
     @property
     def forgets(self) -> bool:
@@ -220,7 +218,7 @@ class Auto(Model):
         return self._with_members([member.forgotten(data) for member in self.members], data)
 
     def _with_members(self, members: Sequence[Model], data: TrainingData) -> Auto:
-        """Return the chosen models with other weights of their own."""
+        """Return the same choice and weights of models that are fitted on other data."""
         weights, before, _ = self._fitted()
         made = Auto(self.config)
         made.report, made._chosen, made._weights = self.report, self._chosen, weights

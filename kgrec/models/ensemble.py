@@ -24,7 +24,13 @@ from kgrec.models.base import (
     not_fitted,
 )
 from kgrec.models.contributions import Contributions, check_targets, combined, liked_rows
-from kgrec.models.members import first_content_space, load_members, own_state, state_of
+from kgrec.models.members import (
+    first_content_space,
+    load_members,
+    own_state,
+    precompute_members,
+    state_of,
+)
 from kgrec.models.state import State, check_state
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
@@ -106,16 +112,11 @@ class Ensemble(Model):
 
     def updated(self, data: TrainingData) -> Ensemble:
         """Return an ensemble of the updated members, with the same weights."""
-        made = Ensemble([member.updated(data) for member in self.members], self.config)
-        made.weights, made._num_items = self._weights(), data.train.num_items
-        return made
+        return self._with_members([member.updated(data) for member in self.members], data)
 
     def precompute(self, room: int) -> int:
         """Let the members compute what makes their answers faster, in `room` bytes together."""
-        taken = 0
-        for member in self.members:
-            taken += member.precompute(room - taken)
-        return taken
+        return precompute_members(self.members, room)
 
     @property
     def forgets(self) -> bool:
@@ -124,7 +125,10 @@ class Ensemble(Model):
 
     def forgotten(self, data: TrainingData) -> Ensemble:
         """Return an ensemble of members that have forgotten, with the same weights."""
-        made = Ensemble([member.forgotten(data) for member in self.members], self.config)
+        return self._with_members([member.forgotten(data) for member in self.members], data)
+
+    def _with_members(self, members: Sequence[Model], data: TrainingData) -> Ensemble:
+        made = Ensemble(members, self.config)
         made.weights, made._num_items = self._weights(), data.train.num_items
         return made
 
@@ -243,10 +247,14 @@ def standardised(scores: FloatArray) -> FloatArray:
     [[-1.0, 1.0], [0.0, 0.0]]
     """
     centred = scores - scores.mean(axis=1, keepdims=True)
-    deviation = centred.std(axis=1, keepdims=True)
+    return np.asarray(centred / _deviations(scores), dtype=np.float32)
+
+
+def _deviations(scores: FloatArray) -> FloatArray:
+    """Return the standard deviation of each row, of shape (b, 1); infinite if it is constant."""
+    deviation = scores.std(axis=1, keepdims=True)
     tiny = 1e-6 * np.maximum(np.abs(scores).max(axis=1, keepdims=True, initial=0.0), 1e-30)
-    made = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > tiny)
-    return np.asarray(made, dtype=np.float32)
+    return np.asarray(np.where(deviation > tiny, deviation, np.inf), dtype=scores.dtype)
 
 
 def standardised_contributions(
@@ -259,9 +267,7 @@ def standardised_contributions(
     scores = model.score_histories(history)
     wanted = check_targets(targets, scores.shape[1])
     centred = wanted - wanted.mean(axis=1, keepdims=True)
-    place = int(np.abs(scores[0] - scores[0].mean()).argmax())
-    reached = float(standardised(scores)[0, place])
-    deviation = float(scores[0, place] - scores[0].mean()) / reached if reached else np.inf
+    deviation = float(_deviations(scores)[0, 0])
     found = model.contributions(history, centred / deviation)
     if found.losses is None or not np.isfinite(deviation):
         return found
