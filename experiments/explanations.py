@@ -38,7 +38,7 @@ from kgrec.config import load_config
 from kgrec.datasets.loading import load_dataset
 from kgrec.files import write_json
 from kgrec.models.base import Model
-from kgrec.models.contributions import of_items
+from kgrec.models.contributions import histories_of_parts, of_items
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.making import make_recommender
@@ -109,11 +109,7 @@ def scores_of_parts(model: Model, history: csr_matrix, item: int) -> Callable[[A
     """Return a function from rows of 0 and 1 for each liked item to the item's score."""
 
     def scores(kept: Any) -> Float64Array:
-        parts = np.asarray(kept) > 0.5
-        which, place = np.nonzero(parts)
-        ones = np.ones(len(which), dtype=np.float32)
-        shape = len(parts), history.shape[1]
-        rows = csr_matrix((ones, (which, history.indices[place])), shape=shape)
+        rows = histories_of_parts(history.indices, np.asarray(kept) > 0.5, history.shape[1])
         return model.score_histories(rows)[:, item].astype(np.float64)
 
     return scores

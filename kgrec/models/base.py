@@ -17,6 +17,7 @@ from kgrec.errors import DataError, RunError, UnknownIdError
 from kgrec.models.contributions import (
     Contributions,
     check_targets,
+    histories_of_parts,
     liked_rows,
     losses_of,
     sampled,
@@ -384,10 +385,10 @@ class VectorModel(Model):
             items[unknown] = items[scores.argmin()]
         directions = items.T @ wanted.T
         base = (vector - parts.sum(axis=0, dtype=np.float64)) @ directions
-        alone = csr_matrix(np.tile(history.toarray(), (len(rows), 1)))
-        alone[np.arange(len(rows)), rows] = 0.0
-        alone.eliminate_zeros()
-        without = self.vectors_of_histories(alone).astype(np.float64)
+        kept = ~np.eye(len(rows), dtype=bool)
+        given = np.asarray(history[0, rows].todense()).reshape(-1)
+        others = histories_of_parts(rows, kept, len(items), given)
+        without = self.vectors_of_histories(others).astype(np.float64)
         losses = losses_of(vector, without, items, wanted)
         return Contributions(rows, parts.astype(np.float64) @ directions, base, "sum", losses)
 

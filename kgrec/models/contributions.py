@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
-from kgrec.types import Float64Array, FloatArray, IntArray
+from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
 Method = Literal["sum", "sampled"]
 
@@ -73,6 +73,26 @@ def liked_rows(history: csr_matrix) -> IntArray:
         raise DataError(f"Contributions are those of one history, found {history.shape[0]}.")
     columns = history.indices[history.data != 0]
     return np.unique(columns).astype(np.int64)
+
+
+def histories_of_parts(
+    rows: IntArray, kept: BoolArray, num_items: int, values: FloatArray | None = None
+) -> csr_matrix:
+    """Return histories that each have some of the same items, float32 (b, num_items).
+
+    Args:
+        rows: Rows of the items, int64 of shape (m,), ascending.
+        kept: Which of them each history has, bool of shape (b, m).
+        num_items: Number of all items.
+        values: The entry of each item, float32 of shape (m,); None: 1.
+
+    >>> kept = np.array([[True, False], [True, True]])
+    >>> histories_of_parts(np.array([1, 3]), kept, 4).toarray().tolist()
+    [[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
+    """
+    which, place = np.nonzero(kept)
+    entries = np.ones(len(place), np.float32) if values is None else values[place]
+    return csr_matrix((entries, (which, rows[place])), shape=(len(kept), num_items))
 
 
 def check_targets(targets: Float64Array, num_items: int) -> Float64Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from kgrec.explain.counterfactuals import (
 )
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.settings import ExplainConfig, Length, Tone
+from kgrec.models.contributions import histories_of_parts
 from kgrec.settings import make_settings
 from kgrec.snapshot.scored import contributions, scored
 from kgrec.snapshot.snapshot import Snapshot
@@ -331,14 +333,7 @@ class Reasons:
 
     def _scores_of_parts(self, rows: IntArray) -> Callable[[BoolArray], FloatArray]:
         now = self._now
-
-        def scores_of(kept: BoolArray) -> FloatArray:
-            which, place = np.nonzero(kept)
-            ones = np.ones(len(which), dtype=np.float32)
-            shape = len(kept), len(now.items)
-            return now.score_histories(csr_matrix((ones, (which, rows[place])), shape=shape))
-
-        return scores_of
+        return lambda kept: now.score_histories(histories_of_parts(rows, kept, len(now.items)))
 
     def _similarity(self, row: int) -> Callable[[IntArray], FloatArray]:
         return lambda others: np.asarray(self._now.similar(row)[0, others])
@@ -362,7 +357,7 @@ class Reasons:
 
         return shared
 
-    @property
+    @cached_property
     def _documents(self) -> IntArray:
         words = self._now.derived.words
         assert words is not None
