@@ -11,8 +11,8 @@ import kgrec
 from kgrec.models.popular import MostPopular
 from kgrec.serving.app import make_app
 from kgrec.serving.experiment import Counts, Experiment
-from kgrec.serving.loading import load_served
 from kgrec.serving.live import Live, Updater
+from kgrec.serving.loading import load_served
 from kgrec.serving.log import Event, open_log
 from kgrec.serving.pseudonyms import Pseudonyms
 from kgrec.serving.running import Plan, check_start, make_service
