@@ -82,16 +82,23 @@ class Keys:
             return
         self._looked = now
         try:
-            found = self._path.stat()
-            if (found.st_mtime_ns, found.st_size) != self._stamp:
+            if self._stamp_now() != self._stamp:
                 self._load()
         except (OSError, RunError):
-            self._keys = {}  # a file that is gone or damaged opens no door
+            # A file that is gone or damaged opens no door, until it is there again.
+            self._keys, self._stamp = {}, (0, 0)
 
     def _load(self) -> None:
+        try:
+            stamp = self._stamp_now()  # before: what changes while it is read is read again
+        except OSError:
+            stamp = (0, 0)  # reading says what is wrong
         self._keys = {key.number: key for key in read_keys(self._path)}
+        self._stamp = stamp
+
+    def _stamp_now(self) -> tuple[int, int]:
         found = self._path.stat()
-        self._stamp = (found.st_mtime_ns, found.st_size)
+        return found.st_mtime_ns, found.st_size
 
 
 def read_keys(path: Path) -> list[Key]:

@@ -173,10 +173,13 @@ class Updater:
                 self._bring()
             except RunError as error:
                 _LOGGER.error("the log cannot be read: %s", error)
-                self._stop.wait(_AGAIN)
+            except Exception:  # without this thread, nothing that comes in would count any more
+                _LOGGER.exception("the log could not be brought to the runs")
+            else:
+                self.ready.set()
+                self._wake.wait(self._poll)
                 continue
-            self.ready.set()
-            self._wake.wait(self._poll)
+            self._stop.wait(_AGAIN)
 
     def _bring(self) -> None:
         for name, live in list(self._runs.items()):

@@ -7,11 +7,12 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from kgrec.errors import RunError, printable
-from kgrec.files import read_plain, writing
+from kgrec.files import read_plain, scratch_folder, writing
 
 _LENGTH: Final = 32  # bytes of a key
 _SHOWN: Final = 32  # hexadecimal digits of a pseudonym: 128 bits
@@ -59,13 +60,8 @@ def read_key(path: Path) -> bytes:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(file, "wb") as made:
-                made.write(secrets.token_bytes(_LENGTH))
+        if not path.exists():
+            _make_key(path)
     try:
         key = read_plain(path, 4096)
     except OSError as error:
@@ -76,3 +72,13 @@ def read_key(path: Path) -> bytes:
             "more random ones."
         )
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Make a file with a key, whole at once: another worker may begin at the same moment."""
+    with scratch_folder(path) as folder:
+        file = os.open(folder / path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "wb") as made:
+            made.write(secrets.token_bytes(_LENGTH))
+        with suppress(FileExistsError):  # the other worker was first
+            os.link(folder / path.name, path)

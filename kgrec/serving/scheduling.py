@@ -58,13 +58,19 @@ class Scheduler:
 
     def _loop(self) -> None:
         while not self._stop.wait(_LOOK):
-            passed = (time.monotonic() - self._last) / 3600
-            timely = bool(self._hours) and passed >= self._hours
-            # After one for drift, an hour passes: what made it due may still be there.
-            drifted = self._due is not None and passed >= 1.0 and self._due()
-            if timely or drifted:
-                self._last = time.monotonic()
-                self.train()
+            try:
+                self._look()
+            except Exception:  # it is tried again when it is time again
+                _LOGGER.exception("the run could not be trained again; it stays")
+
+    def _look(self) -> None:
+        passed = (time.monotonic() - self._last) / 3600
+        timely = bool(self._hours) and passed >= self._hours
+        # After one for drift, an hour passes: what made it due may still be there.
+        drifted = self._due is not None and passed >= 1.0 and self._due()
+        if timely or drifted:
+            self._last = time.monotonic()
+            self.train()
 
     def train(self) -> bool:
         """Train now, and return whether the link leads to a new run."""

@@ -68,3 +68,5 @@ class Watcher:
                 if str(error) != told:  # once, and not at each look
                     _LOGGER.error("another run is there, and cannot be loaded: %s", error)
                 told = str(error)
+            except Exception:  # such as a file that goes while it is read: look again
+                _LOGGER.exception("another run is there, and cannot be loaded")

@@ -71,6 +71,10 @@ def test_a_removed_key_is_refused_by_a_service_that_runs(file, monkeypatch):
     remove_key(file, "one")
     assert keys.find(first) is None
     assert keys.find(second)
+    file.rename(file.with_name("away"))
+    assert keys.find(second) is None
+    file.with_name("away").rename(file)
+    assert keys.find(second)
     file.unlink()
     assert keys.find(second) is None
 

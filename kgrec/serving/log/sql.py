@@ -8,15 +8,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
+from kgrec.errors import RunError, printable
 from kgrec.serving.log.events import Appended, Event, KeyReusedError, Kind
 
 KEY_DAYS: Final = 7
 """How long an idempotency key is remembered."""
 _DAY: Final = 86_400_000  # milliseconds
 _SELECT: Final = "SELECT sequence, kind, user_id, item_id, body, at FROM entries "
-_KINDS: Final = ("interaction", "item", "item_removed", "user", "user_erased")
+_KINDS: Final = get_args(Kind)
 
 
 class Log(ABC):
@@ -170,7 +171,10 @@ class Log(ABC):
 def _event(row: Sequence[Any]) -> Event:
     sequence, kind, user, item, body, at = row
     if kind not in _KINDS:
-        raise ValueError(f"The log holds an event of the unknown kind {kind!r}.")
+        raise RunError(
+            f"The log holds an event of the kind {printable(str(kind), 80)!r}, which this kgrec "
+            "does not know: a newer one has written it."
+        )
     return Event(cast("Kind", kind), user, item, json.loads(body), int(sequence), int(at))
 
 

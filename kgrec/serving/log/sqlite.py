@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,23 +61,41 @@ class SqliteLog(Log):
 
     def _prepare(self) -> None:
         run = self._connection.execute
-        own = run("PRAGMA application_id").fetchone()[0]
+        # Other workers may begin at the same moment: one of them makes the log.
+        with self._transaction(writes=True) as cursor:
+            self._make(cursor)
+        self._write_ahead()
+        run("PRAGMA synchronous = FULL")  # what is acknowledged survives a loss of power too
+        run("PRAGMA secure_delete = ON")
+
+    def _write_ahead(self) -> None:
+        """Let readers and a writer work side by side. SQLite does not wait for others here."""
+        end = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
+    def _make(self, cursor: sqlite3.Cursor) -> None:
+        """Make what a log has, if the file is empty, and check that it is one."""
+        (own,) = cursor.execute("PRAGMA application_id").fetchone()
         if own != _APPLICATION:
-            if own or run("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+            if own or cursor.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 raise RunError(f"{printable(self.place, 4096)} is a database of something else.")
-            run(f"PRAGMA application_id = {_APPLICATION}")
-            run(f"PRAGMA user_version = {_FORMAT}")
-        found = run("PRAGMA user_version").fetchone()[0]
+            cursor.execute(f"PRAGMA application_id = {_APPLICATION}")
+            cursor.execute(f"PRAGMA user_version = {_FORMAT}")
+        (found,) = cursor.execute("PRAGMA user_version").fetchone()
         if found != _FORMAT:
             raise RunError(
                 f"{printable(self.place, 4096)} is a log of format {found}, and this kgrec reads "
                 f"format {_FORMAT}."
             )
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")  # what is acknowledged survives a loss of power too
-        run("PRAGMA secure_delete = ON")
         for statement in _SCHEMA:
-            run(statement)
+            cursor.execute(statement)
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Any]:
@@ -101,7 +120,10 @@ class SqliteLog(Log):
     def _wipe(self) -> None:
         """Empty the journal: what it held is in the file, where deleted rows are zeros."""
         with self._lock:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> RunError:
         reason = printable(str(error)).rstrip(".")
