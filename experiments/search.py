@@ -48,7 +48,7 @@ from search_space import (
     space,
 )
 
-from kgrec.auto.facts import Facts
+from kgrec.auto.data_facts import Facts
 from kgrec.config import load_config, make_config
 from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset

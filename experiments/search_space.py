@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kgrec.auto.facts import Facts
+from kgrec.auto.data_facts import Facts
 from kgrec.config import MODELS
 from kgrec.settings import changed
 from kgrec.tracking.base import flat

@@ -96,7 +96,7 @@ class Auto(Model):
         """
         # What answers requests needs none of these, and the last one loads PyTorch.
         from kgrec.auto.choices import collect
-        from kgrec.auto.facts import Facts
+        from kgrec.auto.data_facts import Facts
         from kgrec.auto.new_items import MOSTLY_NEW, equal_sum, item_folds
         from kgrec.auto.search import CUTOFF, Search, sample_of
         from kgrec.auto.stacking import choose_weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from kgrec.auto.facts import Facts
+    from kgrec.auto.data_facts import Facts
 
 Effort = Literal["quick", "normal", "thorough"]
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from kgrec.auto.data_facts import Facts
 from kgrec.auto.effort import MAX_SQUARE, Effort, Work
-from kgrec.auto.facts import Facts
 from kgrec.auto.new_items import FOLDS, MOSTLY_NEW
 from kgrec.models.base import ModelConfig
 from kgrec.models.content_ease import ContentEASEConfig

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import yaml
 
-from kgrec.auto.facts import Facts
+from kgrec.auto.data_facts import Facts
 from kgrec.config import Config, make_config
 from kgrec.data.interactions import Split
 from kgrec.datasets.dataset import Dataset

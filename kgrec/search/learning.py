@@ -19,11 +19,7 @@ from scipy import sparse
 from kgrec.auto.choices import Choices
 from kgrec.auto.logit import ConditionalLogit
 from kgrec.errors import DataError
-from kgrec.search.examples import Example
-from kgrec.search.settings import SearchConfig
-from kgrec.search.signals import SIGNALS, Signals
-from kgrec.search.state import State, Turn, Wish
-from kgrec.search.statistics import (
+from kgrec.search.example_statistics import (
     Statistics,
     Together,
     answer_places,
@@ -31,6 +27,10 @@ from kgrec.search.statistics import (
     query_words,
     value_places,
 )
+from kgrec.search.examples import Example
+from kgrec.search.settings import SearchConfig
+from kgrec.search.signals import SIGNALS, Signals
+from kgrec.search.state import State, Turn, Wish
 from kgrec.search.taste import Encode, TasteSearch, meaning_of
 from kgrec.search.weights import QUERY_AFTER_LEARNING, SearchWeights, vector_of
 from kgrec.text.progress import ShowProgress, reporter

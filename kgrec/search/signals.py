@@ -16,9 +16,9 @@ from kgrec.data.growing_rows import GrowingRows
 from kgrec.errors import DataError
 from kgrec.models.base import VectorModel
 from kgrec.retrieval.bm25 import BM25Index
+from kgrec.search.example_statistics import Statistics, weighed
 from kgrec.search.facts import ItemFacts
 from kgrec.search.state import State, Wish, weights_of
-from kgrec.search.statistics import Statistics, weighed
 from kgrec.text.fillers import FILLERS
 from kgrec.text.words import WordCounts, count_words, fold_words
 from kgrec.types import Float64Array, FloatArray

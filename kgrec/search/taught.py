@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kgrec.errors import RunError
-from kgrec.search.statistics import Statistics
+from kgrec.search.example_statistics import Statistics
 from kgrec.search.weights import SearchWeights
 
 FORMAT = "kgrec search"

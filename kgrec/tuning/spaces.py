@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kgrec.auto.facts import Facts
+from kgrec.auto.data_facts import Facts
 from kgrec.models.base import ModelConfig
 from kgrec.tuning.settings import Choice, Range, Space
 

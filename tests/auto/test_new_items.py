@@ -7,7 +7,7 @@ import pytest
 
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
-from kgrec.auto.facts import Facts
+from kgrec.auto.data_facts import Facts
 from kgrec.auto.new_items import FOLDS, equal_sum, item_folds
 from kgrec.auto.search import Search
 from kgrec.auto.trials import Family

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from kgrec.auto.data_facts import Facts
 from kgrec.auto.effort import MAX_SQUARE, Work
-from kgrec.auto.facts import Facts
 from kgrec.auto.trials import Family, families, safe_choice
 from kgrec.models.ease import EASEConfig
 from kgrec.testing import planted

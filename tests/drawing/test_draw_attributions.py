@@ -9,7 +9,7 @@ from kgrec.drawing.attributions import (
     draw_words,
     words_figure,
 )
-from kgrec.drawing.spaces import draw_map, flat, item_map, map_figure, regions
+from kgrec.drawing.item_maps import draw_map, flat, item_map, map_figure, regions
 from kgrec.errors import DataError
 from kgrec.explain.explanation import Contribution, Explanation, Node
 

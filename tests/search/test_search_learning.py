@@ -7,12 +7,12 @@ from search_films import FILMS, ROWS, recommender
 
 from kgrec.errors import DataError, RunError
 from kgrec.runs.query_evaluation import measured
+from kgrec.search.example_statistics import Together, learn_map, value_places
 from kgrec.search.examples import Example
 from kgrec.search.learning import StatisticsMaker, learn, moments_of, sampled
 from kgrec.search.measuring import QueryMeter
 from kgrec.search.settings import SearchConfig
 from kgrec.search.signals import SIGNALS
-from kgrec.search.statistics import Together, learn_map, value_places
 from kgrec.search.taught import Taught
 from kgrec.search.weights import QUERY_AFTER_LEARNING, SearchWeights, vector_of
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from three_blocks import three_blocks
 
-from kgrec.auto.facts import Facts
+from kgrec.auto.data_facts import Facts
 
 
 def all_facts() -> Facts:
