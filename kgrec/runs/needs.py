@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgrec.bounds.memory import available_memory
+from kgrec.bounds.free_memory import available_memory
 from kgrec.errors import DataError, printable
 
 if TYPE_CHECKING:

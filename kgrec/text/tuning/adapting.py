@@ -13,7 +13,7 @@ from kgrec.errors import ConfigError
 from kgrec.text.added import add
 from kgrec.text.module import TextModule
 from kgrec.text.tuning.layers import layers_of
-from kgrec.text.tuning.low_rank import RankAllocation, adalora_model, ia3_model, lora_model
+from kgrec.text.tuning.peft_regimes import RankAllocation, adalora_model, ia3_model, lora_model
 from kgrec.text.tuning.regimes import (
     AdaLoraConfig,
     AdapterConfig,

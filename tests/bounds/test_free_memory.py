@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgrec.bounds.memory import available_memory
+from kgrec.bounds.free_memory import available_memory
 
 MEMINFO = "MemTotal:  100 kB\nMemFree:  3 kB\nMemAvailable:      40 kB\n"
 
