@@ -460,8 +460,8 @@ EXPLANATION_BARS = (
         "explanations", worst_sum, 0.01, False, "{:.6f}"),
     Bar("liked items that a sentence names: share among the three that count most", "explanations",
         least_named("sentence"), 0.9, True, "{:.3f}"),
-    Bar("recommendations with a reason that names a fact, three data sets", "explanations",
-        least_covered, 1.0, True, "{:.3f}"),
+    Bar("recommendations with a reason of any kind (the graph, others' choices, words of texts), "
+        "three data sets", "explanations", least_covered, 1.0, True, "{:.3f}"),
     Bar("milliseconds of one explanation, 10,000 items", "explanations",
         slowest_reason("one_ms"), 50.0, False, "{:.0f}"),
     Bar("milliseconds of the ten of a list", "explanations", slowest_reason("ten_ms"), 200.0,

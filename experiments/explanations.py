@@ -2,7 +2,7 @@
 
     python experiments/explanations.py [--data ../shared/data] [--recommendations 500]
 
-- Deletion test: of 500 recommendations each of `auto`, EASE and a link predictor on
+- Deletion test: of recommendations (`--recommendations`) of `auto`, EASE and a link predictor on
   MovieLens-100K with DBpedia, liked items are taken out of the history, the one first that a method
   says adds most, and the model is asked again. The area under the curve is the mean fall of the
   item's score, in deviations of the scores of all items, over the first five. Methods:
@@ -12,7 +12,8 @@
 - Sums: contributions and base against the score of the history, for all kinds of models.
 - Share of the liked items that a sentence names which are among the three that add most, and the
   same for the best paths without what the model says.
-- Share of recommendations with a reason that names a fact, on three data sets.
+- Share of recommendations with a reason, and what it tells (`Explanation.basis`), on three data
+  sets.
 - Seconds of one explanation and of ten, on 10,000 items.
 
 Needs `lime` and `shap` (extra `bench`). Writes experiments/results/explanations.json.
@@ -278,7 +279,7 @@ def coverage(rec: Recommender, users: int) -> dict[str, Any]:
     return {
         "recommendations": total,
         "basis": count,
-        "with_a_fact": 1 - count.get("none", 0) / total,
+        "with_a_reason": 1 - count.get("none", 0) / total,
     }
 
 
