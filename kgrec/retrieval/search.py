@@ -107,10 +107,9 @@ class SemanticSearch:
                 f"{vector.shape[1]}: the recommender was made with another encoder."
             )
         scores = np.zeros((1, len(self._known)), dtype=np.float32)
+        # The mean is that of long texts in the items' language. A query has no part of it.
+        scores[:, self._known] = _standardised(self._text.scores(_unit(vector)))
         trust = np.float32(self._words.trust(query))
-        # The mean is that of texts in the items' language, which other queries have no part of.
-        moved = _unit(vector - trust * self._centre)
-        scores[:, self._known] = _standardised(self._text.scores(moved))
         scores += trust * _standardised(self._words.score(query)[None, :])
         if self._space is not None and self._places is not None:
             placed = self._space.vectors_of_content({"text": vector})
@@ -160,7 +159,7 @@ class SemanticSearch:
         if self._by_chance is not None:
             mean, spread = self._by_chance
             cosine = np.full(len(self._known), -1.0, dtype=np.float32)
-            cosine[self._known] = self._text.scores(_unit(vector - self._centre))[0]
+            cosine[self._known] = self._text.scores(_unit(vector))[0]
             near = np.clip(cosine[rows], 0, None) / max(mean, _NARROWEST)
             found = np.maximum(found, (cosine[rows] - mean) / (_SURE * spread))
             found = np.maximum(found, np.sqrt(_TOGETHER * share * near))
@@ -172,7 +171,7 @@ class SemanticSearch:
         width = len(self._centre)
         if self._nonsense is None or not len(self._nonsense) or self._nonsense.shape[1] != width:
             return None
-        best = self._text.scores(_unit(self._nonsense - self._centre)).max(1)
+        best = self._text.scores(_unit(self._nonsense)).max(1)
         return float(best.mean()), max(float(best.std()), _NARROWEST)
 
 

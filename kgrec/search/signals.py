@@ -169,7 +169,7 @@ class Signals:
         wanted[list(wish.wanted)] = list(wish.wanted.values())
         kinds = np.where(self.facts.shared, wanted, 0.0)
         found = {
-            "meaning": self._meaning(vector, trust),
+            "meaning": self._meaning(vector),
             "words": trust * _standardised(self._all_words.score(query)),
             "title": self._titled(wish),
             "wanted_kinds": _share(self.facts.has, kinds),
@@ -195,34 +195,37 @@ class Signals:
     def _trusted(self, query: str) -> np.float32:
         return np.float32(self._all_words.trust(query))
 
-    def _meaning(self, vector: FloatArray, trust: np.float32) -> FloatArray:
+    def _meaning(self, vector: FloatArray) -> FloatArray:
+        self._check_width(vector)
         scores = np.zeros(len(self.text), np.float32)
         if vector.any():
             known = self._known
-            scores[known] = _standardised((self.centred @ self.centre(vector, trust))[known])
+            # The mean is that of long texts in the items' language. A query has no part of it.
+            scores[known] = _standardised((self.centred @ vector)[known])
         return scores
 
-    def centre(self, vector: FloatArray, trust: float | np.float32 = 1.0) -> FloatArray:
-        """Return a text vector as it is compared with those of items: without their mean.
+    def centre(self, vector: FloatArray) -> FloatArray:
+        """Return a text vector as those of items are kept: without their mean, of length one.
 
         Args:
             vector: float32 of shape (dim,).
-            trust: `BM25Index.trust` of the text: the mean is that of texts in the items' language,
-                which other queries have no part of.
 
         Raises:
             DataError: It has another width than those of the items.
         """
+        self._check_width(vector)
+        length = float(np.linalg.norm(vector))
+        if not length:
+            return vector
+        moved = vector / length - self._mean
+        return np.asarray(moved / max(float(np.linalg.norm(moved)), 1e-12), dtype=np.float32)
+
+    def _check_width(self, vector: FloatArray) -> None:
         if vector.shape != self._mean.shape:
             raise DataError(
                 f"The items' text vectors have {len(self._mean)} numbers, the encoder's "
                 f"{len(vector)}: the recommender was made with another encoder."
             )
-        length = float(np.linalg.norm(vector))
-        if not length:
-            return vector
-        moved = vector / length - np.float32(trust) * self._mean
-        return np.asarray(moved / max(float(np.linalg.norm(moved)), 1e-12), dtype=np.float32)
 
     def _titled(self, wish: Wish) -> FloatArray:
         found = np.zeros(len(self.text), np.float32)
