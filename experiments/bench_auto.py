@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from synthetic_graph import EXPONENT, knowledge
 
 from kgrec.auto.auto import Auto
@@ -46,6 +47,9 @@ def made(shape: tuple[int, int, int, int]) -> TrainingData:
     data = knowledge(*shape)
     held_out = np.random.default_rng(1).random(len(data.train)) < 0.1
     train, valid = (data.train.select(np.flatnonzero(part)) for part in (~held_out, held_out))
+    edges = torch.from_numpy(np.stack([train.user, train.item]))
+    data.graph["user", "interacts", "item"].edge_index = edges
+    data.graph["item", "rev_interacts", "user"].edge_index = edges.flip(0).contiguous()
     return replace(data, train=train, valid=valid, attributes=item_attributes(data.graph))
 
 

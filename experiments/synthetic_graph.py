@@ -52,9 +52,10 @@ def knowledge(
     pairs = _pairs(rng, num_interactions, num_users, num_items)
     log = Interactions(_ids("user", num_users), _ids("item", num_items), *pairs)
     sizes = {"user": num_users, "item": num_items, "entity": num_entities}
+    entities = _ids("entity", num_entities)
     data = HeteroData()
-    for kind, size in sizes.items():
-        data[kind].num_nodes = size
+    for kind, nodes in (("user", log.users), ("item", log.items), ("entity", entities)):
+        data[kind].num_nodes, data[kind].node_id = len(nodes), nodes.ids
     _add(data, ("user", "interacts", "item"), pairs)
     each = num_triples // (OF_ITEMS + OF_ENTITIES)
     for number in range(OF_ITEMS + OF_ENTITIES):

@@ -166,8 +166,8 @@ def attributes_task(
         graph = graph.model_copy(update={"drop_relations": (*graph.drop_relations, *relations)})
         inputs = replace(inputs, items=table, config=graph)
     texts = texts_of_items(inputs, items, text)
-    has = labels.any(axis=1)
-    kept = np.flatnonzero(has & np.array([bool(one) for one in texts], dtype=np.bool_))
+    has, with_text = labels.any(axis=1), np.array([bool(one) for one in texts], dtype=np.bool_)
+    kept = np.flatnonzero(has & with_text)
     if len(kept) < has.sum():
         warn(f"{int(has.sum()) - len(kept):,} items with values have no text; they are left out.")
     valid = _held_out([items.id(int(row)) for row in kept], config.valid)
@@ -176,12 +176,14 @@ def attributes_task(
             f"The task `attributes` needs items for training and for validation, and found "
             f"{len(kept)} items with text and values."
         )
+    without = np.flatnonzero(~has & with_text & (config.pseudo_labels is not None))
+    if config.pseudo_labels is not None and not len(without):
+        warn("pseudo_labels: each item with text has a value, so there is nothing to label.")
     labels = labels[kept]
     shares = labels[~valid].mean(axis=0)
     target = ValuesTarget(values=names, shares=tuple(shares.tolist()), single=config.single)
-    return AttributesTask(
-        config, [texts[row] for row in kept.tolist()], labels, valid, target, tower
-    )
+    given, unlabelled = ([texts[row] for row in rows.tolist()] for rows in (kept, without))
+    return AttributesTask(config, given, labels, valid, target, tower, unlabelled)
 
 
 def item_values(config: AttributesConfig, prepared: Prepared) -> tuple[tuple[str, ...], FloatArray]:

@@ -243,6 +243,72 @@ def test_the_texts_of_hidden_values_do_not_have_them(tree, tmp_path, monkeypatch
     assert all("kind:" in text for text in seen[1])
 
 
+def _with_few_labels(tree, folder):
+    """Return a config in which every other three items have no value, and the right values."""
+    table = pd.read_csv(f"{tree['data']['root']}/items.csv")
+    right = table["one"].tolist()
+    table.loc[np.arange(ITEMS) // 3 % 2 > 0, "one"] = ""
+    table.to_csv(folder / "few.csv", index=False)
+    items = {"path": str(folder / "few.csv"), "categories": ["kind", "one"]}  # `kind` says it
+    task = {"name": "attributes", "of": ["one"], "single": True, "batch_size": 4, "min_items": 2,
+            "pseudo_labels": 0.7, "valid": 0.3}  # fmt: skip
+    return _config(tree, task, items=items, epochs=12), right
+
+
+def test_items_without_values_are_learnt_from_by_sure_answers(tree, tmp_path, monkeypatch):
+    from kgrec.text.tuning.tasks.attributes import AttributesTask
+
+    made, real = [], AttributesTask.__init__
+
+    def init(self, *given):
+        made.append(self)
+        real(self, *given)
+
+    monkeypatch.setattr(AttributesTask, "__init__", init)
+    config, right = _with_few_labels(tree, tmp_path)
+    figures = tune_text(config, tmp_path / "whole")
+    task = made[0]
+    curve = json.loads((tmp_path / "whole/tuning/curve.json").read_text())
+    counts = [one.get("pseudo_labelled", 0) for one in curve]
+    assert counts[0] == 0  # the model as it was labels nothing
+    assert counts[-1] >= 8
+    assert figures["valid"]["macro_f1"] > 0.75
+    place = {text: n for n, text in enumerate(TEXTS)}
+    own = [place[text.partition(".")[0]] for text in task.texts]
+    rows = [row for row in range(len(own)) if task._known[row].any()]
+    said = [task.target.values[int(task.labels[row].argmax())] for row in rows]
+    assert np.mean([one == f"one: {right[own[row]]}" for one, row in zip(said, rows, strict=True)]
+                   ) > 0.9  # fmt: skip
+
+
+def test_pseudo_labels_resume_to_the_bit(tree, tmp_path, monkeypatch):
+    from kgrec.text.tuning.loop import Tuner
+
+    config, _ = _with_few_labels(tree, tmp_path)
+    tune_text(config, tmp_path / "whole")
+    real = Tuner._epoch
+
+    def epoch(self, steps):
+        if self.progress.epoch == 5:
+            raise KeyboardInterrupt
+        return real(self, steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tuner, "_epoch", epoch)
+        with pytest.raises(KeyboardInterrupt):
+            tune_text(config, tmp_path / "stopped")
+    tune_text(config, tmp_path / "stopped", resume=True)
+    for name in ("model.safetensors", "tuning/heads.safetensors"):
+        whole, stopped = ((tmp_path / one / name).read_bytes() for one in ("whole", "stopped"))
+        assert whole == stopped
+
+
+def test_no_item_without_values_is_told(tree, tmp_path):
+    task = {"name": "attributes", "of": ["one"], "single": True, "pseudo_labels": 0.9}
+    with pytest.warns(KgrecWarning, match="nothing to label"):
+        tune_text(_config(tree, task, epochs=1, items={"categories": ["one"]}), tmp_path / "all")
+
+
 def test_relations_of_the_graph_are_values_too(tree, tmp_path):
     root = tmp_path
     lines = [

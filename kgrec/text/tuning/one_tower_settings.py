@@ -86,3 +86,12 @@ class AttributesConfig(TaskConfig):
         "items' ids choose them, so they are the same in each training.",
     )
     batch_size: int = Field(default=32, ge=1, le=65_536, description="Texts in a step.")
+    pseudo_labels: float | None = Field(
+        default=None,
+        ge=0.5,
+        lt=1,
+        description="Items with text and without any value are learnt from, too: what the last "
+        "validation after an epoch gives at least this probability counts as their value, what it "
+        "gives at most 1 minus this as none, and the rest is left open. An item without a value so "
+        "sure waits. A batch has as many of them as others at most. None: they have no part.",
+    )

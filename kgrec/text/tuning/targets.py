@@ -217,13 +217,21 @@ class ValuesTarget(Target):
         found = np.log(shares) if self.single else np.log(shares / (1 - shares))
         return np.asarray(found, dtype=np.float32)
 
-    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the cross-entropy; of yes and no for each value where there may be several."""
+    def loss(self, outputs: Tensor, labels: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return the cross-entropy; of yes and no for each value where there may be several.
+
+        Args:
+            outputs: As above.
+            labels: As above.
+            known: Which labels count, bool of the same shape; where each item has one value, an
+                item counts with all of its labels or none. None: all.
+        """
         from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
         if self.single:
             return cross_entropy(outputs, labels.argmax(dim=1))
-        return binary_cross_entropy_with_logits(outputs, labels)
+        weight = None if known is None else known.float() * (known.numel() / known.sum())
+        return binary_cross_entropy_with_logits(outputs, labels, weight=weight)
 
     def metrics(
         self, outputs: FloatArray, labels: FloatArray, threshold: float = 0.5
@@ -253,6 +261,26 @@ class ValuesTarget(Target):
         if self.single:
             return np.asarray(np.arange(len(self.values)) == outputs.argmax(axis=1)[:, None])
         return np.asarray(self.answers(outputs) >= threshold)
+
+    def sure(self, outputs: FloatArray, probability: float) -> tuple[FloatArray, BoolArray]:
+        """Return labels by the answers of a model, and which of them are sure enough.
+
+        Args:
+            outputs: As above.
+            probability: What a sure value has at least; one that is surely not there has at most
+                1 minus this.
+
+        Returns:
+            As labels, and bool of the same shape; an item without any sure value has none.
+        """
+        answers = self.answers(outputs)
+        there = answers >= probability
+        if self.single:
+            known = np.repeat(there.any(axis=1, keepdims=True), answers.shape[1], axis=1)
+            best = answers.argmax(axis=1)[:, None] == np.arange(answers.shape[1])
+            return best.astype(np.float32), known
+        known = (there | (answers <= 1 - probability)) & there.any(axis=1, keepdims=True)
+        return there.astype(np.float32), np.asarray(known)
 
     def best_threshold(self, outputs: FloatArray, labels: FloatArray) -> float:
         """Return the threshold with the best macro F1, of 0.02, 0.04, … 0.98."""

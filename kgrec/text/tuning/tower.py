@@ -25,6 +25,7 @@ from kgrec.text.tuning.augmenting import AugmentConfig, augmented_text, augmente
 from kgrec.text.tuning.kept_states import KeptStates, kept_states
 from kgrec.text.tuning.layers import LowerLayers, caught, layers_of
 from kgrec.text.tuning.settings import TextTuning
+from kgrec.text.tuning.synonyms import find_wordnet, read_synonyms
 from kgrec.text.tuning.user_texts import PairReader
 from kgrec.types import FloatArray, IntArray, torch_device
 
@@ -76,7 +77,8 @@ class Tower:
         precision: "float32" or "bfloat16".
 
     Raises:
-        ConfigError: The model cannot be loaded, or the regime is not possible for it.
+        ConfigError: The model cannot be loaded, the regime is not possible for it, or there is no
+            WordNet for `augment.synonyms`.
     """
 
     def __init__(
@@ -109,6 +111,9 @@ class Tower:
         if settings.dropout is not None:
             self._set_dropout(settings.dropout)
         self._centred = settings.projection is None
+        self._synonyms: Mapping[str, Sequence[str]] = {}
+        if settings.augment.synonyms:
+            self._synonyms = read_synonyms(find_wordnet(settings.augment.wordnet))
         self.train(False)
 
     @property
@@ -223,7 +228,8 @@ class Tower:
         config = self.settings.augment
         random = np.random.default_rng(int(torch.randint(1 << 62, ())))
         if corpus.texts and config.of_texts:
-            told = [augmented_text(corpus.texts[row], config, random) for row in rows.tolist()]
+            texts = [corpus.texts[row] for row in rows.tolist()]
+            told = [augmented_text(text, config, random, self._synonyms) for text in texts]
             tokens: Sequence[IntArray] = self._module.tokenize(told, query=corpus.query)
         else:
             tokens = [corpus.tokens[row] for row in rows.tolist()]

@@ -141,3 +141,31 @@ def test_saved_targets_are_checked():
     for kind, bad in wrong:
         with pytest.raises(ValueError, match=r"mean|share|values"):
             kind.model_validate(bad)
+
+
+def test_sure_answers_become_labels_and_items_without_any_wait():
+    target = ValuesTarget(values=("a", "b", "c"), shares=(0.5, 0.3, 0.2))
+    chances = np.array([[0.95, 0.04, 0.5], [0.03, 0.02, 0.01], [0.9, 0.92, 0.1], [0.6, 0.5, 0.4]])
+    labels, known = target.sure(np.log(chances / (1 - chances)).astype(np.float32), 0.899)
+    assert labels.dtype == np.float32
+    assert labels.tolist() == [[1, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]]
+    # The second has nothing but what is not there, and would teach that nothing is.
+    assert known.tolist() == [[True, True, False], [False] * 3, [True] * 3, [False] * 3]
+    single = ValuesTarget(values=("a", "b", "c"), shares=(0.5, 0.3, 0.2), single=True)
+    shares = np.array([[0.9, 0.06, 0.04], [0.5, 0.3, 0.2], [0.05, 0.05, 0.9]])
+    labels, known = single.sure(np.log(shares).astype(np.float32), 0.85)
+    assert labels[[0, 2]].tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert known.tolist() == [[True] * 3, [False] * 3, [True] * 3]
+
+
+def test_labels_that_are_not_known_have_no_part_in_the_loss():
+    target = ValuesTarget(values=("a", "b"), shares=(0.5, 0.5))
+    outputs = torch.tensor([[1.0, -2.0], [0.5, 3.0]])
+    labels = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    known = torch.tensor([[True, True], [True, False]])
+    right = torch.tensor([1.0, 2.0, 0.5])  # how far each is on the right side
+    expected = torch.log1p(torch.exp(-right)).mean()
+    assert target.loss(outputs, labels, known).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert target.loss(outputs, labels, torch.ones_like(known)).item() == pytest.approx(
+        target.loss(outputs, labels).item()
+    )

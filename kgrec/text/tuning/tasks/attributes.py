@@ -29,6 +29,7 @@ class AttributesTask(Task[IntArray]):
         valid: Which of them choose the epoch and the threshold, bool of shape (n,).
         target: What the head answers.
         tower: The encoder in training.
+        unlabelled: The texts of items without any value, for `pseudo_labels`.
     """
 
     name = "attributes"
@@ -41,10 +42,16 @@ class AttributesTask(Task[IntArray]):
         valid: BoolArray,
         target: ValuesTarget,
         tower: Tower,
+        unlabelled: Sequence[str] = (),
     ) -> None:
-        self.config, self.texts, self.labels, self.target = config, texts, labels, target
+        self.config, self.texts, self.target = config, [*texts, *unlabelled], target
         self.weight, self.metric = config.weight, target.metric
         self._train, self._valid = np.flatnonzero(~valid), np.flatnonzero(valid)
+        self._unlabelled = np.arange(len(texts), len(self.texts))
+        nothing = np.zeros((len(unlabelled), labels.shape[1]), dtype=np.float32)
+        self.labels = np.concatenate([labels, nothing])
+        self._known = np.concatenate([np.ones(labels.shape, np.bool_), nothing.astype(np.bool_)])
+        self._validations = 0
         self.head = Head(tower.dim, target.begin()).to(tower.device)
         # It is not trained, but belongs to the best epoch like what is.
         self.threshold = nn.Parameter(torch.tensor([0.5]), requires_grad=False)
@@ -57,14 +64,26 @@ class AttributesTask(Task[IntArray]):
     def batches(self, random: np.random.Generator) -> Sequence[IntArray]:
         """Return rows of training texts; see `Task.batches`."""
         rows = random.permutation(self._train)
-        return np.array_split(rows, -(-len(rows) // self.config.batch_size))
+        batches = np.array_split(rows, -(-len(rows) // self.config.batch_size))
+        if not len(self._unlabelled):
+            return batches
+        others = random.permutation(self._unlabelled)[: len(rows)]
+        return [
+            np.concatenate(both)
+            for both in zip(batches, np.array_split(others, len(batches)), strict=True)
+        ]
 
     def loss(self, tower: Tower, batch: IntArray) -> Tensor:
         """Return the loss of a batch; see `Task.loss`."""
         assert self._corpus is not None
+        batch = batch[self._known[batch].any(axis=1)]  # the others say nothing yet
         vectors = tower(self._corpus, batch)
-        labels = torch.from_numpy(self.labels[batch]).to(vectors.device)
-        return self.target.loss(self.head(vectors), labels)
+        labels, known = (
+            torch.from_numpy(of[batch]).to(vectors.device) for of in (self.labels, self._known)
+        )
+        return self.target.loss(
+            self.head(vectors), labels, known if len(self._unlabelled) else None
+        )
 
     def metrics(self, tower: Tower, progress: ShowProgress = False) -> dict[str, float]:
         """Return micro and macro F1 on the validation items, at the best threshold there."""
@@ -75,12 +94,44 @@ class AttributesTask(Task[IntArray]):
         with torch.no_grad():
             self.threshold.fill_(threshold)
         found = self.target.metrics(outputs, labels, threshold)
+        self._validations += 1
+        if len(self._unlabelled) and self._validations > 1:  # the first one is before training
+            found["pseudo_labelled"] = self._label(tower, progress)
         return found if self.target.single else {**found, "threshold": threshold}
+
+    def _label(self, tower: Tower, progress: ShowProgress) -> int:
+        """Give items without values the labels that are sure, and return how many have some."""
+        assert self._corpus is not None
+        assert self.config.pseudo_labels is not None
+        rows = self._unlabelled
+        outputs = self.head.of_arrays(tower.vectors(self._corpus, rows, progress))
+        self.labels[rows], self._known[rows] = self.target.sure(outputs, self.config.pseudo_labels)
+        return int(self._known[rows].any(axis=1).sum())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the labels of items without values; see `Task.state`."""
+        if not len(self._unlabelled):
+            return {}
+        rows = self._unlabelled
+        return {
+            "labels": torch.from_numpy(self.labels[rows]),  # copies, as rows are numbers
+            "known": torch.from_numpy(self._known[rows]),
+            "validations": torch.tensor(self._validations),
+        }
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore them; see `Task.load_state`."""
+        if len(self._unlabelled):
+            rows = self._unlabelled
+            self.labels[rows] = state["labels"].numpy()
+            self._known[rows] = state["known"].numpy()
+            self._validations = int(state["validations"])
 
     def identity(self) -> str:
         """Return a digest of the texts and the values."""
         found = hashlib.sha256(self.target.model_dump_json().encode())
-        found.update(self.labels.tobytes() + self._valid.tobytes())
+        given = self.labels[: len(self.texts) - len(self._unlabelled)]
+        found.update(given.tobytes() + self._valid.tobytes() + self._unlabelled.tobytes())
         for text in self.texts:
             found.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
         return found.hexdigest()
