@@ -25,7 +25,7 @@ from kgrec.training.settings import TrainingConfig
 MAX_SCORES = 1 << 26
 """Most scores of users for items in a step of training: the loss holds them five times."""
 
-SMALL_STEP = 2_000_000_000
+SMALL_STEP = 300_000_000
 """With fewer multiplications in a step of training, one thread is used."""
 
 

@@ -184,8 +184,10 @@ def test_going_on_after_an_interruption_is_as_if_there_had_been_none(tmp_path, m
         stop, validate = stop_at(3), first.task.validate
         monkeypatch.setattr(Validation, "__call__", lambda _: stop() or Validation_call(validate))
     else:  # in the middle of an epoch: five steps make one
-        stop, loss = stop_at(28), softmax.full_softmax
-        monkeypatch.setattr(softmax, "full_softmax", lambda *a, **k: stop() or loss(*a, **k))
+        stop, loss = stop_at(28), softmax.inner_product_softmax
+        monkeypatch.setattr(
+            softmax, "inner_product_softmax", lambda *a, **k: stop() or loss(*a, **k)
+        )
     with pytest.raises(KeyboardInterrupt):
         first.run(callback)
     monkeypatch.undo()

@@ -41,6 +41,20 @@ class BatchScores:
         """Return the scores of all items, float32 of shape (b, num_items)."""
         return self.head.scores(self.user, self.propagated)
 
+    def vectors_of_known(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vectors of the items with training interactions, and the rows of some there.
+
+        Args:
+            items: Rows of such items, int64 of shape (p,).
+
+        Returns:
+            float32 of shape (n, dim), and int64 of shape (p,).
+        """
+        if bool(self.known.all()):
+            return self.head.item(self.propagated.item), items
+        place = self.known.cumsum(0) - 1
+        return self.head.item(self.propagated.item[self.known.nonzero()[:, 0]]), place[items]
+
     def of_items(self, items: Tensor) -> Tensor:
         """Return the scores of some items (s,) for all users, float32 of shape (b, s)."""
         if not self.head.is_inner_product:

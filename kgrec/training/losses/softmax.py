@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import torch
 from pydantic import Field
@@ -12,6 +12,14 @@ from torch import Tensor
 from kgrec.training.losses.base import BatchScores, RankingLossConfig
 from kgrec.training.negatives import Negatives, NegativeSampler
 from kgrec.training.sampling import Batch
+
+
+_IN_CACHE: Final = 1 << 19
+"""Scores that a processor works on at a time, 2 MiB: its caches hold them."""
+_AT_ONCE: Final = 1 << 26
+"""The same on a GPU, whose memory is fast and whose small steps are slow."""
+_LEAST_ROWS: Final = 64
+"""Of a matrix product that is worth a call."""
 
 
 class SoftmaxConfig(RankingLossConfig):
@@ -35,6 +43,11 @@ class SoftmaxConfig(RankingLossConfig):
     def of_batch(self, scores: BatchScores) -> Tensor:
         """Return the loss of a batch, a scalar."""
         batch, temperature = scores.batch, self.temperature
+        if scores.head.is_inner_product:
+            items, column = scores.vectors_of_known(batch.item)
+            return inner_product_softmax(
+                scores.user, items, batch.row, column, temperature=temperature, weight=batch.weight
+            )
         return full_softmax(
             scores.of_all(),
             batch.row,
@@ -93,12 +106,49 @@ def full_softmax(
             training interactions must not be: they would learn that nobody chooses them.
         weight: Weight of each positive in the mean, float32 of shape (p,); None: equal.
     """
-    even = scores.new_full((len(row),), 1 / len(row))
-    share = even if weight is None else (weight / weight.sum()).to(scores.dtype)
+    share = _shares(scores, row, weight)
     loss: Tensor = _FullSoftmax.apply(  # type: ignore[no-untyped-call]
         scores, row, column, temperature, allowed, share
     )
     return loss
+
+
+def inner_product_softmax(
+    user: Tensor,
+    item: Tensor,
+    row: Tensor,
+    column: Tensor,
+    *,
+    temperature: float,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """The same where scores are inner products: they are computed and forgotten by blocks of users.
+
+    So no matrix of all scores is in memory, and a block stays in the processor's cache.
+
+    Args:
+        user: Vectors of the users of the batch, float32 of shape (b, dim).
+        item: Vectors of the items in the denominator, float32 of shape (n, dim).
+        row: Row of `user` of each positive pair, int64 of shape (p,).
+        column: Row of `item` of each, int64 of shape (p,).
+        temperature: What scores are divided by.
+        weight: Weight of each positive in the mean, float32 of shape (p,); None: equal.
+    """
+    share = _shares(user, row, weight)
+    if len(row) and not bool((row[1:] >= row[:-1]).all()):
+        order = torch.argsort(row, stable=True)
+        row, column, share = row[order], column[order], share[order]
+    loss: Tensor = _InnerProductSoftmax.apply(  # type: ignore[no-untyped-call]
+        user, item, row, column, temperature, share
+    )
+    return loss
+
+
+def _shares(like: Tensor, row: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the share of each positive in the loss, of the type of another tensor."""
+    if weight is None:
+        return like.new_full((len(row),), 1 / len(row))
+    return (weight / weight.sum()).to(like.dtype)
 
 
 class _FullSoftmax(torch.autograd.Function):
@@ -139,6 +189,48 @@ class _FullSoftmax(torch.autograd.Function):
         if float(gradient) != 1.0:  # it is 1 if the total is this loss alone
             of_scores = of_scores * gradient
         return of_scores, None, None, None, None, None
+
+
+class _InnerProductSoftmax(torch.autograd.Function):
+    """`_FullSoftmax` of user · itemᵀ, whose gradients to both are made block by block."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        user: Tensor,
+        item: Tensor,
+        row: Tensor,
+        column: Tensor,
+        temperature: float,
+        share: Tensor,
+    ) -> Tensor:
+        most = _IN_CACHE if user.device.type == "cpu" else _AT_ONCE
+        size = max(most // max(len(item), 1), _LEAST_ROWS)
+        starts = torch.arange(0, len(user) + size, size, device=row.device)
+        bounds = torch.searchsorted(row, starts).tolist()
+        of_user = user.new_zeros(len(user)).index_add_(0, row, share)
+        scaled = user / temperature
+        to_user, to_item = torch.empty_like(user), torch.zeros_like(item)
+        loss = user.new_zeros(())
+        for place, first in enumerate(range(0, len(user), size)):
+            block, pairs = slice(first, first + size), slice(bounds[place], bounds[place + 1])
+            at, of, part = row[pairs] - first, column[pairs], share[pairs]
+            chance = scaled[block] @ item.T
+            chosen = chance[at, of]
+            highest = chance.amax(1)
+            total = chance.sub_(highest[:, None]).exp_().sum(1)
+            loss += torch.dot(part, (total.log() + highest)[at] - chosen)
+            chance.mul_((of_user[block] / total)[:, None])
+            chance.index_put_((at, of), -part, accumulate=True)
+            to_user[block] = chance @ item
+            to_item.addmm_(chance.T, scaled[block])
+        ctx.save_for_backward(to_user.div_(temperature), to_item)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        to_user, to_item = ctx.saved_tensors
+        return gradient * to_user, gradient * to_item, None, None, None, None
 
 
 def sampled_softmax(

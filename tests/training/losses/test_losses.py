@@ -1,14 +1,22 @@
 """Losses against naive loops in float64."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from kgrec.models.knowledge import KnowledgeConfig
 from kgrec.training.contrast import info_nce
+from kgrec.training.losses import softmax
+from kgrec.training.losses.base import BatchScores
 from kgrec.training.losses.pairwise import BPRConfig, BSLConfig, CrossEntropyConfig
-from kgrec.training.losses.softmax import full_softmax, sampled_softmax
+from kgrec.training.losses.softmax import (
+    SoftmaxConfig,
+    full_softmax,
+    inner_product_softmax,
+    sampled_softmax,
+)
 
 
 def problem(seed=0, num_users=5, num_items=9, dim=4):
@@ -125,6 +133,46 @@ def test_sampled_softmax():
         total -= math.log(positive / (positive + others * 9 / 4))
     found = float(sampled(user, item, row, column, negatives))
     assert found == pytest.approx(total / len(row), rel=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("b", "n", "p"), [(5, 7, 9), (150, 40, 300), (200, 9000, 130), (3, 1, 2)])
+def test_blocks_of_users_give_the_full_softmax_and_its_gradients(b, n, p, weighted, monkeypatch):
+    monkeypatch.setattr(softmax, "_LEAST_ROWS", 4)
+    monkeypatch.setattr(softmax, "_IN_CACHE", 1 << 12)  # several blocks, the last one is shorter
+    torch.manual_seed(b)
+    row, column = torch.randint(b, (p,)), torch.randint(n, (p,))  # not in the order of users
+    weight = torch.rand(p) + 0.1 if weighted else None
+    ends = torch.randn(b, 6), torch.randn(n, 6)
+    found = []
+    for blocks in (False, True):
+        user, item = (end.double().requires_grad_() for end in ends)
+        if blocks:
+            loss = inner_product_softmax(user, item, row, column, temperature=0.3, weight=weight)
+        else:
+            allowed = torch.ones(n, dtype=torch.bool)
+            loss = full_softmax(
+                user @ item.T, row, column, temperature=0.3, allowed=allowed, weight=weight
+            )
+        (3 * loss).backward()
+        found.append((loss.detach(), user.grad, item.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_only_known_items_are_in_the_softmax_of_a_batch():
+    torch.manual_seed(0)
+    user, item = torch.randn(4, 5), torch.randn(6, 5, requires_grad=True)
+    known = torch.tensor([True, False, True, True, False, True])
+    row, column = torch.tensor([0, 0, 2, 3]), torch.tensor([2, 5, 0, 3])
+    batch = SimpleNamespace(row=row, item=column, weight=None)
+    head = SimpleNamespace(is_inner_product=True, item=lambda vectors: vectors)
+    scores = BatchScores(head, SimpleNamespace(item=item), user, batch, None, known)
+    loss = SoftmaxConfig(temperature=0.5).of_batch(scores)
+    wanted = full_softmax(user @ item.detach().T, row, column, temperature=0.5, allowed=known)
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-6)
+    loss.backward()
+    assert (item.grad.abs().sum(1) > 0).tolist() == known.tolist()
 
 
 def test_a_sample_of_every_item_once_is_the_full_softmax():
