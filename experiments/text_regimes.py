@@ -13,7 +13,7 @@ of the graph, subjects and people first, without descriptions.
   encoder is then measured with the right histories and texts.
 * `other films`: the ratings of redial-films, without its films that the training part of
   `cold_items` knows (by title and year). Of the others, a fifth (drawn with seed 0) is new: they
-  are ranked for users who liked one of them, by what else the users liked. Nothing is trained there.
+  are ranked for users who liked one of them, by what else they liked. Nothing is trained there.
 
 Each case is a process of its own, whose CPU seconds and peak memory (VmHWM) are told. Encoders are
 written to --encoders. Writes experiments/results/text_regimes.json.
@@ -54,7 +54,6 @@ from kgrec.text.cache import default_cache_folder
 from kgrec.text.model_files import find_model
 from kgrec.text.tuning.loop import Tuner
 from kgrec.text.tuning.tower import Tower
-from kgrec.types import FloatArray
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "text_regimes.json"

@@ -13,7 +13,6 @@ from kgrec.training.losses.base import BatchScores, RankingLossConfig
 from kgrec.training.negatives import Negatives, NegativeSampler
 from kgrec.training.sampling import Batch
 
-
 _IN_CACHE: Final = 1 << 19
 """Scores that a processor works on at a time, 2 MiB: its caches hold them."""
 _AT_ONCE: Final = 1 << 26
