@@ -45,12 +45,13 @@ if TYPE_CHECKING:
     from kgrec.models.user_ease import UserEASE, UserEASEConfig
     from kgrec.rdf.settings import ReadConfig
     from kgrec.reasons import Reasons
-    from kgrec.recommender import Recommendation, Recommender, evaluate
+    from kgrec.recommender import Recommender, evaluate
     from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
     from kgrec.runs.comparing import compare_runs
     from kgrec.runs.reading import load
     from kgrec.runs.writing import save
     from kgrec.search.settings import SearchConfig
+    from kgrec.snapshot.listed import Recommendation
     from kgrec.snapshot.text_reranking import TextReranker
     from kgrec.sparql.fetch import SparqlGraph, fetch_graph
     from kgrec.sparql.settings import SparqlConfig
@@ -104,7 +105,7 @@ _HOME = {
     "MultilingualEncoder": "kgrec.text.multilingual",
     "ReadConfig": "kgrec.rdf.settings",
     "Reasons": "kgrec.reasons",
-    "Recommendation": "kgrec.recommender",
+    "Recommendation": "kgrec.snapshot.listed",
     "Recommender": "kgrec.recommender",
     "SearchConfig": "kgrec.search.settings",
     "SLIM": "kgrec.models.slim",

@@ -19,8 +19,8 @@ from kgrec.errors import (
     warn,
 )
 from kgrec.explain.explanation import Contribution, Explanation, Node, Path, Relation
-from kgrec.recommender import Recommendation
 from kgrec.search.profiles import Profile, Topic
+from kgrec.snapshot.listed import Recommendation
 
 if TYPE_CHECKING:
     from kgrec.data.interactions import Interactions

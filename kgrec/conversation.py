@@ -8,9 +8,10 @@ from typing import Any
 
 from kgrec.data.vocabulary import id_list
 from kgrec.errors import DataError, check_kind, first_few
-from kgrec.recommender import Recommendation, Recommender
+from kgrec.recommender import Recommender
 from kgrec.search.state import Wish
 from kgrec.search.taste import Encode
+from kgrec.snapshot.listed import Recommendation
 from kgrec.snapshot.searching import Asked
 
 _SHOWN = 12  # names of a kind in a sentence

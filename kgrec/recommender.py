@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy, deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -23,12 +23,13 @@ from kgrec.models.base import Callback, Model
 from kgrec.retrieval.reranking import Dials
 from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
-from kgrec.retrieval.topk import TopK, top_k
+from kgrec.retrieval.topk import top_k
 from kgrec.search.settings import SearchConfig
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.changes import Changes, ItemLinks
 from kgrec.snapshot.deriving import derive, searchable, texts_of_new
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
+from kgrec.snapshot.listed import Recommendation, checked_k, listed_of, user_row
 from kgrec.snapshot.prepared import prepare
 from kgrec.text.backend import TextBackend, scripts_known_by
 from kgrec.text.cache import EmbeddingCache
@@ -57,29 +58,6 @@ if TYPE_CHECKING:
 
 
 _LONG: Final = 10_000  # characters of a text
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """One item of a list.
-
-    Attributes:
-        item: The item's id.
-        title: Its title, or its entity's label, or its id.
-        score: The model's score; only the order within one list has a meaning.
-        confidence: How sure it is that the item is about a query, 0 to 1; below 0.5 it is hardly
-            better than a hit for nonsense. None: the item is not found by a query. See
-            `kgrec.retrieval.search.SemanticSearch.confidence`.
-    """
-
-    item: str
-    title: str
-    score: float
-    confidence: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, without what is None."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class Recommender:
@@ -300,8 +278,8 @@ class Recommender:
             words = {"filter": filter, "candidates": candidates, "exclude": exclude}
             return self._asked(description, k, user, liked, (), words, talks=True, rerank=rerank)
         liked = id_list(liked, "liked")
-        k = _checked(k, now)
-        row = _user_row(now, user, liked)
+        k = checked_k(k, now)
+        row = user_row(now, user, liked)
         history = left_out = now.history(row, liked)
         if row is not None:
             has = now.left_out(np.array([row]), include_disliked=include_disliked)
@@ -313,7 +291,7 @@ class Recommender:
             candidates=now.allowed(filter, candidates, exclude),
             dials=dials,
         )
-        listed = _listed(now, best)
+        listed = listed_of(now, best)
         if rerank is None:
             return listed
         return self._reranked(rerank, now, listed, k, user=row, history=history)
@@ -378,7 +356,7 @@ class Recommender:
             more = further.reindex(now.users, now.items)
             has = (more if include_disliked else more.rated()).matrix()
         allowed = now.allowed(filter, candidates, exclude)
-        k = _checked(k, now)
+        k = checked_k(k, now)
         return BulkRecommendations(now, rows, k, allowed, has, include_disliked, dials)
 
     def predict(self, pairs: Iterable[tuple[str | int, str | int]] | pd.DataFrame) -> FloatArray:
@@ -419,7 +397,7 @@ class Recommender:
             ConfigError: k is larger than the catalogue, or the filter is not understood.
         """
         now = self.snapshot
-        k = _checked(k, now)
+        k = checked_k(k, now)
         row = now.available(item)
         itself = now.history(None, [now.items.id(row)])
         rows = now.allowed(filter, candidates, exclude)
@@ -428,7 +406,7 @@ class Recommender:
             best = index.search(index.vectors[[row]], k, exclude=itself, candidates=rows)
         else:
             best = top_k(now.similar(row), k, exclude=itself, candidates=rows)
-        return _listed(now, best)
+        return listed_of(now, best)
 
     def search(
         self,
@@ -490,7 +468,7 @@ class Recommender:
         from kgrec.snapshot.searching import Asked  # what recommends does not search
 
         now = self.snapshot
-        k = _checked(k, now)
+        k = checked_k(k, now)
         check_kind("query", query, isinstance(query, str), "a text")
         if not query.strip():
             raise DataError("The query is empty: give some words to search for.")
@@ -557,9 +535,9 @@ class Recommender:
         best = top_k(made.scores[None, :], k, candidates=candidates)
         wanted = made.state.turns[-1].wanted if made.state.turns else ""
         if talks or now.semantic_search is None or not wanted.strip():
-            return _listed(now, best), made
+            return listed_of(now, best), made
         sure = now.semantic_search.confidence(wanted, encode([wanted]), best.items[0])
-        listed = _listed(now, best, sure)
+        listed = listed_of(now, best, sure)
         if listed and max(sure[best.items[0] >= 0]) < WEAK:
             warn(
                 f"Weak matches for “{printable(query, 60)}”: the best one has a confidence of "
@@ -576,7 +554,7 @@ class Recommender:
             DataError: It is no whole number.
             ConfigError: It is below 1, or larger than the catalogue.
         """
-        return _checked(k, self.snapshot)
+        return checked_k(k, self.snapshot)
 
     def taste(self) -> TasteSearch:
         """Return search that knows taste, over the current snapshot.
@@ -606,7 +584,7 @@ class Recommender:
 
         taste, now = self.taste(), self.snapshot
         liked = id_list(liked, "liked")
-        row = _user_row(now, user, liked)
+        row = user_row(now, user, liked)
         rows = now.history(row, liked).indices.astype(np.int64)
         if not len(rows):
             raise DataError("The user has no items, so there is nothing to tell of them.")
@@ -717,9 +695,9 @@ class Recommender:
         """
         now = self.snapshot
         liked = id_list(liked, "liked")
-        row, user_row = now.available(item), _user_row(now, user, liked)
+        row, of_user = now.available(item), user_row(now, user, liked)
         words: dict[str, Any] = {"language": language, "length": length, "tone": tone}
-        return now.reasons.explain(user_row, [row], liked=liked, k=k, **words)[0]
+        return now.reasons.explain(of_user, [row], liked=liked, k=k, **words)[0]
 
     def update(
         self,
@@ -896,41 +874,6 @@ class Recommender:
 
 def _no_content(*_: Any) -> tuple[Sequence[str], Mapping[str, FloatArray]]:
     return [], {}
-
-
-def _user_row(now: Snapshot, user: str | int | None, liked: Sequence[str]) -> int | None:
-    if user is None and not liked:
-        raise DataError(
-            f"Give {option('user')}, or the items that a new user likes, {option('liked')}."
-        )
-    return None if user is None else now.users.row(user)
-
-
-def _listed(
-    now: Snapshot, best: TopK, confidence: FloatArray | None = None
-) -> list[Recommendation]:
-    sure = (
-        [None] * len(best.items[0])
-        if confidence is None
-        else [round(float(one), 3) for one in confidence]
-    )
-    return [
-        Recommendation(now.items.id(int(row)), now.title(int(row)), float(score), one)
-        for row, score, one in zip(best.items[0], best.scores[0], sure, strict=True)
-        if row >= 0
-    ]
-
-
-def _checked(k: int | None, now: Snapshot) -> int:
-    if k is None:
-        return min(10, now.num_available)
-    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
-    check_kind("k", k, whole, "a whole number, such as 10")
-    if not 1 <= k <= now.num_available:
-        raise ConfigError(
-            f"k must lie between 1 and the {now.num_available} items of the catalogue, found {k}."
-        )
-    return k
 
 
 def evaluate(recommender: Recommender, test: Interactions, **options: Any) -> Evaluation:

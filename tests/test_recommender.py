@@ -21,7 +21,8 @@ from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN
 from kgrec.models.popular import MostPopular
 from kgrec.models.slim import SLIM, SLIMConfig
-from kgrec.recommender import Recommendation, Recommender
+from kgrec.recommender import Recommender
+from kgrec.snapshot.listed import Recommendation
 from kgrec.text.cache import EmbeddingCache
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 

@@ -15,10 +15,11 @@ from kgrec.conversation import Conversation
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.errors import DataError, option
 from kgrec.explain.explanation import Explanation
-from kgrec.recommender import Recommendation, Recommender
+from kgrec.recommender import Recommender
 from kgrec.serving.graph_view import GraphView
 from kgrec.serving.judging import Judge
 from kgrec.snapshot import Snapshot
+from kgrec.snapshot.listed import Recommendation
 from kgrec.types import IntArray
 
 _REASONS: Final = 3  # paths of the reason of one item in a list
