@@ -4,8 +4,8 @@
 
 Data is synthetic: users, items and entities as in `SHAPES`, degrees by a power law, an interaction
 in ten held out for validation. `sparse` has the shape of a shop's or a library's data: few
-interactions an item. Each case is a process of its own, whose peak memory is measured (VmHWM).
-Writes experiments/results/bench_auto.json.
+interactions an item. The link predictor has its defaults, but a sampled softmax at the largest
+size. Each case is a process of its own, whose peak memory is measured (VmHWM). Writes experiments/results/bench_auto.json.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from kgrec.files import write_json
 from kgrec.models.base import Model, TrainingData
 from kgrec.models.content import item_attributes
 from kgrec.runs.about import about
-from kgrec.training.link_prediction import LinkPrediction
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 RESULTS = Path(__file__).parent / "results" / "bench_auto.json"
 SHAPES = {
@@ -39,6 +39,12 @@ SHAPES = {
     "1,000,000": (100_000, 100_000, 1_000_000, 10_000_000),
 }
 """Users, items, interactions and triples."""
+ALL = 10**9
+"""With more pairs of a user and an item, the link predictor has LARGE, and no softmax over all
+items, whose work grows with these pairs."""
+LARGE = LinkPredictionConfig.model_validate(
+    {"training": {"loss": {"name": "sampled_softmax", "temperature": 0.22}, "batch_users": 16_384}}
+)
 MODELS: dict[str, type[Model]] = {"auto": Auto, "link_prediction": LinkPrediction}
 
 
@@ -57,6 +63,8 @@ def measure(model: str, shape: str) -> dict[str, Any]:
     """Return seconds and peak memory of fitting a model on data of a shape."""
     data = made(SHAPES[shape])
     fitted = MODELS[model]()
+    if isinstance(fitted, LinkPrediction) and data.train.num_users * data.train.num_items > ALL:
+        fitted = LinkPrediction(LARGE)
     if isinstance(fitted, Auto):
         fitted.say = lambda line: print(line, file=sys.stderr)
     started, processor = time.perf_counter(), time.process_time()

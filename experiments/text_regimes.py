@@ -156,6 +156,7 @@ class OtherFilms:
         tree = load_config(HERE / "redial_films.yaml").model_dump(exclude_unset=True, mode="json")
         tree["data"]["root"] = str((HERE / tree["data"]["root"]).resolve())
         tree.pop("search", None)
+        tree["data"]["items"]["numbers"] = ["year"]
         return make_config({**tree, "text": {"description": False}})
 
     @cached_property
@@ -167,8 +168,6 @@ class OtherFilms:
         log, names = prepared.data.train, prepared.inputs.names(prepared.data.graph)
         known = _titles_of_cold_items()
         texts = item_texts(prepared, self.config.text)
-        years = data.items.numbers["year"] if data.items is not None else None
-        assert years is not None
         table = data.items
         assert table is not None
         year_of = dict(zip(table.ids.ids, np.asarray(table.numbers["year"]).tolist(), strict=True))
