@@ -5,7 +5,8 @@
 Data is synthetic: users, items and entities as in `SHAPES`, degrees by a power law, an interaction
 in ten held out for validation. `sparse` has the shape of a shop's or a library's data: few
 interactions an item. The link predictor has its defaults, but a sampled softmax at the largest
-size. Each case is a process of its own, whose peak memory is measured (VmHWM). Writes experiments/results/bench_auto.json.
+size. Each case is a process of its own, whose peak memory is measured (VmHWM). Writes
+experiments/results/bench_auto.json.
 """
 
 from __future__ import annotations
