@@ -44,7 +44,13 @@ ALL = 10**9
 """With more pairs of a user and an item, the link predictor has LARGE, and no softmax over all
 items, whose work grows with these pairs."""
 LARGE = LinkPredictionConfig.model_validate(
-    {"training": {"loss": {"name": "sampled_softmax", "temperature": 0.22}, "batch_users": 16_384}}
+    {
+        "training": {
+            "loss": {"name": "sampled_softmax", "temperature": 0.22},
+            "batch_users": 16_384,
+            "max_epochs": 30,
+        }
+    }
 )
 MODELS: dict[str, type[Model]] = {"auto": Auto, "link_prediction": LinkPrediction}
 
