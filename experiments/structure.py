@@ -20,9 +20,9 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "kgrec"
 
 
-def circles() -> list[list[str]]:
+def circles(package: str = "kgrec") -> list[list[str]]:
     """Return the groups of modules that import each other, straight or by way of others."""
-    graph = grimp.build_graph("kgrec", cache_dir=None)
+    graph = grimp.build_graph(package, cache_dir=None)
     imports = networkx.DiGraph(
         (module, imported)
         for module in graph.modules

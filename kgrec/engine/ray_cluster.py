@@ -6,14 +6,14 @@ import logging
 import os
 import socket
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from kgrec.engine.settings import AUTO, OWN
 from kgrec.errors import ConfigError, RunError, printable
 
-if TYPE_CHECKING:
-    from kgrec.engine.settings import RayEngineConfig
-
+AUTO: Final = "auto"
+"""The address of the cluster that this machine is a part of."""
+OWN: Final = "local"
+"""The address of a new cluster on this machine."""
 _KNOCK: Final = 5.0
 """Seconds in which a port answers. Ray itself waits for minutes, and then ends the process."""
 
@@ -30,8 +30,12 @@ def check_ray() -> None:
         )
 
 
-def connect(config: RayEngineConfig) -> str:
+def connect(address: str, cores: int | None = None) -> str:
     """Connect this process to a cluster, and return its address.
+
+    Args:
+        address: `AUTO`, `OWN`, or HOST:PORT of a cluster's head.
+        cores: Number of cores of a new cluster; None: all of this machine.
 
     Raises:
         ConfigError: The cluster runs another version of Ray or Python.
@@ -47,7 +51,6 @@ def connect(config: RayEngineConfig) -> str:
         "log_to_driver": False,
         "configure_logging": False,
     }
-    address = config.address
     if address == AUTO:
         address = _running()
     if address != OWN:
@@ -58,7 +61,6 @@ def connect(config: RayEngineConfig) -> str:
             "the other engine first, or call ray.shutdown()."
         )
     if address == OWN:
-        cores = None if config.workers is None else config.workers * config.cpus
         context = ray.init(address=OWN, include_dashboard=False, num_cpus=cores, **options)
         return str(context.address_info["gcs_address"])
     try:

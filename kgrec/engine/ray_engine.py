@@ -2,24 +2,80 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal
+
+from pydantic import Field, field_validator
 
 from kgrec.engine.base import Block, Engine, Result, Shared, Work
-from kgrec.engine.ray_cluster import check_ray, connect
+from kgrec.engine.ray_cluster import AUTO, OWN, check_ray, connect
 from kgrec.engine.ray_worker import Worker, packed, unpacked, versions
 from kgrec.errors import ConfigError, RunError, printable, warn, wordings
+from kgrec.settings import Settings
 from kgrec.types import ByteArray
-
-if TYPE_CHECKING:
-    from kgrec.engine.settings import RayEngineConfig
 
 _QUEUED: Final = 2
 """Blocks that a worker has: one that it works on, and one that is on its way."""
 _AHEAD: Final = 4
 """Blocks for each worker that are done or under way before the first of them is taken."""
+_HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+
+
+class RayEngineConfig(Settings):
+    """The workers of a Ray cluster do what can be cut into blocks; needs `kgrec[ray]`."""
+
+    name: Literal["ray"] = "ray"
+    address: str = Field(
+        default=AUTO,
+        description="`auto`: the cluster that runs on this machine, or that this machine is a part "
+        "of; `local`: a new one on this machine, for this command; or HOST:PORT of a cluster's "
+        "head.",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=100_000, description="Number of workers; None: one for each "
+        "`cpus` of the cluster.",
+    )  # fmt: skip
+    cpus: int = Field(default=1, ge=1, le=1_024, description="Cores, and threads, of a worker.")
+    gpus: float = Field(
+        default=0.0, ge=0.0, le=64.0, description="GPUs of a worker; a share is possible."
+    )
+    retries: int = Field(
+        default=3, ge=0, le=1_000, description="How often a worker that was lost is started again, "
+        "and its block is done again.",
+    )  # fmt: skip
+    patience: float = Field(
+        default=60.0, gt=0.0, le=86_400.0,
+        description="Seconds to wait for the cluster and for free workers.",
+    )  # fmt: skip
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value in (AUTO, OWN):
+            return value
+        if value.startswith("ray://"):
+            raise ValueError(
+                "Ray Client (ray://) is not supported, as it is another way to work: run kgrec on "
+                "a machine of the cluster with the address 'auto', or give HOST:PORT of the head"
+            )
+        found = _HOST_AND_PORT.fullmatch(value)
+        if found is None or not 0 < int(found[2]) < 65_536:
+            raise ValueError(
+                f"expected 'auto', 'local' or HOST:PORT, such as 10.0.0.1:6379, found "
+                f"{printable(value)!r}"
+            )
+        return value
+
+    def build(self) -> RayEngine:
+        """Return the engine, which connects when it is entered.
+
+        Raises:
+            ConfigError: Ray is not installed.
+        """
+        return RayEngine(self)
 
 
 @dataclass(eq=False)
@@ -75,7 +131,9 @@ class RayEngine(Engine):
 
         if self._workers:
             return
-        self.address = connect(self.config)
+        workers = self.config.workers
+        cores = None if workers is None else workers * self.config.cpus
+        self.address = connect(self.config.address, cores)
         try:
             self._workers = self._started()
         except BaseException:

@@ -65,6 +65,10 @@ class Dials:
         return min(num_items, max(LEAST_POOL, POOL * k)) if self.diversity else k
 
 
+NO_DIALS = Dials()
+"""Lists of the model alone."""
+
+
 class ItemSimilarity:
     """Cosines of items: the mean over the kinds of vectors that there are, negative ones as 0.
 

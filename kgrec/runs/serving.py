@@ -296,7 +296,9 @@ class _RunSnapshot(Snapshot):
     def changed_by(self, asked: Changes, content: Content) -> Snapshot:
         """Return a snapshot with more data, made from all of the run; see `Snapshot.update`."""
         # The model that answers stays: what it has computed ahead stays, too.
-        whole = replace(self._whole.snapshot, model=self.model, earlier=Earlier.of(self))
+        whole = replace(
+            self._whole.snapshot, model=self.model, earlier=Earlier.of(vars(self), self.earlier)
+        )
         return whole.changed_by(asked, content)
 
     def _with_derived(self, derived: Derived) -> Snapshot:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,10 @@ from kgrec.data.table_writer import check_format, table_writer
 from kgrec.engine import engine_in_use
 from kgrec.outputs.checks import check_files
 from kgrec.retrieval.index import WIDTH
-from kgrec.retrieval.reranking import Dials
+from kgrec.retrieval.reranking import NO_DIALS, Dials
 from kgrec.retrieval.topk import CHUNK_ELEMENTS, TopK, chunks
-from kgrec.snapshot.snapshot import NO_DIALS, Snapshot
+from kgrec.snapshot import parts
+from kgrec.snapshot.snapshot import Snapshot
 from kgrec.text.progress import ShowProgress, reporter
 from kgrec.types import IntArray
 
@@ -89,8 +91,8 @@ class BulkRecommendations:
         width = len(self.snapshot.items)
         if self.snapshot.index is not None:
             width = min(width, WIDTH)  # an index never has more scores of a user at a time
-        parts = chunks(len(self.users), width, self.chunk_elements)
-        asked = (self._asked(self.users[part]) for part in parts)
+        places = chunks(len(self.users), width, self.chunk_elements)
+        asked = (self._asked(self.users[part]) for part in places)
         engine = engine_in_use()
         if not engine.distributed:
             found = engine.map(_best, self.snapshot, asked)
@@ -98,7 +100,7 @@ class BulkRecommendations:
             now = self.snapshot
             answers = now.diverse_answers if self.dials.diversity else now.answers
             found = engine.map_warmed(_best, answers, asked)
-        for part, best in zip(parts, found, strict=True):
+        for part, best in zip(places, found, strict=True):
             yield RecommendationBlock(self.users[part], best)
 
     def from_user(self, place: int) -> BulkRecommendations:
@@ -155,9 +157,7 @@ class BulkRecommendations:
         check_format(path)
         check_files([path], force=force)
         if resume:
-            from kgrec.snapshot.parts import write_in_parts
-
-            write_in_parts(self, Path(path), progress)
+            parts.write_in_parts(self._parted(), Path(path), progress)
             return
         done = 0
         with (
@@ -168,6 +168,29 @@ class BulkRecommendations:
                 write(self.table(block))
                 done += len(block.users)
                 report(done, len(self))
+
+    def _parted(self) -> parts.Parted:
+        def tables(start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
+            some = self.of_users(slice(start, stop))
+            return ((len(block.users), some.table(block)) for block in some)
+
+        return parts.Parted(SCHEMA, len(self), tables, self._fingerprint())
+
+    def _fingerprint(self) -> str:
+        """Return a checksum of all that decides the result besides the model's weights."""
+        now, dials, digest = self.snapshot, self.dials, hashlib.sha256()
+        plain = [self.k, self.include_disliked, dials.popularity, dials.diversity, parts.USERS]
+        digest.update(repr([now.model.name, *plain]).encode())
+        arrays: list[Any] = [self.users, self.candidates]
+        for matrix in (now.histories, now.disliked, self.exclude):
+            arrays += [None] if matrix is None else [matrix.indptr, matrix.indices]
+        for array in arrays:
+            raw = b"all" if array is None else np.ascontiguousarray(array, dtype=np.int64).tobytes()
+            digest.update(len(raw).to_bytes(8, "little") + raw)
+        for ids in (now.users, now.items):
+            digest.update(len(ids).to_bytes(8, "little"))
+            digest.update("\0".join(ids.ids).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
     def _asked(self, rows: IntArray) -> _Asked:
         exclude = self.snapshot.left_out(rows, include_disliked=self.include_disliked)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
@@ -12,11 +12,11 @@ from scipy.sparse import csr_matrix, vstack
 from kgrec.retrieval.bm25 import BM25Index
 from kgrec.retrieval.index import ExactIndex
 from kgrec.retrieval.search import SemanticSearch
+from kgrec.text.words import WordCounts
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from kgrec.search.taste import TasteSearch
-    from kgrec.snapshot.snapshot import Snapshot
 
 NUM_ALIKE: Final = 10
 """Known items that stand for a new one; a usual number of neighbors, not tuned."""
@@ -43,15 +43,24 @@ class Earlier:
     alike: csr_matrix | None = None
 
     @classmethod
-    def of(cls, now: Snapshot) -> Self:
-        """Return what a snapshot has computed, or else what an earlier one has."""
+    def of(cls, computed: Mapping[str, Any], before: Earlier) -> Self:
+        """Return what a snapshot has computed, or else what an earlier one has.
+
+        Args:
+            computed: The snapshot's values by name: `vars` of it.
+            before: Those of the earlier one.
+        """
         made = {}
         for field in fields(cls):
-            own = now.__dict__.get(field.name)
+            own = computed.get(field.name)
             if field.name.endswith("index") and not isinstance(own, ExactIndex | BM25Index):
                 own = None  # an approximate index keeps its codes instead
-            made[field.name] = getattr(now.earlier, field.name) if own is None else own
+            made[field.name] = getattr(before, field.name) if own is None else own
         return cls(**made)
+
+
+NOTHING: Final = Earlier()
+"""There is no earlier snapshot, or it has computed nothing."""
 
 
 def extended_index(
@@ -77,31 +86,36 @@ def extended_index(
     return before.extended(late[len(before.vectors) - len(vectors) :], unknown)
 
 
-def most_alike(now: Snapshot, before: csr_matrix | None) -> csr_matrix | None:
+def most_alike(
+    search: SemanticSearch | BM25Index,
+    words: WordCounts,
+    num_known: int,
+    num_items: int,
+    before: csr_matrix | None,
+) -> csr_matrix:
     """Return which known items new ones are most like, by their texts.
 
     Known are the items that the model was fitted on. It is their meaning that counts, or the words
     that they share where there are no text vectors.
 
     Args:
-        now: The snapshot.
-        before: The result of an earlier one, whose new items are the first ones.
+        search: Compares the items' meaning; where there are no text vectors, their words.
+        words: The words of their texts.
+        num_known: The number of known items, which are the first ones.
+        num_items: The number of all items.
+        before: The result of an earlier snapshot, whose new items are the first ones.
 
     Returns:
         float32 of shape (new items, known items): each row sums to 1, or to 0 for an item without
-        text; None: there is no text.
+        text.
     """
-    words, num = now.derived.words, now.num_scored
-    if words is None:
-        return None
-    start = num if before is None else num + before.shape[0]
-    rows = np.arange(start, len(now.items))
-    k = min(NUM_ALIKE, num)
-    if now.semantic_search is not None:
-        more = now.semantic_search.nearest(rows, num, k)
+    start = num_known if before is None else num_known + before.shape[0]
+    rows = np.arange(start, num_items)
+    k = min(NUM_ALIKE, num_known)
+    if isinstance(search, SemanticSearch):
+        more = search.nearest(rows, num_known, k)
     else:
-        assert now.word_index is not None
-        more = _by_words(now.word_index, [words.of_text(row) for row in rows.tolist()], num, k)
+        more = _by_words(search, [words.of_text(row) for row in rows.tolist()], num_known, k)
     return more if before is None else csr_matrix(vstack([before, more], format="csr"))
 
 

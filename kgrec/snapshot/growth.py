@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
@@ -21,12 +21,12 @@ from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.retrieval.compressed import Compressed
 from kgrec.snapshot.changes import Changes, without_users
 from kgrec.snapshot.earlier import Earlier
+from kgrec.snapshot.fitted import Fitted
 from kgrec.snapshot.histories import joined, without
 from kgrec.snapshot.inputs import Inputs
 from kgrec.types import BoolArray, FloatArray
 
-if TYPE_CHECKING:
-    from kgrec.snapshot.snapshot import Snapshot
+FittedT = TypeVar("FittedT", bound=Fitted)
 
 Content = Callable[[Inputs, Vocabulary, int], tuple[Sequence[str], Mapping[str, FloatArray]]]
 """Returns the texts of new items and their vectors by modality, in the order of the new rows.
@@ -34,7 +34,7 @@ Content = Callable[[Inputs, Vocabulary, int], tuple[Sequence[str], Mapping[str, 
 It gets the inputs and the catalogue with the new items, and the first of their rows."""
 
 
-def grown(now: Snapshot, asked: Changes, content: Content) -> Snapshot:
+def grown(now: FittedT, asked: Changes, content: Content) -> FittedT:
     """Return a snapshot with more data; see `Snapshot.update`, which says what it raises."""
     asked.check(now.items, now.users, now.withdrawn)
     log = asked.interactions
@@ -54,7 +54,7 @@ def grown(now: Snapshot, asked: Changes, content: Content) -> Snapshot:
         texts, features = content(inputs, item_ids, start)
         derived = derived.extended(new, texts, features)
         placed = _placed(now, new, features)
-    earlier = Earlier.of(now)
+    earlier = Earlier.of(vars(now), now.earlier)
     made = replace(
         now,
         users=user_ids,
@@ -88,7 +88,7 @@ def _check_ratings(log: Interactions) -> None:
 
 
 def _titles(
-    now: Snapshot, items: Vocabulary, table: AttributeTable | None, asked: Changes
+    now: Fitted, items: Vocabulary, table: AttributeTable | None, asked: Changes
 ) -> NodeNames:
     """Return the names of all items: those of before, and the titles of the update."""
     labels = list((now.titles or now.names).nodes.get("item", ()))[: len(now.items)]
@@ -100,7 +100,7 @@ def _titles(
     return NodeNames({"item": labels}, {"item": items.ids})
 
 
-def _tells_of_known(now: Snapshot, asked: Changes) -> bool:
+def _tells_of_known(now: Fitted, asked: Changes) -> bool:
     """Return whether an update changes what is known of items that were there before."""
     told = [*asked.linked, *(asked.item_ids if isinstance(asked.items, AttributeTable) else ())]
     if told and (now.items.rows(told, missing="-1") >= 0).any():
@@ -116,7 +116,7 @@ def _tells_of_known(now: Snapshot, asked: Changes) -> bool:
     return bool(subjects) and bool((kg.entities.rows(subjects, missing="-1") >= 0).any())
 
 
-def _without_removed(now: Snapshot, asked: Changes) -> Snapshot:
+def _without_removed(now: FittedT, asked: Changes) -> FittedT:
     """Return the snapshot without what an update removes, and with what it brings back."""
     withdrawn = np.zeros(len(now.items), dtype=bool)
     if now.withdrawn is not None:
@@ -156,14 +156,14 @@ def _without_removed(now: Snapshot, asked: Changes) -> Snapshot:
     )
 
 
-def _codes_so_far(now: Snapshot) -> Compressed | None:
+def _codes_so_far(now: Fitted) -> Compressed | None:
     """Return the codes of the items, if they were made, for the next snapshot."""
     made = now.__dict__.get("index")
     return made.compressed if isinstance(made, ApproximateIndex) else now.codes
 
 
 def _histories(
-    now: Snapshot, users: Vocabulary, items: Vocabulary, log: Interactions | None
+    now: Fitted, users: Vocabulary, items: Vocabulary, log: Interactions | None
 ) -> tuple[csr_matrix, csr_matrix | None, BoolArray]:
     """Return histories, dislikes and changed users with a log more, over more ids."""
     shape = (len(users), len(items))
@@ -185,7 +185,7 @@ def _histories(
     return histories, disliked, changed | (np.diff(different.tocsr().indptr) > 0)
 
 
-def _placed(now: Snapshot, new: int, features: Mapping[str, FloatArray]) -> FloatArray | None:
+def _placed(now: Fitted, new: int, features: Mapping[str, FloatArray]) -> FloatArray | None:
     """Return the vectors of all items that the model was not fitted on, with `new` more."""
     space = now.model.content_space()
     if space is None:

@@ -1,4 +1,4 @@
-"""Recommendations for many users, written so that an interrupted writing can go on.
+"""A large table about users, written so that an interrupted writing can go on.
 
 Beside the file, in the folder `FILE.parts`, there is a Parquet file for each some thousand users,
 and a journal of them with their checksums. When all are there, the file is written as a whole, and
@@ -7,8 +7,8 @@ the folder goes. A process that is killed loses one part at the most.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,22 +30,47 @@ from kgrec.outputs.checked import (
 from kgrec.text.progress import ShowProgress, reporter
 
 if TYPE_CHECKING:
-    from kgrec.snapshot.bulk import BulkRecommendations
+    import pandas as pd
 
 USERS: Final = 10_000
 """Users of a part."""
 _JOURNAL: Final = "journal.json"
 _TRIED: Final = 8
-"""Users whose items are computed again, to see that the model is the same."""
+"""Users whose rows are computed again, to see that the model is the same."""
 
 
-def write_in_parts(found: BulkRecommendations, path: Path, progress: ShowProgress) -> None:
-    """Write recommendations to a file, going on with the parts that are there already.
+@dataclass(frozen=True)
+class Parted:
+    """A table that is computed user by user.
+
+    Attributes:
+        schema: Its columns, among them `user_id` and `score`.
+        num_users: Number of users.
+        tables: Computes it for the users from one place to before another, block by block: yields
+            the number of users of each block, and their rows.
+        fingerprint: A checksum of all that decides the table besides the model's weights.
+    """
+
+    schema: pa.Schema
+    num_users: int
+    tables: Callable[[int, int], Iterator[tuple[int, pa.Table]]]
+    fingerprint: str
+
+    def to_pandas(self, start: int, stop: int) -> pd.DataFrame:
+        """Return the rows of some users."""
+        tables = [table for _, table in self.tables(start, stop)]
+        frame: pd.DataFrame = pa.concat_tables([self.schema.empty_table(), *tables]).to_pandas()
+        return frame
+
+
+def write_in_parts(wanted: Parted, path: Path, progress: ShowProgress) -> None:
+    """Write a table to a file, going on with the parts that are there already.
 
     Args:
-        found: The recommendations.
+        wanted: The table.
         path: The file, which may be replaced; its ending names the format.
-        progress: As for `BulkRecommendations.write`.
+        progress: True shows a bar on stderr; a function is called with the number of users done and
+            their total.
 
     Raises:
         RunError: The folder of the parts is not one, or is of another request or model, or is
@@ -61,55 +86,54 @@ def write_in_parts(found: BulkRecommendations, path: Path, progress: ShowProgres
             )
         folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
-        _compute(found, folder, progress)
-        names = _names(len(found))
-        with table_writer(path, _schema()) as write:
+        _compute(wanted, folder, progress)
+        names, schema = _names(wanted.num_users), wanted.schema
+        with table_writer(path, schema) as write:
             for name in names:
                 for batch in pq.ParquetFile(folder / name).iter_batches():
-                    write(pa.Table.from_batches([batch], schema=_schema()))
+                    write(pa.Table.from_batches([batch], schema=schema))
         for name in (*names, _JOURNAL):
             (folder / name).unlink(missing_ok=True)
     if not any(folder.iterdir()):  # what others put there stays
         folder.rmdir()
 
 
-def _compute(found: BulkRecommendations, folder: Path, progress: ShowProgress) -> None:
+def _compute(wanted: Parted, folder: Path, progress: ShowProgress) -> None:
     """Write the parts that are missing."""
-    asked = _fingerprint(found)
-    done = _done(found, folder, asked)
-    with reporter(progress, len(found), "Recommending") as report:
-        for place, name in enumerate(_names(len(found))):
-            start, stop = place * USERS, min((place + 1) * USERS, len(found))
+    done, total = _done(wanted, folder), wanted.num_users
+    with reporter(progress, total, "Recommending") as report:
+        for place, name in enumerate(_names(total)):
+            start, stop = place * USERS, min((place + 1) * USERS, total)
             if name not in done:
-                part = found.of_users(slice(start, stop))
                 at = start
-                with table_writer(folder / name, _schema()) as write:
-                    for block in part:
-                        write(part.table(block))
-                        at += len(block.users)
+                with table_writer(folder / name, wanted.schema) as write:
+                    for number, table in wanted.tables(start, stop):
+                        write(table)
+                        at += number
                         if at < stop:
-                            report(at, len(found))
+                            report(at, total)
                 done |= checksums(folder, [name])
-                write_checked_json(folder / _JOURNAL, {"asked": asked, "parts": done})
-            report(stop, len(found))
+                journal = {"asked": wanted.fingerprint, "parts": done}
+                write_checked_json(folder / _JOURNAL, journal)
+            report(stop, total)
 
 
-def _done(found: BulkRecommendations, folder: Path, asked: str) -> dict[str, dict[str, Any]]:
+def _done(wanted: Parted, folder: Path) -> dict[str, dict[str, Any]]:
     """Return the finished parts with their checksums, which are compared."""
     if not (folder / _JOURNAL).exists():
         return {}
     try:
         journal = check_json(read_json(folder / _JOURNAL))
         parts = dict(journal["parts"])
-        known = set(_names(len(found)))
-        if journal["asked"] == asked and not set(parts) <= known:
+        known, same = set(_names(wanted.num_users)), journal["asked"] == wanted.fingerprint
+        if same and not set(parts) <= known:
             raise ValueError("it names other parts")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{_shown(folder / _JOURNAL)} is damaged: {printable(str(error), 200)}. Remove the "
             "folder to begin anew."
         ) from error
-    if journal["asked"] != asked:
+    if not same:
         raise RunError(
             f"{_shown(folder)} holds parts of another request: other users, items, k, filters or "
             "dials, or what users have has changed. Ask the same, or remove the folder to begin "
@@ -117,18 +141,15 @@ def _done(found: BulkRecommendations, folder: Path, asked: str) -> dict[str, dic
         )
     check_checksums(folder, parts)
     if parts:
-        _check_model(found, folder, parts)
+        _check_model(wanted, folder, parts)
     return parts
 
 
-def _check_model(
-    found: BulkRecommendations, folder: Path, parts: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _check_model(wanted: Parted, folder: Path, parts: Mapping[str, Mapping[str, Any]]) -> None:
     """Compute the items of a few users again, and compare their scores with those in a part."""
     name = min(parts)
     start = int(Path(name).stem) * USERS
-    some = found.of_users(slice(start, min(start + min(_TRIED, USERS), len(found))))
-    now = some.to_pandas()
+    now = wanted.to_pandas(start, min(start + min(_TRIED, USERS), wanted.num_users))
     before = pq.read_table(folder / name).slice(0, len(now)).to_pandas()
     # Of equal scores, the order may depend on how many users are scored at once.
     same = (
@@ -143,23 +164,6 @@ def _check_model(
         )
 
 
-def _fingerprint(found: BulkRecommendations) -> str:
-    """Return a checksum of all that decides the result besides the model's weights."""
-    now, digest = found.snapshot, hashlib.sha256()
-    plain = [found.k, found.include_disliked, found.dials.popularity, found.dials.diversity, USERS]
-    digest.update(repr([now.model.name, *plain]).encode())
-    arrays: list[Any] = [found.users, found.candidates]
-    for matrix in (now.histories, now.disliked, found.exclude):
-        arrays += [None] if matrix is None else [matrix.indptr, matrix.indices]
-    for array in arrays:
-        raw = b"all" if array is None else np.ascontiguousarray(array, dtype=np.int64).tobytes()
-        digest.update(len(raw).to_bytes(8, "little") + raw)
-    for ids in (now.users, now.items):
-        digest.update(len(ids).to_bytes(8, "little"))
-        digest.update("\0".join(ids.ids).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
-
-
 def _names(total: int) -> list[str]:
     return [f"{place:06}.parquet" for place in range(-(-total // USERS))]
 
@@ -168,12 +172,6 @@ def _others(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise RunError(f"{_shown(folder)} is a file, and is needed as a folder.")
     return list(folder.iterdir())
-
-
-def _schema() -> pa.Schema:
-    from kgrec.snapshot.bulk import SCHEMA
-
-    return SCHEMA
 
 
 def _shown(path: Path) -> str:

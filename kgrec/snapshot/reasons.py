@@ -24,8 +24,8 @@ from kgrec.explain.explanation import Explanation
 from kgrec.explain.settings import ExplainConfig, Length, Tone
 from kgrec.models.contributions import histories_of_parts
 from kgrec.settings import make_settings
+from kgrec.snapshot.ranker import Ranker
 from kgrec.snapshot.scored import contributions, scored
-from kgrec.snapshot.snapshot import Snapshot
 from kgrec.text.fillers import FILLERS
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
@@ -117,7 +117,7 @@ class Reasons:
         now: The snapshot.
     """
 
-    def __init__(self, now: Snapshot) -> None:
+    def __init__(self, now: Ranker) -> None:
         self._now = now
 
     def explain(

@@ -9,11 +9,11 @@ from kgrec.explain.counts import Scored
 from kgrec.graph.modalities import TEXT
 from kgrec.models.base import VectorModel
 from kgrec.models.contributions import Contributions
-from kgrec.snapshot.snapshot import Snapshot
+from kgrec.snapshot.ranker import Ranker
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 
-def contributions(now: Snapshot, history: csr_matrix, items: IntArray) -> Contributions:
+def contributions(now: Ranker, history: csr_matrix, items: IntArray) -> Contributions:
     """Return what each liked item adds to the scores of some items.
 
     An item that is new since training has the scores of the items that it is like; nothing adds to
@@ -34,7 +34,7 @@ def contributions(now: Snapshot, history: csr_matrix, items: IntArray) -> Contri
     return now.model.contributions(history[:, :known].tocsr(), targets)
 
 
-def scored(now: Snapshot, history: csr_matrix, items: IntArray, user: int | None) -> list[Scored]:
+def scored(now: Ranker, history: csr_matrix, items: IntArray, user: int | None) -> list[Scored]:
     """Return the scores of some items, and what each liked item adds to them.
 
     If the model has learnt a vector of the user, the score has a part that is no item's: it is in

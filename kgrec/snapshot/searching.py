@@ -19,11 +19,12 @@ from kgrec.search.weights import SearchWeights
 from kgrec.types import Float64Array, FloatArray
 
 if TYPE_CHECKING:
+    from kgrec.snapshot.fitted import Fitted
     from kgrec.snapshot.inputs import Inputs
-    from kgrec.snapshot.snapshot import Snapshot
+    from kgrec.snapshot.ranker import Ranker
 
 
-def facts_of(now: Snapshot, inputs: Inputs, start: int = 0) -> ItemFacts:
+def facts_of(now: Fitted, inputs: Inputs, start: int = 0) -> ItemFacts:
     """Return what search reads of each item.
 
     Args:
@@ -43,8 +44,13 @@ def facts_of(now: Snapshot, inputs: Inputs, start: int = 0) -> ItemFacts:
     return item_facts(items, titles, table, kg, links, inputs.languages, relations)
 
 
-def taste_search(now: Snapshot) -> TasteSearch | None:
-    """Return search that knows taste; None: the snapshot has no text vectors."""
+def taste_search(now: Ranker, facts: Callable[[], ItemFacts]) -> TasteSearch | None:
+    """Return search that knows taste; None: the snapshot has no text vectors.
+
+    Args:
+        now: The snapshot.
+        facts: Returns what search reads of each item.
+    """
     text, words = now.derived.features.get(("item", TEXT)), now.derived.words
     if text is None or words is None:
         return None
@@ -56,9 +62,9 @@ def taste_search(now: Snapshot) -> TasteSearch | None:
     before, num = now.earlier.taste, len(now.items)
     if before is None:
         places = None if space is None else unit_rows(now.placed_in(space))
-        facts = now.item_facts
         return TasteSearch(
-            Signals(facts, text, words, popularity, space, places, _model(now), statistics), weights
+            Signals(facts(), text, words, popularity, space, places, _model(now), statistics),
+            weights,
         )
     places, start = before.signals.places, len(before.facts.titles)
     if start == num:
@@ -67,14 +73,14 @@ def taste_search(now: Snapshot) -> TasteSearch | None:
     if places is not None:
         late = None if now.placed is None else unit_rows(now.placed[start - now.num_scored :])
         places = np.zeros((num - start, places.shape[1]), np.float32) if late is None else late
-    facts = before.facts.extended(facts_of(now, now.inputs, start))
+    every = before.facts.extended(facts_of(now, now.inputs, start))
     signals = before.signals.extended(
-        facts, text, words, popularity, places, _model(now), statistics
+        every, text, words, popularity, places, _model(now), statistics
     )
     return before.extended(signals, weights)
 
 
-def _model(now: Snapshot) -> Callable[[Float64Array], FloatArray]:
+def _model(now: Ranker) -> Callable[[Float64Array], FloatArray]:
     def scores(history: Float64Array) -> FloatArray:
         # Models are fitted on ones, and a small weight is that of a known user's history.
         rows = np.flatnonzero(history)

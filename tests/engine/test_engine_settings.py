@@ -142,7 +142,7 @@ def test_another_version_of_ray_is_named(ray_address, monkeypatch):
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(ConfigError, match=r"another version .* Ray: 2\.1"):
-        ray_cluster.connect(RayEngineConfig(address=ray_address))
+        ray_cluster.connect(ray_address)
 
 
 def test_a_cluster_that_asks_for_a_token_says_where_it_belongs(ray_address, monkeypatch):
@@ -157,4 +157,4 @@ def test_a_cluster_that_asks_for_a_token_says_where_it_belongs(ray_address, monk
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(RunError, match=r"RAY_AUTH_MODE=token, .*auth_token"):
-        ray_cluster.connect(RayEngineConfig(address=ray_address))
+        ray_cluster.connect(ray_address)

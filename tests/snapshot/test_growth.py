@@ -9,7 +9,7 @@ from project import WordEncoder
 
 import kgrec
 from kgrec.models.ensemble import Ensemble
-from kgrec.snapshot.snapshot import NOTHING
+from kgrec.snapshot.earlier import NOTHING
 
 GENRES = ("Comedy", "Film noir")
 WORDS = (("clown", "circus", "laughter"), ("detective", "murder", "rain"))
