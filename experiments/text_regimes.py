@@ -58,7 +58,7 @@ from kgrec.text.tuning.tower import Tower
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "text_regimes.json"
 MODEL = "all-MiniLM-L6-v2"
-RELATIONS = ["subject", "director", "starring", "writer", "producer", "musicComposer", "label"]
+RELATIONS = ["subject", "director", "starring", "writer", "producer", "distributor"]
 SETTINGS: dict[str, Any] = {
     "projection": 384, "max_length": 128, "epochs": 8, "patience": 8, "learning_rate": 1e-4,
     "projection_rate": 1e-3, "token_budget": 8192, "dropout": 0.1,
@@ -85,7 +85,7 @@ def config_of(name: str, seed: int) -> Config:
         "description": False,
         "tuning": {**SETTINGS, **more, "regime": regime},
     }
-    tree["data"]["root"] = str((HERE / tree["data"]["root"]).resolve())
+    tree["data"]["root"] = str((HERE.parent / tree["data"]["root"]).resolve())
     return make_config({**tree, "seed": seed})
 
 
@@ -154,7 +154,7 @@ class OtherFilms:
     def config(self) -> Config:
         """The config of the films, with the texts of SETTINGS."""
         tree = load_config(HERE / "redial_films.yaml").model_dump(exclude_unset=True, mode="json")
-        tree["data"]["root"] = str((HERE / tree["data"]["root"]).resolve())
+        tree["data"]["root"] = str((HERE.parent / tree["data"]["root"]).resolve())
         tree.pop("search", None)
         tree["data"]["items"]["numbers"] = ["year"]
         return make_config({**tree, "text": {"description": False}})

@@ -56,6 +56,11 @@ def test_reading_data_loads_no_torch(name):
     assert not found & {"torch", "torch_geometric", "transformers", "rdflib", "matplotlib"}
 
 
+def test_the_service_begins_without_torch():
+    found = imported("import kgrec.serving.running")
+    assert not found & {"torch", "torch_geometric", "transformers", "rdflib", "matplotlib"}
+
+
 def test_the_recommender_loads_no_language_model_and_no_rdflib():
     found = imported("import kgrec; kgrec.Recommender; kgrec.evaluate; kgrec.TextEncoder")
     assert not found & {"transformers", "rdflib", "matplotlib", "ranx"}

@@ -26,6 +26,7 @@ from kgrec.serving.watching import Watcher
 from kgrec.snapshot.settling import drift_of
 
 _PATIENCE: Final = 5.0  # seconds that a request waits for what it wrote
+_FIRST_ANSWERS: Final = 0.5  # seconds for those who wait that the service starts
 
 
 class Service:
@@ -59,7 +60,7 @@ class Service:
         if variant is not None:
             self.runs[VARIANT] = Live.of(variant, self.pseudonyms)
         share = 0.0 if variant is None else self.config.variant_share
-        self._warmed = ThreadEvent()
+        self._warmed, self._stopping = ThreadEvent(), ThreadEvent()
         self.experiment = Experiment(self.pseudonyms, share)
         self.watcher: Watcher | None = None
         self.scheduler: Scheduler | None = None
@@ -79,6 +80,9 @@ class Service:
 
     def _warm(self) -> None:
         try:
+            if self.updater is not None:  # what is loaded here would slow the first answers down
+                self.updater.ready.wait()
+                self._stopping.wait(_FIRST_ANSWERS)
             self._warm_all()
         finally:
             self._warmed.set()
@@ -92,6 +96,7 @@ class Service:
 
     def stop(self) -> None:
         """Stop following the log, and close it."""
+        self._stopping.set()
         if self.scheduler is not None:
             self.scheduler.stop()
         if self.watcher is not None:

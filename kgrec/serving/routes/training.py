@@ -6,11 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from kgrec.runs.reading import read_config
-from kgrec.runs.training_figures import read_curve
 from kgrec.serving.access import needs
 from kgrec.serving.routes.common import Asked, Json, problems
 from kgrec.snapshot.settling import drift_of
-from kgrec.training.link_prediction import LinkPredictionConfig
 
 router = APIRouter(prefix="/v1", tags=["operations"], dependencies=[needs("read")])
 
@@ -58,6 +56,10 @@ class DriftOut(BaseModel):
 )
 def curve(service: Asked) -> Json:
     """Return the validation curve of the run, by epoch."""
+    # They load PyTorch, and the service begins without it.
+    from kgrec.runs.training_figures import read_curve
+    from kgrec.training.link_prediction import LinkPredictionConfig
+
     folder = service.current.folder
     points = read_curve(folder)
     model = read_config(folder).model if points else None
