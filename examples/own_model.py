@@ -13,7 +13,7 @@ import pytest
 
 import kg_data
 import kgrec
-from kgrec.models import base
+from kgrec.models import base, checks
 from kgrec.models.item_item import training_matrix
 from kgrec.models.state import check_state
 from kgrec.testing import FindsBlocks
@@ -37,7 +37,7 @@ class PureSVD(base.VectorModel):
 
     def state(self):
         if self.learned is None:
-            raise base.not_fitted(self)
+            raise checks.not_fitted(self)
         return self.learned
 
     def load_state(self, state, data):
@@ -56,11 +56,11 @@ class PureSVD(base.VectorModel):
 
     def vectors_of_histories(self, histories):
         items = self.item_vectors
-        return base.check_histories(histories, len(items)) @ items
+        return checks.check_histories(histories, len(items)) @ items
 
     def score(self, users):
         vectors = self.user_vectors
-        return vectors[base.check_rows(users, len(vectors), "user")] @ self.item_vectors.T
+        return vectors[checks.check_rows(users, len(vectors), "user")] @ self.item_vectors.T
 
     def score_histories(self, histories):
         return self.vectors_of_histories(histories) @ self.item_vectors.T

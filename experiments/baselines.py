@@ -35,10 +35,11 @@ from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.evaluate import evaluate, protocol_candidates
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
-from kgrec.models.base import Model, TrainingData
+from kgrec.models.base import Model
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular
+from kgrec.models.training_data import TrainingData
 
 HERE = Path(__file__).parent
 METRICS = ("ndcg@10", "recall@10", "recall@20", "mrr@10")

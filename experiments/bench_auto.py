@@ -27,8 +27,9 @@ from synthetic_graph import EXPONENT, knowledge
 
 from kgrec.auto.auto import Auto
 from kgrec.files import write_json
-from kgrec.models.base import Model, TrainingData
+from kgrec.models.base import Model
 from kgrec.models.content import item_attributes
+from kgrec.models.training_data import TrainingData
 from kgrec.runs.about import about
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 

@@ -31,8 +31,9 @@ import numpy.typing as npt
 import kgrec
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.models.base import ModelConfig, TrainingData, VectorModel
+from kgrec.models.base import ModelConfig, VectorModel
 from kgrec.models.state import State
+from kgrec.models.training_data import TrainingData
 from kgrec.snapshot import Derived, Inputs, Snapshot
 from kgrec.snapshot.histories import histories_of
 

@@ -45,9 +45,9 @@ from synthetic_graph import EXPONENT, synthetic
 
 from kgrec.files import write_json
 from kgrec.graph.propagation import Propagation
-from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor, trained_nodes
 from kgrec.models.presets import PRESETS
+from kgrec.models.training_data import TrainingData
 from kgrec.runs.about import about
 from kgrec.training.link_prediction import LinkPredictionConfig
 from kgrec.training.loop import Trainer

@@ -40,8 +40,8 @@ from kgrec.datasets.dataset import Dataset
 from kgrec.datasets.loading import load_dataset
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.files import write_json
-from kgrec.models.base import TrainingData
 from kgrec.models.ensemble import Ensemble
+from kgrec.models.training_data import TrainingData
 from kgrec.recommender import Recommender
 from kgrec.runs.about import about
 from kgrec.runs.making import make_model, make_recommender

@@ -242,9 +242,9 @@ def made_run(folder: Path, num_items: int) -> Path:
     """Write a run of iALS with random factors, and return its folder."""
     import pandas as pd
 
-    from kgrec.models.base import TrainingData
     from kgrec.models.ials import IALS, IALSConfig
     from kgrec.models.state import csr_state
+    from kgrec.models.training_data import TrainingData
 
     rng = np.random.default_rng(0)
     num_users = 10_000

@@ -30,7 +30,7 @@ from scipy.stats import ttest_rel
 import kgrec
 from kgrec.data.interactions import Interactions, Split
 from kgrec.files import write_json
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.runs.about import about
 
 HERE = Path(__file__).parent

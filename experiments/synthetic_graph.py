@@ -8,7 +8,7 @@ from torch_geometric.data import HeteroData
 
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 
 OF_ITEMS, OF_ENTITIES = 8, 2
 """Relations from items to entities, and among entities."""

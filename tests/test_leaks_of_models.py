@@ -27,9 +27,9 @@ from kgrec.graph.homogeneous import HomogeneousGraph
 from kgrec.graph.propagation import SparseOperator
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
-from kgrec.models.base import TrainingData
 from kgrec.models.popular import MostPopular
 from kgrec.models.ridge import _LowRank
+from kgrec.models.training_data import TrainingData
 from kgrec.recommender import Recommender
 from kgrec.snapshot import Derived
 

@@ -18,16 +18,8 @@ from kgrec.auto.effort import Effort
 from kgrec.auto.report import Report, Trial
 from kgrec.auto.weights import Weights
 from kgrec.errors import DataError, RunError, first_few, warn
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    VectorModel,
-    check_histories,
-    check_rows,
-    not_fitted,
-)
+from kgrec.models.base import Callback, Model, ModelConfig, VectorModel
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.closed_forms import closed_form_settings
 from kgrec.models.contributions import Contributions, check_targets, combined, liked_rows
 from kgrec.models.ensemble import standardised, standardised_contributions
@@ -41,6 +33,7 @@ from kgrec.models.members import (
 )
 from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 MIN_USERS: Final = 30

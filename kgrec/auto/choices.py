@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from kgrec.data.interactions import Interactions
-from kgrec.models.base import Model, TrainingData
+from kgrec.models.base import Model
 from kgrec.models.ensemble import standardised
+from kgrec.models.training_data import TrainingData
 from kgrec.types import BoolArray, FloatArray, IntArray
 
 CANDIDATES: Final = 50

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.graph.modalities import NUMERIC
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 PRIOR_RATINGS = 5.0

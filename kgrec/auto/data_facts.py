@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from kgrec.graph.modalities import NUMERIC, vectors_of
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)

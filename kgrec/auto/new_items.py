@@ -17,7 +17,7 @@ from kgrec.auto.context import Context
 from kgrec.auto.ranking import Ranking
 from kgrec.auto.stacking import Fit
 from kgrec.auto.weights import Weights
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 
 MOSTLY_NEW: Final = 0.5
 """With a larger share of new items, items are what models are chosen on, and not users."""

@@ -15,7 +15,8 @@ from kgrec.auto.trials import Family
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
 from kgrec.evaluation.evaluate import evaluate
-from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.training_data import TrainingData
 
 CUTOFF: Final = 10
 """Cut-off of the NDCG by which settings, models and weights are chosen."""

@@ -1,19 +1,19 @@
-"""The contract of every model and baseline, and the data that it learns from."""
+"""The contract of every model and baseline."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 
-from kgrec.data.interactions import Interactions
-from kgrec.errors import DataError, RunError, UnknownIdError
+from kgrec.errors import DataError
+from kgrec.models.checks import check_rows
 from kgrec.models.contributions import (
     Contributions,
     check_targets,
@@ -23,6 +23,7 @@ from kgrec.models.contributions import (
     sampled,
 )
 from kgrec.models.state import State
+from kgrec.models.training_data import TrainingData
 from kgrec.settings import Settings
 from kgrec.types import Float64Array, FloatArray, IntArray
 
@@ -31,59 +32,6 @@ Callback = Callable[[Mapping[str, float]], object]
 
 Models in closed form have no passes and never call it.
 """
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """The data for `fit`. A model reads the parts that it needs and changes none of them.
-
-    Attributes:
-        train: The interactions to learn from.
-        valid: Interactions over the same vocabularies that stop the training; None: none are
-            held out.
-        graph: The user–item–attribute graph, a `torch_geometric.data.HeteroData`, made of
-            `train` and the knowledge graph alone.
-        attributes: Which item has which attribute: a binary float32 matrix of shape
-            (num_items, num_attributes), from the knowledge graph and the item table.
-        candidates: Rows of the items that are ranked for `valid`, int64 of shape (c,); None: all.
-        user_features: Features from the user table, see
-            `kgrec.models.user_content.user_features`: float32 of shape (num_users, num_features),
-            non-negative; None: there is no user table.
-        words: Which item's text has which word, see `kgrec.text.words.tf_idf`: float32 of shape
-            (num_items, num_words), rows of length 1 or 0; None: there is no text.
-
-    Raises:
-        DataError: The parts do not fit together.
-        UnknownIdError: A candidate is outside of 0 … num_items - 1.
-    """
-
-    train: Interactions
-    valid: Interactions | None = None
-    graph: Any = None
-    attributes: csr_matrix | None = None
-    candidates: IntArray | None = None
-    user_features: csr_matrix | None = None
-    words: csr_matrix | None = None
-
-    def __post_init__(self) -> None:
-        """Check that the parts fit together."""
-        if self.valid is not None and (
-            self.valid.users != self.train.users or self.valid.items != self.train.items
-        ):
-            raise DataError("train and valid must share their vocabularies.")
-        for name, of_items in (("attributes", self.attributes), ("words", self.words)):
-            if of_items is not None and of_items.shape[0] != self.train.num_items:
-                raise DataError(
-                    f"{name} must have a row for each of the {self.train.num_items} items, found "
-                    f"the shape {of_items.shape}."
-                )
-        if self.user_features is not None and (self.user_features.shape[0] != self.train.num_users):
-            raise DataError(
-                f"user_features must have a row for each of the {self.train.num_users} users, "
-                f"found the shape {self.user_features.shape}."
-            )
-        if self.candidates is not None:
-            check_rows(self.candidates, self.train.num_items, "candidate item")
 
 
 class ModelConfig(Settings):
@@ -479,54 +427,3 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
     """Return vectors scaled to length one; a vector of zeros stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12))
-
-
-def not_fitted(model: Model) -> RunError:
-    """Return the error for a model that is used before `fit` or `load_state`."""
-    return RunError(f"{type(model).__name__} was not fitted. Call fit() or load_state() first.")
-
-
-def check_rows(rows: npt.ArrayLike, count: int, what: str) -> IntArray:
-    """Return `rows` as int64 of shape (b,), each of them in 0 … count - 1.
-
-    Raises:
-        DataError: `rows` is no vector of integers.
-        UnknownIdError: A row is outside.
-
-    >>> check_rows([0, 2], 3, "user").tolist()
-    [0, 2]
-    """
-    found = np.asarray(rows)
-    if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
-        raise DataError(
-            f"{what} rows must be integers of shape (b,), found {found.dtype} of shape "
-            f"{found.shape}."
-        )
-    outside = (found < 0) | (found >= count)
-    if outside.any():
-        first = found[int(outside.argmax())]
-        raise UnknownIdError(f"{what} row {first} is outside of 0 … {count - 1}.")
-    return found.astype(np.int64, copy=False)
-
-
-def check_histories(histories: Any, num_items: int) -> csr_matrix:
-    """Return `histories` as a float32 CSR matrix of shape (b, num_items).
-
-    Raises:
-        DataError: It is not sparse, has another width, or holds values that are not finite.
-    """
-    found: Any = histories  # scipy's stubs give a matrix that passed issparse no shape
-    if not issparse(histories):
-        raise DataError(
-            f"histories must be a sparse matrix of shape (b, {num_items}), found "
-            f"{type(histories).__name__}."
-        )
-    if found.ndim != 2 or found.shape[1] != num_items:
-        raise DataError(
-            f"histories must have one column for each of the {num_items} items, found the shape "
-            f"{found.shape}."
-        )
-    matrix: csr_matrix = found.tocsr().astype(np.float32)
-    if not np.isfinite(matrix.data).all():
-        raise DataError("histories must hold finite numbers; found NaN or infinity.")
-    return matrix

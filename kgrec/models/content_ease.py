@@ -13,12 +13,14 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, hstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, Model, TrainingData, not_fitted
+from kgrec.models.base import Callback, Model
+from kgrec.models.checks import not_fitted
 from kgrec.models.content import ItemContent
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.item_item import dense, training_matrix
 from kgrec.models.ridge import FEW, conjugate_gradients
 from kgrec.models.state import State, csr_expected, csr_from_state, csr_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 

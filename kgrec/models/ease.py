@@ -12,19 +12,14 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, vstack
 
 from kgrec.errors import DataError
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    check_rows,
-    not_fitted,
-)
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.checks import check_rows, not_fitted
 from kgrec.models.confidence import confidence, signed
 from kgrec.models.growing import resized
 from kgrec.models.item_item import ItemItemModel, training_matrix
 from kgrec.models.ridge import RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 

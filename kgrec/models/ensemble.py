@@ -13,16 +13,8 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import ConfigError
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    VectorModel,
-    check_histories,
-    check_rows,
-    not_fitted,
-)
+from kgrec.models.base import Callback, Model, ModelConfig, VectorModel
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.contributions import Contributions, check_targets, combined, liked_rows
 from kgrec.models.members import (
     first_content_space,
@@ -32,6 +24,7 @@ from kgrec.models.members import (
     state_of,
 )
 from kgrec.models.state import State, check_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
 
 MAX_SCORES = 1 << 24

@@ -11,17 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from kgrec.models.base import (
-    ModelConfig,
-    TrainingData,
-    VectorModel,
-    check_histories,
-    check_rows,
-    not_fitted,
-    unit_rows,
-)
+from kgrec.models.base import ModelConfig, VectorModel, unit_rows
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.item_item import share_of_users
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import FloatArray, IntArray
 
 

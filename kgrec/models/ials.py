@@ -11,18 +11,14 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    check_histories,
-)
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.checks import check_histories
 from kgrec.models.confidence import confidence
 from kgrec.models.contributions import liked_rows
 from kgrec.models.factors import FactorModel
 from kgrec.models.growing import changed_rows, resized
 from kgrec.models.item_item import training_matrix
+from kgrec.models.training_data import TrainingData
 from kgrec.types import FloatArray
 
 

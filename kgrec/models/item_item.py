@@ -11,9 +11,11 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
-from kgrec.models.base import Model, TrainingData, check_histories, check_rows, not_fitted
+from kgrec.models.base import Model
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 

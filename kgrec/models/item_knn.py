@@ -9,11 +9,13 @@ from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
 from kgrec.engine import engine_in_use
-from kgrec.models.base import Callback, Model, ModelConfig, TrainingData, check_rows
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.checks import check_rows
 from kgrec.models.item_item import (
     ItemItemModel,
     training_matrix,
 )
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 _CHUNK_ITEMS = 512

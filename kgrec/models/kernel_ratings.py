@@ -13,19 +13,12 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError, warn
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    VectorModel,
-    check_histories,
-    check_rows,
-    not_fitted,
-)
+from kgrec.models.base import Callback, Model, ModelConfig, VectorModel
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.item_item import training_matrix
 from kgrec.models.rating_features import Features, item_features, user_features_of
 from kgrec.models.state import State, check_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 MIX: Final = np.array(

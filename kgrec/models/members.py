@@ -9,8 +9,9 @@ from typing import Any
 import numpy.typing as npt
 
 from kgrec.errors import RunError
-from kgrec.models.base import Model, TrainingData, VectorModel
+from kgrec.models.base import Model, VectorModel
 from kgrec.models.state import State
+from kgrec.models.training_data import TrainingData
 
 
 def with_members(model: Model) -> Iterator[Model]:

@@ -9,18 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    check_histories,
-    check_rows,
-    not_fitted,
-)
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.item_item import training_matrix
 from kgrec.models.state import State, check_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 

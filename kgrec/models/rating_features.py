@@ -10,8 +10,8 @@ from scipy.sparse import csr_matrix, diags_array, hstack
 from scipy.sparse.linalg import svds
 
 from kgrec.data.interactions import Interactions
-from kgrec.models.base import TrainingData
 from kgrec.models.ease import attribute_rows
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 _DAMPING = 5.0

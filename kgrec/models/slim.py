@@ -11,10 +11,11 @@ from scipy.sparse import csr_matrix, vstack
 
 from kgrec.engine import engine_in_use
 from kgrec.errors import ConfigError, DataError, option
-from kgrec.models.base import Callback, Model, ModelConfig, TrainingData
+from kgrec.models.base import Callback, Model, ModelConfig
 from kgrec.models.confidence import confidence
 from kgrec.models.gram import gram
 from kgrec.models.item_item import ItemItemModel, training_matrix
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, IntArray
 
 _CHUNK_ITEMS = 2048

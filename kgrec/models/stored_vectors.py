@@ -10,19 +10,12 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import RunError
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    VectorModel,
-    check_histories,
-    check_rows,
-    unit_rows,
-)
+from kgrec.models.base import Callback, Model, ModelConfig, VectorModel, unit_rows
+from kgrec.models.checks import check_histories, check_rows
 from kgrec.models.contributions import liked_rows
 from kgrec.models.history_step import parts_towards_items, towards_items
 from kgrec.models.state import State
+from kgrec.models.training_data import TrainingData
 from kgrec.types import FloatArray, IntArray
 
 _CLOSE = 2e-5

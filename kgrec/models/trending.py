@@ -12,10 +12,12 @@ from scipy.sparse import csr_matrix, diags_array
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
-from kgrec.models.base import Callback, Model, ModelConfig, TrainingData, check_rows
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.checks import check_rows
 from kgrec.models.item_item import training_matrix
 from kgrec.models.popular import PopularityModel
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import FloatArray, IntArray
 
 SECONDS_A_DAY = 86_400.0

@@ -10,21 +10,15 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, hstack
 
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    check_histories,
-    check_rows,
-    not_fitted,
-)
+from kgrec.models.base import Callback, Model, ModelConfig
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.confidence import confidence, signed
 from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.growing import resized
 from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
 from kgrec.models.state import State, check_state, csr_expected, csr_from_state, csr_state
+from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
 
 

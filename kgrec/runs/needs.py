@@ -21,7 +21,8 @@ from kgrec.errors import DataError, printable
 
 if TYPE_CHECKING:
     from kgrec.config import Config
-    from kgrec.models.base import Model, TrainingData
+    from kgrec.models.base import Model
+    from kgrec.models.training_data import TrainingData
 
 _TOLD_BYTES: Final = 1 << 30
 _TOLD_SECONDS: Final = 60.0

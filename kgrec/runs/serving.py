@@ -24,9 +24,10 @@ from kgrec.explain.settings import ExplainConfig
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.node_names import NodeNames
 from kgrec.graph.settings import GraphConfig
-from kgrec.models.base import Model, TrainingData, VectorModel
+from kgrec.models.base import Model, VectorModel
 from kgrec.models.closed_forms import CLOSED_FORMS, closed_form_settings
 from kgrec.models.stored_vectors import StoredVectors
+from kgrec.models.training_data import TrainingData
 from kgrec.outputs.tensors import load_arrays, save_arrays
 from kgrec.recommender import Recommender
 from kgrec.retrieval.compressed import Compressed

@@ -24,9 +24,9 @@ from kgrec.drawing.curves import draw_training
 from kgrec.errors import ConfigError, DataError, collecting
 from kgrec.evaluation.evaluate import candidate_ids, protocol_candidates
 from kgrec.files import write_atomically, write_json, writing
-from kgrec.models.base import TrainingData
 from kgrec.models.closed_forms import closed_form_settings
 from kgrec.models.popular import MostPopular
+from kgrec.models.training_data import TrainingData
 from kgrec.outputs.checked import checksums, write_checked_json
 from kgrec.outputs.folders import entries, replacing_folder
 from kgrec.outputs.tensors import save_tensors

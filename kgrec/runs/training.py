@@ -18,7 +18,8 @@ from kgrec.errors import ConfigError, collecting, option
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.graph.build import describe
-from kgrec.models.base import Model, TrainingData
+from kgrec.models.base import Model
+from kgrec.models.training_data import TrainingData
 from kgrec.runs.distributing import entered
 from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog

@@ -12,8 +12,9 @@ from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError
 from kgrec.graph.relation_names import INTERACTS
-from kgrec.models.base import Model, TrainingData
+from kgrec.models.base import Model
 from kgrec.models.content import item_attributes
+from kgrec.models.training_data import TrainingData
 from kgrec.snapshot.prepared import prepare
 from kgrec.types import BoolArray, FloatArray
 

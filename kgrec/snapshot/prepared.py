@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
 from kgrec.graph.modalities import attach
-from kgrec.models.base import Model, TrainingData
+from kgrec.models.base import Model
+from kgrec.models.training_data import TrainingData
 from kgrec.retrieval.settings import EXACT, ApproximateIndexConfig, ExactIndexConfig
 from kgrec.snapshot.histories import dislikes_of, histories_of
 from kgrec.snapshot.inputs import Derived, Inputs

@@ -13,7 +13,8 @@ from safetensors.numpy import load, save
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError, RunError, UnknownIdError
-from kgrec.models.base import Model, TrainingData, VectorModel
+from kgrec.models.base import Model, VectorModel
+from kgrec.models.training_data import TrainingData
 from kgrec.testing.growth import grown
 from kgrec.testing.planted import planted
 from kgrec.types import FloatArray

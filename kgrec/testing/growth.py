@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from kgrec.data.interactions import Interactions
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData

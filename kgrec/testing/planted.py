@@ -13,8 +13,9 @@ from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.graph.build import GraphConfig, build_graph
 from kgrec.graph.modalities import TEXT, attach
-from kgrec.models.base import TrainingData, unit_rows
+from kgrec.models.base import unit_rows
 from kgrec.models.content import item_attributes
+from kgrec.models.training_data import TrainingData
 from kgrec.types import FloatArray, IntArray
 
 BLOCKS = ((30, 9), (17, 7), (10, 8))

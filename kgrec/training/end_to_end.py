@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from kgrec.errors import DataError
 from kgrec.graph.modalities import NUMERIC, TEXT, attach, features_of
-from kgrec.models.base import TrainingData
 from kgrec.models.link_predictor import LinkPredictor
+from kgrec.models.training_data import TrainingData
 from kgrec.text.progress import ShowProgress
 from kgrec.text.tuning.settings import EndToEndConfig
 from kgrec.text.tuning.tasks.base import Task

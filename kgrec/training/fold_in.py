@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from kgrec.engine import LocalEngine
 from kgrec.evaluation.evaluate import evaluate
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.types import FloatArray, IntArray
 
 STEPS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0)

@@ -21,17 +21,8 @@ from kgrec.evaluation.evaluate import evaluate
 from kgrec.graph.modalities import features_of
 from kgrec.graph.propagation import Propagation
 from kgrec.graph.relation_names import INTERACTS
-from kgrec.models.base import (
-    Callback,
-    Model,
-    ModelConfig,
-    TrainingData,
-    VectorModel,
-    check_histories,
-    check_rows,
-    not_fitted,
-    unit_rows,
-)
+from kgrec.models.base import Callback, Model, ModelConfig, VectorModel, unit_rows
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
 from kgrec.models.contributions import liked_rows
 from kgrec.models.encoders.base import Propagated
@@ -43,6 +34,7 @@ from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trai
 from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
 from kgrec.models.stored_vectors import fitting_map, history_map, parts_of_sum
+from kgrec.models.training_data import TrainingData
 from kgrec.training.carried_over import OF_EDGES, TrainedWeights
 from kgrec.training.fold_in import best_step
 from kgrec.training.loop import Trainer, TrainingProgress

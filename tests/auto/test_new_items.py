@@ -13,9 +13,9 @@ from kgrec.auto.search import Search
 from kgrec.auto.trials import Family
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.models.base import TrainingData
 from kgrec.models.item_knn import ItemKNNConfig
 from kgrec.models.popular import MostPopularConfig
+from kgrec.models.training_data import TrainingData
 
 NUM_USERS, NUM_ITEMS = 30, 50
 

@@ -19,8 +19,8 @@ from kgrec.evaluation.ratings import (
     RatingCalibration,
     RatingsConfig,
 )
-from kgrec.models.base import TrainingData
 from kgrec.models.ease import EASE, EASEConfig
+from kgrec.models.training_data import TrainingData
 
 NUM_USERS, NUM_ITEMS = 70, 53
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "movielens-dbpedia"

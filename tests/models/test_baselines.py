@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import DataError, RunError, UnknownIdError
-from kgrec.models.base import TrainingData, check_rows
+from kgrec.models.checks import check_rows
 from kgrec.models.ease import (
     EASE,
     AttributeEASE,
@@ -18,6 +18,7 @@ from kgrec.models.ease import (
 from kgrec.models.item_knn import ItemKNN, ItemKNNConfig
 from kgrec.models.popular import MostPopular
 from kgrec.models.ridge import RidgeSystem
+from kgrec.models.training_data import TrainingData
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.testing import FindsBlocks, log_from_pairs, planted
 

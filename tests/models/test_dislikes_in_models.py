@@ -8,7 +8,7 @@ import pytest
 
 import kgrec
 from kgrec.errors import DataError
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.testing.contract import ModelContract
 from kgrec.testing.planted import planted
 

@@ -7,11 +7,11 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, RunError
-from kgrec.models.base import TrainingData
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.ensemble import Ensemble, EnsembleConfig, logit_weights, standardised
 from kgrec.models.item_knn import ItemKNN
 from kgrec.models.popular import MostPopular
+from kgrec.models.training_data import TrainingData
 from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs, planted
 
 

@@ -6,8 +6,8 @@ from scipy.sparse import csr_matrix
 
 from kgrec import Interactions
 from kgrec.data.vocabulary import Vocabulary
-from kgrec.models.base import TrainingData
 from kgrec.models.history_step import parts_towards_items, towards_items
+from kgrec.models.training_data import TrainingData
 from kgrec.training.fold_in import best_step
 
 ITEMS = np.array([[2, 0], [0, 4], [0, 0], [2, 2]], np.float32)  # the third is unknown

@@ -12,8 +12,8 @@ from test_baselines import random_log
 
 import kgrec
 from kgrec.errors import ConfigError, DataError, RunError
-from kgrec.models.base import TrainingData
 from kgrec.models.ials import IALS, IALSConfig, folded_in
+from kgrec.models.training_data import TrainingData
 from kgrec.testing import FindsBlocks, ModelContract, planted
 
 

@@ -9,9 +9,10 @@ from scipy.sparse import csr_matrix
 
 import kgrec
 from kgrec.errors import ConfigError, DataError, UnknownIdError
-from kgrec.models.base import RatingPredictor, TrainingData
+from kgrec.models.base import RatingPredictor
 from kgrec.models.kernel_ratings import MIX
 from kgrec.models.rating_features import item_features, user_features_of
+from kgrec.models.training_data import TrainingData
 from kgrec.testing.contract import ModelContract
 from kgrec.testing.planted import planted
 

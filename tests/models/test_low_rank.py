@@ -6,8 +6,8 @@ from test_baselines import random_log
 
 import kgrec
 from kgrec.errors import ConfigError, RunError
-from kgrec.models.base import TrainingData
 from kgrec.models.low_rank import LowRank, LowRankConfig
+from kgrec.models.training_data import TrainingData
 from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs
 
 

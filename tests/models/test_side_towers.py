@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.errors import DataError
-from kgrec.models.base import TrainingData
 from kgrec.models.confidence import confidence
 from kgrec.models.content import ItemContent
 from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
 from kgrec.models.ease import EASE, EASEConfig
+from kgrec.models.training_data import TrainingData
 from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_content import user_features
 from kgrec.models.user_ease import UserEASE, UserEASEConfig

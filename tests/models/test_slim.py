@@ -10,9 +10,9 @@ from sklearn.linear_model import ElasticNet
 from test_baselines import random_log
 
 from kgrec.errors import ConfigError, DataError, RunError
-from kgrec.models.base import TrainingData
 from kgrec.models.slim import SLIM, SLIMConfig
 from kgrec.models.slim_descent import descend
+from kgrec.models.training_data import TrainingData
 from kgrec.testing import FindsBlocks, planted
 
 

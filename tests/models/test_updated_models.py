@@ -8,13 +8,13 @@ from scipy.sparse import csr_matrix
 
 from kgrec.data.interactions import Interactions
 from kgrec.models import ridge
-from kgrec.models.base import TrainingData
 from kgrec.models.content_ease import ContentEASE, ContentEASEConfig
 from kgrec.models.ease import EASE, AttributeEASE, AttributeEASEConfig, EASEConfig
 from kgrec.models.ensemble import Ensemble, EnsembleConfig
 from kgrec.models.ials import IALS, IALSConfig
 from kgrec.models.item_knn import ItemKNN
 from kgrec.models.popular import MostPopular
+from kgrec.models.training_data import TrainingData
 from kgrec.models.trending import Trending, TrendingConfig
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.testing import planted

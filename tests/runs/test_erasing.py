@@ -10,9 +10,9 @@ from project import words_for_language_model, write_project
 
 from kgrec.config import load_config
 from kgrec.errors import DataError, UnknownIdError
-from kgrec.models.base import TrainingData
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.ials import IALS, IALSConfig
+from kgrec.models.training_data import TrainingData
 from kgrec.models.user_ease import UserEASE, UserEASEConfig
 from kgrec.runs.erasing import erase_users
 from kgrec.runs.reading import load_run

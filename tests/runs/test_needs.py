@@ -10,7 +10,7 @@ import pytest
 import kgrec
 from kgrec.config import load_config
 from kgrec.errors import DataError
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.runs import needs
 from kgrec.runs.log import RunLog
 from kgrec.runs.training import train_run

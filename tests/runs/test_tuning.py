@@ -83,7 +83,7 @@ def test_values_are_those_of_the_validation_part_alone(searched, tree, tmp_path)
     """A naive fit of the best settings; test interactions of other kinds change nothing."""
     config = load_config(searched.folder / "best.yaml")
     split = load_dataset(config.data, config.seed).split
-    from kgrec.models.base import TrainingData
+    from kgrec.models.training_data import TrainingData
 
     model = EASE(config.model).fit(TrainingData(split.train))
     rows = split.train.items.rows(candidate_ids(split, "valid"))

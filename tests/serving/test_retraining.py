@@ -49,7 +49,7 @@ def test_what_came_in_is_learnt_and_what_was_erased_is_not(link, tmp_path):
     rec, _, split = load_run(tmp_path / "second")
     assert {"i0", "i2", "i4"} == set(rec.history("new"))
     assert not {"u3", "gone"} & set(rec.user_vocabulary)
-    again = kgrec.EASE(rec.model.config).fit(kgrec.models.base.TrainingData(split.train))
+    again = kgrec.EASE(rec.model.config).fit(kgrec.models.training_data.TrainingData(split.train))
     np.testing.assert_allclose(rec.model.weights, again.weights, atol=1e-6)
     assert found.events == log.last() == log.mark(str((tmp_path / "second").resolve()))
     assert found.better

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.testing import ModelContract, log_from_pairs
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kgrec.errors import ConfigError
-from kgrec.models.base import Model, ModelConfig, check_histories, check_rows, not_fitted
+from kgrec.models.base import Model, ModelConfig
+from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.ials import IALS
 from kgrec.models.item_item import training_matrix
 from kgrec.models.popular import MostPopular

@@ -10,7 +10,7 @@ from three_blocks import COLD, three_blocks
 
 from kgrec.errors import ConfigError, RunError
 from kgrec.graph.propagation import Propagation
-from kgrec.models.base import TrainingData
+from kgrec.models.training_data import TrainingData
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 TRANSR = {"scoring": "transr", "interactions": True, "inverses": True, "batch_triples": 20}
