@@ -74,3 +74,18 @@ def vectors_of(data: HeteroData, kind: str) -> dict[str, FloatArray]:
     """Return the features of a node type from encoders: all modalities but numbers."""
     found = features_of(data, kind)
     return {name: matrix.numpy() for name, matrix in found.items() if name != NUMERIC}
+
+
+def node_features(data: HeteroData) -> dict[str, Tensor]:
+    """Return the concatenated modalities of each node type that has some.
+
+    Returns:
+        By node type: float32 of shape (num_nodes, the sum of their dims).
+    """
+    import torch
+
+    features = {}
+    for kind in data.node_types:
+        if parts := list(features_of(data, kind).values()):
+            features[kind] = torch.cat(parts, dim=1)
+    return features

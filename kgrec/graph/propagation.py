@@ -238,6 +238,19 @@ class Propagation:
         """Iterate over (edge type, operator) in a fixed order."""
         return iter(self.operators.items())
 
+    def has_edges_of(self, other: Propagation) -> bool:
+        """Return whether another graph with the same nodes has the same edges, on any device."""
+        if self.relations != other.relations:
+            return False
+        return all(
+            one == theirs
+            and all(
+                torch.equal(a.cpu(), b.cpu())
+                for a, b in zip(mine.by_target, others.by_target, strict=True)
+            )
+            for (one, mine), (theirs, others) in zip(self.items(), other.items(), strict=True)
+        )
+
     def of_histories(self, row: Tensor, item: Tensor, num_rows: int) -> SparseOperator:
         """Return the item → user operator of users who were not in training.
 

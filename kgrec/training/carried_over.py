@@ -87,6 +87,23 @@ class TrainedWeights:
         predictor.load_state_dict(made, strict=False)
         return found
 
+    def of_new(self, name: str, value: Tensor, axis: int, *, of_nodes: bool) -> Tensor:
+        """Return what new rows of a weight have: nodes zeros, relations the mean of the others.
+
+        Args:
+            name: The weight.
+            value: It, in a predictor of another graph.
+            axis: The axis whose size depends on the graph.
+            of_nodes: Whether its rows are nodes, and not relations.
+
+        Returns:
+            A tensor of the shape of `value`.
+        """
+        old = self.state.get(name)
+        if of_nodes or old is None or not old.shape[axis]:
+            return torch.zeros_like(value)
+        return old.mean(axis, keepdim=True).expand_as(value)
+
 
 def _both(own: Sequence[str], others: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return the places of what both have: in `own`, and in `others`, int64 of the same shape."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,25 +15,20 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgrec.engine import LocalEngine
 from kgrec.errors import DataError
-from kgrec.evaluation.evaluate import evaluate
-from kgrec.graph.modalities import features_of
+from kgrec.graph.modalities import node_features
 from kgrec.graph.propagation import Propagation
 from kgrec.graph.relation_names import INTERACTS
 from kgrec.models.base import Callback, Model, ModelConfig, VectorModel, unit_rows
 from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
-from kgrec.models.contributions import liked_rows
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.encoders.unpropagated import Unpropagated
 from kgrec.models.growing import changed_rows
 from kgrec.models.heads.inner_product import DotHead
-from kgrec.models.history_step import parts_towards_items, towards_items
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
-from kgrec.models.stored_vectors import fitting_map, history_map, parts_of_sum
 from kgrec.models.training_data import TrainingData
 from kgrec.training.carried_over import OF_EDGES, TrainedWeights
 from kgrec.training.fold_in import best_step
@@ -42,10 +37,9 @@ from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
 from kgrec.training.objective import Task
 from kgrec.training.settings import TrainingConfig
+from kgrec.training.trained_vectors import TrainedVectors, with_vectors_of_items
+from kgrec.training.validation import Validation
 from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
-
-if TYPE_CHECKING:
-    from torch_geometric.data import HeteroData
 
 _STEP: Final = "fold_in_step"
 
@@ -76,7 +70,7 @@ class LinkPrediction(VectorModel):
         self.progress: TrainingProgress | None = None
         self.predictor: LinkPredictor | None = None
         self.content_map: ContentMap | None = None
-        self._found: _Vectors | None = None
+        self._found: TrainedVectors | None = None
         self._regression: ContentRegression | None = None
         self._before: TrainedWeights | None = None
         self._step = 0.0
@@ -98,7 +92,8 @@ class LinkPrediction(VectorModel):
         self._regression = None  # its inverse is as large as items squared
         if self._predictor().head.is_inner_product:
             training, items = self.config.training, self._vectors().item
-            self._step = best_step(data, items, self._moved_on, training.metric, training.seed)
+            of_histories = self._vectors().of_histories
+            self._step = best_step(data, items, of_histories, training.metric, training.seed)
         return self
 
     def begin(self, data: TrainingData) -> Task:
@@ -116,7 +111,8 @@ class LinkPrediction(VectorModel):
             self._regression = ContentRegression(features, self.config.content_l2)
         validate = None
         if data.valid is not None and len(data.valid):
-            validate = _Validation(self, data)
+            prepare, metric = partial(self._finish, exactly=False), self.config.training.metric
+            validate = Validation(self, prepare, data, metric)
         return Task(data.train, self._graph, self._features, self._trained, validate)
 
     def start_from(self, before: Model) -> bool:
@@ -153,12 +149,13 @@ class LinkPrediction(VectorModel):
                 weights.state["fusion.user.embedding"][users] = 0.0
             for name, (axis, names) in predictor.axes.items():
                 value = predictor.get_parameter(name)
-                value.copy_(_of_new(weights, name, value, axis, isinstance(names, str)))
+                value.copy_(weights.of_new(name, value, axis, of_nodes=isinstance(names, str)))
             weights.put_into(predictor, made._nodes)
         made._decide_who_is_known()
         made._step = self._step
         attention = weights.state.get(OF_EDGES)
-        if attention is not None and made._has_edges_of(self):
+        same_nodes = made._nodes == self._nodes
+        if attention is not None and same_nodes and made._graph.has_edges_of(self._graph):
             predictor.load_state_dict({OF_EDGES: attention}, strict=False)
         else:
             predictor.refresh(made._graph, made._features, made._trained)
@@ -192,8 +189,7 @@ class LinkPrediction(VectorModel):
     @property
     def unknown_items(self) -> IntArray:
         """Rows of the items without interactions and content."""
-        rows = np.flatnonzero(~self.item_vectors.any(axis=1))
-        return rows[:0] if len(rows) == len(self.item_vectors) else rows
+        return self._vectors().unknown_items
 
     @property
     def scores_are_products(self) -> bool:
@@ -211,17 +207,17 @@ class LinkPrediction(VectorModel):
         A user without training interactions gets the scores of the average user.
         """
         users = check_rows(users, len(self.user_vectors), "user")
-        return self._scores(self.user_vectors[users])
+        return self._vectors().scores(self.user_vectors[users])
 
     def score_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the scores of all items for unseen users; see `Model.score_histories`."""
-        return self._scores(self.vectors_of_histories(histories))
+        return self._vectors().scores(self.vectors_of_histories(histories))
 
     def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
         """Return the vectors of unseen users, float32 of shape (b, dim), after the head."""
         found = check_histories(histories, len(self.item_vectors))
         found.eliminate_zeros()  # in our copy; a stored zero is not a liked item
-        return self._moved_on(found, self._step)
+        return self._vectors().of_histories(found, self._step)
 
     def parts_of_history(self, history: csr_matrix) -> FloatArray | None:
         """Return the part of each liked item in the user's vector, if it is a sum of them.
@@ -229,20 +225,8 @@ class LinkPrediction(VectorModel):
         It is if the encoder adds up what liked items send; the length to which a head scales the
         vector is that of the whole history.
         """
-        liked = liked_rows(check_histories(history, len(self.item_vectors)))
-        zeros, place = np.zeros_like(liked), np.arange(len(liked))
-        alone = self._folded_in(place, liked, len(liked)).cpu().numpy()
-        whole = self._folded_in(zeros, liked, 1).cpu().numpy()
-        device = self._graph.device
-
-        def through_head(vectors: FloatArray) -> FloatArray:
-            return self._after_head(torch.from_numpy(vectors).to(device))
-
-        parts, found = parts_of_sum(alone, whole[0], through_head), self._vectors()
-        if parts is None or not self._predictor().head.is_inner_product:
-            return parts
-        before = self._moved_on(history, 0.0)[0]
-        return parts_towards_items(parts, before, found.item[liked], found.centre, self._step)
+        found = check_histories(history, len(self.item_vectors))
+        return self._vectors().parts_of_history(found, self._step)
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of content, float32 (m, dim); see `VectorModel`.
@@ -253,8 +237,7 @@ class LinkPrediction(VectorModel):
             return super().vectors_of_content(content)
         blocks = [self._content.block(name, vectors) for name, vectors in content.items()]
         unit = F.normalize(torch.from_numpy(self.content_map.of_blocks(blocks)), dim=1).numpy()
-        lengths = np.linalg.norm(self._vectors().place[self._anchors], axis=1)
-        return np.asarray(unit * np.float32(lengths.mean() * self.content_map.reliability))
+        return np.asarray(unit * self._length_of_content(self.content_map))
 
     def item_vectors_at(self, places: FloatArray) -> FloatArray:
         """Return the item vectors at some places; a translation has others, see `VectorModel`."""
@@ -292,29 +275,14 @@ class LinkPrediction(VectorModel):
         arrays["unknown"] = self.unknown_items
         if self.places_content and self.content_map is not None:
             content, mapped = self._content, self.content_map
-            lengths = np.linalg.norm(found.place[self._anchors], axis=1)
-            length = np.float32(lengths.mean() * mapped.reliability)
-            arrays |= {"content.centre": mapped.centre, "content.length": np.array([length])}
+            length = np.array([self._length_of_content(mapped)])
+            arrays |= {"content.centre": mapped.centre, "content.length": length}
             for name, mean in content.means.items():
                 _, columns = content.block(name, np.zeros((1, len(mean)), dtype=np.float32))
                 arrays[f"content.{name}.mean"] = mean
                 arrays[f"content.{name}.weight"] = mapped.weight[columns]
-        every = np.arange(len(found.item))
-        of_items = self._folded_in(every, every, len(every)).cpu().numpy()
-        device = self._graph.device
-
-        def through_head(vectors: FloatArray) -> FloatArray:
-            return self._after_head(torch.from_numpy(vectors).to(device))
-
-        made = history_map(of_items, through_head, found.average)
-        made |= {
-            "history.step": np.array([self._step], np.float32),
-            "history.centre": found.centre,
-        }
-        chosen = fitting_map(
-            made, of_items, found.item, histories, self.vectors_of_histories(histories)
-        )
-        return arrays | (chosen or {})
+        expected = self.vectors_of_histories(histories)
+        return arrays | found.history_arrays(histories, expected, self._step)
 
     def load_state(self, state: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Self:
         """Restore what `state` returned; `data` must hold the graph that `fit` used.
@@ -352,36 +320,6 @@ class LinkPrediction(VectorModel):
         self._step = float(arrays[_STEP][0])
         self._encode(self._propagated())
         return self
-
-    def _moved_on(self, histories: csr_matrix, size: float) -> FloatArray:
-        """Return the vectors of unseen users, after a step towards their items.
-
-        Args:
-            histories: CSR of shape (b, num_items).
-            size: Of the step.
-        """
-        found, liked = self._vectors(), histories.tocoo()
-        rows = liked.row.astype(np.int64), liked.col.astype(np.int64), liked.shape[0]
-        vectors = self._after_head(self._folded_in(*rows))
-        # A user without liked items, or with unknown ones only, counts as the average user.
-        vectors[~vectors.any(axis=1)] = found.average
-        if not self._predictor().head.is_inner_product:
-            return vectors
-        ones = csr_matrix(histories, dtype=np.float32, copy=True)
-        ones.data[:] = 1.0
-        return towards_items(vectors, ones, found.item, found.centre, size)
-
-    def _folded_in(self, row: IntArray, item: IntArray, num: int) -> Tensor:
-        """Return the vectors of `num` unseen users before the head; see `fold_in`."""
-        device = self._graph.device
-        rows, items = (torch.from_numpy(ids).to(device) for ids in (row, item))
-        propagated = self._vectors().propagated
-        with torch.no_grad():
-            return self._predictor().fold_in(self._graph, propagated, rows, items, num)
-
-    def _after_head(self, users: Tensor) -> FloatArray:
-        with torch.no_grad():
-            return np.array(self._predictor().head.user(users).cpu().numpy())
 
     def _prepare(self, data: TrainingData, device: torch.device) -> None:
         if data.graph is None:
@@ -435,20 +373,6 @@ class LinkPrediction(VectorModel):
             made = torch.from_numpy(found[:, None].astype(np.float32))
             self._trained[kind] = made.to(self._graph.device)
 
-    def _has_edges_of(self, other: LinkPrediction) -> bool:
-        """Return whether the graph of another model has the same nodes and edges."""
-        if self._nodes != other._nodes or self._graph.relations != other._graph.relations:
-            return False
-        pairs = zip(self._graph.items(), other._graph.items(), strict=True)
-        return all(
-            one[0] == two[0]
-            and all(
-                torch.equal(a, b.cpu())
-                for a, b in zip(one[1].by_target, two[1].by_target, strict=True)
-            )
-            for one, two in pairs
-        )
-
     def _moved(self, other: LinkPrediction) -> IntArray:
         """Return the rows of the users who have other items in another model."""
         shape = other._graph.sizes["user"], other._graph.sizes["item"]
@@ -486,73 +410,41 @@ class LinkPrediction(VectorModel):
 
     def _encode(self, propagated: Propagated) -> None:
         """Compute all that scoring asks for."""
-        predictor = self._predictor()
-        with torch.no_grad():
-            if self.config.new_items == "regress" and self.content_map is not None:
-                propagated = self._completed(propagated, self.content_map)
-            head = predictor.head
-            # Copies: on the CPU, the arrays share memory with vectors that are still read.
-            place = head.place(propagated).cpu().numpy().copy()
-            guessed = self._is_guessed()
-            if self.content_map is not None and self.config.new_items == "regress":
-                place[guessed] *= self.content_map.reliability
-            lies_apart = head.is_inner_product and type(head).place is not DotHead.place
-            item = head.item(propagated.item).cpu().numpy() if lies_apart else place
-            user = head.user(propagated.user).cpu().numpy().copy()
-        # An unknown user gets the average of the known ones.
-        known = self._trained["user"].cpu().numpy().ravel() > 0
-        average = np.asarray(user[known].mean(0))
-        user[~known] = average
-        centre = np.asarray(item[self._trained["item"].cpu().numpy().ravel() > 0].mean(0))
-        self._found = _Vectors(propagated, user, item, place, average, centre)
+        guessed = self._is_guessed()
+        reliability = np.ones((len(guessed), 1), np.float32)
+        if self.config.new_items == "regress" and self.content_map is not None:
+            propagated = self._completed(propagated, self.content_map)
+            reliability[guessed] = self.content_map.reliability
+        users, items = (self._trained[kind].cpu().numpy().ravel() > 0 for kind in ("user", "item"))
+        self._found = found = TrainedVectors.of(
+            self._predictor(), self._graph, propagated, users, items, reliability
+        )
         if len(self._folded):
             liked = np.isin(self._pairs[0], self._folded)
             row = np.searchsorted(self._folded, self._pairs[0][liked])
-            shape = len(self._folded), len(item)
+            shape = len(self._folded), len(found.item)
             ones = np.ones(len(row), dtype=np.float32)
             theirs = csr_matrix((ones, (row, self._pairs[1][liked])), shape=shape)
-            user[self._folded] = self._moved_on(theirs, self._step)
+            found.user[self._folded] = found.of_histories(theirs, self._step)
 
-    def _vectors(self) -> _Vectors:
+    def _vectors(self) -> TrainedVectors:
         if self._found is None:
             raise not_fitted(self)
         return self._found
-
-    def _scores(self, users: FloatArray) -> FloatArray:
-        head, found = self._predictor().head, self._vectors()
-        if head.is_inner_product:
-            scores = np.asarray(users @ found.item.T)
-        else:
-            with torch.no_grad():
-                given = torch.from_numpy(users).to(self._graph.device)
-                scores = head.scores(given, found.propagated).cpu().numpy()
-        unknown = np.zeros(len(found.item), dtype=bool)
-        unknown[self.unknown_items] = True
-        if unknown.any():
-            # Items without interactions and content share the last place.
-            scores[:, unknown] = scores[:, ~unknown].min(axis=1, keepdims=True)
-        return scores
 
     def _completed(self, propagated: Propagated, content_map: ContentMap) -> Propagated:
         """Give items without interactions the vectors that are predicted from their content."""
         new = self._is_guessed()
         if not new.any() or not self._predictor().head.is_inner_product:
             return propagated  # such a head reads the neighbors of new items
-        rows = torch.from_numpy(np.flatnonzero(new)).to(self._graph.device)
-        made = torch.from_numpy(content_map(self._features_of_items[new])).to(self._graph.device)
-        known = propagated.item[self._trained["item"].squeeze(1) > 0]
-        made = F.normalize(made, dim=1) * known.norm(dim=1).mean()
-        item = propagated.item.clone()
-        item[rows] = made
-        layers = [layer.clone() for layer in propagated.item_layers]
-        for layer in layers:
-            if layer.shape[1] != made.shape[1]:  # the result is wider than its layers
-                continue
-            # In the history of an unseen user, a new item gets the length of the known ones.
-            length = layer[self._trained["item"].squeeze(1) > 0].norm(dim=1).mean()
-            layer[rows] = F.normalize(made, dim=1) * length
-        nodes = {**propagated.nodes, "item": item}
-        return replace(propagated, item=item, item_layers=layers, nodes=nodes)
+        vectors = content_map(self._features_of_items[new])
+        known = self._trained["item"].squeeze(1) > 0
+        return with_vectors_of_items(propagated, new, vectors, known)
+
+    def _length_of_content(self, content_map: ContentMap) -> np.float32:
+        """Return the length of vectors that are predicted from content."""
+        lengths = np.linalg.norm(self._vectors().place[self._anchors], axis=1)
+        return np.float32(lengths.mean() * content_map.reliability)
 
     def _is_guessed(self) -> BoolArray:
         """Return which items have content but no training interactions, bool (num_items,)."""
@@ -600,62 +492,3 @@ class LinkPredictionConfig(ModelConfig):
         if self.training.contrast is not None:
             self.training.contrast.check(self.predictor)
         return self
-
-
-@dataclass(frozen=True)
-class _Vectors:
-    """All that scoring reads, computed from the weights and the graph.
-
-    Attributes:
-        propagated: The vectors of all nodes, with their layers.
-        user: The users' side of the product, float32 of shape (num_users, width).
-        item: The items' side, float32 of shape (num_items, width).
-        place: The items' vectors for similarity, float32 of shape (num_items, dim).
-        average: The mean of the users with training interactions, float32 of shape (width,).
-        centre: The mean of `item` over the items with them, float32 of shape (width,).
-    """
-
-    propagated: Propagated
-    user: FloatArray
-    item: FloatArray
-    place: FloatArray
-    average: FloatArray
-    centre: FloatArray
-
-
-class _Validation:
-    """Evaluates a model on the validation part during training."""
-
-    def __init__(self, model: LinkPrediction, data: TrainingData) -> None:
-        self.model, self.data = model, data
-        self.k = int(model.config.training.metric.partition("@")[2])
-
-    def __call__(self) -> Mapping[str, float]:
-        self.model._finish(exactly=False)
-        data = self.data
-        assert data.valid is not None
-        with LocalEngine():  # the weights of each epoch would go to all workers
-            metrics = evaluate(
-                self.model, data.valid, exclude=data.train, k=(self.k,), candidates=data.candidates
-            ).metrics
-        return {name: metrics[name] for name in metrics if name.split("@")[0] in _CURVE}
-
-
-_CURVE = ("ndcg", "recall", "precision", "mrr", "map", "hit")
-
-
-def _of_new(weights: TrainedWeights, name: str, value: Tensor, axis: int, of_nodes: bool) -> Tensor:
-    """Return what new rows have: zeros for a node, and for a relation the mean of the others."""
-    old = weights.state.get(name)
-    if of_nodes or old is None or not old.shape[axis]:
-        return torch.zeros_like(value)
-    return old.mean(axis, keepdim=True).expand_as(value)
-
-
-def node_features(data: HeteroData) -> dict[str, Tensor]:
-    """Return the concatenated modalities of each node type that has some."""
-    features = {}
-    for kind in data.node_types:
-        if parts := list(features_of(data, kind).values()):
-            features[kind] = torch.cat(parts, dim=1)
-    return features

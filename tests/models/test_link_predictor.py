@@ -7,12 +7,12 @@ import torch
 from three_blocks import COLD, three_blocks
 
 from kgrec.graph.build import GraphConfig, build_graph
+from kgrec.graph.modalities import node_features
 from kgrec.graph.propagation import Propagation
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.linking import link
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.testing import log_from_pairs
-from kgrec.training.link_prediction import node_features
 
 
 def parts(encoder="lightgcn", **settings):

@@ -12,10 +12,11 @@ from scipy.sparse import csr_matrix
 from three_blocks import COLD, NUM_USERS, three_blocks
 
 from kgrec.errors import DataError, RunError
+from kgrec.graph.modalities import node_features
 from kgrec.models.popular import MostPopular
 from kgrec.models.training_data import TrainingData
 from kgrec.testing import log_from_pairs
-from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig, node_features
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 USERS = np.arange(NUM_USERS)
 

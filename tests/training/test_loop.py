@@ -7,11 +7,11 @@ from parts_by_name import loss as loss_of
 from three_blocks import three_blocks
 
 from kgrec.errors import DataError, RunError
+from kgrec.graph.modalities import node_features
 from kgrec.graph.propagation import Propagation
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.outputs.tensors import load_tensors
 from kgrec.testing import log_from_pairs
-from kgrec.training.link_prediction import node_features
 from kgrec.training.loop import Trainer
 from kgrec.training.losses import softmax
 from kgrec.training.objective import Task

@@ -11,11 +11,12 @@ from three_blocks import three_blocks
 from kgrec.config import load_config
 from kgrec.errors import ConfigError
 from kgrec.graph.build import build_graph
+from kgrec.graph.modalities import node_features
 from kgrec.graph.propagation import Propagation
 from kgrec.models.link_predictor import LinkPredictor, LinkPredictorConfig, trained_nodes
 from kgrec.models.training_data import TrainingData
 from kgrec.testing import log_from_pairs
-from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig, node_features
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 from kgrec.training.loop import Trainer
 from kgrec.training.minibatch import rows_by_type
 from kgrec.training.objective import Task
