@@ -35,6 +35,8 @@ class Facts:
         has_dislikes: Whether it is known what users did not like.
         has_vectors: Whether items have vectors, such as those of texts.
         has_numbers: Whether items have numeric columns.
+        has_entities: Whether there is a knowledge graph.
+        has_columns: Whether the item table has columns of categories.
     """
 
     num_users: int
@@ -55,6 +57,8 @@ class Facts:
     has_dislikes: bool
     has_vectors: bool
     has_numbers: bool
+    has_entities: bool = False
+    has_columns: bool = False
 
     @property
     def has_words(self) -> bool:
@@ -74,6 +78,7 @@ class Facts:
             column = np.bincount(data.attributes.indices, minlength=data.attributes.shape[1])
         shared = float(column[column > 1].sum()) / max(1, train.num_items)
         graph = data.graph
+        kinds = [] if graph is None else graph.node_types
         times, ratings = train.timestamp, train.rating
         usable = ratings is not None and len(ratings) > 0 and bool((ratings > 0).all())
         return cls(
@@ -97,6 +102,8 @@ class Facts:
             has_dislikes=train.dislikes is not None and len(train.dislikes) > 0,
             has_vectors=graph is not None and bool(vectors_of(graph, "item")),
             has_numbers=graph is not None and NUMERIC in graph["item"],
+            has_entities=any(kind.startswith("entity") for kind in kinds),
+            has_columns=any(kind.startswith("item_") for kind in kinds),
         )
 
     def lines(self) -> list[str]:

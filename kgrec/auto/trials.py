@@ -163,6 +163,7 @@ def _of_items(facts: Facts, work: Work, further: Sequence[Step]) -> Iterator[Fam
         of_new: list[Step] = [
             ("words", (0.0, 8.0) if facts.has_words else ()),
             ("text", (0.0, 1.0) if facts.has_vectors else ()),
+            ("graph", (False,) if facts.has_entities and facts.has_columns else ()),
             ("content_l2", (3.0, 30.0)),
             ("attributes", (0.3, 3.0)),
             ("l2", (30.0, 300.0)),

@@ -43,12 +43,16 @@ class ItemContent:
     words: Any
 
     @classmethod
-    def from_graph(cls, data: HeteroData, words: Any = None) -> ItemContent:
+    def from_graph(
+        cls, data: HeteroData, words: Any = None, *, knowledge: bool = True
+    ) -> ItemContent:
         """Collect the features.
 
         Args:
             data: The graph that `kgrec.graph.build.build_graph` made.
             words: As in `TrainingData.words`; None: there are none.
+            knowledge: Whether attributes are also those of the knowledge graph, and not the columns
+                of the item table alone.
         """
         num_items = int(data["item"].num_nodes)
         vectors, means = {}, {}
@@ -57,7 +61,7 @@ class ItemContent:
             mean = matrix[known].mean(0) if known.any() else np.zeros(matrix.shape[1], np.float32)
             centred = np.where(known[:, None], matrix - mean, 0.0).astype(np.float32)
             vectors[name], means[name] = _unit_rows(centred), mean.astype(np.float32)
-        attributes = item_attributes(data)
+        attributes = item_attributes(data, knowledge=knowledge)
         columns = [np.log1p(np.asarray(attributes.sum(1)).ravel())]
         if NUMERIC in data["item"]:
             columns += list(data["item"][NUMERIC].numpy().T)
@@ -232,17 +236,26 @@ class ContentRegression:
         return weight
 
 
-def item_attributes(data: HeteroData) -> sparse.csr_matrix:
+def item_attributes(data: HeteroData, *, knowledge: bool = True) -> sparse.csr_matrix:
     """Return which item touches which node other than users, by whatever relation.
+
+    Args:
+        data: The graph that `kgrec.graph.build.build_graph` made.
+        knowledge: Whether nodes of the knowledge graph are among them: entities, and items that
+            relations join; else only the values of columns of the item table.
 
     Returns:
         A binary CSR matrix, float32 of shape (num_items, num_attributes); its columns are the
         nodes of all other types, type by type in the order of `data.node_types`. Items joined by a
         relation are attributes of each other.
     """
-    kinds = [kind for kind in data.node_types if kind != "user"]
+    num_items = int(data["item"].num_nodes)
+    kinds = [
+        kind
+        for kind in data.node_types
+        if kind != "user" and (knowledge or kind.startswith("item_"))
+    ]
     sizes = {kind: int(data[kind].num_nodes) for kind in kinds}
-    num_items = sizes["item"]
     blocks = []
     for kind in kinds:
         pairs = []
@@ -256,6 +269,8 @@ def item_attributes(data: HeteroData) -> sparse.csr_matrix:
         block = sparse.csr_matrix((ones, (both[0], both[1])), shape=(num_items, sizes[kind]))
         block.data[:] = 1.0
         blocks.append(block)
+    if not blocks:
+        return sparse.csr_matrix((num_items, 0), dtype=np.float32)
     joined: sparse.csr_matrix = sparse.hstack(blocks, format="csr", dtype=np.float32)
     return joined
 

@@ -76,7 +76,7 @@ class ContentEASE(EASE):
         if data.graph is None:
             raise DataError("content_ease needs TrainingData.graph, found None.")
         super()._read(data)
-        content = ItemContent.from_graph(data.graph, data.words)
+        content = ItemContent.from_graph(data.graph, data.words, knowledge=self.config.graph)
         self._content, self._filled = _Kernel.weighted(content, self.config), False
 
     def _expected_content(self, num_items: int) -> dict[str, Any]:
@@ -153,6 +153,8 @@ class ContentEASEConfig(EASEConfig):
         words: Weight of the words of the text.
         attributes: Weight of the graph's attributes.
         numbers: Weight of the numeric columns and of how many attributes there are.
+        graph: Whether the knowledge graph's entities are attributes, and not the columns of the
+            item table alone.
     """
 
     name: Literal["content_ease"] = "content_ease"  # type: ignore[assignment]
@@ -163,6 +165,7 @@ class ContentEASEConfig(EASEConfig):
     words: float = Field(default=4.0, ge=0.0, allow_inf_nan=False)
     attributes: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     numbers: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+    graph: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,5 +106,22 @@ def test_models_near_the_best_are_added_equally_and_others_left_out():
     assert (kept, without) == ([0], {})
 
 
+def test_a_model_that_scores_all_items_alike_is_not_added():
+    """The order of the rows is what users choose by; a constant score must not profit from it."""
+    num, items = 60, 20
+    user, item = np.repeat(np.arange(num), items), np.tile(np.arange(items), num)
+    constant = np.full(num * items, -0.5)
+    weak = np.random.default_rng(0).normal(size=num * items) - 0.02 * item
+    users = np.zeros((num, 1), dtype=np.float32)
+    scores = np.stack([constant, weak], axis=1).astype(np.float32)
+    choices = Choices(user, item, scores, item < 3, users, np.full(num, 3))
+    context = Context(
+        (), np.zeros((items, 0), np.float32), np.zeros(2, np.float32), np.zeros(2, np.float32)
+    )
+    assert equal_sum(choices, context, 10)[0] == [1]
+    nothing = replace(choices, scores=scores[:, [0, 0]])
+    assert equal_sum(nothing, context, 10)[0] == [0]
+
+
 def test_the_facts_of_a_fold_are_those_of_new_items(data):
     assert Facts.of(item_folds(data, 0)[0]).new_items == 1.0

@@ -110,6 +110,22 @@ def test_item_attributes_are_the_neighbors_that_are_no_users():
     assert set(found.data) == {1.0}
 
 
+def test_without_the_knowledge_graph_only_columns_of_the_item_table_are_attributes():
+    graph = three_blocks().data.graph.clone()
+    graph["entity_person"].num_nodes = 4
+    graph["item", "actor", "entity_person"].edge_index = torch.tensor([[0, 1], [2, 3]])
+    graph["item", "sequel", "item"].edge_index = torch.tensor([[0], [5]])
+    graph["item_genre"].num_nodes = 2
+    graph["item", "genre", "item_genre"].edge_index = torch.tensor([[0, 1, 7], [0, 1, 1]])
+    found = item_attributes(graph, knowledge=False)
+    shelf, expected = np.eye(3)[three_blocks().block_of_item], np.zeros((22, 2))
+    expected[[0, 1, 7], [0, 1, 1]] = 1
+    np.testing.assert_array_equal(found.toarray(), np.hstack([shelf, expected]))
+    assert item_attributes(graph)[:, :22].nnz == 2  # a sequel and what it follows
+    content = ItemContent.from_graph(graph, knowledge=False)
+    assert content.attributes.shape == found.shape
+
+
 def test_the_blocks_of_the_features():
     graph = three_blocks().data.graph
     graph["item"].numeric = torch.linspace(-1, 1, 22)[:, None]
