@@ -18,6 +18,7 @@ from kgrec.auto.ranking import Ranking
 from kgrec.auto.stacking import Fit
 from kgrec.auto.weights import Weights
 from kgrec.models.training_data import TrainingData
+from kgrec.types import FloatArray
 
 MOSTLY_NEW: Final = 0.5
 """With a larger share of new items, items are what models are chosen on, and not users."""
