@@ -270,7 +270,7 @@ def item_attributes(data: HeteroData, *, knowledge: bool = True) -> sparse.csr_m
         block.data[:] = 1.0
         blocks.append(block)
     if not blocks:
-        return sparse.csr_matrix((num_items, 0), dtype=np.float32)
+        return sparse.csr_matrix(np.zeros((num_items, 0), dtype=np.float32))
     joined: sparse.csr_matrix = sparse.hstack(blocks, format="csr", dtype=np.float32)
     return joined
 
