@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from numbers import Integral
+from threading import Lock
 from typing import Any, Literal, TypeGuard
 
 import numpy as np
@@ -16,6 +18,10 @@ from kgrec.errors import DataError, UnknownIdError, check_kind, did_you_mean, pr
 from kgrec.types import IntArray
 
 _HASHED_PER_SEARCHED = 256  # ids that are hashed in the time of one binary search
+_FEW = 64  # ids that a dictionary gives sooner than Arrow
+_SELDOM = 16  # such questions, for which none is made
+_MOST = 1 << 20  # ids of one, which takes about 100 bytes for each
+_SHARED = Lock()
 
 
 class Vocabulary:
@@ -37,7 +43,7 @@ class Vocabulary:
     ([2, 0], 'b', 3, False)
     """
 
-    __slots__ = ("_array", "_index", "name", "num_sorted")
+    __slots__ = ("_array", "_asked", "_index", "name", "num_sorted")
 
     def __init__(self, ids: Iterable[str] | pa.Array, name: str = "id") -> None:
         array = _as_strings(ids, name)
@@ -48,7 +54,8 @@ class Vocabulary:
                 first = pc.index(repeated, True).as_py()
                 raise DataError(f"{name} id {printable(array[first].as_py())!r} occurs twice.")
         self._array = array
-        self._index: dict[str, int] | None = None
+        self._index: dict[str, int] | None = None  # may have later rows, of what was appended
+        self._asked = 0
         self.name = name
         self.num_sorted = len(array)
 
@@ -71,7 +78,7 @@ class Vocabulary:
         """
         made = cls.__new__(cls)
         made._array = array.cast(pa.large_string()) if array.type != pa.large_string() else array
-        made._index = None
+        made._index, made._asked = None, 0
         made.name = name
         made.num_sorted = len(array) if num_sorted is None else num_sorted
         return made
@@ -96,7 +103,20 @@ class Vocabulary:
         if not len(self):
             return Vocabulary.from_sorted(new, self.name)
         both = pa.concat_arrays([self._array, new])
-        return Vocabulary.from_sorted(both, self.name, num_sorted=self.num_sorted)
+        made = Vocabulary.from_sorted(both, self.name, num_sorted=self.num_sorted)
+        made._index = self._index_with(new.to_pylist())
+        return made
+
+    def _index_with(self, new: Sequence[str]) -> dict[str, int] | None:
+        """Return the dictionary of these ids and of new ones, the same one if nobody added any."""
+        index, start = self._index, len(self)
+        if index is None:
+            return None
+        with _SHARED:
+            if len(index) != start:
+                index = dict(islice(index.items(), start))
+            index.update(zip(new, range(start, start + len(new)), strict=True))
+        return index
 
     @classmethod
     def in_order(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
@@ -173,9 +193,9 @@ class Vocabulary:
         """
         id = as_id(id, self.name)
         if self._index is None:
-            self._index = {known: row for row, known in enumerate(self._array.to_pylist())}
+            self._index = self._made_index()
         found = self._index.get(id)
-        if found is None:
+        if found is None or found >= len(self):
             raise UnknownIdError(
                 f"No {self.name} has the id {printable(id)!r}." + did_you_mean(id, self)
             )
@@ -194,6 +214,9 @@ class Vocabulary:
             UnknownIdError: An id is unknown and `missing` is "raise".
             DataError: `ids` is one id and not a list, or an entry is no id.
         """
+        at_once = self._rows_of_few(ids) if isinstance(ids, list | tuple) else None
+        if at_once is not None:
+            return at_once
         wanted = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else _texts(ids, self.name)
         wanted = _as_strings(wanted, self.name)
         few = len(wanted) * _HASHED_PER_SEARCHED < self.num_sorted
@@ -206,6 +229,23 @@ class Vocabulary:
                 f"{printable(str(unknown))!r}." + did_you_mean(str(unknown), self)
             )
         return rows
+
+    def _made_index(self) -> dict[str, int]:
+        return {known: row for row, known in enumerate(self._array.to_pylist())}
+
+    def _rows_of_few(self, ids: Sequence[Any]) -> IntArray | None:
+        """Return the rows of a few ids that are all known, from a dictionary; None: ask Arrow."""
+        if len(ids) > _FEW:
+            return None
+        if self._index is None:
+            self._asked += 1
+            if self._asked <= _SELDOM or len(self) > _MOST:
+                return None
+            self._index = self._made_index()
+        rows = [self._index.get(as_id(id, self.name), -1) if is_id(id) else -1 for id in ids]
+        if any(not 0 <= row < len(self) for row in rows):
+            return None
+        return np.array(rows, dtype=np.int64)
 
     def _searched(self, wanted: Any) -> IntArray:
         """Look a few ids up by binary search, without reading all the others."""
@@ -235,6 +275,8 @@ class Vocabulary:
         if not is_id(id):
             return False
         id = as_id(id, self.name)
+        if self._index is not None:
+            return self._index.get(id, len(self)) < len(self)
         if not is_unicode(id):
             return False
         return bool(self.rows([id], missing="-1")[0] >= 0)

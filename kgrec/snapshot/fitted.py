@@ -200,8 +200,9 @@ class Fitted:
             rows = np.unique(self.items.rows(id_list(candidates, "candidates")))
             self.check_available(rows)
         if left_out or self.withdrawn is not None:
-            every = np.arange(len(self.items)) if rows is None else rows
-            rows = np.setdiff1d(every, self.items.rows(left_out))
+            stays = np.ones(len(self.items), dtype=bool)
+            stays[self.items.rows(left_out)] = False
+            rows = np.flatnonzero(stays) if rows is None else rows[stays[rows]]
         if self.withdrawn is not None and rows is not None:
             rows = rows[~self.withdrawn[rows]]
         return rows if filter is None else passing(self.item_columns, filter, rows)

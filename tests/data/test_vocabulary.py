@@ -1,5 +1,6 @@
 """Ids and rows: a bijection, sorted, in which the unknown is never row 0."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -132,3 +133,36 @@ def test_arrow_inputs():
     assert Vocabulary.from_sorted(pa.array(["a", "b"])) == plain
     assert Vocabulary([]).take([]) == []
     assert Vocabulary(["a"]) != plain
+
+
+def test_few_ids_asked_for_often_come_from_a_dictionary_with_the_same_answers():
+    ids = [f"i{n:03}" for n in range(200)]
+    known = Vocabulary(ids, "item")
+    for turn in range(60):
+        wanted = ids[turn : turn + 5]
+        assert known.rows(wanted).tolist() == list(range(turn, turn + 5))
+        assert known.rows([*wanted, "no", 7], missing="-1").tolist()[-2:] == [-1, -1]
+        assert ("i100" in known, "no" in known, 7 in known, "\udcff" in known, None in known) == (
+            True, False, False, False, False,
+        )  # fmt: skip
+    assert known.rows(ids).tolist() == list(range(200))
+    with pytest.raises(UnknownIdError, match="1 of 2 item ids are unknown, the first of them 'no'"):
+        known.rows(["i001", "no"])
+    with pytest.raises(DataError, match=r"must be strings or whole numbers, found 1\.0"):
+        known.rows(["i001", 1.0])
+    assert Vocabulary(["7", "8"]).rows([np.int64(8), 7]).tolist() == [1, 0]
+
+
+def test_vocabularies_that_grew_from_one_share_no_answers():
+    base = Vocabulary(["a", "b"])
+    assert base.row("b") == 1  # there is a dictionary now
+    one, other = base.extended(["d", "c"]), base.extended(["e"])
+    again = one.extended(["f"])
+    for made, ids in ((base, "ab"), (one, "abcd"), (other, "abe"), (again, "abcdf")):
+        assert [made.row(id) for id in ids] == list(range(len(ids)))
+        assert made.rows(list(ids)).tolist() == list(range(len(ids)))
+        for id in set("abcdef") - set(ids):
+            assert id not in made
+            assert made.rows([id], missing="-1").tolist() == [-1]
+            with pytest.raises(UnknownIdError):
+                made.row(id)
