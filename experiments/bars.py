@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from bars_auto import auto, by_interaction, fitting, without_graph
 from bars_reasons import least_covered, least_named, least_over, slowest_reason, worst_sum
+from bars_serving import errors, growth_of_memory, of_reads
 
 Results = dict[str, Any]
 
@@ -469,7 +470,27 @@ EXPLANATION_BARS = (
     Bar("milliseconds of the ten of a list", "explanations", slowest_reason("ten_ms"), 200.0,
         False, "{:.0f}"),
 )  # fmt: skip
-BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS)
+SERVE_BARS = (
+    Bar("the service, 200 requests a second for 10 minutes, one in 21 a write, two workers: 95th "
+        "percentile of milliseconds", "bench_serve", of_reads("p95_ms"), 25, False, "{:.1f}"),
+    Bar("the same, 99th percentile", "bench_serve", of_reads("p99_ms"), 60, False, "{:.1f}"),
+    Bar("the same, requests that failed", "bench_serve", errors, 0, False, "{:.0f}"),
+    Bar("the same, memory after the load as a multiple of that before", "bench_serve",
+        growth_of_memory, 1.1, False, "{:.2f}"),
+    Bar("an interaction posted until the list has changed, 99th percentile of seconds",
+        "bench_serve", lambda found: float(found["result"]["changed"]["p99_s"]), 1, False,
+        "{:.3f}"),
+    Bar("acknowledged writes lost by 50 `kill -9`", "bench_serve",
+        lambda found: float(found["result"]["kill"]["lost"]), 0, False, "{:.0f}"),
+    Bar("requests that failed while a run took the place of another one, one worker",
+        "bench_serve_one", lambda found: float(found["result"]["swap"]["failures"]), 0, False,
+        "{:.0f}"),
+    Bar("seconds from the start to the first answer, one worker", "bench_serve_one",
+        lambda found: float(found["result"]["start_s"]), 3, False, "{:.1f}"),
+    Bar("one worker, 100,000 items: 99th percentile of milliseconds", "bench_serve_large",
+        of_reads("p99_ms"), 25, False, "{:.1f}"),
+)  # fmt: skip
+BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS, *SERVE_BARS)
 
 
 def tried(result: Any) -> str:

@@ -7,9 +7,10 @@ an interaction; the others ask for recommendations.
     python experiments/bench_serve.py RUN [--seconds 600] [--rate 200] [--workers 1] [--kills 50]
 
 RUN is a run folder, for example of experiments/auto/movielens_random.yaml; `--items 100000` makes
-one instead, with random vectors of iALS. Writes experiments/results/bench_serve.json and prints the
-bars; exit code 1 where one is missed. Needs Linux. Times mean something on a quiet machine only:
-the load of the machine at the beginning is part of the result.
+one instead, with random vectors of iALS. Writes experiments/results/bench_serve.json, which is of
+two workers; with --out, bench_serve_one.json is of one worker, and bench_serve_large.json of
+100,000 items. Prints the bars; exit code 1 where one is missed. Needs Linux. Times mean something
+on a quiet machine only: the load of the machine at the beginning is part of the result.
 """
 
 from __future__ import annotations

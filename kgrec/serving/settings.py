@@ -14,7 +14,8 @@ class LimitConfig(Settings):
     """What one request, and all of them together, may take.
 
     Attributes:
-        in_flight: Requests that a worker answers at one time; further ones wait.
+        in_flight: Requests that a worker answers at one time; further ones wait. Lists of
+            recommendations and of similar items come one after the other beside them.
         waiting: Requests that wait; further ones are refused with 429 and a `Retry-After`.
         timeout: Seconds after which a request is given up, with 503.
         body: Largest body of a request, bytes.
