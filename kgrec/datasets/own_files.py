@@ -18,6 +18,7 @@ from kgrec.data.settings import LogTableConfig
 from kgrec.data.table_format import NamedFormat, TableFile, TableFormat, as_settings
 from kgrec.data.tables import read_table, require_column
 from kgrec.data.vocabulary import Vocabulary
+from kgrec.datasets.consent import agreed_users, with_consent
 from kgrec.datasets.dataset import Dataset, graph_notes, over_all
 from kgrec.errors import ConfigError, DataError, printable, worded
 from kgrec.files import nearest_file, under
@@ -98,6 +99,11 @@ class FilesDataConfig(TableFormat, LogTableConfig):
     )
     items: TableConfig | None = Field(default=None, description="The item table.")
     users: TableConfig | None = Field(default=None, description="The user table.")
+    consent: str | None = Field(
+        default=None,
+        description="Column of the user table that says who agreed to the use of their data: 1, "
+        "true or yes. Whoever did not, or is not in the table, is left out of all that is read.",
+    )
     graph: tuple[str, ...] | str | None = Field(
         default=None, description="RDF file or files, or a folder that `KnowledgeGraph.save` wrote."
     )
@@ -128,6 +134,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
     def _no_key_without_effect(self) -> FilesDataConfig:
         if self.links is not None and self.graph is None and not self.tables:
             raise ValueError("links are given without a graph to link to")
+        if self.consent is not None and self.users is None:
+            raise ValueError("consent names a column of the user table, but there is none: users")
         given = [self.interactions, self.splits, self.train]
         if self.train is not None and sum(one is not None for one in given) > 1:
             raise ValueError("`train` is the training part; leave out `interactions` and `splits`")
@@ -158,14 +166,20 @@ class FilesDataConfig(TableFormat, LogTableConfig):
     def _load(self, seed: int, encoder: TextEncoderLike | None) -> Dataset:
         root = under(".", self.root)
         notes: list[str] = []
-        log = None
+        log, agreed = None, self._agreed(root)
         if self.interactions is not None:
             log = self._log(root, self.interactions, "interactions")
             notes.append(f"Interactions: {log.report}.")
+            log = self._with_consent(log, agreed, notes)
             log = self.filtered(log, notes)
         split = self._split(root, log, seed, notes)
+        if log is None and agreed is not None:
+            parts = [self._with_consent(split.part(name), agreed, notes) for name in PARTS]
+            split = Split(parts[0], parts[1], parts[2], split.kind)
         items = self._table(self.items, root, "items", notes)
         users = self._table(self.users, root, "users", notes)
+        if users is not None and agreed is not None:
+            users = users.without(set(users.ids) - set(agreed))
         mapped = [
             map_table(
                 self._file(root, table.path, f"tables.{place}.path"),
@@ -189,6 +203,27 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             links = self._links(root, kg, linked, split, encoder)
             notes += graph_notes(kg, links)
         return Dataset(split, kg, links, items, users, tuple(notes))
+
+    def _agreed(self, root: Path) -> Vocabulary | None:
+        """Return the users who agreed to the use of their data; None: all count."""
+        if self.consent is None or self.users is None:
+            return None
+        config = self.users.model_copy(update={"categories": (self.consent,), "numbers": ()})
+        table = self._table(config, root, "users", [])
+        assert table is not None
+        return agreed_users(table, self.consent, self.users.path)
+
+    def _with_consent(
+        self, log: Interactions, agreed: Vocabulary | None, notes: list[str]
+    ) -> Interactions:
+        if agreed is None:
+            return log
+        kept = with_consent(log, agreed)
+        notes.append(
+            f"Consent: {kept.num_users:,} of {log.num_users:,} users agreed; {len(kept):,} of "
+            f"{len(log):,} interactions are theirs, the others are left out."
+        )
+        return kept
 
     def reading_options(self) -> dict[str, Any]:
         """Return the settings that are arguments of `Interactions.read`."""
