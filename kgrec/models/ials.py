@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from importlib.util import find_spec
 from typing import ClassVar, Literal, Self
 
@@ -19,7 +20,7 @@ from kgrec.models.factors import FactorModel
 from kgrec.models.growing import changed_rows, resized
 from kgrec.models.item_item import training_matrix
 from kgrec.models.training_data import TrainingData
-from kgrec.types import FloatArray
+from kgrec.types import Float64Array, FloatArray
 
 
 class IALS(FactorModel):
@@ -121,13 +122,22 @@ class IALS(FactorModel):
         train, factors = self._fitted()
         found = self._confidences(check_histories(history, train.shape[1]))
         own, sure = factors[found.indices].astype(np.float64), found.data
-        system = factors.astype(np.float64).T @ factors.astype(np.float64)
+        system = self._gram.copy()
         system[np.diag_indices_from(system)] += self.config.l2
         system += own.T @ (own * (sure - 1.0)[:, None])
         parts = np.zeros((len(liked_rows(history)), factors.shape[1] + 1), dtype=np.float32)
         place = np.searchsorted(liked_rows(history), found.indices)
         parts[place, :-1] = np.linalg.solve(system, (own * sure[:, None]).T).T
         return parts
+
+    @cached_property
+    def _gram(self) -> Float64Array:
+        """Of the items' factors: each list needs it, and with many items it takes the most time."""
+        return gram_of(self._fitted()[1])
+
+    def _take(self, factors: FloatArray, train: csr_matrix) -> None:
+        super()._take(factors, train)
+        self.__dict__.pop("_gram", None)
 
     def _confidences(self, histories: csr_matrix) -> csr_matrix:
         """Return c_ui at the positive entries of `histories`."""
@@ -144,7 +154,7 @@ class IALS(FactorModel):
     def _placed(self, histories: csr_matrix) -> FloatArray:
         found = self._confidences(histories)
         empty = np.diff(found.indptr) == 0
-        solved = folded_in(self._fitted()[1], found, self.config.l2)
+        solved = folded_in(self._fitted()[1], found, self.config.l2, self._gram)
         return np.column_stack([solved, empty]).astype(np.float32)
 
 
@@ -174,7 +184,15 @@ class IALSConfig(ModelConfig):
         return self.model_copy(update={"seed": seed + self.seed})
 
 
-def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatArray:
+def gram_of(factors: FloatArray) -> Float64Array:
+    """Return YᵀY of factors Y, float64 of shape (dim, dim)."""
+    wide = factors.astype(np.float64)
+    return np.asarray(wide.T @ wide)
+
+
+def folded_in(
+    factors: FloatArray, confidences: csr_matrix, l2: float, gram: Float64Array | None = None
+) -> FloatArray:
     """Return the factors of users with given items, by equation 4 of the paper.
 
     x_u = (YᵀY + Yᵀ(C_u - I)Y + l2 I)⁻¹ YᵀC_u p_u, solved in float64.
@@ -183,18 +201,19 @@ def folded_in(factors: FloatArray, confidences: csr_matrix, l2: float) -> FloatA
         factors: Y, of shape (num_items, dim).
         confidences: c_ui of shape (b, num_items), with an entry where u has i.
         l2: The ridge penalty.
+        gram: What `gram_of` returned; None: it is computed.
 
     Returns:
         float32 of shape (b, dim); zeros for a user without items.
     """
-    wide = factors.astype(np.float64)
-    base = wide.T @ wide
+    base = gram_of(factors) if gram is None else gram.copy()
     base[np.diag_indices_from(base)] += l2
     made = np.zeros((confidences.shape[0], factors.shape[1]), dtype=np.float32)
     for user in range(confidences.shape[0]):
         entries = slice(confidences.indptr[user], confidences.indptr[user + 1])
-        own, sure = wide[confidences.indices[entries]], confidences.data[entries]
+        sure = confidences.data[entries]
         if len(sure):
+            own = factors[confidences.indices[entries]].astype(np.float64)
             system = base + own.T @ (own * (sure - 1.0)[:, None])
             made[user] = np.linalg.solve(system, own.T @ sure)
     return made
