@@ -129,9 +129,9 @@ def test_a_recommendation_solves_for_one_user_alone(monkeypatch):
     rec = kgrec.Recommender(model=IALS(IALSConfig(dim=3)), text=None).fit(planted().data.train)
     solved = []
 
-    def noted(factors, confidences, l2):
+    def noted(factors, confidences, *more):
         solved.append(confidences.shape[0])
-        return folded_in(factors, confidences, l2)
+        return folded_in(factors, confidences, *more)
 
     monkeypatch.setattr("kgrec.models.ials.folded_in", noted)
     assert rec.recommend(rec.user_vocabulary.ids[0], 3)
