@@ -102,10 +102,15 @@ async def ready(port: int, path: str = "/readyz", seconds: float = 120.0) -> Non
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
-    """Return the memory of a process in MiB."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
+    """Return the memory of a process and of its workers in MiB."""
+    total, waiting = 0, [str(process.pid)]
+    while waiting:
+        folder = Path("/proc") / waiting.pop()
+        lines = (folder / "status").read_text().splitlines()
+        (line,) = (line for line in lines if line.startswith("VmRSS"))
+        total += int(line.split()[1])
+        waiting += (folder / "task" / folder.name / "children").read_text().split()
+    return total / 1024
 
 
 async def load(port: int, users: list[str], items: list[str], rate: float, seconds: float):
