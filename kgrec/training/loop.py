@@ -23,7 +23,8 @@ from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
 MAX_SCORES = 1 << 26
-"""Most scores of users for items in a step of training: the loss holds them five times."""
+"""Most scores of users for items in a step of training: a head whose scores are no inner products
+holds them several times."""
 
 SMALL_STEP = 300_000_000
 """With fewer multiplications in a step of training, one thread is used."""
