@@ -22,6 +22,9 @@ CUTOFF: Final = 10
 """Cut-off of the NDCG by which settings, models and weights are chosen."""
 MAX_USERS: Final = 2_000
 """Most validation users that choose settings and weights; of more, a sample is drawn."""
+_ASKED: Final = 32
+"""Users whose scores tell whether a model can rank the items at all."""
+_SILENT: Final = "it scores all ranked items alike"
 HOPELESS: Final = 0.7
 """Other settings of a family are not tried if the first ones reach less than this share of the
 best model so far: settings move a model by less."""
@@ -58,6 +61,7 @@ class Search:
         trials: All models that were tried.
         found: The best of each family.
         left_out: What was not tried, since the time was over.
+        silent: Models that score all ranked items alike; they are of use if there is no other.
     """
 
     data: TrainingData
@@ -70,6 +74,7 @@ class Search:
     trials: list[Trial] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    silent: list[Found] = field(default_factory=list)
 
     def best_of(self, family: Family) -> None:
         """Try the settings of a family and keep the best model, if one could be fitted."""
@@ -86,6 +91,10 @@ class Search:
                 model.fit(self._chosen_by_sample, callback=self.callback)
             except DataError as error:
                 self._note(Trial(family.name, told, None, str(error)), started)
+                return -np.inf
+            if self.sample is not None and not self._tells_apart(model, self.sample):
+                self._note(Trial(family.name, told, None, _SILENT), started)
+                self.silent.append(Found(family.name, settings, model))
                 return -np.inf
             value = None if self.sample is None else self._ndcg(model, self.data, self.sample)
             if value is not None and self.on_folds(family):
@@ -126,6 +135,17 @@ class Search:
             return self._ndcg(self.build(settings).fit(fold), fold, fold.valid)
 
         return value
+
+    def _tells_apart(self, model: Model, sample: Interactions) -> bool:
+        """Return whether the scores of ranked items differ for some validation user.
+
+        Where all are equal, as those of popularity among new items, the order of the rows ranks. If
+        it goes with time, it looks like a good model.
+        """
+        users = np.unique(sample.user)[:_ASKED]
+        ranked = slice(None) if self.data.candidates is None else self.data.candidates
+        scores = model.score(users.astype(np.int64))[:, ranked]
+        return bool((scores.max(axis=1) > scores.min(axis=1)).any()) if scores.size else True
 
     def _ndcg(self, model: Model, data: TrainingData, sample: Interactions) -> float:
         measured = evaluate(

@@ -58,7 +58,25 @@ def test_too_few_items_make_no_folds(data):
     assert item_folds(replace(data, train=few), 0) == []
 
 
-def test_models_of_content_are_measured_on_folds_and_others_are_not(data):
+def test_a_model_that_scores_all_ranked_items_alike_has_no_value_and_serves_if_there_is_no_other(
+    data,
+):
+    search = Search(data, data.valid, lambda settings: settings.build())
+    search.best_of(Family("popularity", MostPopularConfig()))
+    (trial,) = search.trials
+    assert (trial.value, trial.error) == (None, "it scores all ranked items alike")
+    assert not search.found
+    assert [one.family for one in search.silent] == ["popularity"]
+    known = replace(data, candidates=None)
+    search = Search(known, known.valid, lambda settings: settings.build())
+    search.best_of(Family("popularity", MostPopularConfig()))
+    assert search.trials[0].value is not None
+    assert not search.silent
+
+
+def test_models_of_content_are_measured_on_folds_and_others_are_not(data, monkeypatch):
+    # These stand in for models of content, and know nothing of new items.
+    monkeypatch.setattr(Search, "_tells_apart", lambda *_: True)
     folds = item_folds(data, 0)
     plain = Family("similar items", ItemKNNConfig())
     of_content = Family("content of new items", MostPopularConfig(), content_only=True)
