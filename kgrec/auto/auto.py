@@ -122,7 +122,7 @@ class Auto(Model):
         )
         for family in tried:
             search.best_of(family)
-        found = search.found or search.silent[:1]
+        found = search.found or ([search.silent] if search.silent else [])
         if not found:
             errors = "; ".join(trial.error for trial in search.trials)
             raise DataError(f"No model could be fitted: {errors}")

@@ -18,15 +18,12 @@ from kgrec.auto.ranking import Ranking
 from kgrec.auto.stacking import Fit
 from kgrec.auto.weights import Weights
 from kgrec.models.training_data import TrainingData
-from kgrec.types import FloatArray
 
 MOSTLY_NEW: Final = 0.5
 """With a larger share of new items, items are what models are chosen on, and not users."""
 FOLDS: Final = 4
 NEAR: Final = 0.85
 """Models that reach this share of the best one are added."""
-_ROUNDING: Final = 1e-5
-"""Of standardised scores that are meant to be equal."""
 
 
 def item_folds(data: TrainingData, seed: int) -> list[TrainingData]:
@@ -68,12 +65,7 @@ def equal_sum(
         As `kgrec.auto.stacking.choose_weights`.
     """
     ranking = Ranking(choices, k)
-    alone = [
-        float(ranking.ndcg(scores).mean()) if _tells_apart(scores, choices) else -np.inf
-        for scores in choices.scores.T
-    ]
-    if not np.isfinite(alone).any():  # nothing is known of the items; one model is as good as all
-        alone[0] = 0.0
+    alone = [float(ranking.ndcg(scores).mean()) for scores in choices.scores.T]
     kept = [model for model, value in enumerate(alone) if value >= NEAR * max(alone)]
 
     def value(models: list[int]) -> float:
@@ -82,13 +74,3 @@ def equal_sum(
     weights = Weights.equal(len(kept), context.items.shape[1])
     without = {model: value([other for other in kept if other != model]) for model in kept}
     return kept, Fit(weights, "equal", 0.0, value(kept)), without if len(kept) > 1 else {}
-
-
-def _tells_apart(scores: FloatArray, choices: Choices) -> bool:
-    """Return whether a model's scores differ among the items of some user.
-
-    Where all are equal, the order of the rows ranks, which can look like a choice.
-    """
-    starts = np.flatnonzero(np.diff(choices.user, prepend=-1))
-    spread = np.maximum.reduceat(scores, starts) - np.minimum.reduceat(scores, starts)
-    return bool((spread > _ROUNDING).any())

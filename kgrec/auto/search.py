@@ -61,7 +61,8 @@ class Search:
         trials: All models that were tried.
         found: The best of each family.
         left_out: What was not tried, since the time was over.
-        silent: Models that score all ranked items alike; they are of use if there is no other.
+        silent: The first model that scores all ranked items alike, if there is one; it is of use if
+            no other was found.
     """
 
     data: TrainingData
@@ -74,7 +75,7 @@ class Search:
     trials: list[Trial] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    silent: list[Found] = field(default_factory=list)
+    silent: Found | None = None
 
     def best_of(self, family: Family) -> None:
         """Try the settings of a family and keep the best model, if one could be fitted."""
@@ -94,7 +95,7 @@ class Search:
                 return -np.inf
             if self.sample is not None and not self._tells_apart(model, self.sample):
                 self._note(Trial(family.name, told, None, _SILENT), started)
-                self.silent.append(Found(family.name, settings, model))
+                self.silent = self.silent or Found(family.name, settings, model)
                 return -np.inf
             value = None if self.sample is None else self._ndcg(model, self.data, self.sample)
             if value is not None and self.on_folds(family):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kgrec.auto.auto import Auto, AutoConfig
 from kgrec.auto.choices import Choices
 from kgrec.auto.context import Context
 from kgrec.auto.data_facts import Facts
@@ -66,12 +67,19 @@ def test_a_model_that_scores_all_ranked_items_alike_has_no_value_and_serves_if_t
     (trial,) = search.trials
     assert (trial.value, trial.error) == (None, "it scores all ranked items alike")
     assert not search.found
-    assert [one.family for one in search.silent] == ["popularity"]
+    assert search.silent.family == "popularity"
     known = replace(data, candidates=None)
     search = Search(known, known.valid, lambda settings: settings.build())
     search.best_of(Family("popularity", MostPopularConfig()))
     assert search.trials[0].value is not None
-    assert not search.silent
+    assert search.silent is None
+
+
+def test_without_any_other_model_the_default_is_one_that_scores_all_alike(data):
+    model = Auto(AutoConfig(effort="quick")).fit(data)
+    assert [one.name for one in model.members] == ["most_popular"]
+    assert np.isfinite(model.score(np.arange(3))).all()
+    assert {trial.error for trial in model.report.trials} == {"it scores all ranked items alike"}
 
 
 def test_models_of_content_are_measured_on_folds_and_others_are_not(data, monkeypatch):
@@ -122,23 +130,6 @@ def test_models_near_the_best_are_added_equally_and_others_left_out():
     alone = replace(choices, scores=scores[:, [0, 2]])
     kept, fit, without = equal_sum(alone, context, 10)
     assert (kept, without) == ([0], {})
-
-
-def test_a_model_that_scores_all_items_alike_is_not_added():
-    """The order of the rows is what users choose by; a constant score must not profit from it."""
-    num, items = 60, 20
-    user, item = np.repeat(np.arange(num), items), np.tile(np.arange(items), num)
-    constant = np.full(num * items, -0.5)
-    weak = np.random.default_rng(0).normal(size=num * items) - 0.02 * item
-    users = np.zeros((num, 1), dtype=np.float32)
-    scores = np.stack([constant, weak], axis=1).astype(np.float32)
-    choices = Choices(user, item, scores, item < 3, users, np.full(num, 3))
-    context = Context(
-        (), np.zeros((items, 0), np.float32), np.zeros(2, np.float32), np.zeros(2, np.float32)
-    )
-    assert equal_sum(choices, context, 10)[0] == [1]
-    nothing = replace(choices, scores=scores[:, [0, 0]])
-    assert equal_sum(nothing, context, 10)[0] == [0]
 
 
 def test_the_facts_of_a_fold_are_those_of_new_items(data):
