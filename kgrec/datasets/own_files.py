@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from glob import has_magic
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -166,7 +167,8 @@ class FilesDataConfig(TableFormat, LogTableConfig):
     def _load(self, seed: int, encoder: TextEncoderLike | None) -> Dataset:
         root = under(".", self.root)
         notes: list[str] = []
-        log, agreed = None, self._agreed(root)
+        users, agreed = self._users(root, notes)
+        log = None
         if self.interactions is not None:
             log = self._log(root, self.interactions, "interactions")
             notes.append(f"Interactions: {log.report}.")
@@ -177,9 +179,6 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             parts = [self._with_consent(split.part(name), agreed, notes) for name in PARTS]
             split = Split(parts[0], parts[1], parts[2], split.kind)
         items = self._table(self.items, root, "items", notes)
-        users = self._table(self.users, root, "users", notes)
-        if users is not None and agreed is not None:
-            users = users.without(set(users.ids) - set(agreed))
         mapped = [
             map_table(
                 self._file(root, table.path, f"tables.{place}.path"),
@@ -204,14 +203,21 @@ class FilesDataConfig(TableFormat, LogTableConfig):
             notes += graph_notes(kg, links)
         return Dataset(split, kg, links, items, users, tuple(notes))
 
-    def _agreed(self, root: Path) -> Vocabulary | None:
-        """Return the users who agreed to the use of their data; None: all count."""
-        if self.consent is None or self.users is None:
-            return None
-        config = self.users.model_copy(update={"categories": (self.consent,), "numbers": ()})
-        table = self._table(config, root, "users", [])
+    def _users(
+        self, root: Path, notes: list[str]
+    ) -> tuple[AttributeTable | None, Vocabulary | None]:
+        """Return the user table, and the users who agreed to the use of their data; None: all."""
+        config, column = self.users, self.consent
+        if config is None or column is None:
+            return self._table(config, root, "users", notes), None
+        read = config.model_copy(
+            update={"categories": tuple(dict.fromkeys((*config.categories, column)))}
+        )
+        table = self._table(read, root, "users", notes)
         assert table is not None
-        return agreed_users(table, self.consent, self.users.path)
+        agreed = agreed_users(table, column, config.path)
+        shown = {name: table.categories[name] for name in config.categories}
+        return replace(table, categories=shown).without(set(table.ids) - set(agreed)), agreed
 
     def _with_consent(
         self, log: Interactions, agreed: Vocabulary | None, notes: list[str]

@@ -153,34 +153,36 @@ def test_short_requests_come_one_after_the_other_and_wait_for_no_long_one(served
     import threading
     import time
 
-    inside, most, lock = {"short": 0, "long": 0}, {"short": 0, "long": 0}, threading.Lock()
+    lock, short_are_done = threading.Lock(), threading.Event()
+    inside, most = {"short": 0, "long": 0}, {"short": 0, "long": 0}
 
-    def counted(kind, answer):
+    def counted(kind, wait, answer):
         def run(*_, **__):
             with lock:
                 inside[kind] += 1
                 most[kind] = max(most[kind], inside[kind])
-            time.sleep(0.05 if kind == "short" else 0.5)
+            wait()
             with lock:
                 inside[kind] -= 1
             return answer
 
         return run
 
-    monkeypatch.setattr("kgrec.serving.served.Served.similar", counted("short", []))
-    monkeypatch.setattr("kgrec.serving.served.Served.item", counted("long", {}))
+    similar = counted("short", lambda: time.sleep(0.02), [])
+    item = counted("long", lambda: short_are_done.wait(20), {})
+    monkeypatch.setattr("kgrec.serving.served.Served.similar", similar)
+    monkeypatch.setattr("kgrec.serving.served.Served.item", item)
     app = make_app(Service(served, ServeConfig(limits=LimitConfig(in_flight=4))))
 
     async def ask():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             long = [asyncio.create_task(client.get("/v1/items/i01")) for _ in range(4)]
-            await asyncio.sleep(0.1)
+            while inside["long"] < 4:
+                await asyncio.sleep(0.01)
             short = await asyncio.gather(*(client.get("/v1/items/i01/similar") for _ in range(5)))
-            done = [one.done() for one in long]
-            return short, done, await asyncio.gather(*long)
+            short_are_done.set()
+            return [*short, *await asyncio.gather(*long)]
 
-    short, done, long = asyncio.run(ask())
-    assert [one.status_code for one in (*short, *long)] == [200] * 9
-    assert not any(done)  # the short ones were answered before
+    assert [one.status_code for one in asyncio.run(ask())] == [200] * 9
     assert most == {"short": 1, "long": 4}

@@ -1,4 +1,7 @@
-"""Words that mean the same, from the files of WordNet."""
+"""Words that mean the same, from the files of WordNet.
+
+NLTK reads them, too, but only where there is a file `lexnames`, which Debian's package leaves out.
+"""
 
 from __future__ import annotations
 
