@@ -24,14 +24,14 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.files import write_json
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.retrieval.bm25 import BM25Index
-from kgrec.retrieval.search import SemanticSearch
+from kgrec.retrieval.search import WEAK, SemanticSearch
 from kgrec.runs.about import about
 from kgrec.text.backend import TextBackend
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.multilingual import MultilingualEncoder
 from kgrec.text.node_texts import table_texts
 from kgrec.text.verbalise import verbalise
-from kgrec.text.words import count_words
+from kgrec.text.words import count_words, nonsense
 from kgrec.types import FloatArray, IntArray
 
 HERE = Path(__file__).parent
@@ -68,19 +68,29 @@ def ranks(scores: FloatArray, gold: IntArray) -> IntArray:
 
 
 def measure(encoder: TextBackend, ids: list[str], texts: list[str]) -> dict[str, Any]:
-    """Return recall and mean reciprocal rank by language, by vectors alone and with words."""
+    """Return recall and mean reciprocal rank by language: `vectors` by cosine as they are,
+    `meaning` as search compares them, `search` with words too; and how sure its right answers are.
+    """
     queries = read_queries()
     gold = np.array([ids.index(query["item_id"]) for query in queries])
     vectors = encoder.encode(texts, progress=True)
-    search = SemanticSearch(vectors, BM25Index(count_words(texts)))
+    words = count_words(texts)
+    chance = np.concatenate([encoder.encode_query(text) for text in nonsense(words.words)])
+    search = SemanticSearch(vectors, BM25Index(words), nonsense=chance)
+    without_words = SemanticSearch(vectors, BM25Index(count_words([""] * len(texts))))
     found: dict[str, Any] = {}
-    places: dict[str, dict[str, IntArray]] = {"vectors": {}, "search": {}}
+    sure: dict[str, float] = {}
+    places: dict[str, dict[str, IntArray]] = {"vectors": {}, "meaning": {}, "search": {}}
     for language in LANGUAGES:
         asked = [query[language] for query in queries]
         rows = [encoder.encode_query(text) for text in asked]
         places["vectors"][language] = ranks(np.concatenate(rows) @ vectors.T, gold)
-        scores = [search.scores(text, row) for text, row in zip(asked, rows, strict=True)]
-        places["search"][language] = ranks(np.concatenate(scores), gold)
+        for way, how in (("meaning", without_words), ("search", search)):
+            scores = [how.scores(text, row) for text, row in zip(asked, rows, strict=True)]
+            places[way][language] = ranks(np.concatenate(scores), gold)
+        right = np.flatnonzero(places["search"][language] <= 10).tolist()
+        told = [search.confidence(asked[n], rows[n], gold[[n]])[0] for n in right]
+        sure[language] = float(np.mean(np.array(told) >= WEAK)) if told else 0.0
     for way, by_language in places.items():
         found[way] = {language: figures(place) for language, place in by_language.items()}
         for language in LANGUAGES[1:]:
@@ -89,7 +99,7 @@ def measure(encoder: TextBackend, ids: list[str], texts: list[str]) -> dict[str,
             )
             found[way][language]["share_95"] = interval(by_language[language], by_language["en"])
         found[way]["lowest_share"] = min(found[way][x]["share_of_english"] for x in LANGUAGES[1:])
-    return {"dim": encoder.dim, **found}
+    return {"dim": encoder.dim, **found, "right_answers_that_are_sure": sure}
 
 
 def figures(place: IntArray) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def main() -> int:
     }
     write_json(args.out, result)
     for name, model in models.items():
-        for way in ("vectors", "search"):
+        for way in ("vectors", "meaning", "search"):
             said = "  ".join(f"{x} {model[way][x]['recall@10']:.2f}" for x in LANGUAGES)
             print(f"{name:18} {way:8} R@10 {said}  lowest share {model[way]['lowest_share']:.2f}")
     return 0
