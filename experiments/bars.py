@@ -2,57 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bars_auto import auto, by_interaction, fitting, without_graph
-from bars_reasons import least_covered, least_named, least_over, slowest_reason, worst_sum
-from bars_serving import errors, growth_of_memory, of_reads
-
-Results = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A figure that kgrec was built to reach.
-
-    Attributes:
-        what: What is measured.
-        file: The result file, without `.json`.
-        value: Takes the figure out of the file's content, or out of a part of it.
-        limit: The bar.
-        at_least: Whether more is better.
-        form: How figure and bar are written.
-        part: Which of the file's `results` the value is of; empty: it is of the whole file.
-    """
-
-    what: str
-    file: str
-    value: Callable[[Any], float]
-    limit: float
-    at_least: bool
-    form: str = "{:.4f}"
-    part: str = ""
-
-    def row(self, results: Results) -> list[str]:
-        bar = f"{'at least' if self.at_least else 'at most'} {self.form.format(self.limit)}"
-        if self.file not in results:
-            return [self.what, bar, "not measured yet", "", ""]
-        result = results[self.file]
-        try:
-            result = result["results"][self.part] if self.part else result
-            value = self.value(result)
-        except LookupError:
-            return [self.what, bar, "not in the file", "", self.source()]
-        reached = (operator.ge if self.at_least else operator.le)(value, self.limit)
-        verdict = "yes" if reached else f"**no**{tried(result)}"
-        return [self.what, bar, self.form.format(value), verdict, self.source()]
-
-    def source(self) -> str:
-        return f"[{self.file}](experiments/results/{self.file}.json)"
+from bar import Bar
+from bars_auto import AUTO_BARS
+from bars_reasons import EXPLANATION_BARS
+from bars_serving import SERVE_BARS
 
 
 def metric(name: str) -> Callable[[Any], float]:
@@ -402,46 +359,7 @@ OWN_BARS = (
     Bar("GiB of memory at the most, ranking 100,000 items for 100,000 users and measuring it",
         "bench_evaluate", lambda result: float(result["peak_bytes"]) / 2**30, 1.5, False, "{:.2f}"),
 )  # fmt: skip
-AUTO_BARS = (
-    Bar("the default model, one config for all, mean of the seeds: `random`, "
-        "test NDCG@10", "auto",
-        auto("movielens_random", "ndcg@10"), 0.258, True),
-    Bar("the same on `temporal`", "auto", auto("movielens_temporal", "ndcg@10"), 0.29, True),
-    Bar("there, largest p beside all baselines in closed form, t and Wilcoxon with Holm",
-        "auto_checks", lambda result: max(max(one["t_test_holm"], one["wilcoxon_holm"])
-        for one in result["baselines"]["movielens_temporal"].values()), 0.05, False, "{:.3f}"),
-    Bar("the same on `cold_items`", "auto", auto("movielens_cold_items", "ndcg@10"), 0.45, True),
-    Bar("the same on HetRec Last.FM, test Recall@10", "auto", auto("lastfm", "recall@10"),
-        0.3053, True),
-    Bar("the same, test MRR@10", "auto", auto("lastfm", "mrr@10"), 0.1398, True),
-    Bar("the same on Last.FM with DBpedia, test NDCG@10", "auto",
-        auto("lastfm_dbpedia", "ndcg@10"), 0.258, True),
-    Bar("the same on films with ratings, by the best single model on test", "auto",
-        lambda result: float(result["films"]["singles"]["ratio"]), 1.05, True, "{:.3f}"),
-    Bar("one in five interactions of `random`, by the best single model on test", "auto",
-        lambda result: float(result["movielens_random_fifth"]["singles"]["ratio"]), 1.08, True,
-        "{:.3f}"),
-    Bar("the graph left out: the default model by the best single one without a graph, test "
-        "NDCG@10, the lowest of all data", "auto_checks", without_graph("left out"), 1.0, True,
-        "{:.3f}"),
-    Bar("the same, each linked item with the entity of another", "auto_checks",
-        without_graph("shuffled"), 1.0, True, "{:.3f}"),
-    Bar("seconds of the link predictor, 11,000 users, 9,000 items, 19,000 interactions and 150,000 "
-        "triples", "bench_auto", fitting("link_prediction", "sparse"), 60, False, "{:.0f}"),
-    Bar("the same of the default model", "bench_auto", fitting("auto", "sparse"), 180, False,
-        "{:.0f}"),
-    Bar("CPU seconds of the default model for an interaction, 10⁵ interactions and 10⁶ triples by "
-        "a tenth of both", "bench_auto", by_interaction("auto"), 1.2, False, "{:.2f}"),
-    Bar("the same of the link predictor", "bench_auto", by_interaction("link_prediction"), 1.2,
-        False, "{:.2f}"),
-    Bar("predicted ratings, MovieLens-100K u1, RMSE", "ratings",
-        lambda result: float(result["predicted"]["kernel_ratings"]["test"]["rmse"]), 0.8889,
-        False),
-    Bar("the same, MAE", "ratings",
-        lambda result: float(result["predicted"]["kernel_ratings"]["test"]["mae"]), 0.695, False),
-    Bar("rated test items ranked, p of being better with dislikes", "ratings",
-        lambda result: float(result["ranked"]["t test"]["p"]), 0.05, False, "{:.3f}"),
-)  # fmt: skip
+UPDATED = ("auto", "link_prediction")
 UPDATE_BARS = (
     Bar("new items brought by an update, `cold_items`: NDCG@10 as a share of having them from the "
         "start, the lowest of `auto` and `link_prediction`", "updates",
@@ -455,48 +373,4 @@ UPDATE_BARS = (
     Bar("new users by a text of what they like: NDCG@10 as a multiple of popularity", "updates",
         lambda result: float(result["texts"]["auto"]["ratio"]), 2.0, True, "{:.2f}"),
 )  # fmt: skip
-UPDATED = ("auto", "link_prediction")
-EXPLANATION_BARS = (
-    Bar("deletion test of liked items, area over random order, the lowest of `auto`, EASE and a "
-        "link predictor", "explanations", least_over("random"), 1.2, True, "{:.2f}"),
-    Bar("the same over LIME with 1,000 samples", "explanations", least_over("lime_1000"), 1.2,
-        True, "{:.2f}"),
-    Bar("sums of contributions: largest difference from the score, as a share of it",
-        "explanations", worst_sum, 0.01, False, "{:.6f}"),
-    Bar("liked items that a sentence names: share among the three that count most", "explanations",
-        least_named("sentence"), 0.9, True, "{:.3f}"),
-    Bar("recommendations with a reason of any kind (the graph, others' choices, words of texts), "
-        "three data sets", "explanations", least_covered, 1.0, True, "{:.3f}"),
-    Bar("milliseconds of one explanation, 10,000 items", "explanations",
-        slowest_reason("one_ms"), 50.0, False, "{:.0f}"),
-    Bar("milliseconds of the ten of a list", "explanations", slowest_reason("ten_ms"), 200.0,
-        False, "{:.0f}"),
-)  # fmt: skip
-SERVE_BARS = (
-    Bar("the service, 200 requests a second for 10 minutes, one in 21 a write, two workers: 95th "
-        "percentile of milliseconds", "bench_serve", of_reads("p95_ms"), 25, False, "{:.1f}"),
-    Bar("the same, 99th percentile", "bench_serve", of_reads("p99_ms"), 60, False, "{:.1f}"),
-    Bar("the same, requests that failed", "bench_serve", errors, 0, False, "{:.0f}"),
-    Bar("memory after a minute of 150 requests a second as a multiple of that before, one worker",
-        "bench_serve_one", growth_of_memory, 1.1, False, "{:.2f}"),
-    Bar("an interaction posted until the list has changed, 99th percentile of seconds",
-        "bench_serve", lambda found: float(found["result"]["changed"]["p99_s"]), 1, False,
-        "{:.3f}"),
-    Bar("acknowledged writes lost by 50 `kill -9`", "bench_serve",
-        lambda found: float(found["result"]["kill"]["lost"]), 0, False, "{:.0f}"),
-    Bar("requests that failed while a run took the place of another one, one worker",
-        "bench_serve_one", lambda found: float(found["result"]["swap"]["failures"]), 0, False,
-        "{:.0f}"),
-    Bar("seconds from the start to the first answer, one worker", "bench_serve_one",
-        lambda found: float(found["result"]["start_s"]), 3, False, "{:.1f}"),
-    Bar("one worker, 100,000 items: 99th percentile of milliseconds", "bench_serve_large",
-        of_reads("p99_ms"), 25, False, "{:.1f}"),
-)  # fmt: skip
 BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS, *SERVE_BARS)
-
-
-def tried(result: Any) -> str:
-    """Return what a result file says was tried to reach the bar."""
-    found = result.get("tried", ())
-    sentences = [found] if isinstance(found, str) else list(found)
-    return f": {' '.join(sentences)}" if sentences else ""

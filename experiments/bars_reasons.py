@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bar import Bar
+
 EXPLAINED = ("ease", "link_prediction", "auto")
 
 
@@ -39,3 +41,21 @@ def least_covered(result: Any) -> float:
 def slowest_reason(key: str) -> Callable[[Any], float]:
     """Return the largest median of milliseconds."""
     return lambda result: max(float(one[key]) for one in result["speed"].values())
+
+
+EXPLANATION_BARS = (
+    Bar("deletion test of liked items, area over random order, the lowest of `auto`, EASE and a "
+        "link predictor", "explanations", least_over("random"), 1.2, True, "{:.2f}"),
+    Bar("the same over LIME with 1,000 samples", "explanations", least_over("lime_1000"), 1.2,
+        True, "{:.2f}"),
+    Bar("sums of contributions: largest difference from the score, as a share of it",
+        "explanations", worst_sum, 0.01, False, "{:.6f}"),
+    Bar("liked items that a sentence names: share among the three that count most", "explanations",
+        least_named("sentence"), 0.9, True, "{:.3f}"),
+    Bar("recommendations with a reason of any kind (the graph, others' choices, words of texts), "
+        "three data sets", "explanations", least_covered, 1.0, True, "{:.3f}"),
+    Bar("milliseconds of one explanation, 10,000 items", "explanations",
+        slowest_reason("one_ms"), 50.0, False, "{:.0f}"),
+    Bar("milliseconds of the ten of a list", "explanations", slowest_reason("ten_ms"), 200.0,
+        False, "{:.0f}"),
+)  # fmt: skip
