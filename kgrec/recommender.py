@@ -7,7 +7,7 @@ from copy import copy, deepcopy
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,12 @@ import pandas as pd
 from kgrec.data.attribute_table import AttributeTable
 from kgrec.data.interactions import Interactions
 from kgrec.data.vocabulary import Vocabulary, id_list
-from kgrec.errors import ConfigError, DataError, check_kind, collecting, option, printable, warn
+from kgrec.errors import ConfigError, DataError, check_kind, collecting, option
 from kgrec.explain.settings import ExplainConfig, Length, Tone
 from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model
 from kgrec.retrieval.reranking import Dials
-from kgrec.retrieval.search import WEAK
 from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 from kgrec.retrieval.topk import top_k
 from kgrec.search.settings import SearchConfig
@@ -31,10 +30,9 @@ from kgrec.snapshot.deriving import derive, searchable, texts_of_new
 from kgrec.snapshot.given import check_fits, check_kinds, pair_ids
 from kgrec.snapshot.listed import Recommendation, checked_k, listed_of, user_row
 from kgrec.snapshot.prepared import prepare
-from kgrec.text.backend import TextBackend, scripts_known_by
+from kgrec.text.backend import TextBackend
 from kgrec.text.cache import EmbeddingCache
 from kgrec.text.progress import ShowProgress
-from kgrec.text.scripts import warn_of_unknown_scripts
 from kgrec.text.settings import TextConfig
 from kgrec.text.vectors import TextVectors
 from kgrec.types import FloatArray, IntArray
@@ -55,9 +53,6 @@ if TYPE_CHECKING:
     from kgrec.search.taught import Taught
     from kgrec.snapshot.searching import Asked
     from kgrec.snapshot.text_reranking import TextReranker
-
-
-_LONG: Final = 10_000  # characters of a text
 
 
 class Recommender:
@@ -511,41 +506,14 @@ class Recommender:
         Raises:
             DataError: There is no text in the model.
         """
-        from kgrec.snapshot.searching import find
+        # What recommends does not search.
+        from kgrec.snapshot.finding import found_items, warn_of_hard_queries
 
         taste, encoder = self.taste(), self.encoder
         assert encoder is not None
-        now, query = self.snapshot, asked.turns[-1] if asked.turns else ""
-        if len(query) > _LONG:
-            warn(
-                f"The text has {len(query):,} characters. All of its words count, but the language "
-                "model reads only its beginning, and spelling is forgiven only there."
-            )
-        warn_of_unknown_scripts(
-            [query], lambda: scripts_known_by(encoder), f"“{printable(query, 60)}”"
-        )
+        warn_of_hard_queries(asked, encoder)
         encode = self.query_encoder() if encode is None else encode
-        made = find(taste, asked, encode, talks=talks)
-        if talks and asked.turns:  # what somebody has named is known to them
-            made.scores[list(made.wish.named)] = -np.inf
-        out = np.flatnonzero(np.isneginf(made.scores))
-        if len(out):
-            every = np.arange(len(now.items)) if candidates is None else candidates
-            candidates = np.setdiff1d(every, out)
-        best = top_k(made.scores[None, :], k, candidates=candidates)
-        wanted = made.state.turns[-1].wanted if made.state.turns else ""
-        if talks or now.semantic_search is None or not wanted.strip():
-            return listed_of(now, best), made
-        sure = now.semantic_search.confidence(wanted, encode([wanted]), best.items[0])
-        listed = listed_of(now, best, sure)
-        if listed and max(sure[best.items[0] >= 0]) < WEAK:
-            warn(
-                f"Weak matches for “{printable(query, 60)}”: the best one has a confidence of "
-                f"{max(sure[best.items[0] >= 0]):.2f}, where 1 is sure and less than {WEAK} hardly "
-                "better than what nonsense finds. Perhaps the catalogue has nothing about it; try "
-                "other words."
-            )
-        return listed, made
+        return found_items(self.snapshot, taste, asked, k, candidates, encode, talks=talks)
 
     def check_k(self, k: int | None) -> int:
         """Return a number of items, checked; ten, or all of a smaller catalogue, for None.
@@ -654,15 +622,9 @@ class Recommender:
         encoder = self.encoder
         if encoder is None:
             raise DataError("This recommender was made without text, so it encodes none.")
-        known: dict[str, FloatArray] = {}
+        from kgrec.snapshot.finding import remembering
 
-        def encode(texts: Sequence[str]) -> FloatArray:
-            for text in texts:
-                if text not in known:
-                    known[text] = encoder.encode_query(text)
-            return np.concatenate([known[text] for text in texts])
-
-        return encode
+        return remembering(encoder)
 
     def explain(
         self,
