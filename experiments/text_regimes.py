@@ -11,8 +11,8 @@ of the graph, subjects and people first, without descriptions.
 * `shuffled interactions` trains on pairs whose items were drawn anew: users and items keep their
   numbers of interactions. `shuffled texts` gives each training item the text of another one. The
   encoder is then measured with the right histories and texts.
-* `other films`: the ratings of redial-films, without its films that the training part of
-  `cold_items` knows (by title and year). Of the others, a fifth (drawn with seed 0) is new: they
+* `other films`: the ratings of redial-films, without its films whose title the training part of
+  `cold_items` has, of whatever year. Of the others, a fifth (drawn with seed 0) is new: they
   are ranked for users who liked one of them, by what else they liked. Nothing is trained there.
 
 Each case is a process of its own, whose CPU seconds and peak memory (VmHWM) are told. Encoders are
@@ -156,7 +156,6 @@ class OtherFilms:
         tree = load_config(HERE / "redial_films.yaml").model_dump(exclude_unset=True, mode="json")
         tree["data"]["root"] = str((HERE.parent / tree["data"]["root"]).resolve())
         tree.pop("search", None)
-        tree["data"]["items"]["numbers"] = ["year"]
         return make_config({**tree, "text": {"description": False}})
 
     @cached_property
@@ -168,14 +167,8 @@ class OtherFilms:
         log, names = prepared.data.train, prepared.inputs.names(prepared.data.graph)
         known = _titles_of_cold_items()
         texts = item_texts(prepared, self.config.text)
-        table = data.items
-        assert table is not None
-        year_of = dict(zip(table.ids.ids, np.asarray(table.numbers["year"]).tolist(), strict=True))
         fresh = np.array(
-            [
-                _key(names.node("item", row), year_of.get(log.items.id(row))) not in known
-                for row in range(log.num_items)
-            ]
+            [_key(names.node("item", row)) not in known for row in range(log.num_items)]
         )
         rated = np.bincount(log.item, minlength=log.num_items) > 0
         rows = np.flatnonzero(fresh & rated)
@@ -196,29 +189,22 @@ class OtherFilms:
         return evaluate(model, new, exclude=[liked], candidates=rows, k=(10, 20))
 
 
-def _titles_of_cold_items() -> set[tuple[str, int]]:
+def _titles_of_cold_items() -> set[str]:
     config = config_of("frozen", 0)
     data = load_dataset(config.data, 0)
     train, table = data.split.train, data.items
     assert table is not None
     known = set(train.items.take(np.unique(train.item)))
-    titles = table.titles
-    assert titles is not None
-    years = np.asarray(table.numbers["release_year"]).tolist()
-    return {
-        _key(title, year)
-        for id, title, year in zip(table.ids.ids, titles, years, strict=True)
-        if id in known
-    }
+    titles = zip(table.ids.ids, table.titles, strict=True)
+    return {_key(title) for id, title in titles if id in known}
 
 
-def _key(title: str, year: float | None) -> tuple[str, int]:
-    """Return a title in small letters without its year and articles, and the year."""
+def _key(title: str) -> str:
+    """Return a title in small letters, without its year, articles and marks."""
     plain = title.rsplit(" (", 1)[0].lower()
     for article in ("the", "a", "an"):
         plain = plain.removesuffix(f", {article}").removeprefix(f"{article} ")
-    letters = "".join(char for char in plain if char.isalnum())
-    return letters, int(year) if year is not None and year == year else 0
+    return "".join(char for char in plain if char.isalnum())
 
 
 def other_films(encoders: Path) -> dict[str, Any]:
