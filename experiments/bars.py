@@ -308,8 +308,8 @@ FIRST_BARS = (
         "{:.3f}",
     ),
     Bar(
-        "the last two layers of MiniLM tuned on MovieLens-100K, new films of other titles by vectors "
-        "alone: NDCG@10 over the frozen encoder",
+        "the last two layers of MiniLM tuned on MovieLens-100K, new films of other titles by their "
+        "vectors alone: NDCG@10 over the frozen encoder",
         "text_regimes",
         lambda result: float(
             result["other films"]["top_layers-0"]["ndcg@10"] / result["other films"]["as it is"]
