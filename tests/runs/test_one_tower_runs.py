@@ -13,6 +13,7 @@ from kgrec.config import make_config
 from kgrec.errors import ConfigError, DataError, KgrecWarning, RunError
 from kgrec.outputs.tensors import load_tensors, save_tensors
 from kgrec.runs.text_tuning import tune_text
+from kgrec.text.tuning.loop import Tuner
 from kgrec.text.tuning.one_tower import OneTower
 from kgrec.text.tuning.user_texts import UserText
 
@@ -281,26 +282,42 @@ def test_items_without_values_are_learnt_from_by_sure_answers(tree, tmp_path, mo
                    ) > 0.9  # fmt: skip
 
 
-def test_pseudo_labels_resume_to_the_bit(tree, tmp_path, monkeypatch):
-    from kgrec.text.tuning.loop import Tuner
+def _check_that_it_resumes(config, folder, monkeypatch, done):
+    """Train twice, once with a stop after some epochs; return the figures of the whole training.
 
-    config, _ = _with_few_labels(tree, tmp_path)
-    tune_text(config, tmp_path / "whole")
-    real = Tuner._epoch
+    The curves are compared, too: the best weights may be those of before the stop.
+    """
+    whole, real = tune_text(config, folder / "whole"), Tuner._epoch
 
     def epoch(self, steps):
-        if self.progress.epoch == 5:
+        if self.progress.epoch == done:
             raise KeyboardInterrupt
         return real(self, steps)
 
     with monkeypatch.context() as patch:
         patch.setattr(Tuner, "_epoch", epoch)
         with pytest.raises(KeyboardInterrupt):
-            tune_text(config, tmp_path / "stopped")
-    tune_text(config, tmp_path / "stopped", resume=True)
+            tune_text(config, folder / "parts")
+    assert tune_text(config, folder / "parts", resume=True)["valid"] == whole["valid"]
     for name in ("model.safetensors", "tuning/heads.safetensors"):
-        whole, stopped = ((tmp_path / one / name).read_bytes() for one in ("whole", "stopped"))
-        assert whole == stopped
+        assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+    curves = [
+        [
+            {key: value for key, value in one.items() if key != "seconds"}
+            for one in json.loads((folder / part / "tuning/curve.json").read_text())
+        ]
+        for part in ("whole", "parts")
+    ]
+    assert curves[0] == curves[1]
+    return whole
+
+
+def test_pseudo_labels_resume_to_the_bit(tree, tmp_path, monkeypatch):
+    config, _ = _with_few_labels(tree, tmp_path)
+    _check_that_it_resumes(config, tmp_path, monkeypatch, 9)
+    curve = json.loads((tmp_path / "whole/tuning/curve.json").read_text())
+    assert curve[9]["pseudo_labelled"] > 0  # there was something to restore
+    assert len(curve) > 10
 
 
 def test_no_item_without_values_is_told(tree, tmp_path):
@@ -377,8 +394,6 @@ def test_a_damaged_head_is_refused(rated, tmp_path):
 
 
 def test_a_stopped_training_of_a_head_goes_on_to_the_same_bits(tree, tmp_path, monkeypatch):
-    from kgrec.text.tuning.loop import Tuner
-
     tasks = [
         {"name": "click", "positive": 4, "batch_size": 32, "pairs_per_epoch": 96},
         {"name": "attributes", "of": ["kind"], "batch_size": 16},
@@ -390,22 +405,7 @@ def test_a_stopped_training_of_a_head_goes_on_to_the_same_bits(tree, tmp_path, m
         "regime": {"name": "top_layers", "n": 1},
         "epochs": 3,
     }
-    config, epoch = make_config(told), Tuner._epoch
-    whole = tune_text(config, tmp_path / "whole")
-
-    def stopped(self, steps):
-        if self.progress.epoch == 2:
-            raise KeyboardInterrupt
-        return epoch(self, steps)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Tuner, "_epoch", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            tune_text(config, tmp_path / "parts")
-    resumed = tune_text(config, tmp_path / "parts", resume=True)
-    assert resumed["valid"] == whole["valid"]
+    whole = _check_that_it_resumes(make_config(told), tmp_path, monkeypatch, 2)
     assert {"auc", "log_loss", "macro_f1", "micro_f1"} <= set(whole["valid"])
-    for name in ("model.safetensors", "tuning/heads.safetensors"):
-        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert OneTower.load(tmp_path / "whole", "attributes").values(["space ship"])
     assert OneTower.load(tmp_path / "whole").task == "click"
