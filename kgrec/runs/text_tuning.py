@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgrec.config import Config
-from kgrec.data.interactions import Interactions, Split
+from kgrec.data.interactions import Split
 from kgrec.drawing.curves import draw_training
 from kgrec.errors import ConfigError, DataError, collecting
 from kgrec.evaluation.evaluate import candidate_ids, protocol_candidates
@@ -61,6 +62,7 @@ from kgrec.text.tuning.settings import (
     TextTuning,
 )
 from kgrec.text.tuning.two_tower_settings import PairsConfig
+from kgrec.text.words import count_words, tf_idf
 from kgrec.types import FloatArray, IntArray, index_to_mask
 
 if TYPE_CHECKING:
@@ -237,10 +239,11 @@ def _interactions_task(
     ranked = protocol_candidates(split, "valid") if valid else np.zeros(0, dtype=np.int64)
     measure = partial(_measured, split) if valid else None
     matrix = csr_matrix(train.matrix(), dtype=np.float32)
-    ease = config.loss == "softmax" and config.targets == "ease"
-    scores = _ease_scores(config, train) if ease else None
-    shown = index_to_mask(ranked, train.num_items)
-    return InteractionsTask(config, Choices(texts, matrix, shown, measure, scores, _METRIC))
+    taught = config.targets if config.loss == "softmax" else "interactions"
+    data = replace(prepared.data, words=tf_idf(count_words(texts)))
+    scores = None if taught == "interactions" else _scores(config, data)
+    shown, new = index_to_mask(ranked, train.num_items), taught == "content"
+    return InteractionsTask(config, Choices(texts, matrix, shown, measure, scores, _METRIC, new))
 
 
 def _measured(split: Split, vectors: FloatArray) -> Mapping[str, float]:
@@ -248,10 +251,11 @@ def _measured(split: Split, vectors: FloatArray) -> Mapping[str, float]:
     return {name: found[name] for name in (_METRIC, "recall@10", "recall@20")}
 
 
-def _ease_scores(config: InteractionsConfig, train: Interactions) -> Scores:
-    """Return what gives EASE's scores; few are kept, many are computed when asked for."""
-    settings = closed_form_settings({"name": "ease", "l2": config.ease_l2})
-    model = settings.build().fit(TrainingData(train))
+def _scores(config: InteractionsConfig, data: TrainingData) -> Scores:
+    """Return what gives the scores that are taught; few are kept, many computed when asked for."""
+    name = "ease" if config.targets == "ease" else "content_ease"
+    model = closed_form_settings({"name": name, "l2": config.ease_l2}).build().fit(data)
+    train = data.train
     if train.num_users * train.num_items > _MOST_SCORES:
         return model.score
     kept = model.score(np.arange(train.num_users))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,8 +21,8 @@ def fast_precision(device: torch.device, *, int8_possible: bool) -> str:
     """Return the fastest precision of `device` that keeps a cosine of 0.999 to float32.
 
     The processor's features decide, not a measurement, so that the same machine always gives the
-    same vectors. bfloat16 needs matrix units: with vector instructions alone (AVX-512 BF16) it is
-    slower than float32.
+    same vectors. bfloat16 needs matrix units, or AMD's AVX-512 BF16, with which it is twice as fast
+    as float32; on other processors without matrix units it was measured to be slower.
     """
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float32"
@@ -28,13 +30,24 @@ def fast_precision(device: torch.device, *, int8_possible: bool) -> str:
         return "float32"
     if _cpu_has("_is_amx_tile_supported"):
         return "bfloat16"
-    return "int8" if int8_possible and _cpu_has("_is_vnni_supported") else "float32"
+    if int8_possible and _cpu_has("_is_vnni_supported"):
+        return "int8"
+    return "bfloat16" if _cpu_has("_is_avx512_bf16_supported") and _is_amd() else "float32"
 
 
 def _cpu_has(question: str) -> bool:
     # These functions of torch are private; without them, the CPU counts as a plain one.
     ask = getattr(torch.cpu, question, None)
     return bool(ask is not None and ask())
+
+
+def _is_amd() -> bool:
+    """Whether Linux says that the processor is AMD's; elsewhere it is not known, so no."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return re.search(r"^vendor_id\s*:\s*AuthenticAMD$", told, re.MULTILINE) is not None
 
 
 class Forward:

@@ -20,11 +20,18 @@ from kgrec.models.ease import EASE
 from kgrec.recommender import Recommender
 from kgrec.runs.encoder_quality import measure_vectors
 from kgrec.runs.making import make_recommender
-from kgrec.runs.text_tuning import CHECKPOINT, SUMMARY, prepared_data, tune_text
+from kgrec.runs.text_tuning import (
+    CHECKPOINT,
+    SUMMARY,
+    item_texts,
+    make_task,
+    prepared_data,
+    tune_text,
+)
 from kgrec.runs.training import train_run
 from kgrec.text import TextEncoder
 from kgrec.text.model_files import find_model
-from kgrec.text.tuning.settings import EndToEndConfig, TextTuning
+from kgrec.text.tuning.settings import EndToEndConfig, InteractionsConfig, TextTuning
 from kgrec.text.tuning.tower import Tower
 from kgrec.training.end_to_end import EndToEndTask
 from kgrec.training.link_prediction import LinkPredictionConfig
@@ -97,6 +104,30 @@ def test_the_folder_is_an_encoder_that_places_new_items_better(tree, tuned):
     assert figures["before"]["ndcg@10"] + 0.1 < figures["valid"]["ndcg@10"]
     assert figures["trained_parameters"] < figures["parameters"]
     assert _vectors_alone(tree, out) == pytest.approx(figures["valid"]["ndcg@10"], abs=1e-6)
+
+
+@pytest.mark.parametrize(("targets", "least"), [("content", 0.9), ("ease", 0.0)])
+def test_scores_of_new_items_come_from_their_content(tree, targets, least):
+    config = make_config(tree)
+    dataset = load_dataset(config.data)
+    prepared = prepared_data(make_recommender(config, dataset, EASE()).inputs, dataset.split)
+    split = dataset.split.reindex(prepared.data.train.users, prepared.data.train.items)
+    tower = Tower(find_model(tree["text"]["model"]), TextTuning(), Path("unused"))
+    asked = InteractionsConfig(ease_l2=5, targets=targets)
+    texts = item_texts(prepared, config.text)
+    choices = make_task(asked, prepared, split, texts, config, tower).choices
+    train = prepared.data.train
+    new = np.flatnonzero(np.bincount(train.item, minlength=train.num_items) == 0)
+    scores = choices.scores(np.arange(train.num_users))
+    topics = np.array([int(one.removeprefix("i")) % 3 for one in train.items.ids])
+    likes = np.array([int(one.removeprefix("u")) % 3 for one in train.users.ids])
+    wanted = topics[new][None, :] == likes[:, None]
+    assert choices.teach_new == (targets == "content")
+    if not least:
+        assert not scores[:, new].any()
+        return
+    best = np.argsort(-scores[:, new], axis=1)[:, :4]
+    assert np.take_along_axis(wanted, best, axis=1).mean() > least
 
 
 def test_sentence_transformers_reads_it(tuned):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from kgrec.errors import ConfigError, DataError
-from kgrec.text import TextEncoder
+from kgrec.text import TextEncoder, forward
 from kgrec.text.batching import length_batches
 from kgrec.text.forward import fast_precision
 from kgrec.text.int8 import Int8Linear, Int8LinearAfterGelu
@@ -201,12 +201,18 @@ def test_int8_layers_are_near_the_exact_product_with_outliers(kind):
 
 def test_precision_follows_the_processor_and_not_the_clock(monkeypatch):
     cpu = torch.device("cpu")
-    for name in ("_is_amx_tile_supported", "_is_vnni_supported"):
+    for name in ("_is_amx_tile_supported", "_is_vnni_supported", "_is_avx512_bf16_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
     assert fast_precision(cpu, int8_possible=True) == "float32"
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
     assert fast_precision(cpu, int8_possible=True) == "int8"
     assert fast_precision(cpu, int8_possible=False) == "float32"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(forward, "_is_amd", lambda: False)
+    assert fast_precision(cpu, int8_possible=False) == "float32"
+    monkeypatch.setattr(forward, "_is_amd", lambda: True)
+    assert fast_precision(cpu, int8_possible=False) == "bfloat16"
+    assert fast_precision(cpu, int8_possible=True) == "int8"
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     assert fast_precision(cpu, int8_possible=True) == "bfloat16"
 

@@ -35,16 +35,19 @@ class InteractionsConfig(TaskConfig):
         "the user's other items. `reconstruction`: beeFormer's, the squared distance of a user's "
         "interactions X and X(AAᵀ - I), both scaled to length 1, where A has the items' vectors.",
     )
-    targets: Literal["ease", "interactions"] = Field(
-        default="ease",
-        description="What `softmax` has to give: the user's interactions, or EASE's scores of all "
-        "items, which also tell what the user could have chosen.",
+    targets: Literal["content", "ease", "interactions"] = Field(
+        default="content",
+        description="What `softmax` has to give: the user's interactions; EASE's scores of the "
+        "items, which also tell what the user could have chosen; or, with `content`, these and "
+        "what `content_ease` predicts for the items that nobody has chosen yet, from attributes, "
+        "words and numbers. Their texts are learnt from, too.",
     )
     temperature: float = Field(default=0.05, gt=0, description="Divides the cosines in `softmax`.")
     target_temperature: float = Field(
         default=0.3,
         gt=0,
-        description="Divides the standardised scores of EASE before they become a distribution.",
+        description="Divides the standardised scores of `ease` and `content` before they become a "
+        "distribution.",
     )
     ease_l2: float = Field(default=300.0, gt=0, description="The ridge penalty of EASE.")
     batch_items: int = Field(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tiny_bert import TOPICS as WORDS_OF_TOPICS
 from tiny_bert import topic_choices, topic_texts, write_tiny_bert
 
 from kgrec.errors import DataError, RunError
@@ -35,7 +36,8 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def tuner(model, tmp_path):
-    def make(task=None, *, measure=_right, chosen=CHOSEN, texts=TEXTS, seed=0, file=None, **more):
+    def make(task=None, *, measure=_right, chosen=CHOSEN, texts=TEXTS, seed=0, file=None,
+             scores=None, **more):  # fmt: skip
         settings = {
             "regime": {"name": "top_layers", "n": 2}, "precision": "float32", "epochs": 6,
             "learning_rate": 2e-3, "patience": 6, "token_budget": 128,
@@ -45,8 +47,9 @@ def tuner(model, tmp_path):
         }  # fmt: skip
         made = make_settings(TextTuning, settings, "test")
         ranked = np.arange(NUM) >= NUM - NEW
-        data = Choices(texts, chosen, ranked, measure, _scores if
-                       made.tasks[0].targets == "ease" else None)  # fmt: skip
+        targets = made.tasks[0].targets
+        taught = scores or (_scores if targets == "ease" else None)
+        data = Choices(texts, chosen, ranked, measure, taught, teach_new=targets == "content")
         tower = Tower(find_model(model), made, tmp_path / "cache", seed=seed)
         path = None if file is None else tmp_path / file
         return Tuner(tower, [InteractionsTask(made.tasks[0], data)], made, seed, path)
@@ -69,6 +72,28 @@ def test_texts_of_new_items_are_placed_by_what_users_chose(tuner, task):
     assert progress.best > 0.9
     again = _right(_vectors(found))["ndcg@10"]
     assert again == pytest.approx(progress.best)  # the best weights are in it
+
+
+def test_scores_of_new_items_teach_words_that_no_known_item_has(tuner):
+    """Known items have three words of a topic, new ones the other three: nothing connects them."""
+    random = np.random.default_rng(0)
+    halves = [(one[:3], one[3:]) for one in WORDS_OF_TOPICS]
+    texts = [
+        " ".join(random.choice(halves[topic][row >= NUM - NEW], 2)) + " film"
+        for row, topic in enumerate(TOPICS)
+    ]
+
+    def predicted(users):
+        likes = TOPICS[None, :] == (users % 3)[:, None]
+        return (likes + random.normal(0, 0.1, likes.shape)).astype(np.float32)
+
+    found = {}
+    for targets in ("ease", "content"):
+        more = {"epochs": 15, "regime": "full", "learning_rate": 0.01, "patience": 15}
+        one = tuner({"targets": targets}, texts=texts, scores=predicted, **more)
+        found[targets] = one.run().curve[-1]["ndcg@10"]
+    assert found["ease"] < 0.6
+    assert found["content"] > 0.9
 
 
 def test_without_sense_in_the_interactions_nothing_is_learnt(tuner):

@@ -4,7 +4,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from kgrec.text.tuning.tasks.interactions import left_out_softmax_loss, reconstruction_loss
+from kgrec.text.tuning.tasks.interactions import (
+    left_out_cosines,
+    reconstruction_loss,
+    softmax_loss,
+)
 
 
 def _random(users=4, items=6, dim=3):
@@ -28,7 +32,7 @@ def test_the_softmax_loss_leaves_each_item_out_of_its_users_mean():
         scores = np.array(cosines) / 0.2
         log_shares = scores - np.log(np.exp(scores).sum())
         total -= float(targets[user].numpy() @ log_shares)
-    found = left_out_softmax_loss(vectors, chosen, targets, 0.2)
+    found = softmax_loss(left_out_cosines(vectors, chosen), targets, 0.2)
     np.testing.assert_allclose(float(found), total / len(chosen), rtol=1e-9)
 
 
@@ -45,7 +49,7 @@ def test_the_reconstruction_loss_compares_rows_of_length_one():
 def test_an_item_alone_has_no_mean_and_no_gradient_that_is_not_a_number():
     vectors = F.normalize(torch.ones(2, 3), dim=1).requires_grad_()
     chosen = torch.tensor([[1.0, 0.0]])
-    loss = left_out_softmax_loss(vectors, chosen, chosen, 0.1)
+    loss = softmax_loss(left_out_cosines(vectors, chosen), chosen, 0.1)
     loss.backward()
     assert loss.isfinite()
     assert vectors.grad.isfinite().all()

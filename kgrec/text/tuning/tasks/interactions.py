@@ -36,8 +36,10 @@ class Choices:
         ranked: Which items besides the chosen ones need vectors for validation, bool of shape
             (num_items,).
         measure: Measures on the validation part; None: there is none.
-        scores: Scores that `targets: ease` teaches; None: there are none.
+        scores: Scores that are taught in place of the choices; None: there are none.
         metric: The key of what `measure` returns that chooses the best epoch.
+        teach_new: Whether the scores tell something of the items that nobody has chosen, too, so
+            that their texts are learnt from.
     """
 
     texts: Sequence[str]
@@ -46,6 +48,7 @@ class Choices:
     measure: Measure | None
     scores: Scores | None
     metric: str = "ndcg@10"
+    teach_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,11 @@ class InteractionsTask(Task[ChoiceBatch]):
         with_text = np.array([bool(text) for text in choices.texts], dtype=np.bool_)
         matrix = csr_matrix(choices.matrix, dtype=np.float32)
         chosen = np.diff(matrix.tocsc().indptr) > 0
-        self._trained = np.flatnonzero(chosen & with_text)
-        self._needed = np.flatnonzero((chosen | choices.ranked) & with_text)
+        self._chosen = chosen
+        self._trained = np.flatnonzero((chosen | choices.teach_new) & with_text)
+        self._needed = np.flatnonzero((chosen | choices.teach_new | choices.ranked) & with_text)
         self._matrix = matrix
-        of_trained = np.diff(csr_matrix(matrix[:, self._trained]).indptr)
+        of_trained = np.diff(csr_matrix(matrix[:, np.flatnonzero(chosen & with_text)]).indptr)
         self._users = np.flatnonzero(of_trained > 1)
         if not len(self._users):
             raise DataError(
@@ -140,8 +144,15 @@ class InteractionsTask(Task[ChoiceBatch]):
         x = torch.from_numpy(chosen[users]).to(made.device)
         if self.config.loss == "reconstruction":
             return reconstruction_loss(made, x)
-        targets = self._targets(batch.users[users], columns, x)
-        return left_out_softmax_loss(made, x, targets, self.config.temperature)
+        cosines = left_out_cosines(made, x)
+        loss = vectors.sum() * 0.0
+        for of_group in self._groups(columns):
+            places_of_group = torch.from_numpy(of_group).to(made.device)
+            targets = self._targets(batch.users[users], columns[of_group], x[:, places_of_group])
+            loss = loss + softmax_loss(
+                cosines[:, places_of_group], targets, self.config.temperature
+            )
+        return loss
 
     def metrics(self, tower: Tower, progress: ShowProgress = False) -> dict[str, float]:
         """Encode all texts again, and measure with their vectors; see `Task.metrics`."""
@@ -179,6 +190,16 @@ class InteractionsTask(Task[ChoiceBatch]):
         assert self._bank is not None
         return self._corpus, self._bank
 
+    def _groups(self, columns: IntArray) -> list[IntArray]:
+        """Return the places of the chosen items, and of the others if the scores teach them.
+
+        What is predicted for a new item is nearer to the mean than the score of a known one, so
+        each group has a softmax of its own.
+        """
+        known = self._chosen[columns]
+        found = [np.flatnonzero(known), np.flatnonzero(~known)]
+        return [one for one in found if len(one) > 1]
+
     def _targets(self, users: IntArray, columns: IntArray, x: Tensor) -> Tensor:
         """Return what the softmax has to give: rows that sum to 1."""
         if self.choices.scores is None:
@@ -204,23 +225,31 @@ def reconstruction_loss(vectors: Tensor, chosen: Tensor) -> Tensor:
     return distance.square().sum(1).mean()
 
 
-def left_out_softmax_loss(
-    vectors: Tensor, chosen: Tensor, targets: Tensor, temperature: float
-) -> Tensor:
-    """Return the cross-entropy of target distributions and the softmax of cosines.
+def left_out_cosines(vectors: Tensor, chosen: Tensor) -> Tensor:
+    """Return the cosine of each item with the sum of each user's other items.
 
-    The cosine is that of an item with the sum of the user's other items: an item that the user has
-    is left out of the sum, as if it were new.
+    An item that the user has is left out of the sum, as if it were new.
 
     Args:
         vectors: Of length 1, float32 of shape (m, dim).
         chosen: float32 of shape (n, m) with ones and zeros.
-        targets: float32 of shape (n, m) with rows that sum to 1.
-        temperature: Divides the cosines.
+
+    Returns:
+        float32 of shape (n, m).
     """
     sums = chosen @ vectors
     products = sums @ vectors.T
     # |s - xv|² = |s|² - 2x sv + x, and (s - xv)v = sv - x, as |v| = 1 and x is 0 or 1.
     squares = sums.square().sum(1, keepdim=True) - 2 * chosen * products + chosen
-    cosines = (products - chosen) * squares.clamp_min(1e-6).rsqrt()
+    return (products - chosen) * squares.clamp_min(1e-6).rsqrt()
+
+
+def softmax_loss(cosines: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Return the cross-entropy of target distributions and the softmax of cosines.
+
+    Args:
+        cosines: float32 of shape (n, m).
+        targets: float32 of shape (n, m) with rows that sum to 1.
+        temperature: Divides the cosines.
+    """
     return -(targets * torch.log_softmax(cosines / temperature, dim=1)).sum(1).mean()
