@@ -119,5 +119,5 @@ def _products(
         hidden: torch.Tensor = found.last_hidden_state
         return hidden
 
-    vectors = module.pooled([ids] * len(inputs), hidden_states, normalize=True, query=query)
+    vectors = module.vectors([ids] * len(inputs), hidden_states, normalize=True, query=query)
     return vectors @ toward

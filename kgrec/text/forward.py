@@ -105,7 +105,7 @@ class Forward:
             float32 of shape (n, dim).
         """
         states = self._hidden_states
-        vectors = self.module.pooled(tokens, states, normalize=normalize, query=query)
+        vectors = self.module.vectors(tokens, states, normalize=normalize, query=query)
         return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
 
@@ -114,7 +114,7 @@ def _agreement(int8: Int8Bert, module: TextModule, tokens: Sequence[IntArray]) -
     """Return the mean cosine of the calibration texts' vectors in int8 and in float32."""
     cosines = [
         torch.cosine_similarity(
-            module.pooled([ids], int8, normalize=False), module([ids], normalize=False)
+            module.vectors([ids], int8, normalize=False), module([ids], normalize=False)
         ).item()
         for ids in tokens
     ]

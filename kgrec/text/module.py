@@ -181,11 +181,15 @@ class TextModule(nn.Module):
         return int(self.model.config.hidden_size)
 
     @property
+    def pooled_dim(self) -> int:
+        """Length of what pooling gives."""
+        return self.hidden_dim * len(self.pooling.modes)
+
+    @property
     def dim(self) -> int:
         """Length of a vector."""
         dense = [step for step in self.steps if isinstance(step, Dense)]
-        last = self.hidden_dim * len(self.pooling.modes)
-        return int(dense[-1].linear.out_features) if dense else last
+        return int(dense[-1].linear.out_features) if dense else self.pooled_dim
 
     @property
     def device(self) -> torch.device:
@@ -273,7 +277,7 @@ class TextModule(nn.Module):
         Returns:
             float32 of shape (b, dim), on the device of the parameters.
         """
-        return self.pooled(tokens, self.hidden_states, normalize=normalize, query=query)
+        return self.vectors(tokens, self.hidden_states, normalize=normalize, query=query)
 
     def hidden_states(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the last hidden states; see `HiddenStates`."""
@@ -281,7 +285,7 @@ class TextModule(nn.Module):
         hidden: torch.Tensor = found.last_hidden_state
         return hidden
 
-    def pooled(
+    def vectors(
         self,
         tokens: Sequence[IntArray],
         hidden_states: HiddenStates,
@@ -290,8 +294,18 @@ class TextModule(nn.Module):
         query: bool = False,
     ) -> torch.Tensor:
         """Do the same as `forward`, with another function for the hidden states."""
+        return self.finished(self.pooled(tokens, hidden_states, query=query), normalize=normalize)
+
+    def pooled(
+        self, tokens: Sequence[IntArray], hidden_states: HiddenStates, *, query: bool = False
+    ) -> torch.Tensor:
+        """Return what pooling gives, float32 of shape (b, pooled_dim)."""
         hidden, mask = self.states(tokens, hidden_states)
-        vectors = pool(hidden, mask, self.pooling.modes, self._skipped(query))
+        return pool(hidden, mask, self.pooling.modes, self._skipped(query))
+
+    def finished(self, pooled: torch.Tensor, *, normalize: bool = True) -> torch.Tensor:
+        """Return the vectors, (b, dim), by what follows the pooling."""
+        vectors = pooled
         for step in self.steps:
             vectors = step(vectors)
         return nn.functional.normalize(vectors, dim=1) if normalize else vectors

@@ -80,19 +80,19 @@ class EndToEndTask(Task[LinkBatch]):
         empty = np.zeros((len(texts), tower.dim), dtype=np.float32)
         self._predictor, self._task = self._model(empty)
         self._columns = self._columns_of_text(tower.dim)
-        self._bank = self._task.features["item"][:, self._columns].clone()
+        self._bank = torch.zeros(len(self._rows), tower.module.pooled_dim)
 
     def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
         """Encode the texts, and train the link predictor alone; see `Task.prepare`."""
         self._corpus = tower.corpus([self.texts[row] for row in self._rows.tolist()], progress)
         tower.centre(self._corpus)
         if not self._resumed:
-            self._bank = self._encoded(tower, progress)
-        self._use(self._bank)
+            self._bank = tower.pooled(self._corpus, progress=progress)
+        self._use(self._text(tower).detach())
         if self.config.alone and not self._resumed:
             alone = self._link.training.model_copy(update={"max_epochs": self.config.alone})
             Trainer(self._predictor, replace(self._task, validate=None), alone, None).run()
-            self._use(self._bank)
+            self._use(self._text(tower).detach())
 
     def batches(self, random: np.random.Generator) -> Sequence[LinkBatch]:
         """Return batches with each text once, and each user at least once; see `Task.batches`."""
@@ -109,26 +109,30 @@ class EndToEndTask(Task[LinkBatch]):
     def loss(self, tower: Tower, batch: LinkBatch) -> Tensor:
         """Return the link predictor's loss of a batch; see `Task.loss`."""
         assert self._corpus is not None
-        made = tower(self._corpus, self._place[batch.items])
-        device = self._bank.device
-        rows = torch.from_numpy(batch.items).to(device)
-        text = self._bank.index_copy(0, rows, made.to(device))
+        made, pooled = tower.with_pooled(self._corpus, self._place[batch.items])
+        device = self._device()
+        text = self._text(tower).index_copy(
+            0, torch.from_numpy(batch.items).to(device), made.to(device)
+        )
         generator = torch.Generator(device)
         generator.manual_seed(int(torch.randint(1 << 62, ())))  # the step's own, by its seed
         task = replace(self._task, features=self._features(text))
         sampler = self._sampler(generator)
         loss = Objective(self._predictor, task, sampler, self._link.training)(batch.users)
         if batch is not self._stored:  # a second pass of a step may be through moved embeddings
-            self._stored, self._bank = batch, text.detach()
+            self._stored = batch
+            places = torch.from_numpy(self._place[batch.items]).to(self._bank.device)
+            self._bank[places] = pooled.detach()
         return loss
 
     def metrics(self, tower: Tower, progress: ShowProgress = False) -> dict[str, float]:
         """Encode all texts again, and validate the link predictor; see `Task.metrics`."""
-        bank = self._encoded(tower, progress)
-        predictor, task = self._model(bank.cpu().numpy())
+        assert self._corpus is not None
+        self._bank = tower.pooled(self._corpus, progress=progress)
+        text = self._text(tower).detach()
+        predictor, task = self._model(text.cpu().numpy())
         predictor.load_state_dict(self._predictor.state_dict())
-        self._bank = bank
-        self._use(bank)
+        self._use(text)
         return {} if task.validate is None else dict(task.validate())
 
     def identity(self) -> str:
@@ -145,20 +149,23 @@ class EndToEndTask(Task[LinkBatch]):
         return dict(self._predictor.named_parameters())
 
     def state(self) -> dict[str, Tensor]:
-        """Return the vectors of the last pass."""
+        """Return what pooling gave in the last pass."""
         return {"bank": self._bank.detach().clone()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Restore the vectors of the last pass; see `Task.load_state`."""
+        """Restore what pooling gave in the last pass; see `Task.load_state`."""
         self._bank = state["bank"].clone()
         self._resumed = True
 
-    def _encoded(self, tower: Tower, progress: ShowProgress) -> Tensor:
-        """Return the vectors of all items, with zeros for those without text."""
-        assert self._corpus is not None
-        found = np.zeros((len(self.texts), tower.dim), dtype=np.float32)
-        found[self._rows] = tower.vectors(self._corpus, progress=progress)
-        return torch.from_numpy(found).to(self._bank.device)
+    def _text(self, tower: Tower) -> Tensor:
+        """Return the vectors of all items by the last pass, with zeros for those without text."""
+        vectors = tower.finished(self._bank).to(self._device())
+        rows = torch.from_numpy(self._rows).to(vectors.device)
+        empty = vectors.new_zeros(len(self.texts), vectors.shape[1])
+        return empty.index_copy(0, rows, vectors)
+
+    def _device(self) -> torch.device:
+        return self._task.features["item"].device
 
     def _model(self, bank: FloatArray) -> tuple[LinkPredictor, LinkTask]:
         """Return a link predictor over given vectors of items' texts, and what it is trained on."""

@@ -24,8 +24,8 @@ class InteractionsConfig(TaskConfig):
     """From the vectors of items' texts, what each user chose is rebuilt.
 
     The idea of training a text encoder so is beeFormer's (Vančura, Kordík, Straka, RecSys 2024,
-    arXiv 2409.10309). In each step the texts of some items are encoded with gradients, and the
-    vectors of all others are those of the last pass.
+    arXiv 2409.10309). In each step the texts of some items are encoded with gradients, and all
+    others are as the language model read them in the last pass.
     """
 
     name: Literal["interactions"] = "interactions"
@@ -44,7 +44,7 @@ class InteractionsConfig(TaskConfig):
     )
     temperature: float = Field(default=0.05, gt=0, description="Divides the cosines in `softmax`.")
     target_temperature: float = Field(
-        default=0.3,
+        default=0.5,
         gt=0,
         description="Divides the standardised scores of `ease` and `content` before they become a "
         "distribution.",
@@ -71,9 +71,10 @@ class InteractionsConfig(TaskConfig):
 class EndToEndConfig(TaskConfig):
     """The encoder is trained by the loss of a link predictor that reads its vectors.
 
-    In each step the texts of some items are encoded with gradients, and the vectors of all others
-    are those of the last pass. The link predictor is the one of `model`, or the default one; it is
-    trained alone first, so that its gradients mean something, and then together with the encoder.
+    In each step the texts of some items are encoded with gradients, and all others are as the
+    language model read them in the last pass. The link predictor is the one of `model`, or the
+    default one; it is trained alone first, so that its gradients mean something, and then together
+    with the encoder.
     """
 
     name: Literal["end_to_end"] = "end_to_end"

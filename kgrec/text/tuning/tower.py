@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from kgrec.text.progress import ShowProgress, reporter
 from kgrec.text.tuning.adapting import Adapted
 from kgrec.text.tuning.augmenting import AugmentConfig, augmented_text, augmented_tokens
 from kgrec.text.tuning.kept_states import KeptStates, kept_states
-from kgrec.text.tuning.layers import LowerLayers, caught, layers_of
+from kgrec.text.tuning.layers import LowerLayers, layers_of
 from kgrec.text.tuning.settings import TextTuning
 from kgrec.text.tuning.synonyms import find_wordnet, read_synonyms
 from kgrec.text.tuning.user_texts import PairReader
@@ -186,10 +185,10 @@ class Tower:
         tokens = corpus.tokens
         if not len(tokens) or (self._lower is None and not self._only_steps):
             return corpus
+        if self._only_steps:
+            return replace(corpus, pooled=self.pooled(corpus, progress=progress))
         self.train(False)
         with reporter(progress, len(tokens), "Layers that are not trained") as report:
-            if self._only_steps:
-                return replace(corpus, pooled=self._pooled(corpus, report))
             return replace(corpus, kept=self._kept(corpus, report))
 
     def __call__(self, corpus: Corpus, rows: IntArray) -> Tensor:
@@ -204,15 +203,28 @@ class Tower:
         Returns:
             float32 of shape (b, dim).
         """
+        return self.with_pooled(corpus, rows)[0]
+
+    def with_pooled(self, corpus: Corpus, rows: IntArray) -> tuple[Tensor, Tensor]:
+        """Return vectors as a call does, and what pooling gave for them, see `finished`."""
         if self._training and self.settings.augment != AugmentConfig():
             corpus, rows = self._augmented(corpus, rows), np.arange(len(rows))
         batches = list(length_batches(corpus.lengths[rows], self.settings.token_budget))
-        parts = [self._batch(corpus, rows[places]) for places in batches]
+        parts = [self._pooled(corpus, rows[places]) for places in batches]
         back = np.argsort(np.concatenate(batches))
-        vectors = torch.cat(parts)[torch.from_numpy(back).to(self.device)]
+        pooled = torch.cat(parts)[torch.from_numpy(back).to(self.device)]
+        vectors = self.finished(pooled)
         if self._recorded is not None:
             self._recorded.append(vectors)
-        return vectors
+        return vectors, pooled
+
+    def finished(self, pooled: Tensor) -> Tensor:
+        """Return vectors of length 1, (b, dim), from what pooling gave, (b, pooled_dim).
+
+        A new projection moves fast. So a task keeps what pooling gave for its texts, and not their
+        vectors, which would be those of an old projection.
+        """
+        return self._module.finished(pooled)
 
     @contextmanager
     def recorded(self) -> Iterator[list[Tensor]]:
@@ -252,7 +264,8 @@ class Tower:
         total = torch.zeros(self.dim, dtype=torch.float64, device=self.device)
         with torch.no_grad():
             for rows in length_batches(corpus.lengths, self.settings.token_budget):
-                total += self._batch(corpus, rows, normalize=False).double().sum(0)
+                pooled = self._pooled(corpus, rows)
+                total += self._module.finished(pooled, normalize=False).double().sum(0)
             last: Any = self._module.steps[-1]
             last.linear.bias -= (total / len(corpus)).float()
 
@@ -269,13 +282,31 @@ class Tower:
         Returns:
             float32 of shape (b, dim), of length 1.
         """
+        pooled = self.pooled(corpus, rows, progress)
+        with torch.no_grad():
+            return np.asarray(self.finished(pooled).float().cpu().numpy())
+
+    def pooled(
+        self, corpus: Corpus, rows: IntArray | None = None, progress: ShowProgress = False
+    ) -> Tensor:
+        """Return what pooling gives for many texts without gradients and without dropout.
+
+        Args:
+            corpus: Texts.
+            rows: Which of them, int64 of shape (b,); None: all.
+            progress: As for `TextEncoder.encode`.
+
+        Returns:
+            float32 of shape (b, pooled_dim), on the device of the parameters.
+        """
         rows = np.arange(len(corpus)) if rows is None else rows
-        found = np.empty((len(rows), self.dim), dtype=np.float32)
+        found = torch.empty((len(rows), self._module.pooled_dim), device=self.device)
         self.train(False)
         done = 0
         with reporter(progress, len(rows), "Encoding texts") as report, torch.no_grad():
             for places in length_batches(corpus.lengths[rows], self.settings.token_budget):
-                found[places] = self._batch(corpus, rows[places]).float().cpu().numpy()
+                target = torch.from_numpy(places).to(self.device)
+                found[target] = self._pooled(corpus, rows[places]).float()
                 done += len(places)
                 report(done, len(rows))
         return found
@@ -350,23 +381,18 @@ class Tower:
         self.train(False)
         self._adapted.plain().save(folder)
 
-    def _batch(self, corpus: Corpus, rows: IntArray, normalize: bool = True) -> Tensor:
+    def _pooled(self, corpus: Corpus, rows: IntArray) -> Tensor:
         if corpus.pooled is not None:
-            vectors = corpus.pooled[torch.from_numpy(rows).to(self.device)]
-            for step in self._module.steps:
-                vectors = step(vectors)
-            return nn.functional.normalize(vectors, dim=1) if normalize else vectors
+            return corpus.pooled[torch.from_numpy(rows).to(self.device)]
         tokens = [corpus.tokens[row] for row in rows]
         if corpus.kept is None or self._lower is None:
-            return self._forward(tokens, corpus.query, normalize)
+            return self._forward(tokens, corpus.query)
         states = torch.from_numpy(corpus.kept.padded(rows)).to(self.device)
         with self._lower.given(states):
-            return self._forward(tokens, corpus.query, normalize)
+            return self._forward(tokens, corpus.query)
 
-    def _forward(
-        self, tokens: Sequence[IntArray], query: bool = False, normalize: bool = True
-    ) -> Tensor:
-        return self._module.pooled(tokens, self._hidden_states, normalize=normalize, query=query)
+    def _forward(self, tokens: Sequence[IntArray], query: bool = False) -> Tensor:
+        return self._module.pooled(tokens, self._hidden_states, query=query)
 
     def token_states(self, tokens: Sequence[IntArray]) -> Tensor:
         """Return the last hidden state of each token, with gradients to what is trained.
@@ -415,22 +441,6 @@ class Tower:
         for ids in corpus.tokens:
             found.update(len(ids).to_bytes(4, "little") + ids.tobytes())
         return found.hexdigest()
-
-    def _pooled(self, corpus: Corpus, report: Callable[[int, int], None]) -> Tensor:
-        found: Tensor | None = None
-        done = 0
-        for rows in length_batches(corpus.lengths, self.settings.token_budget):
-            tokens = [corpus.tokens[row] for row in rows]
-            with torch.no_grad():
-                run = partial(self._forward, tokens, corpus.query)
-                part = caught(self._module.steps[0], run, before=True).float()
-            if found is None:
-                found = torch.empty((len(corpus), part.shape[1]), device=self.device)
-            found[torch.from_numpy(rows).to(self.device)] = part
-            done += len(rows)
-            report(done, len(corpus))
-        assert found is not None
-        return found
 
     def _set_dropout(self, share: float) -> None:
         for part in self._module.model.modules():

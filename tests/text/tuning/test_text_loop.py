@@ -12,7 +12,12 @@ from kgrec.text.model_files import find_model
 from kgrec.text.tuning.loop import Tuner
 from kgrec.text.tuning.optimizing import rate_share
 from kgrec.text.tuning.settings import TextTuning
-from kgrec.text.tuning.tasks.interactions import Choices, InteractionsTask
+from kgrec.text.tuning.tasks.interactions import (
+    Choices,
+    InteractionsTask,
+    left_out_cosines,
+    softmax_loss,
+)
 from kgrec.text.tuning.tower import Tower
 
 NUM, NEW = 75, 15
@@ -94,6 +99,23 @@ def test_scores_of_new_items_teach_words_that_no_known_item_has(tuner):
         found[targets] = one.run().curve[-1]["ndcg@10"]
     assert found["ease"] < 0.6
     assert found["content"] > 0.9
+
+
+def test_a_step_uses_the_projection_of_now_for_all_items(tuner):
+    one = tuner(regime="frozen", projection=16)
+    task, tower = one.tasks[0], one.tower
+    task.prepare(tower)
+    with torch.no_grad():
+        for value in tower.trained.values():
+            value += 0.3 * torch.randn(value.shape, generator=torch.Generator().manual_seed(0))
+    batch = task.batches(np.random.default_rng(0))[0]
+    assert len(batch.others)
+    columns = np.concatenate([batch.items, batch.others])
+    chosen = CHOSEN[batch.users][:, columns].toarray().astype(np.float32)
+    x = torch.from_numpy(chosen[chosen.sum(axis=1) > 1])
+    vectors = torch.from_numpy(_vectors(one)[columns])
+    expected = softmax_loss(left_out_cosines(vectors, x), x / x.sum(1, keepdim=True), 0.1)
+    np.testing.assert_allclose(float(task.loss(tower, batch)), float(expected), rtol=1e-5)
 
 
 def test_without_sense_in_the_interactions_nothing_is_learnt(tuner):

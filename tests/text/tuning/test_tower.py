@@ -258,7 +258,9 @@ def test_centred_vectors_have_a_mean_of_zero_once(tower, regime):
     made.centre(corpus)
     whole = np.concatenate(
         [
-            made._batch(corpus, np.array([row]), normalize=False).detach().numpy()
+            made.module.finished(made.pooled(corpus, np.array([row])), normalize=False)
+            .detach()
+            .numpy()
             for row in range(len(corpus))
         ]
     )

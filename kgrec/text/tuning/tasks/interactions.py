@@ -57,7 +57,7 @@ class ChoiceBatch:
 
     Attributes:
         items: Rows of the items whose texts are encoded, int64 of shape (b,).
-        others: Rows of items that have vectors of the last pass, int64 of shape (m,).
+        others: Rows of items that are as the language model read them last, int64 of shape (m,).
         users: Rows of users, int64 of shape (n,).
     """
 
@@ -109,7 +109,7 @@ class InteractionsTask(Task[ChoiceBatch]):
         )
         tower.centre(self._corpus)
         if self._bank is None:
-            self._bank = torch.from_numpy(tower.vectors(self._corpus, progress=progress))
+            self._bank = tower.pooled(self._corpus, progress=progress)
         self._bank = self._bank.to(tower.device)
 
     def batches(self, random: np.random.Generator) -> Sequence[ChoiceBatch]:
@@ -130,17 +130,17 @@ class InteractionsTask(Task[ChoiceBatch]):
         """Return the loss of a batch; see `Task.loss`."""
         corpus, bank = self._ready()
         places = self._place[batch.items]
-        vectors = tower(corpus, places)
+        vectors, pooled = tower.with_pooled(corpus, places)
         others = bank[torch.from_numpy(self._place[batch.others]).to(bank.device)]
         if batch is not self._stored:  # a second pass of a step may be through moved embeddings
             self._stored = batch
-            bank[torch.from_numpy(places).to(bank.device)] = vectors.detach()
+            bank[torch.from_numpy(places).to(bank.device)] = pooled.detach()
         columns = np.concatenate([batch.items, batch.others])
         chosen = csr_matrix(self._matrix[batch.users])[:, columns].toarray()
         users = np.flatnonzero(chosen.sum(axis=1) > 1)
         if not len(users):
             return vectors.sum() * 0.0
-        made = torch.cat([vectors, others])
+        made = torch.cat([vectors, tower.finished(others)])
         x = torch.from_numpy(chosen[users]).to(made.device)
         if self.config.loss == "reconstruction":
             return reconstruction_loss(made, x)
@@ -159,8 +159,9 @@ class InteractionsTask(Task[ChoiceBatch]):
         if self.choices.measure is None:
             return {}
         corpus, bank = self._ready()
-        vectors = tower.vectors(corpus, progress=progress)
-        bank.copy_(torch.from_numpy(vectors))
+        bank.copy_(tower.pooled(corpus, progress=progress))
+        with torch.no_grad():
+            vectors = tower.finished(bank).cpu().numpy()
         of_all = np.zeros((len(self._place), vectors.shape[1]), dtype=np.float32)
         of_all[self._needed] = vectors
         return dict(self.choices.measure(of_all))
@@ -173,11 +174,11 @@ class InteractionsTask(Task[ChoiceBatch]):
         return found.hexdigest()
 
     def state(self) -> dict[str, Tensor]:
-        """Return the vectors of the last pass."""
+        """Return what pooling gave in the last pass."""
         return {} if self._bank is None else {"bank": self._bank.detach().clone()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Restore the vectors of the last pass; see `Task.load_state`."""
+        """Restore what pooling gave in the last pass; see `Task.load_state`."""
         self._bank = state["bank"].clone()
 
     @staticmethod
