@@ -11,9 +11,12 @@ regression, the features that it reads, and the threshold; the test part is used
 - `rating`: the canonical split u1. The baseline is the mean rating of the item. Beside
   `kernel_ratings`, the answer of the text is added with weights that least squares finds on the
   validation part, where neither model has learnt.
-- `click`: 4 and 5 stars are a yes. A fifth of the items is for the test and a tenth for validation;
-  digests of their ids choose them, and the training part has none of them. The test counts the
-  ratings of u1's test part for the test items alone.
+- `rating` and `click`: an epoch has 5,000 pairs, and 3,000 pairs of the validation part choose it.
+- `click`: 4 and 5 stars are a yes. Logistic regression learns from all pairs of training by the
+  vectors of user and item and their product, or from 10,000 of them by the vectors of pairs. A
+  fifth of the items is for the test and a tenth for validation; digests of their ids choose them,
+  and the training part has none of them. The test counts the ratings of u1's test part for the test
+  items alone.
 - `genres`: the films with an abstract in DBpedia; the text is the abstract alone.
 
 `--tiny` takes a few pairs or films and one epoch, to see that it runs, and writes nothing.
@@ -52,7 +55,7 @@ from kgrec.text.tuning.tasks.attributes import AttributesTask
 from kgrec.text.tuning.tasks.pair_texts import Answers, PairTextsTask
 from kgrec.text.tuning.tower import Corpus, Tower
 from kgrec.text.tuning.user_texts import UserTexts, user_texts
-from kgrec.types import BoolArray, FloatArray
+from kgrec.types import BoolArray, FloatArray, IntArray, index_to_mask
 
 HERE = Path(__file__).parent
 MODEL = "all-MiniLM-L6-v2"
@@ -60,6 +63,8 @@ SETTINGS: dict[str, Any] = {
     "regime": {"name": "top_layers", "n": 2}, "max_length": 128, "epochs": 4, "patience": 2,
     "learning_rate": 5e-5, "token_budget": 8192,
 }  # fmt: skip
+PAIRS: dict[str, Any] = {"pairs_per_epoch": 5_000, "batch_size": 32}
+VALID_PAIRS, REGRESSION_PAIRS = 3_000, 10_000
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
 TINY_PAIRS, TINY_FILMS = 60, 60
 
@@ -68,6 +73,11 @@ def share_of(ids: Sequence[str], salt: str) -> FloatArray:
     """Return a number from 0 to 1 for each id, which depends on its digest alone."""
     digests = [hashlib.sha256(f"{salt} {id}".encode()).digest()[:8] for id in ids]
     return np.array([int.from_bytes(one, "big") / 2**64 for one in digests])
+
+
+def drawn(number: int, most: int) -> IntArray:
+    """Return some of `number` rows, drawn with seed 0."""
+    return np.random.default_rng(0).permutation(number)[:most]
 
 
 def tuning(task: dict[str, Any], tiny: bool) -> TextTuning:
@@ -113,15 +123,14 @@ class Pairs:
         if new_items:
             train = rated.select(self.kind[rated.item] >= 0.3)
             valid = rated.select((0.2 <= self.kind[rated.item]) & (self.kind[rated.item] < 0.3))
+            valid = valid.select(np.sort(drawn(len(valid), VALID_PAIRS)))
             test = test.select(self.kind[test.item] < 0.2)
         else:
-            drawn = np.random.default_rng(0).random(len(rated)) < 0.1
-            train, valid = rated.select(~drawn), rated.select(drawn)
+            chosen = index_to_mask(drawn(len(rated), VALID_PAIRS), len(rated))
+            train, valid = rated.select(~chosen), rated.select(chosen)
         if tiny:
-            draw = np.random.default_rng(0)
             train, valid, test = (
-                log.select(np.sort(draw.permutation(len(log))[:TINY_PAIRS]))
-                for log in (train, valid, test)
+                log.select(np.sort(drawn(len(log), TINY_PAIRS))) for log in (train, valid, test)
             )
         self.train, self.valid, self.test = train, valid, test
         assert rec.text_config is not None
@@ -157,11 +166,10 @@ def answers(log: Interactions, labels: Any) -> Answers:
 def rating(folder: Path, seed: int, tiny: bool) -> dict[str, Any]:
     """Return the RMSE of text alone, of items' means, and of kernel_ratings with and without it."""
     pairs = Pairs(folder, new_items=False, tiny=tiny)
-    more = {"pairs_per_epoch": 20_000, "batch_size": 32}
-    settings = tuning({"name": "rating", **more}, tiny)
+    settings = tuning({"name": "rating", **PAIRS}, tiny)
     tower = make_tower(settings, seed)
     target = number_target(np.asarray(pairs.train.rating))
-    task = pairs.task("rating", tower, target, lambda given: given, **more)
+    task = pairs.task("rating", tower, target, lambda given: given, **PAIRS)
     found = trained(tower, task, settings, seed)
     of_text = {
         name: target.answers(task.head.of_arrays(tower.vectors(pairs.tokens(tower, log))))
@@ -217,17 +225,21 @@ def click(folder: Path, seed: int, tiny: bool) -> dict[str, Any]:
     def yes(given: FloatArray) -> FloatArray:
         return np.asarray(given >= 4, dtype=np.float32)
 
-    more = {"pairs_per_epoch": 20_000, "batch_size": 32}
-    settings = tuning({"name": "click", **more}, tiny)
+    settings = tuning({"name": "click", **PAIRS}, tiny)
     tower = make_tower(settings, seed)
     corpora = {
         name: pairs.tokens(tower, getattr(pairs, name)) for name in ("train", "valid", "test")
     }
-    frozen = {"pair": {name: tower.vectors(corpus) for name, corpus in corpora.items()}}
-    frozen["user, item and product"] = products(pairs, tower)
     labels = {name: yes(np.asarray(getattr(pairs, name).rating)) for name in corpora}
-    regression, chosen = logistic(frozen, labels)
-    task = pairs.task("click", tower, yes_target(labels["train"]), yes, **more)
+    some = {"train": np.sort(drawn(len(pairs.train), REGRESSION_PAIRS))}
+    rows = {name: some.get(name, np.arange(len(one))) for name, one in labels.items()}
+    of_pairs = {name: tower.vectors(corpus, rows[name]) for name, corpus in corpora.items()}
+    regression, chosen = logistic(
+        {"pair": (of_pairs, labels["train"][rows["train"]]),
+         "user, item and product": (products(pairs, tower), labels["train"])},
+        labels["valid"],
+    )  # fmt: skip
+    task = pairs.task("click", tower, yes_target(labels["train"]), yes, **PAIRS)
     found = trained(tower, task, settings, seed)
     scores = task.head.of_arrays(tower.vectors(corpora["test"]))[:, 0]
     tuned, plain = (
@@ -260,16 +272,21 @@ def products(pairs: Pairs, tower: Tower) -> dict[str, FloatArray]:
 
 
 def logistic(
-    features: dict[str, dict[str, FloatArray]], labels: dict[str, FloatArray]
+    features: dict[str, tuple[dict[str, FloatArray], FloatArray]], valid: FloatArray
 ) -> tuple[FloatArray, dict[str, Any]]:
-    """Return the test scores of the logistic regression that is best on validation."""
+    """Return the test scores of the logistic regression that is best on validation.
+
+    Args:
+        features: By name, the features of each part and the labels of those of training.
+        valid: The labels of the validation part.
+    """
     best: tuple[float, Any, dict[str, Any]] = (-1.0, None, {})
-    for name, parts in features.items():
+    for name, (parts, labels) in features.items():
         for penalty in PENALTIES:
             scale = np.sqrt(parts["train"].shape[1])
             model = LogisticRegression(C=penalty, max_iter=500)
-            model.fit(scale * parts["train"], labels["train"])
-            value = auc(labels["valid"], model.decision_function(scale * parts["valid"]))
+            model.fit(scale * parts["train"], labels)
+            value = auc(valid, model.decision_function(scale * parts["valid"]))
             if value > best[0]:
                 scores = model.decision_function(scale * parts["test"])
                 best = value, scores, {"features": name, "C": penalty, "valid": value}
