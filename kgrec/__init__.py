@@ -46,7 +46,11 @@ if TYPE_CHECKING:
     from kgrec.rdf.settings import ReadConfig
     from kgrec.reasons import Reasons
     from kgrec.recommender import Recommender, evaluate
-    from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
+    from kgrec.retrieval.settings import (
+        ApproximateIndexConfig,
+        ExactIndexConfig,
+        RetrieveConfig,
+    )
     from kgrec.runs.comparing import compare_runs
     from kgrec.runs.reading import load
     from kgrec.runs.writing import save
@@ -107,6 +111,7 @@ _HOME = {
     "Reasons": "kgrec.reasons",
     "Recommendation": "kgrec.snapshot.listed",
     "Recommender": "kgrec.recommender",
+    "RetrieveConfig": "kgrec.retrieval.settings",
     "SearchConfig": "kgrec.search.settings",
     "SLIM": "kgrec.models.slim",
     "SLIMConfig": "kgrec.models.slim",

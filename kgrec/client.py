@@ -79,8 +79,10 @@ class Client:
         include_disliked: bool = False,
         diversity: float = 0.0,
         popularity: float = 0.0,
+        retrieve: int | None = None,
+        towers: Iterable[str] | None = None,
     ) -> list[Recommendation]:
-        """Return the k best items; see `Recommender.recommend`."""
+        """Return the k best items; see `Recommender.recommend` and `kgrec.RetrieveConfig`."""
         body = {
             "user": None if user is None else as_id(user, "user"),
             "k": k,
@@ -92,6 +94,8 @@ class Client:
             "include_disliked": include_disliked,
             "diversity": diversity,
             "popularity": popularity,
+            "retrieve": retrieve,
+            "towers": None if towers is None else id_list(towers, "towers"),
         }
         return _listed(self._ask("POST", "/v1/recommendations", body))
 

@@ -21,8 +21,13 @@ from kgrec.graph.modalities import TEXT
 from kgrec.graph.settings import GraphConfig
 from kgrec.models.base import Callback, Model
 from kgrec.retrieval.reranking import Dials
-from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
-from kgrec.retrieval.topk import top_k
+from kgrec.retrieval.settings import (
+    ApproximateIndexConfig,
+    ExactIndexConfig,
+    RetrieveConfig,
+    retrieve_settings,
+)
+from kgrec.retrieval.topk import TopK, top_k
 from kgrec.search.settings import SearchConfig
 from kgrec.snapshot import BulkRecommendations, Derived, Inputs, Prepared, Snapshot
 from kgrec.snapshot.changes import Changes, ItemLinks
@@ -38,6 +43,7 @@ from kgrec.text.vectors import TextVectors
 from kgrec.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
     from torch_geometric.data import HeteroData
 
     from kgrec.evaluation.base import Evaluation, ProtocolConfig
@@ -220,6 +226,7 @@ class Recommender:
         include_disliked: bool = False,
         diversity: float = 0.0,
         popularity: float = 0.0,
+        retrieve: RetrieveConfig | int | None = None,
         rerank: TextReranker | None = None,
     ) -> list[Recommendation]:
         """Return the k best items that the user does not have yet, best first.
@@ -248,6 +255,10 @@ class Recommender:
                 See `kgrec.retrieval.reranking.Dials` for the formulas of both.
             popularity: From -1, the least popular items, over 0, the model's own choice, to 1, the
                 most popular ones.
+            retrieve: Scores only items that towers retrieve first: how many each of them finds,
+                or also which; see `kgrec.RetrieveConfig`. For large catalogues and models of
+                several members: it saves time, and may miss an item that no tower finds.
+                None: the model scores all items.
             rerank: Orders the first `rerank.top` items anew, by a language model that reads the
                 texts of the user and of each item; scores are then its answers. None: nothing does.
 
@@ -258,9 +269,10 @@ class Recommender:
                 user have no text.
             ConfigError: k is larger than the catalogue, the filter is not understood, or
                 `diversity` or `popularity` is outside of its range; `rerank` is given with
-                `diversity`, or without text.
+                `diversity`, or without text; `retrieve` is given with `popularity` or
+                `description`, or there are no such towers.
         """
-        dials = Dials(popularity, diversity)
+        dials, retrieving = Dials(popularity, diversity), retrieve_settings(retrieve)
         if rerank is not None and diversity:
             raise ConfigError(
                 f"{option('rerank')} and {option('diversity', diversity)} exclude each other: both "
@@ -270,6 +282,10 @@ class Recommender:
         if description is not None:
             if dials != Dials():
                 raise ConfigError("diversity and popularity are not for a description.")
+            if retrieving is not None:
+                raise ConfigError(
+                    f"{option('retrieve')} is not for a description: a search compares all texts."
+                )
             words = {"filter": filter, "candidates": candidates, "exclude": exclude}
             return self._asked(description, k, user, liked, (), words, talks=True, rerank=rerank)
         liked = id_list(liked, "liked")
@@ -279,17 +295,34 @@ class Recommender:
         if row is not None:
             has = now.left_out(np.array([row]), include_disliked=include_disliked)
             left_out = (history + has).tocsr()
-        best = now.best(
-            history if row is None or liked else np.array([row]),
-            k if rerank is None else rerank.pool(k, now.num_available),
-            exclude=left_out,
-            candidates=now.allowed(filter, candidates, exclude),
-            dials=dials,
-        )
+        users = history if row is None or liked else np.array([row])
+        number = k if rerank is None else rerank.pool(k, now.num_available)
+        allowed = now.allowed(filter, candidates, exclude)
+        if retrieving is None:
+            best = now.best(users, number, exclude=left_out, candidates=allowed, dials=dials)
+        else:
+            best = self._retrieved(retrieving, users, number, left_out, allowed, dials)
         listed = listed_of(now, best)
         if rerank is None:
             return listed
         return self._reranked(rerank, now, listed, k, user=row, history=history)
+
+    def _retrieved(
+        self,
+        config: RetrieveConfig,
+        users: IntArray | csr_matrix,
+        k: int,
+        exclude: csr_matrix,
+        allowed: IntArray | None,
+        dials: Dials,
+    ) -> TopK:
+        """Return the k best of the items that towers retrieve."""
+        from kgrec.snapshot.towers import TEXT_TOWER, best_retrieved  # few requests need it
+
+        asks_text = config.towers is not None and TEXT_TOWER in config.towers
+        now = self._searchable() if asks_text else self.snapshot
+        choice: dict[str, Any] = {"exclude": exclude, "candidates": allowed, "dials": dials}
+        return best_retrieved(now, now.towers, config, users, k, **choice)
 
     def _reranked(
         self,

@@ -45,6 +45,7 @@ def test_every_answer_is_that_of_the_recommender(both):
         {"user": "u00", "k": 3},
         {"liked": ["i09"], "k": 4, "filter": "price < 5", "exclude": ["i10"]},
         {"user": "u15", "k": 2, "diversity": 0.4},
+        {"user": "u15", "k": 3, "retrieve": 4},
         {"description": "space pirates", "k": 2},
     ):
         found, expected = client.recommend(**asked), rec.recommend(**asked)

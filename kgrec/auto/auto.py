@@ -22,7 +22,7 @@ from kgrec.models.base import Callback, Model, ModelConfig, VectorModel
 from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.closed_forms import closed_form_settings
 from kgrec.models.contributions import Contributions, check_targets, combined, liked_rows
-from kgrec.models.ensemble import standardised, standardised_contributions
+from kgrec.models.ensemble import standardised_contributions
 from kgrec.models.members import (
     first_content_space,
     load_members,
@@ -32,6 +32,7 @@ from kgrec.models.members import (
     with_members,
 )
 from kgrec.models.popular import PopularityModel
+from kgrec.models.standardising import standardised
 from kgrec.models.state import State, check_state
 from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
@@ -237,6 +238,19 @@ class Auto(Model):
         histories = check_histories(histories, len(context.items))
         scores = [member.score_histories(histories) for member in self.members]
         return self._sum(scores, context.of_histories(histories))
+
+    def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items, from the models' own; see `Model.score_some`."""
+        weights, context, known = self._fitted()
+        if isinstance(users, csr_matrix):
+            about = context.of_histories(check_histories(users, len(context.items)))
+        else:
+            about = known[check_rows(users, len(known), "user")]
+        of_models, of_items = weights.of_users(about)
+        total = np.asarray(of_items @ context.items[items].T)
+        for place, member in enumerate(self.members):
+            total += of_models[:, place : place + 1] * member.standardised_some(users, items)
+        return total
 
     def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
         """Return what each liked item adds to some scores, and each model; see `Model`.

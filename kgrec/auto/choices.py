@@ -10,7 +10,7 @@ import numpy as np
 
 from kgrec.data.interactions import Interactions
 from kgrec.models.base import Model
-from kgrec.models.ensemble import standardised
+from kgrec.models.standardising import standardised
 from kgrec.models.training_data import TrainingData
 from kgrec.types import BoolArray, FloatArray, IntArray
 

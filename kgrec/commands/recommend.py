@@ -68,6 +68,20 @@ def recommend(
         float,
         typer.Option(help="From -1, the least popular items, over 0 to 1, the most popular ones."),
     ] = 0.0,
+    retrieve: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many items each tower retrieves; the model then ranks these alone.",
+        ),
+    ] = None,
+    towers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tower",
+            help="A tower that retrieves items, such as ials or text; may be repeated. All if not.",
+        ),
+    ] = None,
     rerank: Rerank = None,
     rerank_top: RerankTop = 50,
     resume: Annotated[
@@ -99,6 +113,11 @@ def recommend(
         )
     if rerank is not None and many:
         raise ConfigError("--rerank is for one user: a language model is too slow for many.")
+    if many and (retrieve is not None or towers):
+        raise ConfigError(
+            "--retrieve and --tower are for one user: for many, products of whole matrices are "
+            "faster."
+        )
     if out is not None and not many:
         raise ConfigError("--out is for many users: give --all or --users FILE too.")
     if resume and not many:
@@ -112,6 +131,7 @@ def recommend(
         )
     from kgrec.engine import named_engine
     from kgrec.reporting.recommendations import print_items
+    from kgrec.retrieval.settings import retrieve_settings
     from kgrec.runs.serving import load_for_serving, read_test
 
     if out is not None:
@@ -137,6 +157,7 @@ def recommend(
         test = read_test(run, *known, user)
         has = (test if include_disliked else test.rated()).item
         choice["exclude"] = [*choice["exclude"], *known[1].take(has)]
+    choice["retrieve"] = retrieve_settings(retrieve, towers)
     choice["rerank"] = reranker(rerank, rerank_top)
     if description is not None:
         choice["description"] = description

@@ -22,6 +22,7 @@ from kgrec.models.contributions import (
     losses_of,
     sampled,
 )
+from kgrec.models.standardising import Moments, standardised
 from kgrec.models.state import State
 from kgrec.models.training_data import TrainingData
 from kgrec.settings import Settings
@@ -131,6 +132,34 @@ class Model(ABC):
             RunError: The model was not fitted.
             DataError: `histories` has another shape, or holds values that are not finite.
         """
+
+    def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items alone; models that can compute no others.
+
+        Args:
+            users: Rows of known users, as for `score`, or histories, as for `score_histories`.
+            items: Rows of items, int64 of shape (c,).
+
+        Returns:
+            float32 of shape (b, c): those columns of `score` or `score_histories`.
+
+        Raises:
+            RunError: The model was not fitted.
+            UnknownIdError: A row of a user is outside of 0 … num_users - 1.
+        """
+        return np.ascontiguousarray(self._score_all(users)[:, items])
+
+    def standardised_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items, standardised over all items; see `score_some`.
+
+        They are those columns of `kgrec.models.standardising.standardised` of all scores.
+        """
+        return np.ascontiguousarray(standardised(self._score_all(users))[:, items])
+
+    def _score_all(self, users: IntArray | csr_matrix) -> FloatArray:
+        if isinstance(users, csr_matrix):
+            return self.score_histories(users)
+        return self.score(users)
 
     @abstractmethod
     def similar(self, items: IntArray) -> FloatArray:
@@ -340,13 +369,47 @@ class VectorModel(Model):
         losses = losses_of(vector, without, items, wanted)
         return Contributions(rows, parts.astype(np.float64) @ directions, base, "sum", losses)
 
+    def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items: products with their vectors; see `Model`."""
+        if self._moments() is None:
+            return super().score_some(users, items)
+        return np.asarray(self._vectors_asked(users) @ self.item_vectors[items].T)
+
+    def standardised_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return standardised products, by the moments of the items' vectors; see `Model`."""
+        moments = self._moments()
+        if moments is None:
+            return super().standardised_some(users, items)
+        queries = self._vectors_asked(users)
+        return moments.standardised(queries, queries @ self.item_vectors[items].T)
+
+    def _vectors_asked(self, users: IntArray | csr_matrix) -> FloatArray:
+        if isinstance(users, csr_matrix):
+            return self.vectors_of_histories(users)
+        return self.vectors_of_users(users)
+
+    def _moments(self) -> Moments | None:
+        """Return those of the items' vectors; None: some scores are no products with them."""
+        vectors = self.item_vectors
+        kept = self.__dict__.get("_kept_moments")
+        if kept is None or kept[0] is not vectors:
+            products = self.scores_are_products and not len(self.unknown_items)
+            kept = vectors, Moments.of(vectors) if products else None
+            self.__dict__["_kept_moments"] = kept
+        found: Moments | None = kept[1]
+        return found
+
     def vectors_of_users(self, users: IntArray) -> FloatArray:
         """Return the vectors of some known users, float32 of shape (b, dim).
 
         Args:
             users: Rows of users, int64 of shape (b,).
+
+        Raises:
+            UnknownIdError: A row is outside of 0 … num_users - 1.
         """
-        return self.user_vectors[users]
+        vectors = self.user_vectors
+        return vectors[check_rows(users, len(vectors), "user")]
 
     @property
     def unknown_items(self) -> IntArray:

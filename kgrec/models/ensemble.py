@@ -23,6 +23,7 @@ from kgrec.models.members import (
     precompute_members,
     state_of,
 )
+from kgrec.models.standardising import deviations, standardised
 from kgrec.models.state import State, check_state
 from kgrec.models.training_data import TrainingData
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
@@ -162,6 +163,13 @@ class Ensemble(Model):
         histories = check_histories(histories, self._num_items)
         return self._sum(lambda member: member.score_histories(histories))
 
+    def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items, from the members' own; see `Model.score_some`."""
+        total = np.zeros((users.shape[0], len(items)), dtype=np.float32)
+        for weight, member in zip(self._weights(), self.members, strict=True):
+            total += weight * member.standardised_some(users, items)
+        return total
+
     def contributions(self, history: csr_matrix, targets: Float64Array) -> Contributions:
         """Return what each liked item adds to some scores, and each member; see `Model`.
 
@@ -233,23 +241,6 @@ class Ensemble(Model):
         return weights / total if total > 0 else np.full_like(weights, 1.0 / len(weights))
 
 
-def standardised(scores: FloatArray) -> FloatArray:
-    """Return scores with mean 0 and standard deviation 1 in each row; a constant row is 0.
-
-    >>> standardised(np.array([[1.0, 3.0], [5.0, 5.0]], dtype=np.float32)).tolist()
-    [[-1.0, 1.0], [0.0, 0.0]]
-    """
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    return np.asarray(centred / _deviations(scores), dtype=np.float32)
-
-
-def _deviations(scores: FloatArray) -> FloatArray:
-    """Return the standard deviation of each row, of shape (b, 1); infinite if it is constant."""
-    deviation = scores.std(axis=1, keepdims=True)
-    tiny = 1e-6 * np.maximum(np.abs(scores).max(axis=1, keepdims=True, initial=0.0), 1e-30)
-    return np.asarray(np.where(deviation > tiny, deviation, np.inf), dtype=scores.dtype)
-
-
 def standardised_contributions(
     model: Model, history: csr_matrix, targets: Float64Array
 ) -> Contributions:
@@ -260,7 +251,7 @@ def standardised_contributions(
     scores = model.score_histories(history)
     wanted = check_targets(targets, scores.shape[1])
     centred = wanted - wanted.mean(axis=1, keepdims=True)
-    deviation = float(_deviations(scores)[0, 0])
+    deviation = float(deviations(scores)[0, 0])
     found = model.contributions(history, centred / deviation)
     if found.losses is None or not np.isfinite(deviation):
         return found

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 
 from kgrec.data.interactions import Interactions
 from kgrec.errors import DataError
@@ -46,6 +46,40 @@ class ItemItemModel(Model):
         """Return the scores of all items for unseen users; see `Model.score_histories`."""
         train, _ = self._fitted()
         return self._scores(check_histories(histories, train.shape[1]))
+
+    def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items, from sums that are sparse; see `Model.score_some`."""
+        found = self._sparse_sums(users)
+        return super().score_some(users, items) if found is None else dense(found[:, items])
+
+    def standardised_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return standardised scores of some items; see `Model.standardised_some`.
+
+        Mean and deviation are those of the sums with their zeros, which are not written out.
+        """
+        found = self._sparse_sums(users)
+        if found is None:
+            return super().standardised_some(users, items)
+        width = found.shape[1]
+        mean = np.asarray(found.sum(axis=1), dtype=np.float64) / width
+        squares = np.asarray(found.multiply(found).sum(axis=1), dtype=np.float64) / width
+        deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
+        tiny = 1e-6 * np.maximum(abs(found).max(axis=1).toarray(), 1e-30)
+        deviation[deviation <= tiny] = np.inf
+        return np.asarray((dense(found[:, items]) - mean) / deviation, dtype=np.float32)
+
+    def _sparse_sums(self, users: IntArray | csr_matrix) -> csr_matrix | None:
+        """Return the scores of all items; None: they are not sparse, or somebody has no items."""
+        train, weights = self._fitted()
+        if not issparse(weights):
+            return None
+        if isinstance(users, csr_matrix):
+            histories: Any = check_histories(users, train.shape[1])
+        else:
+            histories = train[check_rows(users, train.shape[0], "user")]
+        if (np.bincount(histories.nonzero()[0], minlength=histories.shape[0]) == 0).any():
+            return None
+        return csr_matrix(histories @ weights)
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the weights from each of `items` to all items; see `Model.similar`."""

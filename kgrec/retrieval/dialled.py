@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kgrec.models.standardising import Moments
 from kgrec.retrieval.index import ExactIndex
 from kgrec.retrieval.topk import TopK
 from kgrec.types import FloatArray, IntArray
@@ -27,9 +28,7 @@ class DialledIndex:
     def __init__(self, vectors: FloatArray, popularity: FloatArray, unknown: IntArray) -> None:
         known = np.setdiff1d(np.arange(len(vectors)), unknown)
         some = vectors[known] if len(unknown) else vectors
-        self._mean = some.mean(axis=0, dtype=np.float64) if len(some) else np.zeros(some.shape[1])
-        centred = some - self._mean.astype(np.float32)
-        self._covariance = (centred.T @ centred).astype(np.float64) / max(len(some), 1)
+        self._moments = Moments.of(some)
         ones = np.ones(len(vectors), dtype=np.float32)
         self._exact = ExactIndex(np.column_stack([vectors, popularity, ones]), unknown=unknown)
 
@@ -43,10 +42,8 @@ class DialledIndex:
             options: See `k`.
         """
         exact = np.asarray(queries, dtype=np.float64)
-        variance = np.einsum("bd,de,be->b", exact, self._covariance, exact)
-        spread = np.sqrt(np.maximum(variance, 0.0))
-        tiny = 1e-6 * np.maximum(np.linalg.norm(exact, axis=1), 1e-30)
-        share = np.divide(1.0 - abs(popularity), spread, out=0 * spread, where=spread > tiny)
+        spread = self._moments.deviations(queries)
+        share = np.divide(1.0 - abs(popularity), spread, out=0 * spread, where=spread > 0)
         level = np.full(len(exact), popularity)
-        columns = [share[:, None] * exact, level, -share * (exact @ self._mean)]
+        columns = [share[:, None] * exact, level, -share * (exact @ self._moments.mean)]
         return self._exact.search(np.column_stack(columns).astype(np.float32), k, **options)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Literal
 
+import numpy as np
 from pydantic import Field
 
+from kgrec.errors import ConfigError, check_kind, option
 from kgrec.settings import Settings, by_name
+
+_MOST_RETRIEVED: Final = 10_000_000
 
 
 class ExactIndexConfig(Settings):
@@ -49,6 +53,56 @@ IndexConfig = Annotated[
     ExactIndexConfig | ApproximateIndexConfig, Field(discriminator="name"), by_name()
 ]
 """The settings of any index; a name alone is one with its defaults."""
+
+
+class RetrieveConfig(Settings):
+    """How items are retrieved before the model ranks them; see `kgrec.snapshot.towers`."""
+
+    n: int = Field(
+        default=500,
+        ge=1,
+        le=_MOST_RETRIEVED,
+        description="How many items each tower finds; at least as many as the list needs.",
+    )
+    towers: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Which towers find items: names of models whose score is an inner product, "
+        "such as `ials` or `link_prediction`, and `text`; null: all that there are.",
+    )
+
+
+def retrieve_settings(
+    n: RetrieveConfig | int | None, towers: Iterable[str] | None = None
+) -> RetrieveConfig | None:
+    """Return the settings that a request asks for; None: nothing is asked for.
+
+    Args:
+        n: The settings, or the number of items of each tower alone.
+        towers: Names of towers; None: those of `n`, or all.
+
+    Raises:
+        DataError: It is no whole number.
+        ConfigError: It is below 1 or too large, or there are no names.
+    """
+    if n is None and towers is None:
+        return None
+    given = n if isinstance(n, RetrieveConfig) else RetrieveConfig()
+    if n is not None and not isinstance(n, RetrieveConfig):
+        whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
+        check_kind("retrieve", n, whole, "a whole number, such as 500, or kgrec.RetrieveConfig(…)")
+        if not 1 <= n <= _MOST_RETRIEVED:
+            raise ConfigError(
+                f"{option('retrieve', n)} must lie between 1 and {_MOST_RETRIEVED:,}: it is how "
+                "many items each tower finds."
+            )
+        given = RetrieveConfig(n=int(n))
+    if towers is None:
+        return given
+    names = tuple(towers)
+    if not names:
+        raise ConfigError(f"{option('towers')} names no tower. Leave it out for all of them.")
+    return given.model_copy(update={"towers": names})
 
 
 def index_settings(tree: Mapping[str, Any] | None) -> ExactIndexConfig | ApproximateIndexConfig:

@@ -304,7 +304,7 @@ class _RunSnapshot(Snapshot):
 
     def _with_derived(self, derived: Derived) -> Snapshot:
         made = copy(self)
-        for name in ("semantic_search", "taste"):
+        for name in ("semantic_search", "taste", "towers"):
             made.__dict__.pop(name, None)
         made.__dict__["derived"] = derived
         return made

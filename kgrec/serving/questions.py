@@ -113,6 +113,16 @@ class UserList(Choice):
     popularity: float = Field(
         default=0.0, ge=-1, le=1, description="From -1, the least popular items, to 1, the most."
     )
+    retrieve: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="How many items each tower retrieves, of which the model ranks the union; "
+        "null: the model ranks all items.",
+    )
+    towers: Annotated[list[Id], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="Which towers retrieve items, such as `ials` or `text`."
+    )
     reasons: bool = Field(default=False, description="Whether each item comes with its reason.")
     language: str | None = Field(
         default=None, max_length=20, description="Language of the reasons: en, de, es, fr or zh."

@@ -16,6 +16,7 @@ from kgrec.data.attribute_table import AttributeTable
 from kgrec.errors import DataError, option
 from kgrec.explain.explanation import Explanation
 from kgrec.recommender import Recommender
+from kgrec.retrieval.settings import retrieve_settings
 from kgrec.serving.graph_view import GraphView
 from kgrec.serving.judging import Judge
 from kgrec.snapshot import Snapshot
@@ -85,11 +86,13 @@ class Served:
         liked: Sequence[str] = (),
         description: str | None = None,
         exclude: Sequence[str] = (),
+        retrieve: int | None = None,
+        towers: Sequence[str] | None = None,
         reasons: bool = False,
         language: str | None = None,
         **choice: Any,
     ) -> list[dict[str, Any]]:
-        """Return the best items; see `Recommender.recommend`."""
+        """Return the best items; see `Recommender.recommend` and `RetrieveConfig`."""
         if reasons and user is None and not liked:
             raise DataError(
                 f"{option('reasons')} needs {option('user')} or {option('liked')}: a reason leads "
@@ -97,6 +100,9 @@ class Served:
             )
         if description is not None:
             choice = {**choice, "description": description}
+        retrieving = retrieve_settings(retrieve, towers)
+        if retrieving is not None:
+            choice = {**choice, "retrieve": retrieving}
         found = self.recommender.recommend(
             user, k, liked=liked, exclude=[*exclude, *self._held_out(user, choice)], **choice
         )

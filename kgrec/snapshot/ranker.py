@@ -11,12 +11,13 @@ from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, option
 from kgrec.graph.modalities import TEXT
-from kgrec.models.base import RatingPredictor, VectorModel, unit_rows
-from kgrec.models.ensemble import standardised
+from kgrec.models.base import Model, RatingPredictor, VectorModel, unit_rows
+from kgrec.models.standardising import standardised
 from kgrec.retrieval.approximate import ApproximateIndex
 from kgrec.retrieval.bm25 import BM25Index
+from kgrec.retrieval.compressed import Compressed
 from kgrec.retrieval.dialled import DialledIndex
-from kgrec.retrieval.index import Index
+from kgrec.retrieval.index import ExactIndex, Index
 from kgrec.retrieval.reranking import (
     NO_DIALS,
     Dials,
@@ -102,6 +103,45 @@ class Ranker(Fitted):
         """Return the scores of all items for unseen users by their items; see `Model`."""
         return self._widened(self.model.score_histories(self._trained(histories)))
 
+    def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of some items, float32 (b, c): those columns of `score`.
+
+        Only items of which nothing is known differ: they get the lowest of these scores, where
+        `score` gives them the lowest of all.
+
+        Args:
+            users: Rows of users, int64 of shape (b,), or histories, CSR of shape (b, num_items).
+            items: Rows of items, int64 of shape (c,).
+        """
+        old = items < self.num_scored
+        if old.all():
+            return self._score_learnt(users, items)
+        late = items[~old] - self.num_scored
+        like = None if self.alike is None else self.alike[late]
+        near = items[:0] if like is None else like.indices.astype(np.int64)
+        needed = np.union1d(items[old], near)
+        found = self._score_learnt(users, needed)
+        lowest = found.min(axis=1, keepdims=True) if len(needed) else np.zeros((len(found), 1))
+        made = np.repeat(lowest, len(items), axis=1).astype(np.float32)
+        made[:, old] = found[:, np.searchsorted(needed, items[old])]
+        if like is not None:
+            placed = np.diff(like.indptr) > 0
+            made[:, np.flatnonzero(~old)[placed]] = (like[placed][:, needed] @ found.T).T
+        return made
+
+    def _score_learnt(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return the scores of items that the model was fitted on; see `score_some`."""
+        if isinstance(users, csr_matrix):
+            return self.model.score_some(self._trained(users), items)
+        learnt = self._learnt(users)
+        if learnt.all():
+            return self.model.score_some(users, items)
+        scores = np.empty((len(users), len(items)), dtype=np.float32)
+        if learnt.any():
+            scores[learnt] = self.model.score_some(users[learnt], items)
+        scores[~learnt] = self._score_learnt(csr_matrix(self.histories[users[~learnt]]), items)
+        return scores
+
     def similar(self, item: int) -> FloatArray:
         """Return the model's similarity of all items to one, float32 of shape (1, num_items)."""
         if self.similarity_index is not None:
@@ -110,6 +150,37 @@ class Ranker(Fitted):
         if item >= self.num_scored:
             return np.zeros((1, len(self.items)), dtype=np.float32)
         return self._widened(self.model.similar(np.array([item])))
+
+    def index_of(
+        self,
+        model: VectorModel,
+        before: ExactIndex | None = None,
+        codes: Compressed | None = None,
+    ) -> Index:
+        """Return an index over all items by the vectors of the model, or of one of its members.
+
+        Args:
+            model: A model whose score is an inner product.
+            before: One over the first items; None: there is none.
+            codes: Codes of the first items, for an approximate index; None: they are made.
+        """
+        vectors = model.item_vectors
+        placed = self.placed  # in the space of one of the models, which may be another one
+        if placed is not None:
+            same = self.model.content_space() is model
+            placed = model.item_vectors_at(placed) if same else None
+        late, unknown = self._late(vectors, placed), self._unknown(model)
+        exact = extended_index(before, vectors, late, len(self.items), unknown)
+        return self.configured(exact, unknown, codes)
+
+    def configured(
+        self, exact: ExactIndex, unknown: IntArray, codes: Compressed | None = None
+    ) -> Index:
+        """Return an exact index, or the approximate one of the same vectors, as configured."""
+        config = self.index_config
+        if isinstance(config, ExactIndexConfig):
+            return exact
+        return ApproximateIndex(exact.vectors, config, unknown=unknown, compressed=codes)
 
     def expected_ratings(self, users: IntArray, items: IntArray) -> FloatArray:
         """Return the expected rating of each pair, float32 of shape (n,), in the data's scale.
@@ -134,23 +205,35 @@ class Ranker(Fitted):
         items = np.where(items < self.num_scored, items, -1)
         return np.asarray(model.predict_ratings(users, items), dtype=np.float32)
 
-    def vectors_of_users(self, users: IntArray) -> FloatArray:
-        """Return the vectors of rows of users, float32 (b, dim); see `score`."""
-        assert isinstance(self.model, VectorModel)
+    def vectors_of_users(self, users: IntArray, model: Model | None = None) -> FloatArray:
+        """Return the vectors of rows of users, float32 (b, dim); see `score`.
+
+        Args:
+            users: The rows, int64 of shape (b,).
+            model: The model, or one of its members; None: the model.
+        """
+        model = model or self.model
+        assert isinstance(model, VectorModel)
         learnt = self._learnt(users)
         if learnt.all():
-            return self.model.vectors_of_users(users)
-        folded_in = self.vectors_of_histories(self.histories[users[~learnt]])
+            return model.vectors_of_users(users)
+        folded_in = self.vectors_of_histories(self.histories[users[~learnt]], model)
         vectors = np.empty((len(users), folded_in.shape[1]), dtype=np.float32)
         vectors[~learnt] = folded_in
         if learnt.any():
-            vectors[learnt] = self.model.vectors_of_users(users[learnt])
+            vectors[learnt] = model.vectors_of_users(users[learnt])
         return vectors
 
-    def vectors_of_histories(self, histories: csr_matrix) -> FloatArray:
-        """Return the vectors of unseen users by their items, float32 (b, dim)."""
-        assert isinstance(self.model, VectorModel)
-        return self.model.vectors_of_histories(self._trained(histories))
+    def vectors_of_histories(self, histories: csr_matrix, model: Model | None = None) -> FloatArray:
+        """Return the vectors of unseen users by their items, float32 (b, dim).
+
+        Args:
+            histories: The items, CSR of shape (b, num_items).
+            model: As for `vectors_of_users`.
+        """
+        model = model or self.model
+        assert isinstance(model, VectorModel)
+        return model.vectors_of_histories(self._trained(histories))
 
     # ------------------------------------------------------------------ made when asked for
 
@@ -160,13 +243,7 @@ class Ranker(Fitted):
         model = self.model
         if not isinstance(model, VectorModel) or not model.scores_are_products:
             return None
-        vectors, num = model.item_vectors, len(self.items)
-        placed = None if self.placed is None else model.item_vectors_at(self.placed)
-        late, unknown, config = self._late(vectors, placed), self._unknown(), self.index_config
-        exact = extended_index(self.earlier.index, vectors, late, num, unknown)
-        if isinstance(config, ExactIndexConfig):
-            return exact
-        return ApproximateIndex(exact.vectors, config, unknown=unknown, compressed=self.codes)
+        return self.index_of(model, self.earlier.index, self.codes)
 
     @cached_property
     def similarity_index(self) -> Index | None:
@@ -214,7 +291,8 @@ class Ranker(Fitted):
         """The index for scores with popularity; None: the model's score is no inner product."""
         if self.index is None:
             return None
-        return DialledIndex(self.index.vectors, self.popularity, self._unknown())
+        assert isinstance(self.model, VectorModel)
+        return DialledIndex(self.index.vectors, self.popularity, self._unknown(self.model))
 
     @cached_property
     def word_index(self) -> BM25Index | None:
@@ -286,10 +364,9 @@ class Ranker(Fitted):
             late[:, placed] = (self.alike[placed] @ scores.T).T
         return np.concatenate([scores, late], axis=1)
 
-    def _unknown(self) -> IntArray:
+    def _unknown(self, model: VectorModel) -> IntArray:
         """Return the rows of the items that come after all others, as nothing is known of them."""
-        assert isinstance(self.model, VectorModel)
-        return np.append(self.model.unknown_items, self._unplaced())
+        return np.append(model.unknown_items, self._unplaced())
 
     def _unplaced(self) -> IntArray:
         """Return the rows of the items that are new since training and could not be placed."""

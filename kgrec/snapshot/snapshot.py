@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kgrec.search.taste import TasteSearch
     from kgrec.search.taught import Taught
     from kgrec.snapshot.reasons import Reasons
+    from kgrec.snapshot.towers import Tower
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,13 @@ class Snapshot(Ranker):
         from kgrec.snapshot.searching import facts_of
 
         return facts_of(self, self.inputs)
+
+    @cached_property
+    def towers(self) -> Mapping[str, Tower]:
+        """What retrieves items before the model ranks them; see `kgrec.snapshot.towers`."""
+        from kgrec.snapshot.towers import towers_of
+
+        return towers_of(self)
 
     # ------------------------------------------------------------------ another one
 

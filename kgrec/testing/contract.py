@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, DataError, RunError, UnknownIdError
 from kgrec.models.base import Model, VectorModel
+from kgrec.models.standardising import standardised
 from kgrec.models.training_data import TrainingData
 from kgrec.testing.growth import grown
 from kgrec.testing.planted import planted
@@ -84,6 +85,26 @@ class ModelContract:
         _close(model.score(rows[::-1]), everyone[::-1])
         for user in (0, len(rows) // 2, len(rows) - 1):
             _close(model.score(rows[[user]])[0], everyone[user])
+
+    def test_some_items_are_scored_as_all_are(self) -> None:
+        model, data = self.fitted(), self.fitted_on()
+        users, items = np.array([3, 0, 7]), np.array([5, 2, 11])
+        for asked in (users, users[:1], csr_matrix(data.train.matrix()[users])):
+            every = (
+                model.score_histories(asked)
+                if isinstance(asked, csr_matrix)
+                else model.score(asked)
+            )
+            some = model.score_some(asked, items)
+            assert some.dtype == np.float32
+            assert some.shape == (asked.shape[0], 3)
+            np.testing.assert_allclose(some, every[:, items], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(
+                model.standardised_some(asked, items),
+                standardised(every)[:, items],
+                rtol=1e-3,
+                atol=1e-3,
+            )
 
     def test_fitting_twice_gives_the_same(self) -> None:
         data = self.data()

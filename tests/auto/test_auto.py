@@ -12,8 +12,8 @@ from kgrec.auto.context import Context
 from kgrec.auto.report import Report
 from kgrec.errors import DataError, KgrecWarning, RunError
 from kgrec.models.ease import EASE
-from kgrec.models.ensemble import standardised
 from kgrec.models.popular import MostPopular
+from kgrec.models.standardising import standardised
 from kgrec.testing import FindsBlocks, ModelContract, planted
 
 

@@ -5,7 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+from kgrec.retrieval.settings import RetrieveConfig
 from kgrec.runs.reading import load_run
+from kgrec.runs.serving import read_test
 
 
 def test_all_users_into_a_file_without_what_they_have(ok, run_folder, tmp_path):
@@ -41,6 +43,19 @@ def test_chosen_users_and_items(kgrec, ok, run_folder, tmp_path):
         name, *rest = command
         found = json.loads(ok(name, run_folder, *rest, *choice, "--json"))
         assert {entry["item"] for entry in found} == {"i01", "i02", "n0"}
+
+
+def test_towers_retrieve_what_the_model_ranks(ok, run_folder):
+    recommender = load_run(run_folder)[0]
+    name = next(iter(recommender.snapshot.towers))
+    asked = ("--user", "u15", "-k", 3, "--retrieve", 4)
+    found = json.loads(ok("recommend", run_folder, *asked, "--tower", name, "--json"))
+    config = RetrieveConfig(n=4, towers=(name,))
+    known = recommender.user_vocabulary, recommender.item_vocabulary
+    had = recommender.item_vocabulary.take(read_test(run_folder, *known, "u15").rated().item)
+    expected = recommender.recommend("u15", 3, exclude=had, retrieve=config)
+    assert [one["item"] for one in found] == [one.item for one in expected]
+    assert len(json.loads(ok("recommend", run_folder, *asked, "--json"))) == 3
 
 
 def test_dials_and_parts(ok, run_folder, tmp_path):
@@ -87,6 +102,9 @@ def test_somebody_in_words(ok, run_folder):
         (["--description", "  "], "empty"),
         (["--description", "a heist", "--diversity", "0.5"], "not for a description"),
         (["--user", "u00", "--out", "x.csv"], "--out is for many users"),
+        (["--all", "--out", "x.csv", "--retrieve", "9"], "--tower are for one user"),
+        (["--user", "u00", "--tower", "txet"], "--tower: this recommender has no tower 'txet'."),
+        (["--user", "u00", "--retrieve", "9", "--popularity", "1"], "--retrieve and --popularity"),
         (["--user", "u00", "--resume"], "--resume is for a file"),
         (["--user", "u00", "--diversity", "2"], "--diversity must lie between 0 and 1, found 2"),
         (["--all", "--out", "x.xlsx"], "ends in .csv, .tsv, .parquet or .jsonl"),

@@ -8,9 +8,10 @@ from scipy.sparse import csr_matrix
 
 from kgrec.errors import ConfigError, RunError
 from kgrec.models.ease import EASE, EASEConfig
-from kgrec.models.ensemble import Ensemble, EnsembleConfig, logit_weights, standardised
+from kgrec.models.ensemble import Ensemble, EnsembleConfig, logit_weights
 from kgrec.models.item_knn import ItemKNN
 from kgrec.models.popular import MostPopular
+from kgrec.models.standardising import standardised
 from kgrec.models.training_data import TrainingData
 from kgrec.testing import FindsBlocks, ModelContract, log_from_pairs, planted
 

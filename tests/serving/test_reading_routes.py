@@ -63,6 +63,18 @@ def test_what_a_request_asks_for_is_what_the_recommender_gets(client, rec, held_
     expected = rec.recommend("u00", exclude=held_out("u00"), **further)
     answer = client.get("/v1/users/u00/recommendations", params=further)
     assert ids(answer) == [one.item for one in expected]
+    retrieved = {"liked": ["i18"], "k": 3, "retrieve": 5}
+    expected = rec.recommend("u00", exclude=held_out("u00"), **retrieved)
+    answer = client.get("/v1/users/u00/recommendations", params=retrieved)
+    assert ids(answer) == [one.item for one in expected]
+    name = next(iter(rec.snapshot.towers))
+    answer = client.get("/v1/users/u00/recommendations", params={**retrieved, "towers": [name]})
+    config = kgrec.RetrieveConfig(n=5, towers=(name,))
+    expected = rec.recommend("u00", exclude=held_out("u00"), **{**retrieved, "retrieve": config})
+    assert ids(answer) == [one.item for one in expected]
+    refused = client.post("/v1/recommendations", json={"user": "u00", "towers": ["nothing"]})
+    assert refused.status_code == 422
+    assert "no tower 'nothing'" in refused.json()["detail"]
     words = {"description": "space pirates", "k": 3}
     expected = [one.item for one in rec.recommend(**words)]
     assert ids(client.post("/v1/recommendations", json=words)) == expected
