@@ -50,7 +50,7 @@ class ItemItemModel(Model):
     def score_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
         """Return the scores of some items, from sums that are sparse; see `Model.score_some`."""
         found = self._sparse_sums(users)
-        return super().score_some(users, items) if found is None else dense(found[:, items])
+        return super().score_some(users, items) if found is None else _columns(found, items)
 
     def standardised_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
         """Return standardised scores of some items; see `Model.standardised_some`.
@@ -60,13 +60,15 @@ class ItemItemModel(Model):
         found = self._sparse_sums(users)
         if found is None:
             return super().standardised_some(users, items)
-        width = found.shape[1]
-        mean = np.asarray(found.sum(axis=1), dtype=np.float64) / width
-        squares = np.asarray(found.multiply(found).sum(axis=1), dtype=np.float64) / width
-        deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
-        tiny = 1e-6 * np.maximum(abs(found).max(axis=1).toarray(), 1e-30)
+        num, width = found.shape
+        row, data = np.repeat(np.arange(num), np.diff(found.indptr)), found.data.astype(np.float64)
+        mean = np.bincount(row, data, num) / width
+        variance = np.bincount(row, data**2, num) / width - mean**2
+        deviation = np.sqrt(np.maximum(variance, 0.0))
+        tiny = 1e-6 * np.maximum(np.sqrt(np.bincount(row, data**2, num)), 1e-30)
         deviation[deviation <= tiny] = np.inf
-        return np.asarray((dense(found[:, items]) - mean) / deviation, dtype=np.float32)
+        centred = _columns(found, items) - mean[:, None]
+        return np.asarray(centred / deviation[:, None], dtype=np.float32)
 
     def _sparse_sums(self, users: IntArray | csr_matrix) -> csr_matrix | None:
         """Return the scores of all items; None: they are not sparse, or somebody has no items."""
@@ -140,6 +142,17 @@ class ItemItemModel(Model):
         if self._train is None or self._weights is None:
             raise not_fitted(self)
         return self._train, self._weights
+
+
+def _columns(sums: csr_matrix, items: IntArray) -> FloatArray:
+    """Return some columns as an array: one full row at a time costs less than slicing."""
+    made = np.empty((sums.shape[0], len(items)), dtype=np.float32)
+    for row in range(len(made)):
+        own = slice(sums.indptr[row], sums.indptr[row + 1])
+        full = np.zeros(sums.shape[1], dtype=np.float32)
+        full[sums.indices[own]] = sums.data[own]
+        made[row] = full[items]
+    return made
 
 
 def training_matrix(train: Interactions) -> csr_matrix:

@@ -13,6 +13,7 @@ from kgrec.models.base import Callback, Model, ModelConfig
 from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.contributions import Contributions, check_targets, liked_rows
 from kgrec.models.item_item import training_matrix
+from kgrec.models.standardising import standardised
 from kgrec.models.state import State, check_state
 from kgrec.models.training_data import TrainingData
 from kgrec.types import Float64Array, FloatArray, IntArray
@@ -58,6 +59,7 @@ class MostPopular(PopularityModel):
     def __init__(self, config: MostPopularConfig | None = None) -> None:
         self.config: MostPopularConfig = config or MostPopularConfig()
         self._num_users = 0
+        self._standardised: tuple[FloatArray, FloatArray] | None = None
 
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:  # noqa: ARG002
         """Count the users of each item; see `Model.fit`."""
@@ -69,6 +71,18 @@ class MostPopular(PopularityModel):
     def score(self, users: IntArray) -> FloatArray:
         """Return the popularity of all items for each user; see `Model.score`."""
         return np.tile(self._fitted(), (len(check_rows(users, self._num_users, "user")), 1))
+
+    def standardised_some(self, users: IntArray | csr_matrix, items: IntArray) -> FloatArray:
+        """Return what is the same for everybody, and so computed once; see `Model`."""
+        counts = self._fitted()
+        if isinstance(users, csr_matrix):
+            check_histories(users, len(counts))
+        else:
+            check_rows(users, self._num_users, "user")
+        kept = self._standardised
+        if kept is None or kept[0] is not counts:
+            kept = self._standardised = counts, standardised(counts[None])[0]
+        return np.tile(kept[1][items], (users.shape[0], 1))
 
     def state(self) -> State:
         """Return `counts`, float32 of shape (num_items,); see `Model.state`."""

@@ -26,6 +26,10 @@ MISSED = 0.01
 """Share of the best that may be missed, by expectation, before more are compared exactly."""
 
 
+_ROUGH = 4
+"""So many times k are compared exactly where any of the best k will do."""
+
+
 class ApproximateIndex(Index):
     """Finds nearly all of the best items in about a tenth of the time.
 
@@ -96,6 +100,32 @@ class ApproximateIndex(Index):
 
         Scores are exact, and k items come back where k are allowed.
         """
+        return self._best(queries, k, exclude, candidates, MISSED)
+
+    def retrieve(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        *,
+        exclude: csr_matrix | None = None,
+        candidates: IntArray | None = None,
+    ) -> TopK:
+        """Return k of about the best items; see `Index.retrieve`.
+
+        Those that are best by their codes are compared by their whole vectors once, however many
+        of the k best that misses: `search` would compare all items for large k.
+        """
+        return self._best(queries, k, exclude, candidates, math.inf)
+
+    def _best(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        exclude: csr_matrix | None,
+        candidates: IntArray | None,
+        missed: float,
+    ) -> TopK:
+        """Return about the k best items of each query, missing no larger a share by expectation."""
         rows = self.exact.check_queries(queries)
         check_k(k)
         exclude = check_exclude(exclude, len(rows), len(self.vectors))
@@ -112,7 +142,7 @@ class ApproximateIndex(Index):
         made = empty(len(rows), k)
         for place, query in enumerate(rows):
             left_out = None if exclude is None else exclude[place]
-            best = self._search(self.compressed, query, k, left_out, allowed)
+            best = self._search(self.compressed, query, k, left_out, allowed, missed)
             made.items[place], made.scores[place] = best.items[0], best.scores[0]
         return made
 
@@ -123,8 +153,11 @@ class ApproximateIndex(Index):
         k: int,
         left_out: csr_matrix | None,
         allowed: IntArray | None,
+        missed: float,
     ) -> TopK:
         wanted = self._rescored(k)
+        if missed == math.inf:
+            wanted = min(wanted, max(self.config.rescored, _ROUGH * k))
         excluded = 0 if left_out is None else left_out.nnz
         mask = None
         if allowed is not None or excluded > wanted or self.exact.num_unknown:
@@ -137,7 +170,7 @@ class ApproximateIndex(Index):
         else:
             wanted += excluded  # as many may be among the best
         while wanted * COMPRESSION <= len(self.vectors):
-            best = self._scanned(compressed, query, k, left_out, mask, wanted)
+            best = self._scanned(compressed, query, k, left_out, mask, wanted, missed)
             if best is not None:
                 return best
             wanted *= 4
@@ -151,6 +184,7 @@ class ApproximateIndex(Index):
         left_out: csr_matrix | None,
         mask: BoolArray | None,
         wanted: int,
+        missed: float,
     ) -> TopK | None:
         """Return the k best by the exact products of what a scan finds; None: too many are missed.
 
@@ -174,8 +208,8 @@ class ApproximateIndex(Index):
         gap = min((float(keeper.best.scores[0, -1]) - lowest) / error, 40.0)
         dense = int(np.count_nonzero(about < lowest + error))
         below = math.exp(-gap * gap / 2) / math.sqrt(2 * math.pi)
-        missed = dense * (below - gap * math.erfc(gap / math.sqrt(2)) / 2)
-        return keeper.best if missed <= MISSED * k else None
+        expected = dense * (below - gap * math.erfc(gap / math.sqrt(2)) / 2)
+        return keeper.best if expected <= missed * k else None
 
     def _rescored(self, k: int) -> int:
         """Return how many items are compared exactly for k of them."""

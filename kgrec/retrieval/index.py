@@ -64,6 +64,20 @@ class Index(ABC):
             ConfigError: `k` is below 1.
         """
 
+    def retrieve(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        *,
+        exclude: csr_matrix | None = None,
+        candidates: IntArray | None = None,
+    ) -> TopK:
+        """Return k of about the best items, for a model that ranks them; arguments of `search`.
+
+        An index that compares all items finds the best ones here, too.
+        """
+        return self.search(queries, k, exclude=exclude, candidates=candidates)
+
     def scores(self, queries: FloatArray) -> FloatArray:
         """Return all inner products, float32 (b, num_items), for callers that add up scores."""
         return np.asarray(queries @ self.vectors.T)

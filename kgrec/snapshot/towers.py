@@ -130,7 +130,7 @@ def best_retrieved(
     if candidates is None or len(candidates) > n * len(chosen):
         options: dict[str, Any] = {"exclude": exclude, "candidates": candidates}
         found = [
-            tower.index.search(tower.queries(now, users), n, **options).items for tower in chosen
+            tower.index.retrieve(tower.queries(now, users), n, **options).items for tower in chosen
         ]
     for row in range(len(made.items)):
         if found:
