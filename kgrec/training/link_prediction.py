@@ -31,7 +31,7 @@ from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
 from kgrec.models.training_data import TrainingData
 from kgrec.training.carried_over import OF_EDGES, TrainedWeights
-from kgrec.training.fold_in import best_step
+from kgrec.training.fold_in import Place, best_step
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
@@ -91,9 +91,8 @@ class LinkPrediction(VectorModel):
         self._finish()
         self._regression = None  # its inverse is as large as items squared
         if self._predictor().head.is_inner_product:
-            training, items = self.config.training, self._vectors().item
-            of_histories = self._vectors().of_histories
-            self._step = best_step(data, items, of_histories, training.metric, training.seed)
+            training = self.config.training
+            self._step = best_step(data, self._as_if_new, training.metric, training.seed)
         return self
 
     def begin(self, data: TrainingData) -> Task:
@@ -408,17 +407,39 @@ class LinkPrediction(VectorModel):
             found: Propagated = self._predictor()(self._graph, self._features, self._trained)
         return found
 
-    def _encode(self, propagated: Propagated) -> None:
-        """Compute all that scoring asks for."""
+    def _as_if_new(self, users: IntArray) -> tuple[FloatArray, Place]:
+        """Return items and the place of histories without the embeddings of some users.
+
+        `updated` leaves those of users who come after training at zero. See `best_step`.
+        """
+        mask = self._trained["user"].clone()
+        mask[torch.from_numpy(users).to(mask.device)] = 0.0
+        trained = {**self._trained, "user": mask}
+        with torch.no_grad():
+            propagated = self._predictor()(self._graph, self._features, trained)
+        found = self._made(propagated, trained)
+        return found.item, found.of_histories
+
+    def _made(self, propagated: Propagated, trained: Mapping[str, Tensor]) -> TrainedVectors:
+        """Return the vectors that scoring asks for.
+
+        Args:
+            propagated: The vectors of all nodes.
+            trained: Which nodes training reaches; see `trained_nodes`.
+        """
         guessed = self._is_guessed()
         reliability = np.ones((len(guessed), 1), np.float32)
         if self.config.new_items == "regress" and self.content_map is not None:
             propagated = self._completed(propagated, self.content_map)
             reliability[guessed] = self.content_map.reliability
-        users, items = (self._trained[kind].cpu().numpy().ravel() > 0 for kind in ("user", "item"))
-        self._found = found = TrainedVectors.of(
+        users, items = (trained[kind].cpu().numpy().ravel() > 0 for kind in ("user", "item"))
+        return TrainedVectors.of(
             self._predictor(), self._graph, propagated, users, items, reliability
         )
+
+    def _encode(self, propagated: Propagated) -> None:
+        """Compute all that scoring asks for."""
+        self._found = found = self._made(propagated, self._trained)
         if len(self._folded):
             liked = np.isin(self._pairs[0], self._folded)
             row = np.searchsorted(self._folded, self._pairs[0][liked])

@@ -8,7 +8,9 @@ from kgrec import Interactions
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.models.history_step import parts_towards_items, towards_items
 from kgrec.models.training_data import TrainingData
+from kgrec.testing import planted
 from kgrec.training.fold_in import best_step
+from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 ITEMS = np.array([[2, 0], [0, 4], [0, 0], [2, 2]], np.float32)  # the third is unknown
 CENTRE = np.array([1, 1], np.float32)
@@ -64,13 +66,38 @@ def test_validation_chooses_the_size(toward, chosen):
     begun = start if toward > 0 else start[::-1][:, ::-1]
     centre = np.array([0.5, 0.5], np.float32)
 
-    def moved(histories, size):
-        return towards_items(begun[: histories.shape[0]], histories, vectors, centre, size)
+    asked = []
 
-    assert best_step(data, vectors, moved, "ndcg@10", 0) in chosen
+    def without(rows):
+        asked.append(rows)
+        return vectors, lambda histories, size: towards_items(
+            begun[rows], histories, vectors, centre, size
+        )
+
+    assert best_step(data, without, "ndcg@10", 0) in chosen
+    assert sorted(np.concatenate(asked)) == list(range(40))
+    assert {len(rows) for rows in asked} == {8}  # and never all at once
+
+
+def test_nothing_is_left_of_users_who_count_as_new():
+    """Items and places are those of a model in which these users never had an embedding."""
+    data = planted().data
+    model = LinkPrediction(LinkPredictionConfig(predictor={"dim": 8}, training={"max_epochs": 3}))
+    model.fit(data)
+    rows = np.array([2, 31])
+    items, place = model._as_if_new(rows)
+    state = {name: np.array(array) for name, array in model.state().items()}
+    state["fusion.user.embedding"][rows] = 0.0
+    other = LinkPrediction(model.config).load_state(state, data)
+    np.testing.assert_allclose(items, other.item_vectors, atol=1e-5)
+    assert not np.allclose(items, model.item_vectors, atol=1e-3)
+    history = csr_matrix(data.train.matrix()[rows])
+    np.testing.assert_allclose(
+        place(history, model._step), other.vectors_of_histories(history), atol=1e-5
+    )
 
 
 def test_without_validation_there_is_no_step():
     users, items = Vocabulary(["u"]), Vocabulary(["a", "b"])
     data = TrainingData(log([(0, 0)], users, items))
-    assert best_step(data, np.eye(2, dtype=np.float32), lambda *_: None, "ndcg@10", 0) == 0.0
+    assert best_step(data, lambda *_: None, "ndcg@10", 0) == 0.0
