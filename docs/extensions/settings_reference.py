@@ -20,6 +20,7 @@ from kgrec.evaluation.protocols import AnyProtocol
 from kgrec.evaluation.significance import SignificanceConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.models.presets import PRESETS
+from kgrec.retrieval.settings import RetrieveConfig
 from kgrec.serving.settings import ServeConfig
 from kgrec.sparql.settings import SparqlConfig
 from kgrec.training.published import PresetConfig
@@ -317,6 +318,7 @@ def documented() -> set[type[BaseModel]]:
         TableMapping,
         ServeConfig,
         SparqlConfig,
+        RetrieveConfig,
         SignificanceConfig,
         *classes(AnyProtocol),
     }

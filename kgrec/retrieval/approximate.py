@@ -25,6 +25,12 @@ filter exactly costs as much as scanning so many codes, both being bound by memo
 MISSED = 0.01
 """Share of the best that may be missed, by expectation, before more are compared exactly."""
 
+_EARLY = 0.1
+"""A tenth of that is missed where only some of what the scan found was compared."""
+
+_FIRST = 192_000
+"""Numbers of vectors that are read before it is looked whether too many are missed: 500 vectors of
+384 numbers. Of short ones, all that the scan found are compared at once: they cost little."""
 
 _ROUGH = 4
 """So many times k are compared exactly where any of the best k will do."""
@@ -188,28 +194,41 @@ class ApproximateIndex(Index):
     ) -> TopK | None:
         """Return the k best by the exact products of what a scan finds; None: too many are missed.
 
+        The best by their codes are compared first, and more only as long as too many are missed.
         Centroids are means, so an item's product is about normally distributed around that of its
-        code, with the error that is seen on the scanned items. Of the items below the last one that
-        the scan returned, as dense as those above it, a known share is therefore above the k-th
+        code, with the error that is seen on the compared items. Of the items below the last one
+        that was compared, as dense as those above it, a known share is therefore above the k-th
         best: φ(g) - g Φ(-g) of those within an error, where the gap g is in errors.
         """
         found, about = compressed.best(query, wanted, mask)
-        known = self.exact.products(query[None], found)[0]
-        rows, first = np.unique(np.append(found, self._anew), return_index=True)
-        scores = np.append(known, self.exact.products(query[None], self._anew)[0])[first]
-        if mask is not None:
-            scores[~mask[rows]] = -np.inf
-        keeper = Keeper(1, k, left_out, len(rows))
-        keeper.add(scores[None], slice(0, 1), 0, rows)
-        if keeper.best.items[0, -1] < 0:
-            return None
-        error = float(np.std(known - about)) + 1e-12
-        lowest = float(about.min())
-        gap = min((float(keeper.best.scores[0, -1]) - lowest) / error, 40.0)
-        dense = int(np.count_nonzero(about < lowest + error))
-        below = math.exp(-gap * gap / 2) / math.sqrt(2 * math.pi)
-        expected = dense * (below - gap * math.erfc(gap / math.sqrt(2)) / 2)
-        return keeper.best if expected <= missed * k else None
+        order = np.argsort(-about, kind="stable")
+        found, about = found[order], about[order]
+        known = np.zeros(0, dtype=np.float32)
+        late = self.exact.products(query[None], self._anew)[0]
+        number = len(found) if missed == math.inf else max(_FIRST // self.vectors.shape[1], 8 * k)
+        while True:
+            known = np.append(
+                known, self.exact.products(query[None], found[len(known) : number])[0]
+            )
+            rows, first = np.unique(np.append(found[: len(known)], self._anew), return_index=True)
+            scores = np.append(known, late)[first]
+            if mask is not None:
+                scores[~mask[rows]] = -np.inf
+            keeper = Keeper(1, k, left_out, len(rows))
+            keeper.add(scores[None], slice(0, 1), 0, rows)
+            if keeper.best.items[0, -1] >= 0:
+                error = float(np.std(known - about[: len(known)])) + 1e-12
+                lowest = float(about[len(known) - 1])
+                gap = min((float(keeper.best.scores[0, -1]) - lowest) / error, 40.0)
+                dense = int(np.count_nonzero(about[: len(known)] < lowest + error))
+                below = math.exp(-gap * gap / 2) / math.sqrt(2 * math.pi)
+                expected = dense * (below - gap * math.erfc(gap / math.sqrt(2)) / 2)
+                share = missed if number >= len(found) else _EARLY * missed
+                if expected <= share * k:
+                    return keeper.best
+            if number >= len(found):
+                return None
+            number *= 2
 
     def _rescored(self, k: int) -> int:
         """Return how many items are compared exactly for k of them."""

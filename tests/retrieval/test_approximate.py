@@ -83,6 +83,38 @@ def test_it_scans_codes_and_not_all_vectors(made, monkeypatch):
     assert asked[-1] == NUM // 20
 
 
+def test_of_long_vectors_no_more_are_compared_than_are_needed(monkeypatch):
+    """Most queries need a part of what the scan finds, and none is answered worse."""
+    items, queries = vectors(400, num=12_000)
+    index, exact = ApproximateIndex(items, QUICK), ExactIndex(items)
+    asked, products = [], index.exact.products
+
+    def seen(queries, some):
+        asked.append(len(some))
+        return products(queries, some)
+
+    monkeypatch.setattr(index.exact, "products", seen)
+    assert recall(index.search(queries, 10), exact.search(queries, 10)) >= 0.98
+    assert len(queries) * 10 < sum(asked) < 0.95 * len(queries) * QUICK.rescored
+
+
+def test_any_of_the_best_are_retrieved_by_one_scan(made, monkeypatch):
+    """Also many, of which a search would have to compare all items to be sure."""
+    _, queries, index, exact = made
+    best = exact.search(queries, 300)
+    monkeypatch.setattr(index.exact, "search", None)
+    found = index.retrieve(queries, 300)
+    assert recall(found, best) >= 0.8
+    assert (found.items >= 0).all()
+    assert all(len(np.unique(row)) == 300 for row in found.items)
+    exclude = csr_matrix((np.ones(10), (np.zeros(10, int), best.items[0, :10])), shape=(1, NUM))
+    kept = np.arange(1, NUM, 2)
+    found = index.retrieve(queries[:1], 300, exclude=exclude, candidates=kept).items[0]
+    assert len(found) == 300
+    assert not np.isin(found, best.items[0, :10]).any()
+    assert np.isin(found, kept).all()
+
+
 def test_excluded_items_do_not_come_back_and_others_take_their_place(made):
     _, queries, index, exact = made
     best = exact.search(queries, 900).items
