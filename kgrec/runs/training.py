@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ import numpy as np
 from kgrec.auto.auto import Auto
 from kgrec.config import Config
 from kgrec.data.interactions import Split
+from kgrec.datasets.dataset import Dataset
 from kgrec.errors import ConfigError, collecting, option
+from kgrec.evaluation.base import Evaluation
 from kgrec.evaluation.evaluate import candidate_ids
 from kgrec.evaluation.leaks import check_no_leak
 from kgrec.graph.build import describe
 from kgrec.models.base import Model
 from kgrec.models.training_data import TrainingData
+from kgrec.recommender import Recommender
 from kgrec.runs.distributing import entered
 from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
@@ -30,6 +33,7 @@ from kgrec.runs.own_encoder import TunedEncoder, with_tuned_encoder
 from kgrec.runs.reading import load_run
 from kgrec.runs.search_files import learn_search, queries_file
 from kgrec.runs.writing import save_run
+from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.tracking import Trackers
 from kgrec.training.link_prediction import LinkPrediction
@@ -49,7 +53,8 @@ def train_run(
 
     The training part trains the model and the validation part selects it. The test part is stored
     in the folder and not used. With `text.tuning`, the encoder is trained first, on the same parts,
-    and is in the folder, too.
+    and is in the folder, too; `auto` with `effort: thorough` is fitted with both encoders, and
+    validation chooses.
 
     Args:
         config: The config.
@@ -93,10 +98,14 @@ def _trained(
     trackers: Trackers,
 ) -> dict[str, Any]:
     with collecting() as warnings, trackers.run(out.name, tracked(config), out) as run:
-        model = make_model(config, out, resume=resume)
-        if before is not None:
-            _start_from(model, before, warm_start, log)
-        metrics = _train(config, encoder, out, resume, model, log, warnings, run)
+
+        def made() -> Model:
+            model = make_model(config, out, resume=resume)
+            if before is not None:
+                _start_from(model, before, warm_start, log)
+            return model
+
+        metrics = _train(config, encoder, out, resume, made, log, warnings, run)
         run.finish(_final(metrics))
     return metrics
 
@@ -137,7 +146,7 @@ def _train(
     encoder: TunedEncoder,
     out: Path,
     resume: bool,
-    model: Model,
+    made: Callable[[], Model],
     log: RunLog,
     warnings: Sequence[str],
     run: Trackers,
@@ -149,32 +158,25 @@ def _train(
     dataset = read_data(config, log)
     split = dataset.split
     cache = EmbeddingCache(default_cache_folder(os.environ))
-    used = encoder.config
-    recommender = make_recommender(used, dataset, model, cache=cache, progress=log.encoding)
-    valid = split.valid if len(split.valid) else None
-    candidates = candidate_ids(split, "valid") if valid is not None else None
-    preparing = time.perf_counter()
-    prepared = recommender.prepare(split.train, valid, candidates=candidates)
-    _check_split(prepared.data, split)
-    log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
-    announce(of_fitting(model, prepared.data), log.say)
-    fitting = time.perf_counter()
-    if isinstance(model, Auto):
-        model.say = log.say
-    with log.training(config) as shown:
-
-        def callback(figures: Mapping[str, float]) -> None:
-            shown(figures)
-            run(figures)
-
-        model.fit(prepared.data, callback=callback)
-    seconds = {"fit": time.perf_counter() - fitting, "all": time.perf_counter() - started}
-    recommender.take(prepared.fitted(model))
-    metrics: dict[str, Any] = {"seconds": seconds, "reading": list(dataset.notes)}
+    fitted = _fitted(encoder.config, dataset, made(), cache, log, run)
+    metrics: dict[str, Any] = {"reading": list(dataset.notes)}
     if encoder.figures:
         metrics["encoder"] = dict(encoder.figures)
-    if valid is not None:
-        found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
+    if encoder.figures and _may_choose(fitted.model) and fitted.found is not None:
+        log.say("Once more with the encoder as it was; validation chooses between the two.")
+        plain = _fitted(config, dataset, made(), cache, log, run)
+        values = {"tuned": fitted.value, "as it was": plain.value}
+        fitted = max([plain, fitted], key=lambda one: one.value)
+        used = "as it was" if fitted is plain else "tuned"
+        metrics["encoder"] |= {"used": used, "ndcg@10": values}
+        log.say(
+            f"NDCG@10 on validation: {values['tuned']:.4f} with the tuned encoder, "
+            f"{values['as it was']:.4f} with the one as it was; used: {used}."
+        )
+    recommender, prepared, model = fitted.recommender, fitted.prepared, fitted.model
+    valid, found = prepared.data.valid, fitted.found
+    metrics["seconds"] = {"fit": fitted.seconds, "all": time.perf_counter() - started}
+    if found is not None:
         metrics["valid"] = found.to_dict()
     if model.refits and valid is not None:
         log.say("Fitting the chosen models on training and validation together …")
@@ -206,13 +208,77 @@ def _train(
         path = queries_file(config.data.root, config.search.queries)
         learn_search(recommender, path, config.search, log, progress=log.encoding)
     recommender.take(replace(recommender.snapshot, warnings=tuple(warnings)))
-    if valid is not None:  # before saving: a full disk must not hide the figures
+    if found is not None:  # before saving: a full disk must not hide the figures
         log.show({f"{out.name} (validation)": found})
     told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
     curve = () if progress is None else progress.curve
     save_run(out, recommender, config, split, metrics=metrics, log=told, curve=curve, force=True)
     log.say(f"Run folder: {out}")
     return metrics
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model that was fitted on a dataset.
+
+    Attributes:
+        recommender: It, with the model.
+        prepared: What it learnt from.
+        model: The model.
+        seconds: How long the model took.
+        found: What it came to on the validation part; None: there is none.
+    """
+
+    recommender: Recommender
+    prepared: Prepared
+    model: Model
+    seconds: float
+    found: Evaluation | None
+
+    @property
+    def value(self) -> float:
+        """NDCG@10 on validation."""
+        return -1.0 if self.found is None else self.found.metrics["ndcg@10"]
+
+
+def _fitted(
+    config: Config,
+    dataset: Dataset,
+    model: Model,
+    cache: EmbeddingCache,
+    log: RunLog,
+    run: Trackers,
+) -> _Fitted:
+    split = dataset.split
+    recommender = make_recommender(config, dataset, model, cache=cache, progress=log.encoding)
+    valid = split.valid if len(split.valid) else None
+    candidates = candidate_ids(split, "valid") if valid is not None else None
+    preparing = time.perf_counter()
+    prepared = recommender.prepare(split.train, valid, candidates=candidates)
+    _check_split(prepared.data, split)
+    log.say(f"Graph: {describe(prepared.data.graph)} ({time.perf_counter() - preparing:.1f} s)")
+    announce(of_fitting(model, prepared.data), log.say)
+    fitting = time.perf_counter()
+    if isinstance(model, Auto):
+        model.say = log.say
+    with log.training(config) as shown:
+
+        def callback(figures: Mapping[str, float]) -> None:
+            shown(figures)
+            run(figures)
+
+        model.fit(prepared.data, callback=callback)
+    seconds = time.perf_counter() - fitting
+    recommender.take(prepared.fitted(model))
+    found = None
+    if valid is not None:
+        found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
+    return _Fitted(recommender, prepared, model, seconds, found)
+
+
+def _may_choose(model: Model) -> bool:
+    """Whether a model is fitted with the tuned and the plain encoder, and the better one kept."""
+    return isinstance(model, Auto) and model.config.effort == "thorough"
 
 
 def _check_split(data: TrainingData, split: Split) -> None:

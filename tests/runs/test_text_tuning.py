@@ -160,6 +160,29 @@ def test_a_recommender_uses_the_tuned_encoder(tree, tuned, tmp_path):
     assert fingerprint != TextEncoder(tree["text"]["model"]).fingerprint
 
 
+@pytest.mark.parametrize(("rate", "used"), [(0.01, "tuned"), (1e-9, "as it was")])
+def test_thorough_auto_keeps_the_encoder_that_validation_prefers(tree, tmp_path, rate, used):
+    """The words of topics are all that tells new items apart; with no step to speak of, none."""
+    tuning = {**tree["text"]["tuning"], "learning_rate": rate, "warmup": 0.0}
+    if used == "as it was":
+        tuning["epochs"] = 1
+    config = make_config({
+        **tree, "text": {**tree["text"], "tuning": tuning},
+        "model": {"name": "auto", "effort": "thorough"},
+    })  # fmt: skip
+    metrics = train_run(config, tmp_path / "run")
+    found = metrics["encoder"]
+    assert found["used"] == used
+    assert found["ndcg@10"][used] == metrics["valid"]["metrics"]["ndcg@10"]
+    assert found["ndcg@10"][used] == max(found["ndcg@10"].values())
+    rec = kgrec.load(tmp_path / "run")
+    own = tmp_path / "run/encoder"
+    assert own.exists() == (used == "tuned")
+    assert not (tmp_path / "run/encoder_new").exists()
+    fingerprint = TextEncoder(str(own) if own.exists() else tree["text"]["model"]).fingerprint
+    assert rec.snapshot.derived.made_by["item", "text"] == fingerprint
+
+
 def test_the_test_part_changes_nothing(tree, tmp_path, tuned):
     root = tmp_path / "data"
     (root / "splits/cold_items").mkdir(parents=True)
