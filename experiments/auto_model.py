@@ -45,10 +45,25 @@ METRICS = ("ndcg@10", "recall@10", "mrr@10")
 
 
 class Task:
-    """One data set, ready to fit models on it."""
+    """One data set, ready to fit models on it.
 
-    def __init__(self, name: str, change: Callable[[Dataset], Dataset] = lambda same: same) -> None:
+    Args:
+        name: Its config in `auto/`.
+        change: Changes the data.
+        encoder: The encoder of texts; None: that of the config.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        change: Callable[[Dataset], Dataset] = lambda same: same,
+        encoder: str | None = None,
+    ) -> None:
         self.config = load_config(HERE / "auto" / f"{name.removesuffix('_fifth')}.yaml")
+        if encoder is not None:
+            assert self.config.text is not None
+            text = self.config.text.model_copy(update={"model": encoder})
+            self.config = self.config.model_copy(update={"text": text})
         dataset = change(load_dataset(self.config.data, 0))
         split = dataset.split
         if name == FIFTH:
