@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kgrec.evaluation.base import Evaluation
     from kgrec.evaluation.comparison import Comparison, compare_models
     from kgrec.explain.settings import ExplainConfig
+    from kgrec.explain.writing.settings import WordsConfig
+    from kgrec.explain.writing.writer import Writer
     from kgrec.graph.build import build_graph
     from kgrec.graph.selection import GraphConfig
     from kgrec.kg.graph import KnowledgeGraph
@@ -124,6 +126,8 @@ _HOME = {
     "TextModule": "kgrec.text.module",
     "TextReranker": "kgrec.snapshot.text_reranking",
     "Vocabulary": "kgrec.data.vocabulary",
+    "WordsConfig": "kgrec.explain.writing.settings",
+    "Writer": "kgrec.explain.writing.writer",
     "compare_models": "kgrec.evaluation.comparison",
     "compare_runs": "kgrec.runs.comparing",
     "build_graph": "kgrec.graph.build",

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kgrec.data.vocabulary import id_list
 from kgrec.errors import DataError, printable
 from kgrec.explain.counterfactuals import smallest_removal
-from kgrec.explain.explanation import Explanation
+from kgrec.explain.explanation import Explanation, Written, WrittenPart
 from kgrec.explain.phrases import chosen_language, phrases_of
 from kgrec.explain.search_words import search_sentence
+from kgrec.explain.writing.describing import MOST_FACTS, MOST_TAGS, names_in, statement_of
+from kgrec.explain.writing.statement import Statement
 from kgrec.recommender import Recommender
 from kgrec.search.reasons import SearchReason, search_reason
-from kgrec.snapshot.masking import Masking, Statement
+from kgrec.snapshot import masking as _masking
+from kgrec.snapshot.masking import Masking
 from kgrec.snapshot.reasons import Counterfactual, Named, WhyNot
 from kgrec.snapshot.scored import content_direction
 from kgrec.snapshot.searching import Asked, find
@@ -24,6 +27,9 @@ from kgrec.text.attribution import WordAttributions, word_attributions
 from kgrec.text.encoder import TextEncoder
 from kgrec.text.module import TextModule
 from kgrec.types import BoolArray, Float64Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from kgrec.explain.writing.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class StatementEffect:
         effect: By how much the score falls without it; below 0: it rises.
     """
 
-    statement: Statement
+    statement: _masking.Statement
     effect: float
 
 
@@ -69,18 +75,72 @@ class Reasons:
         self._recommender = recommender
 
     def explain_list(
-        self, user: str | int | None, items: Iterable[str | int], **options: Any
+        self,
+        user: str | int | None,
+        items: Iterable[str | int],
+        *,
+        words: Writer | None = None,
+        **options: Any,
     ) -> list[Explanation]:
         """Return why each of some items fits a user, faster than one by one.
 
         Args:
             user: Id of a known user; None: a new one, described by `liked`.
             items: Ids of the items.
+            words: As for `Recommender.explain`; it writes all at once.
             options: As for `Recommender.explain`: `liked`, `k`, `language`, `length`, `tone`.
         """
         now = self._recommender.snapshot
         rows = [now.available(item) for item in items]
-        return now.reasons.explain(self._user(user), rows, **options)
+        found = now.reasons.explain(self._user(user), rows, **options)
+        return found if words is None else words.explained(found)
+
+    def summary(self, item: str | int, words: Writer | None = None) -> Written:
+        """Return what an item is, in a sentence or two in English.
+
+        Args:
+            item: Id of the item.
+            words: A language model that rewrites the template; None: the template.
+        """
+        now = self._recommender.snapshot
+        row = now.available(item)
+        facts = now.paths.about(row, MOST_FACTS)
+        return _written(statement_of("summary", facts, now.title(row)), words)
+
+    def tags(self, item: str | int, words: Writer | None = None) -> list[str]:
+        """Return tags of an item: labels of the graph, the most particular first.
+
+        Args:
+            item: Id of the item.
+            words: A language model that chooses among them; None: the first ones.
+        """
+        now = self._recommender.snapshot
+        names = names_in(now.paths.about(now.available(item), MOST_FACTS))
+        if words is None:
+            return names[:MOST_TAGS]
+        return [tag for tag in words.tags(names).text.split("; ") if tag]
+
+    def profile(
+        self,
+        user: str | int | None,
+        *,
+        liked: Iterable[str | int] = (),
+        words: Writer | None = None,
+    ) -> Written:
+        """Return what somebody likes in a sentence or two in English: what liked items have.
+
+        Only what at least two of them have is named, the most typical first.
+
+        Args:
+            user: Id of a known user; None: a new one.
+            liked: Ids of liked items.
+            words: A language model that rewrites the template; None: the template.
+        """
+        now = self._recommender.snapshot
+        history = now.history(self._user(user), id_list(liked, "liked"))
+        rows = np.unique(history.indices).astype(np.int64)
+        facts = now.paths.typical(rows, MOST_FACTS)
+        return _written(statement_of("profile", facts), words)
 
     def counterfactual(
         self,
@@ -254,7 +314,7 @@ class Reasons:
         *,
         liked: Iterable[str | int] = (),
         k: int = 10,
-    ) -> tuple[Statement, ...]:
+    ) -> tuple[_masking.Statement, ...]:
         """Return the smallest set found of statements without which an item leaves the k best.
 
         Empty: it is not among them, or stays without any statement. Arguments as for
@@ -278,3 +338,13 @@ class Reasons:
 
     def _user(self, user: str | int | None) -> int | None:
         return None if user is None else self._recommender.snapshot.users.row(user)
+
+
+def _written(statement: Statement, words: Writer | None) -> Written:
+    """Return a statement in other words, or as its template has it; "" if it names nothing."""
+    if not statement.values:
+        return Written("", False, "" if words is None else words.model.name, ())
+    if words is not None:
+        return words.text(statement)
+    part = WrittenPart(statement.template, statement.template, generated=False)
+    return Written(part.text, False, "", (part,))

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from kgrec.evaluation.base import Evaluation, ProtocolConfig
     from kgrec.explain.explanation import Explanation
+    from kgrec.explain.writing.writer import Writer
     from kgrec.graph.node_names import NodeNames
     from kgrec.kg.exchange import LiteralStatement, Triple
     from kgrec.kg.graph import KnowledgeGraph
@@ -669,6 +670,7 @@ class Recommender:
         language: str | None = None,
         length: Length | None = None,
         tone: Tone | None = None,
+        words: Writer | None = None,
     ) -> Explanation:
         """Return why an item fits a user: paths, what counts in the score, and a sentence.
 
@@ -684,15 +686,19 @@ class Recommender:
                 warning.
             length: How much it says: `short`, `normal` or `long`; None: as the settings say.
             tone: How it addresses people: `polite` or `familiar`; None: as the settings say.
+            words: A language model that rewrites the sentence, as `Explanation.written`; None: the
+                template alone.
 
         Raises:
             UnknownIdError: The user or the item is unknown.
+            ConfigError: The language model cannot be loaded.
         """
         now = self.snapshot
         liked = id_list(liked, "liked")
         row, of_user = now.available(item), user_row(now, user, liked)
-        words: dict[str, Any] = {"language": language, "length": length, "tone": tone}
-        return now.reasons.explain(of_user, [row], liked=liked, k=k, **words)[0]
+        how: dict[str, Any] = {"language": language, "length": length, "tone": tone}
+        found = now.reasons.explain(of_user, [row], liked=liked, k=k, **how)
+        return (found if words is None else words.explained(found))[0]
 
     def update(
         self,

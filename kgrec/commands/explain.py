@@ -19,6 +19,12 @@ def explain(
         str | None,
         typer.Option(help="Language of the sentence: en, de, es, fr, zh; else that of the texts."),
     ] = None,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            help="Let a language model rewrite the sentence: `smollm2`, a GGUF file, or a folder."
+        ),
+    ] = None,
     as_json: AsJson = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the paths to this .png or .svg file.")
@@ -32,7 +38,14 @@ def explain(
 
     check_pictures([picture], [run], force=force)
     recommender = load_for_serving(run)
-    explanation = recommender.explain(user, item, liked=liked or (), language=language)
+    writer = None
+    if words is not None:
+        from kgrec.explain.writing.writer import Writer
+
+        writer = Writer(words)
+    explanation = recommender.explain(
+        user, item, liked=liked or (), language=language, words=writer
+    )
     print_explanation(explanation, as_json)
     if picture is not None:
         from kgrec.drawing.neighborhood import draw_neighborhood

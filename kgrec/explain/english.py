@@ -39,6 +39,36 @@ def english_reasons(paths: Sequence[Path], titles: Mapping[str, str]) -> str:
     return "; ".join([because, *(_main(liked, facts) for liked, facts in main)])
 
 
+def noun_facts(
+    paths: Sequence[Path], titles: Mapping[str, str]
+) -> list[tuple[list[str], dict[tuple[str, str], list[str]]]] | None:
+    """Return what groups of liked items share with the recommended one, as names of relations.
+
+    Args:
+        paths: The paths, best first.
+        titles: Titles by label.
+
+    Returns:
+        Of each group the titles, and the things by the relation's name for one and for several;
+        None: something is shared that is no noun, such as "based on".
+    """
+    found = []
+    for liked, facts in grouped(paths, titles, _fact)[:_MOST_CLAUSES]:
+        things: dict[tuple[str, str], list[str]] = {}
+        for fact in facts[:_MOST_FACTS]:
+            if fact.form != "noun":
+                return None
+            things.setdefault((fact.words, fact.plural), []).append(fact.thing)
+        found.append((liked, things))
+    return found
+
+
+def noun_of(relation: Relation) -> tuple[str, str] | None:
+    """Return a relation's name for one thing and for several; None: it is no noun."""
+    words = relation_words(english_label(relation))
+    return (words.text, words.plural) if words.form == "noun" else None
+
+
 _Group = tuple[list[str], list[_Fact]]
 
 

@@ -116,6 +116,44 @@ class Contribution:
 
 
 @dataclass(frozen=True)
+class WrittenPart:
+    """A sentence, or a few, that a language model may have written.
+
+    Attributes:
+        text: The text.
+        template: What the template states.
+        generated: Whether the model wrote the text; else it is the template.
+        refused: Why the last draft was refused, "" if one was accepted.
+    """
+
+    text: str
+    template: str
+    generated: bool
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text that a language model has rewritten, where what it wrote adds nothing to the facts.
+
+    Attributes:
+        text: The text.
+        generated: Whether the model wrote any part of it; else it is what the template states.
+        model: Name of the model.
+        parts: Its parts.
+    """
+
+    text: str
+    generated: bool
+    model: str
+    parts: tuple[WrittenPart, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the text in types of JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why an item is recommended to a user.
 
@@ -136,6 +174,7 @@ class Explanation:
         words: Words that its text shares with those of liked items, the rarest first, where the
             sentence tells them.
         named: Ids of the liked items that the sentence speaks of.
+        written: The sentence in the words of a language model; None: it was not asked.
     """
 
     user: Node
@@ -149,10 +188,14 @@ class Explanation:
     towers: Mapping[str, float] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    written: Written | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the explanation in types of JSON."""
-        return asdict(self)
+        """Return the explanation in types of JSON; `written` only if a model was asked."""
+        tree = asdict(self)
+        if self.written is None:
+            del tree["written"]
+        return tree
 
     def to_networkx(self) -> networkx.MultiDiGraph[tuple[str, int]]:
         """Return the paths as one graph for `kgrec.drawing.neighborhood.draw_neighborhood`.

@@ -137,6 +137,25 @@ class Network:
         pairs = zip(edges.relation[place][order], edges.target[place][order], strict=True)
         return [(int(relation), int(node)) for relation, node in pairs]
 
+    def typical(self, items: IntArray) -> list[tuple[int, int]]:
+        """Return (relation, node) of what several of some items have, the most typical first.
+
+        What counts is the number of these items times what a node and its relation tell.
+
+        Args:
+            items: Rows of the items, distinct, int64 (m,).
+        """
+        edges = self.item_nodes
+        who, place = edges.at(items)
+        keep = edges.forward[place] & (self.weights[edges.relation[place]] > 0)
+        who, place = who[keep], place[keep]
+        triples = np.stack([edges.relation[place], edges.target[place], who], axis=1)
+        pairs, count = np.unique(np.unique(triples, axis=0)[:, :2], axis=0, return_counts=True)
+        telling = self.node_specificity[pairs[:, 1]] * self.weights[pairs[:, 0]]
+        order = np.lexsort((pairs[:, 1], -telling * count))
+        order = order[(count[order] > 1) & (telling[order] > 0)]
+        return [(int(relation), int(node)) for relation, node in pairs[order]]
+
     def items_of(self, user: int) -> IntArray:
         """Return the rows of the items that a user liked in the graph, sorted."""
         start = self.user_items.start

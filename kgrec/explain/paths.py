@@ -40,7 +40,7 @@ SharedWords = Callable[[IntArray], Sequence[str]]
 """Takes rows of liked items and returns the words that the recommended item shares with them."""
 
 _MOST_COMMON: Final = 2
-_WORTH_TELLING: Final = 0.3  # of the best score
+WORTH_TELLING: Final = 0.3  # of the best score
 MIN_SPECIFICITY: Final = 0.05
 """Paths of lower specificity are too general to explain an item."""
 _TELLING: Final = 0.2
@@ -177,7 +177,7 @@ class PathFinder:
             paths = self._paths(who, item, history, found, score, k, order)
         told = [path for path in paths if counts.is_top[_place(history, path)]] or paths
         if scored is not None:  # beside a good reason, a poor one only distracts
-            least = _WORTH_TELLING * max((path.score for path in told), default=0.0)
+            least = WORTH_TELLING * max((path.score for path in told), default=0.0)
             told = [path for path in told if path.score >= least]
         some = first if first.any() else strong
         weak = bool(found.specificity[some].max(initial=0) < _TELLING)
@@ -199,7 +199,7 @@ class PathFinder:
             tuple(audience),
             in_common,
             tuple(self._node("item", int(row)).label for row in counts.first) if in_common else (),
-            self._about(item) if not told else (),
+            self.about(item, _MOST_COMMON) if not told else (),
             bool(strong.any()),
         )
         if scored is not None:
@@ -244,11 +244,28 @@ class PathFinder:
         share, whole = float(counts.share[place]), float(counts.share[through].sum())
         return replace(path, share=share, through=whole)
 
-    def _about(self, item: int) -> tuple[tuple[Relation, str], ...]:
-        """Return what an item is, the most particular first."""
+    def about(self, item: int, most: int) -> tuple[tuple[Relation, str], ...]:
+        """Return what an item is, as relations and labels, the most particular first.
+
+        Args:
+            item: Row of the item.
+            most: How many at most.
+        """
+        return self._labelled(self._network.about(item)[:most])
+
+    def typical(self, items: IntArray, most: int) -> tuple[tuple[Relation, str], ...]:
+        """Return what several of some items have, as relations and labels, most typical first.
+
+        Args:
+            items: Rows of the items, distinct, int64 (m,).
+            most: How many at most.
+        """
+        return self._labelled(self._network.typical(items)[:most])
+
+    def _labelled(self, found: list[tuple[int, int]]) -> tuple[tuple[Relation, str], ...]:
         return tuple(
             (self._relation(number, True), self._node(*self._network.node(node)).label)
-            for number, node in self._network.about(item)[:_MOST_COMMON]
+            for number, node in found
         )
 
     def _common(self, item: int, history: IntArray) -> tuple[tuple[Relation, str], ...]:

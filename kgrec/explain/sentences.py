@@ -87,10 +87,7 @@ def sentence(
     others = others or Others()
     paths = paths[:1] if length == "short" else paths
     audience = [path for path in paths if path.kind == "audience"] or others.audience
-    labels = [item, *(path.liked.label for path in (*paths, *audience)), *others.readers]
-    quoted = any("," in titled(label) or phrases.and_ in label for label in labels)
-    marks = phrases.marks if quoted else ("", "")
-    titles = {label: titled(label).join(marks) for label in labels}
+    titles = titles_of(item, (*paths, *audience), others.readers, phrases)
     target = titles[item]
     choices = phrases.chosen(target, others.chosen, others.users)
     if not has_liked:
@@ -126,6 +123,23 @@ def sentence(
     if length == "long":
         said += _share(paths, titles, phrases)
     return phrases.space.join(said)
+
+
+def titles_of(
+    item: str, paths: Sequence[Path], others: Sequence[str], phrases: Phrases
+) -> dict[str, str]:
+    """Return titles by label, all quoted if one of them has a comma or "and".
+
+    Args:
+        item: Label of the recommended item.
+        paths: Paths whose liked items are named.
+        others: Labels of further items.
+        phrases: Those of the language.
+    """
+    labels = [item, *(path.liked.label for path in paths), *others]
+    quoted = any("," in titled(label) or phrases.and_ in label for label in labels)
+    marks = phrases.marks if quoted else ("", "")
+    return {label: titled(label).join(marks) for label in labels}
 
 
 def _share(paths: Sequence[Path], titles: Mapping[str, str], phrases: Phrases) -> list[str]:

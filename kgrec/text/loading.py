@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -32,7 +32,12 @@ def load_model(files: ModelFiles) -> Any:
                 str(files.folder), trust_remote_code=False, **from_disk
             )
             kind = _model_class(config, where)
-            _check_size(config, files, kind)
+            check_size(
+                config,
+                files.size,
+                printable(str(files.folder / "config.json")),
+                _maker(config, kind),
+            )
             model, loaded = kind.from_pretrained(
                 str(files.folder),
                 config=config,
@@ -81,13 +86,29 @@ def _model_class(config: Any, where: str) -> Any:
     return transformers.AutoModel
 
 
-def _check_size(config: Any, files: ModelFiles, kind: Any) -> None:
-    """Refuse a `config.json` that asks for a larger model than the weights are."""
-    tensors, numbers = files.size
+def _maker(config: Any, kind: Any) -> Callable[[Any], Any]:
+    """Return what makes a model with random weights of a config."""
+    made: Callable[[Any], Any] = kind if config.model_type in _ENCODERS else kind.from_config
+    return made
+
+
+def check_size(config: Any, size: tuple[int, int], where: str, make: Callable[[Any], Any]) -> None:
+    """Refuse a config that asks for a larger model than the weights are.
+
+    Args:
+        config: The config, as transformers reads it.
+        size: Tensors of the weights, and numbers in them.
+        where: The file of the config, for the message.
+        make: Makes a model of the config.
+
+    Raises:
+        ConfigError: It does.
+    """
+    tensors, numbers = size
     layers = getattr(config, "num_hidden_layers", 0)
     if isinstance(layers, int) and layers <= max(tensors, _FEW):
         with torch.device("meta"):  # has shapes, but takes no memory
-            model = kind(config) if config.model_type in _ENCODERS else kind.from_config(config)
+            model = make(config)
         asked = sum(value.numel() for value in model.parameters())
         if asked <= 2 * numbers + _SMALL:
             return
@@ -95,8 +116,8 @@ def _check_size(config: Any, files: ModelFiles, kind: Any) -> None:
     else:
         layers = f"{printable(repr(layers), 40)} layers"
     raise ConfigError(
-        f"{printable(str(files.folder / 'config.json'))} asks for {layers}, and the weights "
-        f"beside it have {tensors} tensors of {numbers:,} numbers: they are of different models."
+        f"{where} asks for {layers}, and the weights beside it have {tensors} tensors of "
+        f"{numbers:,} numbers: they are of different models."
     )
 
 
@@ -116,23 +137,24 @@ def no_messages() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_tokenizer(files: ModelFiles, num_tokens: int) -> Any:
+def load_tokenizer(folder: str, where: str, num_tokens: int, **options: Any) -> Any:
     """Return the tokenizer of a folder.
 
     Args:
-        files: The folder.
+        folder: The folder.
+        where: Its name in messages.
         num_tokens: Tokens that the language model has vectors for.
+        options: Further ones of `AutoTokenizer.from_pretrained`, such as `gguf_file`.
 
     Raises:
         ConfigError: It cannot be loaded, or has more tokens.
     """
     from transformers import AutoTokenizer
 
-    where = printable(str(files.folder))
     try:
         with no_messages():
             tokenizer = AutoTokenizer.from_pretrained(
-                str(files.folder), local_files_only=True, trust_remote_code=False
+                folder, local_files_only=True, trust_remote_code=False, **options
             )
         largest = max(tokenizer.get_vocab().values(), default=-1)
     except Exception as error:  # each tokenizer raises its own errors

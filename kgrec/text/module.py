@@ -103,7 +103,9 @@ class TextModule(nn.Module):
         steps = [Normalize() if isinstance(s, str) else Dense.read(s) for s in layout.steps]
         module = load_model(files)
         read_added(files.folder, module)
-        tokenizer = load_tokenizer(files, module.get_input_embeddings().num_embeddings)
+        folder = str(files.folder)
+        known = module.get_input_embeddings().num_embeddings
+        tokenizer = load_tokenizer(folder, printable(folder), known)
         if layout.lower_case:
             _lower_case(tokenizer)
         loaded = cls(

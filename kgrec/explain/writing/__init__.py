@@ -1,0 +1,1 @@
+"""Explanations in the words of a small language model, checked against what is known."""
