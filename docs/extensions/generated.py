@@ -19,6 +19,7 @@ from extensions.settings_reference import (
     serving_reference,
     significance_reference,
     sparql_reference,
+    words_reference,
 )
 
 GUIDES = Path(__file__).parents[1] / "how-to"
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "fetch": sparql_reference,
     "serving": serving_reference,
     "significance": significance_reference,
+    "words": words_reference,
     "commands": command_reference,
     "errors": error_reference,
     "warnings": warning_reference,

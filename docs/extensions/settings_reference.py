@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from kgrec.config import Config, NamedEnsembleConfig
 from kgrec.evaluation.protocols import AnyProtocol
 from kgrec.evaluation.significance import SignificanceConfig
+from kgrec.explain.writing.settings import WordsConfig
 from kgrec.kg.tables.mapping import TableMapping
 from kgrec.models.presets import PRESETS
 from kgrec.retrieval.settings import RetrieveConfig
@@ -95,6 +96,11 @@ def serving_reference() -> str:
     """Return the settings of `kgrec serve` as Markdown."""
     top = Part(ServeConfig, "", level=1)
     return "\n".join([keys(top), *(section(part) for part in parts_below(top))])
+
+
+def words_reference() -> str:
+    """Return the settings of `kgrec.Writer` as Markdown."""
+    return keys(Part(WordsConfig, "", "words"))
 
 
 def significance_reference() -> str:
@@ -320,6 +326,7 @@ def documented() -> set[type[BaseModel]]:
         SparqlConfig,
         RetrieveConfig,
         SignificanceConfig,
+        WordsConfig,
         *classes(AnyProtocol),
     }
     for top in (Config, TableMapping, ServeConfig):
