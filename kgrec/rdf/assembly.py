@@ -150,7 +150,20 @@ def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, I
     row_of = np.empty(len(key), dtype=np.int64)
     row_of[order] = np.cumsum(is_first) - 1
     order = order[is_first]
-    return _Literals(key[order], take_literals(table, order)), row_of
+    rows = pa.array(order)
+    taken = LiteralTable(
+        _taken(table.value, order), table.datatype.take(rows), table.language.take(rows)
+    )
+    return _Literals(key[order], taken), row_of
+
+
+def _taken(strings: Any, rows: IntArray) -> Any:
+    """Return the strings at some rows; nothing is compiled for few of them."""
+    if len(rows) < _NATIVE or not native_is_there():
+        return strings.take(pa.array(rows))
+    from kgrec.rdf.native.take import take_strings
+
+    return take_strings(strings, rows)
 
 
 def _ordered_natively(key: IntArray, table: LiteralTable) -> tuple[IntArray, BoolArray, IntArray]:
@@ -185,10 +198,10 @@ def _concat_dictionaries(arrays: Sequence[Any]) -> Any:
 def _number(arrays: Sequence[Any], name: str) -> tuple[Vocabulary, list[IntArray]]:
     """Return the vocabulary of all arrays, and the rows of each array's ids in it."""
     if len(arrays) == 1:  # distinct already
-        order = pc.sort_indices(arrays[0])
+        order = np.asarray(pc.sort_indices(arrays[0])).astype(np.int64)
         rows = np.empty(len(order), dtype=np.int64)
-        rows[np.asarray(order)] = np.arange(len(order))
-        return Vocabulary.from_sorted(arrays[0].take(order), name), [rows]
+        rows[order] = np.arange(len(order))
+        return Vocabulary.from_sorted(_taken(arrays[0], order), name), [rows]
     encoded = pa.concat_arrays(arrays).dictionary_encode()
     vocabulary, meaning = _number([encoded.dictionary], name)
     rows = meaning[0][np.asarray(encoded.indices)]
@@ -217,9 +230,9 @@ def _distinct_rows(
     # One integer per row sorts several times faster than three columns.
     keys = (columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2]
     if len(keys) >= _NATIVE and native_is_there():
-        from kgrec.rdf.native.order import argsort
+        from kgrec.rdf.native.order import sort
 
-        keys = keys[argsort(keys)]
+        keys = sort(keys)
     else:
         keys = np.sort(keys)
     keys = keys[_is_first([keys])]

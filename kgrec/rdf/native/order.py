@@ -34,6 +34,41 @@ def argsort(keys: Any) -> Any:
     return order
 
 
+def sort(keys: Any) -> Any:
+    """Return the same as `np.sort(keys)`, for keys that are not negative; `keys` is changed.
+
+    It reads and writes the keys only in their order, where `argsort` jumps among them.
+
+    Args:
+        keys: int64 of shape (n,), 0 or more.
+
+    Returns:
+        int64 of shape (n,); the array that was given, or another one.
+    """
+    if not len(keys):
+        return keys
+    bits = int(keys.max()).bit_length()
+    other = np.empty_like(keys)
+    for shift in range(0, bits, _DIGIT):
+        _keys_by_digit(keys, shift, other)
+        keys, other = other, keys
+    return keys
+
+
+@compiled
+def _keys_by_digit(keys: Any, shift: Any, out: Any) -> None:
+    mask = (1 << _DIGIT) - 1
+    ends = np.zeros((1 << _DIGIT) + 1, dtype=np.int64)
+    for key in keys:
+        ends[((key >> shift) & mask) + 1] += 1
+    for digit in range(1 << _DIGIT):
+        ends[digit + 1] += ends[digit]
+    for key in keys:
+        digit = (key >> shift) & mask
+        out[ends[digit]] = key
+        ends[digit] += 1
+
+
 @compiled
 def _by_digit(keys: Any, shift: Any, order: Any, out: Any) -> None:
     mask = (1 << _DIGIT) - 1

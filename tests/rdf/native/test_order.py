@@ -1,10 +1,12 @@
 """Sorting by compiled loops gives what sorting gives."""
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgrec.rdf.native.order import argsort, sort_groups
+from kgrec.rdf.native.order import argsort, sort, sort_groups
+from kgrec.rdf.native.take import take_strings
 
 
 @settings(deadline=None)
@@ -12,6 +14,24 @@ from kgrec.rdf.native.order import argsort, sort_groups
 def test_argsort_is_stable_and_right(keys):
     keys = np.array(keys, dtype=np.int64)
     assert argsort(keys).tolist() == np.argsort(keys, kind="stable").tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2**62), max_size=50) | st.lists(st.integers(0, 5), max_size=50))
+def test_keys_are_sorted(keys):
+    assert sort(np.array(keys, dtype=np.int64)).tolist() == sorted(keys)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=9), max_size=20), st.data())
+def test_strings_are_taken_in_another_order(strings, data):
+    skipped = data.draw(st.integers(0, len(strings)))
+    array = pa.array(strings, type=pa.large_string())[skipped:]  # it begins within its buffers
+    places = st.integers(0, len(array) - 1) if len(array) else st.nothing()
+    rows = data.draw(st.lists(places, max_size=30 if len(array) else 0))
+    found = take_strings(array, np.array(rows, dtype=np.int64))
+    found.validate(full=True)
+    assert found.to_pylist() == [strings[skipped:][row] for row in rows]
 
 
 def groups_of(keys, strings, kinds):
