@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from kgrec.engine.peers import Peers
 
 Shared = TypeVar("Shared")
 Block = TypeVar("Block")
@@ -19,6 +21,16 @@ Work = Callable[[Shared, Block], Result]
 It gets what all blocks share, such as a model, and the block. It must not depend on the blocks
 before: which worker has which block is not known.
 """
+
+JointWork = Callable[[Peers, Shared, Any], Iterator[tuple[Any, Any]]]
+"""A function of a module by which several workers train one model together.
+
+It gets the other workers, what it works on, and a state to go on from, or None. It yields news,
+which are small, and a state, which may be large and from which the same work goes on in the same
+way. Those of the first worker count.
+"""
+News = tuple[Any, Callable[[], Any]]
+"""News of joint work, and what fetches the state that came with them."""
 
 
 class Engine(ABC):
@@ -71,6 +83,36 @@ class Engine(ABC):
         following = list(itertools.islice(rest, 1))
         if following:  # a single block needs no worker
             yield from self.map(work, shared, itertools.chain(following, rest))
+
+    @property
+    def num_together(self) -> int:
+        """Workers that train one model together; 0: it is trained in this process."""
+        return 0
+
+    def together(
+        self,
+        work: JointWork[Shared],
+        first: Shared,
+        others: Shared,
+        state: Any = None,
+    ) -> Generator[News]:
+        """Yield the news of work that `num_together` workers do together.
+
+        Whoever leaves before the end closes it: the workers are then given up. Where a worker is
+        lost, all of them go on from the last state that can be fetched: its news
+        come again.
+
+        Args:
+            work: What each worker does.
+            first: What the first worker works on.
+            others: What each of the others works on.
+            state: The state to begin with; None: there is none.
+
+        Raises:
+            KgrecError: What `work` raised.
+            RunError: Workers were lost again and again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does nothing together")
 
     def start(self) -> None:  # noqa: B027  # the local one has nothing to start
         """Get the workers ready; a mistake in the settings is said now."""

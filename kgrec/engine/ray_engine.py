@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
-from kgrec.engine.base import Block, Engine, Result, Shared, Work
+from kgrec.engine.base import Block, Engine, JointWork, News, Result, Shared, Work
 from kgrec.engine.ray_cluster import AUTO, OWN, check_ray, connect
+from kgrec.engine.ray_group import JointState, WorkersLost, take_part
 from kgrec.engine.ray_worker import Worker, packed, unpacked, versions
 from kgrec.errors import ConfigError, RunError, printable, warn, wordings
 from kgrec.settings import Settings
@@ -21,6 +23,10 @@ _QUEUED: Final = 2
 """Blocks that a worker has: one that it works on, and one that is on its way."""
 _AHEAD: Final = 4
 """Blocks for each worker that are done or under way before the first of them is taken."""
+_LOST: Final = (
+    "Most often the machine has too little memory: give fewer workers (engine.workers), or "
+    "machines with more memory."
+)
 _HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
@@ -42,6 +48,11 @@ class RayEngineConfig(Settings):
     gpus: float = Field(
         default=0.0, ge=0.0, le=64.0, description="GPUs of a worker; a share is possible."
     )
+    training_workers: int | None = Field(
+        default=None, ge=0, le=100_000, description="Number of workers that train a link predictor "
+        "together, each with its share of each batch; 0: it trains in the command's process; None: "
+        "all workers.",
+    )  # fmt: skip
     retries: int = Field(
         default=3, ge=0, le=1_000, description="How often a worker that was lost is started again, "
         "and its block is done again.",
@@ -199,6 +210,78 @@ class RayEngine(Engine):
             else:
                 return
 
+    @property
+    def num_together(self) -> int:
+        """Workers that train one model together; see `Engine.num_together`."""
+        asked, there = self.config.training_workers, len(self._workers)
+        return there if asked is None else min(asked, there)
+
+    def together(
+        self, work: JointWork[Shared], first: Shared, others: Shared, state: Any = None
+    ) -> Generator[News]:
+        """Yield the news of joint work; see `Engine.together`."""
+        import ray
+
+        number = self.num_together
+        if not number:
+            raise RunError("The Ray engine has no workers that train: enter it first.")
+        self._last = None
+        given = [ray.put(packed(first))]
+        given += [ray.put(packed(others))] * (number - 1) if number > 1 else []
+        newest = JointState(packed(state))
+        for tries in itertools.count(1):
+            ended = False
+            try:
+                gang, gpus = self._workers[:number], self.config.gpus >= 1
+                yield from take_part(gang, work, given, newest, gpus=gpus)
+                ended = True
+                return
+            except WorkersLost as lost:
+                newest.kept()
+                if tries > self.config.retries:
+                    raise RunError(
+                        f"Workers of the Ray cluster were lost {tries} times in one training: "
+                        f"{_last_line(lost)} {_LOST} engine.retries is how often a training "
+                        "goes on from its last epoch."
+                    ) from lost
+                warn(
+                    "A worker of the Ray cluster was lost. The training goes on from its last "
+                    "whole epoch."
+                )
+            finally:
+                if not ended:  # an interruption, too: workers end their work only with themselves
+                    self._renew(number)
+            self._wait_for(number)
+
+    def _renew(self, number: int) -> None:
+        """Put new workers in the place of the first ones."""
+        import ray
+
+        if not self._workers:  # the engine was left before
+            return
+        for worker in self._workers[:number]:
+            ray.kill(worker)
+        actor = self._actor()
+        self._workers[:number] = [actor.remote() for _ in range(number)]
+
+    def _wait_for(self, number: int) -> None:
+        """Wait until new workers are there.
+
+        Raises:
+            RunError: They are not free in time. Fewer would train something else.
+        """
+        import ray
+
+        asked = [worker.versions.remote() for worker in self._workers[:number]]
+        ready, late = ray.wait(asked, num_returns=number, timeout=self.config.patience)
+        if late:
+            raise RunError(
+                f"Only {len(ready)} of {number} workers of the Ray cluster are there, "
+                f"{self.config.patience:g} seconds after one was lost, and fewer would train "
+                "something else. The checkpoint is kept: resume when its machine is back."
+            )
+        _check_versions(ready)
+
     def _replace(self, asked: _Asked, lost: Exception, free: deque[Any]) -> None:
         """Put another worker in the place of one that was lost, also among the free ones.
 
@@ -215,9 +298,7 @@ class RayEngine(Engine):
         if asked.lost > self.config.retries:
             raise RunError(
                 f"Workers of the Ray cluster were lost {asked.lost} times on the same block: "
-                f"{_last_line(lost)} Most often the machine has too little memory: give fewer "
-                "workers (engine.workers), or machines with more memory. engine.retries is how "
-                "often a block is tried again."
+                f"{_last_line(lost)} {_LOST} engine.retries is how often a block is tried again."
             ) from lost
 
     def _put(self, shared: Any) -> Any:

@@ -6,12 +6,14 @@ import pickle
 import platform
 import traceback
 import warnings
+from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import metadata
 from typing import Any, Final
 
 import numpy as np
 
+from kgrec.engine.peers import meeting, open_meeting
 from kgrec.errors import RunError, collecting, printable, worded
 from kgrec.types import ByteArray
 
@@ -52,6 +54,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._key, self._shared = b"", None
+        self._store: Any = None
 
     def versions(self) -> dict[str, str]:
         """Return the versions of this worker; see `versions`."""
@@ -83,6 +86,58 @@ class Worker:
             except Exception as raised:  # noqa: BLE001  # it is raised again where the stage is
                 result, error = None, _portable(raised)
         return packed((result, error, told))
+
+    def host(self) -> tuple[str, int]:
+        """Return where the other workers of joint work find this one, the first of them."""
+        import ray
+
+        host = ray.util.get_node_ip_address()
+        self._store = open_meeting(host)
+        return host, self._store.port
+
+    def take_part(
+        self,
+        rank: int,
+        size: int,
+        host: tuple[str, int],
+        work: ByteArray,
+        references: list[Any],
+        gpus: bool,
+    ) -> Iterator[ByteArray]:
+        """Do joint work; the first worker yields packed news and, after each of them, its state.
+
+        News are as `run` returns them. Those that have an error are the last of each worker, and no
+        state follows.
+
+        Args:
+            rank: Which of the workers this is.
+            size: How many there are.
+            host: Where the first one is.
+            work: The packed function, and how messages name arguments.
+            references: References to what is worked on and to the state.
+            gpus: Whether each worker has a whole GPU.
+        """
+        import ray
+
+        with warnings.catch_warnings(action="ignore"), collecting() as told:
+            try:
+                self._key, self._shared = b"", None
+                store = self._store if rank == 0 else host[1]
+                function, words = unpacked(work)
+                given, state = (unpacked(ray.get(one)) for one in references)
+                with ExitStack() as stack:
+                    for one in reversed(words):
+                        stack.enter_context(worded(one))
+                    peers = stack.enter_context(meeting(rank, size, host[0], store, gpus=gpus))
+                    for news, newer in function(peers, given, state):
+                        if rank == 0:
+                            yield packed((news, None, list(told)))
+                            told.clear()
+                            yield packed(newer)
+            except Exception as raised:  # noqa: BLE001  # it is raised again where the stage is
+                yield packed((None, _portable(raised), list(told)))
+            finally:
+                self._store = None
 
 
 def _portable(error: Exception) -> Exception:

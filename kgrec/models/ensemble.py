@@ -93,6 +93,10 @@ class Ensemble(Model):
         """Whether a member does."""
         return any(member.reads_content for member in self.members)
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return what the largest member needs: they are fitted one after the other."""
+        return max(member.memory_to_fit(data) for member in self.members)
+
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Fit the members, one after another, then their weights; see `Model.fit`.
 

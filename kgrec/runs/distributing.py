@@ -22,8 +22,16 @@ def entered(config: Config, log: RunLog) -> Iterator[None]:
         if isinstance(engine, RayEngine):
             log.say(f"Engine: {engine.num_workers} workers of the Ray cluster {engine.address}.")
             if trained_parts(config):
-                log.say(
-                    "The link predictor trains in this process: its steps share one graph, and "
-                    "workers would send their gradients more often than they compute."
-                )
+                log.say(_who_trains(engine.num_together))
         yield
+
+
+def _who_trains(workers: int) -> str:
+    if not workers:
+        return "The link predictor trains in this process (engine.training_workers is 0)."
+    if workers == 1:
+        return "The link predictor trains in one worker."
+    return (
+        f"The link predictor trains in {workers} workers together, each with its part of each "
+        "batch; a checkpoint goes on with as many."
+    )

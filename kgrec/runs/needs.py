@@ -111,8 +111,8 @@ def of_fitting(model: Model, data: TrainingData) -> Needs:
         f"{train.num_items:,} items",
         model.memory_to_fit(data),
         None,
-        "Choose low_rank or item_knn, whose memory does not grow with the square of the items, or "
-        "take a machine with more memory.",
+        "Choose low_rank or item_knn, whose memory does not grow with the square of the items, for "
+        "a link predictor a smaller dim, or take a machine with more memory.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
@@ -15,6 +16,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
+from kgrec.engine import engine_in_use
 from kgrec.errors import DataError
 from kgrec.graph.modalities import node_features
 from kgrec.graph.propagation import Propagation
@@ -37,11 +39,14 @@ from kgrec.training.minibatch import check_num_neighbors
 from kgrec.training.moved_keys import refuse_moved_keys
 from kgrec.training.objective import Task
 from kgrec.training.settings import TrainingConfig
+from kgrec.training.together import train_together
 from kgrec.training.trained_vectors import TrainedVectors, with_vectors_of_items
 from kgrec.training.validation import Validation
 from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
 
 _STEP: Final = "fold_in_step"
+BYTES_A_NUMBER: Final = 60
+"""Memory of a training for each number of the nodes' vectors."""
 
 
 class LinkPrediction(VectorModel):
@@ -81,19 +86,43 @@ class LinkPrediction(VectorModel):
         Raises:
             DataError: There is no graph, or no training interaction.
         """
-        task = self.begin(data)
-        if self._before is not None and not self.resume:
-            self._before.put_into(self._predictor(), self._nodes)
-        trainer = Trainer(self._predictor(), task, self.config.training, self.checkpoint)
-        if self.resume:
-            trainer.resume()
-        self.progress = trainer.run(callback)
+        engine = engine_in_use()
+        if engine.num_together:
+            self._begin(data, torch.device("cpu"))
+            self._start()
+            alone = replace(data, valid=None)
+            self.progress = train_together(
+                engine, _begun, (self.config, data), (self.config, alone), self._predictor(),
+                self.config.training, self.checkpoint, resume=self.resume, callback=callback,
+            )  # fmt: skip
+        else:
+            task = self.begin(data)
+            self._start()
+            trainer = Trainer(self._predictor(), task, self.config.training, self.checkpoint)
+            if self.resume:
+                trainer.resume()
+            self.progress = trainer.run(callback)
         self._finish()
         self._regression = None  # its inverse is as large as items squared
         if self._predictor().head.is_inner_product:
             training = self.config.training
             self._step = best_step(data, self._as_if_new, training.metric, training.seed)
         return self
+
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return 60 bytes for each number of the nodes' vectors: all encoders need as much.
+
+        It was measured (`experiments/bench_models.py`): weights, their gradients, means and best
+        ones, Adam's state, and the vectors of a step. Attention and wide layers need more, two to
+        five times as much.
+        """
+        if data.graph is None:
+            return 0
+        config = self.config.predictor
+        reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
+        kinds = data.graph.node_types if reads else ("user", "item")
+        nodes = sum(int(data.graph[kind].num_nodes) for kind in kinds)
+        return BYTES_A_NUMBER * nodes * config.dim
 
     def begin(self, data: TrainingData) -> Task:
         """Build `predictor` for a graph, with its first weights, and return what it is trained on.
@@ -103,16 +132,21 @@ class LinkPrediction(VectorModel):
         Raises:
             DataError: There is no graph.
         """
-        self._prepare(data, torch_device(self.config.training.device))
+        return self._begin(data, torch_device(self.config.training.device))
+
+    def _begin(self, data: TrainingData, device: torch.device) -> Task:
+        self._prepare(data, device)
         self._decide_who_is_known()
-        if len(self._anchors):
-            features = self._features_of_items[self._anchors]
-            self._regression = ContentRegression(features, self.config.content_l2)
         validate = None
         if data.valid is not None and len(data.valid):
             prepare, metric = partial(self._finish, exactly=False), self.config.training.metric
             validate = Validation(self, prepare, data, metric)
         return Task(data.train, self._graph, self._features, self._trained, validate)
+
+    def _start(self) -> None:
+        """Begin with the weights of another model, if there is one and no training resumes."""
+        if self._before is not None and not self.resume:
+            self._before.put_into(self._predictor(), self._nodes)
 
     def start_from(self, before: Model) -> bool:
         """Let the next `fit` begin with the weights of another link predictor.
@@ -158,9 +192,6 @@ class LinkPrediction(VectorModel):
             predictor.load_state_dict({OF_EDGES: attention}, strict=False)
         else:
             predictor.refresh(made._graph, made._features, made._trained)
-        if len(made._anchors):
-            features = made._features_of_items[made._anchors]
-            made._regression = ContentRegression(features, self.config.content_l2)
         made._finish()
         made._regression = None
         return made
@@ -395,7 +426,10 @@ class LinkPrediction(VectorModel):
         """
         self.content_map = None
         propagated = self._propagated()
-        if self._regression is not None:
+        if len(self._anchors):
+            if self._regression is None:  # the same for all epochs
+                features = self._features_of_items[self._anchors]
+                self._regression = ContentRegression(features, self.config.content_l2)
             with torch.no_grad():
                 targets = self._predictor().head.place(propagated).cpu().numpy()[self._anchors]
             solve = self._regression.fit if exactly else self._regression.sketch
@@ -472,6 +506,14 @@ class LinkPrediction(VectorModel):
         return np.asarray(
             (self._trained["item"].cpu().numpy().ravel() == 0) & self._content.informed()
         )
+
+
+def _begun(given: tuple[LinkPredictionConfig, TrainingData]) -> tuple[LinkPredictor, Task]:
+    """Return a model, as it is before training, and its task; a worker of an engine calls it."""
+    config, data = given
+    model = LinkPrediction(config)
+    task = model.begin(data)
+    return model._predictor(), task
 
 
 class LinkPredictionConfig(ModelConfig):

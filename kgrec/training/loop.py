@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kgrec.engine.peers import ALONE, Peers
 from kgrec.errors import DataError, RunError
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
@@ -59,15 +60,26 @@ class Trainer:
         task: What it is trained on.
         config: Settings.
         checkpoint: File to write checkpoints to; None: none are written.
+        peers: Other processes that train the same model. Each works on its part of each batch, and
+            their gradients are averaged; the first one validates.
     """
 
     def __init__(
-        self, model: LinkPredictor, task: Task, config: TrainingConfig, checkpoint: Path | None
+        self,
+        model: LinkPredictor,
+        task: Task,
+        config: TrainingConfig,
+        checkpoint: Path | None,
+        peers: Peers = ALONE,
     ) -> None:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
+        self.peers = peers
         self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
         self.sampler = Sampler(task.train, self.generator, config.loss.rating_exponent)
-        self.objective = Objective(model, task, self.sampler, config)
+        # All processes draw the same batches, and each one its own negatives.
+        alone = peers.size == 1
+        self.own = self.generator if alone else torch.Generator(task.graph.device)
+        self.objective = Objective(model, task, self.sampler.drawing_from(self.own), config)
         self.optimizer = torch.optim.Adam(
             model.parameters(),
             lr=config.learning_rate,
@@ -85,33 +97,55 @@ class Trainer:
         `callback` gets epoch, loss and metrics after each validation. A KeyboardInterrupt saves a
         checkpoint of the last whole epoch and is then raised again.
         """
-        if not len(self.task.train):
-            raise DataError("train has no interactions; there is nothing to learn from.")
-        task, progress = self.task, self.progress
-        started, saved = time.perf_counter() - progress.seconds, time.perf_counter()
-        self._remember()
-        with self._interruptible():
-            while progress.epoch < self.config.max_epochs and not self._finished():
-                self.model.refresh(task.graph, task.features, task.trained)
-                total, pairs = 0.0, 0
-                for batch in self._batches():
-                    self.optimizer.zero_grad(set_to_none=True)
-                    loss = self.objective(batch)
-                    loss.backward()  # type: ignore[no-untyped-call]
-                    self.optimizer.step()
-                    total += float(loss.detach()) * len(batch.row)
-                    pairs += len(batch.row)
-                self._end_epoch(total / pairs, started, callback)
+        saved = time.perf_counter()
+        with self.interruptible():
+            for _ in self.epochs(callback):
+                self._remember()
                 if time.perf_counter() - saved > self.config.checkpoint_every:
                     self.save()
                     saved = time.perf_counter()
         self.save()
-        chosen = task.validate is not None and progress.curve
+        self.keep_best()
+        return self.progress
+
+    def epochs(self, callback: Callback | None = None) -> Iterator[TrainingProgress]:
+        """Yield before the first epoch and after each; see `run`.
+
+        Raises:
+            DataError: There is no interaction, or the loss is not a number.
+            PeerLost: Another process has ended.
+        """
+        if not len(self.task.train):
+            raise DataError("train has no interactions; there is nothing to learn from.")
+        task, progress, peers = self.task, self.progress, self.peers
+        started = time.perf_counter() - progress.seconds
+        yield progress
+        while progress.epoch < self.config.max_epochs and not self._finished():
+            self.model.refresh(task.graph, task.features, task.trained)
+            total, pairs = 0.0, 0
+            for batch in self._batches():
+                part = batch.part(peers.rank, peers.size)
+                self.optimizer.zero_grad(set_to_none=True)
+                if len(part.row):
+                    loss = self.objective(part)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    total += float(loss.detach()) * len(part.row)
+                share = len(part.row) / len(batch.row)
+                peers.average_gradients(self.model.parameters(), share)
+                self.optimizer.step()
+                pairs += len(batch.row)
+            if peers.size > 1:
+                total = float(peers.sum(torch.tensor(total, dtype=torch.float64)))
+            self._end_epoch(total / pairs, started, callback)
+            yield progress
+
+    def keep_best(self) -> None:
+        """Give the model the best weights; without a validation, the mean of the last ones."""
+        chosen = self.task.validate is not None and self.progress.curve
         self.model.load_state_dict(self.best_state if chosen else self.average)
-        return progress
 
     @contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def interruptible(self) -> Iterator[None]:
         """Use the threads of this training; a KeyboardInterrupt saves a checkpoint."""
         threads = torch.get_num_threads()
         torch.set_num_threads(self._num_threads(threads))
@@ -146,9 +180,12 @@ class Trainer:
         if last or self.progress.epoch % self.config.eval_every == 0:
             self._validate(loss, callback)
             self.progress.seconds = time.perf_counter() - started
-        self._remember()
 
     def _batches(self) -> Iterator[Batch]:
+        if self.own is not self.generator:
+            of = f"{self.config.seed} {self.progress.epoch} {self.peers.rank}"
+            digest = hashlib.sha256(of.encode()).digest()
+            self.own.manual_seed(int.from_bytes(digest[:8], "big") >> 1)
         if self.config.batch_pairs is not None:
             return self.sampler.pair_batches(self.config.batch_pairs)
         most = MAX_SCORES // self.task.train.num_items + 1
@@ -170,7 +207,7 @@ class Trainer:
         if self.task.validate is not None:
             moving = _copy(self.model.state_dict())
             self.model.load_state_dict(self.average)
-            figures.update(self.task.validate())
+            figures.update(self.peers.from_first(self.task.validate))
             self.model.load_state_dict(moving)
             value = figures[self.config.metric]
             if value > progress.best:
@@ -204,8 +241,11 @@ class Trainer:
         An interruption can come within a step. A training that resumed from there would have
         another result than one without the interruption.
         """
-        if self.checkpoint is None:
-            return
+        if self.checkpoint is not None:
+            self._standing = self.standing()
+
+    def standing(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that a training between two epochs goes on from: copies, and what for JSON."""
         tensors = {f"model.{k}": v for k, v in _copy(self.model.state_dict()).items()}
         tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
         tensors |= {f"average.{name}": value for name, value in _copy(self.average).items()}
@@ -213,7 +253,7 @@ class Trainer:
             tensors |= {f"adam.{row}.{name}": value for name, value in _copy(state).items()}
         tensors["generator"] = self.generator.get_state()
         progress = {**vars(self.progress), "curve": list(self.progress.curve)}
-        self._standing = tensors, {"progress": progress, **self._identity}
+        return tensors, {"progress": progress, **self._identity}
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
@@ -232,6 +272,7 @@ class Trainer:
                 "interactions": digest.hexdigest()[:16],
                 "features and edges": inputs.hexdigest()[:16],
             },
+            "engine": {"training_workers": self.peers.size},
         }
 
     def resume(self) -> None:
@@ -242,9 +283,24 @@ class Trainer:
         """
         if self.checkpoint is None:
             raise RunError("There is no checkpoint to resume from.")
-        tensors, about = load_checkpoint(self.checkpoint)
+        self.restore(*load_checkpoint(self.checkpoint), self.checkpoint)
+
+    def restore(
+        self, tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path | None
+    ) -> None:
+        """Go on from what `standing` returned.
+
+        Args:
+            tensors: The tensors.
+            about: The rest.
+            path: The checkpoint that they are from, for messages.
+
+        Raises:
+            RunError: They are of another model, config, number of workers or other interactions.
+        """
+        alone = {"engine": {"training_workers": 1}}  # older checkpoints do not say it
         for part, wanted in self._identity.items():
-            _check_same(about.get(part), wanted, self.checkpoint)
+            _check_same({**alone, **about}.get(part), wanted, path)
         try:
             self.model.load_state_dict(_part(tensors, "model."))
             device = self.task.graph.device
@@ -255,7 +311,7 @@ class Trainer:
             self.generator.set_state(tensors["generator"])
             self.progress = TrainingProgress(**about["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise RunError(f"{self.checkpoint} is of another model or damaged: {error}") from error
+            raise RunError(f"{path} is of another model or damaged: {error}") from error
 
     def _optimizer_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
         state: dict[int, dict[str, Tensor]] = {}
@@ -265,7 +321,7 @@ class Trainer:
         return {**self.optimizer.state_dict(), "state": state}
 
 
-def _check_same(found: Any, wanted: Mapping[str, Any], path: Path) -> None:
+def _check_same(found: Any, wanted: Mapping[str, Any], path: Path | None) -> None:
     # Only these may differ: a longer training may continue a shorter one.
     free = {"max_epochs", "patience", "checkpoint_every", "threads"}
     found = found if isinstance(found, dict) else {}

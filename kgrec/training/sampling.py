@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ class Batch:
 
     Attributes:
         users: Rows of the users, int64 of shape (b,).
-        row: For each interaction the row within `users`, int64 of shape (p,).
+        row: For each interaction the row within `users`, int64 of shape (p,), ascending.
         item: For each interaction the row of the item, int64 of shape (p,).
         weight: Weight of each, float32 of shape (p,); None: all the same.
     """
@@ -29,6 +30,21 @@ class Batch:
     row: Tensor
     item: Tensor
     weight: Tensor | None = None
+
+    def part(self, number: int, of: int) -> Batch:
+        """Return the part of one of several workers: some of the users, who follow each other.
+
+        Args:
+            number: Which part, from 0 on.
+            of: How many parts there are. There may be more than users: some are empty then.
+        """
+        if of == 1:
+            return self
+        first, end = (len(self.users) * place // of for place in (number, number + 1))
+        ends = torch.tensor([first, end], device=self.row.device)
+        pairs = slice(*torch.searchsorted(self.row, ends).tolist())  # rows are in order
+        weight = None if self.weight is None else self.weight[pairs]
+        return Batch(self.users[first:end], self.row[pairs] - first, self.item[pairs], weight)
 
 
 class Sampler:
@@ -64,6 +80,12 @@ class Sampler:
 
     def _tensor(self, rows: npt.NDArray[np.integer]) -> Tensor:
         return torch.from_numpy(rows.astype(np.int64, copy=False)).to(self.device)
+
+    def drawing_from(self, generator: torch.Generator) -> Sampler:
+        """Return the same with another source of draws, on the same device."""
+        made = copy.copy(self)
+        made.generator = generator
+        return made
 
     def batches(self, batch_users: int) -> Iterator[Batch]:
         """Yield all users that have interactions once, in random order."""

@@ -128,3 +128,48 @@ def test_a_block_that_kills_each_worker_ends_with_advice(on_ray):
 def test_an_engine_that_was_not_entered_says_so(ray_address):
     with pytest.raises(RunError, match="enter it first"):
         next(RayEngineConfig(address=ray_address).build().map(ray_work.times, 1, [1]))
+
+
+def test_joint_work_is_done_by_all_workers_at_once(on_ray):
+    found = [(news, fetch()) for news, fetch in on_ray.together(ray_work.counted, 3, 3)]
+    # The sum over two workers of the number and their rank.
+    assert found == [((2, 1.0), 1), ((2, 3.0), 2), ((2, 5.0), 3)]
+    assert [fetch() for _, fetch in on_ray.together(ray_work.counted, 3, 3, 2)] == [3]
+
+
+def test_joint_work_of_one_worker_has_no_peers(ray_started):
+    with ray_work.Lent(ray_started, training=1) as lent:
+        assert [news for news, _ in lent.together(ray_work.counted, 2, 2)] == [(1, 0.0), (1, 1.0)]
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_an_error_of_one_worker_ends_joint_work(on_ray, who):
+    with pytest.raises(DataError, match="there is no such item"):
+        list(on_ray.together(ray_work.wrong_in_one, who, who))
+    assert len(list(on_ray.together(ray_work.counted, 3, 3))) == 3
+
+
+def test_joint_work_that_the_caller_leaves_is_given_up(on_ray):
+    found = on_ray.together(ray_work.counted, 10**9, 10**9)
+    assert next(found)[0] == (2, 1.0)
+    found.close()
+    assert len(list(on_ray.together(ray_work.counted, 3, 3))) == 3
+    assert list(on_ray.map(ray_work.times, 2, range(3))) == [0, 2, 4]
+
+
+def test_joint_work_that_kills_a_worker_ends_with_advice(ray_started):
+    ray_started.config = ray_started.config.model_copy(update={"retries": 1})
+    try:
+        with (
+            pytest.warns(KgrecWarning, match="was lost"),
+            pytest.raises(RunError, match=r"lost 2 times in one training: .* fewer workers"),
+        ):
+            list(ray_work.Lent(ray_started).together(ray_work.killing_together, None, None))
+    finally:
+        ray_started.config = ray_started.config.model_copy(update={"retries": 3})
+
+
+def test_the_local_engine_trains_nothing_together():
+    assert LocalEngine().num_together == 0
+    with pytest.raises(NotImplementedError):
+        LocalEngine().together(ray_work.counted, 1, 1)

@@ -170,7 +170,7 @@ found = replace(found, chunk_elements=2 * train.num_items)
 def told(done, total):
     if done >= 31:
         os.kill(os.getpid(), signal.SIGKILL)
-with RayEngineConfig(address=address, workers=1).build():
+with RayEngineConfig(address=address, workers=1, patience=400).build():
     found.write(path, resume=True, progress=told)
 """
 
@@ -180,7 +180,7 @@ def test_a_killed_process_is_resumed_with_the_same_result(
 ):
     path = tmp_path / "all.csv"
     command = [sys.executable, "-c", SCRIPT, ray_address, str(path)]
-    killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     parts = Path(f"{path}.parts")
     kept = {one.name: one.stat().st_mtime_ns for one in parts.glob("0*")}

@@ -15,6 +15,7 @@ from kgrec.runs import needs
 from kgrec.runs.log import RunLog
 from kgrec.runs.training import train_run
 from kgrec.testing import log_from_pairs, planted
+from kgrec.training.link_prediction import BYTES_A_NUMBER, LinkPrediction, LinkPredictionConfig
 
 GIB = 1 << 30
 
@@ -79,6 +80,37 @@ def test_the_memory_of_ease_is_what_its_fit_takes():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0.5 * model.memory_to_fit(data) < peak < 1.6 * model.memory_to_fit(data)
+
+
+def test_an_ensemble_needs_what_its_largest_member_needs():
+    data = TrainingData(log_from_pairs([(user, user % 5) for user in range(40)], 50, 30))
+    members = [kgrec.LowRank(), kgrec.EASE(), kgrec.SLIM()]
+    largest = max(member.memory_to_fit(data) for member in members)
+    assert kgrec.Ensemble(members).memory_to_fit(data) == largest > 0
+
+
+def test_the_memory_of_a_link_predictor_grows_with_nodes_and_width():
+    data = planted().data
+    users, items = data.train.num_users, data.train.num_items
+    shelves = data.graph["item_shelf"].num_nodes
+
+    def needed(encoder):
+        predictor = {"dim": 16, "encoder": encoder}
+        config = LinkPredictionConfig.model_validate({"predictor": predictor})
+        return LinkPrediction(config).memory_to_fit(data)
+
+    assert needed("lightgcn") == BYTES_A_NUMBER * 16 * (users + items + shelves)
+    assert needed("none") == BYTES_A_NUMBER * 16 * (users + items)
+    assert LinkPrediction().memory_to_fit(TrainingData(data.train)) == 0
+
+
+def test_the_memory_of_a_link_predictor_is_that_which_was_measured():
+    results = Path(__file__).parents[2] / "experiments" / "results" / "bench_models.json"
+    for name, sizes in json.loads(results.read_text())["models"].items():
+        largest = sizes[max(sizes, key=int)]
+        told = BYTES_A_NUMBER * largest["num_parameters"]
+        # No less than what any takes, so that nothing that fits is refused.
+        assert 0.9 * told < largest["peak_bytes"] < 6 * told, name
 
 
 def test_files_of_a_config_count_by_their_sizes(project):

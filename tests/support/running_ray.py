@@ -1,6 +1,13 @@
-"""A real Ray cluster on this machine: a head with room for three workers of one core."""
+"""A real Ray cluster on this machine: a head with room for three workers of one core.
 
+It stands apart from all other clusters of the machine, with a folder and ports of its own.
+Run as a script, this module keeps the head until its input ends, which it also does where the tests
+are killed: nothing of the cluster stays.
+"""
+
+import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -10,58 +17,87 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+HOST = "127.0.0.1"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(number):
+    """Return ports that are free, no two alike."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager
 def running_cluster(folder, cores=3):
     """Start a cluster, yield its address, and stop it; nothing of it stays."""
-    port = free_port()
+    port, client, agent, metrics = free_ports(4)
     command = [
+        sys.executable, __file__,
         Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}",
         f"--num-cpus={cores}", "--object-store-memory=100000000", "--include-dashboard=false",
         "--disable-usage-stats", f"--temp-dir={folder}",
         # Ray's fixed ports are those of any other cluster of this machine: take free ones.
-        "--min-worker-port=0", "--max-worker-port=0", f"--ray-client-server-port={free_port()}",
-        f"--dashboard-agent-listen-port={free_port()}",
+        "--min-worker-port=0", "--max-worker-port=0", f"--ray-client-server-port={client}",
+        f"--dashboard-agent-listen-port={agent}", f"--metrics-export-port={metrics}",
     ]  # fmt: skip
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")]),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Processes answer late where other work has the cores. That is no failure of theirs.
+        "RAY_health_check_failure_threshold": "60",
+        "RAY_gcs_server_request_timeout_seconds": "300",
     }
     with (Path(folder) / "head.log").open("w") as log:
-        head = subprocess.Popen(
-            list(map(str, command)), stdout=log, stderr=log, env=environment, start_new_session=True
-        )
+        keeper = subprocess.Popen(
+            list(map(str, command)), stdin=subprocess.PIPE, stdout=log, stderr=log,
+            env=environment, start_new_session=True,
+        )  # fmt: skip
     try:
-        _wait(port, head)
-        yield f"127.0.0.1:{port}"
+        _wait(Path(folder), port, keeper)
+        yield f"{HOST}:{port}"
     finally:
-        # Not `ray stop`, nor the signal on which `ray start` calls it: they end the processes of
-        # all clusters of this machine.
-        for pid in [*_below(head.pid), head.pid]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        head.wait(20)
+        keeper.stdin.close()
+        keeper.wait(60)
 
 
 def _below(pid):
     """Return the processes that a process has started, and those that they have."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
     return [one for child in map(int, children) for one in [child, *_below(child)]]
 
 
-def _wait(port, head):
-    for _ in range(600):
-        assert head.poll() is None, "the head of the cluster has ended"
+def _wait(folder, port, keeper):
+    began = time.monotonic()
+    while time.monotonic() - began < 240:
+        if keeper.poll() is not None:
+            raise AssertionError(f"the cluster has ended:\n{(folder / 'head.log').read_text()}")
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(3)  # the head answers before its node is there
+            # The head answers before its node is there.
+            node = any(folder.glob("session_*/sockets/raylet*"))
+            if node and probe.connect_ex((HOST, port)) == 0:
+                time.sleep(2)
                 return
         time.sleep(0.1)
-    raise AssertionError("the cluster does not start")
+    raise AssertionError(f"the cluster does not start:\n{(folder / 'head.log').read_text()}")
+
+
+def _keep(command):
+    """Start a head, and end it and all that it started when the input ends, or the head does."""
+    head = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    while head.poll() is None and not select.select([sys.stdin], [], [], 0.5)[0]:
+        pass
+    # Not `ray stop`, nor the signal on which `ray start` calls it: they end the processes of all
+    # clusters of this machine.
+    for pid in [*_below(head.pid), head.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    head.wait(20)
+
+
+if __name__ == "__main__":
+    _keep(sys.argv[1:])
