@@ -232,6 +232,8 @@ def _tokens(text: str, statement: Statement) -> list[_Token] | str:
             return f"a word that the facts do not hold: {printable(said, 40)}"
         else:
             found.append(_Token(said.lower()))
+    if text.endswith(".") and found[-1].kind in _NAMES and statement.kind != "title":
+        found.append(_Token(_STOP))  # the full stop of the name is that of the sentence
     return found
 
 

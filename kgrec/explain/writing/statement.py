@@ -131,7 +131,15 @@ class Statement:
 
     @staticmethod
     def filled(text: str, names: Mapping[str, str]) -> str:
-        """Return a text with names in the places of their stand-ins."""
+        """Return a text with names in the places of their stand-ins.
+
+        After a name that ends with a full stop, such as "Washington, D.C.", there is no other one.
+        """
         longest = sorted(names, key=len, reverse=True)
-        found = re.compile(r"\b(?:" + "|".join(map(re.escape, longest)) + r")\b")
-        return found.sub(lambda match: names[match.group()], text)
+        found = re.compile(r"\b(" + "|".join(map(re.escape, longest)) + r")\b(\.?)")
+
+        def name(match: re.Match[str]) -> str:
+            own, stop = names[match[1]], match[2]
+            return own if own.endswith(".") else own + stop
+
+        return found.sub(name, text)

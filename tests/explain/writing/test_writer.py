@@ -8,6 +8,7 @@ import pytest
 
 import kgrec
 from kgrec.errors import ConfigError
+from kgrec.explain.writing.checker import refusal
 from kgrec.explain.writing.examples import styled
 from kgrec.explain.writing.statement import Statement, Values
 from kgrec.explain.writing.writer import Writer
@@ -83,6 +84,17 @@ def test_names_with_stand_ins_or_commands_in_them_come_back_as_they_are():
     assert part.text == (
         "You liked Paris, so we recommend Oscar and Max \\1 {0}: both have the topic Cats."
     )
+
+
+def test_a_name_that_ends_with_a_full_stop_ends_the_sentence():
+    place = Values("place", "places", ("Washington, D.C.",), several=False)
+    said = "You liked Oscar, so we recommend Emma: both have the place Paris."
+    statement = reason(values=(place,))
+    part = Writer(Scripted(lambda _: said)).write([statement])[0]
+    assert part.text == (
+        "You liked B film, so we recommend A film: both have the place Washington, D.C."
+    )
+    assert refusal(part.text, statement) == ""
 
 
 def test_the_draft_is_the_seeds_choice_alone():
