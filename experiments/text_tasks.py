@@ -11,7 +11,7 @@ regression, the features that it reads, and the threshold; the test part is used
 - `rating`: the canonical split u1. The baseline is the mean rating of the item. Beside
   `kernel_ratings`, the answer of the text is added with weights that least squares finds on the
   validation part, where neither model has learnt.
-- `rating` and `click`: an epoch has 5,000 pairs, and 3,000 pairs of the validation part choose it.
+- `rating` and `click`: an epoch has 4,000 pairs, and 2,000 pairs of the validation part choose it.
 - `click`: 4 and 5 stars are a yes. Logistic regression learns from all pairs of training by the
   vectors of user and item and their product, or from 10,000 of them by the vectors of pairs. A
   fifth of the items is for the test and a tenth for validation; digests of their ids choose them,
@@ -63,8 +63,8 @@ SETTINGS: dict[str, Any] = {
     "regime": {"name": "top_layers", "n": 2}, "max_length": 128, "epochs": 4, "patience": 2,
     "learning_rate": 5e-5, "token_budget": 8192,
 }  # fmt: skip
-PAIRS: dict[str, Any] = {"pairs_per_epoch": 5_000, "batch_size": 32}
-VALID_PAIRS, REGRESSION_PAIRS = 3_000, 10_000
+PAIRS: dict[str, Any] = {"pairs_per_epoch": 4_000, "batch_size": 32}
+VALID_PAIRS, REGRESSION_PAIRS = 2_000, 10_000
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
 TINY_PAIRS, TINY_FILMS = 60, 60
 
