@@ -111,7 +111,14 @@ class Writer:
             template = statement.template
             digest = hashlib.sha256(f"{self.config.seed}\0{template}".encode()).digest()
             chosen = accepted[int.from_bytes(digest[:8]) % len(accepted)]
-            parts.append(WrittenPart(Statement.filled(chosen, pair[1]), template, generated=True))
+            filled = Statement.filled(chosen, pair[1])
+            # Names can read as other words than their stand-ins did.
+            refused = refusal(filled, statement)
+            parts.append(
+                _template(statement, refused)
+                if refused
+                else WrittenPart(filled, template, generated=True)
+            )
         while len(self.drafted) > _MOST_KEPT:
             self.drafted.popitem(last=False)
         return parts

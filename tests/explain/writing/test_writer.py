@@ -63,6 +63,18 @@ def test_the_template_stands_where_no_draft_is_accepted(said):
     assert part.refused
 
 
+def test_a_sentence_that_reads_otherwise_with_its_names_stays_the_template(monkeypatch):
+    """The draft is accepted with stand-ins, and then refused with the names in their places."""
+
+    def only_stand_ins(text, statement):
+        return "the name reads as another word" if "A film" in text else refusal(text, statement)
+
+    monkeypatch.setattr("kgrec.explain.writing.writer.refusal", only_stand_ins)
+    part = Writer(Scripted(good)).write([reason()])[0]
+    assert (part.text, part.generated) == (reason().template, False)
+    assert part.refused == "the name reads as another word"
+
+
 def test_what_is_the_template_is_not_called_generated():
     part = Writer(Scripted(lambda asked: asked)).write([reason()])[0]
     assert (part.generated, part.refused) == (False, "it is the template")
