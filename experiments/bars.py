@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from bar import Bar
 from bars_auto import AUTO_BARS
 from bars_reasons import EXPLANATION_BARS
 from bars_serving import SERVE_BARS
+from bars_tuning import TUNING_BARS
 
 
 def metric(name: str) -> Callable[[Any], float]:
@@ -62,13 +62,6 @@ def of_index(figure: str) -> Callable[[Any], list[float]]:
         for one in result["results"].values()
         for by_filter in one["indexes"]["kgrec"]["filters"].values()
     ]
-
-
-def genres_gain(found: Any) -> float:
-    """Return the tuned encoder's macro F1 over that of frozen vectors, means over seeds."""
-    frozen = "frozen and logistic regression"
-    means = [np.mean([one[name]["macro_f1"] for one in found]) for name in ("tuned", frozen)]
-    return float(means[0] / means[1])
 
 
 def slowest(result: Any) -> float:
@@ -288,48 +281,6 @@ FIRST_BARS = (
         "{:.1f}",
     ),
     Bar(
-        "genres from abstracts by a tuned encoder, macro F1 over frozen vectors and logistic "
-        "regression",
-        "text_tasks",
-        lambda result: genres_gain(result["genres"]),
-        1.1,
-        True,
-        "{:.2f}",
-    ),
-    Bar(
-        "new items of MovieLens-100K by vectors of texts alone, the tuned encoder that is best on "
-        "validation, test NDCG@10",
-        "text_tuning",
-        lambda result: float(
-            max(result["measured"], key=lambda one: one["valid"]["ndcg@10"])["test"]["ndcg@10"]
-        ),
-        0.39,
-        True,
-        "{:.3f}",
-    ),
-    Bar(
-        "the last two layers of MiniLM tuned on MovieLens-100K, new films of other titles by their "
-        "vectors alone: NDCG@10 over the frozen encoder",
-        "text_regimes",
-        lambda result: float(
-            result["other films"]["top_layers-0"]["ndcg@10"] / result["other films"]["as it is"]
-        ),
-        1.0,
-        True,
-        "{:.2f}",
-    ),
-    Bar(
-        "that difference by chance: the larger p of t and Wilcoxon",
-        "text_regimes",
-        lambda result: max(
-            float(result["other films"]["top_layers-0"][name])
-            for name in ("t_test_p", "wilcoxon_p")
-        ),
-        0.05,
-        False,
-        "{:.4f}",
-    ),
-    Bar(
         "seconds of `import kgrec`",
         "demo",
         lambda result: float(result["import_seconds"]),
@@ -395,4 +346,5 @@ UPDATE_BARS = (
     Bar("new users by a text of what they like: NDCG@10 as a multiple of popularity", "updates",
         lambda result: float(result["texts"]["auto"]["ratio"]), 2.0, True, "{:.2f}"),
 )  # fmt: skip
-BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS, *SERVE_BARS)
+BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS, *SERVE_BARS,
+        *TUNING_BARS)  # fmt: skip

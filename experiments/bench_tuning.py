@@ -4,8 +4,8 @@
 
 Pairs are the beginning of an abstract and its end, so that both trainers read the same texts, 32
 pairs a step, cut at 128 tokens, with the loss of in-batch negatives (InfoNCE, which
-sentence-transformers calls MultipleNegativesRankingLoss), AdamW, float32 on both sides and the
-same weights. `full` trains all of MiniLM, `lora` adds rank 8 to all linear layers. The two train in
+sentence-transformers calls MultipleNegativesRankingLoss), AdamW and the same weights; once in
+float32 on both sides, and once in bfloat16 (autocast) where kgrec would choose it here. `full` trains all of MiniLM, `lora` adds rank 8 to all linear layers. The two train in
 turns, so that whatever else the machine does slows both alike.
 
 Peak memory is that of a whole process of its own, which trains with kgrec alone.
@@ -37,6 +37,7 @@ from kgrec.files import write_json
 from kgrec.kg.graph import KnowledgeGraph
 from kgrec.runs.about import about
 from kgrec.settings import make_settings
+from kgrec.text.forward import fast_precision
 from kgrec.text.model_files import find_model
 from kgrec.text.tuning.optimizing import Optimizer
 from kgrec.text.tuning.settings import TextTuning
@@ -65,11 +66,13 @@ def read_pairs(path: Path, number: int) -> tuple[list[str], list[str]]:
 class Ours:
     """Training with kgrec's tower and optimizer, as `kgrec tune-text` does it."""
 
-    def __init__(self, regime: str, first: list[str], second: list[str], steps: int) -> None:
+    def __init__(
+        self, regime: str, precision: str, first: list[str], second: list[str], steps: int
+    ) -> None:
         named: Any = {"name": "lora", **LORA} if regime == "lora" else regime
         settings = make_settings(
             TextTuning,
-            {"regime": named, "max_length": LENGTH, "precision": "float32", "token_budget": 8192},
+            {"regime": named, "max_length": LENGTH, "precision": precision, "token_budget": 8192},
             "bench",
         )
         self.tower = Tower(find_model(MODEL), settings, Path(tempfile.mkdtemp()))
@@ -90,7 +93,7 @@ class Ours:
 class Theirs:
     """Training with SentenceTransformerTrainer."""
 
-    def __init__(self, regime: str, first: list[str], second: list[str]) -> None:
+    def __init__(self, regime: str, precision: str, first: list[str], second: list[str]) -> None:
         from sentence_transformers import SentenceTransformer
 
         self.model = SentenceTransformer(str(find_model(MODEL).folder), device="cpu")
@@ -106,7 +109,7 @@ class Theirs:
                     target_modules="all-linear",
                 )
             )
-        self.first, self.second = first, second
+        self.first, self.second, self.half = first, second, precision == "bfloat16"
 
     def steps(self, start: int, number: int) -> None:
         """Train on some batches."""
@@ -123,7 +126,7 @@ class Theirs:
             arguments = SentenceTransformerTrainingArguments(
                 output_dir=folder, num_train_epochs=1, per_device_train_batch_size=PAIRS,
                 use_cpu=True, save_strategy="no", logging_strategy="no", report_to="none",
-                disable_tqdm=True, learning_rate=2e-5,
+                disable_tqdm=True, learning_rate=2e-5, bf16=self.half,
             )  # fmt: skip
             loss = losses.MultipleNegativesRankingLoss(self.model, scale=SCALE)
             SentenceTransformerTrainer(
@@ -131,13 +134,14 @@ class Theirs:
             ).train()
 
 
-def compared(regime: str, path: Path, rounds: int, each: int) -> dict[str, Any]:
+def compared(regime: str, precision: str, path: Path, rounds: int, each: int) -> dict[str, Any]:
     """Return texts a second of both, in turns."""
     number = (rounds + 1) * each * PAIRS
     first, second = read_pairs(path, number)
     while len(first) < number:
         first, second = first + first, second + second
-    ours, theirs = Ours(regime, first, second, (rounds + 1) * each), Theirs(regime, first, second)
+    ours = Ours(regime, precision, first, second, (rounds + 1) * each)
+    theirs = Theirs(regime, precision, first, second)
     speeds: dict[str, list[float]] = {"kgrec": [], "sentence_transformers": []}
     for turn in range(rounds + 1):
         for name, trainer in (("kgrec", ours), ("sentence_transformers", theirs)):
@@ -146,7 +150,9 @@ def compared(regime: str, path: Path, rounds: int, each: int) -> dict[str, Any]:
             seconds, cpu = time.perf_counter() - started, time.process_time() - processor
             if turn:  # the first turn warms up
                 speeds[name].append(2 * PAIRS * each / seconds)
-                print(regime, name, f"{speeds[name][-1]:.1f} texts/s, {cpu:.0f} s of CPU")
+                print(
+                    regime, precision, name, f"{speeds[name][-1]:.1f} texts/s, {cpu:.0f} s of CPU"
+                )
     ratios = [a / b for a, b in zip(*speeds.values(), strict=True)]
     return {
         **{name: statistics.median(values) for name, values in speeds.items()},
@@ -176,13 +182,18 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.peak:
         first, second = read_pairs(asked.data, 4 * PAIRS)
-        Ours(asked.peak, first, second, 4).steps(0, 4)
+        Ours(asked.peak, "auto", first, second, 4).steps(0, 4)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return 0
     found: dict[str, Any] = {"pairs": PAIRS, "max_length": LENGTH, "bars": BARS, "regimes": {}}
+    precisions = ["float32"]
+    if fast_precision(torch.device("cpu"), int8_possible=False) == "bfloat16":
+        precisions.append("bfloat16")
     for regime in ("full", "lora"):
-        found["regimes"][regime] = compared(regime, asked.data, asked.rounds, asked.steps)
-        found["regimes"][regime]["peak_bytes"] = peak(regime, asked.data)
+        for precision in precisions:
+            one = compared(regime, precision, asked.data, asked.rounds, asked.steps)
+            one["peak_bytes"] = peak(regime, asked.data)
+            found["regimes"][f"{regime}, {precision}"] = one
     found["threads"] = torch.get_num_threads()
     write_json(RESULTS, found | {"about": about(0)})
     print(json.dumps(found["regimes"], indent=1))

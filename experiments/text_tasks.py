@@ -394,21 +394,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="a few rows; nothing is written")
     given = parser.parse_args()
-    folder = given.data / "movielens-dbpedia"
+    folder, path = given.data / "movielens-dbpedia", HERE / "results" / "text_tasks.json"
     found = []
     for seed in range(1 if given.tiny else given.seeds):
         start = time.perf_counter()
         one = TASKS[given.task](folder, seed, given.tiny)
         found.append({"seed": seed, **one, "all_seconds": time.perf_counter() - start})
         print(json.dumps(found[-1], indent=1), flush=True)
-    if given.tiny:
-        return
-    path = HERE / "results" / "text_tasks.json"
-    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    results["about"] = about(0)
-    results["settings"] = SETTINGS
-    results[given.task] = found
-    write_json(path, results)
+        if not given.tiny:
+            results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            settings = {"settings": SETTINGS, "pairs": PAIRS, given.task: found}
+            write_json(path, results | settings | {"about": about(0)})
 
 
 if __name__ == "__main__":
