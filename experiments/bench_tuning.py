@@ -5,8 +5,9 @@
 Pairs are the beginning of an abstract and its end, so that both trainers read the same texts, 32
 pairs a step, cut at 128 tokens, with the loss of in-batch negatives (InfoNCE, which
 sentence-transformers calls MultipleNegativesRankingLoss), AdamW and the same weights; once in
-float32 on both sides, and once in bfloat16 (autocast) where kgrec would choose it here. `full` trains all of MiniLM, `lora` adds rank 8 to all linear layers. The two train in
-turns, so that whatever else the machine does slows both alike.
+float32 on both sides, and once in bfloat16 (autocast) where kgrec would choose it here. `full`
+trains all of MiniLM, `lora` adds rank 8 to all linear layers. The two train in turns, so that
+whatever else the machine does slows both alike.
 
 Peak memory is that of a whole process of its own, which trains with kgrec alone.
 Writes experiments/results/bench_tuning.json; exit code 1 where a bar is missed.
