@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -176,8 +177,26 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
     """
     target = Path(path)
     _check_format(target)
-    options: dict[str, Any] = {"metadata": {"Date": None}} if target.suffix == ".svg" else {}
+    _warn_of_squares(made)
     kind = target.suffix[1:].lower()
+    with writing(target), replacing(target) as file:
+        made.savefig(file, format=kind, dpi=dpi, facecolor="white", **_metadata(kind))
+    return target
+
+
+def svg(made: Any) -> bytes:
+    """Return a figure as an SVG file."""
+    _warn_of_squares(made)
+    file = BytesIO()
+    made.savefig(file, format="svg", facecolor="white", **_metadata("svg"))
+    return file.getvalue()
+
+
+def _metadata(kind: str) -> dict[str, Any]:
+    return {"metadata": {"Date": None}} if kind == "svg" else {}
+
+
+def _warn_of_squares(made: Any) -> None:
     if lacking := sorted(vars(made).get(_LACKING, ())):
         warn(
             f"No installed font has {len(lacking)} of the characters in the picture "
@@ -185,9 +204,6 @@ def save(made: Any, path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
             "script, such as Noto Sans (for Chinese, Japanese and Korean: Noto Sans CJK), and "
             "draw it again."
         )
-    with writing(target), replacing(target) as file:
-        made.savefig(file, format=kind, dpi=dpi, facecolor="white", **options)
-    return target
 
 
 def check_pictures(

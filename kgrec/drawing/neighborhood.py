@@ -148,6 +148,16 @@ def graph_figure(
     return _figure(view, layout, boxes, words, title, caption)
 
 
+def node_names(graph: networkx.MultiDiGraph[Any]) -> list[str]:
+    """Return the whole name of each node of a graph, and what it is, in the order of the boxes."""
+    colours = _colours(graph)
+    found = []
+    for key, node in graph.nodes(data=True):
+        label = str(node.get("label") or "").strip() or last_part(str(node.get("id") or key))
+        found.append(f"{label} ({colours[key][1]})")
+    return found
+
+
 def _check(graph: Any) -> None:
     if not len(graph):
         raise DataError("There is nothing to draw: the graph has no nodes.")

@@ -61,6 +61,12 @@ def write_figure(figure: Any, axes: Sequence[Any], path: str | os.PathLike[str])
         ConfigError: The file has another ending.
         RunError: The file cannot be written.
     """
+    style(axes)
+    return canvas.save(figure, path)
+
+
+def style(axes: Sequence[Any]) -> None:
+    """Give axes the style of all figures; their texts are drawn literally."""
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.spines[["left", "bottom"]].set_color("#999999")
@@ -68,7 +74,6 @@ def write_figure(figure: Any, axes: Sequence[Any], path: str | os.PathLike[str])
         ax.set_axisbelow(True)
         texts = (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts, *ax.get_yticklabels())
         canvas.plain(*texts)
-    return canvas.save(figure, path)
 
 
 def label(text: str, columns: int = _LETTERS) -> str:
