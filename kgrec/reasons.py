@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from kgrec.data.vocabulary import id_list
-from kgrec.errors import DataError, printable
+from kgrec.errors import ConfigError, DataError, printable
 from kgrec.explain.counterfactuals import smallest_removal
 from kgrec.explain.explanation import Explanation, Written, WrittenPart
 from kgrec.explain.phrases import chosen_language, phrases_of
@@ -57,7 +57,8 @@ class StatementEffect:
 
     Attributes:
         statement: The statement.
-        effect: By how much the score falls without it; below 0: it rises.
+        effect: By how much the score falls without it; below 0: it rises. With gradients, its part
+            of how much the score falls without all of them.
     """
 
     statement: _masking.Statement
@@ -283,11 +284,14 @@ class Reasons:
         *,
         about: str | int | None = None,
         liked: Iterable[str | int] = (),
+        method: Literal["masking", "gradients"] = "masking",
     ) -> list[StatementEffect]:
         """Return what each statement about an item adds to a score, the most first.
 
-        Each is left out of the graph, and the model, which is not trained again, is asked anew: one
-        update of the model for each statement. See `kgrec.snapshot.masking.Masking`.
+        By masking, each is left out of the graph, and the model, which is not trained again, is
+        asked anew: one update of the model for each statement. Statements of which one is enough
+        get little then. By gradients, they share what the score loses without all of them: the
+        effects add up to it, within 1 %. See `kgrec.snapshot.masking.Masking`.
 
         Args:
             user: Id of a known user; None: a new one.
@@ -295,15 +299,23 @@ class Reasons:
             about: Id of the item that the statements are about, such as a liked one; None: `item`.
             liked: Ids of items that a new user likes, or of further ones; with these, the scores
                 are those of a new user with all of these items.
+            method: "masking", for every model; or "gradients", for link predictors whose encoder is
+                lightgcn, xsimgcl or rgcn, and for items with interactions.
 
         Raises:
-            DataError: The recommender was loaded without its interactions.
+            ConfigError: There is no such method.
+            DataError: The recommender was loaded without its interactions, or the model has no
+                gradients for this.
         """
+        if method not in ("masking", "gradients"):
+            found = printable(str(method))
+            raise ConfigError(f"method is 'masking' or 'gradients', found {found!r}.")
         now, liked = self._recommender.snapshot, id_list(liked, "liked")
         row, owner = now.available(item), self._user(user)
         masking = Masking(now, row if about is None else now.available(about))
         history = now.history(owner, liked)
-        effects = masking.effects(None if liked else owner, history, row)
+        ask = masking.effects if method == "masking" else masking.attributions
+        effects = ask(None if liked else owner, history, row)
         order = np.argsort(-effects, kind="stable").tolist()
         return [StatementEffect(masking.statements[one], float(effects[one])) for one in order]
 

@@ -9,10 +9,11 @@ from project import WordEncoder
 import kgrec
 from kgrec.config import load_config
 from kgrec.datasets.loading import load_dataset
-from kgrec.errors import DataError
+from kgrec.errors import ConfigError, DataError
 from kgrec.models.ease import EASE, AttributeEASE, EASEConfig
 from kgrec.reasons import Reasons
 from kgrec.recommender import Recommender
+from kgrec.snapshot.masking import Masking
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 QUICK = LinkPredictionConfig.model_validate(
@@ -126,9 +127,65 @@ def test_a_link_predictor_passes_its_messages_without_a_statement(predictor):
     assert np.abs(effects).max() > 1e-4
 
 
-def test_what_is_left_out_is_the_statement_alone(rec):
-    from kgrec.snapshot.masking import Masking
+def lost_without_all(rec, item, about, user="u00", liked=()):
+    """By how much a score falls in the model itself without all statements about an item."""
+    now = rec.snapshot
+    masking = Masking(now, now.items.row(about))
+    owner = None if liked else now.users.row(user)
+    history = now.history(None if user is None else now.users.row(user), list(liked))
+    kept = np.array([[True], [False]]).repeat(len(masking.statements), axis=1)
+    with_them, without = masking.scores(owner, history, kept)[:, now.items.row(item)]
+    return float(with_them - without)
 
+
+def other_predictor(dataset, encoder, head):
+    settings = QUICK.model_dump()
+    settings["predictor"] |= {"encoder": {"name": encoder}, "head": {"name": head}}
+    settings["training"]["max_epochs"] = 5
+    return made(dataset, LinkPrediction(LinkPredictionConfig.model_validate(settings)))
+
+
+@pytest.mark.parametrize("liked", [(), ("i03", "i15")])
+@pytest.mark.parametrize("of_liked", [False, True])
+def test_gradients_add_up_to_what_the_score_loses_without_all_statements(
+    predictor, liked, of_liked
+):
+    item = best(predictor)
+    about = predictor.history("u00")[0] if of_liked else item
+    found = Reasons(predictor).statements("u00", item, about=about, liked=liked, method="gradients")
+    expected = lost_without_all(predictor, item, about, liked=liked)
+    assert abs(expected) > 1e-4
+    assert sum(one.effect for one in found) == pytest.approx(expected, rel=0.01, abs=2e-6)
+    masked = Reasons(predictor).statements("u00", item, about=about, liked=liked)
+    names = {one.statement for one in found}
+    assert names == {one.statement for one in masked}
+    assert len(names) > 2
+    assert [one.effect for one in found] == sorted((one.effect for one in found), reverse=True)
+
+
+@pytest.mark.parametrize(("encoder", "head"), [("rgcn", "dot"), ("xsimgcl", "translation")])
+def test_gradients_of_other_encoders_add_up_too(dataset, encoder, head):
+    rec = other_predictor(dataset, encoder, head)
+    item = best(rec)
+    found = Reasons(rec).statements("u00", item, method="gradients")
+    expected = lost_without_all(rec, item, item)
+    assert abs(expected) > 1e-4
+    assert sum(one.effect for one in found) == pytest.approx(expected, rel=0.01, abs=2e-6)
+
+
+def test_without_gradients_the_error_names_masking(rec, dataset, predictor):
+    with pytest.raises(DataError, match=r"attribute_ease has no gradients.*method 'masking'"):
+        Reasons(rec).statements("u00", best(rec), method="gradients")
+    flat = other_predictor(dataset, "none", "cosine")
+    with pytest.raises(DataError, match=r"found encoder 'none'.*method 'masking'"):
+        Reasons(flat).statements("u00", best(flat), method="gradients")
+    with pytest.raises(DataError, match=r"its content places it.*method 'masking'"):
+        Reasons(predictor).statements("u00", "n0", method="gradients")
+    with pytest.raises(ConfigError, match=r"'masking' or 'gradients', found 'shap'"):
+        Reasons(rec).statements("u00", best(rec), method="shap")
+
+
+def test_what_is_left_out_is_the_statement_alone(rec):
     now = rec.snapshot
     row = now.items.row(best(rec))
     masking = Masking(now, row)

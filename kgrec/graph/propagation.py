@@ -171,6 +171,7 @@ class Propagation:
 
     Attributes:
         sizes: Number of nodes of each type.
+        edges: Source and destination rows of the edges of each type, int64 of shape (E,), as given.
         relations: Names of the relations; an inverse is a relation of its own.
         node: For a sampled part, the rows of its nodes in the whole graph, int64 by type; None:
             this is the whole graph.
@@ -191,18 +192,18 @@ class Propagation:
         kinds = ["user", "item"] if interactions_only else data.node_types
         self.sizes = {kind: int(data[kind].num_nodes) for kind in kinds}
         self.operators: dict[EdgeType, SparseOperator] = {}
-        self._edges: dict[EdgeType, tuple[Tensor, Tensor]] = {}
+        self.edges: dict[EdgeType, tuple[Tensor, Tensor]] = {}
         for kind in sorted(data.edge_types):
             if interactions_only and kind[1] not in ("interacts", "rev_interacts"):
                 continue
             source, target = data[kind].edge_index.to(device)
-            self._edges[kind] = source, target
+            self.edges[kind] = source, target
             num_sources, num_targets = self.sizes[kind[0]], self.sizes[kind[2]]
-            weight = _weights(source, target, num_sources, num_targets, normalisation)
+            weight = edge_values(source, target, num_sources, num_targets, normalisation)
             self.operators[kind] = SparseOperator(source, target, weight, num_sources, num_targets)
         self.relations = sorted({kind[1] for kind in self.operators})
         none = torch.zeros(0, dtype=torch.int64, device=device)
-        _, chosen = self._edges.get(INTERACTS, (none, none))
+        _, chosen = self.edges.get(INTERACTS, (none, none))
         self.item_degree = torch.bincount(chosen, minlength=self.sizes["item"])
 
     @property
@@ -213,7 +214,7 @@ class Propagation:
     @cached_property
     def homogeneous(self) -> HomogeneousGraph:
         """The same edges over all nodes in one numbering."""
-        return HomogeneousGraph.from_operators(self.sizes, self._edges, self.device)
+        return HomogeneousGraph.from_operators(self.sizes, self.edges, self.device)
 
     def take(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Return the rows of this graph's nodes from those of all nodes, by type."""
@@ -269,11 +270,34 @@ class Propagation:
         return SparseOperator(item, row, weight, self.sizes["item"], num_rows)
 
 
-def _weights(
-    source: Tensor, target: Tensor, num_sources: int, num_targets: int, how: Normalisation
+def edge_values(
+    source: Tensor,
+    target: Tensor,
+    num_sources: int,
+    num_targets: int,
+    how: Normalisation,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    in_degree = torch.bincount(target, minlength=num_targets).clamp(min=1).float()
+    """Return the normalised values of edges, float32 of shape (E,).
+
+    Args:
+        source: Source row of each edge, int64 of shape (E,).
+        target: Destination row of each edge, int64 of shape (E,).
+        num_sources: Number of sources.
+        num_targets: Number of destinations.
+        how: See `Propagation`.
+        weight: How much each edge counts, also in the degrees, float32 of shape (E,); None: 1.
+    """
+    in_degree = _degree(target, num_targets, weight)
     if how == "mean":
-        return 1.0 / in_degree[target]
-    out_degree = torch.bincount(source, minlength=num_sources).clamp(min=1).float()
-    return (out_degree[source] * in_degree[target]).rsqrt()
+        values = 1.0 / in_degree[target]
+    else:
+        out_degree = _degree(source, num_sources, weight)
+        values = (out_degree[source] * in_degree[target]).rsqrt()
+    return values if weight is None else values * weight
+
+
+def _degree(rows: Tensor, number: int, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return torch.bincount(rows, minlength=number).clamp(min=1).float()
+    return weight.new_zeros(number).index_add(0, rows, weight).clamp(min=1)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kgrec.graph.edge_weights import DifferentiableOperator
 from kgrec.graph.propagation import SparseOperator
 
 
@@ -17,7 +18,8 @@ def weighted_sum(
     """Return Σ_k w_k A_k x_k, float32 of shape (num_targets, dim).
 
     It is one node of the autograd graph and keeps no message: the gradient of w_k is
-    ⟨A_k x_k, g⟩ = ⟨x_k, A_kᵀ g⟩, and A_kᵀ g times w_k is the gradient of x_k.
+    ⟨A_k x_k, g⟩ = ⟨x_k, A_kᵀ g⟩, and A_kᵀ g times w_k is the gradient of x_k. Where values of the
+    A_k may need a gradient too (`DifferentiableOperator`), it is an ordinary sum.
 
     Args:
         operators: The A_k, all into the same nodes; at least one.
@@ -25,6 +27,9 @@ def weighted_sum(
             used several times is passed once.
         weights: The w_k, float32 of shape (k,).
     """
+    if any(isinstance(operator, DifferentiableOperator) for operator in operators):
+        parts = zip(operators, inputs, weights, strict=True)
+        return torch.stack([weight * operator(x) for operator, x, weight in parts]).sum(dim=0)
     distinct = list({id(x): x for x in inputs}.values())
     place = {id(x): row for row, x in enumerate(distinct)}
     chosen = [place[id(x)] for x in inputs]

@@ -26,7 +26,7 @@ from kgrec.models.standardising import Moments, standardised
 from kgrec.models.state import State
 from kgrec.models.training_data import TrainingData
 from kgrec.settings import Settings
-from kgrec.types import Float64Array, FloatArray, IntArray
+from kgrec.types import EdgeType, Float64Array, FloatArray, IntArray
 
 Callback = Callable[[Mapping[str, float]], object]
 """Called after each pass over the data with the figures so far (`epoch`, `loss`, a metric).
@@ -196,6 +196,40 @@ class Model(ABC):
         liked_rows(history)
         wanted = check_targets(targets, history.shape[1])
         return sampled(self.score_histories, history, wanted)
+
+    def edge_attributions(
+        self,
+        asked: int | csr_matrix,
+        item: int,
+        groups: Mapping[EdgeType, IntArray],
+        number: int,
+        steps: int,
+    ) -> Float64Array | None:
+        """Return what groups of the graph's edges add to a score; None: it has no gradients.
+
+        Integrated gradients (Sundararajan, Taly and Yan, Axiomatic attribution for deep networks,
+        ICML 2017) from the graph without these edges to the graph with them. The sum is the
+        difference of the two scores, apart from the error of the numeric integral.
+
+        Args:
+            asked: Row of a known user, or the history of an unseen one, CSR of shape
+                (1, num_items).
+            item: Row of the item whose score is asked for.
+            groups: The group of each edge of the graph that the model was fitted on, int64 of shape
+                (E,), -1 for edges of none; by edge type.
+            number: Number of groups.
+            steps: Points of the quadrature, for each smooth part of the path.
+
+        Returns:
+            float64 of shape (number,), in units of the score.
+
+        Raises:
+            RunError: The model was not fitted.
+            DataError: The model has gradients in general, but its settings, the item or the history
+                have none; the message says what to use instead.
+        """
+        del asked, item, groups, number, steps
+        return None
 
     @abstractmethod
     def state(self) -> State:

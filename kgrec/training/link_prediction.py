@@ -24,6 +24,7 @@ from kgrec.graph.relation_names import INTERACTS
 from kgrec.models.base import Callback, Model, ModelConfig, VectorModel, unit_rows
 from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.content import ContentMap, ContentRegression, ItemContent
+from kgrec.models.contributions import liked_rows
 from kgrec.models.encoders.base import Propagated
 from kgrec.models.encoders.unpropagated import Unpropagated
 from kgrec.models.growing import changed_rows
@@ -33,6 +34,7 @@ from kgrec.models.members import with_members
 from kgrec.models.state import State, check_state
 from kgrec.models.training_data import TrainingData
 from kgrec.training.carried_over import OF_EDGES, TrainedWeights
+from kgrec.training.edge_gradients import EdgeGradients
 from kgrec.training.fold_in import Place, best_step
 from kgrec.training.loop import Trainer, TrainingProgress
 from kgrec.training.minibatch import check_num_neighbors
@@ -42,7 +44,7 @@ from kgrec.training.settings import TrainingConfig
 from kgrec.training.together import train_together
 from kgrec.training.trained_vectors import TrainedVectors, with_vectors_of_items
 from kgrec.training.validation import Validation
-from kgrec.types import BoolArray, FloatArray, IntArray, torch_device
+from kgrec.types import BoolArray, EdgeType, Float64Array, FloatArray, IntArray, torch_device
 
 _STEP: Final = "fold_in_step"
 BYTES_A_NUMBER: Final = 60
@@ -257,6 +259,48 @@ class LinkPrediction(VectorModel):
         """
         found = check_histories(history, len(self.item_vectors))
         return self._vectors().parts_of_history(found, self._step)
+
+    def edge_attributions(
+        self,
+        asked: int | csr_matrix,
+        item: int,
+        groups: Mapping[EdgeType, IntArray],
+        number: int,
+        steps: int,
+    ) -> Float64Array | None:
+        """Return what groups of edges add to a score; see `Model.edge_attributions`.
+
+        The encoder must take edge weights (`lightgcn`, `xsimgcl`, `rgcn`) and read the graph's
+        edges, the head must be an inner product, and no item in question be new, because new items
+        are placed by their content.
+        """
+        predictor, found = self._predictor(), self._vectors()
+        encoder, head = self.config.predictor.encoder, self.config.predictor.head
+        takes = predictor.encoder.takes_edge_weights and encoder.reads_knowledge
+        if not takes or not predictor.head.is_inner_product:
+            raise DataError(
+                "Gradients go through the encoders lightgcn, xsimgcl and rgcn that pass messages "
+                f"over the graph, with an inner product as head; found encoder {encoder.name!r} "
+                f"and head {head.name!r}. Use method 'masking'."
+            )
+        if not isinstance(asked, csr_matrix):
+            asked = int(check_rows(np.array([asked]), len(found.user), "user")[0])
+            if asked in self._folded:  # such a user is scored by their items
+                asked = self._histories_of(self._folded[self._folded == asked])
+        liked = np.zeros(0, dtype=np.int64)
+        if isinstance(asked, csr_matrix):
+            asked = check_histories(asked, len(found.item))
+            liked = liked_rows(asked)
+        placed = self._is_guessed()
+        placed[self.unknown_items] = True
+        if placed[item] or placed[liked].any():
+            raise DataError(
+                "Gradients go through the messages between known items, but the item or a liked "
+                "one has no interactions that the model was trained on: its content places it. "
+                "Use method 'masking'."
+            )
+        way = EdgeGradients(predictor, self._graph, self._features, self._trained, self._step)
+        return way.attributions(asked, item, groups, number, steps)
 
     def vectors_of_content(self, content: Mapping[str, FloatArray]) -> FloatArray:
         """Return the vectors of content, float32 (m, dim); see `VectorModel`.
@@ -475,12 +519,16 @@ class LinkPrediction(VectorModel):
         """Compute all that scoring asks for."""
         self._found = found = self._made(propagated, self._trained)
         if len(self._folded):
-            liked = np.isin(self._pairs[0], self._folded)
-            row = np.searchsorted(self._folded, self._pairs[0][liked])
-            shape = len(self._folded), len(found.item)
-            ones = np.ones(len(row), dtype=np.float32)
-            theirs = csr_matrix((ones, (row, self._pairs[1][liked])), shape=shape)
+            theirs = self._histories_of(self._folded)
             found.user[self._folded] = found.of_histories(theirs, self._step)
+
+    def _histories_of(self, users: IntArray) -> csr_matrix:
+        """Return the items of some users, given by ascending rows, CSR of (users, num_items)."""
+        liked = np.isin(self._pairs[0], users)
+        row = np.searchsorted(users, self._pairs[0][liked])
+        ones = np.ones(len(row), dtype=np.float32)
+        shape = len(users), self._graph.sizes["item"]
+        return csr_matrix((ones, (row, self._pairs[1][liked])), shape=shape)
 
     def _vectors(self) -> TrainedVectors:
         if self._found is None:

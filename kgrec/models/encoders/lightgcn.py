@@ -36,6 +36,7 @@ class LightGCN(GraphEncoder):
     """
 
     is_linear: ClassVar[bool] = True
+    takes_edge_weights: ClassVar[bool] = True
 
     def __init__(self, config: LightGCNConfig, context: BuildContext) -> None:
         super().__init__(config, context)

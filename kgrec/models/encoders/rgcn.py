@@ -29,6 +29,8 @@ class RGCN(GraphEncoder):
     node without neighbors keeps its vector.
     """
 
+    takes_edge_weights: ClassVar[bool] = True
+
     def __init__(self, config: RGCNConfig, context: BuildContext) -> None:
         super().__init__(config, context)
         num_layers, num_bases = config.num_layers, config.num_bases
