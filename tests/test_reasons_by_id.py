@@ -154,8 +154,8 @@ def test_gradients_add_up_to_what_the_score_loses_without_all_statements(
     about = predictor.history("u00")[0] if of_liked else item
     found = Reasons(predictor).statements("u00", item, about=about, liked=liked, method="gradients")
     expected = lost_without_all(predictor, item, about, liked=liked)
-    assert abs(expected) > 1e-4
-    assert sum(one.effect for one in found) == pytest.approx(expected, rel=0.01, abs=2e-6)
+    assert abs(expected) > 1e-5
+    assert sum(one.effect for one in found) == pytest.approx(expected, rel=0.01, abs=1e-6)
     masked = Reasons(predictor).statements("u00", item, about=about, liked=liked)
     names = {one.statement for one in found}
     assert names == {one.statement for one in masked}
@@ -169,8 +169,8 @@ def test_gradients_of_other_encoders_add_up_too(dataset, encoder, head):
     item = best(rec)
     found = Reasons(rec).statements("u00", item, method="gradients")
     expected = lost_without_all(rec, item, item)
-    assert abs(expected) > 1e-4
-    assert sum(one.effect for one in found) == pytest.approx(expected, rel=0.01, abs=2e-6)
+    assert abs(expected) > 1e-5
+    assert sum(one.effect for one in found) == pytest.approx(expected, rel=0.01, abs=1e-6)
 
 
 def test_without_gradients_the_error_names_masking(rec, dataset, predictor):
