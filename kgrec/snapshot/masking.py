@@ -163,6 +163,7 @@ class Masking:
         difference = whole - float(self.scores(user, history, np.zeros((1, number), bool))[0, item])
         # The second term is what float32 leaves of the difference of two scores.
         allowed = _TOLERANCE * abs(difference) + 1e-6 * max(1.0, abs(whole))
+        explained = 0.0
         for steps in _STEPS:
             found = self._whole.edge_attributions(asked, item, self._groups, number, steps)
             if found is None:
@@ -170,10 +171,11 @@ class Masking:
                     f"The model {self._whole.name} has no gradients for the edges of the graph; "
                     "link predictors have. Use method 'masking'."
                 )
-            if abs(found.sum() - difference) <= allowed:
+            explained = float(found.sum())
+            if abs(explained - difference) <= allowed:
                 return found.astype(np.float32)
         raise DataError(
-            f"Gradients explain {found.sum():.3g} of the score, but it falls by {difference:.3g} "
+            f"Gradients explain {explained:.3g} of the score, but it falls by {difference:.3g} "
             "without all statements: it does not depend on them by messages alone, or too steeply. "
             "Use method 'masking'."
         )

@@ -93,7 +93,8 @@ class EdgeGradients:
             return vector[0]
         centre = side[self.trained["item"].squeeze(1) > 0].mean(dim=0)
         moved = unit_rows(vector + self.step * (own.mean(dim=0) - centre))
-        return (moved * vector.norm(dim=1, keepdim=True))[0]
+        made: Tensor = (moved * vector.norm(dim=1, keepdim=True))[0]
+        return made
 
     def _average(self, propagated: Propagated) -> Tensor:
         known = propagated.user[self.trained["user"].squeeze(1) > 0]
