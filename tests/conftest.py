@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 _CACHE = tempfile.mkdtemp(prefix="kgrec-tests-")
@@ -155,18 +154,10 @@ def ray_address():
 def ray_started(ray_address):
     """Return an engine with workers that no test enters, as it would stop then; see `on_ray`."""
     from kgrec.engine import RayEngineConfig
-    from kgrec.errors import RunError
 
     # Other work may have the cores: then workers start late.
     made = RayEngineConfig(address=ray_address, workers=2, patience=400).build()
-    for tries in range(5):
-        try:
-            made.start()
-            break
-        except RunError:  # its node is not there yet
-            if tries == 4:
-                raise
-            time.sleep(5)
+    made.start()
     yield made
     made.stop()
 

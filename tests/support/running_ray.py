@@ -32,7 +32,26 @@ def free_ports(number):
 @contextmanager
 def running_cluster(folder, cores=3):
     """Start a cluster, yield its address, and stop it; nothing of it stays."""
-    port, client, agent, metrics = free_ports(4)
+    keeper = None
+    try:
+        # A head gives up if its node is not there in 30 s, as where other work has the cores.
+        for tries in range(4):
+            port, *others = free_ports(4)
+            place = Path(folder) / str(tries)
+            place.mkdir()
+            keeper = _started(place, cores, port, *others)
+            if _is_there(place, keeper):
+                yield f"{HOST}:{port}"
+                return
+            _stop(keeper)
+        raise AssertionError(f"the cluster does not start:\n{(place / 'head.log').read_text()}")
+    finally:
+        if keeper is not None:
+            _stop(keeper)
+
+
+def _started(folder, cores, port, client, agent, metrics):
+    """Start a head that keeps its files in a folder, and return the process that keeps it."""
     command = [
         sys.executable, __file__,
         Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}",
@@ -44,22 +63,34 @@ def running_cluster(folder, cores=3):
     ]  # fmt: skip
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")]),
+        "PYTHONUNBUFFERED": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
         # Processes answer late where other work has the cores. That is no failure of theirs.
-        "RAY_health_check_failure_threshold": "60",
+        "RAY_agent_register_timeout_ms": "600000",
         "RAY_gcs_server_request_timeout_seconds": "300",
+        "RAY_health_check_failure_threshold": "60",
+        "RAY_worker_register_timeout_seconds": "600",
     }
-    with (Path(folder) / "head.log").open("w") as log:
-        keeper = subprocess.Popen(
+    with (folder / "head.log").open("w") as log:
+        return subprocess.Popen(
             list(map(str, command)), stdin=subprocess.PIPE, stdout=log, stderr=log,
             env=environment, start_new_session=True,
         )  # fmt: skip
-    try:
-        _wait(Path(folder), port, keeper)
-        yield f"{HOST}:{port}"
-    finally:
-        keeper.stdin.close()
-        keeper.wait(60)
+
+
+def _is_there(folder, keeper):
+    """Return whether the head says that it has started, and not that it has ended."""
+    began = time.monotonic()
+    while keeper.poll() is None and time.monotonic() - began < 240:
+        if "Ray runtime started" in (folder / "head.log").read_text():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _stop(keeper):
+    keeper.stdin.close()
+    keeper.wait(60)
 
 
 def _below(pid):
@@ -69,21 +100,6 @@ def _below(pid):
     except FileNotFoundError:
         return []
     return [one for child in map(int, children) for one in [child, *_below(child)]]
-
-
-def _wait(folder, port, keeper):
-    began = time.monotonic()
-    while time.monotonic() - began < 240:
-        if keeper.poll() is not None:
-            raise AssertionError(f"the cluster has ended:\n{(folder / 'head.log').read_text()}")
-        with socket.socket() as probe:
-            # The head answers before its node is there.
-            node = any(folder.glob("session_*/sockets/raylet*"))
-            if node and probe.connect_ex((HOST, port)) == 0:
-                time.sleep(2)
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"the cluster does not start:\n{(folder / 'head.log').read_text()}")
 
 
 def _keep(command):
