@@ -28,7 +28,7 @@ def test_four_calls_from_fit_to_the_loss(monkeypatch):
     monkeypatch.setattr(SoftmaxConfig, "of_batch", noted)
     model = kgrec.LinkPrediction(LinkPredictionConfig(training={"max_epochs": 1}))
     kgrec.Recommender(model=model, text=None).fit(planted().data.train)
-    assert seen[0] == ["fit", "fit", "run", "__call__"]  # and then `of_batch`: four calls
+    assert seen[0] == ["fit", "fit", "epochs", "__call__"]  # and then `of_batch`: four calls
 
 
 def test_two_calls_from_recommend_to_the_arithmetic(monkeypatch):

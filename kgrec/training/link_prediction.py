@@ -103,7 +103,10 @@ class LinkPrediction(VectorModel):
             trainer = Trainer(self._predictor(), task, self.config.training, self.checkpoint)
             if self.resume:
                 trainer.resume()
-            self.progress = trainer.run(callback)
+            with trainer.interruptible():
+                for _ in trainer.epochs(callback):
+                    trainer.remember()
+            self.progress = trainer.finish()
         self._finish()
         self._regression = None  # its inverse is as large as items squared
         if self._predictor().head.is_inner_product:

@@ -90,6 +90,7 @@ class Trainer:
         self.best_state = _copy(model.state_dict())
         self.average = _copy(model.state_dict())
         self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
+        self._saved = time.perf_counter()
 
     def run(self, callback: Callback | None = None) -> TrainingProgress:
         """Train until the metric stops growing, or for `max_epochs`; keep the best weights.
@@ -97,16 +98,10 @@ class Trainer:
         `callback` gets epoch, loss and metrics after each validation. A KeyboardInterrupt saves a
         checkpoint of the last whole epoch and is then raised again.
         """
-        saved = time.perf_counter()
         with self.interruptible():
             for _ in self.epochs(callback):
-                self._remember()
-                if time.perf_counter() - saved > self.config.checkpoint_every:
-                    self.save()
-                    saved = time.perf_counter()
-        self.save()
-        self.keep_best()
-        return self.progress
+                self.remember()
+        return self.finish()
 
     def epochs(self, callback: Callback | None = None) -> Iterator[TrainingProgress]:
         """Yield before the first epoch and after each; see `run`.
@@ -138,6 +133,12 @@ class Trainer:
                 total = float(peers.sum(torch.tensor(total, dtype=torch.float64)))
             self._end_epoch(total / pairs, started, callback)
             yield progress
+
+    def finish(self) -> TrainingProgress:
+        """Save the end of the training, and give the model the best weights."""
+        self.save()
+        self.keep_best()
+        return self.progress
 
     def keep_best(self) -> None:
         """Give the model the best weights; without a validation, the mean of the last ones."""
@@ -235,14 +236,17 @@ class Trainer:
         if self.checkpoint is not None and self._standing is not None:
             save_checkpoint(self.checkpoint, *self._standing)
 
-    def _remember(self) -> None:
-        """Keep the state between two epochs.
+    def remember(self) -> None:
+        """Keep the state between two epochs, and save it if it is time.
 
         An interruption can come within a step. A training that resumed from there would have
         another result than one without the interruption.
         """
         if self.checkpoint is not None:
             self._standing = self.standing()
+        if time.perf_counter() - self._saved > self.config.checkpoint_every:
+            self.save()
+            self._saved = time.perf_counter()
 
     def standing(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that a training between two epochs goes on from: copies, and what for JSON."""

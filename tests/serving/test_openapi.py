@@ -1,5 +1,8 @@
 """The service does what its OpenAPI page says, for requests that schemathesis makes up."""
 
+import time
+
+import httpx
 import pytest
 
 pytest.importorskip("fastapi", reason="the service needs the extra `serve`")
@@ -46,9 +49,18 @@ def described(trained_run, tmp_path_factory):
             keys=Keys(folder / "keys.json"),
         )
         with running(make_app(service)) as url:
-            service.updater.ready.wait(20)
+            assert service.updater.ready.wait(200)
+            _wait_until_ready(url)
             api = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
             yield api, {"Authorization": f"Bearer {key}"}
+
+
+def _wait_until_ready(url):
+    """Wait until what updates need is loaded, too: before, /readyz answers with 503."""
+    until = time.monotonic() + 200
+    while httpx.get(f"{url}/readyz").status_code != 200:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_answers_are_as_described(described):

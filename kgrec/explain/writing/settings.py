@@ -33,4 +33,4 @@ class WordsConfig(Settings):
     max_tokens: int = Field(
         default=80, ge=8, le=512, description="The longest draft, tokens; a longer one is refused."
     )
-    seed: int = Field(default=0, ge=0, description="Seed of all that is drawn.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of all that is drawn.")
