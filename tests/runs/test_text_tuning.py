@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from tiny_bert import topic_choices, topic_texts, write_tiny_bert
 from typer.testing import CliRunner
@@ -316,6 +317,24 @@ def test_end_to_end_resumes_to_the_bit(tree, tmp_path, monkeypatch):
     tune_text(_end_to_end(tree), stopped, resume=True)
     for name in ("model.safetensors", "tuning/heads.safetensors"):
         assert (whole / name).read_bytes() == (stopped / name).read_bytes()
+
+
+def test_end_to_end_reads_all_items_through_the_projection_of_now(tree):
+    """The link predictor's text is that of the newest weights, also of items not in the step."""
+    config = make_config(tree)
+    data = prepared_data(make_recommender(config, load_dataset(config.data), EASE()).inputs,
+                         load_dataset(config.data).split).data  # fmt: skip
+    settings = TextTuning(regime="frozen", projection=8, precision="float32")
+    tower = Tower(find_model(tree["text"]["model"]), settings, Path("unused"))
+    texts = [f"{one} film" if row else "" for row, one in enumerate(data.train.items.ids)]
+    task = EndToEndTask(EndToEndConfig(alone=0), LinkPredictionConfig(), data, texts, tower)
+    task.prepare(tower)
+    with torch.no_grad():
+        for value in tower.trained.values():
+            value += torch.linspace(-1, 1, value.numel()).reshape(value.shape)
+    found = task._text(tower).detach().numpy()
+    assert not found[0].any()
+    np.testing.assert_allclose(found[1:], tower.vectors(tower.corpus(texts[1:])), atol=1e-6)
 
 
 def test_end_to_end_says_what_it_lacks(tree):

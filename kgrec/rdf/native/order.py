@@ -56,13 +56,19 @@ def sort(keys: Any) -> Any:
 
 
 @compiled
-def _keys_by_digit(keys: Any, shift: Any, out: Any) -> None:
+def _starts_of_digits(keys: Any, shift: Any) -> Any:
     mask = (1 << _DIGIT) - 1
-    ends = np.zeros((1 << _DIGIT) + 1, dtype=np.int64)
+    starts = np.zeros((1 << _DIGIT) + 1, dtype=np.int64)
     for key in keys:
-        ends[((key >> shift) & mask) + 1] += 1
+        starts[((key >> shift) & mask) + 1] += 1
     for digit in range(1 << _DIGIT):
-        ends[digit + 1] += ends[digit]
+        starts[digit + 1] += starts[digit]
+    return starts
+
+
+@compiled
+def _keys_by_digit(keys: Any, shift: Any, out: Any) -> None:
+    mask, ends = (1 << _DIGIT) - 1, _starts_of_digits(keys, shift)
     for key in keys:
         digit = (key >> shift) & mask
         out[ends[digit]] = key
@@ -71,12 +77,7 @@ def _keys_by_digit(keys: Any, shift: Any, out: Any) -> None:
 
 @compiled
 def _by_digit(keys: Any, shift: Any, order: Any, out: Any) -> None:
-    mask = (1 << _DIGIT) - 1
-    ends = np.zeros((1 << _DIGIT) + 1, dtype=np.int64)
-    for key in keys:
-        ends[((key >> shift) & mask) + 1] += 1
-    for digit in range(1 << _DIGIT):
-        ends[digit + 1] += ends[digit]
+    mask, ends = (1 << _DIGIT) - 1, _starts_of_digits(keys, shift)
     for row in order:
         digit = (keys[row] >> shift) & mask
         out[ends[digit]] = row

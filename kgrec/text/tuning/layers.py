@@ -33,27 +33,20 @@ class _EnoughError(Exception):
     """Ends a forward pass whose rest is not needed."""
 
 
-def caught(part: nn.Module, run: Callable[[], Any], *, before: bool = False) -> Any:
+def caught(part: nn.Module, run: Callable[[], Any]) -> Any:
     """Return what a part of a model gives in a forward pass that ends there.
 
     Args:
         part: The part.
         run: Begins the pass.
-        before: Whether what the part gets is returned, instead of what it gives.
     """
     found: list[Any] = []
-
-    def keep_input(_: nn.Module, given: tuple[Any, ...]) -> None:
-        found.append(given[0])
-        raise _EnoughError
 
     def keep(_: nn.Module, __: Any, output: Any) -> None:
         found.append(output)
         raise _EnoughError
 
-    hook = (
-        part.register_forward_pre_hook(keep_input) if before else part.register_forward_hook(keep)
-    )
+    hook = part.register_forward_hook(keep)
     try:
         run()
     except _EnoughError:

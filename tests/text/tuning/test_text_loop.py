@@ -118,6 +118,35 @@ def test_a_step_uses_the_projection_of_now_for_all_items(tuner):
     np.testing.assert_allclose(float(task.loss(tower, batch)), float(expected), rtol=1e-5)
 
 
+def test_known_and_new_items_have_a_softmax_of_their_own(tuner):
+    """Scores of new items lie lower as a whole; each group alone must give what it has to."""
+    random = np.random.default_rng(3)
+    planted = random.normal(size=(CHOSEN.shape[0], NUM)).astype(np.float32)
+    planted[:, NUM - NEW :] = planted[:, NUM - NEW :] / 10 - 50
+    task = {"targets": "content", "target_temperature": 0.5, "batch_items": 64}
+    one = tuner(task, scores=lambda users: planted[users], regime="frozen", projection=16)
+    task, tower = one.tasks[0], one.tower
+    task.prepare(tower)
+    batch = task.batches(np.random.default_rng(0))[0]
+    columns = np.concatenate([batch.items, batch.others])
+    assert sorted(columns) == list(range(NUM))
+    chosen = CHOSEN[batch.users][:, columns].toarray()
+    users = np.flatnonzero(chosen.sum(axis=1) > 1)
+    vectors = _vectors(one).astype(np.float64)[columns]
+    total = 0.0
+    known = np.asarray(CHOSEN.sum(axis=0)).ravel()[columns] > 0
+    for user in users:
+        sums = chosen[user] @ vectors - chosen[user][:, None] * vectors
+        cosines = (sums * vectors).sum(axis=1) / np.linalg.norm(sums, axis=1)
+        scores = planted[batch.users[user]][columns].astype(np.float64)
+        for group in (known, ~known):
+            wanted = (scores[group] - scores[group].mean()) / scores[group].std(ddof=1) / 0.5
+            wanted = np.exp(wanted) / np.exp(wanted).sum()
+            found = cosines[group] / 0.1
+            total -= wanted @ (found - np.log(np.exp(found).sum()))
+    assert float(task.loss(tower, batch)) == pytest.approx(total / len(users), rel=1e-4)
+
+
 def test_without_sense_in_the_interactions_nothing_is_learnt(tuner):
     mixed = CHOSEN[:, np.concatenate([np.random.default_rng(2).permutation(NUM - NEW),
                                       np.arange(NUM - NEW, NUM)])]  # fmt: skip
