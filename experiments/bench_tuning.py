@@ -50,7 +50,7 @@ ABSTRACT = "http://dbpedia.org/ontology/abstract"
 MODEL = "all-MiniLM-L6-v2"
 PAIRS, LENGTH, SCALE = 32, 128, 20.0
 BARS = {"ratio": 1.5, "bytes": 4 * 2**30}
-LORA = {"r": 8, "alpha": 16}
+LORA: dict[str, Any] = {"r": 8, "alpha": 16, "dropout": 0.0}
 
 
 def read_pairs(path: Path, number: int) -> tuple[list[str], list[str]]:
@@ -107,6 +107,7 @@ class Theirs:
                     task_type=TaskType.FEATURE_EXTRACTION,
                     r=LORA["r"],
                     lora_alpha=LORA["alpha"],
+                    lora_dropout=LORA["dropout"],
                     target_modules="all-linear",
                 )
             )
