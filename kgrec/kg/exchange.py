@@ -63,7 +63,7 @@ def in_graphs(batch: Statements, edges: Any, values: Any) -> Statements:
         values: Name of the graph of each statement with a literal, likewise.
     """
     names = pc.fill_null(pa.concat_arrays([edges, values]), "").dictionary_encode()
-    codes = np.asarray(names.indices, dtype=np.int64)
+    codes = np.asarray(names.indices, dtype=np.int32)
     return replace(
         batch,
         graphs=names.dictionary,

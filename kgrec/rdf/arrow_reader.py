@@ -25,6 +25,7 @@ from kgrec.rdf.numbered import (
     BlankNodes,
     GraphChoice,
     NumberedStatements,
+    TermNumbers,
     to_statements,
 )
 from kgrec.rdf.opening import PieceReader
@@ -132,19 +133,24 @@ def _numbered(places: TermPlaces) -> NumberedStatements:
     predicates = _slices(data, *places.predicate).dictionary_encode()
     value_end = places.value_end[to_literal]
     tails = _slices(data, value_end + 1, end[to_literal]).dictionary_encode()
-    columns = np.full((5, len(places)), NO_GRAPH, dtype=np.int32)
-    numbers = np.split(np.asarray(nodes.indices), np.cumsum([len(places), len(to_entity)]))
-    columns[0], columns[2, to_entity], columns[3, in_graph] = numbers
-    columns[1] = predicates.indices
-    columns[1] += len(nodes.dictionary)
-    columns[2, to_literal] = tails.indices
-    columns[2, to_literal] += len(nodes.dictionary) + len(predicates.dictionary)
-    columns[4] = np.arange(len(places))
+    terms = np.empty((3, len(places)), dtype=np.int32)
+    ends = np.cumsum([len(places), len(to_entity)])
+    terms[0], terms[2, to_entity], graph_names = np.split(np.asarray(nodes.indices), ends)
+    terms[1] = predicates.indices
+    terms[1] += len(nodes.dictionary)
+    terms[2, to_literal] = tails.indices
+    terms[2, to_literal] += len(nodes.dictionary) + len(predicates.dictionary)
+    whole = TermNumbers(terms, None, None)
+    if len(in_graph):
+        whole.graph = np.full(len(places), NO_GRAPH, dtype=np.int32)
+        whole.graph[in_graph] = graph_names
+    if pc.any(pc.starts_with(nodes.dictionary, "_:")).as_py():
+        whole.line = np.arange(len(places), dtype=np.int32)
     ids = [_ids(nodes.dictionary), _ids(predicates.dictionary), tails.dictionary]
     return NumberedStatements(
         strings=pa.concat_arrays(ids),
-        edges=columns[:, to_entity],
-        values=columns[:, to_literal],
+        edges=whole.kept(~is_literal),
+        values=whole.kept(is_literal),
         texts=_unescape(_slices(data, begin[to_literal] + 1, value_end)),
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,19 +19,23 @@ from kgrec.rdf.named_graphs import NamedGraphs
 from kgrec.rdf.native import native_is_there
 from kgrec.rdf.read_report import ReadReport
 from kgrec.rdf.statements import LiteralTable, Statements, take_literals
+from kgrec.rdf.triple_keys import TripleKeys
 from kgrec.types import BoolArray, IntArray, RowArray
 
+_T = TypeVar("_T")
 _NATIVE: Final = 1 << 17  # statements; fewer are sorted before the compiled loops are loaded
+_FEW_STRINGS: Final = 1 << 12
 _NO_TEXT: Final = np.zeros(1, dtype=np.uint8)
 
 
 def assemble(
-    batches: Sequence[Statements], report: ReadReport | None = None, *, may_be_empty: bool = False
+    batches: Iterable[Statements], report: ReadReport | None = None, *, may_be_empty: bool = False
 ) -> GraphColumns:
     """Number the terms of all batches together, and sort and deduplicate the statements.
 
     Args:
-        batches: The statements.
+        batches: The statements. Where nobody else holds them, their memory is given back while
+            they are sorted.
         report: What was read; the counts of statements are added to it.
         may_be_empty: Whether there may be no statement.
 
@@ -39,22 +43,25 @@ def assemble(
         DataError: There is no statement, or there are more terms than can be numbered.
     """
     report = report or ReadReport()
-    stated = sum(map(len, batches))
+    given = list(batches)
+    stated = sum(map(len, given))
     if not stated and not may_be_empty:
         shown = ", ".join(file.path for file in report.files[:3])
         raise DataError(f"The graph is empty: no statement was found in {shown}.")
-    entities, entity_rows = _number([batch.terms for batch in batches], "entity")
-    relations, relation_rows = _number([batch.predicates for batch in batches], "relation")
-    edges = [np.concatenate(parts) for parts in _columns(batches, entity_rows, relation_rows)]
-    sizes = (len(entities), len(relations), len(entities))
-    with_graphs = any(batch.graphs is not None for batch in batches)
-    values = zip(batches, entity_rows, relation_rows, strict=True)
-    key = np.concatenate(
-        [entity[b.values[:, 0]] * len(relations) + row[b.values[:, 1]] for b, entity, row in values]
-    )
+    native = stated >= _NATIVE and native_is_there()
+    entities, entity_rows = _number([batch.terms for batch in given], "entity", native)
+    relations, relation_rows = _number([batch.predicates for batch in given], "relation", native)
+    graph_codes = _graph_codes(given)
+    with_graphs = graph_codes is not None
+    edges = list(zip([one.edges for one in given], entity_rows, relation_rows, strict=True))
+    values = list(zip([one.values for one in given], entity_rows, relation_rows, strict=True))
+    tables = [one.literals for one in given]
+    given.clear()
     with ThreadPoolExecutor(1) as other:  # both mostly work without Python's lock
-        sorting = other.submit(_distinct_rows, edges, sizes, with_graphs)
-        chosen, literal_of = _distinct_literals(key, _joined([b.literals for b in batches]))
+        sizes = len(entities), len(relations)
+        sorting = other.submit(_distinct_triples, edges, sizes, with_graphs)
+        key = np.concatenate([_literal_key(*one, len(relations)) for one in given_up(values)])
+        chosen, literal_of = _distinct_literals(key, tables, with_graphs)
         triples, triple_of = sorting.result()
     subject, relation = np.divmod(chosen.key, max(len(relations), 1))
     table = chosen.table
@@ -65,7 +72,11 @@ def assemble(
         table.datatype,
         table.language,
     )
-    graphs = _graphs(batches, triple_of, literal_of) if with_graphs else None
+    graphs = None
+    if graph_codes is not None:
+        names, of_edges, of_values = graph_codes
+        pairs = _pairs(triple_of, of_edges, names), _pairs(literal_of, of_values, names)
+        graphs = NamedGraphs(names, *pairs)
     distinct = len(triples) + len(literals) if graphs is None else len(graphs)
     counted = replace(
         report,
@@ -77,41 +88,39 @@ def assemble(
     return GraphColumns(entities, relations, triples, literals, graphs, counted)
 
 
-def _columns(
-    batches: Sequence[Statements], entity: Sequence[IntArray], relation: Sequence[IntArray]
-) -> list[list[IntArray]]:
-    """Return subjects, predicates and objects of the statements between entities, as rows."""
-    meanings = zip(batches, entity, relation, strict=True)
-    columns = [
-        (terms[b.edges[:, 0]], predicates[b.edges[:, 1]], terms[b.edges[:, 2]])
-        for b, terms, predicates in meanings
-    ]
-    return [list(column) for column in zip(*columns, strict=True)]
+def _literal_key(
+    values: RowArray, entity: RowArray, relation: RowArray, num_relations: int
+) -> IntArray:
+    """Return subject row * number of relations + relation row, int64 of shape (m,)."""
+    key = entity[values[:, 0]].astype(np.int64)
+    key *= num_relations
+    key += relation[values[:, 1]]
+    return key
 
 
-def _graphs(
-    batches: Sequence[Statements], triple_of: IntArray, literal_of: IntArray
-) -> NamedGraphs:
-    """Return which graph holds which row.
+def _graph_codes(batches: Sequence[Statements]) -> tuple[Vocabulary, RowArray, RowArray] | None:
+    """Return the graphs' names, and the row of the graph of each edge and of each value.
 
-    Args:
-        batches: What was read.
-        triple_of: The row of each statement between entities.
-        literal_of: The row of each statement with a literal.
+    None: all statements are in the default graph.
     """
+    if all(batch.graphs is None for batch in batches):
+        return None
     default = pa.array([""], type=pa.large_string())
     names, rows = _number([default if b.graphs is None else b.graphs for b in batches], "graph")
-    pairs = []
-    for row_of, part in ((triple_of, "edge"), (literal_of, "value")):
-        codes = []
-        for batch, meaning in zip(batches, rows, strict=True):
-            found = getattr(batch, f"{part}_graph")
-            size = len(batch.edges if part == "edge" else batch.values)
-            codes.append(meaning[np.zeros(size, dtype=np.int64) if found is None else found])
-        graph = np.concatenate(codes)
-        key = np.unique(row_of * len(names) + graph)
-        pairs.append(np.column_stack(np.divmod(key, len(names))).astype(np.int32))
-    return NamedGraphs(names, pairs[0], pairs[1])
+    codes: list[list[RowArray]] = [[], []]
+    for batch, row in zip(batches, rows, strict=True):
+        for part, found, into in (
+            (batch.edges, batch.edge_graph, codes[0]),
+            (batch.values, batch.value_graph, codes[1]),
+        ):
+            into.append(np.full(len(part), row[0]) if found is None else row[found])
+    return names, np.concatenate(codes[0]), np.concatenate(codes[1])
+
+
+def _pairs(row_of: IntArray, graph: RowArray, names: Vocabulary) -> RowArray:
+    """Return the distinct pairs of statement and graph, sorted, int32 of shape (q, 2)."""
+    key = np.unique(row_of * len(names) + graph)
+    return np.column_stack(np.divmod(key, len(names))).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,9 @@ class _Literals:
     table: LiteralTable
 
 
-def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, IntArray]:
+def _distinct_literals(
+    key: IntArray, tables: list[LiteralTable], with_places: bool
+) -> tuple[_Literals, IntArray]:
     """Return the distinct statements with a literal, and the row of each statement among them.
 
     Texts are compared only among statements of one subject and relation: sorting all of them
@@ -130,8 +141,11 @@ def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, I
 
     Args:
         key: subject row * number of relations + relation row, int64 of shape (m,).
-        table: Their literals.
+        tables: Their literals; the list is emptied.
+        with_places: Whether to say the row of each statement; if not, the second array is empty.
     """
+    table = _joined(tables)
+    tables.clear()
     if len(key) >= _NATIVE and native_is_there():
         order, is_first, tied = _ordered_natively(key, table)
     else:
@@ -147,14 +161,13 @@ def _distinct_literals(key: IntArray, table: LiteralTable) -> tuple[_Literals, I
         by_text = np.lexsort((*ranks[::-1], ordered))
         is_first[tied] = _is_first([ordered[by_text], *(rank[by_text] for rank in ranks)])
         order[tied] = order[tied[by_text]]
-    row_of = np.empty(len(key), dtype=np.int64)
-    row_of[order] = np.cumsum(is_first) - 1
+    places = _places(order, is_first) if with_places else np.empty(0, dtype=np.int64)
     order = order[is_first]
     rows = pa.array(order)
     taken = LiteralTable(
         _taken(table.value, order), table.datatype.take(rows), table.language.take(rows)
     )
-    return _Literals(key[order], taken), row_of
+    return _Literals(key[order], taken), places
 
 
 def _taken(strings: Any, rows: IntArray) -> Any:
@@ -195,52 +208,74 @@ def _concat_dictionaries(arrays: Sequence[Any]) -> Any:
     return pa.chunked_array(arrays).unify_dictionaries().combine_chunks()
 
 
-def _number(arrays: Sequence[Any], name: str) -> tuple[Vocabulary, list[IntArray]]:
-    """Return the vocabulary of all arrays, and the rows of each array's ids in it."""
-    if len(arrays) == 1:  # distinct already
-        order = np.asarray(pc.sort_indices(arrays[0])).astype(np.int64)
-        rows = np.empty(len(order), dtype=np.int64)
-        rows[order] = np.arange(len(order))
+def _number(
+    arrays: Sequence[Any], name: str, native: bool = False
+) -> tuple[Vocabulary, list[RowArray]]:
+    """Return the vocabulary of all arrays, and the rows of each array's ids in it.
+
+    Args:
+        arrays: Distinct ids, Arrow `large_string`.
+        name: What they stand for.
+        native: Whether to use the compiled loops, where they are worth it.
+    """
+    if len(arrays) == 1:
+        order = _order(arrays[0], native)
+        rows = np.empty(len(order), dtype=np.int32)
+        rows[order] = np.arange(len(order), dtype=np.int32)
         return Vocabulary.from_sorted(_taken(arrays[0], order), name), [rows]
     encoded = pa.concat_arrays(arrays).dictionary_encode()
-    vocabulary, meaning = _number([encoded.dictionary], name)
+    vocabulary, meaning = _number([encoded.dictionary], name, native)
     rows = meaning[0][np.asarray(encoded.indices)]
     return vocabulary, np.split(rows, np.cumsum([len(part) for part in arrays])[:-1])
 
 
-def _distinct_rows(
-    columns: Sequence[IntArray], sizes: tuple[int, int, int], with_places: bool
+def _order(strings: Any, native: bool) -> IntArray:
+    """Return the order of distinct strings by their bytes."""
+    if len(strings) > np.iinfo(np.int32).max:
+        raise DataError(f"The graph has {len(strings)} terms; at most 2**31 - 1 can be numbered.")
+    if len(strings) < _FEW_STRINGS or not native:
+        return np.asarray(pc.sort_indices(strings)).astype(np.int64)
+    from kgrec.rdf.native.string_order import string_order
+
+    order: IntArray = string_order(strings)
+    return order
+
+
+def _distinct_triples(
+    batches: list[tuple[RowArray, RowArray, RowArray]], sizes: tuple[int, int], with_places: bool
 ) -> tuple[RowArray, IntArray]:
-    """Return the distinct rows, sorted, as int32 of shape (n, 3), and where each row went.
+    """Return the distinct triples, sorted, as int32 of shape (n, 3), and where each one went.
 
     Args:
-        columns: Subject, predicate and object rows, each int64 of shape (m,).
-        sizes: How many of them there are.
-        with_places: Whether to say where each row went; if not, the second array is empty.
+        batches: What `TripleKeys.made` takes; the list is emptied.
+        sizes: How many entities and relations there are.
+        with_places: Whether to say where each triple went; if not, the second array is empty.
     """
-    if max(sizes) > np.iinfo(np.int32).max:
-        raise DataError(f"The graph has {max(sizes)} terms; at most 2**31 - 1 can be numbered.")
-    if with_places or sizes[0] * sizes[1] * sizes[2] >= np.iinfo(np.int64).max:
+    form = TripleKeys.of(*sizes)
+    size = sum(len(edges) for edges, _, _ in batches)
+    if not form.fit:
+        columns = [
+            np.concatenate([rows[part][edges[:, place]] for edges, *rows in batches])
+            for place, part in enumerate((0, 1, 0))
+        ]
+        batches.clear()
         order = np.lexsort(columns[::-1])
         ordered = [column[order] for column in columns]
         first = _is_first(ordered)
-        places = np.empty(len(order), dtype=np.int64)
-        places[order] = np.cumsum(first) - 1
-        return np.column_stack([column[first] for column in ordered]).astype(np.int32), places
-    # One integer per row sorts several times faster than three columns.
-    keys = (columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2]
-    if len(keys) >= _NATIVE and native_is_there():
+        return np.column_stack([column[first] for column in ordered]), _places(order, first)
+    keys = form.made(given_up(batches), size)
+    if with_places:
+        order = _argsort(keys)
+        keys = keys[order]
+        first = _is_first([keys])
+        return form.rows(keys, first), _places(order, first)
+    if size >= _NATIVE and native_is_there():
         from kgrec.rdf.native.order import sort
 
         keys = sort(keys)
     else:
-        keys = np.sort(keys)
-    keys = keys[_is_first([keys])]
-    front, last = np.divmod(keys, max(sizes[2], 1))
-    rows = np.empty((len(keys), 3), dtype=np.int32)
-    rows[:, 0], rows[:, 1] = np.divmod(front, max(sizes[1], 1))
-    rows[:, 2] = last
-    return rows, np.empty(0, dtype=np.int64)
+        keys.sort()
+    return form.rows(keys, _is_first([keys])), np.empty(0, dtype=np.int64)
 
 
 def _is_first(columns: Sequence[IntArray]) -> BoolArray:
@@ -250,3 +285,32 @@ def _is_first(columns: Sequence[IntArray]) -> BoolArray:
         for column in columns:
             first[1:] |= column[1:] != column[:-1]
     return first
+
+
+def _places(order: IntArray, first: BoolArray) -> IntArray:
+    """Return the number among the distinct rows of each row, int64 of shape (n,).
+
+    Args:
+        order: The rows in their order.
+        first: Which of them, in that order, are the first of equal ones.
+    """
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.cumsum(first) - 1
+    return places
+
+
+def _argsort(keys: IntArray) -> IntArray:
+    """Return the order of keys, stable; nothing is compiled for few of them."""
+    if len(keys) < _NATIVE or not native_is_there():
+        return np.argsort(keys, kind="stable")
+    from kgrec.rdf.native.order import argsort
+
+    order: IntArray = argsort(keys)
+    return order
+
+
+def given_up(given: list[_T]) -> Iterator[_T]:
+    """Yield what a list holds, which holds it no longer."""
+    given.reverse()
+    while given:
+        yield given.pop()

@@ -7,6 +7,7 @@ exactly if pyoxigraph accepts it, and gives the same terms.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,12 +21,13 @@ import pyoxigraph
 
 from kgrec.rdf.line_errors import Mistake, mistakes
 from kgrec.rdf.native.scan import Found, Scanner
-from kgrec.rdf.native.term_table import Table, Text
+from kgrec.rdf.native.term_table import Text
 from kgrec.rdf.numbered import (
     NO_GRAPH,
     BlankNodes,
     GraphChoice,
     NumberedStatements,
+    TermNumbers,
     to_statements,
 )
 from kgrec.rdf.statements import Statements
@@ -167,8 +169,9 @@ class CompiledReader:
             quads = pyoxigraph.parse(b"".join(valid), format=self.format.parser)
             text = pyoxigraph.serialize(quads, format=self.format.parser)
             (parsed,) = self._read_written(number, text or b"").found
-            for columns in (parsed.edges, parsed.values):
-                columns[4] = np.array(stated, dtype=np.int32)[columns[4]]
+            for part in (parsed.edges, parsed.values):
+                if part.line is not None:
+                    part.line = np.array(stated, dtype=np.int32)[part.line]
             parts_found.append(parsed)
         num_lines = found.num_lines + len(lines) - found.unsure.shape[1]
         return _Piece(number, parts_found, num_lines, wrong)
@@ -190,27 +193,14 @@ class CompiledReader:
 
     def _statements(self, pieces: list[_Piece]) -> list[Statements]:
         """Return the statements of all pieces as one batch; `pieces` is emptied."""
-        table, meanings = self._merged_table()
+        strings, meanings = self._merged_strings()
         self._scanners, self._buffers = [], []
-        first_line = 0
-        for piece in pieces:
-            for one in piece.found:
-                _renumber(one.edges, meanings[piece.scanner], first_line)
-                _renumber(one.values, meanings[piece.scanner], first_line)
-            first_line += piece.num_lines
-        found = [one for piece in pieces for one in piece.found]
-        whole = NumberedStatements(
-            strings=_strings(table),
-            edges=_joined([one.edges for one in found]),
-            values=_joined([one.values for one in found]),
-            texts=_values(found),
-        )
-        del found
-        pieces.clear()
+        edges, values, texts = _joined(pieces, meanings)
+        whole = NumberedStatements(strings, edges, values, texts)
         return [to_statements(whole, self.nodes, self.graphs)]
 
-    def _merged_table(self) -> tuple[Table, list[RowArray | None]]:
-        """Return one table of all scanners' strings, and the new numbers of each scanner's.
+    def _merged_strings(self) -> tuple[Any, list[RowArray | None]]:
+        """Return the strings of all scanners, and the new numbers of each scanner's.
 
         The other tables are added to the first, whose strings keep their numbers: None.
         """
@@ -219,7 +209,8 @@ class CompiledReader:
         for scanner in self._scanners[1:]:
             begins = scanner.table.offsets[: len(scanner.table) + 1]
             meanings.append(table.add(scanner.table.arena, begins).astype(np.int32))
-        return table, meanings
+        offsets = table.offsets[: len(table) + 1]
+        return _with_offsets(table.arena.octets, offsets), meanings
 
 
 def _holds_statement(line: bytes) -> bool:
@@ -228,47 +219,70 @@ def _holds_statement(line: bytes) -> bool:
     return bool(text) and not text.startswith(b"#")
 
 
-def _strings(table: Table) -> Any:
-    """Return the strings of a table as an Arrow array on its memory."""
-    return _with_offsets(table.arena.octets, table.offsets[: len(table) + 1])
+def _joined(
+    pieces: list[_Piece], meanings: Sequence[RowArray | None]
+) -> tuple[TermNumbers, TermNumbers, Any]:
+    """Return the statements of all pieces, and the values of all literals as an Arrow array.
+
+    Args:
+        pieces: The pieces; the list is emptied.
+        meanings: Numbers of the strings of each scanner in the whole; None: the same.
+    """
+    first_lines = itertools.accumulate((piece.num_lines for piece in pieces), initial=0)
+    found = [
+        (one, meanings[piece.scanner], first_line)
+        for piece, first_line in zip(pieces, first_lines, strict=False)
+        for one in piece.found
+    ]
+    pieces.clear()
+    edges = _room([one.edges for one, _, _ in found])
+    values = _room([one.values for one, _, _ in found])
+    text = np.empty(sum(len(one.text) for one, _, _ in found), dtype=np.uint8)
+    offsets = np.zeros(len(values) + 1, dtype=np.int64)
+    to_edge, to_value, to_text = len(edges), len(values), len(text)
+    # The last one first: memory that was taken last is what the system gets back.
+    while found:
+        one, meaning, first_line = found.pop()
+        to_edge = _put(one.edges, edges, to_edge, meaning, first_line)
+        begin = _put(one.values, values, to_value, meaning, first_line)
+        text[to_text - len(one.text) : to_text] = one.text
+        to_text -= len(one.text)
+        ends = offsets[begin + 1 : to_value + 1]
+        np.cumsum(one.lengths, out=ends)
+        ends += to_text
+        to_value = begin
+    return edges, values, _with_offsets(text, offsets)
 
 
-def _renumber(columns: RowArray, meaning: RowArray | None, first_line: int) -> None:
-    """Number strings as in the merged table, and lines as in the file."""
-    columns[4] += first_line
-    if meaning is not None:
-        columns[:3] = meaning[columns[:3]]
-        named = columns[3] != NO_GRAPH
-        columns[3, named] = meaning[columns[3, named]]
+def _room(parts: Sequence[TermNumbers]) -> TermNumbers:
+    """Return columns for the statements of all parts; those that say nothing are left out."""
+    size = sum(map(len, parts))
+    has_graphs = any(part.graph is not None for part in parts)
+    has_lines = any(part.line is not None for part in parts)
+    return TermNumbers(
+        np.empty((3, size), dtype=np.int32),
+        np.full(size, NO_GRAPH, dtype=np.int32) if has_graphs else None,
+        np.zeros(size, dtype=np.int32) if has_lines else None,
+    )
 
 
-def _joined(columns: Sequence[RowArray]) -> RowArray:
-    if not columns:
-        return np.empty((5, 0), dtype=np.int32)
-    return np.concatenate(columns, axis=1)
+def _put(
+    part: TermNumbers, whole: TermNumbers, end: int, meaning: RowArray | None, first_line: int
+) -> int:
+    """Write a part before row `end` of the whole, and return the first of its rows.
 
-
-def _values(found: Sequence[Found]) -> Any:
-    """Return the values of all literals as an Arrow array."""
-    pieces = []
-    bounds = [np.zeros(1, dtype=np.int64)]
-    size = 0
-    for one in found:
-        begins, ends = one.ends
-        text = one.text
-        if len(ends) and int((ends - begins).sum()) != len(text):
-            # Values of lines that went to the parser are between the others.
-            inside = np.zeros(len(text) + 1, dtype=np.int8)
-            np.add.at(inside, begins, 1)
-            np.add.at(inside, ends, -1)
-            text = text[np.cumsum(inside[:-1]) > 0]
-        elif not len(ends):
-            text = text[:0]
-        pieces.append(text)
-        bounds.append(np.cumsum(ends - begins) + size)
-        size += len(text)
-    joined = np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
-    return _with_offsets(joined, np.concatenate(bounds))
+    Strings are numbered as in the whole, and lines as in the file.
+    """
+    begin = end - len(part)
+    for numbers, column in zip(part.terms, whole.terms, strict=True):
+        column[begin:end] = numbers if meaning is None else meaning[numbers]
+    if part.graph is not None and whole.graph is not None:
+        named = part.graph != NO_GRAPH
+        numbers = part.graph[named]
+        whole.graph[begin:end][named] = numbers if meaning is None else meaning[numbers]
+    if part.line is not None and whole.line is not None:
+        np.add(part.line, first_line, out=whole.line[begin:end])
+    return begin
 
 
 def _with_offsets(text: Any, offsets: IntArray) -> Any:

@@ -6,7 +6,7 @@ nodes. All readers use it, so that names do not depend on the reader of a file.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.rdf.codes import recode, row_slices, used_codes
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
-from kgrec.rdf.statements import LiteralTable, Statements, take_literals
-from kgrec.types import BoolArray, IntArray, RowArray
+from kgrec.rdf.statements import LiteralTable, Statements
+from kgrec.types import BoolArray, RowArray
 
 NO_GRAPH: Final = -1
 """Stands for the default graph where the number of a graph's name is expected."""
@@ -93,7 +94,33 @@ class GraphChoice:
         return False
 
 
-@dataclass(frozen=True)
+@dataclass
+class TermNumbers:
+    """Statements as numbers of strings, in columns.
+
+    Attributes:
+        terms: Numbers of subject, predicate and object, or of what follows the value of a literal,
+            int32 of shape (3, n).
+        graph: Number of the graph's name, or NO_GRAPH, int32 of shape (n,); None: all statements
+            are in the default graph.
+        line: Number of the line, int32 of shape (n,); None: no statement has a blank node.
+    """
+
+    terms: RowArray
+    graph: RowArray | None
+    line: RowArray | None
+
+    def __len__(self) -> int:
+        return int(self.terms.shape[1])
+
+    def kept(self, mask: BoolArray) -> TermNumbers:
+        """Return the statements where `mask`, of shape (n,), is true."""
+        graph = None if self.graph is None else self.graph[mask]
+        line = None if self.line is None else self.line[mask]
+        return TermNumbers(self.terms[:, mask], graph, line)
+
+
+@dataclass
 class NumberedStatements:
     """Statements as a reader finds them: each term is the number of a string.
 
@@ -101,90 +128,120 @@ class NumberedStatements:
         strings: IRIs, blank nodes as ``_:label``, and what follows the value of a literal (``@en``,
             ``^^<…>`` or nothing), Arrow `large_string` of shape (s,). Strings of different kinds
             may be the same; of one kind, they are distinct.
-        edges: Numbers of subject, predicate, object and graph (or NO_GRAPH) of the statements
-            between entities, and of their line, int32 of shape (5, n).
-        values: Numbers of subject, predicate, what follows the literal's value, graph and line of
-            the statements with a literal, int32 of shape (5, m).
+        edges: The n statements between entities.
+        values: The m statements with a literal.
         texts: The values of the literals, unescaped, Arrow `large_string` of shape (m,).
     """
 
     strings: Any
-    edges: RowArray
-    values: RowArray
+    edges: TermNumbers
+    values: TermNumbers
     texts: Any
 
 
 def to_statements(found: NumberedStatements, nodes: BlankNodes, graphs: GraphChoice) -> Statements:
-    """Return the statements of the graphs that are wanted, with the names of their blank nodes."""
-    strings, edges, values = found.strings, found.edges, found.values
-    kept = None
+    """Return the statements of the graphs that are wanted, with the names of their blank nodes.
+
+    Args:
+        found: The statements; their columns become those of the result, and are changed.
+        nodes: Names the blank nodes.
+        graphs: Says which graphs are wanted.
+    """
+    strings, edges, values, texts = found.strings, found.edges, found.values, found.texts
     if graphs.wanted is not None:
-        of_edges, kept = _chosen(strings, edges[3], values[3], graphs)
-        edges, values = edges[:, of_edges], values[:, kept]
+        of_edges, of_values = _chosen(strings, edges, values, graphs)
+        edges, values = edges.kept(of_edges), values.kept(of_values)
+        texts = texts.filter(pa.array(of_values))
     _name_blank_nodes(strings, edges, values, nodes)
-    terms, term = _used([edges[0], edges[2], values[0]], len(strings))
-    predicates, predicate = _used([edges[1], values[1]], len(strings))
-    tails, tail = _used([found.values[2]], len(strings))
+    edges.line = values.line = None
+    terms, term = used_codes([*edges.terms[::2], values.terms[0]], len(strings))
+    predicates, predicate = used_codes([edges.terms[1], values.terms[1]], len(strings))
+    tails, tail = used_codes([values.terms[2]], len(strings))
+    names, edge_graph, value_graph = _graphs(strings, edges, values)
+    for part, codes in ((edges, (term, predicate, term)), (values, (term, predicate, tail))):
+        for column, code in zip(part.terms, codes, strict=True):
+            recode(column, code)
     kinds = [_tail_meaning(one) for one in strings.take(tails).to_pylist()]
-    codes = pa.array(tail[found.values[2]])
     literals = LiteralTable(
-        found.texts,
-        _recoded(codes, [datatype for datatype, _ in kinds]),
-        _recoded(codes, [language for _, language in kinds]),
+        texts,
+        _recoded(values.terms[2], [datatype for datatype, _ in kinds]),
+        _recoded(values.terms[2], [language for _, language in kinds]),
     )
     batch = Statements(
         terms=nodes.named(strings.take(terms)),
         predicates=strings.take(predicates),
-        edges=np.column_stack([term[edges[0]], predicate[edges[1]], term[edges[2]]]),
-        literals=literals if kept is None else take_literals(literals, np.flatnonzero(kept)),
-        values=np.column_stack([term[values[0]], predicate[values[1]]]),
+        edges=edges.terms.T,
+        literals=literals,
+        values=values.terms[:2].T,
     )
-    names, edge_graph, value_graph = _graphs(strings, edges[3], values[3])
-    if names.to_pylist() == [""]:
+    if names is None:
         return batch
-    names = nodes.named(names)
-    return replace(batch, graphs=names, edge_graph=edge_graph, value_graph=value_graph)
+    return replace(batch, graphs=nodes.named(names), edge_graph=edge_graph, value_graph=value_graph)
 
 
 def _chosen(
-    strings: Any, edge_graph: RowArray, value_graph: RowArray, graphs: GraphChoice
+    strings: Any, edges: TermNumbers, values: TermNumbers, graphs: GraphChoice
 ) -> tuple[BoolArray, BoolArray]:
     """Return which statements are in a graph that is wanted."""
-    names, *codes = _graphs(strings, edge_graph, value_graph)
+    names, *codes = _graphs(strings, edges, values)
+    if names is None:
+        wanted = graphs.takes("", len(edges) + len(values))
+        return np.full(len(edges), wanted), np.full(len(values), wanted)
     counts = np.bincount(np.concatenate(codes), minlength=len(names)).tolist()
-    wanted = np.array([graphs.takes(*one) for one in zip(names.to_pylist(), counts, strict=True)])
+    takes = np.array([graphs.takes(*one) for one in zip(names.to_pylist(), counts, strict=True)])
     edge_code, value_code = codes
-    return wanted[edge_code], wanted[value_code]
+    return takes[edge_code], takes[value_code]
 
 
-def _graphs(strings: Any, edges: RowArray, values: RowArray) -> tuple[Any, IntArray, IntArray]:
-    """Return names of graphs, "" for the default one, and their codes for each statement."""
-    default = pa.array([""], type=pa.large_string())
-    if not (edges != NO_GRAPH).any() and not (values != NO_GRAPH).any():
-        return default, np.zeros(edges.shape, np.int64), np.zeros(values.shape, np.int64)
+def _graphs(strings: Any, edges: TermNumbers, values: TermNumbers) -> tuple[Any, Any, Any]:
+    """Return names of graphs, "" for the default one, and their codes for each statement.
+
+    All three are None if there is only the default graph.
+    """
+    if not any(
+        part.graph is not None and (part.graph != NO_GRAPH).any() for part in (edges, values)
+    ):
+        return None, None, None
     # The default graph is numbered after the others.
     last = len(strings)
-    columns = [np.where(column == NO_GRAPH, last, column) for column in (edges, values)]
-    used, code = _used(columns, last + 1)
+    columns = [
+        np.full(len(part), last, dtype=np.int32)
+        if part.graph is None
+        else np.where(part.graph == NO_GRAPH, np.int32(last), part.graph)
+        for part in (edges, values)
+    ]
+    used, code = used_codes(columns, last + 1)
     names = strings.take(used[used != last])
     if used[-1] == last:
-        names = pa.concat_arrays([names, default])
-    return names, code[columns[0]], code[columns[1]]
+        names = pa.concat_arrays([names, pa.array([""], type=pa.large_string())])
+    for column in columns:
+        recode(column, code)
+    return names, columns[0], columns[1]
 
 
-def _name_blank_nodes(strings: Any, edges: RowArray, values: RowArray, nodes: BlankNodes) -> None:
+def _name_blank_nodes(
+    strings: Any, edges: TermNumbers, values: TermNumbers, nodes: BlankNodes
+) -> None:
     """Name the blank nodes in the order in which they appear in the text."""
-    is_blank = np.asarray(pc.starts_with(strings, "_:"))
-    if not is_blank.any():
+    if edges.line is None and values.line is None:
         return
+    is_blank = np.asarray(pc.starts_with(strings, "_:"))
     never = np.iinfo(np.int64).max
     first = np.full(len(strings), never)
-    for columns, places in ((edges, (0, 2, 3)), (values, (0, 3))):
-        line = columns[4]
-        for place in places:
-            column = columns[place]
-            met = np.flatnonzero((column != NO_GRAPH) & is_blank[column])
-            np.minimum.at(first, column[met], 4 * line[met].astype(np.int64) + place)
+    for part, columns in (
+        (edges, ((0, edges.terms[0]), (2, edges.terms[2]), (3, edges.graph))),
+        (values, ((0, values.terms[0]), (3, values.graph))),
+    ):
+        if part.line is None:
+            continue
+        for place, column in columns:
+            if column is None:
+                continue
+            for rows in row_slices(len(column)):
+                numbers = column[rows]
+                met = np.flatnonzero((numbers != NO_GRAPH) & is_blank[numbers])
+                places = 4 * part.line[rows][met].astype(np.int64) + place
+                np.minimum.at(first, numbers[met], places)
     blank = np.flatnonzero(first != never)
     for label in strings.take(blank[np.argsort(first[blank], kind="stable")]).to_pylist():
         nodes.name(label)
@@ -199,15 +256,8 @@ def _tail_meaning(tail: str) -> tuple[str, str]:
     return XSD_STRING, ""
 
 
-def _recoded(indices: Any, meanings: list[str]) -> Any:
+def _recoded(indices: RowArray, meanings: list[str]) -> Any:
     """Return the dictionary array of meanings[indices]."""
     distinct = pa.array(meanings, type=pa.large_string()).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(distinct.indices.take(indices), distinct.dictionary)
-
-
-def _used(columns: Sequence[RowArray], size: int) -> tuple[IntArray, IntArray]:
-    """Return the numbers that occur in some columns, and the place of each number among them."""
-    used = np.zeros(size, dtype=bool)
-    for column in columns:
-        used[column] = True
-    return np.flatnonzero(used), np.cumsum(used) - 1
+    codes = distinct.indices.take(pa.array(indices))
+    return pa.DictionaryArray.from_arrays(codes, distinct.dictionary)

@@ -15,7 +15,7 @@ import pyoxigraph
 from kgrec.engine import engine_in_use
 from kgrec.errors import DataError, did_you_mean, option, printable, warn
 from kgrec.files import system_reason
-from kgrec.rdf.assembly import assemble
+from kgrec.rdf.assembly import assemble, given_up
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.distributed_reading import ReadFile, read_in_workers
 from kgrec.rdf.jsonld import Loader, from_files
@@ -65,7 +65,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
         else:
             parts = (_read(one, n, config, rejects, loader) for n, one in enumerate(sources))
         for part in parts:
-            batches += part.batches
+            batches += given_up(part.batches)
             files.append(part.report)
             graphs |= part.graphs
             if part.without_direction:
@@ -87,7 +87,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
         rejects=path,
         notes=tuple(notes),
     )
-    return assemble(batches, report, may_be_empty=True)
+    return assemble(given_up(batches), report, may_be_empty=True)
 
 
 def _read(
@@ -143,7 +143,7 @@ def _rdflib_statements(source: RdfSource, parsing: Parsing) -> Statements:
     if not any(found.edge_graphs) and not any(found.value_graphs):
         return batch
     names = string_array(found.edge_graphs + found.value_graphs).dictionary_encode()
-    codes = np.asarray(names.indices, dtype=np.int64)
+    codes = np.asarray(names.indices, dtype=np.int32)
     edge_graph, value_graph = np.split(codes, [len(found.edge_graphs)])
     return replace(batch, graphs=names.dictionary, edge_graph=edge_graph, value_graph=value_graph)
 

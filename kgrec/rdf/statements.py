@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from kgrec.errors import DataError, printable
 from kgrec.rdf.namespaces import RDF_DIR_LANG_STRING, RDF_LANG_STRING, XSD_STRING
-from kgrec.types import IntArray
+from kgrec.types import RowArray
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,23 @@ class Statements:
     Attributes:
         terms: Distinct IRIs and blank nodes, Arrow `large_string` of shape (t,), in any order.
         predicates: Distinct predicate IRIs, Arrow `large_string` of shape (p,), in any order.
-        edges: int64 of shape (n, 3): codes of subject (term), predicate and object (term).
+        edges: int32 of shape (n, 3): codes of subject (term), predicate and object (term).
         literals: The literals of `values`, one for each row, in its order.
-        values: int64 of shape (m, 2): codes of subject (term) and predicate.
+        values: int32 of shape (m, 2): codes of subject (term) and predicate.
         graphs: Distinct names of graphs, "" for the default graph, Arrow `large_string` of shape
             (g,), in any order; None: all statements are in the default graph.
-        edge_graph: Code of the graph of each row of `edges`, int64 of shape (n,).
-        value_graph: The same for `values`, int64 of shape (m,).
+        edge_graph: Code of the graph of each row of `edges`, int32 of shape (n,).
+        value_graph: The same for `values`, int32 of shape (m,).
     """
 
     terms: pa.Array
     predicates: pa.Array
-    edges: IntArray
+    edges: RowArray
     literals: LiteralTable
-    values: IntArray
+    values: RowArray
     graphs: pa.Array | None = None
-    edge_graph: IntArray | None = None
-    value_graph: IntArray | None = None
+    edge_graph: RowArray | None = None
+    value_graph: RowArray | None = None
 
     def __len__(self) -> int:
         return len(self.edges) + len(self.values)
@@ -86,10 +86,10 @@ def statements(
     ):
         _check_terms(place, column)
     terms = pa.concat_arrays([edges[0], edges[2], literals[0]]).dictionary_encode()
-    codes = np.asarray(terms.indices, dtype=np.int64)
+    codes = np.asarray(terms.indices, dtype=np.int32)
     n = len(edges[0])
     predicates = pa.concat_arrays([edges[1], literals[1]]).dictionary_encode()
-    predicate_codes = np.asarray(predicates.indices, dtype=np.int64)
+    predicate_codes = np.asarray(predicates.indices, dtype=np.int32)
     return Statements(
         terms=terms.dictionary,
         predicates=predicates.dictionary,

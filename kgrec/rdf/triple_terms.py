@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgrec.rdf.codes import used_codes
 from kgrec.rdf.namespaces import RDF
 from kgrec.rdf.statements import LiteralTable, Statements, take_literals
-from kgrec.types import BoolArray, IntArray
+from kgrec.types import BoolArray
 
 _BEGIN: Final = b"<<("
 _REIFIES: Final = f"<{RDF}reifies>".encode()
@@ -105,8 +106,8 @@ def restricted(batch: Statements, edges: BoolArray, values: BoolArray) -> Statem
     """Return a batch of the statements that the masks keep, with the terms in them."""
     kept, rows = batch.edges[edges], np.flatnonzero(values)
     owners = batch.values[rows]
-    used, code = _used([kept[:, 0], kept[:, 2], owners[:, 0]], len(batch.terms))
-    relations, relation = _used([kept[:, 1], owners[:, 1]], len(batch.predicates))
+    used, code = used_codes([kept[:, 0], kept[:, 2], owners[:, 0]], len(batch.terms))
+    relations, relation = used_codes([kept[:, 1], owners[:, 1]], len(batch.predicates))
     literals: LiteralTable = take_literals(batch.literals, rows)
     new = replace(
         batch,
@@ -119,10 +120,3 @@ def restricted(batch: Statements, edges: BoolArray, values: BoolArray) -> Statem
     if batch.edge_graph is None or batch.value_graph is None:
         return new
     return replace(new, edge_graph=batch.edge_graph[edges], value_graph=batch.value_graph[rows])
-
-
-def _used(columns: Sequence[IntArray], size: int) -> tuple[IntArray, IntArray]:
-    used = np.zeros(size, dtype=bool)
-    for column in columns:
-        used[column] = True
-    return np.flatnonzero(used), np.cumsum(used) - 1

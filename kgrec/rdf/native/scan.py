@@ -43,7 +43,7 @@ from kgrec.rdf.native.terms import (
     is_surely_iri,
     is_surely_language,
 )
-from kgrec.rdf.numbered import NO_GRAPH
+from kgrec.rdf.numbered import NO_GRAPH, TermNumbers
 
 _NO_VALUE: Final = -1
 _BLOCK: Final = 512  # lines; their notes fit into the processor's second cache
@@ -57,27 +57,34 @@ class Found:
     """What a piece of text holds.
 
     Attributes:
-        edges: Numbers of subject, predicate, object and graph (or NO_GRAPH) of the statements
-            between entities, and of their line from 0, int32 of shape (5, n).
-        values: Numbers of subject, predicate, tail, graph and line of the statements with a
-            literal, int32 of shape (5, m); the tail is what follows its value: ``@en``, ``^^<…>``
-            or nothing.
-        text: The values of the literals, unescaped UTF-8, uint8.
-        ends: Where each value begins and ends, int64 of shape (2, m), in order.
+        edges: The statements between entities, as numbers of the scanner's table; lines count
+            from 0.
+        values: The statements with a literal, in the order of the text. What stands for the object
+            is what follows its value: ``@en``, ``^^<…>`` or nothing.
+        text: The values of the literals, unescaped UTF-8, one after the other, uint8.
+        lengths: Bytes of each value, int32 of shape (m,).
         unsure: Begin, end and number (from 0) of the lines that are left to a parser, int64 of
             shape (3, u), in order.
         num_lines: Number of lines.
     """
 
-    __slots__ = ("edges", "ends", "num_lines", "text", "unsure", "values")
+    __slots__ = ("edges", "lengths", "num_lines", "text", "unsure", "values")
 
     def __init__(self, scanner: Scanner, counts: list[int]) -> None:
         num_edges, num_values, num_unsure, self.num_lines, size = counts
-        # Copies: the scanner overwrites its arrays with the next piece.
-        self.edges: Any = scanner.edges[:, :num_edges].copy()
-        self.values: Any = scanner.values[:, :num_values].copy()
-        self.text: Any = scanner.text.octets[:size].copy()
-        self.ends: Any = scanner.ends[:, :num_values].copy()
+        self.edges = scanner.numbers(scanner.edges[:, :num_edges])
+        self.values = scanner.numbers(scanner.values[:, :num_values])
+        begins, ends = scanner.ends[:, :num_values]
+        self.lengths: Any = (ends - begins).astype(np.int32)
+        text = scanner.text.octets[:size]
+        if int(self.lengths.sum(dtype=np.int64)) == size:
+            self.text: Any = text.copy()
+        else:
+            # Values of lines that are left to a parser are between the others.
+            inside = np.zeros(size + 1, dtype=np.int8)
+            np.add.at(inside, begins, 1)
+            np.add.at(inside, ends, -1)
+            self.text = text[np.cumsum(inside[:-1]) > 0]
         unsure = scanner.unsure[:, :num_unsure]
         self.unsure: Any = unsure[:, np.argsort(unsure[2], kind="stable")]
 
@@ -92,6 +99,7 @@ class Scanner:
     def __init__(self, *, quads: bool = False) -> None:
         self.table = Table()
         self.quads = quads
+        self._has_blank_nodes = False
         # Kept from piece to piece: new memory would have to be cleared each time.
         self._make_room(1 << 12, 1 << 19)
 
@@ -115,6 +123,7 @@ class Scanner:
         if lines > self.ends.shape[1] or end > self.text.room:
             self._make_room(max(lines, self.ends.shape[1]), max(end, self.text.room))
         table = self.table
+        known = len(table)
         table.make_room((4 if self.quads else 3) * lines, end)
         counts = np.zeros(5, dtype=np.int64)
         _scan(
@@ -122,7 +131,30 @@ class Scanner:
             *(table.slots, table.arena.address, table.offsets, table.count),
             *(self.edges, self.values, self.text.address, self.ends, self.unsure, counts),
         )
+        self._has_blank_nodes = self._has_blank_nodes or _any_blank_node(table, known)
         return Found(self, counts.tolist())
+
+    def numbers(self, columns: Any) -> TermNumbers:
+        """Return a copy of columns that the next piece overwrites, without those that say nothing.
+
+        Args:
+            columns: Numbers of subject, predicate, object (or tail) and graph (or NO_GRAPH), and
+                the line, int32 of shape (5, n).
+        """
+        is_named = self.quads and bool((columns[3] != NO_GRAPH).any())
+        return TermNumbers(
+            columns[:3].copy(),
+            columns[3].copy() if is_named else None,
+            columns[4].copy() if self._has_blank_nodes else None,
+        )
+
+
+def _any_blank_node(table: Table, known: int) -> bool:
+    """Return whether a blank node is among the strings of a table after the first `known`."""
+    begins = table.offsets[known : len(table) + 1]
+    first = table.arena.octets[begins[:-1]]
+    # What begins where an empty string does is another one.
+    return bool(((first == _UNDERSCORE) & (begins[1:] > begins[:-1])).any())
 
 
 @compiled

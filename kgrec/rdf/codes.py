@@ -1,0 +1,49 @@
+"""Columns of codes: which codes occur, and other numbers for them.
+
+numpy makes int64 of the numbers that it takes rows by. All functions go through a column in parts,
+so that no second column is made, and what is made fits into the processor's second cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+
+from kgrec.types import IntArray, RowArray
+
+_ROWS: Final = 1 << 15
+
+
+def row_slices(size: int) -> Iterator[slice]:
+    """Cut `size` rows into parts.
+
+    >>> [list(range(*rows.indices(40_000)))[-1] for rows in row_slices(40_000)]
+    [32767, 39999]
+    """
+    for begin in range(0, size, _ROWS):
+        yield slice(begin, min(begin + _ROWS, size))
+
+
+def used_codes(columns: Iterable[RowArray], size: int) -> tuple[IntArray, RowArray]:
+    """Return the numbers that occur in some columns, and the place of each number among them.
+
+    Args:
+        columns: Numbers from 0 to `size` - 1, each int32 of shape (n,).
+        size: How many numbers there may be.
+
+    Returns:
+        The numbers, ascending, int64 of shape (u,), and int32 of shape (size,).
+    """
+    used = np.zeros(size, dtype=bool)
+    for column in columns:
+        for rows in row_slices(len(column)):
+            used[column[rows]] = True
+    return np.flatnonzero(used), np.cumsum(used, dtype=np.int32) - np.int32(1)
+
+
+def recode(column: RowArray, code: RowArray) -> None:
+    """Replace each number k of a column by code[k], in place."""
+    for rows in row_slices(len(column)):
+        column[rows] = code[column[rows]]
