@@ -141,9 +141,9 @@ def timed_steps(trainer: Trainer, seconds: float) -> list[float]:
     ends = None
     for batch in itertools.chain.from_iterable(iter(trainer._batches, None)):
         begun = time.perf_counter()
-        trainer.optimizer.zero_grad(set_to_none=True)
+        trainer.optimizers.zero_grad()
         trainer.objective(batch).backward()
-        trainer.optimizer.step()
+        trainer.optimizers.step()
         now = time.perf_counter()
         if ends is None:
             ends = now + seconds

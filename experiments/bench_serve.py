@@ -114,10 +114,13 @@ def memory(process: subprocess.Popen[bytes]) -> float:
 
 
 async def load(port: int, users: list[str], items: list[str], rate: float, seconds: float):
-    """Ask at a fixed rate; return seconds and status of each request, reads and writes apart."""
+    """Ask at a fixed rate; return of each request its seconds, its status and when it was due.
+
+    Reads and writes are apart.
+    """
     rng = random.Random(0)
-    found: dict[str, list[tuple[float, int]]] = {"read": [], "write": []}
-    idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+    found: dict[str, list[tuple[float, int, float]]] = {"read": [], "write": []}
+    idle: asyncio.Queue[Connection] = asyncio.Queue()  # all clients take turns
     for _ in range(64):
         idle.put_nowait(Connection(port))
 
@@ -129,7 +132,7 @@ async def load(port: int, users: list[str], items: list[str], rate: float, secon
             status = 0
         finally:
             idle.put_nowait(connection)
-        found[kind].append((time.monotonic() - due, status))
+        found[kind].append((time.monotonic() - due, status, due - start))
 
     tasks, start = set(), time.monotonic()
     for number in range(int(rate * seconds)):
@@ -149,16 +152,19 @@ async def load(port: int, users: list[str], items: list[str], rate: float, secon
     return found
 
 
-def figures(found: list[tuple[float, int]]) -> dict[str, float]:
-    """Return percentiles in milliseconds, and how many failed."""
-    times = 1000 * np.array([seconds for seconds, _ in found])
+def figures(found: list[tuple[float, int, float]]) -> dict[str, Any]:
+    """Return percentiles in milliseconds, those of each minute, and how many failed."""
+    times = 1000 * np.array([seconds for seconds, *_ in found])
+    minute = (np.array([due for *_, due in found]) // 60).astype(int)
     told = {f"p{p}_ms": float(np.percentile(times, p)) for p in (50, 95, 99)}
-    return {**told, "requests": len(found), "errors": len(failed(found))}
+    by_minute = [float(np.percentile(times[minute == one], 95)) for one in np.unique(minute)]
+    counts = {"requests": len(found), "errors": len(failed(found))}
+    return {**told, **counts, "p95_ms_by_minute": by_minute}
 
 
-def failed(found: list[tuple[float, int]]) -> list[int]:
+def failed(found: list[tuple[float, int, float]]) -> list[int]:
     """Return the status of each request that failed; 0: there was no answer."""
-    return [status for _, status in found if status not in (200, 201)]
+    return [status for _, status, _ in found if status not in (200, 201)]
 
 
 async def changes(port: int, users: list[str], count: int) -> list[float]:

@@ -57,8 +57,17 @@ def test_reading_data_loads_no_torch(name):
 
 
 def test_the_service_begins_without_torch():
-    found = imported("import kgrec.serving.running")
+    found = imported("import kgrec.serving.starting")
     assert not found & {"torch", "torch_geometric", "transformers", "rdflib", "matplotlib"}
+
+
+def test_the_process_that_starts_workers_loads_no_models():
+    """With several workers it only watches them, and its start comes before theirs."""
+    found = imported(
+        "import kgrec.commands.serve, kgrec.runs.manifest\n"
+        "import kgrec.serving.reading, kgrec.serving.running"
+    )
+    assert not found & {"torch", "scipy", "pandas", "pyarrow", "fastapi"}
 
 
 def test_the_recommender_loads_no_language_model_and_no_rdflib():

@@ -30,9 +30,8 @@ def demo(
 
     run_demo(out, force=force)
     if serve:
-        from kgrec.serving.running import Plan
         from kgrec.serving.running import serve as answer
-        from kgrec.serving.settings import ServeConfig
+        from kgrec.serving.settings import Plan, ServeConfig
 
         if port:
             typer.echo(f"\nThe page: http://127.0.0.1:{port}/  (Ctrl+C ends it)")

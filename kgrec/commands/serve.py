@@ -53,10 +53,10 @@ def serve(
     is for Prometheus.
     """
     check_serving()
-    from kgrec.runs.reading import check_is_run
+    from kgrec.runs.manifest import check_is_run
     from kgrec.serving.reading import read_settings
-    from kgrec.serving.running import Plan, check_start, serve
-    from kgrec.serving.settings import check_address
+    from kgrec.serving.running import serve
+    from kgrec.serving.settings import Plan, check_address
 
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "log": log}
     given["watch"] = 2.0 if watch else None
@@ -66,6 +66,8 @@ def serve(
     check_address(settings)
     plan = Plan(run, settings, download)
     if check:
+        from kgrec.serving.starting import check_start
+
         typer.echo(check_start(plan))
         return
     serve(plan)

@@ -48,6 +48,24 @@ class Peers:
             self._told(lambda: dist.all_reduce(values))
         return values
 
+    def gathered(self, values: Tensor) -> list[Tensor]:
+        """Return the values of all processes, by rank.
+
+        Args:
+            values: This process's; of the same shape and dtype in each.
+
+        Raises:
+            PeerLost: Another process has ended.
+        """
+        if self.size == 1:
+            return [values]
+        import torch
+        import torch.distributed as dist
+
+        found = [torch.empty_like(values) for _ in range(self.size)]
+        self._told(lambda: dist.all_gather(found, values))
+        return found
+
     def from_first(self, make: Callable[[], Made]) -> Made:
         """Return in each process what `make` returns in the first one, which alone calls it.
 
@@ -66,11 +84,12 @@ class Peers:
     def average_gradients(self, parameters: Iterable[Parameter], share: float) -> None:
         """Replace gradients by their weighted mean over all processes.
 
-        All of them go in one message. A parameter without a gradient in each process stays so, as
-        an optimiser leaves it alone then.
+        All of them go in one message, but sparse ones, of which only the rows go. A parameter
+        without a gradient in each process stays so, as an optimiser leaves it alone then.
 
         Args:
-            parameters: Those of the model, all of one dtype and on one device.
+            parameters: Those of the model, all of one dtype and on one device. One with a sparse
+                gradient in one process has none or a sparse one in each.
             share: This process's weight; the weights of all sum up to 1.
 
         Raises:
@@ -80,13 +99,41 @@ class Peers:
             return
         import torch
 
-        every = list(parameters)
+        given = list(parameters)
+        sparse = given[0].new_tensor([one.grad is not None and one.grad.is_sparse for one in given])
+        rows_only = (self.sum(sparse) > 0).tolist()
+        for one in (one for one, is_sparse in zip(given, rows_only, strict=True) if is_sparse):
+            one.grad = self._summed_rows(one, share)
+        every = [one for one, is_sparse in zip(given, rows_only, strict=True) if not is_sparse]
+        if not every:
+            return
         some = every[0].new_tensor([one.grad is not None for one in every])
         parts = [torch.zeros_like(one) if one.grad is None else one.grad * share for one in every]
         summed = self.sum(torch.cat([*(part.reshape(-1) for part in parts), some]))
         pieces = torch.split(summed, [*(one.numel() for one in every), len(every)])
         for one, piece, has in zip(every, pieces[:-1], pieces[-1].tolist(), strict=True):
             one.grad = piece.view_as(one) if has else None
+
+    def _summed_rows(self, parameter: Parameter, share: float) -> Tensor:
+        """Return the sum over all processes of sparse gradients, the same bits in each."""
+        import torch
+
+        like, own = parameter.detach(), parameter.grad
+        if own is None:
+            row, value = torch.zeros(0, dtype=torch.int64, device=like.device), like[:0]
+        else:
+            own = own.coalesce()
+            row, value = own.indices()[0], own.values() * share
+        sizes = torch.zeros(self.size, dtype=torch.int64, device=like.device)
+        sizes[self.rank] = len(row)
+        of_each = self.sum(sizes).tolist()
+        joined = []
+        for part in (row, value):
+            padded = part.new_zeros(max(of_each), *part.shape[1:])  # one shape in each process
+            padded[: len(part)] = part
+            found = zip(self.gathered(padded), of_each, strict=True)
+            joined.append(torch.cat([one[:size] for one, size in found]))
+        return torch.sparse_coo_tensor(joined[0][None], joined[1], like.shape).coalesce()
 
     def _told(self, call: Callable[[], object]) -> None:
         try:

@@ -35,6 +35,9 @@ class Fusion(nn.Module):
         scale: Standard deviation of the initial id embeddings.
         feature_dropout: Share of feature entries that are zeroed at random while training.
         generator: Source of the initial values.
+
+    Attributes:
+        sparse_gradients: Whether reading some rows of the table gives a sparse gradient.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Fusion(nn.Module):
         super().__init__()
         self.mode: FusionMode = mode if feature_dim else "none"
         self.feature_dropout = feature_dropout
+        self.sparse_gradients = False
         self.embedding = _normal(num_nodes, dim, scale, generator)
         if self.mode != "none":
             # The projection of unit features is about as long as an id embedding.
@@ -79,7 +83,9 @@ class Fusion(nn.Module):
         Returns:
             float32 of shape (num_nodes, dim).
         """
-        embedding: Tensor = self.embedding if rows is None else F.embedding(rows, self.embedding)
+        embedding: Tensor = self.embedding
+        if rows is not None:
+            embedding = F.embedding(rows, self.embedding, sparse=self.sparse_gradients)
         embedding = embedding if keep is None else embedding * keep
         if self.mode == "none" or features is None:
             return embedding

@@ -144,6 +144,19 @@ class LinkPredictor(nn.Module):
             found |= {f"triples.{key}": (0, self._relations) for key in names}
         return found
 
+    def use_sparse_gradients(self) -> list[nn.Parameter]:
+        """Let the tables with a row for each node have sparse gradients on drawn parts of a graph.
+
+        Returns:
+            The tables, float32 of shape (num_nodes, dim).
+        """
+        for fusion in self.fusion.values():
+            assert isinstance(fusion, Fusion)
+            fusion.sparse_gradients = True
+        self.encoder.sparse_gradients = True
+        of_nodes = [name for name, (_, names) in self.axes.items() if isinstance(names, str)]
+        return [self.get_parameter(name) for name in of_nodes]
+
     def forward(
         self,
         graph: Propagation,

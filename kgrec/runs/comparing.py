@@ -17,8 +17,7 @@ from kgrec.evaluation.stored import read_evaluation
 from kgrec.runs.data_files import read_frame
 from kgrec.runs.evaluating import check_part, evaluate_run, evaluation_path
 from kgrec.runs.grouping import named_runs, runs_of_models
-from kgrec.runs.manifest import checked
-from kgrec.runs.reading import check_is_run
+from kgrec.runs.manifest import check_is_run, checked
 
 
 def compare_runs(

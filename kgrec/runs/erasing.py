@@ -12,8 +12,8 @@ from kgrec.data.vocabulary import id_list
 from kgrec.errors import DataError, option
 from kgrec.outputs.tensors import is_checkpoint
 from kgrec.runs.json_files import read_json
-from kgrec.runs.manifest import CHECKPOINT, check_run_folder
-from kgrec.runs.reading import check_is_run, load_run
+from kgrec.runs.manifest import CHECKPOINT, check_is_run, check_run_folder
+from kgrec.runs.reading import load_run
 from kgrec.runs.updating import alone, log_lines, split_of
 from kgrec.runs.writing import save_run
 from kgrec.snapshot.drift import Drift

@@ -53,6 +53,22 @@ _PARTS: Final = {
 _SHOWN = 3
 
 
+def check_is_run(folder: Path) -> None:
+    """Check that a folder is a run folder.
+
+    Raises:
+        RunError: It is not one.
+    """
+    if not (folder / "config.yaml").is_file():
+        where = printable(str(folder))
+        if folder.is_file():
+            raise RunError(f"{where} is a file; expected a run folder, made by `kgrec train`.")
+        raise RunError(
+            f"{where} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
+            f"{where}` makes one."
+        )
+
+
 def write_manifest(folder: Path) -> None:
     """Write the manifest of a run folder, whose other files are all there.
 

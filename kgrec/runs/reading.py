@@ -27,7 +27,14 @@ from kgrec.runs.data_files import (
 )
 from kgrec.runs.encoder_files import own_encoder
 from kgrec.runs.json_files import read_json
-from kgrec.runs.manifest import DRIFT, check_files_of_run, checked, parts_of, read_manifest
+from kgrec.runs.manifest import (
+    DRIFT,
+    check_files_of_run,
+    check_is_run,
+    checked,
+    parts_of,
+    read_manifest,
+)
 from kgrec.runs.search_files import read_taught
 from kgrec.settings import read_yaml
 from kgrec.snapshot import Derived
@@ -152,22 +159,6 @@ def allow_download(recommender: Recommender, name: str | None) -> None:
     """Let the encoder be downloaded only if it has this name: nobody here may have chosen it."""
     if isinstance(recommender.encoder, TextEncoder):
         recommender.encoder.download = recommender.encoder.model == name
-
-
-def check_is_run(folder: Path) -> None:
-    """Check that a folder is a run folder.
-
-    Raises:
-        RunError: It is not one.
-    """
-    if not (folder / "config.yaml").is_file():
-        where = printable(str(folder))
-        if folder.is_file():
-            raise RunError(f"{where} is a file; expected a run folder, made by `kgrec train`.")
-        raise RunError(
-            f"{where} is no run folder: it has no config.yaml. `kgrec train CONFIG.yaml --out "
-            f"{where}` makes one."
-        )
 
 
 def read_config(folder: Path) -> Config:

@@ -45,6 +45,7 @@ from kgrec.runs.data_files import (
 from kgrec.runs.encoder_files import own_encoder
 from kgrec.runs.manifest import (
     check_files_of_run,
+    check_is_run,
     check_sizes_of_run,
     parts_of,
     read_manifest,
@@ -53,7 +54,6 @@ from kgrec.runs.reading import (
     CODES,
     allow_download,
     check_format,
-    check_is_run,
     check_names,
     load_run,
     read_codes,

@@ -24,8 +24,8 @@ from kgrec.files import try_lock
 from kgrec.linking.link_table import read_link_table
 from kgrec.recommender import Recommender
 from kgrec.runs.json_files import read_json
-from kgrec.runs.manifest import check_run_folder
-from kgrec.runs.reading import check_is_run, load_run
+from kgrec.runs.manifest import check_is_run, check_run_folder
+from kgrec.runs.reading import load_run
 from kgrec.runs.writing import save_run
 from kgrec.snapshot import Snapshot
 from kgrec.snapshot.changes import without_pairs

@@ -56,6 +56,12 @@ class Live:
         return count
 
     def _apply(self, events: Sequence[LogEvent]) -> None:
+        erased = self.applier.erased
+        self._apply_all(events)
+        if self.applier.erased != erased:
+            self.served.lists.clear()  # some name who was erased
+
+    def _apply_all(self, events: Sequence[LogEvent]) -> None:
         try:
             self.applier.apply(events)
         except Exception:  # one of them: the others count

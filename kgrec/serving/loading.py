@@ -11,16 +11,22 @@ import numpy as np
 
 from kgrec.errors import RunError, printable
 from kgrec.recommender import Recommender
-from kgrec.runs.reading import check_is_run, read_summary, read_tree
+from kgrec.runs.manifest import check_is_run
+from kgrec.runs.reading import read_summary, read_tree
 from kgrec.runs.serving import load_for_serving, read_test
 from kgrec.serving.judging import Judge
+from kgrec.serving.lists import KeptLists
 from kgrec.serving.served import Served
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.types import IntArray
 
 
 def load_served(
-    folder: str | Path, *, hidden: Collection[str] = (), download: str | None = None
+    folder: str | Path,
+    *,
+    hidden: Collection[str] = (),
+    download: str | None = None,
+    kept_lists: int = 0,
 ) -> Served:
     """Load a run for requests.
 
@@ -28,6 +34,7 @@ def load_served(
         folder: The run folder, or a link to it.
         hidden: Columns of its tables that no answer shows.
         download: The encoder that the run names, if it may be downloaded.
+        kept_lists: Most lists of users that are kept in memory.
 
     Raises:
         RunError: It is no run folder, or damaged.
@@ -48,6 +55,7 @@ def load_served(
         hidden,
         judge=Judge(data if isinstance(data, dict) else {}),
         stamp=stamp,
+        lists=KeptLists(kept_lists),
     )
 
 

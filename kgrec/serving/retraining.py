@@ -10,8 +10,8 @@ from typing import Final
 from kgrec.datasets.dataset import Dataset
 from kgrec.errors import DataError, RunError, printable
 from kgrec.runs.making import make_model, make_recommender
-from kgrec.runs.manifest import check_run_folder
-from kgrec.runs.reading import check_is_run, load_run
+from kgrec.runs.manifest import check_is_run, check_run_folder
+from kgrec.runs.reading import load_run
 from kgrec.runs.updating import split_of
 from kgrec.runs.writing import save_run
 from kgrec.serving.applying import Applier

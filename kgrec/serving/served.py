@@ -19,6 +19,7 @@ from kgrec.recommender import Recommender
 from kgrec.retrieval.settings import retrieve_settings
 from kgrec.serving.graph_view import GraphView
 from kgrec.serving.judging import Judge
+from kgrec.serving.lists import KeptLists
 from kgrec.snapshot import Snapshot
 from kgrec.snapshot.listed import Recommendation
 from kgrec.types import IntArray
@@ -40,6 +41,7 @@ class Served:
         applied: The place in the log up to which the run was made from it.
         judge: Decides which interactions are likes.
         stamp: What tells this run from one that takes its place.
+        lists: Lists that were asked for last.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Served:
     applied: int = 0
     judge: Judge = field(default_factory=lambda: Judge({}))
     stamp: tuple[str, int, int] = ("", 0, 0)
+    lists: KeptLists = field(default_factory=KeptLists, repr=False)
     _view: tuple[Snapshot, GraphView] | None = field(default=None, repr=False)
 
     @property
@@ -60,7 +63,8 @@ class Served:
 
     def forked(self) -> Served:
         """Return the run with a recommender of its own over the same snapshot."""
-        return replace(self, recommender=self.recommender.fork(), _view=None)
+        lists = KeptLists(self.lists.size)
+        return replace(self, recommender=self.recommender.fork(), lists=lists, _view=None)
 
     @property
     def forgets(self) -> bool:
@@ -98,6 +102,13 @@ class Served:
                 f"{option('reasons')} needs {option('user')} or {option('liked')}: a reason leads "
                 "from items that somebody likes."
             )
+        chosen = [liked, description, exclude, retrieve, towers, reasons, *choice.values()]
+        if user is not None and not any(chosen):
+
+            def make() -> list[dict[str, Any]]:
+                return _trees(self.recommender.recommend(user, k, exclude=self._held_out(user, {})))
+
+            return self.lists.given(self.now, user, k, make)
         if description is not None:
             choice = {**choice, "description": description}
         retrieving = retrieve_settings(retrieve, towers)

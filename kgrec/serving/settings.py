@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import Field
 
@@ -62,6 +64,8 @@ class ServeConfig(Settings):
         variant: Another run folder that answers a share of the users, to compare the two.
         variant_share: Share of the users whom it answers, by a keyed hash of their ids.
         precompute: Most bytes, for each worker, of what a model in closed form computes ahead.
+        kept_lists: Lists of users that each worker keeps until what they depend on changes: the
+            run, the items, or the user's own history; 0: each is made anew.
         retrain_hours: Hours between trainings, each in a process of its own; RUN must be a link.
             The new run is served if validation has not fallen; 0: none at fixed times.
         retrain_on_drift: Whether it is also trained when so much came that a training is due.
@@ -87,11 +91,27 @@ class ServeConfig(Settings):
     variant: str | None = None
     variant_share: float = Field(default=0.5, gt=0, lt=1)
     precompute: int = Field(default=1 << 30, ge=0, le=1 << 50)
+    kept_lists: int = Field(default=10_000, ge=0, le=10_000_000)
     retrain_hours: float = Field(default=0.0, ge=0, le=10_000)
     retrain_on_drift: bool = False
     hidden_columns: tuple[str, ...] = ()
     page: bool = True
     limits: LimitConfig = LimitConfig()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a worker needs to start, in values that another process can take over.
+
+    Attributes:
+        run: The run folder.
+        config: The settings.
+        download: The encoder that the run names, if it may be downloaded.
+    """
+
+    run: Path
+    config: ServeConfig
+    download: str | None = None
 
 
 def is_loopback(host: str) -> bool:

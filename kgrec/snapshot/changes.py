@@ -73,6 +73,17 @@ class Changes:
         )
 
     @property
+    def tells(self) -> bool:
+        """Whether it brings more than interactions, or removes something."""
+        return self.tells_of_items or any(map(_is_some, (self.users, self.remove_users)))
+
+    @property
+    def tells_of_items(self) -> bool:
+        """Whether it brings items or something about items, or withdraws some."""
+        given = self.items, self.triples, self.links, self.remove_items
+        return any(map(_is_some, given))
+
+    @property
     def item_ids(self) -> list[str]:
         """The ids of `items`."""
         return _ids(self.items)
@@ -134,6 +145,10 @@ class Changes:
                 f"Leave these out, or bring the items back by naming them in {option('items')}. "
                 "Nothing was changed."
             )
+
+
+def _is_some(given: object) -> bool:
+    return not isinstance(given, Sequence) or len(given) > 0
 
 
 def with_columns_of(later: Interactions, train: Interactions) -> Interactions:

@@ -45,11 +45,18 @@ def grown(now: FittedT, asked: Changes, content: Content) -> FittedT:
     item_ids = now.items.extended([*asked.item_ids, *asked.linked]).extended(logged[1])
     start, new = len(now.items), len(item_ids) - len(now.items)
     histories, disliked, changed = _histories(now, user_ids, item_ids, log)
-    rows = [
-        given if isinstance(given, AttributeTable) else None for given in (asked.items, asked.users)
-    ]
-    inputs = now.inputs.extended(item_ids, user_ids, rows[0], rows[1], asked.triples, asked.links)
-    derived, placed = replace(now.derived, names=None), now.placed
+    inputs, titles, derived, placed = now.inputs, now.titles, now.derived, now.placed
+    # Interactions of known users with known items are the most frequent update, and leave all this.
+    if item_ids is not now.items or user_ids is not now.users or asked.tells:
+        rows = [
+            given if isinstance(given, AttributeTable) else None
+            for given in (asked.items, asked.users)
+        ]
+        more = rows[0], rows[1], asked.triples, asked.links
+        inputs = now.inputs.extended(item_ids, user_ids, *more)
+        if titles is None or item_ids is not now.items or asked.tells_of_items:
+            titles = _titles(now, item_ids, inputs.items, asked)
+        derived = replace(now.derived, names=None)
     if new:
         texts, features = content(inputs, item_ids, start)
         derived = derived.extended(new, texts, features)
@@ -64,7 +71,7 @@ def grown(now: FittedT, asked: Changes, content: Content) -> FittedT:
         inputs=inputs,
         derived=derived,
         built=None,
-        titles=_titles(now, item_ids, inputs.items, asked),
+        titles=titles,
         changed=changed,
         placed=placed,
         num_trained=now.num_scored,
@@ -118,15 +125,17 @@ def _tells_of_known(now: Fitted, asked: Changes) -> bool:
 
 def _without_removed(now: FittedT, asked: Changes) -> FittedT:
     """Return the snapshot without what an update removes, and with what it brings back."""
-    withdrawn = np.zeros(len(now.items), dtype=bool)
-    if now.withdrawn is not None:
-        withdrawn |= now.withdrawn
-    withdrawn[now.items.rows(asked.item_ids)] = False
-    withdrawn[now.items.rows(asked.remove_items)] = True
-    made = replace(now, withdrawn=withdrawn if withdrawn.any() else None)
-    rows = now.users.rows(asked.remove_users)
-    if not len(rows):
+    made = now
+    if len(asked.item_ids) or len(asked.remove_items):
+        withdrawn = np.zeros(len(now.items), dtype=bool)
+        if now.withdrawn is not None:
+            withdrawn |= now.withdrawn
+        withdrawn[now.items.rows(asked.item_ids)] = False
+        withdrawn[now.items.rows(asked.remove_items)] = True
+        made = replace(now, withdrawn=withdrawn if withdrawn.any() else None)
+    if not len(asked.remove_users):
         return made
+    rows = now.users.rows(asked.remove_users)
     deleted = np.zeros(len(now.users), dtype=bool)
     deleted[rows] = True
     keep = diags_array((~deleted).astype(np.float32))
@@ -199,7 +208,9 @@ def _placed(now: Fitted, new: int, features: Mapping[str, FloatArray]) -> FloatA
 
 
 def _widened(mask: BoolArray | None, num: int) -> BoolArray | None:
-    return None if mask is None else np.append(mask, np.zeros(num - len(mask), dtype=bool))
+    if mask is None or len(mask) == num:
+        return mask
+    return np.append(mask, np.zeros(num - len(mask), dtype=bool))
 
 
 def _without_ids(users: Vocabulary, rows: Sequence[int] | np.ndarray) -> Vocabulary:

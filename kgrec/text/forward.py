@@ -21,8 +21,8 @@ def fast_precision(device: torch.device, *, int8_possible: bool) -> str:
     """Return the fastest precision of `device` that keeps a cosine of 0.999 to float32.
 
     The processor's features decide, not a measurement, so that the same machine always gives the
-    same vectors. bfloat16 needs matrix units, or AMD's AVX-512 BF16, with which MiniLM trains 1.4 to
-    1.6 times as fast as in float32 (`experiments/bench_tuning.py`); on other processors without
+    same vectors. bfloat16 needs matrix units, or AMD's AVX-512 BF16, with which MiniLM trains 1.4
+    to 1.6 times as fast as in float32 (`experiments/bench_tuning.py`); on other processors without
     matrix units it was measured to be slower.
     """
     if device.type == "cuda":

@@ -20,6 +20,7 @@ from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
 from kgrec.training.objective import Objective, Task
+from kgrec.training.optimizers import Optimizers
 from kgrec.training.sampling import Batch, Sampler
 from kgrec.training.settings import TrainingConfig
 
@@ -80,12 +81,7 @@ class Trainer:
         alone = peers.size == 1
         self.own = self.generator if alone else torch.Generator(task.graph.device)
         self.objective = Objective(model, task, self.sampler.drawing_from(self.own), config)
-        self.optimizer = torch.optim.Adam(
-            model.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimizers = Optimizers(model, config)
         self.progress = TrainingProgress()
         self.best_state = _copy(model.state_dict())
         self.average = _copy(model.state_dict())
@@ -120,14 +116,14 @@ class Trainer:
             total, pairs = 0.0, 0
             for batch in self._batches():
                 part = batch.part(peers.rank, peers.size)
-                self.optimizer.zero_grad(set_to_none=True)
+                self.optimizers.zero_grad()
                 if len(part.row):
                     loss = self.objective(part)
                     loss.backward()  # type: ignore[no-untyped-call]
                     total += float(loss.detach()) * len(part.row)
                 share = len(part.row) / len(batch.row)
                 peers.average_gradients(self.model.parameters(), share)
-                self.optimizer.step()
+                self.optimizers.step()
                 pairs += len(batch.row)
             if peers.size > 1:
                 total = float(peers.sum(torch.tensor(total, dtype=torch.float64)))
@@ -253,8 +249,7 @@ class Trainer:
         tensors = {f"model.{k}": v for k, v in _copy(self.model.state_dict()).items()}
         tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
         tensors |= {f"average.{name}": value for name, value in _copy(self.average).items()}
-        for row, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{row}.{name}": value for name, value in _copy(state).items()}
+        tensors |= self.optimizers.tensors()
         tensors["generator"] = self.generator.get_state()
         progress = {**vars(self.progress), "curve": list(self.progress.curve)}
         return tensors, {"progress": progress, **self._identity}
@@ -269,8 +264,11 @@ class Trainer:
             inputs.update(kind.encode() + features.cpu().numpy().tobytes())
         for edge_type, operator in self.task.graph.items():
             inputs.update(repr((edge_type, operator.num_entries)).encode())
+        config = self.config.model_dump(mode="json") | {"device": self.generator.device.type}
+        if self.config.num_neighbors is None:
+            del config["sparse_gradients"]  # nothing reads it, and older checkpoints do not say it
         return {
-            "config": self.config.model_dump(mode="json") | {"device": self.generator.device.type},
+            "config": config,
             "model": self.model.config.model_dump(mode="json"),
             "data": {
                 "interactions": digest.hexdigest()[:16],
@@ -311,18 +309,11 @@ class Trainer:
             for name in self.average:
                 self.best_state[name] = tensors[f"best.{name}"].to(device)
                 self.average[name] = tensors[f"average.{name}"].to(device)
-            self.optimizer.load_state_dict(self._optimizer_state(tensors))
+            self.optimizers.load(tensors)
             self.generator.set_state(tensors["generator"])
             self.progress = TrainingProgress(**about["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"{path} is of another model or damaged: {error}") from error
-
-    def _optimizer_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _part(tensors, "adam.").items():
-            row, key = name.split(".", 1)
-            state.setdefault(int(row), {})[key] = value
-        return {**self.optimizer.state_dict(), "state": state}
 
 
 def _check_same(found: Any, wanted: Mapping[str, Any], path: Path | None) -> None:

@@ -64,10 +64,11 @@ def check_num_neighbors(model: LinkPredictorConfig, training: TrainingConfig) ->
     if numbers is None:
         return
     parts = f"encoder {model.encoder.name!r} with head {model.head.name!r}"
-    if not model.reach:
+    if not model.reach and numbers:
         raise ConfigError(
             "training.num_neighbors draws the edges for message passing, and "
-            f"{parts} passes no messages: leave num_neighbors out."
+            f"{parts} passes no messages: leave num_neighbors out, or give an empty list, [], to "
+            "compute the vectors of a batch's nodes alone."
         )
     if training.loss.needs_all_items:
         raise ConfigError(

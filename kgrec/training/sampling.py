@@ -91,13 +91,17 @@ class Sampler:
         """Yield all users that have interactions once, in random order."""
         order = self._users[self._shuffled(len(self._users))]
         for users in torch.split(order, batch_users):
-            count = self._start[users + 1] - self._start[users]
-            row = torch.repeat_interleave(count)
-            first = torch.cumsum(count, 0) - count
-            of_all = torch.arange(len(row), device=self.device)
-            place = of_all - first[row] + self._start[users][row]
+            row, place = self._interactions(users)
             weight = None if self._weight is None else self._weight[place]
             yield Batch(users, row, self._item[place], weight)
+
+    def _interactions(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """Return all interactions of users (b,): the row in `users`, and the place among all."""
+        start = self._start[users]
+        count = self._start[users + 1] - start
+        row = torch.repeat_interleave(count)
+        first = torch.cumsum(count, 0) - count
+        return row, torch.arange(len(row), device=self.device) + (start - first)[row]
 
     def pair_batches(self, batch_pairs: int) -> Iterator[Batch]:
         """Yield all interactions once, in random order, each as a row of its own user."""
@@ -123,8 +127,19 @@ class Sampler:
         return self.known[self.rows(len(self.known), num)]
 
     def are_positive(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return whether each of `users` (b,) chose each of `items` (s,), bool of shape (b, s)."""
-        return self._contains(users[:, None] * self.num_items + items[None, :])
+        """Return whether each of `users` (b,) chose each of `items` (s,), bool of shape (b, s).
+
+        The cost depends on the interactions of the users: looking each pair up would take most of
+        a step with millions of interactions.
+        """
+        asked, column = torch.unique(items, return_inverse=True)
+        place = torch.full((self.num_items,), -1, device=self.device)
+        place[asked] = torch.arange(len(asked), device=self.device)
+        row, chosen = self._interactions(users)
+        at = place[self._item[chosen]]
+        found = torch.zeros(len(users), len(asked), dtype=torch.bool, device=self.device)
+        found[row[at >= 0], at[at >= 0]] = True
+        return found[:, column]
 
     def are_pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Return whether each of `users` (p,) chose the item beside it, bool of shape (p,)."""

@@ -54,6 +54,12 @@ class TrainingConfig(Settings):
         "first, such as [20, 10]; -1: all. Each step then uses only the drawn part of the graph, "
         "as large graphs need; validation uses the whole graph. None: each step does so too.",
     )
+    sparse_gradients: bool = Field(
+        default=True,
+        description="With num_neighbors: whether a step moves only the embeddings of its part of "
+        "the graph, and their moments (SparseAdam). If not, Adam moves all embeddings in each "
+        "step, whose time and memory then grow with the number of nodes.",
+    )
     max_epochs: int = Field(
         default=400, ge=1, le=1_000_000, description="Most passes over the data."
     )

@@ -9,7 +9,7 @@ pytest.importorskip("fastapi", reason="the service needs the extra `serve`")
 from fastapi.testclient import TestClient
 
 from kgrec.serving.app import make_app
-from kgrec.serving.running import make_service
+from kgrec.serving.starting import make_service
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import yaml
 
 from kgrec.serving.metrics import Metrics
 from kgrec.serving.reading import read_settings
-from kgrec.serving.running import Plan, server_settings
-from kgrec.serving.settings import ServeConfig
+from kgrec.serving.running import server_settings
+from kgrec.serving.settings import Plan, ServeConfig
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

@@ -13,8 +13,8 @@ from kgrec.serving.log import Event, open_log
 from kgrec.serving.places import log_of, secret_of
 from kgrec.serving.pseudonyms import Pseudonyms, read_key
 from kgrec.serving.retraining import lead, retrain
-from kgrec.serving.running import Plan, make_service
-from kgrec.serving.settings import ServeConfig
+from kgrec.serving.settings import Plan, ServeConfig
+from kgrec.serving.starting import make_service
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from kgrec.serving.live import Live, Updater
 from kgrec.serving.loading import load_served
 from kgrec.serving.log import Event, open_log
 from kgrec.serving.pseudonyms import Pseudonyms
-from kgrec.serving.running import Plan, check_start, make_service
 from kgrec.serving.service import Service
-from kgrec.serving.settings import ServeConfig
+from kgrec.serving.settings import Plan, ServeConfig
+from kgrec.serving.starting import check_start, make_service
 
 
 def train(folder, model, last="i9"):

@@ -16,6 +16,9 @@ class ThreadPeers(Peers):
         values.copy_(sum(self.meeting.told(self.rank, values.clone())))
         return values
 
+    def gathered(self, values):
+        return self.meeting.told(self.rank, values.clone())
+
     def from_first(self, make):
         return self.meeting.told(self.rank, make() if self.rank == 0 else None)[0]
 

@@ -139,10 +139,12 @@ class GraphEncoder(nn.Module):
             another graph; see `kgrec.training.carried_over`.
         takes_edge_weights: Whether all it reads of the edges are the operators of the graph, so
             that its result can be differentiated in their values; see `kgrec.graph.edge_weights`.
+        sparse_gradients: Whether reading some rows of its own tables gives a sparse gradient.
     """
 
     axes: Axes = {}  # noqa: RUF012  # replaced, and never changed
     takes_edge_weights: ClassVar[bool] = False
+    sparse_gradients: bool = False
 
     def __init__(self, config: GraphEncoderConfig, context: BuildContext) -> None:  # noqa: ARG002
         super().__init__()

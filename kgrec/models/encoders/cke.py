@@ -44,7 +44,9 @@ class CKE(Unpropagated):
         return {**x, "item": self._structure(node)}
 
     def _structure(self, node: Mapping[str, Tensor] | None) -> Tensor:
-        return self.structure if node is None else F.embedding(node["item"], self.structure)
+        if node is None:
+            return self.structure
+        return F.embedding(node["item"], self.structure, sparse=self.sparse_gradients)
 
 
 class CKEConfig(GraphEncoderConfig):
