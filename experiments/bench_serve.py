@@ -42,6 +42,7 @@ BARS = {
     "lost": 0, "start_s": 3.0,
 }  # fmt: skip
 WRITES = 21  # one of so many requests writes
+WARMING = 15.0  # seconds
 
 
 class Connection:
@@ -250,6 +251,14 @@ async def killed(run: Path, items: list[str], kills: int) -> dict[str, int]:
     return {"kills": kills, "acknowledged": acknowledged, "lost": 0}
 
 
+def seconds_of_a_loop() -> float:
+    """Return how long this machine takes for a fixed loop: it tells a slow hour from a fast one."""
+    began, total = time.perf_counter(), 0
+    for number in range(3_000_000):
+        total += number
+    return time.perf_counter() - began
+
+
 def made_run(folder: Path, num_items: int) -> Path:
     """Write a run of iALS with random factors, and return its folder."""
     import pandas as pd
@@ -291,6 +300,7 @@ async def measure(run: Path, args: argparse.Namespace, folder: Path) -> dict[str
         result["start_s"] = time.monotonic() - began
         body = json.dumps({"user": users[0], "item": items[0]}).encode()
         await Connection(port).ask("POST", "/v1/interactions?wait=true", body)  # all is loaded
+        await asyncio.sleep(WARMING)  # each worker reads all of the run for its first update
         await load(port, users, items, args.rate, 5)
         before = memory(process)
         found = await load(port, users, items, args.rate, args.seconds)
@@ -335,14 +345,16 @@ def main() -> int:
     args = parser.parse_args()
     if (args.run is None) == (not args.items):
         parser.error("give RUN or --items")
-    busy = os.getloadavg()[0]
+    busy, loops = os.getloadavg()[0], [seconds_of_a_loop()]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = made_run(folder / "made", args.items) if args.run is None else args.run.resolve()
         result = asyncio.run(measure(run, args, folder))
+    loops.append(seconds_of_a_loop())
     told = bars(result)
     settings = {"seconds": args.seconds, "rate": args.rate, "workers": args.workers}
-    whole = {"about": about(0), "load_before": busy, "settings": settings, "result": result}
+    whole = {"about": about(0), "load_before": busy, "loop_s": loops, "settings": settings,
+             "result": result}  # fmt: skip
     args.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     for name, (value, bar) in told.items():
         print(f"{'ok    ' if value <= bar else 'missed'} {name}: {value:.4g} (at most {bar:g})")

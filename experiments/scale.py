@@ -7,11 +7,12 @@ reading it, the closed form `low_rank`, the link predictor with sampled neighbor
 for all users. The preference is found where more than half of the recommended items are of the
 user's group, which is a fiftieth of all; all users' lists are counted.
 
-    python experiments/scale.py [--largest 1000000] [--folder DIR]
+    python experiments/scale.py [--largest 1000000] [--size N …] [--folder DIR]
 
 Writes experiments/results/scale.json with seconds and peak memory of each stage, draws
 docs/scale.png and puts the tables into docs/explanation/scale.md. Needs Linux, for the peak of
-memory. The full size, --largest 10000000, takes hours and some 30 GB of disk.
+memory. The full size, --largest 10000000, takes an hour or more and some 10 GB of disk. --size
+measures some sizes alone, and keeps what the file has of others.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ INSIDE = 0.8
 """Share of a user's interactions within the own group."""
 AT_ONCE = 1_000_000
 EX = "http://ex.org/"
-NEIGHBORS, EPOCHS = [5, 3], 2
+NEIGHBORS, EPOCHS, STEPS = [5, 1], 1, 250
+"""Neighbors of each type in each hop; epochs; most steps of an epoch."""
 
 
 def sizes_of(interactions: int) -> dict[str, int]:
@@ -128,12 +130,12 @@ def closed_form(folder: Path, size: dict[str, int]) -> dict[str, Any]:
 
 
 def graph_model(folder: Path, size: dict[str, int]) -> dict[str, Any]:
-    """Train the link predictor for two epochs with sampled neighbors, and recommend to all."""
+    """Train the link predictor for an epoch with sampled neighbors, and recommend to all."""
     config = kgrec.LinkPredictionConfig(
         predictor={"dim": 32, "encoder": "lightgcn"},
         training={
             "loss": "sampled_softmax",
-            "batch_pairs": 4096,
+            "batch_pairs": max(4096, size["interactions"] // STEPS),
             "num_neighbors": NEIGHBORS,
             "max_epochs": EPOCHS,
             "weight_average": 0.0,
@@ -345,6 +347,7 @@ def main() -> int:
     parser.add_argument(
         "--without", nargs=2, metavar=("STAGE", "SIZE"), help="keep what the file has of one"
     )
+    parser.add_argument("--size", type=int, action="append", choices=SIZES)
     parser.add_argument("--page", action="store_true", help="only write the page again")
     args = parser.parse_args()
     if args.stage is not None:
@@ -357,9 +360,9 @@ def main() -> int:
         draw(sizes, HERE.parent / "docs" / "scale.png")
         return 0
     result: dict[str, Any] = {"sizes": {}}
-    if args.without:
+    if args.without or args.size:
         result = json.loads(out.read_text())
-    for interactions in (size for size in SIZES if size <= args.largest):
+    for interactions in args.size or [size for size in SIZES if size <= args.largest]:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             measured: dict[str, Any] = result["sizes"].get(str(interactions), {})
             for stage in STAGES:
@@ -369,7 +372,8 @@ def main() -> int:
                 print(interactions, stage, measured[stage], flush=True)
         result["sizes"][str(interactions)] = measured
         result |= {"slopes": slopes(result["sizes"]), "about": about(0)}
-        result["settings"] = {"of": sizes_of(interactions), "neighbors": NEIGHBORS, "k": K}
+        settings = {"neighbors": NEIGHBORS, "epochs": EPOCHS, "most_steps": STEPS, "k": K}
+        result["settings"] = {"of": sizes_of(max(map(int, result["sizes"]))), **settings}
         out.write_text(json.dumps(result, indent=2) + "\n")
         if len(result["sizes"]) > 1:
             write_page(result["sizes"], HERE.parent / "docs" / "explanation" / "scale.md")

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -210,11 +212,39 @@ Order = tuple[Tensor, Tensor, Tensor]
 
 
 def sorted_entries(row: Tensor, column: Tensor, num_rows: int) -> Order:
-    """Sort entries by row: return their columns, where each row begins, and their old places."""
+    """Sort entries by row: return their columns, where each row begins, and their old places.
+
+    Entries that are sorted by row or by column already, as those of a graph are, are not sorted
+    again: the first stay as they are, the others are transposed in one pass.
+    """
     width = int(column.max()) + 1 if len(column) else 1
-    order = torch.argsort(row * width + column)
     counts = torch.bincount(row, minlength=num_rows)
-    return column[order].contiguous(), torch.cumsum(counts, 0) - counts, order
+    starts = torch.cumsum(counts, 0) - counts
+    if _ascends(row, column):
+        return column.contiguous(), starts, torch.arange(len(row), device=row.device)
+    if row.device.type == "cpu" and _ascends(column, row):
+        order = _transposed(row, column, num_rows, width)
+    else:
+        order = torch.argsort(row * width + column)
+    return column[order].contiguous(), starts, order
+
+
+def _ascends(first: Tensor, second: Tensor) -> bool:
+    """Return whether pairs are in ascending order."""
+    if len(first) < 2:
+        return True
+    step = first[1:] - first[:-1]
+    fine = (step > 0) | ((step == 0) & (second[1:] >= second[:-1]))
+    return bool(fine.all())
+
+
+def _transposed(row: Tensor, column: Tensor, num_rows: int, num_columns: int) -> Tensor:
+    """Return the order by row of entries that are sorted by column, int64 of shape (E,)."""
+    starts = np.zeros(num_columns + 1, dtype=np.int64)
+    np.cumsum(np.bincount(column.numpy(), minlength=num_columns), out=starts[1:])
+    places = np.arange(len(row))
+    by_column = csr_matrix((places, row.numpy(), starts), shape=(num_columns, num_rows))
+    return torch.from_numpy(by_column.tocsc().data)
 
 
 def sum_entries(entries: tuple[Tensor, ...], x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Weighted and relational operators against naive sums and numeric gradients."""
 
 import numpy as np
+import pytest
 import torch
 
 from kgrec.graph.homogeneous import (
@@ -8,6 +9,7 @@ from kgrec.graph.homogeneous import (
     RelationalOperator,
     WeightedOperator,
     segment_softmax,
+    sorted_entries,
 )
 
 
@@ -91,3 +93,23 @@ def test_segment_softmax():
     torch.testing.assert_close(found[[0, 1, 3]], torch.softmax(values[[0, 1, 3]], 0))
     torch.testing.assert_close(found[[2, 4]], torch.softmax(values[[2, 4]], 0))
     assert torch.autograd.gradcheck(lambda v: segment_softmax(v, group, 4), (values,))
+
+
+@pytest.mark.parametrize("given", ["by row", "by column", "in no order"])
+@pytest.mark.parametrize("seed", range(4))
+def test_entries_are_sorted_whatever_their_order(given, seed):
+    rng = np.random.default_rng(seed)
+    number = int(rng.integers(0, 60))
+    row, column = rng.integers(0, 7, number), rng.integers(0, 9, number)  # some twice
+    if given != "in no order":
+        keys = (column, row) if given == "by row" else (row, column)
+        order = np.lexsort(keys)
+        row, column = row[order], column[order]
+    entries = torch.from_numpy(row), torch.from_numpy(column)
+    columns, starts, order = sorted_entries(*entries, 8)
+    expected = sorted(zip(row.tolist(), column.tolist(), strict=True))
+    assert columns.tolist() == [one for _, one in expected]
+    assert starts.tolist() == [sum(one < place for one, _ in expected) for place in range(8)]
+    assert sorted(order.tolist()) == list(range(number))
+    assert [(row[k], column[k]) for k in order.tolist()] == expected
+    assert columns.dtype == starts.dtype == order.dtype == torch.int64

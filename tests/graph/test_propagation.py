@@ -5,7 +5,7 @@ import pytest
 import torch
 from three_blocks import three_blocks
 
-from kgrec.graph.propagation import Propagation, SparseOperator, mean_of_layers
+from kgrec.graph.propagation import Propagation, SparseOperator, edge_values, mean_of_layers
 
 
 def random_edges(seed, num_sources=7, num_targets=4, num_edges=15):
@@ -91,6 +91,37 @@ def test_weights_by_degree(normalisation):
         if normalisation == "mean":
             sums = found.sum(1)
             assert np.allclose(sums[sums > 0], 1)
+
+
+@pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
+@pytest.mark.parametrize("change", ["none", "left out", "another order", "another edge"])
+def test_inverses_share_what_is_sorted_only_where_they_are_inverses(normalisation, change):
+    """Each operator, forward and backward, is that of its own edges alone, to the bit."""
+    graph = three_blocks().data.graph
+    back = graph["item_shelf", "rev_shelf", "item"]
+    if change == "left out":
+        back.edge_index = back.edge_index[:, 1:].contiguous()
+    elif change == "another order":
+        back.edge_index = back.edge_index.flip(1).contiguous()
+    elif change == "another edge":
+        back.edge_index = back.edge_index.clone()
+        back.edge_index[1, 0] = (back.edge_index[1, 0] + 1) % 22
+    propagation = Propagation(graph, normalisation)
+    assert list(propagation.operators) == sorted(graph.edge_types)
+    for kind, operator in propagation.items():
+        sizes = propagation.sizes[kind[0]], propagation.sizes[kind[2]]
+        edges = graph[kind].edge_index
+        weight = edge_values(*edges, *sizes, normalisation)
+        alone = SparseOperator(*edges, weight, *sizes)
+        x, y = torch.randn(sizes[0], 3), torch.randn(sizes[1], 3)
+        assert torch.equal(operator.forward(x), alone.forward(x))
+        assert torch.equal(operator.backward(y), alone.backward(y))
+        found = operator.num_entries, operator.num_sources, operator.num_targets
+        assert found == (edges.shape[1], *sizes)
+    shelf = propagation.operators["item", "shelf", "item_shelf"]
+    rev = propagation.operators["item_shelf", "rev_shelf", "item"]
+    shares = shelf.by_target[0].data_ptr() == rev.by_source[0].data_ptr()
+    assert shares == (change == "none")
 
 
 @pytest.mark.parametrize("normalisation", ["symmetric", "mean"])
