@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from numbers import Integral
+from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, TypeGuard
 
@@ -14,22 +14,26 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgrec.errors import DataError, UnknownIdError, check_kind, did_you_mean, printable
+from kgrec.data.id_search import first_not_below, hashed, is_few, row_of, searched
+from kgrec.data.merged_ids import write_merged
+from kgrec.data.stored_ids import StoredIds, map_ids, write_ids
+from kgrec.errors import DataError, UnknownIdError, check_kind, did_you_mean, nearest, printable
 from kgrec.types import IntArray
 
-_HASHED_PER_SEARCHED = 256  # ids that are hashed in the time of one binary search
 _FEW = 64  # ids that a dictionary gives sooner than Arrow
 _SELDOM = 16  # such questions, for which none is made
 _MOST = 1 << 20  # ids of one, which takes about 100 bytes for each
+_NEIGHBORS = 1000  # ids of a large vocabulary, before and after an unknown one, that are compared
 _SHARED = Lock()
 
 
 class Vocabulary:
     """An immutable bijection between ids and the rows 0 … n-1, sorted by id (UTF-8 byte order).
 
-    Ids are kept as one Arrow string array, so that a vocabulary of millions can be memory-mapped.
-    An unknown id is an error or -1, never row 0. Ids that `extended` appends come after the
-    sorted ones, so that old rows do not change.
+    Ids are kept as one Arrow string array. That of a large vocabulary can lie on disk, see `open`
+    and `from_pieces`, and is searched where it lies: sorted ids, if there are more than a million,
+    are neither hashed nor copied. An unknown id is an error or -1, never row 0. Ids that `extended`
+    appends come after the sorted ones, so that old rows do not change.
 
     Args:
         ids: The ids, in any order. Each may occur only once; `from_ids` removes repetitions.
@@ -83,6 +87,47 @@ class Vocabulary:
         made.num_sorted = len(array) if num_sorted is None else num_sorted
         return made
 
+    @classmethod
+    def from_pieces(
+        cls, pieces: Iterable[Iterable[str] | pa.Array], path: str | Path, name: str = "id"
+    ) -> Vocabulary:
+        """Return the vocabulary of the distinct ids of many pieces, which lies in a file.
+
+        Memory holds one piece at a time, and less than a GiB besides. The disk needs three times the
+        room of the file until it is done.
+
+        Args:
+            pieces: Ids, in any order and any number of times.
+            path: The file, which is replaced; `open` maps it again.
+            name: What the ids stand for.
+
+        Raises:
+            DataError: An id is missing, or is not a string.
+            RunError: The file cannot be written; what was at `path` is unchanged.
+        """
+        write_merged((_as_strings(piece, name) for piece in pieces), path, name)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Vocabulary:
+        """Return the vocabulary that `write` or `from_pieces` wrote, mapped into memory.
+
+        The file is read once to check it; its ids are then read where they are asked for.
+
+        Raises:
+            RunError: The file is missing, damaged, or holds no vocabulary.
+        """
+        ids = map_ids(path)
+        return cls.from_sorted(ids.array, ids.name, num_sorted=ids.num_sorted)
+
+    def write(self, path: str | Path) -> None:
+        """Write the vocabulary with its name and the order of its rows to an Arrow file.
+
+        Raises:
+            RunError: It cannot be written; what was at `path` is unchanged.
+        """
+        write_ids(path, StoredIds(self._array, self.name, self.num_sorted))
+
     def extended(self, ids: Iterable[str] | pa.Array) -> Vocabulary:
         """Return the vocabulary with further ids after these, whose rows do not change.
 
@@ -112,11 +157,22 @@ class Vocabulary:
         index, start = self._index, len(self)
         if index is None:
             return None
+        count = start - self._first_hashed
         with _SHARED:
-            if len(index) != start:
-                index = dict(islice(index.items(), start))
+            if len(index) != count:
+                index = dict(islice(index.items(), count))
             index.update(zip(new, range(start, start + len(new)), strict=True))
         return index
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether the sorted ids are searched, and never hashed as a whole."""
+        return self.num_sorted > _MOST
+
+    @property
+    def _first_hashed(self) -> int:
+        """The first row of the dictionary of ids, if there is one."""
+        return self.num_sorted if self._is_large else 0
 
     @classmethod
     def in_order(cls, ids: Iterable[str] | pa.Array, name: str = "id") -> Vocabulary:
@@ -192,12 +248,10 @@ class Vocabulary:
             DataError: It is neither text nor a whole number.
         """
         id = as_id(id, self.name)
-        if self._index is None:
-            self._index = self._made_index()
-        found = self._index.get(id)
-        if found is None or found >= len(self):
+        found = self._row(id)
+        if found < 0:
             raise UnknownIdError(
-                f"No {self.name} has the id {printable(id)!r}." + did_you_mean(id, self)
+                f"No {self.name} has the id {printable(id)!r}." + self._did_you_mean(id)
             )
         return found
 
@@ -219,45 +273,62 @@ class Vocabulary:
             return at_once
         wanted = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else _texts(ids, self.name)
         wanted = _as_strings(wanted, self.name)
-        few = len(wanted) * _HASHED_PER_SEARCHED < self.num_sorted
-        rows = self._searched(wanted) if few else _hashed(wanted, self._array)
+        if self._is_large or is_few(len(wanted), self.num_sorted):
+            rows = self._searched(wanted)
+        else:
+            rows = hashed(wanted, self._array)
         if missing == "raise" and (rows < 0).any():
-            unknown = wanted[int(np.flatnonzero(rows < 0)[0])].as_py()
+            unknown = str(wanted[int(np.flatnonzero(rows < 0)[0])].as_py())
             count = int((rows < 0).sum())
             raise UnknownIdError(
                 f"{count} of {len(rows)} {self.name} ids are unknown, the first of them "
-                f"{printable(str(unknown))!r}." + did_you_mean(str(unknown), self)
+                f"{printable(unknown)!r}." + self._did_you_mean(unknown)
             )
         return rows
 
     def _made_index(self) -> dict[str, int]:
-        return {known: row for row, known in enumerate(self._array.to_pylist())}
+        """Return the dictionary of all ids; of a large vocabulary, that of what was appended."""
+        first = self._first_hashed
+        return {known: row for row, known in enumerate(self._array[first:].to_pylist(), first)}
+
+    def _row(self, id: str) -> int:
+        """Return the row of an id, -1 for none."""
+        if self._index is None:
+            self._index = self._made_index()
+        found = self._index.get(id, -1)
+        if found < 0 and self._is_large and is_unicode(id):
+            found = row_of(id, self._array[: self.num_sorted])
+        return found if found < len(self) else -1
 
     def _rows_of_few(self, ids: Sequence[Any]) -> IntArray | None:
-        """Return the rows of a few ids that are all known, from a dictionary; None: ask Arrow."""
+        """Return the rows of a few ids that are all known, one by one; None: ask Arrow."""
         if len(ids) > _FEW:
             return None
-        if self._index is None:
+        if self._index is None and not self._is_large:
             self._asked += 1
             if self._asked <= _SELDOM or len(self) > _MOST:
                 return None
-            self._index = self._made_index()
-        rows = [self._index.get(as_id(id, self.name), -1) if is_id(id) else -1 for id in ids]
-        if any(not 0 <= row < len(self) for row in rows):
-            return None
-        return np.array(rows, dtype=np.int64)
+        rows = [self._row(as_id(id, self.name)) if is_id(id) else -1 for id in ids]
+        return np.array(rows, dtype=np.int64) if min(rows, default=0) >= 0 else None
 
     def _searched(self, wanted: Any) -> IntArray:
-        """Look a few ids up by binary search, without reading all the others."""
-        rows = np.full(len(wanted), -1, dtype=np.int64)
-        for place, id in enumerate(wanted.to_pylist()):
-            # Text compares by code points, which is the order of UTF-8's bytes.
-            row = bisect_left(self._array, id, hi=self.num_sorted, key=_text)
-            if row < self.num_sorted and _text(self._array[row]) == id:
-                rows[place] = row
-        appended = _hashed(wanted, self._array[self.num_sorted :])
-        rows[appended >= 0] = appended[appended >= 0] + self.num_sorted
+        """Search for ids among the sorted ones, and hash what was appended."""
+        rows = searched(wanted, self._array[: self.num_sorted])
+        if self.num_sorted < len(self):
+            appended = hashed(wanted, self._array[self.num_sorted :])
+            rows[appended >= 0] = appended[appended >= 0] + self.num_sorted
         return rows
+
+    def _did_you_mean(self, id: str) -> str:
+        """Return ' Did you mean …?' for an unknown id, without reading a large vocabulary."""
+        if not self._is_large:
+            return did_you_mean(id, self)
+        if not is_unicode(id):
+            return ""
+        row = first_not_below(id.encode(), self._array[: self.num_sorted])
+        first, end = max(0, row - _NEIGHBORS), min(row + _NEIGHBORS, self.num_sorted)
+        match = nearest(id, self._array[first:end].to_pylist())
+        return "" if match is None else f" Did you mean '{printable(match)}'?"
 
     def union(self, other: Vocabulary) -> Vocabulary:
         """Return the vocabulary of the ids of both, all sorted."""
@@ -275,8 +346,8 @@ class Vocabulary:
         if not is_id(id):
             return False
         id = as_id(id, self.name)
-        if self._index is not None:
-            return self._index.get(id, len(self)) < len(self)
+        if self._index is not None or self._is_large:
+            return self._row(id) >= 0
         if not is_unicode(id):
             return False
         return bool(self.rows([id], missing="-1")[0] >= 0)
@@ -288,15 +359,6 @@ class Vocabulary:
 
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} {self.name} ids)"
-
-
-def _text(value: Any) -> str:
-    return str(value.as_py())
-
-
-def _hashed(wanted: Any, known: Any) -> IntArray:
-    """Return the place of each wanted id among the known ones, -1 for none."""
-    return np.asarray(pc.fill_null(pc.index_in(wanted, value_set=known), -1), dtype=np.int64)
 
 
 def is_id(id: object) -> TypeGuard[str | int]:

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from isal import isal_zlib
 
 from kgrec.bounds.arrow_file import map_batch
 from kgrec.bounds.json_text import read_json
+from kgrec.data.stored_ids import check_ids
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import RunError, printable
 from kgrec.files import open_plain, system_reason, writing
@@ -234,11 +234,10 @@ def _read_table(path: Path, name: str, manifest: dict[str, Any]) -> Any:
 def _vocabulary(table: Any, kind: str, path: Path, manifest: dict[str, Any]) -> Vocabulary:
     ids = table.column("id")
     num_sorted = _num_sorted(manifest, path.stem, len(ids), path)
-    first = ids[:num_sorted]
-    if len(first) > 1 and not pc.all(pc.less(first[:-1], first[1:])).as_py():
-        raise _error(path, "the ids are not sorted; the file is damaged.")
-    if num_sorted < len(ids) and pc.count_distinct(ids).as_py() < len(ids):
-        raise _error(path, "an id is repeated; the file is damaged.")
+    try:
+        check_ids(ids, num_sorted)
+    except ValueError as error:
+        raise _error(path, f"{error}; the file is damaged.") from error
     return Vocabulary.from_sorted(ids, kind, num_sorted=num_sorted)
 
 
