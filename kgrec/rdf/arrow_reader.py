@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyoxigraph
 
 from kgrec.errors import DataError
-from kgrec.rdf.line_errors import Mistake, mistakes
+from kgrec.rdf.line_errors import Mistake, Part, mistakes
 from kgrec.rdf.nesting import check_triple_terms
 from kgrec.rdf.numbered import (
     NO_GRAPH,
@@ -48,7 +48,7 @@ class ArrowReader:
         self.format, self.nodes, self.graphs, self.terms = format, nodes, graphs, terms
 
     def read(
-        self, pieces: Iterable[Sequence[bytes]], on_mistake: Callable[[Mistake], None] | None
+        self, pieces: Iterable[Sequence[Part]], on_mistake: Callable[[Mistake], None] | None
     ) -> list[Statements]:
         """Return the statements of the text of a file."""
         found: list[Statements] = []

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyoxigraph
 
-from kgrec.rdf.line_errors import Mistake, mistakes
+from kgrec.rdf.line_errors import Mistake, Part, mistakes
 from kgrec.rdf.native.scan import Found, Scanner
 from kgrec.rdf.native.term_table import Text
 from kgrec.rdf.numbered import (
@@ -80,7 +80,7 @@ class CompiledReader:
         self._buffers: list[Text] = []
 
     def read(
-        self, pieces: Iterable[Sequence[bytes]], on_mistake: Callable[[Mistake], None] | None
+        self, pieces: Iterable[Sequence[Part]], on_mistake: Callable[[Mistake], None] | None
     ) -> list[Statements]:
         """Return the statements of the text of a file."""
         done: list[_Piece] = []
@@ -124,7 +124,7 @@ class CompiledReader:
             for _, future in running:
                 yield future.result()
 
-    def _scan(self, number: int, parts: Sequence[bytes], *, trusted: bool) -> Found:
+    def _scan(self, number: int, parts: Sequence[Part], *, trusted: bool) -> Found:
         """Copy parts of a text into the scanner's buffer, and find the terms there."""
         size = sum(map(len, parts))
         if size >= self._buffers[number].room:
@@ -146,7 +146,7 @@ class CompiledReader:
         assert not found.unsure.shape[1]
         return _Piece(number, [found], found.num_lines, [])
 
-    def _read_piece(self, number: int, parts: Sequence[bytes]) -> _Piece:
+    def _read_piece(self, number: int, parts: Sequence[Part]) -> _Piece:
         found = self._scan(number, parts, trusted=False)
         if not found.unsure.shape[1]:
             return _Piece(number, [found], found.num_lines, [])

@@ -12,9 +12,14 @@ from kgrec.errors import DataError
 from kgrec.rdf.nesting import check_triple_terms
 from kgrec.rdf.syntaxes import Format
 
+Part = bytes | memoryview
+"""A part of a text."""
 
-def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[bytes]]:
-    """Group pieces so that each group holds whole lines. Pieces are cut after lines, not joined.
+
+def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[Part]]:
+    """Group pieces so that each group holds whole lines.
+
+    Pieces are cut after lines, and neither joined nor copied.
 
     Args:
         pieces: The text, cut anywhere.
@@ -23,13 +28,13 @@ def whole_lines(pieces: Iterator[bytes], limit: int) -> Iterator[list[bytes]]:
     Raises:
         DataError: A line is longer.
     """
-    begun: list[bytes] = []
+    begun: list[Part] = []
     length = 0
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
         if end:
             check_line_length(length + piece.find(b"\n"), limit)
-            begun.append(piece[:end] if end < len(piece) else piece)
+            begun.append(memoryview(piece)[:end] if end < len(piece) else piece)
             yield begun
             begun, length = [], 0
         if end < len(piece):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from kgrec.rdf.arrow_reader import ArrowReader
-from kgrec.rdf.line_errors import Mistake
+from kgrec.rdf.line_errors import Mistake, Part
 from kgrec.rdf.native import native_is_there
 from kgrec.rdf.numbered import BlankNodes, GraphChoice
 from kgrec.rdf.statements import Statements
@@ -24,7 +24,7 @@ class Reader(Protocol):
     """
 
     def read(
-        self, pieces: Iterable[Sequence[bytes]], on_mistake: Callable[[Mistake], None] | None
+        self, pieces: Iterable[Sequence[Part]], on_mistake: Callable[[Mistake], None] | None
     ) -> list[Statements]:
         """Return the statements of the text of a file, in batches.
 

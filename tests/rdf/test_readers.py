@@ -5,6 +5,7 @@ import itertools
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import pyoxigraph as ox
 import pytest
 from hypothesis import example, given, settings
@@ -306,6 +307,67 @@ def test_graphs_are_kept_and_can_be_chosen(reader):
     (batch,) = read(text, "nq", reader, wanted=[""]).batches
     assert batch.graphs is None
     assert read(VALID, reader=reader, wanted=["a:g"]).statements == []
+
+
+EMPTY = b"# nothing here\n\n  \n"
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("size", [1, 30, 61, 1 << 20])
+def test_what_is_only_in_some_pieces(reader, size):
+    """Blank nodes, graphs, literals and repetitions across pieces, and pieces without any."""
+    plain = b"<a:a> <a:p> <a:b> .\n" * 3
+    blank = b"_:y <a:p> <a:b> .\n<a:a> <a:p> _:x .\n<a:a> <a:p> <a:b> _:g .\n"
+    value = b'<a:a> <a:p> "x" .\n<a:a> <a:p> "x"@en <a:g> .\n_:x <a:p> "x" _:y .\n'
+    text = EMPTY * 4 + plain + EMPTY * 9 + blank + plain + value * 2 + EMPTY * 4 + blank + value
+    found = read(text, "nq", reader, size)
+    assert found.statements == oracle(text, "nq")[0]
+    assert found.nodes.names == {
+        "_:y": "_:file0_b0",
+        "_:x": "_:file0_b1",
+        "_:g": "_:file0_b2",
+    }
+    kg = assemble(found.batches)
+    distinct = set(found.statements)
+    assert len(kg.graphs) == len(distinct)
+    assert kg.report.duplicates == len(found.statements) - len(distinct)
+    assert kg.num_triples == len({one[:3] for one in distinct if len(one) == 4})
+    assert same_statements(kg, assemble(read(text, "nq", "arrow").batches))
+    for batch in found.batches:
+        for column in (batch.edges, batch.values, batch.edge_graph, batch.value_graph):
+            assert column is None or column.dtype == np.int32
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_text_of_nothing(reader):
+    for size in (1, 30, 1 << 20):
+        found = read(EMPTY * 5, reader=reader, size=size)
+        assert not found.statements
+        assert not found.mistakes
+
+
+@pytest.mark.filterwarnings("ignore:Dataset.default_context")  # rdflib's own
+@pytest.mark.parametrize("reader", ["compiled", "threads"])
+def test_named_graphs_are_those_that_rdflib_finds(reader):
+    rdflib = pytest.importorskip("rdflib")
+    rng = np.random.default_rng(0)
+    lines = []
+    for s, p, o, g in rng.integers((40, 5, 40, 4), size=(3000, 4)).tolist():
+        object = f"<e:{o}>" if o % 3 else f'"{o}"@en'
+        lines.append(f"<e:{s}> <e:p{p}> {object} {f'<g:{g}>' if g else ''} .\n")
+    dataset = rdflib.Dataset()
+    dataset.parse(data="".join(lines), format="nquads")
+    expected = set()
+    for s, p, o, g in dataset.quads():
+        graph = "" if g in (None, dataset.default_graph.identifier) else str(g)
+        value = (
+            (str(o), str(o.datatype), o.language) if isinstance(o, rdflib.Literal) else (str(o),)
+        )
+        expected.add((str(s), str(p), *value, graph))
+    found = read("".join(lines).encode(), "nq", reader, size=5000)
+    own = {(*one[:3], "None", *one[4:]) if len(one) == 6 else one for one in found.statements}
+    assert own == expected
+    assert len(assemble(found.batches).graphs) == len(expected)
 
 
 @pytest.mark.parametrize("reader", EITHER)

@@ -115,20 +115,37 @@ def first_byte(found: Any) -> Any:
 
 
 @compiled
+def mixed(h: Any, word: Any) -> Any:
+    """Return a hash with one more word in it."""
+    h = (h ^ word) * _MIX
+    return h ^ (h >> U32)
+
+
+@compiled
+def hash_end(h: Any, word: Any, rest: Any, size: Any) -> Any:
+    """Return the hash of a string from that of its whole words.
+
+    Args:
+        h: The hash of the words before.
+        word: The word after them.
+        rest: How many bytes of it, 0 to 7, are in the string.
+        size: The length of the string.
+    """
+    h = mixed(h, word & ((U1 << np.uint64(rest << 3)) - U1))
+    return mixed(h, np.uint64(size))
+
+
+@compiled
 def hash_of(begin: Any, size: Any) -> Any:
     """Return a hash of a string, uint64."""
-    h = np.uint64(size)
+    h = U0
     at = begin
     rest = size
     while rest >= 8:
-        h = (h ^ load64(at)) * _MIX
-        h ^= h >> U32
+        h = mixed(h, load64(at))
         at += 8
         rest -= 8
-    if rest > 0:
-        h = (h ^ (load64(at) & (FREE >> (U64 - np.uint64(rest << 3))))) * _MIX
-        h ^= h >> U32
-    return h
+    return hash_end(h, load64(at), rest, size)
 
 
 @compiled

@@ -3,8 +3,6 @@ r"""Finding the terms of N-Triples and N-Quads in one pass.
 Lines are read in blocks, in two steps: first the terms are found and hashed, and the processor
 begins to fetch their slots of the table; then the terms are looked up. Waiting for memory at each
 term would take longer than everything else.
-
-Grammars: https://www.w3.org/TR/n-triples/ and https://www.w3.org/TR/n-quads/.
 """
 
 from __future__ import annotations
@@ -13,44 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from kgrec.rdf.native.memory import (
-    FREE,
-    LOW32,
-    U0,
-    U32,
-    compiled,
-    first_byte,
-    hash_of,
-    load8,
-    load64,
-    prefetch,
-    repeated,
-    zero_bytes,
-)
-from kgrec.rdf.native.term_table import MOST, Table, Text, find, insert, place_in_arena
-from kgrec.rdf.native.terms import (
-    ALNUM,
-    ALPHA,
-    CR,
-    KINDS,
-    LABEL,
-    LF,
-    LONGEST,
-    QUOTE,
-    UNSURE,
-    copy_value,
-    is_surely_datatype,
-    is_surely_iri,
-    is_surely_language,
-)
+from kgrec.rdf.native.line import NO_VALUE, UNDERSCORE, is_valid, line_end, skip_blanks, statement
+from kgrec.rdf.native.memory import FREE, LOW32, U32, are_same, compiled, prefetch
+from kgrec.rdf.native.term_table import Table, Text, find, insert, place_in_arena
+from kgrec.rdf.native.terms import UNSURE
 from kgrec.rdf.numbered import NO_GRAPH, TermNumbers
 
-_NO_VALUE: Final = -1
 _BLOCK: Final = 512  # lines; their notes fit into the processor's second cache
 _AHEAD: Final = 6  # lines
-_TAB, _SPACE, _DOT, _COLON, _LESS, _AT = 9, 32, 46, 58, 60, 64
-_GREATER, _CARET, _UNDERSCORE, _HYPHEN = 62, 94, 95, 45
-_LFS, _GREATERS = repeated(LF), repeated(_GREATER)
 
 
 class Found:
@@ -71,7 +39,7 @@ class Found:
     __slots__ = ("edges", "lengths", "num_lines", "text", "unsure", "values")
 
     def __init__(self, scanner: Scanner, counts: list[int]) -> None:
-        num_edges, num_values, num_unsure, self.num_lines, size = counts
+        num_edges, num_values, num_unsure, self.num_lines, size, _ = counts
         self.edges = scanner.numbers(scanner.edges[:, :num_edges])
         self.values = scanner.numbers(scanner.values[:, :num_values])
         begins, ends = scanner.ends[:, :num_values]
@@ -101,13 +69,24 @@ class Scanner:
         self.quads = quads
         self._has_blank_nodes = False
         # Kept from piece to piece: new memory would have to be cleared each time.
-        self._make_room(1 << 12, 1 << 19)
+        self.text = Text(0)
+        self.edges, self.values = (np.empty((5, 0), dtype=np.int32) for _ in range(2))
+        self.ends = np.empty((2, 0), dtype=np.int64)
+        self.unsure = np.empty((3, 0), dtype=np.int64)
 
-    def _make_room(self, lines: int, size: int) -> None:
+    def _make_room(self, lines: int) -> None:
+        """Make room for so many lines."""
+        edges, values, ends, unsure = self.edges, self.values, self.ends, self.unsure
         self.edges, self.values = (np.empty((5, lines), dtype=np.int32) for _ in range(2))
-        self.text = Text(size)
         self.ends = np.empty((2, lines), dtype=np.int64)
         self.unsure = np.empty((3, lines), dtype=np.int64)
+        for new, old in (
+            (self.edges, edges),
+            (self.values, values),
+            (self.ends, ends),
+            (self.unsure, unsure),
+        ):
+            new[:, : old.shape[1]] = old
 
     def scan(self, text: Text, end: int, *, trusted: bool = False) -> Found:
         """Find the terms in the first `end` bytes of a text; the last byte must be a newline.
@@ -119,20 +98,23 @@ class Scanner:
             end: Number of bytes.
             trusted: Whether a parser wrote the text, so that all of it is valid.
         """
-        lines = int(_count_lines(text.octets, end))
-        if lines > self.ends.shape[1] or end > self.text.room:
-            self._make_room(max(lines, self.ends.shape[1]), max(end, self.text.room))
         table = self.table
         known = len(table)
-        table.make_room((4 if self.quads else 3) * lines, end)
-        counts = np.zeros(5, dtype=np.int64)
-        _scan(
-            *(text.address, end, self.quads, trusted),
-            *(table.slots, table.arena.address, table.offsets, table.count),
-            *(self.edges, self.values, self.text.address, self.ends, self.unsure, counts),
-        )
+        if end > self.text.room:
+            self.text = Text(end + end // 8)
+        state = np.zeros(6, dtype=np.int64)
+        while state[5] < end:
+            lines = int(state[3]) + _BLOCK
+            if lines > self.ends.shape[1]:
+                self._make_room(4 * lines)
+            table.make_room(4 * _BLOCK, end - int(state[5]))
+            _scan(
+                *(text.address, end, self.quads, trusted),
+                *(table.slots, table.arena.address, table.offsets, table.count),
+                *(self.edges, self.values, self.text.address, self.ends, self.unsure, state),
+            )
         self._has_blank_nodes = self._has_blank_nodes or _any_blank_node(table, known)
-        return Found(self, counts.tolist())
+        return Found(self, state.tolist())
 
     def numbers(self, columns: Any) -> TermNumbers:
         """Return a copy of columns that the next piece overwrites, without those that say nothing.
@@ -154,182 +136,7 @@ def _any_blank_node(table: Table, known: int) -> bool:
     begins = table.offsets[known : len(table) + 1]
     first = table.arena.octets[begins[:-1]]
     # What begins where an empty string does is another one.
-    return bool(((first == _UNDERSCORE) & (begins[1:] > begins[:-1])).any())
-
-
-@compiled
-def _count_lines(octets: Any, end: Any) -> Any:
-    count = 0
-    for k in range(end):
-        count += octets[k] == LF
-    return count
-
-
-@compiled
-def _iri_end(begin: Any, limit: Any) -> Any:
-    """Return where the next ">" of the line is, or UNSURE if it is not before `limit`."""
-    at = begin
-    while at < limit:
-        word = load64(at)
-        found = zero_bytes(word ^ _GREATERS) | zero_bytes(word ^ _LFS)
-        if found != U0:
-            at += first_byte(found)
-            return at if load8(at) == _GREATER else np.int64(UNSURE)
-        at += 8
-    return np.int64(UNSURE)
-
-
-@compiled
-def _label_end(begin: Any, limit: Any, trusted: Any) -> Any:
-    r"""Return where the blank node ``_:label`` at `begin` ends, or UNSURE."""
-    if trusted:  # any label is valid, and a space follows
-        at = begin
-        while at < limit and load8(at) != _SPACE:
-            at += 1
-        return at
-    if load8(begin + 1) != _COLON or KINDS[load8(begin + 2)] & ALNUM == 0:
-        return np.int64(UNSURE)
-    at = begin + 3
-    while at < limit and KINDS[load8(at)] & LABEL != 0:
-        at += 1
-    follows = load8(at)
-    return at if follows == _SPACE or follows == _TAB else np.int64(UNSURE)
-
-
-@compiled
-def _tail_end(begin: Any, limit: Any) -> Any:
-    """Return where what follows a literal's value ends, or UNSURE."""
-    at = begin
-    if load8(at) == _AT:
-        at += 1
-        while at < limit and (KINDS[load8(at)] & ALNUM != 0 or load8(at) == _HYPHEN):
-            at += 1
-    elif load8(at) == _CARET:
-        if load8(at + 1) != _CARET or load8(at + 2) != _LESS:
-            return np.int64(UNSURE)
-        at = _iri_end(at + 3, limit)
-        if at != UNSURE:
-            at += 1
-    return at
-
-
-@compiled
-def _skip_blanks(at: Any) -> Any:
-    while load8(at) == _SPACE or load8(at) == _TAB:
-        at += 1
-    return at
-
-
-@compiled
-def _next_line(begin: Any, end: Any) -> Any:
-    """Return where the next line begins if only a full stop is left of this one, else UNSURE."""
-    at = _skip_blanks(begin)
-    if at >= end or load8(at) != _DOT:
-        return np.int64(UNSURE)
-    at = _skip_blanks(at + 1)
-    if load8(at) == CR:
-        at += 1
-    if at >= end or load8(at) != LF:
-        return np.int64(UNSURE)
-    return at + 1
-
-
-@compiled
-def _line_end(begin: Any, end: Any) -> Any:
-    """Return where the newline of the line is, or `end`."""
-    at = begin
-    while at < end:
-        found = zero_bytes(load64(at) ^ _LFS)
-        if found != U0:
-            return min(at + first_byte(found), end)
-        at += 8
-    return end
-
-
-@compiled
-def _node(at: Any, end: Any, trusted: Any) -> Any:
-    """Return begin, length and end of the IRI or blank node at `at`; the last may be UNSURE.
-
-    The length does not count brackets.
-    """
-    limit = min(end, at + (MOST if trusted else LONGEST))
-    if load8(at) == _LESS:
-        # An IRI begins with a letter, so that no blank node or tail is the same string.
-        stop = np.int64(UNSURE)
-        if KINDS[load8(at + 1)] & ALPHA != 0:
-            stop = _iri_end(at + 1, limit)
-        if stop != UNSURE and stop < end:
-            return at + 1, stop - at - 1, stop + 1
-    elif load8(at) == _UNDERSCORE:
-        stop = _label_end(at, limit, trusted)
-        if stop != UNSURE and stop < end:
-            return at, stop - at, stop
-    return at, np.int64(0), np.int64(UNSURE)
-
-
-@compiled
-def _statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any) -> Any:
-    """Find the terms of the statement at `at`.
-
-    Args:
-        at: Where the line begins.
-        end: Where the text ends.
-        quads: Whether a graph may be named.
-        trusted: Whether a parser wrote the text.
-        to: Where the value of a literal is copied.
-        spans: Where begin and length of subject, predicate, object (or tail) and graph are
-            written, a length of NO_GRAPH if there is none; int64 of shape (4, 2).
-
-    Returns:
-        Where the next line begins, or UNSURE; and where the copied value ends, or _NO_VALUE for a
-        statement between entities.
-    """
-    written = np.int64(_NO_VALUE)
-    spans[3, 1] = NO_GRAPH
-    spans[0, 0], spans[0, 1], at = _node(_skip_blanks(at), end, trusted)
-    if at == UNSURE:
-        return at, written
-    at = _skip_blanks(at)
-    if load8(at) != _LESS:
-        return np.int64(UNSURE), written
-    spans[1, 0], spans[1, 1], at = _node(at, end, trusted)
-    if at == UNSURE:
-        return at, written
-    at = _skip_blanks(at)
-    if load8(at) == QUOTE:
-        at, written = copy_value(at + 1, end, to)
-        if at == UNSURE:
-            return at, written
-        at += 1
-        stop = _tail_end(at, min(end, at + (MOST if trusted else LONGEST)))
-        if stop == UNSURE or stop >= end:
-            return np.int64(UNSURE), written
-        spans[2, 0], spans[2, 1] = at, stop - at
-        at = stop
-    else:
-        spans[2, 0], spans[2, 1], at = _node(at, end, trusted)
-        if at == UNSURE:
-            return at, written
-    after = _next_line(at, end)
-    if after == UNSURE and quads:
-        spans[3, 0], spans[3, 1], at = _node(_skip_blanks(at), end, trusted)
-        if at != UNSURE:
-            after = _next_line(at, end)
-    return after, written
-
-
-@compiled
-def _is_valid(begin: Any, size: Any) -> Any:
-    """Return whether a new term is surely valid."""
-    if size == 0:
-        return True
-    first = load8(begin)
-    if first == _AT:
-        return is_surely_language(begin + 1, begin + size)
-    if first == _CARET:
-        return is_surely_datatype(begin + 3, begin + size - 1)
-    # Finding the end of a blank node has checked its label.
-    return first == _UNDERSCORE or is_surely_iri(begin, begin + size)
+    return bool(((first == UNDERSCORE) & (begins[1:] > begins[:-1])).any())
 
 
 @compiled
@@ -367,14 +174,14 @@ def _locate(
         Number of statements, where the next block begins, its first line, where the next value is
         copied, and the number of unsure lines.
     """
-    spans = np.empty((4, 2), dtype=np.int64)
+    spans = np.empty((4, 3), dtype=np.int64)
     num = 0
     at, to, line = begin, out, first
-    while at < end and num < _BLOCK:
-        after, written = _statement(at, end, quads, trusted, to, spans)
+    while at < end and line < first + _BLOCK:
+        after, written = statement(at, end, quads, trusted, to, spans)
         if after == UNSURE:
-            after = _line_end(at, end)
-            if _skip_blanks(at) != after:  # an empty line holds nothing to decide
+            after = line_end(at, end)
+            if skip_blanks(at) != after:  # an empty line holds nothing to decide
                 unsure[0, num_unsure], unsure[1, num_unsure] = at, after
                 unsure[2, num_unsure] = line
                 num_unsure += 1
@@ -382,9 +189,9 @@ def _locate(
         else:
             for j in range(4):
                 notes[num, 3 * j], notes[num, 3 * j + 1] = spans[j, 0], spans[j, 1]
+                notes[num, 3 * j + 2] = spans[j, 2]
                 if spans[j, 1] != NO_GRAPH:
-                    h = hash_of(spans[j, 0], spans[j, 1])
-                    notes[num, 3 * j + 2] = np.int64(h)
+                    h = np.uint64(spans[j, 2])
                     prefetch(slots + ((np.int64(h >> U32) & mask) << 4))
             notes[num, 12], notes[num, 13] = line, at
             notes[num, 14], notes[num, 15] = to, written
@@ -437,7 +244,16 @@ def _number(
                 h = np.uint64(notes[k + _AHEAD, 3 * j + 2])
                 prefetch(arena + place_in_arena(address, mask, h))
         fine = True
-        for j in range(4):
+        first = 0
+        if (
+            k > 0
+            and notes[k, 2] == notes[k - 1, 2]
+            and notes[k, 1] == notes[k - 1, 1]
+            and numbers[0] != NO_GRAPH
+            and are_same(notes[k, 0], notes[k - 1, 0], notes[k, 1])
+        ):
+            first = 1  # statements about one subject mostly follow each other
+        for j in range(first, 4):
             begin, length = notes[k, 3 * j], notes[k, 3 * j + 1]
             numbers[j] = NO_GRAPH
             if length == NO_GRAPH:
@@ -446,14 +262,14 @@ def _number(
             place = find(address, mask, arena, begin, length, h)
             if slots[place, 0] != FREE:
                 numbers[j] = np.int64(slots[place, 0] & LOW32)
-            elif trusted or _is_valid(begin, length):
+            elif trusted or is_valid(begin, length):
                 numbers[j] = insert(slots, arena, offsets, count, place, begin, length, h)
             else:
                 fine = False
         if not fine:
             notes[num_wrong, 12:14] = notes[k, 12:14]
             num_wrong += 1
-        elif notes[k, 15] == _NO_VALUE:
+        elif notes[k, 15] == NO_VALUE:
             for j in range(4):
                 edges[j, numbers[4]] = numbers[j]
             edges[4, numbers[4]] = notes[k, 12]
@@ -482,14 +298,35 @@ def _scan(
     out: Any,
     ends: Any,
     unsure: Any,
-    counts: Any,
+    state: Any,
 ) -> None:
+    """Go on with a text until it ends, or until there is no room for a further block.
+
+    Args:
+        text: Address of the text.
+        size: Its bytes.
+        quads: Whether a graph may be named.
+        trusted: Whether a parser wrote the text.
+        slots: The table's.
+        arena: Address of the table's arena.
+        offsets: The table's.
+        count: The table's.
+        edges: Where statements between entities go.
+        values: Where statements with a literal go.
+        out: Address where the values of literals are copied.
+        ends: Where the place of each literal's value goes.
+        unsure: Where lines go that are left to a parser.
+        state: Numbers of edges, values, unsure lines, lines, bytes of values and bytes of the text
+            that are done, int64 of shape (6,).
+    """
     notes = np.zeros((_BLOCK, 16), dtype=np.int64)
     numbers = np.zeros(6, dtype=np.int64)
+    numbers[4], numbers[5] = state[0], state[1]
     address = slots.ctypes.data
-    at, end, to = text, text + size, out
-    line = num_unsure = np.int64(0)
-    while at < end:
+    at, end, to = text + state[5], text + size, out + state[4]
+    num_unsure, line = state[2], state[3]
+    most = min(len(slots) // 2, len(offsets) - 1) - 4 * _BLOCK
+    while at < end and line + _BLOCK <= ends.shape[1] and count[0] <= most:
         num, at, line, to, num_unsure = _locate(
             at, end, quads, trusted, to, line, address, len(slots) - 1, notes, unsure, num_unsure
         )
@@ -498,14 +335,14 @@ def _scan(
         )
         for k in range(wrong):
             unsure[0, num_unsure] = notes[k, 13]
-            unsure[1, num_unsure] = _line_end(notes[k, 13], end)
+            unsure[1, num_unsure] = line_end(notes[k, 13], end)
             unsure[2, num_unsure] = notes[k, 12]
             num_unsure += 1
-    for k in range(num_unsure):
+    for k in range(state[2], num_unsure):
         unsure[0, k] -= text
         unsure[1, k] -= text
-    for k in range(numbers[5]):
+    for k in range(state[1], numbers[5]):
         ends[0, k] -= out
         ends[1, k] -= out
-    counts[0], counts[1], counts[2] = numbers[4], numbers[5], num_unsure
-    counts[3], counts[4] = line, to - out
+    state[0], state[1], state[2] = numbers[4], numbers[5], num_unsure
+    state[3], state[4], state[5] = line, to - out, at - text

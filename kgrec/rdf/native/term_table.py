@@ -16,11 +16,13 @@ from kgrec.rdf.native.memory import (
     copy,
     hash_of,
     load64,
+    prefetch,
 )
 
 MOST: Final = (1 << 24) - 1
 """Bytes that a string may have."""
 
+_BLOCK: Final = 64  # strings
 _SIZE_BITS = np.uint64(24)
 _SIZES = np.uint64(MOST)
 
@@ -183,12 +185,17 @@ def _add(
 ) -> None:
     mask = len(slots) - 1
     address = slots.ctypes.data
-    for k in range(len(numbers)):
-        begin = text + begins[k]
-        size = begins[k + 1] - begins[k]
-        h = hash_of(begin, size)
-        place = find(address, mask, arena, begin, size, h)
-        if slots[place, 0] == FREE:
-            numbers[k] = insert(slots, arena, offsets, count, place, begin, size, h)
-        else:
-            numbers[k] = np.int64(slots[place, 0] & LOW32)
+    hashes = np.empty(_BLOCK, dtype=np.uint64)
+    for first in range(0, len(numbers), _BLOCK):
+        last = min(first + _BLOCK, len(numbers))
+        for k in range(first, last):  # the processor fetches all slots of a block at once
+            h = hash_of(text + begins[k], begins[k + 1] - begins[k])
+            hashes[k - first] = h
+            prefetch(address + ((np.int64(h >> U32) & mask) << 4))
+        for k in range(first, last):
+            begin, size, h = text + begins[k], begins[k + 1] - begins[k], hashes[k - first]
+            place = find(address, mask, arena, begin, size, h)
+            if slots[place, 0] == FREE:
+                numbers[k] = insert(slots, arena, offsets, count, place, begin, size, h)
+            else:
+                numbers[k] = np.int64(slots[place, 0] & LOW32)
