@@ -136,6 +136,7 @@ def parquet_pieces(
             for part in file.iter_batches(most, columns=columns):
                 stated += sum(map(_repeated, part.columns)) + (part.nbytes if delta else 0)
                 check_growth(path, size, stated, max_bytes, max_ratio)
+                _check_unicode(part)
                 yield pa.Table.from_batches([part])
 
 
@@ -166,6 +167,21 @@ def _is_text(kind: Any) -> bool:
 
     tests = (kinds.is_string, kinds.is_large_string, kinds.is_binary, kinds.is_large_binary)
     return any(test(kind) for test in tests)
+
+
+def _check_unicode(part: Any) -> None:
+    """Raise a ValueError if a column of text holds bytes that are none."""
+    import pyarrow as pa
+
+    for name, column in zip(part.schema.names, part.columns, strict=True):
+        values = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            try:
+                values.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise ValueError(
+                    f"the column {printable(name)!r} holds text that is not UTF-8"
+                ) from error
 
 
 def _repeated(column: Any) -> int:

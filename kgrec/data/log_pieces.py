@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgrec.bounds.archives import parquet_pieces, read_parquet
-from kgrec.data.ids import Normalise, as_ids
+from kgrec.data.ids import Normalise, as_ids, normalise_ids
 from kgrec.data.origin import Origin, with_origin
 from kgrec.data.table_format import NamedFormat
 from kgrec.data.tables import reading_table
@@ -114,13 +114,50 @@ def coded_ids(
     limits = format.max_bytes, format.max_ratio
     with reading_table(path, "interactions"):
         for part in parquet_pieces(path, *limits, columns=[column], rows=PIECE):
-            frame = part.to_pandas(integer_object_nulls=True)
-            frame = with_origin(frame, Origin(str(path), format, first_row=first))
-            texts = as_ids(frame, column, str(path), normalise)
-            coded = pa.array(texts, type=pa.large_string()).dictionary_encode()
-            indices.append(np.asarray(coded.indices))
-            distinct.append(coded.dictionary)
-            first += len(frame)
-    vocabulary = Vocabulary.from_ids(pc.unique(pa.concat_arrays(distinct)), name)
-    rows = [vocabulary.rows(ids)[codes] for ids, codes in zip(distinct, indices, strict=True)]
-    return vocabulary, np.concatenate(rows)
+            found = _plain_codes(part, normalise)
+            if found is None:
+                frame = part.to_pandas(integer_object_nulls=True)
+                frame = with_origin(frame, Origin(str(path), format, first_row=first))
+                texts = as_ids(frame, column, str(path), normalise)
+                coded = pa.array(texts, type=pa.large_string()).dictionary_encode()
+                found = coded.dictionary, np.asarray(coded.indices)
+            distinct.append(found[0])
+            indices.append(found[1])
+            first += part.num_rows
+    every = pa.concat_arrays(distinct)
+    vocabulary = Vocabulary.from_ids(every, name)
+    bounds = np.cumsum([len(ids) for ids in distinct])[:-1]
+    rows = zip(np.split(vocabulary.rows(every), bounds), indices, strict=True)
+    return vocabulary, np.concatenate([of_piece[codes] for of_piece, codes in rows])
+
+
+def _plain_codes(part: Any, normalise: Normalise | None) -> tuple[Any, IntArray] | None:
+    """Return the distinct ids of a piece, and the code of each row.
+
+    No row becomes a Python object. So it is where all ids are text or whole numbers and none is
+    missing; None: look at each of them, which says what is wrong.
+    """
+    values = part.column(0)
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    is_plain = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if values.null_count or not (is_plain or pa.types.is_integer(kind)):
+        return None
+    coded = values.dictionary_encode().unify_dictionaries().combine_chunks()
+    used = np.zeros(len(coded.dictionary), dtype=bool)
+    used[np.asarray(coded.indices)] = True
+    dictionary = coded.dictionary.filter(pa.array(used))
+    if dictionary.null_count:
+        return None
+    try:
+        dictionary.validate(full=True)
+    except pa.ArrowInvalid:  # no Unicode
+        return None
+    texts = dictionary.cast(pa.large_string())
+    if normalise is not None:
+        made = normalise_ids(pd.Series(texts.to_pylist(), dtype=str), normalise)
+        texts = pa.array(made, type=pa.large_string())
+    if pc.any(pc.equal(pc.binary_length(texts), 0)).as_py():
+        return None
+    again = texts.dictionary_encode()
+    place = np.asarray(again.indices)[np.cumsum(used) - 1]
+    return again.dictionary, place[np.asarray(coded.indices)]

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,12 +71,45 @@ def test_text_of_few_rows_is_in_memory_at_a_time(tmp_path, monkeypatch):
     table([("u", n, 5.0, 1, "web") for n in range(50)]).to_parquet(tmp_path / "log.parquet")
     monkeypatch.setattr(log_pieces, "PIECE", 8)
     seen = []
-    as_ids = log_pieces.as_ids
+    codes = log_pieces._plain_codes
     monkeypatch.setattr(
-        log_pieces, "as_ids", lambda frame, *rest: seen.append(len(frame)) or as_ids(frame, *rest)
+        log_pieces, "_plain_codes", lambda part, *rest: seen.append(len(part)) or codes(part, *rest)
     )
     assert len(kgrec.Interactions.read(tmp_path / "log.parquet")) == 50
     assert seen == [8, 8, 8, 8, 8, 8, 2] * 2
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array(["b", "a", "ü", "b"] * 5),
+        pa.array([3, -1, 10, 3] * 5, pa.int8()),
+        pa.array([2**63, 0, 7, 0] * 5, pa.uint64()),
+        pa.array([1.0, 2.0, 3.0, 1.0] * 5),
+        pa.array(["b", "a", "c", "b"] * 5).dictionary_encode(),
+        pa.DictionaryArray.from_arrays([2, 0, 2, 0] * 5, ["a", "never", "c"]),
+        pa.array(["b", "", "c", "b"] * 5),
+        pa.array(["b", None, "c", "b"] * 5).dictionary_encode(),
+        pa.array([b"\xff", b"a"] * 10).cast(pa.string(), safe=False),
+        pa.array([True, False] * 10),
+        pa.array([b"x", b"y"] * 10),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("normalise", [None, "strip", "number"])
+@pytest.mark.filterwarnings("ignore::kgrec.errors.KgrecWarning")
+def test_ids_of_any_type_are_those_of_the_whole(tmp_path, monkeypatch, ids, normalise):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"user_id": ids, "item_id": [f"i{n}" for n in range(20)]}), path)
+    found = []
+    for piece in (10**6, 3):
+        monkeypatch.setattr(log_pieces, "PIECE", piece)
+        try:
+            log = kgrec.Interactions.read(path, normalise_ids=normalise)
+            found.append((log.users.ids, log.user.tolist(), log.item.tolist()))
+        except KgrecError as error:
+            found.append(type(error).__name__)
+    assert found[0] == found[1]
 
 
 def test_a_missing_id_is_named_by_its_row_of_the_file(tmp_path, monkeypatch):
@@ -141,4 +176,13 @@ def test_a_file_made_to_fill_the_memory_is_refused(tmp_path, monkeypatch):
     assert (tmp_path / "log.parquet").stat().st_size < 200_000
     monkeypatch.setattr(log_pieces, "PIECE", 1000)
     with pytest.raises(DataError, match="the limit max_"):
+        kgrec.Interactions.read(tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize("piece", [10**6, 3])
+def test_text_that_is_not_unicode_is_named_by_its_column(tmp_path, monkeypatch, piece):
+    bad = pa.array([b"\xff", b"a"] * 10).cast(pa.string(), safe=False)
+    pq.write_table(pa.table({"user_id": bad, "item_id": ["i"] * 20}), tmp_path / "log.parquet")
+    monkeypatch.setattr(log_pieces, "PIECE", piece)
+    with pytest.raises(DataError, match=r"log\.parquet cannot be .*'user_id' holds text that is"):
         kgrec.Interactions.read(tmp_path / "log.parquet")
