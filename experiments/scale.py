@@ -46,7 +46,7 @@ INSIDE = 0.8
 """Share of a user's interactions within the own group."""
 AT_ONCE = 1_000_000
 EX = "http://ex.org/"
-NEIGHBORS, EPOCHS, STEPS = [5, 1], 1, 250
+NEIGHBORS, EPOCHS, STEPS = [5], 1, 250
 """Neighbors of each type in each hop; epochs; most steps of an epoch."""
 
 
@@ -132,7 +132,7 @@ def closed_form(folder: Path, size: dict[str, int]) -> dict[str, Any]:
 def graph_model(folder: Path, size: dict[str, int]) -> dict[str, Any]:
     """Train the link predictor for an epoch with sampled neighbors, and recommend to all."""
     config = kgrec.LinkPredictionConfig(
-        predictor={"dim": 32, "encoder": "lightgcn"},
+        predictor={"dim": 32, "encoder": {"name": "lightgcn", "num_layers": 1}},
         training={
             "loss": "sampled_softmax",
             "batch_pairs": max(4096, size["interactions"] // STEPS),
