@@ -92,6 +92,23 @@ def collecting() -> Iterator[list[str]]:
         _collected.reset(token)
 
 
+@contextmanager
+def said_before() -> Iterator[None]:
+    """Keep the warnings of the body, which were issued before, from being issued once more.
+
+    >>> with collecting() as found, said_before():
+    ...     warn("All 3 titles are the same. Is the column right?")
+    >>> found
+    []
+    """
+    token = _collected.set(())
+    try:
+        with warnings.catch_warnings(action="ignore", category=KgrecWarning):
+            yield
+    finally:
+        _collected.reset(token)
+
+
 def _frames_of_kgrec() -> int:
     """Return how many frames above the caller of this function are in kgrec."""
     frame, depth = sys._getframe(1), 0

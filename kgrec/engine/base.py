@@ -95,8 +95,9 @@ class Engine(ABC):
         first: Shared,
         others: Shared,
         state: Any = None,
+        most: int | None = None,
     ) -> Generator[News]:
-        """Yield the news of work that `num_together` workers do together.
+        """Yield the news of work that `num_together` workers, or fewer, do together.
 
         Whoever leaves before the end closes it: the workers are then given up. Where a worker is
         lost, all of them go on from the last state that can be fetched: its news
@@ -107,6 +108,7 @@ class Engine(ABC):
             first: What the first worker works on.
             others: What each of the others works on.
             state: The state to begin with; None: there is none.
+            most: Most workers that take part; None: all of them do.
 
         Raises:
             KgrecError: What `work` raised.

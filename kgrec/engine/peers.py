@@ -66,6 +66,34 @@ class Peers:
         self._told(lambda: dist.all_gather(found, values))
         return found
 
+    def gathered_rows(self, *parts: Tensor) -> list[Tensor]:
+        """Return the rows of all processes, by rank and in the order that each has them in.
+
+        Args:
+            parts: Tensors with as many rows in one process, which may be others in another one.
+                Each is of the same dtype and, but for its rows, of the same shape in all.
+
+        Returns:
+            One tensor for each part, the same bits in each process.
+
+        Raises:
+            PeerLost: Another process has ended.
+        """
+        if self.size == 1:
+            return list(parts)
+        import torch
+
+        sizes = torch.zeros(self.size, dtype=torch.int64, device=parts[0].device)
+        sizes[self.rank] = len(parts[0])
+        of_each = self.sum(sizes).tolist()
+        joined = []
+        for part in parts:
+            padded = part.new_zeros(max(of_each), *part.shape[1:])  # one shape in each process
+            padded[: len(part)] = part
+            found = zip(self.gathered(padded), of_each, strict=True)
+            joined.append(torch.cat([one[:size] for one, size in found]))
+        return joined
+
     def from_first(self, make: Callable[[], Made]) -> Made:
         """Return in each process what `make` returns in the first one, which alone calls it.
 
@@ -124,16 +152,8 @@ class Peers:
         else:
             own = own.coalesce()
             row, value = own.indices()[0], own.values() * share
-        sizes = torch.zeros(self.size, dtype=torch.int64, device=like.device)
-        sizes[self.rank] = len(row)
-        of_each = self.sum(sizes).tolist()
-        joined = []
-        for part in (row, value):
-            padded = part.new_zeros(max(of_each), *part.shape[1:])  # one shape in each process
-            padded[: len(part)] = part
-            found = zip(self.gathered(padded), of_each, strict=True)
-            joined.append(torch.cat([one[:size] for one, size in found]))
-        return torch.sparse_coo_tensor(joined[0][None], joined[1], like.shape).coalesce()
+        rows, values = self.gathered_rows(row, value)
+        return torch.sparse_coo_tensor(rows[None], values, like.shape).coalesce()
 
     def _told(self, call: Callable[[], object]) -> None:
         try:

@@ -50,8 +50,8 @@ class RayEngineConfig(Settings):
     )
     training_workers: int | None = Field(
         default=None, ge=0, le=100_000, description="Number of workers that train a link predictor "
-        "together, each with its share of each batch; 0: it trains in the command's process; None: "
-        "all workers.",
+        "or the encoder of texts together, each with its share of each step; 0: it trains in the "
+        "command's process; None: all workers.",
     )  # fmt: skip
     retries: int = Field(
         default=3, ge=0, le=1_000, description="How often a worker that was lost is started again, "
@@ -217,17 +217,24 @@ class RayEngine(Engine):
         return there if asked is None else min(asked, there)
 
     def together(
-        self, work: JointWork[Shared], first: Shared, others: Shared, state: Any = None
+        self,
+        work: JointWork[Shared],
+        first: Shared,
+        others: Shared,
+        state: Any = None,
+        most: int | None = None,
     ) -> Generator[News]:
         """Yield the news of joint work; see `Engine.together`."""
         import ray
 
-        number = self.num_together
+        number = self.num_together if most is None else min(most, self.num_together)
         if not number:
             raise RunError("The Ray engine has no workers that train: enter it first.")
         self._last = None
         given = [ray.put(packed(first))]
-        given += [ray.put(packed(others))] * (number - 1) if number > 1 else []
+        if number > 1:
+            same = others is first
+            given += [given[0] if same else ray.put(packed(others))] * (number - 1)
         newest = JointState(packed(state))
         for tries in itertools.count(1):
             ended = False

@@ -36,13 +36,13 @@ class Lent(Engine):
     def num_together(self):
         return self.training
 
-    def together(self, work, first, others, state=None):
+    def together(self, work, first, others, state=None, most=None):
         self.trainings += 1
         engine = self.engine
         engine.config = engine.config.model_copy(update={"training_workers": self.training})
         if self.flag is not None:
             work = functools.partial(killed_in_epoch_3, work, str(self.flag))
-        return engine.together(work, first, others, state)
+        return engine.together(work, first, others, state, most)
 
     def map(self, work, shared, blocks):
         self.maps += 1
