@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kgrec.engine.peers import Peers
 from kgrec.errors import DataError
 from kgrec.graph.modalities import NUMERIC, TEXT, attach, features_of
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.models.training_data import TrainingData
 from kgrec.text.progress import ShowProgress
+from kgrec.text.tuning.bank import Bank
 from kgrec.text.tuning.settings import EndToEndConfig
 from kgrec.text.tuning.tasks.base import Task
 from kgrec.text.tuning.tower import Corpus, Tower
@@ -75,19 +77,19 @@ class EndToEndTask(Task[LinkBatch]):
         self._place = np.full(len(texts), -1, dtype=np.int64)
         self._place[self._rows] = np.arange(len(self._rows))
         self._corpus: Corpus | None = None
-        self._stored: LinkBatch | None = None
         self._resumed = False
         empty = np.zeros((len(texts), tower.dim), dtype=np.float32)
         self._predictor, self._task = self._model(empty)
         self._columns = self._columns_of_text(tower.dim)
-        self._bank = torch.zeros(len(self._rows), tower.module.pooled_dim)
+        zeros = torch.zeros(len(self._rows), tower.module.pooled_dim, device=tower.device)
+        self._bank = Bank(zeros)
 
     def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
         """Encode the texts, and train the link predictor alone; see `Task.prepare`."""
         self._corpus = tower.corpus([self.texts[row] for row in self._rows.tolist()], progress)
         tower.centre(self._corpus)
         if not self._resumed:
-            self._bank = tower.pooled(self._corpus, progress=progress)
+            self._bank = Bank(tower.pooled(self._corpus, progress=progress))
         self._use(self._text(tower).detach())
         if self.config.alone and not self._resumed:
             alone = self._link.training.model_copy(update={"max_epochs": self.config.alone})
@@ -119,16 +121,13 @@ class EndToEndTask(Task[LinkBatch]):
         task = replace(self._task, features=self._features(text))
         sampler = self._sampler(generator)
         loss = Objective(self._predictor, task, sampler, self._link.training)(batch.users)
-        if batch is not self._stored:  # a second pass of a step may be through moved embeddings
-            self._stored = batch
-            places = torch.from_numpy(self._place[batch.items]).to(self._bank.device)
-            self._bank[places] = pooled.detach()
+        self._bank.read(self.place, self._place[batch.items], pooled)
         return loss
 
     def metrics(self, tower: Tower, progress: ShowProgress = False) -> dict[str, float]:
         """Encode all texts again, and validate the link predictor; see `Task.metrics`."""
         assert self._corpus is not None
-        self._bank = tower.pooled(self._corpus, progress=progress)
+        self._bank = Bank(tower.pooled(self._corpus, progress=progress))
         text = self._text(tower).detach()
         predictor, task = self._model(text.cpu().numpy())
         predictor.load_state_dict(self._predictor.state_dict())
@@ -148,18 +147,28 @@ class EndToEndTask(Task[LinkBatch]):
         """Return the parameters of the link predictor; see `Task.heads`."""
         return dict(self._predictor.named_parameters())
 
+    def end_step(self, peers: Peers) -> None:
+        """Keep what pooling gave; see `Task.end_step`."""
+        self._bank.end_step(peers)
+
     def state(self) -> dict[str, Tensor]:
         """Return what pooling gave in the last pass."""
-        return {"bank": self._bank.detach().clone()}
+        return {"bank": self._bank.values.clone()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Restore what pooling gave in the last pass; see `Task.load_state`."""
-        self._bank = state["bank"].clone()
+        self._bank = Bank(state["bank"].to(device=self._bank.values.device, copy=True))
         self._resumed = True
+
+    def take_over(self, tower: Tower, state: Mapping[str, Tensor]) -> None:
+        """Let the link predictor read the vectors of the process that validated, too."""
+        super().take_over(tower, state)
+        tower.train(False)
+        self._use(self._text(tower).detach())
 
     def _text(self, tower: Tower) -> Tensor:
         """Return the vectors of all items by the last pass, with zeros for those without text."""
-        vectors = tower.finished(self._bank).to(self._device())
+        vectors = tower.finished(self._bank.values).to(self._device())
         rows = torch.from_numpy(self._rows).to(vectors.device)
         empty = vectors.new_zeros(len(self.texts), vectors.shape[1])
         return empty.index_copy(0, rows, vectors)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from kgrec.engine.peers import ALONE, Peers
 from kgrec.errors import DataError, RunError, option, printable
 from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
 from kgrec.text.progress import ShowProgress
@@ -64,14 +65,22 @@ class Tuner:
         settings: The settings.
         seed: The seed of all that is drawn.
         checkpoint: File to write the state to after each validation; None: it is not written.
+        peers: Other processes that train the same encoder. They share the batches of each step,
+            and their gradients are added up; the first one validates.
+
+    Attributes:
+        num_steps: Steps of the whole training, at most.
+        step_batches: Batches of a step, but for the last one of an epoch: `accumulate`, or as many
+            as an epoch has.
+        progress: What was done.
     """
 
     def __init__(
         self, tower: Tower, tasks: Sequence[Task[Any]], settings: TextTuning, seed: int,
-        checkpoint: Path | None = None,
+        checkpoint: Path | None = None, peers: Peers = ALONE,
     ) -> None:  # fmt: skip
         self.tower, self.tasks, self.settings = tower, list(tasks), settings
-        self.seed, self.checkpoint = seed, checkpoint
+        self.seed, self.checkpoint, self.peers = seed, checkpoint, peers
         heads = {
             f"{place}.{name}": value
             for place, task in enumerate(self.tasks)
@@ -81,6 +90,7 @@ class Tuner:
         self._per_epoch = max(len(batches) for batches in self._drawn(0))
         steps = -(-self._per_epoch // settings.accumulate)
         self.num_steps = steps * settings.epochs
+        self.step_batches = min(settings.accumulate, self._per_epoch)
         tower.plan(self.num_steps)
         rates = {
             f"{place}.{name}": task.rate
@@ -107,37 +117,78 @@ class Tuner:
             DataError: The loss is not a number.
             RunError: The checkpoint cannot be written.
         """
+        for figures in self.validations(steps, encoding):
+            if self.checkpoint is not None:
+                save_checkpoint(self.checkpoint, *self.standing())
+            if callback is not None:
+                callback(figures)
+        self.keep_best()
+        return self.progress
+
+    def validations(
+        self, steps: Steps | None = None, encoding: ShowProgress = False
+    ) -> Iterator[dict[str, float]]:
+        """Train, and yield what `Callback` gets after each validation; see `run`.
+
+        Raises:
+            DataError: The loss is not a number.
+            PeerLost: Another process has ended.
+        """
         progress = self.progress
         for task in self.tasks:
             task.prepare(self.tower, encoding)
+        self._begin_alike()
         started = time.perf_counter() - progress.seconds
         if not self._resumed:
-            self._validate(float("nan"), started, callback)
+            yield self._validate(float("nan"), started)
         while progress.epoch < self.settings.epochs and not self._finished():
             loss = self._epoch(steps)
             progress.epoch += 1
             last = progress.epoch == self.settings.epochs
             if last or progress.epoch % self.settings.eval_every == 0:
-                self._validate(loss, started, callback)
-        if progress.best is not None:
+                yield self._validate(loss, started)
+
+    def keep_best(self) -> None:
+        """Give the tower the best weights; without a validation, it keeps the last ones."""
+        if self.progress.best is not None:
             self._load_weights(self._best)
-        return progress
+
+    def _begin_alike(self) -> None:
+        """Let all processes begin with what the first one has.
+
+        A processor of another type has rounded otherwise where something was computed already.
+        """
+        if self.peers.size == 1:
+            return
+        weights, states = self.peers.from_first(
+            lambda: (_on_cpu(self._weights()), [_on_cpu(task.state()) for task in self.tasks])
+        )
+        if self.peers.rank:
+            self._load_weights(weights)
+            self._take_over(states)
+
+    def _take_over(self, states: Sequence[Mapping[str, Tensor]]) -> None:
+        for task, state in zip(self.tasks, states, strict=True):
+            task.take_over(self.tower, state)
 
     def _epoch(self, steps: Steps | None) -> float:
         """Train on all batches once, and return the mean loss."""
         drawn = self._drawn(self.progress.epoch)
         self.tower.train()
-        total = 0.0
+        total, accumulate = 0.0, self.settings.accumulate
         for place in range(self._per_epoch):
-            for task, batches in zip(self.tasks, drawn, strict=True):
-                total += self._gradients(task, batches[place % len(batches)], place)
-            penalty = self.tower.penalty()
-            if penalty is not None:
-                (penalty / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]
-            if (place + 1) % self.settings.accumulate == 0 or place + 1 == self._per_epoch:
-                self.optimizer.step()
+            if place % accumulate % self.peers.size == self.peers.rank:
+                for task, batches in zip(self.tasks, drawn, strict=True):
+                    total += self._gradients(task, batches[place % len(batches)], place)
+                penalty = self.tower.penalty()
+                if penalty is not None:
+                    (penalty / accumulate).backward()  # type: ignore[no-untyped-call]
+            if (place + 1) % accumulate == 0 or place + 1 == self._per_epoch:
+                self._step()
                 if steps is not None:
                     steps(self.optimizer.step_count, self.num_steps)
+        if self.peers.size > 1:
+            total = float(self.peers.sum(torch.tensor(total, dtype=torch.float64)))
         if total != total:
             raise DataError(
                 f"The loss is not a number after epoch {self.progress.epoch + 1}. A lower "
@@ -145,8 +196,21 @@ class Tuner:
             )
         return total / self._per_epoch
 
+    def _step(self) -> None:
+        """Add up the gradients of all processes, and take a step; all take the same."""
+        if self.peers.size > 1:
+            alike: dict[Any, list[nn.Parameter]] = {}
+            for value in self.optimizer.parameters.values():
+                alike.setdefault((value.device, value.dtype), []).append(value)
+            for group in alike.values():
+                self.peers.average_gradients(group, 1.0)
+        self.optimizer.step()
+        for task in self.tasks:
+            task.end_step(self.peers)
+
     def _gradients(self, task: Task[Any], batch: Any, place: int) -> float:
         """Add the gradients of a batch to those that there are, and return its loss."""
+        task.place = place
 
         def backward() -> float:
             with seeded(self._step_seed(place)):
@@ -184,14 +248,13 @@ class Tuner:
         parts = [self.seed % _SEEDS, self.progress.epoch, place, *([turn] if turn else [])]
         return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
-    def _validate(self, loss: float, started: float, callback: Callback | None) -> None:
-        """Measure, keep the weights if they are the best, and write a checkpoint."""
+    def _validate(self, loss: float, started: float) -> dict[str, float]:
+        """Measure, keep the weights if they are the best, and return the figures."""
         progress = self.progress
         figures: dict[str, float] = {"epoch": progress.epoch}
         if loss == loss:
             figures["loss"] = loss
-        for task in reversed(self.tasks):  # a metric of the first is not replaced
-            figures.update(task.metrics(self.tower))
+        figures.update(self._measured())
         progress.seconds = time.perf_counter() - started
         first = self.tasks[0]
         value = figures.get(first.metric)
@@ -202,10 +265,30 @@ class Tuner:
                 progress.best_seconds = progress.seconds
                 self._best = self._weights()
         progress.curve.append({**figures, "seconds": progress.seconds})
-        self._save()
-        if callback is not None:
-            best = {} if progress.best is None else {"best": progress.best}
-            callback({**figures, **best, "seconds": progress.seconds})
+        best = {} if progress.best is None else {"best": progress.best}
+        return {**figures, **best, "seconds": progress.seconds}
+
+    def _measured(self) -> dict[str, float]:
+        """Return the metrics of all tasks, which the first process alone measures."""
+        # Of heads, a validation sets what is not trained, such as a threshold.
+        fixed = [value for value in self._heads.values() if not value.requires_grad]
+
+        def measure() -> tuple[dict[str, float], list[dict[str, Tensor]], list[Tensor]]:
+            found: dict[str, float] = {}
+            for task in reversed(self.tasks):  # a metric of the first is not replaced
+                found.update(task.metrics(self.tower))
+            if self.peers.size == 1:
+                return found, [], []
+            states = [_on_cpu(task.state()) for task in self.tasks]
+            return found, states, [value.detach().cpu() for value in fixed]
+
+        found, states, values = self.peers.from_first(measure)
+        if self.peers.rank:
+            self._take_over(states)
+            with torch.no_grad():
+                for value, measured in zip(fixed, values, strict=True):
+                    value.copy_(measured)
+        return found
 
     def _finished(self) -> bool:
         waited = self.progress.epoch - self.progress.best_epoch
@@ -229,9 +312,11 @@ class Tuner:
             for name, value in self._heads.items():
                 value.copy_(weights[f"head {name}"])
 
-    def _save(self) -> None:
-        if self.checkpoint is None:
-            return
+    def standing(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that a training goes on from after a validation: tensors, and what for JSON.
+
+        The tensors are on the CPU, and no later step changes them.
+        """
         tensors = {f"now/{name}": value for name, value in self._weights().items()}
         tensors |= {f"best/{name}": value for name, value in self._best.items()}
         tensors |= {f"adam/{name}": value for name, value in self.optimizer.state().items()}
@@ -239,11 +324,11 @@ class Tuner:
         for place, task in enumerate(self.tasks):
             tensors |= {f"task/{place}/{name}": kept for name, kept in task.state().items()}
         about = {
-            "progress": vars(self.progress),
+            "progress": {**vars(self.progress), "curve": list(self.progress.curve)},
             "steps": self.optimizer.step_count,
             **self._identity(),
         }
-        save_checkpoint(self.checkpoint, tensors, about)
+        return _on_cpu(tensors), about
 
     def _identity(self) -> dict[str, Any]:
         """Return what must be equal for one training to resume another."""
@@ -253,25 +338,59 @@ class Tuner:
             "precision": f"{self.tower.precision} on {self.tower.device.type}",
             "seed": self.seed,
             "data": [task.identity() for task in self.tasks],
+            "engine": {"training_workers": self.peers.size},
         }
 
     def resume(self) -> None:
         """Load the checkpoint: training then continues as if it had never stopped.
 
         Raises:
-            RunError: It is missing, damaged, or of another model, other settings or other data.
+            RunError: It is missing, damaged, or of another model, other settings, other data or
+                another number of workers.
         """
         if self.checkpoint is None:
             raise RunError("There is no checkpoint to resume from.")
         tensors, about = load_checkpoint(self.checkpoint)
+        self.check(about)
+        self.restore(tensors, about)
+
+    def check(self, about: Mapping[str, Any]) -> None:
+        """Check that this training can go on from what `standing` returned.
+
+        Args:
+            about: What was for JSON.
+
+        Raises:
+            RunError: It is of another model, other settings, other data or another number of
+                workers.
+        """
         where = printable(str(self.checkpoint))
+        alone = {"engine": {"training_workers": 1}}  # older checkpoints do not say it
         for part, wanted in self._identity().items():
-            if about.get(part) != wanted:
-                other = f"{part}{_difference(about.get(part), wanted)}"
+            found = {**alone, **about}.get(part)
+            if found == wanted:
+                continue
+            if part == "engine":
                 raise RunError(
-                    f"{where} is of a training with other {other}. Use the same, or start anew "
+                    f"{where} is of a training by {_workers(found)}, and cannot go on with "
+                    f"{_workers(wanted)}. Use as many (engine.training_workers), or start anew "
                     f"without {option('resume', True)}."
                 )
+            raise RunError(
+                f"{where} is of a training with other {part}{_difference(found, wanted)}. Use the "
+                f"same, or start anew without {option('resume', True)}."
+            )
+
+    def restore(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """Go on from what `standing` returned.
+
+        Args:
+            tensors: The tensors.
+            about: The rest.
+
+        Raises:
+            RunError: They are of another model, or something is missing.
+        """
         try:
             self._load_weights(_part(tensors, "now/"))
             self._best = _part(tensors, "best/")
@@ -281,8 +400,14 @@ class Tuner:
                 task.load_state(_part(tensors, f"task/{place}/"))
             self.progress = TuningProgress(**about["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            where = printable(str(self.checkpoint))
             raise RunError(f"{where} is of another model or damaged: {error}") from error
         self._resumed = True
+
+
+def _workers(engine: Any) -> str:
+    number = engine.get("training_workers") if isinstance(engine, dict) else None
+    return "one process" if number == 1 else f"{number} workers"
 
 
 def _difference(found: Any, wanted: Any) -> str:
@@ -298,3 +423,7 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
+
+
+def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.cpu() for name, value in tensors.items()}

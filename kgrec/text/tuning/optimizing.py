@@ -26,6 +26,7 @@ class Optimizer:
         rates: Step sizes of heads that have their own, by name.
 
     Attributes:
+        parameters: All that is trained, by name.
         step_count: Steps done.
     """
 
@@ -34,11 +35,11 @@ class Optimizer:
         rates: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._num_steps, self._tower = settings, max(num_steps, 1), tower
-        self._parameters = {**tower.trained, **{f"{_HEADS}{k}": v for k, v in heads.items()}}
+        self.parameters = {**tower.trained, **{f"{_HEADS}{k}": v for k, v in heads.items()}}
         self.step_count = 0
         depths = tower.depths()
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, value in self._parameters.items():
+        for name, value in self.parameters.items():
             rate = (rates or {}).get(name.removeprefix(_HEADS), settings.projection_rate)
             if not name.startswith((_HEADS, "steps.")):
                 rate = settings.learning_rate * settings.layer_decay ** depths[name]
@@ -56,7 +57,7 @@ class Optimizer:
     def step(self) -> None:
         """Take a step along the gradients, and remove them."""
         if self._settings.clip is not None:
-            nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.clip)
+            nn.utils.clip_grad_norm_(self.parameters.values(), self._settings.clip)
         share = rate_share(
             self.step_count, self._num_steps, self._settings.warmup, self._settings.schedule
         )
@@ -71,7 +72,7 @@ class Optimizer:
         """Return copies of the moments of the parameters, by name and moment."""
         return {
             f"{name}/{moment}": kept.detach().clone()
-            for name, value in self._parameters.items()
+            for name, value in self.parameters.items()
             for moment, kept in self._adam.state.get(value, {}).items()
         }
 
@@ -85,9 +86,9 @@ class Optimizer:
         self._adam.state.clear()
         for key, kept in state.items():
             name, _, moment = key.rpartition("/")
-            found: dict[str, Any] = self._adam.state[self._parameters[name]]
+            found: dict[str, Any] = self._adam.state[self.parameters[name]]
             # `to` makes no copy where nothing changes, and a step writes in place.
-            found[moment] = kept.to(self._parameters[name].device if kept.ndim else "cpu").clone()
+            found[moment] = kept.to(self.parameters[name].device if kept.ndim else "cpu").clone()
 
 
 def rate_share(step: int, num_steps: int, warmup: float, schedule: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from torch import Tensor, nn
 
+from kgrec.engine.peers import Peers
 from kgrec.text.progress import ShowProgress
 from kgrec.text.tuning.tower import Tower
 
@@ -24,6 +25,8 @@ class Task(ABC, Generic[B]):
         metric: The key in `metrics` that chooses the best epoch.
         lower_is_better: Whether a lower metric is better.
         rate: The step size of what `heads` returns; None: `projection_rate`.
+        place: Which batch of the epoch the next losses are of, from 0 on; the loop sets it. Several
+            passes may go through one.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Task(ABC, Generic[B]):
     metric: str
     lower_is_better: bool = False
     rate: float | None = None
+    place: int = 0
 
     @abstractmethod
     def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
@@ -65,6 +69,17 @@ class Task(ABC, Generic[B]):
         """Return what a reader of the saved heads has to know, for JSON; empty: nothing."""
         return {}
 
+    def end_step(self, peers: Peers) -> None:
+        """Keep what the batches of a step gave for later ones; see `Bank.end_step`.
+
+        Args:
+            peers: The processes that train together, each with some of these batches. What is kept
+                is afterwards the same in all.
+
+        Raises:
+            PeerLost: Another process has ended.
+        """
+
     def state(self) -> dict[str, Tensor]:
         """Return what the task keeps from one epoch to the next besides `heads`."""
         return {}
@@ -75,3 +90,13 @@ class Task(ABC, Generic[B]):
         Raises:
             KeyError: Something is missing.
         """
+
+    def take_over(self, tower: Tower, state: Mapping[str, Tensor]) -> None:
+        """Go on from the state of this task in another process, which has validated it.
+
+        Args:
+            tower: The encoder in training, with the weights that it has there.
+            state: What `state` returned there.
+        """
+        del tower  # it is for tasks that keep what was made with it
+        self.load_state(state)

@@ -12,8 +12,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
+from kgrec.engine.peers import Peers
 from kgrec.errors import DataError
 from kgrec.text.progress import ShowProgress
+from kgrec.text.tuning.bank import Bank
 from kgrec.text.tuning.settings import InteractionsConfig
 from kgrec.text.tuning.tasks.base import Task
 from kgrec.text.tuning.tower import Corpus, Tower
@@ -99,8 +101,7 @@ class InteractionsTask(Task[ChoiceBatch]):
         self._place = np.full(matrix.shape[1], -1, dtype=np.int64)
         self._place[self._needed] = np.arange(len(self._needed))
         self._corpus: Corpus | None = None
-        self._bank: Tensor | None = None
-        self._stored: ChoiceBatch | None = None
+        self._bank: Bank | None = None
 
     def prepare(self, tower: Tower, progress: ShowProgress = False) -> None:
         """Read the texts and encode them once; see `Task.prepare`."""
@@ -109,8 +110,8 @@ class InteractionsTask(Task[ChoiceBatch]):
         )
         tower.centre(self._corpus)
         if self._bank is None:
-            self._bank = tower.pooled(self._corpus, progress=progress)
-        self._bank = self._bank.to(tower.device)
+            self._bank = Bank(tower.pooled(self._corpus, progress=progress))
+        self._bank = Bank(self._bank.values.to(tower.device))
 
     def batches(self, random: np.random.Generator) -> Sequence[ChoiceBatch]:
         """Return batches with each trained item and user at least once; see `Task.batches`."""
@@ -131,10 +132,9 @@ class InteractionsTask(Task[ChoiceBatch]):
         corpus, bank = self._ready()
         places = self._place[batch.items]
         vectors, pooled = tower.with_pooled(corpus, places)
-        others = bank[torch.from_numpy(self._place[batch.others]).to(bank.device)]
-        if batch is not self._stored:  # a second pass of a step may be through moved embeddings
-            self._stored = batch
-            bank[torch.from_numpy(places).to(bank.device)] = pooled.detach()
+        kept = bank.values
+        others = kept[torch.from_numpy(self._place[batch.others]).to(kept.device)]
+        bank.read(self.place, places, pooled)
         columns = np.concatenate([batch.items, batch.others])
         chosen = csr_matrix(self._matrix[batch.users])[:, columns].toarray()
         users = np.flatnonzero(chosen.sum(axis=1) > 1)
@@ -159,9 +159,9 @@ class InteractionsTask(Task[ChoiceBatch]):
         if self.choices.measure is None:
             return {}
         corpus, bank = self._ready()
-        bank.copy_(tower.pooled(corpus, progress=progress))
+        bank.values.copy_(tower.pooled(corpus, progress=progress))
         with torch.no_grad():
-            vectors = tower.finished(bank).cpu().numpy()
+            vectors = tower.finished(bank.values).cpu().numpy()
         of_all = np.zeros((len(self._place), vectors.shape[1]), dtype=np.float32)
         of_all[self._needed] = vectors
         return dict(self.choices.measure(of_all))
@@ -173,20 +173,25 @@ class InteractionsTask(Task[ChoiceBatch]):
             found.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
         return found.hexdigest()
 
+    def end_step(self, peers: Peers) -> None:
+        """Keep what pooling gave; see `Task.end_step`."""
+        self._ready()[1].end_step(peers)
+
     def state(self) -> dict[str, Tensor]:
         """Return what pooling gave in the last pass."""
-        return {} if self._bank is None else {"bank": self._bank.detach().clone()}
+        return {} if self._bank is None else {"bank": self._bank.values.clone()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Restore what pooling gave in the last pass; see `Task.load_state`."""
-        self._bank = state["bank"].clone()
+        device = None if self._bank is None else self._bank.values.device
+        self._bank = Bank(state["bank"].to(device=device, copy=True))
 
     @staticmethod
     def _shares(rows: IntArray, size: int, random: np.random.Generator) -> list[IntArray]:
         """Return the rows in random order, in parts of at most `size`."""
         return np.array_split(random.permutation(rows), -(-len(rows) // size))
 
-    def _ready(self) -> tuple[Corpus, Tensor]:
+    def _ready(self) -> tuple[Corpus, Bank]:
         assert self._corpus is not None
         assert self._bank is not None
         return self._corpus, self._bank
