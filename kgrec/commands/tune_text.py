@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kgrec.commands.failure import fail
-from kgrec.commands.options import AsJson, Force
+from kgrec.commands.options import AsJson, EngineName, Force
 
 
 def tune_text(
@@ -27,6 +27,7 @@ def tune_text(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint in the folder.")
     ] = False,
+    engine: EngineName = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -36,6 +37,7 @@ def tune_text(
     trains it, and the validation part chooses the epoch.
     """
     from kgrec.config import load_config
+    from kgrec.engine import engine_changes
     from kgrec.reporting.console import print_json
     from kgrec.reporting.reporter import Reporter
     from kgrec.runs.encoder_files import CHECKPOINT
@@ -44,7 +46,7 @@ def tune_text(
     started = time.time()
     try:
         figures = tune_text(
-            load_config(config, overrides or ()),
+            load_config(config, [*(overrides or ()), *engine_changes(engine)]),
             out,
             resume=resume,
             force=force,

@@ -11,7 +11,7 @@ from kgrec.config import Config
 from kgrec.errors import ConfigError, RunError, option, printable
 from kgrec.runs.encoder_files import CHECKPOINT, NEW_ENCODER, read_summary
 from kgrec.runs.log import RunLog
-from kgrec.runs.text_tuning import tune_text
+from kgrec.runs.text_tuning import tune_text_of_run
 from kgrec.text.settings import TextConfig
 
 _KEPT: Final = ("before", "valid", "best_epoch", "epochs", "seconds", "trained_parameters")
@@ -51,7 +51,7 @@ def with_tuned_encoder(
 
     Raises:
         RunError: There is nothing to continue, or it is of another training.
-        KgrecError: As `tune_text`.
+        KgrecError: As `tune_text_of_run`.
     """
     text = config.text
     if text is None or text.tuning is None:
@@ -70,7 +70,7 @@ def with_tuned_encoder(
                 f"{printable(str(folder))} has no encoder to continue with. Start without "
                 f"{option('resume', True)}."
             )
-        found = tune_text(config, folder, resume=resume, force=True, inputs=inputs, log=log)
+        found = tune_text_of_run(config, folder, resume=resume, inputs=inputs, log=log)
     used = config.model_copy(update={"text": text.model_copy(update={"model": str(folder)})})
     return TunedEncoder(used, {key: found[key] for key in _KEPT if key in found})
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,9 @@ from scipy.sparse import csr_matrix
 from kgrec.config import Config
 from kgrec.data.interactions import Split
 from kgrec.drawing.curves import draw_training
-from kgrec.errors import ConfigError, DataError, collecting
+from kgrec.engine import engine_in_use
+from kgrec.engine.peers import ALONE, Peers
+from kgrec.errors import ConfigError, DataError, collecting, printable
 from kgrec.evaluation.evaluate import candidate_ids, protocol_candidates
 from kgrec.files import write_atomically, write_json, writing
 from kgrec.models.closed_forms import closed_form_settings
@@ -32,6 +34,7 @@ from kgrec.outputs.checked import checksums, write_checked_json
 from kgrec.outputs.folders import entries, replacing_folder
 from kgrec.outputs.tensors import save_tensors
 from kgrec.runs.about import about
+from kgrec.runs.distributing import encoder_workers, entered
 from kgrec.runs.encoder_files import (
     CHECKPOINT,
     FOLDER,
@@ -50,7 +53,7 @@ from kgrec.snapshot import Derived, Inputs, Prepared
 from kgrec.snapshot.deriving import texts_of_nodes
 from kgrec.snapshot.prepared import prepare
 from kgrec.text.cache import default_cache_folder
-from kgrec.text.model_files import find_model
+from kgrec.text.model_files import ModelFiles, find_model
 from kgrec.text.multilingual import MULTILINGUAL
 from kgrec.text.settings import TextConfig
 from kgrec.text.tuning.masked_settings import MaskedConfig
@@ -66,7 +69,7 @@ from kgrec.text.words import count_words, tf_idf
 from kgrec.types import FloatArray, IntArray, index_to_mask
 
 if TYPE_CHECKING:
-    from kgrec.text.tuning.loop import Tuner
+    from kgrec.text.tuning.loop import Tuner, TuningProgress
     from kgrec.text.tuning.tasks.base import Task
     from kgrec.text.tuning.tasks.interactions import Scores
     from kgrec.text.tuning.tower import Tower
@@ -74,6 +77,31 @@ if TYPE_CHECKING:
 _METRIC: Final = "ndcg@10"
 _MOST_SCORES: Final = 1 << 26
 """Most scores that are kept, a quarter of a GiB."""
+
+
+@dataclass(frozen=True)
+class EncoderWork:
+    """What a process makes the training of an encoder from.
+
+    Attributes:
+        config: The config of the run, with text.
+        prepared: The data over the whole catalogue.
+        split: The split over the same vocabularies.
+        texts: The text of each item, "" for none.
+        files: The model to begin with; each machine has it at this place.
+        digests: Those of its weights and its tokenizer.
+        cache: Folder for what is computed once.
+        checkpoint: The file of checkpoints.
+    """
+
+    config: Config
+    prepared: Prepared
+    split: Split
+    texts: Sequence[str]
+    files: ModelFiles
+    digests: tuple[str, str]
+    cache: Path
+    checkpoint: Path
 
 
 def tune_text(
@@ -91,7 +119,7 @@ def tune_text(
     is not used, and items of these parts give nothing but their texts.
 
     Args:
-        config: The config; `text.tuning` says what is trained on what.
+        config: The config; `text.tuning` says what is trained on what, `engine` by whom.
         out: A new or empty folder, or one with a tuned encoder or a checkpoint.
         resume: Whether training continues from the checkpoint there.
         force: Whether a tuned encoder there is replaced, when the training has ended.
@@ -101,44 +129,55 @@ def tune_text(
     Raises:
         KgrecError: The config, the data or the folder is invalid.
     """
-    from kgrec.text.added import FILE as ADDED
-    from kgrec.text.tuning.loop import Tuner
-    from kgrec.text.tuning.tower import Tower
-
     out, log = Path(out), RunLog() if log is None else log
+    _check(config, out, inputs, force=force, resume=resume)
+    with entered(config, log, fits=False):
+        return _tuned(config, out, log, resume=resume)
+
+
+def tune_text_of_run(
+    config: Config,
+    out: Path,
+    *,
+    resume: bool,
+    inputs: Sequence[str | Path],
+    log: RunLog,
+) -> dict[str, Any]:
+    """Do the same as `tune_text`, as a part of a run: on the engine that is in use.
+
+    A tuned encoder in the folder is replaced.
+    """
+    _check(config, out, inputs, force=True, resume=resume)
+    return _tuned(config, out, log, resume=resume)
+
+
+def _check(
+    config: Config, out: Path, inputs: Sequence[str | Path], *, force: bool, resume: bool
+) -> None:
+    """Check what can be checked before the data is read."""
     if config.text is None:
         raise ConfigError("text: the config has no text, so there is no encoder to tune.")
     if config.text.model == MULTILINGUAL:
         raise ConfigError(
             "text.model: 'multilingual' can encode, but not be trained. Name another encoder."
         )
-    settings = config.text.tuning or TextTuning()
     check_encoder_folder(out, [*inputs, *named_files(config)], force=force, resume=resume)
+
+
+def _tuned(config: Config, out: Path, log: RunLog, *, resume: bool) -> dict[str, Any]:
+    """Train, write the folder and return the figures."""
+    from kgrec.text.added import FILE as ADDED
+
     with collecting() as warnings:
-        dataset = read_data(config, log)
-        recommender = make_recommender(config, dataset, MostPopular())
-        prepared = prepared_data(recommender.inputs, dataset.split)
-        texts = item_texts(prepared, config.text)
-        split = dataset.split.reindex(prepared.data.train.users, prepared.data.train.items)
-        cache = default_cache_folder(os.environ)
-        tower = Tower(
-            find_model(config.text.model),
-            settings,
-            cache,
-            seed=config.seed,
-            prompts=(config.text.query_prompt, config.text.document_prompt),
-        )
-        tasks = [make_task(one, prepared, split, texts, config, tower) for one in settings.tasks]
+        work = _work(config, out, log)
+        tuner = begin_tuning(work, ALONE)
+        tower = tuner.tower
         trained = sum(value.numel() for value in tower.trained.values())
         log.say(
-            f"Tuning {config.text.model} ({settings.regime.name}): {trained:,} of "
+            f"Tuning {work.files.name} ({tuner.settings.regime.name}): {trained:,} of "
             f"{tower.num_parameters:,} parameters are trained, in {tower.precision}."
         )
-        tuner = Tuner(tower, tasks, settings, config.seed, out / CHECKPOINT)
-        if resume:
-            tuner.resume()
-        with log.tuning(tuner.tasks[0].metric) as (callback, steps):
-            progress = tuner.run(callback, steps, log.encoding)
+        progress = _trained(work, tuner, log, resume=resume)
         if progress.best is None:
             log.say(f"Trained all {progress.epoch} epochs: no validation part chooses one.")
         else:
@@ -146,13 +185,89 @@ def tune_text(
                 f"Best of {progress.epoch} epochs: {progress.best_epoch}, after "
                 f"{progress.best_seconds:.1f} s."
             )
-        figures = _figures(config, settings, tuner, trained)
+        figures = _figures(config, tuner.settings, tuner, trained)
         told = [*log.lines, *(f"Warning: {message}" for message in warnings)]
         _write(out, tuner, figures, told)
     log.say(f"Encoder: {out}; `text.model={out}` uses it.")
     if (out / ADDED).exists():
         log.say(f"{ADDED} has what was learned. Only kgrec reads it: others see the old model.")
     return figures
+
+
+def _work(config: Config, out: Path, log: RunLog) -> EncoderWork:
+    """Read and prepare the data."""
+    text = config.text or TextConfig()
+    dataset = read_data(config, log)
+    recommender = make_recommender(config, dataset, MostPopular())
+    prepared = prepared_data(recommender.inputs, dataset.split)
+    texts = item_texts(prepared, text)
+    split = dataset.split.reindex(prepared.data.train.users, prepared.data.train.items)
+    files = find_model(text.model)
+    return EncoderWork(
+        config,
+        prepared,
+        split,
+        texts,
+        files,
+        (files.weights_sha256, files.tokenizer_sha256),
+        default_cache_folder(os.environ),
+        out / CHECKPOINT,
+    )
+
+
+def begin_tuning(work: EncoderWork, peers: Peers) -> Tuner:
+    """Return a training as it is before its first step; workers of an engine call this, too.
+
+    Raises:
+        ConfigError: The settings do not fit the model or the data, or a worker's model is another
+            one.
+        DataError: The data lacks what a task needs.
+    """
+    from kgrec.text.tuning.loop import Tuner
+    from kgrec.text.tuning.tower import Tower
+
+    config, text = work.config, work.config.text or TextConfig()
+    settings = text.tuning or TextTuning()
+    files = replace(work.files)  # digests are those of the files on this machine
+    if (files.weights_sha256, files.tokenizer_sha256) != work.digests:
+        raise ConfigError(
+            f"The language model {printable(files.name)!r} of a worker is not that of this "
+            "process: its files differ or are missing. Put the same model on all machines, into "
+            f"{printable(str(files.folder))}."
+        )
+    tower = Tower(
+        files,
+        settings,
+        work.cache,
+        seed=config.seed,
+        prompts=(text.query_prompt, text.document_prompt),
+    )
+    tasks = [
+        make_task(one, work.prepared, work.split, work.texts, config, tower)
+        for one in settings.tasks
+    ]
+    return Tuner(tower, tasks, settings, config.seed, work.checkpoint, peers)
+
+
+def _trained(work: EncoderWork, tuner: Tuner, log: RunLog, *, resume: bool) -> TuningProgress:
+    """Train in this process, or by workers of the engine in use; the tuner has the best weights."""
+    from kgrec.text.tuning.together import tune_together
+
+    engine, workers = engine_in_use(), 0
+    if engine.distributed:
+        workers, told = encoder_workers(
+            engine.num_together, tuner.settings.accumulate, tuner.step_batches
+        )
+        log.say(told)
+    with log.tuning(tuner.tasks[0].metric) as (callback, steps):
+        if workers:
+            return tune_together(
+                engine, begin_tuning, work, tuner, workers,
+                resume=resume, callback=callback, steps=steps,
+            )  # fmt: skip
+        if resume:
+            tuner.resume()
+        return tuner.run(callback, steps, log.encoding)
 
 
 def prepared_data(given: Inputs, split: Split) -> Prepared:

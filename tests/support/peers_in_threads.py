@@ -1,7 +1,9 @@
 """Peers that are threads of this process: the arithmetic of joint training without a cluster."""
 
+import pickle
 import threading
 
+from kgrec.engine import Engine
 from kgrec.engine.peers import Peers
 
 
@@ -55,3 +57,62 @@ def run_together(size, work):
     if errors:
         raise errors[0]
     return results
+
+
+class ThreadEngine(Engine):
+    """An engine whose workers are threads of this process. Blocks are done in this thread.
+
+    What a worker works on is pickled on the way, as for another process.
+
+    Args:
+        training: Number of workers that train together.
+
+    Attributes:
+        teams: How many took part in each joint work.
+    """
+
+    distributed = True
+
+    def __init__(self, training):
+        super().__init__()
+        self.training, self.teams = training, []
+
+    @property
+    def num_together(self):
+        return self.training
+
+    def map(self, work, shared, blocks):
+        return (work(shared, block) for block in blocks)
+
+    def together(self, work, first, others, state=None, most=None):
+        size = self.training if most is None else min(most, self.training)
+        self.teams.append(size)
+        meeting, errors = Meeting(size), []
+
+        def news(rank):
+            given = pickle.loads(pickle.dumps((first, others)[rank > 0]))
+            return work(ThreadPeers(rank, size, meeting), given, pickle.loads(pickle.dumps(state)))
+
+        def run(rank):
+            try:
+                for _ in news(rank):
+                    pass
+            except Exception as error:  # noqa: BLE001
+                errors.append(error)
+                meeting.barrier.abort()
+
+        threads = [threading.Thread(target=run, args=(rank,)) for rank in range(1, size)]
+        for one in threads:
+            one.start()
+        try:
+            for about, newer in news(0):
+                kept = pickle.dumps(newer)
+                yield about, lambda kept=kept: pickle.loads(kept)
+        except threading.BrokenBarrierError:
+            raise next(
+                one for one in errors if not isinstance(one, threading.BrokenBarrierError)
+            ) from None
+        finally:
+            meeting.barrier.abort()  # whoever leaves early gives the others up
+            for one in threads:
+                one.join()

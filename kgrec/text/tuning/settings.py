@@ -179,7 +179,8 @@ class TextTuning(Settings):
         default=1,
         ge=1,
         le=100_000,
-        description="Batches whose gradients are added up before a step.",
+        description="Batches whose gradients are added up before a step; workers of a cluster "
+        "share them.",
     )
     clip: float | None = Field(
         default=1.0, gt=0, description="Most length of the gradient; None: not limited."
