@@ -94,6 +94,8 @@ class EndToEndTask(Task[LinkBatch]):
         if self.config.alone and not self._resumed:
             alone = self._link.training.model_copy(update={"max_epochs": self.config.alone})
             Trainer(self._predictor, replace(self._task, validate=None), alone, None).run()
+            # Those of its last step are no part of the first one with the encoder.
+            self._predictor.zero_grad(set_to_none=True)
             self._use(self._text(tower).detach())
 
     def batches(self, random: np.random.Generator) -> Sequence[LinkBatch]:
