@@ -1,4 +1,4 @@
-"""Vocabularies on disk: seconds and memory of making, opening and asking one, up to 10⁸ ids.
+"""Vocabularies on disk: time and memory of making, opening and asking one, up to 10⁸ ids.
 
 Ids are IRIs of 30 bytes, such as http://ex.org/u/00000000000017, in pieces of a million; each is in
 two pieces, and their order is that of no row. The row of an id is the number in it, so that each
@@ -70,13 +70,13 @@ def own_bytes() -> int:
 
 
 class Watch:
-    """Seconds, and the highest memory above that at the start, of the body."""
+    """Seconds of the body, those of the processor, and its highest memory above that before."""
 
     def __enter__(self) -> Watch:
         self._over, self.peak, self._before = False, 0, own_bytes()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
-        self._started = time.perf_counter()
+        self._started = time.perf_counter(), time.process_time()
         return self
 
     def _look(self) -> None:
@@ -85,13 +85,15 @@ class Watch:
             time.sleep(0.02)
 
     def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._started
+        self.seconds = time.perf_counter() - self._started[0]
+        self.cpu_seconds = time.process_time() - self._started[1]
         self._over = True
         self._thread.join()
         self.peak = max(self.peak, own_bytes() - self._before)
 
     def figures(self) -> dict[str, float]:
-        return {"seconds": round(self.seconds, 6), "bytes": self.peak}
+        seconds, cpu = round(self.seconds, 6), round(self.cpu_seconds, 6)
+        return {"seconds": seconds, "cpu_seconds": cpu, "bytes": self.peak}
 
 
 def make(path: Path, size: int) -> dict[str, Any]:

@@ -154,6 +154,17 @@ class Auto(Model):
         )
         return self
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return what the largest of the models that may be tried needs."""
+        from kgrec.auto.data_facts import Facts
+        from kgrec.auto.trials import candidates, families, safe_choice
+
+        facts = Facts.of(data)
+        chosen = data.valid is not None and facts.valid_users >= MIN_USERS
+        tried = families(facts, self.config.effort) if chosen else safe_choice(facts)
+        named = [settings for family in tried for settings in candidates(family)]
+        return max(settings.build().memory_to_fit(data) for settings in named)
+
     @property
     def reads_content(self) -> bool:
         """Whether one of the models does."""

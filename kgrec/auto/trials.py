@@ -70,6 +70,18 @@ class Family:
                     best, better = found, tried
 
 
+def candidates(family: Family) -> list[ModelConfig]:
+    """Return the settings with which a family is tried, if its first are the best."""
+    found: list[ModelConfig] = []
+
+    def measure(settings: ModelConfig) -> float:
+        found.append(settings)
+        return -float(len(found))
+
+    family.search(measure)
+    return found
+
+
 def _changed(settings: ModelConfig, key: str, value: Any) -> ModelConfig:
     """Return settings with one value changed; the key may have dots."""
     tree = settings.model_dump()

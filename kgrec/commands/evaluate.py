@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kgrec.commands.failure import say_not_stored
+from kgrec.commands.failure import say, say_not_stored
 from kgrec.commands.options import AsJson, EngineName, Force, Part, Protocol, Run
 from kgrec.errors import RunError
 
@@ -65,6 +65,7 @@ def evaluate(
             settings=parse_settings(settings or ()),
             force=force,
             not_stored=not_stored.append,
+            say=say,
         )
     if as_json:
         print_json(result.to_dict())

@@ -176,10 +176,13 @@ def _write(
     from kgrec.data.id_files import read_ids
     from kgrec.reporting.console import make_console
     from kgrec.runs.needs import announce, of_lists
+    from kgrec.runs.serving import index_needs
 
     known = recommender.user_vocabulary
     ids = None if users is None else known.take(read_ids(users, known))
     found = recommender.recommend_all(k, users=ids, further=test, **choice)
+    for needs in index_needs(recommender):
+        announce(needs, say)
     announce(of_lists(len(found), len(recommender.item_vocabulary), found.k), say)
     found.write(out, progress=True, force=True, resume=resume)  # it was checked before the work
     make_console().print(f"{len(found):,} users: {out}", markup=False, soft_wrap=True)

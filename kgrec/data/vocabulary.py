@@ -93,8 +93,8 @@ class Vocabulary:
     ) -> Vocabulary:
         """Return the vocabulary of the distinct ids of many pieces, which lies in a file.
 
-        Memory holds one piece at a time, and less than a GiB besides. The disk needs three times the
-        room of the file until it is done.
+        Memory holds one piece at a time, and less than a GiB besides. Until it is done, the disk
+        needs three times the room of the file.
 
         Args:
             pieces: Ids, in any order and any number of times.

@@ -22,6 +22,7 @@ from kgrec.models.contributions import (
     losses_of,
     sampled,
 )
+from kgrec.models.costs import BYTES_AN_INTERACTION
 from kgrec.models.standardising import Moments, standardised
 from kgrec.models.state import State
 from kgrec.models.training_data import TrainingData
@@ -253,9 +254,16 @@ class Model(ABC):
         """
 
     def memory_to_fit(self, data: TrainingData) -> int:
-        """Return the bytes that `fit` needs at its peak, as far as its formula says it; else 0."""
+        """Return the bytes that `fit` needs at its peak, as far as its formula says it.
+
+        This default has the matrix of the interactions alone, which all models make.
+        """
+        return BYTES_AN_INTERACTION * len(data.train)
+
+    def seconds_to_fit(self, data: TrainingData) -> float | None:
+        """Return the seconds that `fit` takes on one core; None: it depends on convergence."""
         del data
-        return 0
+        return None
 
     def content_space(self) -> VectorModel | None:
         """Return the model whose vectors a text search compares with content, if there is one."""

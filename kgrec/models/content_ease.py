@@ -16,6 +16,7 @@ from kgrec.errors import DataError
 from kgrec.models.base import Callback, Model
 from kgrec.models.checks import not_fitted
 from kgrec.models.content import ItemContent
+from kgrec.models.costs import active
 from kgrec.models.ease import EASE, EASEConfig
 from kgrec.models.item_item import dense, training_matrix
 from kgrec.models.ridge import FEW, conjugate_gradients
@@ -58,6 +59,17 @@ class ContentEASE(EASE):
         """
         training_matrix(data.train)
         return super().fit(data, callback=callback)
+
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return the larger of what the weights and the regression of new items take.
+
+        The regression has the similarities of items in float32 and float64, and solves in place of
+        a copy, while the weights are there.
+        """
+        num, known = data.train.num_items, active(data.train.item, data.train.num_items)
+        new = num - known
+        regression = (20 * known * (known + new) + 4 * num**2) if new else 0
+        return max(super().memory_to_fit(data), regression)
 
     def state(self) -> State:
         """Return what the weights are computed from, and the content of the items."""

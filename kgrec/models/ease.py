@@ -15,6 +15,7 @@ from kgrec.errors import DataError
 from kgrec.models.base import Callback, Model, ModelConfig
 from kgrec.models.checks import check_rows, not_fitted
 from kgrec.models.confidence import confidence, signed
+from kgrec.models.costs import SECONDS_A_CUBE, active
 from kgrec.models.growing import resized
 from kgrec.models.item_item import ItemItemModel, training_matrix
 from kgrec.models.ridge import RidgeSystem, checked_diagonal
@@ -65,9 +66,20 @@ class EASE(ItemItemModel):
         return self
 
     def memory_to_fit(self, data: TrainingData) -> int:
-        """Return 32 bytes for each pair of items that have interactions, or of users if fewer."""
-        side = min(len(np.unique(data.train.item)), len(np.unique(data.train.user)))
-        return 32 * side**2
+        """Return 32 bytes for each pair of unknowns, and what the matrix takes.
+
+        They are the items that have interactions, or the users if there are fewer.
+        """
+        return super().memory_to_fit(data) + 32 * min(self._sides(data)) ** 2
+
+    def seconds_to_fit(self, data: TrainingData) -> float:
+        """Return the seconds of the inverse of as many unknowns; see `Model.seconds_to_fit`."""
+        return SECONDS_A_CUBE * min(self._sides(data)) ** 3
+
+    def _sides(self, data: TrainingData) -> tuple[int, int]:
+        """Return how many rows and columns with entries the system is made of."""
+        train = data.train
+        return active(train.user, train.num_users), active(train.item, train.num_items)
 
     def updated(self, data: TrainingData) -> EASE:
         """Return the model that `fit` finds on `data`; see `Model.updated`.
@@ -222,6 +234,20 @@ class AttributeEASE(EASE):
     def reads_content(self) -> bool:
         """What is known of an item counts."""
         return True
+
+    def _sides(self, data: TrainingData) -> tuple[int, int]:
+        """Return the same with attributes and words as further users."""
+        rows, _ = super()._sides(data)
+        used = np.bincount(data.train.item, minlength=data.train.num_items) > 0
+        if data.attributes is not None and self.config.alpha:
+            of_items = np.bincount(data.attributes.indices, minlength=data.attributes.shape[1])
+            kept = of_items >= self.config.min_items
+            rows += int(kept.sum())
+            used |= np.asarray(data.attributes @ kept.astype(np.float32)).reshape(-1) > 0
+        if data.words is not None and self.config.words:
+            rows += active(data.words.indices.astype(np.int64), data.words.shape[1])
+            used |= np.diff(data.words.indptr) > 0
+        return rows, int(used.sum())
 
     def _further_rows(self, data: TrainingData) -> csr_matrix:
         if data.attributes is None:

@@ -97,6 +97,11 @@ class Ensemble(Model):
         """Return what the largest member needs: they are fitted one after the other."""
         return max(member.memory_to_fit(data) for member in self.members)
 
+    def seconds_to_fit(self, data: TrainingData) -> float | None:
+        """Return the seconds of all members; None: those of one are not known."""
+        found = [member.seconds_to_fit(data) for member in self.members]
+        return None if None in found else sum(one for one in found if one is not None)
+
     def fit(self, data: TrainingData, *, callback: Callback | None = None) -> Self:
         """Fit the members, one after another, then their weights; see `Model.fit`.
 

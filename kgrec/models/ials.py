@@ -16,6 +16,7 @@ from kgrec.models.base import Callback, Model, ModelConfig
 from kgrec.models.checks import check_histories
 from kgrec.models.confidence import confidence
 from kgrec.models.contributions import liked_rows
+from kgrec.models.costs import SECONDS_A_FACTOR
 from kgrec.models.factors import FactorModel
 from kgrec.models.growing import changed_rows, resized
 from kgrec.models.item_item import training_matrix
@@ -82,6 +83,22 @@ class IALS(FactorModel):
                 ) from error
         self._take(np.ascontiguousarray(model.item_factors, dtype=np.float32), train)
         return self
+
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return what the factors of both sides, and the confidences, take."""
+        train = data.train
+        factors = 4 * self.config.dim * (train.num_users + 2 * train.num_items)
+        return super().memory_to_fit(data) + factors
+
+    def seconds_to_fit(self, data: TrainingData) -> float:
+        """Return the seconds of all iterations; see `Model.seconds_to_fit`.
+
+        A step multiplies the factors of each interaction, and once for each user and item all
+        factors with each other.
+        """
+        train, dim = data.train, self.config.dim
+        numbers = dim * len(train) + dim**2 * (train.num_users + train.num_items)
+        return SECONDS_A_FACTOR * self.config.iterations * numbers
 
     def updated(self, data: TrainingData) -> IALS:
         """Return the model after half a step of alternating least squares on what changed.

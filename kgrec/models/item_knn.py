@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, vstack
 from kgrec.engine import engine_in_use
 from kgrec.models.base import Callback, Model, ModelConfig
 from kgrec.models.checks import check_rows
+from kgrec.models.costs import SECONDS_A_MEETING, meetings
 from kgrec.models.item_item import (
     ItemItemModel,
     training_matrix,
@@ -47,6 +48,22 @@ class ItemKNN(ItemItemModel):
         weights.sort_indices()
         self._train, self._weights = train, weights
         return self
+
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return what the kept neighbors, and the similarities of one chunk of items, take.
+
+        There are no more similarities than pairs of interactions of one user, and none of an item
+        more than items.
+        """
+        num, pairs = data.train.num_items, meetings(data.train)
+        kept = min(num * self.config.num_neighbors, pairs)
+        at_once = min(_CHUNK_ITEMS, num)
+        of_chunk = min(pairs * at_once // max(num, 1), at_once * num)
+        return super().memory_to_fit(data) + 16 * kept + 40 * of_chunk
+
+    def seconds_to_fit(self, data: TrainingData) -> float:
+        """Return the seconds of counting all pairs; see `Model.seconds_to_fit`."""
+        return SECONDS_A_MEETING * meetings(data.train)
 
     def similar(self, items: IntArray) -> FloatArray:
         """Return the similarity of each item's neighbors, 0 for others; see `Model.similar`."""

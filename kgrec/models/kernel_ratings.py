@@ -124,6 +124,24 @@ class KernelRatings(VectorModel):
         )
         return self
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return what features, coefficients and the decomposition that makes features take.
+
+        Each user has features, and coefficients for those of items, and the other way round; sums
+        and products of a step are as large as the coefficients. Each rating is in the matrices of
+        a step and in the vectors of the conjugate gradients.
+        """
+        train, dim, taste = data.train, self.config.dim, self.config.taste_dim
+        bad = 0 if train.dislikes is None else len(train.dislikes)
+        width = 1 + dim + taste
+        of_users = width + (0 if data.user_features is None else dim)
+        of_items = width + (0 if data.attributes is None and data.words is None else dim)
+        users, items = train.num_users, train.num_items
+        solving = 4 * users * (of_users + 3 * of_items) + 4 * items * (of_items + 3 * of_users)
+        kept = 4 * (users * of_users + items * of_items)
+        decomposing = kept + 8 * 2 * dim * (users + items)
+        return 65 * (len(train) + bad) + max(solving, decomposing)
+
     @property
     def user_vectors(self) -> FloatArray:
         """The known users; see `VectorModel`."""

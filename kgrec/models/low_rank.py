@@ -61,6 +61,19 @@ class LowRank(FactorModel):
         self._take(factors, train)
         return self
 
+    def memory_to_fit(self, data: TrainingData) -> int:
+        """Return what the singular vectors, those that the iteration keeps, and the matrix take.
+
+        The iteration keeps 2 · dim + 1 vectors of the smaller side (ARPACK) and makes dim of them.
+        Where that is about as
+        much as the side itself, the products of its members are solved for instead.
+        """
+        train, dim = data.train, self.config.dim
+        least = min(train.num_users, train.num_items)
+        inner = 24 * least**2 if _is_small(least, dim) else 8 * least * (3 * dim + 1)
+        vectors = 8 * min(dim, least) * (train.num_users + 2 * train.num_items)
+        return super().memory_to_fit(data) + inner + vectors
+
     def parts_of_history(self, history: csr_matrix) -> FloatArray:
         """Return the part of each liked item in the user's vector; see `VectorModel`."""
         train, factors = self._fitted()
@@ -96,11 +109,16 @@ class LowRankConfig(ModelConfig):
     rating_power: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
+def _is_small(least: int, number: int) -> bool:
+    """Return whether the products of the smaller side are solved as a dense matrix."""
+    return least <= max(_SMALL, 2 * number)
+
+
 def _largest(matrix: csr_matrix, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the largest singular values that are not zero, and their right vectors as rows."""
     wide = csr_matrix(matrix, dtype=np.float64)
     least = min(wide.shape)
-    if least <= max(_SMALL, 2 * number):
+    if _is_small(least, number):
         by_item = wide.shape[1] == least
         products = (wide.T @ wide if by_item else wide @ wide.T).toarray()
         squares, inner = np.linalg.eigh(products)

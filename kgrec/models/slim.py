@@ -61,8 +61,8 @@ class SLIM(ItemItemModel):
         return self
 
     def memory_to_fit(self, data: TrainingData) -> int:
-        """Return 8 bytes for each pair of items; the weights are sparse."""
-        return 8 * data.train.num_items**2
+        """Return 8 bytes for each pair of items, and what the matrix takes."""
+        return super().memory_to_fit(data) + 8 * data.train.num_items**2
 
     def _solved(self, train: csr_matrix) -> csr_matrix:
         config, num = self.config, train.shape[1]

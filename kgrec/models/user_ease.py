@@ -14,6 +14,7 @@ from kgrec.models.base import Callback, Model, ModelConfig
 from kgrec.models.checks import check_histories, check_rows, not_fitted
 from kgrec.models.confidence import confidence, signed
 from kgrec.models.contributions import Contributions, check_targets, liked_rows
+from kgrec.models.costs import SECONDS_A_CUBE, active
 from kgrec.models.growing import resized
 from kgrec.models.item_item import share_of_users, training_matrix
 from kgrec.models.ridge import FEW, RidgeSystem, checked_diagonal
@@ -137,8 +138,21 @@ class UserEASE(Model):
 
     def memory_to_fit(self, data: TrainingData) -> int:
         """Return 32 bytes for each pair of users; see `EASE.memory_to_fit`."""
-        side = min(len(np.unique(data.train.item)), len(np.unique(data.train.user)))
-        return 32 * side**2
+        return super().memory_to_fit(data) + 32 * self._side(data) ** 2
+
+    def seconds_to_fit(self, data: TrainingData) -> float:
+        """Return the seconds of the inverse; see `EASE.seconds_to_fit`."""
+        return SECONDS_A_CUBE * self._side(data) ** 3
+
+    def _side(self, data: TrainingData) -> int:
+        """Return the number of users of whom something is known, or of what is, if it is fewer."""
+        train, features = data.train, data.user_features
+        rows = active(train.item, train.num_items)
+        used = np.bincount(train.user, minlength=train.num_users) > 0
+        if features is not None and self.config.alpha:
+            rows += features.shape[1]
+            used |= np.diff(features.indptr) > 0
+        return min(rows, int(used.sum()))
 
     def state(self) -> State:
         """Return what the weights are computed from; see `kgrec.models.ridge.RidgeSystem`."""

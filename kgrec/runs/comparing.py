@@ -94,8 +94,10 @@ def _evaluation(
     say(f"Measuring {folder} on {part} …")
     if isinstance(asked, RankingConfig):
         wanted = sorted(cuts | set(stored.k if stored else ()))
-        return evaluate_run(folder, part, protocol=asked, k=wanted or None, not_stored=not_stored)
-    return evaluate_run(folder, part, protocol=asked, not_stored=not_stored)
+        return evaluate_run(
+            folder, part, protocol=asked, k=wanted or None, not_stored=not_stored, say=say
+        )
+    return evaluate_run(folder, part, protocol=asked, not_stored=not_stored, say=say)
 
 
 def _stored(path: Path) -> Evaluation | None:

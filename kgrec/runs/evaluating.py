@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kgrec.data.interactions import PARTS, Interactions
 from kgrec.data.log_checks import warn_of_new_users
 from kgrec.errors import ConfigError, RunError, did_you_mean, option, printable, warn
@@ -19,6 +21,7 @@ from kgrec.evaluation.protocols import protocol_config
 from kgrec.evaluation.trec import judgements_path, write_trec
 from kgrec.outputs.checked import is_checked_json
 from kgrec.outputs.checks import check_files
+from kgrec.runs.needs import announce, of_evaluating
 from kgrec.runs.reading import load_run
 
 
@@ -33,6 +36,7 @@ def evaluate_run(
     settings: Mapping[str, Any] | None = None,
     force: bool = False,
     not_stored: Callable[[RunError], object] | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Evaluation:
     """Evaluate a run on a part of its split by a protocol, and store the result in its folder.
 
@@ -52,10 +56,12 @@ def evaluate_run(
         force: Whether files that are there, and that kgrec did not write, are replaced.
         not_stored: Gets the error if results cannot be written; None: there is a warning. They
             are returned in any case.
+        say: Gets what the evaluation needs, if that is much.
 
     Raises:
         ConfigError: There is no such part, protocol or setting, or k is larger than the number of
             candidates.
+        DataError: There is less memory than it needs.
         RunError: The run folder is damaged, or the TREC file is there already.
     """
     check_part(part)
@@ -82,6 +88,8 @@ def evaluate_run(
     if isinstance(config, CandidatesConfig) and given is None and not asked:
         most = min(most, config.num)
     config = _cut(config, most, asked=asked)
+    if isinstance(config, RankingConfig):
+        announce(of_evaluating(len(np.unique(test.user)), len(candidates)), say)
     ranking = None
     exclude = [split.train] if part == "valid" else [split.train, split.valid]
     if trec is not None and isinstance(config, FullConfig):

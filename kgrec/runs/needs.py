@@ -1,7 +1,8 @@
 """What a stage will need, said before it starts; what cannot fit is refused with advice.
 
 The slopes are those of `experiments/bench_growth.py` and `experiments/scale.py`, at one to ten
-million triples and rows; another machine may take half or twice the time. What a model knows of its
+million triples and rows, and of `experiments/slopes.py`; another machine may take half or twice the
+time. What a model knows of its
 memory, such as the square of EASE, comes first.
 """
 
@@ -18,11 +19,15 @@ import pyarrow.parquet as pq
 
 from kgrec.bounds.free_memory import available_memory
 from kgrec.errors import DataError, printable
+from kgrec.graph.settings import GraphConfig
+from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
 
 if TYPE_CHECKING:
     from kgrec.config import Config
+    from kgrec.data.interactions import Interactions
     from kgrec.models.base import Model
     from kgrec.models.training_data import TrainingData
+    from kgrec.rdf.columns import GraphColumns
 
 _TOLD_BYTES: Final = 1 << 30
 _TOLD_SECONDS: Final = 60.0
@@ -37,6 +42,15 @@ _SECONDS_OTHER, _BYTES_OTHER = 1e-7, 8.0
 """The same for each byte of other files; compressed ones take more."""
 SECONDS_A_PRODUCT: Final = 3e-10
 """Seconds for a number of a product of users and items, for lists for all users."""
+SECONDS_A_RANKED_SCORE: Final = 5e-9
+"""Seconds for a user and an item of an evaluation, measured with its metrics."""
+BYTES_A_RANKED_USER: Final = 600
+_RANKING_BYTES: Final = 1 << 28
+"""Memory of an evaluation for each user, and of the scores that are there at a time."""
+SECONDS_AN_EDGE, BYTES_AN_EDGE = 1.7e-6, 60
+"""Seconds, and bytes at the peak, for an interaction or a statement of the graph that is built."""
+SECONDS_A_CODED_NUMBER: Final = 3.5e-8
+"""Seconds for a number of a vector that gets a code."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ def of_fitting(model: Model, data: TrainingData) -> Needs:
         f"Fitting {model.name} to {len(train):,} interactions of {train.num_users:,} users and "
         f"{train.num_items:,} items",
         model.memory_to_fit(data),
-        None,
+        model.seconds_to_fit(data),
         "Choose low_rank or item_knn, whose memory does not grow with the square of the items, for "
         "a link predictor a smaller dim, or take a machine with more memory.",
     )
@@ -123,6 +137,79 @@ def of_lists(num_users: int, num_items: int, k: int) -> Needs:
         1 << 29,
         num_users * num_items * SECONDS_A_PRODUCT,
         "Take a machine with more memory.",
+    )
+
+
+def of_trials(one: Needs, trials: int, at_once: int) -> Needs:
+    """Return what a search of settings needs whose trials need as much as the first.
+
+    Settings that make a model larger, such as its width, are not known before.
+
+    Args:
+        one: What the model with the settings of the config needs.
+        trials: How many there will be.
+        at_once: How many run at the same time.
+    """
+    return Needs(
+        f"{one.what}, {trials} times,",
+        one.memory * min(at_once, max(trials, 1)),
+        None if one.seconds is None else one.seconds * trials,
+        f"Let fewer trials run at once (tune.at_once). {one.advice}",
+    )
+
+
+def of_graph(kg: GraphColumns | None, train: Interactions, config: GraphConfig) -> Needs:
+    """Return what building the graph of users, items and entities needs.
+
+    Statements count where all are used. Where settings select some (relations, types, distance), it
+    is not known before how many, and they do not count.
+    """
+    selected = config.max_hops is not None or any(
+        (config.keep_relations, config.drop_relations, config.keep_types, config.drop_types)
+    )
+    statements = 0 if kg is None or selected else len(kg.triples)
+    count = statements + len(train)
+    return Needs(
+        f"Building the graph of {len(train):,} interactions and {statements:,} statements",
+        BYTES_AN_EDGE * count,
+        SECONDS_AN_EDGE * count,
+        "Name the relations that models read (graph.keep_relations), give graph.max_hops or a "
+        "larger graph.min_degree, or take a machine with more memory.",
+    )
+
+
+def of_evaluating(num_users: int, num_items: int) -> Needs:
+    """Return what ranking items for users and measuring it needs.
+
+    The seconds are those of a model with vectors; others take longer to score.
+
+    Args:
+        num_users: Users with interactions in the part.
+        num_items: Items that are ranked for each.
+    """
+    return Needs(
+        f"Ranking {num_items:,} items for {num_users:,} users",
+        _RANKING_BYTES + BYTES_A_RANKED_USER * num_users,
+        SECONDS_A_RANKED_SCORE * num_users * num_items,
+        "Take a machine with more memory.",
+    )
+
+
+def of_index(num_items: int, dim: int, config: ExactIndexConfig | ApproximateIndexConfig) -> Needs:
+    """Return what making an index over item vectors needs: vectors, or codes of them besides."""
+    if isinstance(config, ExactIndexConfig):
+        memory, seconds = 4 * num_items * dim, None
+    else:
+        sample = min(num_items, config.train_rows)
+        # Two numbers are half a byte, and the vectors that are encoded at a time lie there rotated.
+        memory = 4 * num_items * dim + num_items * -(-dim // 4) + 8 * sample * dim
+        seconds = SECONDS_A_CODED_NUMBER * num_items * dim
+    return Needs(
+        f"The {config.name} index of {num_items:,} vectors of {dim} numbers",
+        memory,
+        seconds,
+        "Choose a smaller dim, keep the vectors in a file (kgrec.retrieval.sharded), or take a "
+        "machine with more memory.",
     )
 
 

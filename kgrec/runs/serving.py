@@ -50,6 +50,7 @@ from kgrec.runs.manifest import (
     parts_of,
     read_manifest,
 )
+from kgrec.runs.needs import Needs, of_index
 from kgrec.runs.reading import (
     CODES,
     allow_download,
@@ -156,6 +157,18 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
         raise RunError(f"The parts of {folder} do not fit together: {error}") from error
     allow_download(recommender, download)
     return recommender.take(snapshot)
+
+
+def index_needs(recommender: Recommender) -> list[Needs]:
+    """Return what the index of a loaded recommender needs; empty: it is made already, or none is.
+
+    A model whose score is no product of vectors has none.
+    """
+    now = recommender.snapshot
+    model = now.model
+    if "index" in vars(now) or not isinstance(model, VectorModel) or not model.scores_are_products:
+        return []
+    return [of_index(len(now.items), model.item_vectors.shape[1], now.index_config)]
 
 
 def read_test(

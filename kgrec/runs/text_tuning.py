@@ -47,7 +47,9 @@ from kgrec.runs.encoder_quality import measure_vectors
 from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_recommender
+from kgrec.runs.needs import announce, of_graph, of_reading
 from kgrec.runs.one_tower_tasks import attributes_task, pair_texts_task
+from kgrec.runs.text_needs import of_tuning
 from kgrec.runs.two_tower_tasks import domain_task, pairs_task
 from kgrec.snapshot import Derived, Inputs, Prepared
 from kgrec.snapshot.deriving import texts_of_nodes
@@ -177,6 +179,9 @@ def _tuned(config: Config, out: Path, log: RunLog, *, resume: bool) -> dict[str,
             f"Tuning {work.files.name} ({tuner.settings.regime.name}): {trained:,} of "
             f"{tower.num_parameters:,} parameters are trained, in {tower.precision}."
         )
+        needs = of_tuning(tuner, work.files.name, work.texts)
+        # Workers share the work of a step, and wait for each other.
+        announce(replace(needs, seconds=None) if engine_in_use().distributed else needs, log.say)
         progress = _trained(work, tuner, log, resume=resume)
         if progress.best is None:
             log.say(f"Trained all {progress.epoch} epochs: no validation part chooses one.")
@@ -197,7 +202,9 @@ def _tuned(config: Config, out: Path, log: RunLog, *, resume: bool) -> dict[str,
 def _work(config: Config, out: Path, log: RunLog) -> EncoderWork:
     """Read and prepare the data."""
     text = config.text or TextConfig()
+    announce(of_reading(config), log.say)
     dataset = read_data(config, log)
+    announce(of_graph(dataset.kg, dataset.split.train, config.graph), log.say)
     recommender = make_recommender(config, dataset, MostPopular())
     prepared = prepared_data(recommender.inputs, dataset.split)
     texts = item_texts(prepared, text)

@@ -28,10 +28,11 @@ from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.log import RunLog
 from kgrec.runs.making import make_model, make_recommender
 from kgrec.runs.manifest import CHECKPOINT, MANIFEST, check_run_folder
-from kgrec.runs.needs import announce, of_fitting, of_reading
+from kgrec.runs.needs import announce, of_evaluating, of_fitting, of_graph, of_reading
 from kgrec.runs.own_encoder import TunedEncoder, with_tuned_encoder
 from kgrec.runs.reading import load_run
 from kgrec.runs.search_files import learn_search, queries_file
+from kgrec.runs.text_needs import saying_needs
 from kgrec.runs.writing import save_run
 from kgrec.snapshot import Prepared
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
@@ -250,9 +251,11 @@ def _fitted(
     run: Trackers,
 ) -> _Fitted:
     split = dataset.split
-    recommender = make_recommender(config, dataset, model, cache=cache, progress=log.encoding)
+    encoding = saying_needs(log.say, log.encoding)
+    recommender = make_recommender(config, dataset, model, cache=cache, progress=encoding)
     valid = split.valid if len(split.valid) else None
     candidates = candidate_ids(split, "valid") if valid is not None else None
+    announce(of_graph(dataset.kg, split.train, config.graph), log.say)
     preparing = time.perf_counter()
     prepared = recommender.prepare(split.train, valid, candidates=candidates)
     _check_split(prepared.data, split)
@@ -272,6 +275,8 @@ def _fitted(
     recommender.take(prepared.fitted(model))
     found = None
     if valid is not None:
+        ranked = len(candidates or ())
+        announce(of_evaluating(len(np.unique(valid.user)), ranked), log.say)
         found = recommender.evaluate(valid, exclude=[split.train], candidates=candidates)
     return _Fitted(recommender, prepared, model, seconds, found)
 

@@ -42,7 +42,9 @@ from kgrec.runs.given_data import named_files, read_data
 from kgrec.runs.json_files import read_json
 from kgrec.runs.log import RunLog, trained_parts
 from kgrec.runs.making import make_recommender
+from kgrec.runs.needs import announce, of_fitting, of_graph, of_reading, of_trials
 from kgrec.runs.own_encoder import is_tuned
+from kgrec.runs.text_needs import saying_needs
 from kgrec.runs.training import make_trackers, tracked
 from kgrec.settings import changed
 from kgrec.snapshot import Prepared
@@ -156,6 +158,7 @@ def tune_run(
         )
     _check_keys(config, tree)
     _check_folder(out, [*inputs, *named_files(config)], force=force)
+    announce(of_reading(config), log.say)
     dataset = read_data(config, log)
     if not len(dataset.split.valid):
         raise ConfigError(
@@ -187,7 +190,9 @@ class _Search:
             config = make_config(tree)
         self.tree, self.config = tree, config
         self.trackers = make_trackers(config)
-        data = self._prepared(config, config.seeded_model().build())[1].data
+        model = config.seeded_model().build()
+        data = self._prepared(config, model)[1].data
+        self.needs = of_fitting(model, data)
         self.space: Space = dict(config.tune.space) or {
             f"model.{key}": dimension
             for key, dimension in space_of(config.model, Facts.of(data)).items()
@@ -218,6 +223,9 @@ class _Search:
         before = len(self.study.trials())
         if before:
             self.log.say(f"{before} trials are there already, in {self.out}; {trials} are wanted.")
+        if trials > before:
+            left, at_once = trials - before, self.config.tune.at_once
+            announce(of_trials(self.needs, left, at_once), self.log.say)
         varied = ", ".join(self.space)
         self.log.say(f"Varied of {self.config.model.name}: {varied}. By validation {self.metric}.")
         try:
@@ -272,7 +280,11 @@ class _Search:
         key = json.dumps([parts, model.reads_text_vectors], sort_keys=True)
         if key not in self.kept:
             split = self.dataset.split
-            recommender = make_recommender(config, self.dataset, model, cache=self.cache)
+            encoding = saying_needs(self.log.say, False)
+            announce(of_graph(self.dataset.kg, split.train, config.graph), self.log.say)
+            recommender = make_recommender(
+                config, self.dataset, model, cache=self.cache, progress=encoding
+            )
             made = recommender.prepare(split.train, split.valid, candidates=self.valid)
             for old in list(self.kept)[: max(0, len(self.kept) - _KEPT + 1)]:
                 del self.kept[old]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from kgrec.errors import RunError, printable
 from kgrec.recommender import Recommender
 from kgrec.runs.manifest import check_is_run
+from kgrec.runs.needs import announce
 from kgrec.runs.reading import read_summary, read_tree
-from kgrec.runs.serving import load_for_serving, read_test
+from kgrec.runs.serving import index_needs, load_for_serving, read_test
 from kgrec.serving.judging import Judge
 from kgrec.serving.lists import KeptLists
 from kgrec.serving.served import Served
 from kgrec.text.cache import EmbeddingCache, default_cache_folder
 from kgrec.types import IntArray
+
+_LOGGER: Final = logging.getLogger("kgrec.serving")
 
 
 def load_served(
@@ -38,10 +42,13 @@ def load_served(
 
     Raises:
         RunError: It is no run folder, or damaged.
+        DataError: There is less memory than its index needs.
     """
     stamp = stamp_of(folder)
     real = Path(stamp[0])  # a link may lead elsewhere before the last file is read
     recommender = load_for_serving(real, download=download)
+    for needs in index_needs(recommender):
+        announce(needs, _LOGGER.info)
     if recommender.cache is None and recommender.text_config is not None:
         recommender.cache = EmbeddingCache(default_cache_folder(os.environ))
     card = read_summary(real)

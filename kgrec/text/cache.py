@@ -19,7 +19,7 @@ import safetensors.numpy
 
 from kgrec.errors import RunError, printable, warn
 from kgrec.files import check_plain, open_plain, replacing, under, writing
-from kgrec.text.progress import ShowProgress, reporter
+from kgrec.text.progress import ShowProgress, ToldBefore, reporter
 from kgrec.types import BoolArray, FloatArray, IntArray, TextEncoderLike
 
 KEY_BYTES = 32
@@ -224,12 +224,16 @@ def encode_cached(
         encoder: Makes the vectors of new texts.
         texts: n texts; repetitions are encoded and stored once.
         cache: Where vectors are kept; None: all texts are encoded.
-        progress: As for `TextEncoder.encode`; counts the distinct new texts.
+        progress: As for `TextEncoder.encode`; counts the distinct new texts. A `ToldBefore` gets
+            these before they are encoded.
 
     Returns:
         float32 of shape (n, dim), in the order of `texts`.
     """
+    told = progress if isinstance(progress, ToldBefore) else None
     if cache is None or not texts:
+        if told is not None and texts:
+            told.before(encoder, list(dict.fromkeys(texts)))
         return encoder.encode(texts, progress=progress)
     row_of: dict[str, int] = {}
     inverse = np.fromiter(
@@ -240,6 +244,8 @@ def encode_cached(
     missing = np.flatnonzero(~found)
     if not len(missing):
         return vectors[inverse]
+    if told is not None:
+        told.before(encoder, [distinct[row] for row in missing])
     writable = True
     with reporter(progress, len(missing), "Encoding texts") as report:
         for start in range(0, len(missing), _TEXTS_PER_SHARD):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
-_CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
+CPU_TOKENS = 1024  # activations of a batch then stay in a core's cache
 _GPU_TOKENS = 65536
 
 
@@ -207,7 +207,7 @@ class TextEncoder(KnownLanguages):
         lengths = np.fromiter((len(row) for row in tokens), np.int64, len(tokens))
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         on_cpu = forward.module.device.type == "cpu"
-        budget = self._token_budget or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
+        budget = self._token_budget or (CPU_TOKENS if on_cpu else _GPU_TOKENS)
 
         def encode_batch(rows: IntArray) -> int:
             batch = [tokens[row] for row in rows]

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from kgrec.types import FloatArray
 
 ShowProgress = bool | Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ToldBefore:
+    """Progress for somebody who also wants to know, before texts are encoded, which they are.
+
+    Attributes:
+        progress: As for `reporter`.
+        before: Called with the encoder and the texts that it is going to encode; what it raises
+            ends the work before it begins.
+    """
+
+    progress: ShowProgress
+    before: Callable[[Any, Sequence[str]], object]
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell the progress, where a function is told of it."""
+        if callable(self.progress):
+            self.progress(done, total)
 
 
 @contextmanager
@@ -22,7 +41,10 @@ def reporter(progress: ShowProgress, total: int, what: str) -> Iterator[Callable
         total: The total number.
         what: Text in front of the bar.
     """
-    if callable(progress):
+    if isinstance(progress, ToldBefore):
+        with reporter(progress.progress, total, what) as report:
+            yield report
+    elif callable(progress):
         yield progress
     elif not progress:
         yield lambda *_: None

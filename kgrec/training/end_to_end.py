@@ -110,6 +110,10 @@ class EndToEndTask(Task[LinkBatch]):
             for place in range(max(len(items), len(users)))
         ]
 
+    def num_texts(self, batch: LinkBatch) -> int:
+        """Return the number of items whose texts are encoded; see `Task.num_texts`."""
+        return len(batch.items)
+
     def loss(self, tower: Tower, batch: LinkBatch) -> Tensor:
         """Return the link predictor's loss of a batch; see `Task.loss`."""
         assert self._corpus is not None

@@ -19,6 +19,7 @@ from kgrec.datasets.loading import load_dataset
 from kgrec.errors import ConfigError, DataError, KgrecError, RunError
 from kgrec.models.ease import EASE
 from kgrec.recommender import Recommender
+from kgrec.runs import needs, text_needs
 from kgrec.runs.encoder_quality import measure_vectors
 from kgrec.runs.making import make_recommender
 from kgrec.runs.text_tuning import (
@@ -313,3 +314,15 @@ def test_end_to_end_says_what_it_lacks(tree):
     tower = Tower(find_model(tree["text"]["model"]), TextTuning(), Path("unused"))
     with pytest.raises(DataError, match="needs texts of items; no item has one"):
         EndToEndTask(tuning, LinkPredictionConfig(), data, [""] * NUM, tower)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_trained(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_needs, "BYTES_A_STATE", 1 << 40)
+    monkeypatch.setattr(needs, "available_memory", lambda: 1 << 33)
+    with pytest.raises(
+        DataError,
+        match=r"Tuning .*tiny \(full\) with [0-9]+ steps, 8 or more of 8 epochs of [0-9]+ texts, "
+        r"needs about [0-9.]+ GiB .* 8\.0 GiB are free\. Train less of it",
+    ):
+        tune_text(make_config(tree, "x"), tmp_path / "out")
+    assert not (tmp_path / "out" / CHECKPOINT).exists()

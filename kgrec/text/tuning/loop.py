@@ -73,6 +73,8 @@ class Tuner:
         step_batches: Batches of a step, but for the last one of an epoch: `accumulate`, or as many
             as an epoch has.
         progress: What was done.
+        texts_per_epoch: Texts that an epoch encodes with gradients.
+        most_texts: Most texts whose gradients are computed at once.
     """
 
     def __init__(
@@ -87,7 +89,14 @@ class Tuner:
             for name, value in task.heads().items()
         }
         self._heads = heads
-        self._per_epoch = max(len(batches) for batches in self._drawn(0))
+        drawn = self._drawn(0)
+        self._per_epoch = max(map(len, drawn))
+        counts = [
+            [task.num_texts(batches[place % len(batches)]) for place in range(self._per_epoch)]
+            for task, batches in zip(self.tasks, drawn, strict=True)
+        ]
+        self.texts_per_epoch = sum(map(sum, counts))
+        self.most_texts = max(map(max, counts))
         steps = -(-self._per_epoch // settings.accumulate)
         self.num_steps = steps * settings.epochs
         self.step_batches = min(settings.accumulate, self._per_epoch)

@@ -73,6 +73,10 @@ class AttributesTask(Task[IntArray]):
             for both in zip(batches, np.array_split(others, len(batches)), strict=True)
         ]
 
+    def num_texts(self, batch: IntArray) -> int:
+        """Return the number of items; see `Task.num_texts`."""
+        return len(batch)
+
     def loss(self, tower: Tower, batch: IntArray) -> Tensor:
         """Return the loss of a batch; see `Task.loss`."""
         assert self._corpus is not None

@@ -49,6 +49,15 @@ class Task(ABC, Generic[B]):
     def batches(self, random: np.random.Generator) -> Sequence[B]:
         """Return the batches of an epoch, which depend on `random` alone."""
 
+    def num_texts(self, batch: B) -> int:
+        """Return how many texts are encoded with gradients for a batch, as `batches` gave it.
+
+        It says what a training needs. A text of a user and an item counts as two. This default
+        knows none.
+        """
+        del batch
+        return 0
+
     @abstractmethod
     def loss(self, tower: Tower, batch: B) -> Tensor:
         """Return the loss of a batch, a float32 scalar with gradients."""

@@ -127,6 +127,10 @@ class InteractionsTask(Task[ChoiceBatch]):
             made.append(ChoiceBatch(items, np.sort(rest), np.sort(users)))
         return made
 
+    def num_texts(self, batch: ChoiceBatch) -> int:
+        """Return the number of items whose texts are encoded; see `Task.num_texts`."""
+        return len(batch.items)
+
     def loss(self, tower: Tower, batch: ChoiceBatch) -> Tensor:
         """Return the loss of a batch; see `Task.loss`."""
         corpus, bank = self._ready()

@@ -99,6 +99,10 @@ class _TextsTask(Task[TextBatch]):
         seeds = random.integers(1 << 62, size=len(parts)).tolist()
         return [TextBatch(part, seed) for part, seed in zip(parts, seeds, strict=True)]
 
+    def num_texts(self, batch: TextBatch) -> int:
+        """Return the number of texts; see `Task.num_texts`."""
+        return len(batch.rows)
+
     def loss(self, tower: Tower, batch: TextBatch) -> Tensor:
         """Return the mean cross-entropy of the tokens that are looked for; see `Task.loss`."""
         total, count = self._sums(tower, batch)

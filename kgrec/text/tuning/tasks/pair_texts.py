@@ -89,6 +89,10 @@ class PairTextsTask(Task[IntArray]):
         rows = random.permutation(len(self.train))[: self.config.pairs_per_epoch]
         return np.array_split(rows, -(-len(rows) // self.config.batch_size))
 
+    def num_texts(self, batch: IntArray) -> int:
+        """Return the number of pairs, each of two texts; see `Task.num_texts`."""
+        return 2 * len(batch)
+
     def loss(self, tower: Tower, batch: IntArray) -> Tensor:
         """Return the loss of a batch; see `Task.loss`."""
         train = self.train

@@ -121,6 +121,10 @@ class PairsTask(Task[PairBatch]):
             for part, seed in zip(parts, seeds, strict=True)
         ]
 
+    def num_texts(self, batch: PairBatch) -> int:
+        """Return the number of users and items, besides negatives; see `Task.num_texts`."""
+        return len(batch.users) + len(batch.items)
+
     def loss(self, tower: Tower, batch: PairBatch) -> Tensor:
         """Return the loss of a batch; see `Task.loss`."""
         assert self._items is not None
