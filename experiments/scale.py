@@ -262,14 +262,18 @@ def table(sizes: dict[str, Any]) -> str:
 
 
 def plan(sizes: dict[str, Any]) -> str:
-    """Return the table of the plan, from the slopes between the two largest sizes."""
+    """Return the table of the plan: seconds by the largest size, memory by the two largest.
+
+    What a process takes before it begins counts in the seconds of small sizes, and in the memory of
+    all.
+    """
     small, large = (sizes[str(count)] for count in sorted(map(int, sizes))[-2:])
     counts = sorted(map(int, sizes))[-2:]
     million = (counts[1] - counts[0]) / 1e6
 
     def grown(stage: str, part: str | None = None) -> float:
         if part is not None:
-            return (large[stage]["parts"][part] - small[stage]["parts"][part]) / million
+            return large[stage]["parts"][part] / (counts[1] / 1e6)
         return (large[stage]["peak_bytes"] - small[stage]["peak_bytes"]) / million / 2**30
 
     products = sizes_of(counts[1])["users"] * sizes_of(counts[1])["items"]
@@ -296,7 +300,7 @@ def plan(sizes: dict[str, Any]) -> str:
     ]
     for name, seconds, memory in rows:
         divides = name.startswith("lists")
-        on_many = f"{seconds / 3600 / 100:,.0f} hours" if divides else "does not divide"
+        on_many = f"{seconds / 3600 / 100:,.1f} hours" if divides else "does not divide"
         if name.startswith("reading"):
             on_many = "files side by side; merging does not divide"
         lines.append(f"| {name} | {seconds / 3600:,.1f} | {memory:,.1f} | {on_many} |")
