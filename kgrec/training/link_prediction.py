@@ -49,6 +49,8 @@ from kgrec.types import BoolArray, EdgeType, Float64Array, FloatArray, IntArray,
 _STEP: Final = "fold_in_step"
 BYTES_A_NUMBER: Final = 60
 """Memory of a training for each number of the nodes' vectors."""
+BYTES_OF_AN_EDGE: Final = 12
+"""Memory of an edge in the operators, in which its inverse is another edge."""
 
 
 class LinkPrediction(VectorModel):
@@ -115,11 +117,11 @@ class LinkPrediction(VectorModel):
         return self
 
     def memory_to_fit(self, data: TrainingData) -> int:
-        """Return 60 bytes for each number of the nodes' vectors: all encoders need as much.
+        """Return 60 bytes for each number of the nodes' vectors, and 12 for each edge.
 
-        It was measured (`experiments/bench_models.py`): weights, their gradients, means and best
-        ones, Adam's state, and the vectors of a step. Attention and wide layers need more, two to
-        five times as much.
+        All encoders need as much. It was measured (`experiments/bench_models.py`): weights, their
+        gradients, means and best ones, Adam's state, and the vectors of a step. Attention and wide
+        layers need more, two to five times as much.
         """
         if data.graph is None:
             return 0
@@ -127,7 +129,12 @@ class LinkPrediction(VectorModel):
         reads = config.reads_knowledge or self.config.training.negatives.reads_knowledge
         kinds = data.graph.node_types if reads else ("user", "item")
         nodes = sum(int(data.graph[kind].num_nodes) for kind in kinds)
-        return BYTES_A_NUMBER * nodes * config.dim
+        edges = sum(
+            data.graph[kind].edge_index.shape[1]
+            for kind in data.graph.edge_types
+            if reads or kind[1] in ("interacts", "rev_interacts")
+        )
+        return BYTES_A_NUMBER * nodes * config.dim + BYTES_OF_AN_EDGE * edges
 
     def begin(self, data: TrainingData) -> Task:
         """Build `predictor` for a graph, with its first weights, and return what it is trained on.

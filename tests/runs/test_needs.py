@@ -39,7 +39,12 @@ from kgrec.runs.log import RunLog
 from kgrec.runs.training import train_run
 from kgrec.runs.tuning import tune_run
 from kgrec.testing import log_from_pairs, planted
-from kgrec.training.link_prediction import BYTES_A_NUMBER, LinkPrediction, LinkPredictionConfig
+from kgrec.training.link_prediction import (
+    BYTES_A_NUMBER,
+    BYTES_OF_AN_EDGE,
+    LinkPrediction,
+    LinkPredictionConfig,
+)
 
 GIB = 1 << 30
 
@@ -238,8 +243,11 @@ def test_the_memory_of_a_link_predictor_grows_with_nodes_and_width():
         config = LinkPredictionConfig.model_validate({"predictor": predictor})
         return LinkPrediction(config).memory_to_fit(data)
 
-    assert needed("lightgcn") == BYTES_A_NUMBER * 16 * (users + items + shelves)
-    assert needed("none") == BYTES_A_NUMBER * 16 * (users + items)
+    liked, on_shelves = len(data.train), data.graph["item", "shelf", "item_shelf"].num_edges
+    of_users = BYTES_OF_AN_EDGE * 2 * liked  # and the inverse of each
+    assert needed("none") == BYTES_A_NUMBER * 16 * (users + items) + of_users
+    of_all = of_users + BYTES_OF_AN_EDGE * 2 * on_shelves
+    assert needed("lightgcn") == BYTES_A_NUMBER * 16 * (users + items + shelves) + of_all
     assert LinkPrediction().memory_to_fit(TrainingData(data.train)) == 0
 
 
