@@ -72,6 +72,9 @@ def test_fast_precisions_keep_the_direction(exact, precision):
     assert cosine[monotonous] >= 0.998
 
 
+@pytest.mark.skipif(
+    not torch.cpu._is_vnni_supported(), reason="int8 products saturate without VNNI"
+)
 def test_int8_keeps_the_direction_where_it_can_run(exact):
     fast = TextEncoder(precision="int8", device="cpu")
     together = fast.encode(TEXTS)
@@ -181,6 +184,9 @@ def test_a_text_beyond_the_budget_is_a_batch_of_its_own():
     assert [rows.tolist() for rows in length_batches(np.array([50, 2, 60]), 10)] == [[2], [0], [1]]
 
 
+@pytest.mark.skipif(
+    not torch.cpu._is_vnni_supported(), reason="int8 products saturate without VNNI"
+)
 @pytest.mark.parametrize("kind", [Int8Linear, Int8LinearAfterGelu])
 def test_int8_layers_are_near_the_exact_product_with_outliers(kind):
     generator = torch.Generator().manual_seed(0)

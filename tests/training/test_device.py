@@ -15,7 +15,8 @@ from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
 TRANSR = {"scoring": "transr", "interactions": True, "inverses": True, "batch_triples": 20}
 PAIRS = {"loss": "bpr", "batch_pairs": 40, "ego_l2": 0.1}
-NEAREST = {"num_neighbors": [3, 2]}
+# A sparse gradient has no storage that could be looked at.
+NEAREST = {"num_neighbors": [3, 2], "sparse_gradients": False}
 NO_DROPOUT = {"id_dropout": 0, "user_dropout": 0}
 POWER = {"name": "softmax", "rating_power": 0.5}
 NINE = {"name": "sampled_softmax", "num_negatives": 9}
