@@ -23,12 +23,12 @@ SECONDS_A_WEIGHT: Final[Mapping[str, float]] = {"int8": 3.2e-11, "float32": 4.2e
 
 bfloat16 is told as float32: it is chosen where it is no slower.
 """
-BACKWARD: Final[Mapping[str, float]] = {"full": 3.0, "top_layers": 3.0}
+BACKWARD: Final[Mapping[str, float]] = {"full": 4.5, "top_layers": 4.5}
 """The time of a step by that of encoding its texts, in the trained layers, by regime."""
-BACKWARD_OF_ADDED: Final = 2.5
+BACKWARD_OF_ADDED: Final = 3.5
 """The same of regimes that add weights: those that stay have no gradients."""
 CHARACTERS_A_TOKEN: Final = 4.0
-BYTES_A_STATE: Final = 80
+BYTES_A_STATE: Final = 130
 """Memory for a token in training, by numbers of its hidden state in all trained layers."""
 _SPECIAL: Final = 2  # tokens before and after a text
 _WIDTH: Final = 10

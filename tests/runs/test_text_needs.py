@@ -246,4 +246,6 @@ def test_the_slopes_are_those_that_were_measured():
         factor = text_needs.BACKWARD.get(regime, text_needs.BACKWARD_OF_ADDED)
         told = text_needs.SECONDS_A_WEIGHT[precision] * factor
         assert 0.4 < told / one["slope"] < 2.5, one
-        assert 0.3 < text_needs.BYTES_A_STATE * one["states"] / one["bytes_of_states"] < 3, one
+        if regime != "top_layers":  # of two layers, states are little beside Adam's moments
+            told = text_needs.BYTES_A_STATE * one["states"]
+            assert 0.3 < told / one["bytes_of_states"] < 3, one
