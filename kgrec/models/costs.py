@@ -14,11 +14,11 @@ from kgrec.types import IntArray
 
 BYTES_AN_INTERACTION: Final = 24
 """Memory for each interaction while the training matrix is made."""
-SECONDS_A_CUBE: Final = 1.5e-10
+SECONDS_A_CUBE: Final = 1e-10
 """Seconds for a system of n unknowns, by n³: its products and its inverse by LU."""
-SECONDS_A_MEETING: Final = 4e-7
+SECONDS_A_MEETING: Final = 2.5e-7
 """Seconds for two interactions of one user: they are counted for a similarity of their items."""
-SECONDS_A_FACTOR: Final = 3e-9
+SECONDS_A_FACTOR: Final = 2e-9
 """Seconds for a number of an interaction's factors, in one iteration of alternating squares."""
 
 

@@ -47,9 +47,9 @@ SECONDS_A_RANKED_SCORE: Final = 5e-9
 BYTES_A_RANKED_USER: Final = 600
 _RANKING_BYTES: Final = 1 << 28
 """Memory of an evaluation for each user, and of the scores that are there at a time."""
-SECONDS_AN_EDGE, BYTES_AN_EDGE = 1.7e-6, 60
+SECONDS_AN_EDGE, BYTES_AN_EDGE = 9e-7, 60
 """Seconds, and bytes at the peak, for an interaction or a statement of the graph that is built."""
-SECONDS_A_CODED_NUMBER: Final = 3.5e-8
+SECONDS_A_CODED_NUMBER: Final = 2.7e-8
 """Seconds for a number of a vector that gets a code."""
 
 

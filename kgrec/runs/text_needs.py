@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from kgrec.text.model_files import ModelFiles
     from kgrec.text.tuning.loop import Tuner
 
-SECONDS_A_WEIGHT: Final[Mapping[str, float]] = {"int8": 3.2e-11, "float32": 4.2e-11}
+SECONDS_A_WEIGHT: Final[Mapping[str, float]] = {"int8": 2.2e-11, "float32": 3e-11}
 """Seconds of a thread for a token and a weight of the layers that it goes through, by precision.
 
 bfloat16 is told as float32: it is chosen where it is no slower.
 """
-BACKWARD: Final[Mapping[str, float]] = {"full": 4.5, "top_layers": 4.5}
-"""The time of a step by that of encoding its texts, in the trained layers, by regime."""
-BACKWARD_OF_ADDED: Final = 3.5
-"""The same of regimes that add weights: those that stay have no gradients."""
+BACKWARD: Final = 4.3
+"""The time of a step by that of encoding its texts, in the layers that have gradients.
+
+Where weights are added and the others stay, it is about the same: their gradients are not made, and
+the added ones are further products.
+"""
 CHARACTERS_A_TOKEN: Final = 4.0
 BYTES_A_STATE: Final = 130
 """Memory for a token in training, by numbers of its hidden state in all trained layers."""
@@ -119,9 +121,8 @@ def of_tuning(tuner: Tuner, model: str, texts: Sequence[str]) -> Needs:
         slope = _seconds_a_weight(tower.precision) / _threads()
         embedded = int(config.vocab_size) * width
         weights = max(0, tower.num_parameters - embedded) * layers / depth
-        factor = BACKWARD.get(regime.name, BACKWARD_OF_ADDED)
         read = len(texts) * (1 + epochs / settings.eval_every)
-        passes = factor * epochs * tuner.texts_per_epoch + read
+        passes = BACKWARD * epochs * tuner.texts_per_epoch + read
         seconds = slope * weights * tokens * passes
     return Needs(
         f"Tuning {model} ({regime.name}) with {tuner.num_steps:,} steps, {epochs} or more of "

@@ -130,7 +130,7 @@ class LinkPrediction(VectorModel):
         kinds = data.graph.node_types if reads else ("user", "item")
         nodes = sum(int(data.graph[kind].num_nodes) for kind in kinds)
         edges = sum(
-            data.graph[kind].edge_index.shape[1]
+            int(data.graph[kind].edge_index.shape[1])
             for kind in data.graph.edge_types
             if reads or kind[1] in ("interacts", "rev_interacts")
         )

@@ -197,7 +197,7 @@ def test_the_seconds_are_those_of_the_epochs_that_are_certain(tiny, tmp_path):
     tokens = float(full.tower.read(texts[:1]).lengths[0])
     slope = text_needs.SECONDS_A_WEIGHT["float32"] / torch.get_num_threads()
     weights = full.tower.num_parameters - config.vocab_size * config.hidden_size
-    passes = text_needs.BACKWARD["full"] * 4 * 12 + 7 * 3  # of 4 epochs; read at 0, 2 and 4
+    passes = text_needs.BACKWARD * 4 * 12 + 7 * 3  # of 4 epochs; read at 0, 2 and 4
     told = of_tuning(full, "tiny", texts)
     assert told.seconds == pytest.approx(slope * weights * tokens * passes)
     share = 1 / config.num_hidden_layers
@@ -243,8 +243,7 @@ def test_the_slopes_are_those_that_were_measured():
         assert 0.5 < text_needs.CHARACTERS_A_TOKEN / one["characters_a_token"] < 2
     for one in stages["tuning"]:
         regime, precision, _ = one["size"]
-        factor = text_needs.BACKWARD.get(regime, text_needs.BACKWARD_OF_ADDED)
-        told = text_needs.SECONDS_A_WEIGHT[precision] * factor
+        told = text_needs.SECONDS_A_WEIGHT[precision] * text_needs.BACKWARD
         assert 0.4 < told / one["slope"] < 2.5, one
         if regime != "top_layers":  # of two layers, states are little beside Adam's moments
             told = text_needs.BYTES_A_STATE * one["states"]
