@@ -5,12 +5,13 @@ earlier ones were answered or not, and the time of each counts from when it was 
 an interaction; the others ask for recommendations.
 
     python experiments/bench_serve.py RUN [--seconds 600] [--rate 200] [--workers 1] [--kills 50]
+                                      [--kept-lists 0]
 
 RUN is a run folder, for example of experiments/auto/movielens_random.yaml; `--items 100000` makes
 one instead, with random vectors of iALS. Writes experiments/results/bench_serve.json, which is of
-two workers; with --out, bench_serve_one.json is of one worker, and bench_serve_large.json of
-100,000 items. With --kills 0, what the file has of kills stays. Prints the bars; exit code 1 where
-one is missed. Needs Linux. Times mean something on a quiet machine only: the load of the machine at
+two workers; with --out, bench_serve_one.json is of one worker, bench_serve_large.json of 100,000
+items, and bench_serve_anew.json of --kept-lists 0: each list is made anew. With --kills 0, what
+the file has of kills stays. Prints the bars; exit code 1 where one is missed. Needs Linux. Times mean something on a quiet machine only: the load of the machine at
 the beginning is part of the result, and how long a fixed loop takes before and after it.
 """
 
@@ -296,6 +297,8 @@ async def measure(run: Path, args: argparse.Namespace, folder: Path) -> dict[str
     result: dict[str, Any] = {"users": len(users), "items": len(items)}
     began = time.monotonic()
     options = ["--workers", str(args.workers)]
+    if args.kept_lists is not None:
+        options.append(f"kept_lists={args.kept_lists}")
     with service(link, *options) as (port, process):
         await ready(port, f"/v1/users/{quote(users[0], safe='')}/recommendations?k=10")
         result["start_s"] = time.monotonic() - began
@@ -342,6 +345,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--changes", type=int, default=100)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kept-lists", type=int, help="the setting of the service")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "bench_serve.json")
     args = parser.parse_args()
     if (args.run is None) == (not args.items):
@@ -359,6 +363,8 @@ def main() -> int:
     loops.append(seconds_of_a_loop())
     told = bars(result)
     settings = {"seconds": args.seconds, "rate": args.rate, "workers": args.workers}
+    if args.kept_lists is not None:
+        settings["kept_lists"] = args.kept_lists
     whole = {"about": about(0), "load_before": busy, "loop_s": loops, "settings": settings,
              "result": result}  # fmt: skip
     args.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
