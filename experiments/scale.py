@@ -349,8 +349,9 @@ def main() -> int:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--stage", choices=STAGES)
     parser.add_argument(
-        "--without", nargs=2, metavar=("STAGE", "SIZE"), help="keep what the file has of one"
-    )
+        "--without", nargs=2, metavar=("STAGE", "SIZE"), action="append", default=[],
+        help="keep what the file has of one",
+    )  # fmt: skip
     parser.add_argument("--size", type=int, action="append", choices=SIZES)
     parser.add_argument("--page", action="store_true", help="only write the page again")
     args = parser.parse_args()
@@ -370,7 +371,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             measured: dict[str, Any] = result["sizes"].get(str(interactions), {})
             for stage in STAGES:
-                if args.without == [stage, str(interactions)]:
+                if [stage, str(interactions)] in args.without:
                     continue
                 measured[stage] = in_a_process(stage, Path(scratch), interactions)
                 print(interactions, stage, measured[stage], flush=True)

@@ -110,4 +110,4 @@ class Fusion(nn.Module):
 
 
 def _normal(rows: int, dim: int, scale: float, generator: torch.Generator) -> nn.Parameter:
-    return nn.Parameter(torch.randn(rows, dim, generator=generator) * scale)
+    return nn.Parameter(torch.randn(rows, dim, generator=generator).mul_(scale))

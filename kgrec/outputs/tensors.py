@@ -19,6 +19,16 @@ _MOST_TENSORS = 10_000
 
 _CHECKSUM: Final = "sha256"
 
+_DTYPES: Final = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16",
+    "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+"""What safetensors calls them."""
+_WIDTHS: Final = {"F64": 0, "I64": 0, "U64": 0, "F32": 1, "I32": 1, "U32": 1} | {
+    "F16": 2, "BF16": 2, "I16": 2, "U16": 2, "I8": 3, "U8": 3, "BOOL": 3
+}  # fmt: skip
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -29,10 +39,15 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, 
     Raises:
         RunError: The file cannot be written.
     """
-    from safetensors.torch import save
+    import torch  # reading arrays does without
 
-    plain = {name: value.detach().contiguous() for name, value in tensors.items()}
-    _write(path, save(plain, metadata={"about": json.dumps(about)}))
+    rows = {}
+    for name, value in tensors.items():
+        plain = value.detach().cpu().contiguous()
+        # NumPy has no bfloat16: bytes as they lie.
+        content = plain.reshape(-1).view(torch.uint8).numpy()
+        rows[name] = (_name_of(plain.dtype), tuple(plain.shape), content)
+    _write(path, rows, about)
 
 
 def save_arrays(
@@ -43,22 +58,49 @@ def save_arrays(
     Raises:
         RunError: The file cannot be written.
     """
-    from safetensors.numpy import save
+    rows = {}
+    for name, array in arrays.items():
+        plain = np.ascontiguousarray(array)
+        rows[name] = (_name_of(plain.dtype), array.shape, plain.reshape(-1).view(np.uint8))
+    _write(path, rows, about or {})
 
-    # The format has rows one after another, and `save` takes the bytes as they lie.
-    rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    _write(path, save(rows, metadata={"about": json.dumps(about or {})}))
+
+def _name_of(dtype: object) -> str:
+    """Return what the format calls a dtype of PyTorch or NumPy."""
+    return _DTYPES[str(dtype).removeprefix("torch.")]
 
 
-def _write(path: Path, payload: bytes) -> None:
+def _write(
+    path: Path,
+    tensors: Mapping[str, tuple[str, tuple[int, ...], npt.NDArray[np.uint8]]],
+    about: Mapping[str, Any],
+) -> None:
+    """Write the file from where the tensors lie; the library's `save` would copy them all twice.
+
+    Its `save_file` does not, but puts a file of its own in the place of the one that is locked.
+    The format: the size of the header (uint64), the header (JSON), and the tensors.
+    """
+    header: dict[str, Any] = {"__metadata__": {"about": json.dumps(about)}}
+    size = 0
+    # The widest first, so that each lies where its numbers can be read.
+    order = sorted(tensors, key=lambda name: (_WIDTHS[tensors[name][0]], name))
+    for name in order:
+        dtype, shape, content = tensors[name]
+        offsets = [size, size := size + content.nbytes]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": offsets}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
-            file.write(payload)
+            file.write(len(text).to_bytes(8, "little") + text)
+            for name in order:
+                file.write(tensors[name][2].data)
     except OSError as error:
         kept = " The previous one is kept." if path.exists() else ""
         raise RunError(
-            f"{path} cannot be written ({len(payload):,} bytes): {system_reason(error)}.{kept}"
+            f"{path} cannot be written ({8 + len(text) + size:,} bytes): "
+            f"{system_reason(error)}.{kept}"
         ) from error
 
 

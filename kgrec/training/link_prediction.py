@@ -119,7 +119,8 @@ class LinkPrediction(VectorModel):
     def memory_to_fit(self, data: TrainingData) -> int:
         """Return 60 bytes for each number of the nodes' vectors, and 12 for each edge.
 
-        All encoders need as much. It was measured (`experiments/bench_models.py`): weights, their
+        With `tables_on_disk`, some of these bytes are those of files: 20, and 8 for each layer of
+        vectors, are left. All encoders need as much. It was measured (`experiments/bench_models.py`): weights, their
         gradients, means and best ones, Adam's state, and the vectors of a step. Attention and wide
         layers need more, two to five times as much.
         """
@@ -478,7 +479,7 @@ class LinkPrediction(VectorModel):
         Args:
             exactly: Whether the map is the one that stays, and not one to validate by.
         """
-        self.content_map = None
+        self.content_map = self._found = None  # the old vectors need not stay beside the new
         propagated = self._propagated()
         if len(self._anchors):
             if self._regression is None:  # the same for all epochs

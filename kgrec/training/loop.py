@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from kgrec.engine.peers import ALONE, Peers
-from kgrec.errors import DataError, RunError
+from kgrec.errors import ConfigError, DataError, RunError
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
+from kgrec.training.mapped_tables import MappedTables, Memory
 from kgrec.training.objective import Objective, Task
 from kgrec.training.optimizers import Optimizers
 from kgrec.training.sampling import Batch, Sampler
@@ -63,6 +64,10 @@ class Trainer:
         checkpoint: File to write checkpoints to; None: none are written.
         peers: Other processes that train the same model. Each works on its part of each batch, and
             their gradients are averaged; the first one validates.
+
+    Raises:
+        ConfigError: Tables on disk are asked for on a GPU.
+        RunError: Their files cannot be written.
     """
 
     def __init__(
@@ -75,16 +80,24 @@ class Trainer:
     ) -> None:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
         self.peers = peers
+        self._store = Memory()
+        if config.tables_on_disk:
+            if task.graph.device.type != "cpu":
+                raise ConfigError(
+                    "training.tables_on_disk needs training.device 'cpu', found "
+                    f"{task.graph.device.type!r}: a GPU reads its own memory alone."
+                )
+            self._store = MappedTables(None if checkpoint is None else checkpoint.parent)
         self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
         self.sampler = Sampler(task.train, self.generator, config.loss.rating_exponent)
         # All processes draw the same batches, and each one its own negatives.
         alone = peers.size == 1
         self.own = self.generator if alone else torch.Generator(task.graph.device)
         self.objective = Objective(model, task, self.sampler.drawing_from(self.own), config)
-        self.optimizers = Optimizers(model, config)
+        self.optimizers = Optimizers(model, config, self._store)
         self.progress = TrainingProgress()
-        self.best_state = _copy(model.state_dict())
-        self.average = _copy(model.state_dict())
+        self.best_state = self._store.copies(model.state_dict())
+        self.average = self._store.copies(model.state_dict())
         self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
         self._saved = time.perf_counter()
 
@@ -202,7 +215,7 @@ class Trainer:
         progress = self.progress
         figures: dict[str, float] = {"epoch": progress.epoch, "loss": loss}
         if self.task.validate is not None:
-            moving = _copy(self.model.state_dict())
+            moving = self._store.copies(self.model.state_dict())
             self.model.load_state_dict(self.average)
             figures.update(self.peers.from_first(self.task.validate))
             self.model.load_state_dict(moving)
@@ -210,7 +223,7 @@ class Trainer:
             if value > progress.best:
                 progress.best, progress.best_epoch = value, progress.epoch
                 progress.best_seconds = progress.seconds
-                self.best_state = _copy(self.average)
+                self.best_state = self._store.copies(self.average)
         progress.curve.append({**figures, "seconds": progress.seconds})
         if callback is not None:
             callback({**figures, "best": progress.best, "seconds": progress.seconds})
@@ -246,9 +259,10 @@ class Trainer:
 
     def standing(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that a training between two epochs goes on from: copies, and what for JSON."""
-        tensors = {f"model.{k}": v for k, v in _copy(self.model.state_dict()).items()}
+        copies = self._store.copies
+        tensors = {f"model.{k}": v for k, v in copies(self.model.state_dict()).items()}
         tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
-        tensors |= {f"average.{name}": value for name, value in _copy(self.average).items()}
+        tensors |= {f"average.{name}": value for name, value in copies(self.average).items()}
         tensors |= self.optimizers.tensors()
         tensors["generator"] = self.generator.get_state()
         progress = {**vars(self.progress), "curve": list(self.progress.curve)}
@@ -307,8 +321,8 @@ class Trainer:
             self.model.load_state_dict(_part(tensors, "model."))
             device = self.task.graph.device
             for name in self.average:
-                self.best_state[name] = tensors[f"best.{name}"].to(device)
-                self.average[name] = tensors[f"average.{name}"].to(device)
+                self.best_state[name] = self._store.copy(tensors[f"best.{name}"].to(device))
+                self.average[name] = self._store.copy(tensors[f"average.{name}"].to(device))
             self.optimizers.load(tensors)
             self.generator.set_state(tensors["generator"])
             self.progress = TrainingProgress(**about["progress"])
@@ -318,7 +332,7 @@ class Trainer:
 
 def _check_same(found: Any, wanted: Mapping[str, Any], path: Path | None) -> None:
     # Only these may differ: a longer training may continue a shorter one.
-    free = {"max_epochs", "patience", "checkpoint_every", "threads"}
+    free = {"max_epochs", "patience", "checkpoint_every", "threads", "tables_on_disk"}
     found = found if isinstance(found, dict) else {}
     for name, value in wanted.items():
         if name not in free and found.get(name) != value:
@@ -334,7 +348,3 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in state.items()}

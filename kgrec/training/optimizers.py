@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kgrec.models.link_predictor import LinkPredictor
+from kgrec.training.mapped_tables import Memory
 from kgrec.training.settings import TrainingConfig
 
 
@@ -23,13 +24,19 @@ class Optimizers:
     Args:
         model: The model, whose tables may get sparse gradients from now on.
         config: Settings.
+        store: Where the tables and their moments are. The tables are moved there.
     """
 
-    def __init__(self, model: LinkPredictor, config: TrainingConfig) -> None:
-        self._decay = config.weight_decay
+    def __init__(
+        self, model: LinkPredictor, config: TrainingConfig, store: Memory | None = None
+    ) -> None:
+        self._decay, self._store = config.weight_decay, store or Memory()
         self._tables: list[torch.nn.Parameter] = []
         if config.num_neighbors is not None and config.sparse_gradients:
             self._tables = model.use_sparse_gradients()
+            if config.tables_on_disk:
+                for table in self._tables:
+                    table.data = self._store.copy(table)
         named = {id(table) for table in self._tables}
         others = [one for one in model.parameters() if id(one) not in named]
         self._all: dict[str, torch.optim.Optimizer] = {}
@@ -38,7 +45,12 @@ class Optimizers:
                 others, lr=config.learning_rate, weight_decay=self._decay, fused=True
             )
         if self._tables:
-            self._all["sparse_adam"] = torch.optim.SparseAdam(self._tables, lr=config.learning_rate)
+            sparse = torch.optim.SparseAdam(self._tables, lr=config.learning_rate)
+            self._all["sparse_adam"] = sparse
+            for table in self._tables if config.tables_on_disk else []:
+                # As SparseAdam itself begins, but where the store says.
+                moments = {key: self._store.zeros_like(table) for key in ("exp_avg", "exp_avg_sq")}
+                sparse.state[table] = {"step": 0, **moments}
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
@@ -60,8 +72,7 @@ class Optimizers:
             for row, state in one.state_dict()["state"].items():
                 for name, value in state.items():
                     # SparseAdam counts its steps by a plain number.
-                    copy = torch.as_tensor(value).detach().clone()
-                    made[f"{kind}.{row}.{name}"] = copy
+                    made[f"{kind}.{row}.{name}"] = self._store.copy(torch.as_tensor(value))
         return made
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -79,7 +90,8 @@ class Optimizers:
                 if key.startswith(f"{kind}."):
                     row, name = key.removeprefix(f"{kind}.").split(".", 1)
                     plain = kind == "sparse_adam" and name == "step"
-                    state.setdefault(int(row), {})[name] = int(value) if plain else value
+                    kept = int(value) if plain else self._store.copy(value)
+                    state.setdefault(int(row), {})[name] = kept
             one.load_state_dict({**one.state_dict(), "state": state})
 
 

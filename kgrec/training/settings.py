@@ -60,6 +60,12 @@ class TrainingConfig(Settings):
         "the graph, and their moments (SparseAdam). If not, Adam moves all embeddings in each "
         "step, whose time and memory then grow with the number of nodes.",
     )
+    tables_on_disk: bool = Field(
+        default=False,
+        description="Whether the embedding tables, their moments, means and best values lie in "
+        "files that are mapped into memory: beside the checkpoint, or in TMPDIR without one. It "
+        "needs num_neighbors, sparse_gradients and the CPU; the result is the same.",
+    )
     max_epochs: int = Field(
         default=400, ge=1, le=1_000_000, description="Most passes over the data."
     )
@@ -112,6 +118,11 @@ class TrainingConfig(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainingConfig:
+        if self.tables_on_disk and (self.num_neighbors is None or not self.sparse_gradients):
+            raise ValueError(
+                "tables_on_disk needs num_neighbors (for example [10, 5]; [] for an encoder "
+                "without messages) and sparse_gradients, with which a step reads a part of a table"
+            )
         if self.loss.shares_negatives and self.negatives.is_of_positives:
             raise ValueError(
                 f"negatives {self.negatives.name!r} belong to one positive each; loss "

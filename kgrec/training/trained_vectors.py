@@ -69,12 +69,11 @@ class TrainedVectors:
         """
         head = predictor.head
         with torch.no_grad():
-            # Copies: on the CPU, the arrays share memory with vectors that are still read.
-            place = head.place(propagated).cpu().numpy().copy()
+            place = _own(head.place(propagated), propagated.item)
             place *= reliability
             lies_apart = head.is_inner_product and type(head).place is not DotHead.place
             item = head.item(propagated.item).cpu().numpy() if lies_apart else place
-            user = head.user(propagated.user).cpu().numpy().copy()
+            user = _own(head.user(propagated.user), propagated.user)
         average = np.asarray(user[known_users].mean(0))
         user[~known_users] = average
         centre = np.asarray(item[known_items].mean(0))
@@ -167,6 +166,13 @@ class TrainedVectors:
 
     def _through_head(self, vectors: FloatArray) -> FloatArray:
         return self._after_head(torch.from_numpy(vectors).to(self.graph.device))
+
+
+def _own(made: Tensor, read: Tensor) -> FloatArray:
+    """Return an array that may be changed, while `read`, which it may be, is still read."""
+    array = made.cpu().numpy()
+    shared = made.untyped_storage().data_ptr() == read.untyped_storage().data_ptr()
+    return array.copy() if shared and read.device.type == "cpu" else array
 
 
 def with_vectors_of_items(

@@ -9,6 +9,8 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kgrec.errors import RunError
 from kgrec.outputs.tensors import load_arrays, load_tensors, save_arrays, save_tensors
@@ -32,6 +34,40 @@ def test_round_trip(tmp_path):
         assert tensors[name].dtype == value.dtype
         assert torch.equal(tensors[name], value)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+KINDS = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8"]
+
+
+@given(
+    shapes=st.dictionaries(
+        st.text(max_size=3).filter(lambda name: name != "__metadata__"),
+        st.tuples(st.sampled_from([*KINDS, "bool"]), st.lists(st.integers(0, 3), max_size=3)),
+        max_size=5,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_the_library_reads_all_kinds_and_shapes(shapes, tmp_path_factory):
+    from safetensors.torch import load_file
+
+    path = tmp_path_factory.mktemp("x") / "x.safetensors"
+    generator = torch.Generator().manual_seed(0)
+    given = {
+        name: torch.randint(0, 2, shape, generator=generator).to(getattr(torch, kind))
+        for name, (kind, shape) in shapes.items()
+    }
+    save_tensors(path, given, {})
+    found = load_file(path)
+    assert found.keys() == given.keys()
+    for name, value in given.items():
+        assert found[name].dtype == value.dtype
+        assert torch.equal(found[name], value)
+    arrays = {name: one.numpy() for name, one in given.items() if one.dtype != torch.bfloat16}
+    save_arrays(path, arrays)
+    again = load_arrays(path)[0]
+    assert again.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(again[name], array, strict=True)
 
 
 def test_missing_damaged_and_foreign_files(tmp_path):

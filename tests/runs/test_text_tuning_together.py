@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -227,3 +230,43 @@ def test_a_killed_worker_changes_nothing(tree, ray_started, engine, tmp_path):
     assert flag.exists()
     _check_near(tmp_path / "ray", tmp_path / "local")
     assert [one["epoch"] for one in _curve(tmp_path / "ray")] == [0, 1, 2, 3, 4]
+
+
+SCRIPT = """
+import json, os, signal, sys
+from contextlib import contextmanager
+
+from kgrec.config import make_config
+from kgrec.runs.log import RunLog
+from kgrec.runs.text_tuning import tune_text
+
+class Killed(RunLog):
+    @contextmanager
+    def tuning(self, metric):
+        def callback(figures):
+            if figures["epoch"] == 2:  # its checkpoint is written
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        yield callback, lambda *_: None
+
+tune_text(make_config(json.loads(sys.argv[1])), sys.argv[2], log=Killed())
+"""
+
+
+def test_a_killed_command_is_resumed_with_the_same_result(
+    tree, ray_address, ray_started, engine, tmp_path
+):
+    tune_text(_changed(tree), tmp_path / "local")
+    out = tmp_path / "out"
+    ray = {"name": "ray", "address": ray_address, "workers": 2, "patience": 400}
+    given = _changed(tree, ray).model_dump_json()
+    command = [sys.executable, "-c", SCRIPT, given, str(out)]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (out / CHECKPOINT).exists()
+    assert not (out / "model.safetensors").exists()
+    engine(Lent(ray_started))
+    log = RunLog()
+    tune_text(_changed(tree, "ray"), out, resume=True, log=log)
+    assert [one.split(":")[0] for one in log.lines if one.startswith("epoch ")] == ["epoch 3"]
+    _check_near(out, tmp_path / "local")

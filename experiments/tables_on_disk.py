@@ -1,0 +1,150 @@
+"""Embedding tables in memory and in mapped files: seconds, memory and disk of a training.
+
+Matrix factorisation (no messages, width 64) with BPR, four epochs of 250 steps, on a log with a
+planted preference: users and items belong to groups, as in scale.py. Each run is a process of its
+own. Memory is what is not a file's: pages of mapped files are given back where memory is short.
+
+    python experiments/tables_on_disk.py [--users 1000000 …] [--folder DIR]
+
+Writes experiments/results/tables_on_disk.json. Needs Linux. Users for whom the model does not fit
+into memory are trained on disk alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scale import group_of, member
+
+import kgrec
+from kgrec.bounds.free_memory import available_memory
+from kgrec.runs.about import about
+
+HERE = Path(__file__).parent
+DIM, EPOCHS, STEPS, ITEMS, GROUPS, EACH = 64, 4, 250, 500, 10, 3
+"""Width; epochs; steps of each; items; their groups; interactions of a user."""
+
+
+class Watch(threading.Thread):
+    """Keeps the highest memory that is not a file's, and the most disk that is taken, in bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.memory, self.disk = folder, 0, 0
+        self._free = self._left()
+
+    def _left(self) -> int:
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
+
+    def run(self) -> None:
+        """Look ten times a second."""
+        while True:
+            with open("/proc/self/status") as status:
+                lines = dict(line.split(":", 1) for line in status)
+            self.memory = max(self.memory, int(lines["RssAnon"].split()[0]) * 1024)
+            self.disk = max(self.disk, self._free - self._left())
+            time.sleep(0.1)
+
+
+def make(path: Path, users: int) -> None:
+    """Write a log in which four of five interactions are within the user's group."""
+    rng = np.random.default_rng(0)
+    schema = pa.schema({"user_id": pa.string(), "item_id": pa.string()})
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, users, 1_000_000):
+            user = np.repeat(np.arange(start, min(users, start + 1_000_000)), EACH)
+            own = member(rng, group_of(user, GROUPS), ITEMS, GROUPS)
+            item = np.where(rng.random(len(user)) < 0.8, own, rng.integers(ITEMS, size=len(user)))
+            columns = [[f"u{row}" for row in user.tolist()], [f"i{row}" for row in item.tolist()]]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def run(path: Path, *, on_disk: bool) -> dict[str, Any]:
+    """Train, and return what it took and the share of lists' items of the user's own group."""
+    watch = Watch(path.parent)
+    watch.start()
+    log = kgrec.Interactions.read(path)
+    model = kgrec.LinkPrediction(
+        kgrec.LinkPredictionConfig(
+            predictor={"dim": DIM, "encoder": "none"},
+            training={
+                "loss": "bpr", "batch_pairs": max(4096, len(log) // STEPS), "num_neighbors": [],
+                "max_epochs": EPOCHS, "learning_rate": 0.05, "weight_average": 0.0,
+                "tables_on_disk": on_disk,
+            },
+        ),
+        checkpoint=path.parent / "checkpoint.safetensors",
+    )  # fmt: skip
+    recommender = kgrec.Recommender(model=model, text=None)
+    prepared = recommender.prepare(log)
+    needs = model.memory_to_fit(prepared.data)
+    began, cpu, before = time.perf_counter(), time.process_time(), watch.memory
+    watch.memory = 0
+    model.fit(prepared.data)
+    recommender.take(prepared.fitted(model))
+    seconds, used = time.perf_counter() - began, time.process_time() - cpu
+    rows = np.random.default_rng(1).integers(log.num_users, size=2000)
+    hits = total = 0
+    for row in rows.tolist():
+        user = log.users.ids[row]
+        for one in recommender.recommend(user, 10):
+            hits, total = hits + (int(one.item[1:]) % GROUPS == int(user[1:]) % GROUPS), total + 1
+    return {
+        "users": log.num_users, "interactions": len(log), "on_disk": on_disk,
+        "fit_seconds": seconds, "cpu_seconds": used, "memory_before": before,
+        "memory": watch.memory, "disk": watch.disk, "told": needs,
+        "own_group": hits / total, "chance": 1 / GROUPS,
+    }  # fmt: skip
+
+
+def in_a_process(path: Path, *, on_disk: bool) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--log", str(path), *["--on-disk"][: int(on_disk)]]
+    environment = {**os.environ, "TMPDIR": str(path.parent)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--users", type=int, nargs="*", default=[1_000_000, 10_000_000])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--log", type=Path)
+    parser.add_argument("--on-disk", action="store_true")
+    args = parser.parse_args()
+    if args.log is not None:
+        print(json.dumps(run(args.log, on_disk=args.on_disk)))
+        return
+    runs = []
+    for users in args.users:
+        with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
+            path = Path(scratch) / "log.parquet"
+            make(path, users)
+            for on_disk in (False, True):
+                free = available_memory() or 0
+                if not on_disk and users * DIM * 60 > free:
+                    runs.append({"users": users, "on_disk": False, "refused": True, "free": free})
+                    continue
+                runs.append(in_a_process(path, on_disk=on_disk))
+                print(runs[-1], flush=True)
+    settings = {"dim": DIM, "epochs": EPOCHS, "steps": STEPS, "items": ITEMS, "each": EACH}
+    result = {"what": __doc__.splitlines()[0], "runs": runs, "settings": settings}
+    out = HERE / "results" / "tables_on_disk.json"
+    out.write_text(json.dumps(result | {"about": about(0)}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
