@@ -8,6 +8,7 @@ from typing import Any
 from bar import Bar
 from bars_auto import AUTO_BARS
 from bars_reasons import EXPLANATION_BARS
+from bars_scale import SCALE_BARS
 from bars_serving import SERVE_BARS
 from bars_tuning import TUNING_BARS
 
@@ -347,4 +348,4 @@ UPDATE_BARS = (
         lambda result: float(result["texts"]["auto"]["ratio"]), 2.0, True, "{:.2f}"),
 )  # fmt: skip
 BARS = (*AUTO_BARS, *OWN_BARS, *FIRST_BARS, *UPDATE_BARS, *EXPLANATION_BARS, *SERVE_BARS,
-        *TUNING_BARS)  # fmt: skip
+        *TUNING_BARS, *SCALE_BARS)  # fmt: skip

@@ -32,7 +32,7 @@ SERVE_BARS = (
     Bar("the same for 2 minutes, each list made anew (`kept_lists: 0`): 95th percentile",
         "bench_serve_anew", of_reads("p95_ms"), 25, False, "{:.1f}"),
     Bar("the same, 99th percentile", "bench_serve_anew", of_reads("p99_ms"), 60, False, "{:.1f}"),
-    Bar("memory after two minutes of 200 requests a second as a multiple of that before, one worker",
+    Bar("memory after 2 minutes of 200 requests a second as a multiple of that before, one worker",
         "bench_serve_one", growth_of_memory, 1.1, False, "{:.2f}"),
     Bar("an interaction posted until the list has changed, 99th percentile of seconds",
         "bench_serve", lambda found: float(found["result"]["changed"]["p99_s"]), 1, False,

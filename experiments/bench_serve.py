@@ -10,9 +10,10 @@ an interaction; the others ask for recommendations.
 RUN is a run folder, for example of experiments/auto/movielens_random.yaml; `--items 100000` makes
 one instead, with random vectors of iALS. Writes experiments/results/bench_serve.json, which is of
 two workers; with --out, bench_serve_one.json is of one worker, bench_serve_large.json of 100,000
-items, and bench_serve_anew.json of --kept-lists 0: each list is made anew. With --kills 0, what
-the file has of kills stays. Prints the bars; exit code 1 where one is missed. Needs Linux. Times mean something on a quiet machine only: the load of the machine at
-the beginning is part of the result, and how long a fixed loop takes before and after it.
+items, and bench_serve_anew.json of --kept-lists 0: each list is made anew. With --kills 0, what the
+file has of kills stays. Prints the bars; exit code 1 where one is missed. Needs Linux. Times mean
+something on a quiet machine only: the load of the machine at the beginning is part of the result,
+and how long a fixed loop takes before and after it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Embedding tables in memory and in mapped files: seconds, memory and disk of a training.
 
-Matrix factorisation (no messages, width 64) with BPR, four epochs of 250 steps, on a log with a
-planted preference: users and items belong to groups, as in scale.py. Each run is a process of its
-own. Memory is what is not a file's: pages of mapped files are given back where memory is short.
+BPR with width 64, four epochs of 250 steps, on a log with a planted preference: users and items
+belong to groups, as in scale.py. Matrix factorisation (no messages), and for the first size also
+one layer of LightGCN with five drawn neighbors. Each run is a process of its own. Memory is what is
+not a file's: pages of mapped files are given back where memory is short.
 
     python experiments/tables_on_disk.py [--users 1000000 …] [--folder DIR]
 
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from scale import group_of, member
 import kgrec
 from kgrec.bounds.free_memory import available_memory
 from kgrec.runs.about import about
+from kgrec.training.link_prediction import BYTES_A_NUMBER
 
 HERE = Path(__file__).parent
 DIM, EPOCHS, STEPS, ITEMS, GROUPS, EACH = 64, 4, 250, 500, 10, 3
@@ -72,16 +75,18 @@ def make(path: Path, users: int) -> None:
             writer.write_table(pa.table(columns, schema=schema))
 
 
-def run(path: Path, *, on_disk: bool) -> dict[str, Any]:
+def run(path: Path, layers: int, *, on_disk: bool) -> dict[str, Any]:
     """Train, and return what it took and the share of lists' items of the user's own group."""
     watch = Watch(path.parent)
     watch.start()
     log = kgrec.Interactions.read(path)
     model = kgrec.LinkPrediction(
         kgrec.LinkPredictionConfig(
-            predictor={"dim": DIM, "encoder": "none"},
+            predictor={"dim": DIM, "encoder": {"name": "lightgcn", "num_layers": layers}
+                       if layers else "none"},
             training={
-                "loss": "bpr", "batch_pairs": max(4096, len(log) // STEPS), "num_neighbors": [],
+                "loss": "bpr", "batch_pairs": max(4096, len(log) // STEPS),
+                "num_neighbors": [5] * layers,
                 "max_epochs": EPOCHS, "learning_rate": 0.05, "weight_average": 0.0,
                 "tables_on_disk": on_disk,
             },
@@ -103,15 +108,17 @@ def run(path: Path, *, on_disk: bool) -> dict[str, Any]:
         for one in recommender.recommend(user, 10):
             hits, total = hits + (int(one.item[1:]) % GROUPS == int(user[1:]) % GROUPS), total + 1
     return {
-        "users": log.num_users, "interactions": len(log), "on_disk": on_disk,
+        "users": log.num_users, "interactions": len(log), "layers": layers, "on_disk": on_disk,
         "fit_seconds": seconds, "cpu_seconds": used, "memory_before": before,
         "memory": watch.memory, "disk": watch.disk, "told": needs,
         "own_group": hits / total, "chance": 1 / GROUPS,
     }  # fmt: skip
 
 
-def in_a_process(path: Path, *, on_disk: bool) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--log", str(path), *["--on-disk"][: int(on_disk)]]
+def in_a_process(path: Path, layers: int, *, on_disk: bool) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--log", str(path), "--layers", str(layers)]
+    if on_disk:
+        command.append("--on-disk")
     environment = {**os.environ, "TMPDIR": str(path.parent)}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -124,21 +131,24 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--log", type=Path)
     parser.add_argument("--on-disk", action="store_true")
+    parser.add_argument("--layers", type=int, default=0)
     args = parser.parse_args()
     if args.log is not None:
-        print(json.dumps(run(args.log, on_disk=args.on_disk)))
+        print(json.dumps(run(args.log, args.layers, on_disk=args.on_disk)))
         return
     runs = []
     for users in args.users:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             path = Path(scratch) / "log.parquet"
             make(path, users)
-            for on_disk in (False, True):
+            for layers, on_disk in product(
+                (0, 1) if users == args.users[0] else (0,), (False, True)
+            ):
                 free = available_memory() or 0
-                if not on_disk and users * DIM * 60 > free:
+                if not on_disk and users * DIM * BYTES_A_NUMBER > free:
                     runs.append({"users": users, "on_disk": False, "refused": True, "free": free})
-                    continue
-                runs.append(in_a_process(path, on_disk=on_disk))
+                else:
+                    runs.append(in_a_process(path, layers, on_disk=on_disk))
                 print(runs[-1], flush=True)
     settings = {"dim": DIM, "epochs": EPOCHS, "steps": STEPS, "items": ITEMS, "each": EACH}
     result = {"what": __doc__.splitlines()[0], "runs": runs, "settings": settings}

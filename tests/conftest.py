@@ -138,7 +138,7 @@ def put_odd(odd_kind):
 
 @pytest.fixture(scope="session")
 def ray_address():
-    """Return the address of a real cluster with three cores: two for the tests' engine."""
+    """Return the address of a real cluster with four cores: two for the tests' engine."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     from running_ray import running_cluster
 

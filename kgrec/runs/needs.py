@@ -34,9 +34,9 @@ _TOLD_SECONDS: Final = 60.0
 """What needs less than both is not announced."""
 
 LINES: Final = (".nt", ".nq")
-SECONDS_A_BYTE, BYTES_A_BYTE = 4e-9, 2.0
+SECONDS_A_BYTE, BYTES_A_BYTE = 3e-9, 1.0
 """Seconds, and bytes of memory at the peak, for each byte of N-Triples or N-Quads."""
-SECONDS_A_ROW, BYTES_A_ROW = 4e-6, 150.0
+SECONDS_A_ROW, BYTES_A_ROW = 2e-6, 150.0
 """The same for each row of a Parquet file."""
 _SECONDS_OTHER, _BYTES_OTHER = 1e-7, 8.0
 """The same for each byte of other files; compressed ones take more."""

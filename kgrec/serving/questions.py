@@ -81,7 +81,11 @@ def _is_whole(given: Any) -> bool:
 
 
 class Question(BaseModel):
-    """Parameters of a request. An unknown one is an error."""
+    """Parameters of a request. An unknown one is an error.
+
+    Those of a URL are texts, and what they say is read. A body says numbers and truth values as
+    JSON does: its models are `strict`, as "no" for a truth value may be a mistake.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -133,8 +137,7 @@ class AskRecommendations(UserList):
     """Whom to recommend to: a known user, somebody who likes items, a description, or all."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
+        strict=True,
         json_schema_extra={"examples": [{"liked": ["F0290", "F0255"], "k": 5, "reasons": True}]},
     )
 
@@ -150,6 +153,8 @@ class AskSimilar(Choice):
 class AskSimilarTo(AskSimilar):
     """Which item others shall be similar to."""
 
+    model_config = ConfigDict(strict=True)
+
     item: Id
     candidates: Ids | None = Field(default=None, description="The items to choose from.")
 
@@ -163,12 +168,17 @@ class SearchFor(Choice):
     disliked: Ids = Field(default_factory=list, description="Items that are not liked.")
 
 
+class AskSearch(SearchFor):
+    """The same in a body."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class AskConversation(Choice):
     """A conversation so far: all turns, and what was shown. The service keeps nothing of it."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
+        strict=True,
         json_schema_extra={"examples": [{"turns": ["a heist film", "older, no comedy"], "k": 3}]},
     )
 
@@ -194,6 +204,8 @@ class ExplainHow(Question):
 
 class AskExplanation(ExplainHow):
     """What to explain, and to whom: to a known user, or to somebody who likes items."""
+
+    model_config = ConfigDict(strict=True)
 
     item: Id
     user: Id | None = None
@@ -224,8 +236,7 @@ class InteractionIn(Question):
     """What a user did with an item."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
+        strict=True,
         json_schema_extra={"examples": [{"user": "u1", "item": "F0290", "liked": True}]},
     )
 
@@ -265,8 +276,7 @@ class ItemIn(Question):
     """What is known of an item."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
+        strict=True,
         json_schema_extra={
             "examples": [{"title": "A new film", "attributes": {"genres": ["War"], "year": 1999}}]
         },
@@ -283,6 +293,8 @@ class ItemIn(Question):
 
 class UserIn(Question):
     """What is known of a user."""
+
+    model_config = ConfigDict(strict=True)
 
     attributes: Attributes = Field(default_factory=dict, description="Columns of the user table.")
     consent: bool | None = Field(

@@ -49,6 +49,9 @@ from kgrec.types import BoolArray, EdgeType, Float64Array, FloatArray, IntArray,
 _STEP: Final = "fold_in_step"
 BYTES_A_NUMBER: Final = 60
 """Memory of a training for each number of the nodes' vectors."""
+BYTES_WITHOUT_TABLES: Final = 20
+BYTES_OF_A_LAYER: Final = 8
+"""The same where tables are on disk: without layers, and for each of them."""
 BYTES_OF_AN_EDGE: Final = 12
 """Memory of an edge in the operators, in which its inverse is another edge."""
 
@@ -119,10 +122,10 @@ class LinkPrediction(VectorModel):
     def memory_to_fit(self, data: TrainingData) -> int:
         """Return 60 bytes for each number of the nodes' vectors, and 12 for each edge.
 
-        With `tables_on_disk`, some of these bytes are those of files: 20, and 8 for each layer of
-        vectors, are left. All encoders need as much. It was measured (`experiments/bench_models.py`): weights, their
+        All encoders need as much. It was measured (`experiments/bench_models.py`): weights, their
         gradients, means and best ones, Adam's state, and the vectors of a step. Attention and wide
-        layers need more, two to five times as much.
+        layers need more, two to five times as much. With `tables_on_disk`, what is left are the
+        vectors of all nodes, with those of each layer (`experiments/tables_on_disk.py`).
         """
         if data.graph is None:
             return 0
@@ -135,7 +138,10 @@ class LinkPrediction(VectorModel):
             for kind in data.graph.edge_types
             if reads or kind[1] in ("interacts", "rev_interacts")
         )
-        return BYTES_A_NUMBER * nodes * config.dim + BYTES_OF_AN_EDGE * edges
+        each = BYTES_A_NUMBER
+        if self.config.training.tables_on_disk:
+            each = BYTES_WITHOUT_TABLES + BYTES_OF_A_LAYER * config.encoder.reach
+        return each * nodes * config.dim + BYTES_OF_AN_EDGE * edges
 
     def begin(self, data: TrainingData) -> Task:
         """Build `predictor` for a graph, with its first weights, and return what it is trained on.

@@ -103,16 +103,16 @@ def test_auto_without_a_cluster_says_how_to_start_one(monkeypatch):
 
 
 def test_more_workers_than_there_is_room_for_are_a_mistake(ray_started):
-    made = RayEngineConfig(workers=4).build()
-    with pytest.raises(RunError, match=r"workers is 4, and the Ray cluster has room for 3"):
+    made = RayEngineConfig(workers=5).build()
+    with pytest.raises(RunError, match=r"workers is 5, and the Ray cluster has room for 4"):
         made._started()
     with pytest.raises(RunError, match="too few for one worker with 5 cores"):
         RayEngineConfig(cpus=5).build()._started()
 
 
 def test_a_busy_cluster_is_waited_for_and_then_named(ray_started):
-    # The two workers of `ray_started` use two of three cores.
-    made = RayEngineConfig(workers=1, cpus=2, patience=0.5).build()
+    # The two workers of `ray_started` use two of four cores.
+    made = RayEngineConfig(workers=1, cpus=3, patience=0.5).build()
     with pytest.raises(RunError, match=r"No worker of the Ray cluster was free within 0\.5 s"):
         made._started()
 

@@ -63,6 +63,15 @@ def _wait_until_ready(url):
         time.sleep(0.1)
 
 
+def _is_sent_in_part(case, url):
+    """Return whether what is made up for a query is left out of the URL, as an empty list is.
+
+    Then the request may be as it should be, though it was to be wrong.
+    """
+    sent = httpx.URL(url).params
+    return any(name not in sent for name in case.query or {})
+
+
 def test_answers_are_as_described(described):
     """All checks of schemathesis, for valid and invalid requests to every route."""
     load_all_checks()
@@ -84,6 +93,8 @@ def test_answers_are_as_described(described):
                 answer = case.call(headers=headers)
                 if answer.text == "Invalid HTTP request received.":
                     return  # a URL of megabytes does not get as far as the service
+                if _is_sent_in_part(case, answer.request.url):
+                    return
                 case.validate_response(answer, headers=headers)
 
             try:

@@ -58,6 +58,30 @@ def test_a_body_that_is_no_json_or_has_unknown_keys(client):
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:kgrec:problem:unknown-id")
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "where"),
+    [
+        ("POST /v1/interactions", {"user": "u01", "item": "i01", "liked": "f"}, "liked"),
+        ("POST /v1/interactions", {"user": "u01", "item": "i01", "rating": "4"}, "rating"),
+        ("POST /v1/interactions", {"interactions": [{"user": 1, "item": 2, "liked": 1}]}, "liked"),
+        ("PUT /v1/users/u01", {"consent": "no"}, "consent"),
+        ("POST /v1/recommendations", {"liked": ["i01"], "k": "5"}, "k"),
+        ("POST /v1/recommendations", {"liked": ["i01"], "reasons": "on"}, "reasons"),
+        ("POST /v1/recommendations/batch", {"requests": [{"liked": ["i01"], "k": True}]}, "k"),
+        ("POST /v1/similar/batch", {"requests": [{"item": "i01", "k": "5"}]}, "k"),
+        ("POST /v1/search/batch", {"requests": [{"q": "sea", "k": "5"}]}, "k"),
+        ("POST /v1/conversation", {"turns": ["sea"], "k": "5"}, "k"),
+        ("POST /v1/explanations", {"item": "i01", "liked": ["i02"], "k": "5"}, "k"),
+    ],
+)
+def test_a_body_says_numbers_and_truth_values_as_json_does(client, route, body, where):
+    method, path = route.split()
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == 422, answer.text
+    assert where in answer.json()["detail"]
+    assert "valid" in answer.json()["detail"]
+
+
 def test_an_internal_error_tells_nothing_but_its_number(client, monkeypatch):
     monkeypatch.setattr("kgrec.serving.served.Served.item", lambda *_: 1 / 0)
     answer = client.get("/v1/items/i01")

@@ -1,4 +1,4 @@
-"""A real Ray cluster on this machine: a head with room for three workers of one core.
+"""A real Ray cluster on this machine: a head with room for four workers of one core.
 
 It stands apart from all other clusters of the machine, with a folder and ports of its own.
 Run as a script, this module keeps the head until its input ends, which it also does where the tests
@@ -30,7 +30,7 @@ def free_ports(number):
 
 
 @contextmanager
-def running_cluster(folder, cores=3):
+def running_cluster(folder, cores=4):
     """Start a cluster, yield its address, and stop it; nothing of it stays."""
     keeper = None
     try:

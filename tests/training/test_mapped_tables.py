@@ -76,7 +76,10 @@ def test_training_has_the_same_bits(data, small_too):
             assert is_mapped(one)
 
 
-@pytest.mark.parametrize("first, then", [(DRAWN, ON_DISK), (ON_DISK, DRAWN), (ON_DISK, ON_DISK)])
+BOTH = [(DRAWN, ON_DISK), (ON_DISK, DRAWN), (ON_DISK, ON_DISK)]
+
+
+@pytest.mark.parametrize(("first", "then"), BOTH)
 def test_a_checkpoint_of_either_goes_on_in_either(data, small_too, tmp_path, first, then):
     _, whole, _ = trained(data, {}, DRAWN, epochs=4)
     path = tmp_path / "checkpoint"

@@ -178,19 +178,18 @@ from kgrec.engine import RayEngineConfig
 def told(found):
     if found["epoch"] >= 4:
         os.kill(os.getpid(), signal.SIGKILL)
-with RayEngineConfig(address=sys.argv[1], workers=1, patience=400).build():
+with RayEngineConfig(address=sys.argv[1], workers=2, patience=400).build():
     this.model(checkpoint=Path(sys.argv[2]), **this.DRAWN).fit(this.VALID, callback=told)
 """
 
 
-def test_a_killed_process_is_resumed_with_the_same_result(alone, ray_address, tmp_path):
+def test_a_killed_process_is_resumed_with_the_same_result(on_ray, ray_address, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     command = [sys.executable, "-c", SCRIPT, ray_address, str(path), *sys.path]
     killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert 0 < load_checkpoint(path)[1]["progress"]["epoch"] < 6
-    with kgrec.engine.LocalEngine():
-        expected = model(**DRAWN).fit(VALID)
+    expected = model(**DRAWN).fit(VALID)
     same(model(checkpoint=path, resume=True, **DRAWN).fit(VALID), expected)
 
 

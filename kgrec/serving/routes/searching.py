@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 
 from kgrec.serving.access import needs
 from kgrec.serving.answers import BatchOut, ConversationOut, ItemsOut
-from kgrec.serving.questions import AskConversation, SearchFor, batch_of
+from kgrec.serving.questions import AskConversation, AskSearch, SearchFor, batch_of
 from kgrec.serving.routes.common import Asked, Json, in_order, problems, told
 from kgrec.serving.service import Service
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[needs("read")])
-_Many: Any = batch_of(SearchFor)
+_Many: Any = batch_of(AskSearch)
 
 
 def _found(service: Service, asked: SearchFor) -> dict[str, Any]:
