@@ -1,14 +1,14 @@
 """Embedding tables in memory and in mapped files: seconds, memory and disk of a training.
 
 BPR with width 64, four epochs of 250 steps, on a log with a planted preference: users and items
-belong to groups, as in scale.py. Matrix factorisation (no messages), and for the first size also
-one layer of LightGCN with five drawn neighbors. Each run is a process of its own. Memory is what is
-not a file's: pages of mapped files are given back where memory is short.
+belong to groups, as in scale.py. Matrix factorisation (no messages), and for up to a million users
+also one layer of LightGCN with five drawn neighbors. Each run is a process of its own. Memory is
+what is not a file's: pages of mapped files are given back where memory is short.
 
     python experiments/tables_on_disk.py [--users 1000000 …] [--folder DIR]
 
 Writes experiments/results/tables_on_disk.json. Needs Linux. Users for whom the model does not fit
-into memory are trained on disk alone.
+into memory are trained on disk alone. What the file has of other numbers of users stays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import sys
 import tempfile
 import threading
 import time
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,10 @@ from kgrec.training.link_prediction import BYTES_A_NUMBER
 HERE = Path(__file__).parent
 DIM, EPOCHS, STEPS, ITEMS, GROUPS, EACH = 64, 4, 250, 500, 10, 3
 """Width; epochs; steps of each; items; their groups; interactions of a user."""
+SMALL = 1_000_000
+SMALL_CASES = ((0, False, 1), (0, True, 1), (0, True, 1024), (1, False, 1), (1, True, 1))
+LARGE_CASES = ((0, False, 1), (0, True, 1024))
+"""Layers, whether tables are on disk, and `shuffle_block`, for up to so many users and for more."""
 
 
 class Watch(threading.Thread):
@@ -62,6 +65,12 @@ class Watch(threading.Thread):
             time.sleep(0.1)
 
 
+def written() -> int:
+    """Return the bytes that this process had written to the disk, pages of mapped files too."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
+
+
 def make(path: Path, users: int) -> None:
     """Write a log in which four of five interactions are within the user's group."""
     rng = np.random.default_rng(0)
@@ -75,7 +84,7 @@ def make(path: Path, users: int) -> None:
             writer.write_table(pa.table(columns, schema=schema))
 
 
-def run(path: Path, layers: int, *, on_disk: bool) -> dict[str, Any]:
+def run(path: Path, layers: int, block: int, *, on_disk: bool) -> dict[str, Any]:
     """Train, and return what it took and the share of lists' items of the user's own group."""
     watch = Watch(path.parent)
     watch.start()
@@ -86,7 +95,7 @@ def run(path: Path, layers: int, *, on_disk: bool) -> dict[str, Any]:
                        if layers else "none"},
             training={
                 "loss": "bpr", "batch_pairs": max(4096, len(log) // STEPS),
-                "num_neighbors": [5] * layers,
+                "num_neighbors": [5] * layers, "shuffle_block": block,
                 "max_epochs": EPOCHS, "learning_rate": 0.05, "weight_average": 0.0,
                 "tables_on_disk": on_disk,
             },
@@ -97,26 +106,29 @@ def run(path: Path, layers: int, *, on_disk: bool) -> dict[str, Any]:
     prepared = recommender.prepare(log)
     needs = model.memory_to_fit(prepared.data)
     began, cpu, before = time.perf_counter(), time.process_time(), watch.memory
-    watch.memory = 0
+    watch.memory, written_before = 0, written()
     model.fit(prepared.data)
     recommender.take(prepared.fitted(model))
     seconds, used = time.perf_counter() - began, time.process_time() - cpu
     rows = np.random.default_rng(1).integers(log.num_users, size=2000)
     hits = total = 0
+    ids = log.users.ids
     for row in rows.tolist():
-        user = log.users.ids[row]
+        user = ids[row]
         for one in recommender.recommend(user, 10):
             hits, total = hits + (int(one.item[1:]) % GROUPS == int(user[1:]) % GROUPS), total + 1
     return {
         "users": log.num_users, "interactions": len(log), "layers": layers, "on_disk": on_disk,
+        "shuffle_block": block, "written": written() - written_before,
         "fit_seconds": seconds, "cpu_seconds": used, "memory_before": before,
         "memory": watch.memory, "disk": watch.disk, "told": needs,
         "own_group": hits / total, "chance": 1 / GROUPS,
     }  # fmt: skip
 
 
-def in_a_process(path: Path, layers: int, *, on_disk: bool) -> dict[str, Any]:
+def in_a_process(path: Path, layers: int, block: int, *, on_disk: bool) -> dict[str, Any]:
     command = [sys.executable, __file__, "--log", str(path), "--layers", str(layers)]
+    command += ["--block", str(block)]
     if on_disk:
         command.append("--on-disk")
     environment = {**os.environ, "TMPDIR": str(path.parent)}
@@ -132,27 +144,27 @@ def main() -> None:
     parser.add_argument("--log", type=Path)
     parser.add_argument("--on-disk", action="store_true")
     parser.add_argument("--layers", type=int, default=0)
+    parser.add_argument("--block", type=int, default=1)
     args = parser.parse_args()
     if args.log is not None:
-        print(json.dumps(run(args.log, args.layers, on_disk=args.on_disk)))
+        print(json.dumps(run(args.log, args.layers, args.block, on_disk=args.on_disk)))
         return
-    runs = []
+    out = HERE / "results" / "tables_on_disk.json"
+    before = json.loads(out.read_text())["runs"] if out.exists() else []
+    runs = [one for one in before if one["users"] not in args.users]
     for users in args.users:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             path = Path(scratch) / "log.parquet"
             make(path, users)
-            for layers, on_disk in product(
-                (0, 1) if users == args.users[0] else (0,), (False, True)
-            ):
+            for layers, on_disk, block in SMALL_CASES if users <= SMALL else LARGE_CASES:
                 free = available_memory() or 0
                 if not on_disk and users * DIM * BYTES_A_NUMBER > free:
                     runs.append({"users": users, "on_disk": False, "refused": True, "free": free})
                 else:
-                    runs.append(in_a_process(path, layers, on_disk=on_disk))
+                    runs.append(in_a_process(path, layers, block, on_disk=on_disk))
                 print(runs[-1], flush=True)
     settings = {"dim": DIM, "epochs": EPOCHS, "steps": STEPS, "items": ITEMS, "each": EACH}
     result = {"what": __doc__.splitlines()[0], "runs": runs, "settings": settings}
-    out = HERE / "results" / "tables_on_disk.json"
     out.write_text(json.dumps(result | {"about": about(0)}, indent=2) + "\n")
 
 

@@ -50,7 +50,7 @@ _STEP: Final = "fold_in_step"
 BYTES_A_NUMBER: Final = 60
 """Memory of a training for each number of the nodes' vectors."""
 BYTES_WITHOUT_TABLES: Final = 20
-BYTES_OF_A_LAYER: Final = 8
+BYTES_OF_A_LAYER: Final = 5
 """The same where tables are on disk: without layers, and for each of them."""
 BYTES_OF_AN_EDGE: Final = 12
 """Memory of an edge in the operators, in which its inverse is another edge."""

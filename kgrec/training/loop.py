@@ -89,7 +89,9 @@ class Trainer:
                 )
             self._store = MappedTables(None if checkpoint is None else checkpoint.parent)
         self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
-        self.sampler = Sampler(task.train, self.generator, config.loss.rating_exponent)
+        self.sampler = Sampler(
+            task.train, self.generator, config.loss.rating_exponent, config.shuffle_block
+        )
         # All processes draw the same batches, and each one its own negatives.
         alone = peers.size == 1
         self.own = self.generator if alone else torch.Generator(task.graph.device)
@@ -333,7 +335,7 @@ class Trainer:
 def _check_same(found: Any, wanted: Mapping[str, Any], path: Path | None) -> None:
     # Only these may differ: a longer training may continue a shorter one.
     free = {"max_epochs", "patience", "checkpoint_every", "threads", "tables_on_disk"}
-    found = found if isinstance(found, dict) else {}
+    found = {"shuffle_block": 1, **found} if isinstance(found, dict) else {}  # 1: an older one
     for name, value in wanted.items():
         if name not in free and found.get(name) != value:
             raise RunError(

@@ -54,6 +54,8 @@ class Sampler:
         log: The training interactions.
         generator: Source of all draws; batches are on its device.
         rating_power: How much a rating counts, see `kgrec.models.confidence.confidence`.
+        block: How many users, or pairs, stay together when all are shuffled: those of neighboring
+            rows, whose embeddings lie together.
 
     Attributes:
         device: Where the generator is.
@@ -62,9 +64,14 @@ class Sampler:
     """
 
     def __init__(
-        self, log: Interactions, generator: torch.Generator, rating_power: float = 0.0
+        self,
+        log: Interactions,
+        generator: torch.Generator,
+        rating_power: float = 0.0,
+        block: int = 1,
     ) -> None:
         matrix = confidence(log, rating_power)
+        self._block = block
         self.generator, self.device = generator, generator.device
         self._weight = torch.from_numpy(matrix.data).to(self.device) if rating_power else None
         self.num_items = log.num_items
@@ -112,7 +119,14 @@ class Sampler:
             yield Batch(self._owner[pairs], row, self._item[pairs], weight)
 
     def _shuffled(self, num: int) -> Tensor:
-        return torch.randperm(num, generator=self.generator, device=self.device)
+        """Return the numbers below `num` in random order, those of a block together."""
+        blocks = -(-num // self._block)
+        order = torch.randperm(blocks, generator=self.generator, device=self.device)
+        if self._block == 1:
+            return order
+        inside = torch.arange(self._block, device=self.device)
+        every = (order[:, None] * self._block + inside).reshape(-1)
+        return every[every < num]
 
     def rows(self, num_rows: int, num: int) -> Tensor:
         """Return `num` random rows of `num_rows`, with repetitions, int64 of shape (num,)."""

@@ -66,6 +66,14 @@ class TrainingConfig(Settings):
         "files that are mapped into memory: beside the checkpoint, or in TMPDIR without one. It "
         "needs num_neighbors, sparse_gradients and the CPU; the result is the same.",
     )
+    shuffle_block: int = Field(
+        default=1,
+        ge=1,
+        le=100_000_000,
+        description="Users (with batch_pairs: interactions, in the order of their users) that stay "
+        "together when all are shuffled for an epoch. With tables_on_disk, a block's embeddings "
+        "lie on a few pages: 1024 lets a step write a fraction of what single ones write.",
+    )
     max_epochs: int = Field(
         default=400, ge=1, le=1_000_000, description="Most passes over the data."
     )

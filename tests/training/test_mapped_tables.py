@@ -93,6 +93,15 @@ def test_a_checkpoint_of_either_goes_on_in_either(data, small_too, tmp_path, fir
     assert os.listdir(tmp_path) == ["checkpoint"]  # no file of a table stays
 
 
+def test_a_checkpoint_with_other_blocks_does_not_go_on(data, tmp_path):
+    path = tmp_path / "checkpoint"
+    trained(data, {}, {**ON_DISK, "shuffle_block": 8}, path, epochs=2)
+    _, _, trainer = trained(data, {}, ON_DISK, epochs=1)
+    trainer.checkpoint = path
+    with pytest.raises(RunError, match="shuffle_block=8 and cannot continue with 1"):
+        trainer.resume()
+
+
 def test_a_model_of_mapped_tables_recommends_and_is_updated(small_too):
     config = {"predictor": {"dim": 8, "encoder": "none"}}
     log = three_blocks().data.train

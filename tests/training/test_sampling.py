@@ -34,6 +34,28 @@ def test_an_epoch_has_every_user_once_with_all_positives(chosen, batch_users, se
     assert sorted(users) == sorted({user for user, _ in chosen})
 
 
+@settings(max_examples=60, deadline=None)
+@given(pairs, st.integers(1, 5), st.integers(1, 60), st.integers(0, 9))
+def test_blocks_stay_together_and_are_shuffled(chosen, size, block, seed):
+    log = log_from_pairs(chosen, NUM_USERS, NUM_ITEMS)
+    made = Sampler(log, torch.Generator().manual_seed(seed), block=block)
+    rows = sorted(set(chosen))
+    found = [
+        (user, item)
+        for batch in made.pair_batches(size)
+        for user, item in zip(batch.users.tolist(), batch.item.tolist(), strict=True)
+    ]
+    assert sorted(found) == rows
+    pieces = [rows[start : start + block] for start in range(0, len(rows), block)]
+    while found:  # whole blocks, one after the other
+        piece = next(one for one in pieces if one[0] == found[0])
+        assert found[: len(piece)] == piece
+        found = found[len(piece) :]
+    users = [one for batch in made.batches(size) for one in batch.users.tolist()]
+    assert sorted(users) == sorted({user for user, _ in chosen})
+    assert block < len(users) or users == sorted(users)
+
+
 def test_a_batch_has_the_weight_of_each_rating():
     log = log_from_pairs([(0, 3), (0, 1), (2, 5)], NUM_USERS, NUM_ITEMS)
     log = replace(log, rating=np.array([4.0, 1.0, 9.0], dtype=np.float32))
