@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from kgrec.bounds.free_memory import available_memory
 from kgrec.engine.peers import ALONE, Peers
-from kgrec.errors import ConfigError, DataError, RunError
+from kgrec.errors import ConfigError, DataError, RunError, warn
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
@@ -28,6 +29,10 @@ from kgrec.training.settings import TrainingConfig
 MAX_SCORES = 1 << 26
 """Most scores of users for items in a step of training: a head whose scores are no inner products
 holds them several times."""
+
+DIRTY: Final = 0.2
+"""Share of the free memory with changed pages from which on Linux lets a process wait for the disk
+(`vm.dirty_ratio`)."""
 
 SMALL_STEP = 300_000_000
 """With fewer multiplications in a step of training, one thread is used."""
@@ -98,6 +103,8 @@ class Trainer:
         self.objective = Objective(model, task, self.sampler.drawing_from(self.own), config)
         self.optimizers = Optimizers(model, config, self._store)
         self.progress = TrainingProgress()
+        if config.tables_on_disk and config.shuffle_block == 1:
+            _warn_of_slow_tables(self.optimizers.table_bytes)
         self.best_state = self._store.copies(model.state_dict())
         self.average = self._store.copies(model.state_dict())
         self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
@@ -330,6 +337,23 @@ class Trainer:
             self.progress = TrainingProgress(**about["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"{path} is of another model or damaged: {error}") from error
+
+
+def _warn_of_slow_tables(size: int) -> None:
+    """Warn if the system will have changed pages written in each step.
+
+    Args:
+        size: Bytes of the tables and their moments.
+    """
+    free = available_memory()
+    if free is None or size < DIRTY * free:
+        return
+    warn(
+        f"The embedding tables and their moments have {size / 2**30:.1f} GiB, much of the "
+        f"{free / 2**30:.1f} GiB of free memory, and a step changes rows all over them: the system "
+        "then writes pages to the disk in each step. With training.shuffle_block: 1024 a step's "
+        "rows lie on few pages."
+    )
 
 
 def _check_same(found: Any, wanted: Mapping[str, Any], path: Path | None) -> None:

@@ -52,6 +52,11 @@ class Optimizers:
                 moments = {key: self._store.zeros_like(table) for key in ("exp_avg", "exp_avg_sq")}
                 sparse.state[table] = {"step": 0, **moments}
 
+    @property
+    def table_bytes(self) -> int:
+        """The size of the tables with sparse gradients and of their two moments."""
+        return sum(3 * table.numel() * table.element_size() for table in self._tables)
+
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
         for one in self._all.values():

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 from types import SimpleNamespace
 
 import pandas as pd
@@ -15,7 +16,7 @@ from test_minibatch import trained
 from three_blocks import three_blocks
 
 import kgrec
-from kgrec.errors import ConfigError, RunError
+from kgrec.errors import ConfigError, KgrecWarning, RunError
 from kgrec.training.loop import Trainer
 from kgrec.training.mapped_tables import MappedTables
 from kgrec.training.settings import TrainingConfig
@@ -119,6 +120,16 @@ def test_a_model_of_mapped_tables_recommends_and_is_updated(small_too):
     assert lists["disk"] == lists["memory"]
 
 
+def test_tables_that_the_disk_would_slow_down_are_told(data, monkeypatch):
+    monkeypatch.setattr("kgrec.training.loop.available_memory", lambda: 10_000)
+    with pytest.warns(KgrecWarning, match=r"training.shuffle_block: 1024"):
+        trained(data, {}, ON_DISK, epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", KgrecWarning)
+        trained(data, {}, {**ON_DISK, "shuffle_block": 8}, epochs=1)
+        trained(data, {}, DRAWN, epochs=1)
+
+
 def test_a_full_disk_is_told(monkeypatch, tmp_path):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -198,4 +209,4 @@ def test_tables_on_disk_need_less_memory(on_disk, tmp_path):
         assert done.stdout.strip() == "[3, 499999]", done.stderr
     else:
         assert "alloc" in done.stderr, done.stderr
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.glob(".kgrec*"))  # PyTorch has a folder there
