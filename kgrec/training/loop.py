@@ -352,7 +352,7 @@ def _warn_of_slow_tables(size: int) -> None:
         f"The embedding tables and their moments have {size / 2**30:.1f} GiB, much of the "
         f"{free / 2**30:.1f} GiB of free memory, and a step changes rows all over them: the system "
         "then writes pages to the disk in each step. With training.shuffle_block: 1024 a step's "
-        "rows lie on few pages."
+        "rows lie on few pages; more epochs are needed then."
     )
 
 

@@ -1,11 +1,13 @@
 """Embedding tables in files that are mapped into memory: the same training, in less memory."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
 import textwrap
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -210,3 +212,13 @@ def test_tables_on_disk_need_less_memory(on_disk, tmp_path):
     else:
         assert "alloc" in done.stderr, done.stderr
     assert not list(tmp_path.glob(".kgrec*"))  # PyTorch has a folder there
+
+
+def test_the_memory_that_is_told_is_what_was_measured():
+    path = Path(__file__).parents[2] / "experiments" / "results" / "tables_on_disk.json"
+    runs = [one for one in json.loads(path.read_text())["runs"] if not one.get("refused")]
+    assert {one["on_disk"] for one in runs} == {False, True}
+    for one in runs:
+        taken = one["memory"] - one["memory_before"]
+        assert 0.7 < one["told"] / taken < 1.5, one
+        assert one["own_group"] > 0.5
