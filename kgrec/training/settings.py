@@ -72,8 +72,8 @@ class TrainingConfig(Settings):
         le=100_000_000,
         description="Users (with batch_pairs: interactions, in the order of their users) that stay "
         "together when all are shuffled for an epoch. With tables_on_disk, a block's embeddings "
-        "lie on a few pages: with 1024 a step writes a fraction. All interactions of a user come in "
-        "one step then, so the embedding moves once in an epoch: more epochs are needed.",
+        "lie on a few pages: with 1024 a step writes a fraction. All interactions of a user come "
+        "in one step then, so the embedding moves once in an epoch: more epochs are needed.",
     )
     max_epochs: int = Field(
         default=400, ge=1, le=1_000_000, description="Most passes over the data."
