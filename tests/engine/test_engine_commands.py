@@ -1,6 +1,7 @@
 """`--engine` on the command line, and `engine` in a config."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -34,9 +35,10 @@ def test_recommend_to_all_on_a_cluster(run_folder, lent, ok, tmp_path, monkeypat
     assert len(lent) == 1
 
 
-def test_evaluate_on_a_cluster(run_folder, lent, ok):
-    here = json.loads(ok("evaluate", run_folder, "--json"))
-    there = json.loads(ok("evaluate", run_folder, "--json", "--engine", "127.0.0.1:6379"))
+def test_evaluate_on_a_cluster(run_folder, lent, ok, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    here = json.loads(ok("evaluate", run, "--json"))
+    there = json.loads(ok("evaluate", run, "--json", "--engine", "127.0.0.1:6379"))
     assert there == here
     assert len(lent) == 1
 
