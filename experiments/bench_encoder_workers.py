@@ -21,7 +21,6 @@ from typing import Any
 import torch
 
 from kgrec.config import load_config
-from kgrec.files import read_json
 from kgrec.runs.about import about
 from kgrec.runs.text_tuning import tune_text
 
@@ -40,7 +39,7 @@ def trained(data: Path, regime: str, engine: str, epochs: int) -> dict[str, Any]
     config = load_config(HERE / "tune_cold_items.yaml", changes)
     with tempfile.TemporaryDirectory() as scratch:
         tune_text(config, Path(scratch) / "encoder")
-        curve = read_json(Path(scratch) / "encoder" / "tuning" / "curve.json")
+        curve = json.loads((Path(scratch) / "encoder" / "tuning" / "curve.json").read_text())
     return {
         "seconds_an_epoch": (curve[-1]["seconds"] - curve[0]["seconds"]) / epochs,
         "figures": {key: value for key, value in curve[-1].items() if key != "seconds"},
@@ -70,12 +69,9 @@ def main() -> None:
             "runs": runs,
         }
         print(name, json.dumps({key: of for key, of in found[name].items() if key != "runs"}))
-    result = {
-        "epochs": args.epochs, "cases": found, "load_average": os.getloadavg()[0],
-        "about": about(0),
-    }  # fmt: skip
-    out = HERE / "results" / "bench_encoder_workers.json"
-    out.write_text(json.dumps(result, indent=2) + "\n")
+        result = {"epochs": args.epochs, "cases": found, "load_average": os.getloadavg()[0]}
+        out = HERE / "results" / "bench_encoder_workers.json"
+        out.write_text(json.dumps(result | {"about": about(0)}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
