@@ -9,18 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from kgrec.bounds.free_memory import available_memory
 from kgrec.engine.peers import ALONE, Peers
-from kgrec.errors import ConfigError, DataError, RunError, warn
+from kgrec.errors import DataError, RunError
 from kgrec.models.base import Callback
 from kgrec.models.link_predictor import LinkPredictor
 from kgrec.outputs.tensors import load_checkpoint, save_checkpoint
-from kgrec.training.mapped_tables import MappedTables, Memory
+from kgrec.training.mapped_tables import store_of_tables
 from kgrec.training.objective import Objective, Task
 from kgrec.training.optimizers import Optimizers
 from kgrec.training.sampling import Batch, Sampler
@@ -29,10 +28,6 @@ from kgrec.training.settings import TrainingConfig
 MAX_SCORES = 1 << 26
 """Most scores of users for items in a step of training: a head whose scores are no inner products
 holds them several times."""
-
-DIRTY: Final = 0.2
-"""Share of the free memory with changed pages from which on Linux lets a process wait for the disk
-(`vm.dirty_ratio`)."""
 
 SMALL_STEP = 300_000_000
 """With fewer multiplications in a step of training, one thread is used."""
@@ -85,14 +80,7 @@ class Trainer:
     ) -> None:
         self.model, self.task, self.config, self.checkpoint = model, task, config, checkpoint
         self.peers = peers
-        self._store = Memory()
-        if config.tables_on_disk:
-            if task.graph.device.type != "cpu":
-                raise ConfigError(
-                    "training.tables_on_disk needs training.device 'cpu', found "
-                    f"{task.graph.device.type!r}: a GPU reads its own memory alone."
-                )
-            self._store = MappedTables(None if checkpoint is None else checkpoint.parent)
+        self._store = store_of_tables(config, task.graph.device, checkpoint)
         self.generator = torch.Generator(task.graph.device).manual_seed(config.seed)
         self.sampler = Sampler(
             task.train, self.generator, config.loss.rating_exponent, config.shuffle_block
@@ -103,8 +91,8 @@ class Trainer:
         self.objective = Objective(model, task, self.sampler.drawing_from(self.own), config)
         self.optimizers = Optimizers(model, config, self._store)
         self.progress = TrainingProgress()
-        if config.tables_on_disk and config.shuffle_block == 1:
-            _warn_of_slow_tables(self.optimizers.table_bytes)
+        if config.shuffle_block == 1:
+            self._store.warn_if_slow(self.optimizers.table_bytes)
         self.best_state = self._store.copies(model.state_dict())
         self.average = self._store.copies(model.state_dict())
         self._standing: tuple[dict[str, Tensor], dict[str, Any]] | None = None
@@ -337,23 +325,6 @@ class Trainer:
             self.progress = TrainingProgress(**about["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"{path} is of another model or damaged: {error}") from error
-
-
-def _warn_of_slow_tables(size: int) -> None:
-    """Warn if the system will have changed pages written in each step.
-
-    Args:
-        size: Bytes of the tables and their moments.
-    """
-    free = available_memory()
-    if free is None or size < DIRTY * free:
-        return
-    warn(
-        f"The embedding tables and their moments have {size / 2**30:.1f} GiB, much of the "
-        f"{free / 2**30:.1f} GiB of free memory, and a step changes rows all over them: the system "
-        "then writes pages to the disk in each step. With training.shuffle_block: 1024 a step's "
-        "rows lie on few pages; more epochs are needed then."
-    )
 
 
 def _check_same(found: Any, wanted: Mapping[str, Any], path: Path | None) -> None:

@@ -24,7 +24,8 @@ class Optimizers:
     Args:
         model: The model, whose tables may get sparse gradients from now on.
         config: Settings.
-        store: Where the tables and their moments are. The tables are moved there.
+        store: Where the tables and their moments are; None: in memory. Where it is mapped, the
+            tables are moved there.
     """
 
     def __init__(
@@ -34,9 +35,8 @@ class Optimizers:
         self._tables: list[torch.nn.Parameter] = []
         if config.num_neighbors is not None and config.sparse_gradients:
             self._tables = model.use_sparse_gradients()
-            if config.tables_on_disk:
-                for table in self._tables:
-                    table.data = self._store.copy(table)
+            for table in self._tables if self._store.is_mapped else []:
+                table.data = self._store.copy(table)
         named = {id(table) for table in self._tables}
         others = [one for one in model.parameters() if id(one) not in named]
         self._all: dict[str, torch.optim.Optimizer] = {}
@@ -47,7 +47,7 @@ class Optimizers:
         if self._tables:
             sparse = torch.optim.SparseAdam(self._tables, lr=config.learning_rate)
             self._all["sparse_adam"] = sparse
-            for table in self._tables if config.tables_on_disk else []:
+            for table in self._tables if self._store.is_mapped else []:
                 # As SparseAdam itself begins, but where the store says.
                 moments = {key: self._store.zeros_like(table) for key in ("exp_avg", "exp_avg_sq")}
                 sparse.state[table] = {"step": 0, **moments}

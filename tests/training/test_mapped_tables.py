@@ -87,8 +87,8 @@ def test_a_checkpoint_of_either_goes_on_in_either(data, small_too, tmp_path, fir
     _, whole, _ = trained(data, {}, DRAWN, epochs=4)
     path = tmp_path / "checkpoint"
     trained(data, {}, first, path, epochs=2)
-    _, _, trainer = trained(data, {}, then, path, epochs=1)
-    trained(data, {}, first, path, epochs=2)
+    _, _, trainer = trained(data, {}, then, epochs=1)
+    trainer.checkpoint = path
     trainer.resume()
     trainer.config = trainer.config.model_copy(update={"max_epochs": 4})
     trainer.run()
@@ -123,13 +123,32 @@ def test_a_model_of_mapped_tables_recommends_and_is_updated(small_too):
 
 
 def test_tables_that_the_disk_would_slow_down_are_told(data, monkeypatch):
-    monkeypatch.setattr("kgrec.training.loop.available_memory", lambda: 10_000)
+    monkeypatch.setattr("kgrec.training.mapped_tables.available_memory", lambda: 10_000)
     with pytest.warns(KgrecWarning, match=r"training.shuffle_block: 1024"):
         trained(data, {}, ON_DISK, epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error", KgrecWarning)
         trained(data, {}, {**ON_DISK, "shuffle_block": 8}, epochs=1)
         trained(data, {}, DRAWN, epochs=1)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="no tmpfs is mounted at /dev/shm")
+def test_a_folder_in_memory_is_told(monkeypatch, tmp_path):
+    with pytest.warns(KgrecWarning, match=r"/dev/shm/a is memory and not a disk \(tmpfs\)"):
+        MappedTables(Path("/dev/shm/a"))
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        f"disk / ext4 rw\nnone {tmp_path} tmpfs rw\ndisk {tmp_path}/a\\040b ext4 rw\n"
+    )
+    monkeypatch.setattr("kgrec.training.mapped_tables._MOUNTS", mounts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", KgrecWarning)
+        MappedTables(tmp_path / "a b" / "run")
+        monkeypatch.setattr("kgrec.training.mapped_tables._MOUNTS", tmp_path / "none")
+        MappedTables(Path("/dev/shm"))
+    monkeypatch.setattr("kgrec.training.mapped_tables._MOUNTS", mounts)
+    with pytest.warns(KgrecWarning, match="tmpfs"):
+        MappedTables(tmp_path / "a")
 
 
 def test_a_full_disk_is_told(monkeypatch, tmp_path):

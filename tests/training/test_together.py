@@ -132,6 +132,16 @@ def test_several_have_the_same_weights_whatever_each_draws(predictor, training):
     assert not torch.equal(found[0].own.get_state(), found[1].own.get_state())
 
 
+def test_several_with_tables_on_disk_learn_the_same(monkeypatch):
+    monkeypatch.setattr("kgrec.training.mapped_tables.SMALLEST", 1)
+    drawn = {**DRAWN, "num_neighbors": [4, 4]}
+    expected = in_threads(2, model({"encoder": {"num_layers": 2}}, **drawn))
+    on_disk = model({"encoder": {"num_layers": 2}}, **drawn, tables_on_disk=True)
+    for one in in_threads(2, on_disk):
+        for name, value in expected[0].model.state_dict().items():
+            assert torch.equal(one.model.state_dict()[name], value), name
+
+
 def test_two_workers_learn_what_one_process_learns(on_ray):
     with kgrec.engine.LocalEngine():
         expected = model(STILL).fit(VALID)
