@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from marks import between_marks
 
 import kgrec
 from kgrec.kg.graph import KnowledgeGraph
@@ -311,9 +312,7 @@ def write_page(sizes: dict[str, Any], path: Path) -> None:
     """Put both tables between their marks."""
     text = path.read_text(encoding="utf-8")
     for name, content in (("scale", table(sizes)), ("plan", plan(sizes))):
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n\n{content}\n\n{end}{rest.partition(end)[2]}"
+        text = between_marks(text, name, content)
     path.write_text(text, encoding="utf-8")
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from bars import BARS
+from marks import between_marks
 from model_tables import figure_links, model_sections, table
 from summary import beside_others, summary
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 Results = dict[str, Any]
 PROTOCOL = """\
 Protocol: positives are ratings of at least 4 (all rows for Last.FM). For each user, all items of
@@ -121,15 +121,6 @@ def _where(result: Any) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def written(readme: str, content: str) -> str:
-    """Return the README with `content` between its markers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"README.md lacks the markers {BEGIN} and {END}.")
-    return f"{before}{BEGIN}\n\n{content}\n\n{END}{after}"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
@@ -138,7 +129,10 @@ def main() -> int:
     options = parser.parse_args()
     results = read_results()
     found = options.readme.read_text(encoding="utf-8")
-    wanted = {options.readme: written(found, section(results)), options.page: page(results)}
+    wanted = {
+        options.readme: between_marks(found, "results", section(results)),
+        options.page: page(results),
+    }
     stale = [
         path
         for path, content in wanted.items()

@@ -7,8 +7,9 @@ what is not a file's: pages of mapped files are given back where memory is short
 
     python experiments/tables_on_disk.py [--users 1000000 …] [--folder DIR]
 
-Writes experiments/results/tables_on_disk.json. Needs Linux. Users for whom the model does not fit
-into memory are trained on disk alone. What the file has of other numbers of users stays.
+Writes experiments/results/tables_on_disk.json and the table of docs/how-to/large-graphs.md. Needs
+Linux. Users for whom the model does not fit into memory are trained on disk alone. What the file
+has of other numbers of users stays.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from marks import between_marks
 from scale import group_of, member
 
 import kgrec
@@ -137,10 +139,50 @@ def in_a_process(path: Path, layers: int, block: int, *, on_disk: bool) -> dict[
     return result
 
 
+def table(runs: list[dict[str, Any]]) -> str:
+    """Return the table of the page; of a group of rows, the first names users and model."""
+    lines = [
+        "| users | model | tables | `shuffle_block` | seconds | GiB of memory | GiB of files | "
+        "GiB written | own group |",
+        "| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    told: tuple[str, str] = ("", "")
+    for one in sorted(runs, key=lambda one: one["users"]):  # those of equal size stay in order
+        place = "on disk" if one["on_disk"] else "in memory"
+        names = f"{one['users']:,}", "one layer" if one.get("layers") else "no messages"
+        if one.get("refused"):
+            needs, free = (
+                f"{size / 2**30:.0f} GiB"
+                for size in (one["users"] * DIM * BYTES_A_NUMBER, one["free"])
+            )
+            cells = [place, "1", f"needs {needs}, {free} were free", "", "", "", ""]
+        else:
+            gib = [one["memory"] - one["memory_before"], one["disk"], one["written"]]
+            sizes = [f"{size / 2**30:.1f}" for size in gib]
+            seconds, share = f"{one['fit_seconds']:,.0f}", f"{one['own_group']:.0%}"
+            cells = [place, str(one["shuffle_block"]), seconds, *sizes, share]
+        same_users, same_model = names[0] == told[0], names == told
+        lines.append(
+            "| " + " | ".join(
+                ["" if same_users else names[0], "" if same_model else names[1], *cells]
+            ) + " |"
+        )  # fmt: skip
+        told = names
+    return "\n".join(lines)
+
+
+def write_page(runs: list[dict[str, Any]]) -> None:
+    """Put the table between its marks."""
+    page = HERE.parent / "docs" / "how-to" / "large-graphs.md"
+    text = between_marks(page.read_text(encoding="utf-8"), "tables_on_disk", table(runs))
+    page.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--users", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--page", action="store_true", help="only write the page again")
     parser.add_argument("--log", type=Path)
     parser.add_argument("--on-disk", action="store_true")
     parser.add_argument("--layers", type=int, default=0)
@@ -150,8 +192,11 @@ def main() -> None:
         print(json.dumps(run(args.log, args.layers, args.block, on_disk=args.on_disk)))
         return
     out = HERE / "results" / "tables_on_disk.json"
-    before = json.loads(out.read_text())["runs"] if out.exists() else []
-    runs = [one for one in before if one["users"] not in args.users]
+    result = json.loads(out.read_text()) if out.exists() else {"runs": []}
+    if args.page:
+        write_page(result["runs"])
+        return
+    runs = [one for one in result["runs"] if one["users"] not in args.users]
     for users in args.users:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             path = Path(scratch) / "log.parquet"
@@ -164,8 +209,9 @@ def main() -> None:
                     runs.append(in_a_process(path, layers, block, on_disk=on_disk))
                 print(runs[-1], flush=True)
     settings = {"dim": DIM, "epochs": EPOCHS, "steps": STEPS, "items": ITEMS, "each": EACH}
-    result = {"what": __doc__.splitlines()[0], "runs": runs, "settings": settings}
+    result |= {"what": __doc__.splitlines()[0], "runs": runs, "settings": settings}
     out.write_text(json.dumps(result | {"about": about(0)}, indent=2) + "\n")
+    write_page(runs)
 
 
 if __name__ == "__main__":

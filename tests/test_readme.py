@@ -58,7 +58,7 @@ def test_keys_of_data_exist():
 def test_results_are_those_of_the_files():
     tables = load_tables()
     results = tables.read_results()
-    wanted = tables.written(README, tables.section(results))
+    wanted = tables.between_marks(README, "results", tables.section(results))
     assert README == wanted, "run experiments/tables.py"
     page = MANUAL[ROOT / "docs" / "results.md"]
     assert page == tables.page(results), "run experiments/tables.py"

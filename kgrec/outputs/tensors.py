@@ -75,7 +75,7 @@ def _write(
     tensors: Mapping[str, tuple[str, tuple[int, ...], npt.NDArray[np.uint8]]],
     about: Mapping[str, Any],
 ) -> None:
-    """Write the file from where the tensors lie; the library's `save` would copy them all twice.
+    """Write the file from where the tensors lie; the library's `save` copies them all.
 
     Its `save_file` does not, but puts a file of its own in the place of the one that is locked.
     The format: the size of the header (uint64), the header (JSON), and the tensors.

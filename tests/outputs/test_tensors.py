@@ -70,6 +70,31 @@ def test_the_library_reads_all_kinds_and_shapes(shapes, tmp_path_factory):
         np.testing.assert_array_equal(again[name], array, strict=True)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits this memory")
+@pytest.mark.parametrize("framework", ["numpy", "torch"])
+def test_writing_takes_no_memory_besides_the_arrays(framework, tmp_path):
+    script = f"""
+        import resource, sys
+        from pathlib import Path
+        import numpy as np
+        from kgrec.outputs.tensors import save_arrays, save_tensors
+        given, save = {{"a": np.ones((20_000_000,), np.float32)}}, save_arrays
+        if {framework == "torch"}:
+            import torch
+            given, save = {{"a": torch.from_numpy(given["a"])}}, save_tensors
+        save(Path(sys.argv[1]), {{"few": given["a"][:3]}}, {{}})  # so that all is imported
+        with open("/proc/self/status") as file:
+            now = next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData"))
+        resource.setrlimit(resource.RLIMIT_DATA, (now + 20_000_000,) * 2)  # a quarter
+        save(Path(sys.argv[1]), given, {{}})
+    """
+    path = tmp_path / "x.safetensors"
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    assert load_arrays(path)[0]["a"].sum() == 20_000_000
+
+
 def test_missing_damaged_and_foreign_files(tmp_path):
     path = tmp_path / "x.safetensors"
     with pytest.raises(RunError, match=r"x\.safetensors does not exist"):
