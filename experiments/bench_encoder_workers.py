@@ -1,8 +1,10 @@
 """Training the encoder of texts by two workers of Ray beside one process: seconds of an epoch.
 
-Both take the same steps, with the batches of each step shared by the workers, so their figures on
-the validation part must be equal up to rounding. In turns; each worker and the single process have
-one thread. Starting workers and reading data do not count: the clock is that of the training.
+Both take the same steps, with the batches of each step shared by the workers. So loss and figures
+on the validation part differ by rounding alone, which grows in the course of a training; the
+largest difference after the last epoch is told, and has no bar. In turns; each worker and the
+single process have one thread. Starting workers and reading data do not count: the clock is that of
+the training.
 
     python experiments/bench_encoder_workers.py [--data ../shared/data] [--epochs 2] [--rounds 2]
 
@@ -31,7 +33,7 @@ REGIMES = {"full": "{name: full}", "lora": "{name: lora}"}
 
 
 def trained(data: Path, regime: str, engine: str, epochs: int) -> dict[str, Any]:
-    """Train, and return the seconds of an epoch and the best figure."""
+    """Train, and return the seconds of an epoch, and loss and figures after the last one."""
     changes = [
         f"data.root={data}", f"text.tuning.regime={regime}", f"text.tuning.epochs={epochs}",
         f"text.tuning.accumulate={BATCHES}", f"engine={engine}",
