@@ -6,9 +6,10 @@ answer is checked. Each stage is a process of its own. Memory is what the proces
 (RssAnon, looked up fifty times a second): pages of a mapped file are the system's, which can drop
 them. Needs Linux.
 
-    python experiments/bench_vocabulary.py [--largest 100000000] [--folder DIR]
+    python experiments/bench_vocabulary.py [--largest 100000000] [--folder DIR] [--page]
 
-Writes experiments/results/vocabulary.json. 10⁸ ids need 12 GB of disk and some minutes.
+Writes experiments/results/vocabulary.json and the table of docs/how-to/large-graphs.md. 10⁸ ids
+need 12 GB of disk and some minutes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from marks import between_marks
 
 from kgrec.data.id_search import hashed
 from kgrec.data.vocabulary import Vocabulary
@@ -152,13 +154,48 @@ def in_a_process(stage: str, path: Path, size: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+def table(sizes: dict[str, Any]) -> str:
+    """Return the table of the page: a row for each number of ids."""
+    lines = [
+        "| ids | GiB of the file | making: seconds | GiB | opening: seconds | a million rows: "
+        "seconds | GiB | dictionary of all: seconds | GiB |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for size, found in sizes.items():
+        cells = [f"{int(size):,}", f"{found['file_bytes'] / 2**30:.2f}"]
+        for name, form, has_memory in (
+            ("make", ",.0f", True),
+            ("open", ".2f", False),
+            ("1,000,000 ids", ".1f", True),
+            ("dictionary of all", ".1f", True),
+        ):
+            one = found.get(name)
+            cells.append("not made" if one is None else format(one["seconds"], form))
+            if has_memory:
+                cells.append("" if one is None else f"{one['bytes'] / 2**30:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_page(sizes: dict[str, Any]) -> None:
+    """Put the table between its marks."""
+    page = HERE.parent / "docs" / "how-to" / "large-graphs.md"
+    text = between_marks(page.read_text(encoding="utf-8"), "vocabulary", table(sizes))
+    page.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--largest", type=int, default=SIZES[-1])
     parser.add_argument("--folder", type=Path, help="where the files are; None: a temporary one")
     for name, kind in (("--stage", str), ("--path", Path), ("--size", int)):
         parser.add_argument(name, type=kind, help=argparse.SUPPRESS)
+    parser.add_argument("--page", action="store_true", help="only write the page again")
     args = parser.parse_args()
+    out = HERE / "results" / "vocabulary.json"
+    if args.page:
+        write_page(json.loads(out.read_text())["sizes"])
+        return
     if args.stage is not None:
         print(json.dumps(STAGES[args.stage](args.path, args.size)))
         return
@@ -175,7 +212,8 @@ def main() -> None:
             path.unlink()
             sizes[str(size)] = found
             print(size, json.dumps(found, indent=1))
-    write_json(HERE / "results" / "vocabulary.json", {"sizes": sizes, "about": about(0)})
+    write_json(out, {"sizes": sizes, "about": about(0)})
+    write_page(sizes)
 
 
 if __name__ == "__main__":

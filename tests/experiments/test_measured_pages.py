@@ -11,16 +11,22 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("script", "page", "tables"),
+    ("script", "file", "page", "tables"),
     [
-        ("scale", "explanation/scale.md", {"scale": "table", "plan": "plan"}),
-        ("tables_on_disk", "how-to/large-graphs.md", {"tables_on_disk": "table"}),
+        ("scale", "scale", "explanation/scale.md", {"scale": "table", "plan": "plan"}),
+        (
+            "tables_on_disk",
+            "tables_on_disk",
+            "how-to/large-graphs.md",
+            {"tables_on_disk": "table"},
+        ),
+        ("bench_vocabulary", "vocabulary", "how-to/large-graphs.md", {"vocabulary": "table"}),
     ],
 )
-def test_a_table_is_that_of_the_result_file(script, page, tables, monkeypatch):
+def test_a_table_is_that_of_the_result_file(script, file, page, tables, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(ROOT / "experiments"), *sys.path])
     made, marks = importlib.import_module(script), importlib.import_module("marks")
-    result = json.loads((ROOT / "experiments" / "results" / f"{script}.json").read_text())
+    result = json.loads((ROOT / "experiments" / "results" / f"{file}.json").read_text())
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     given = result["sizes"] if "sizes" in result else result["runs"]
     for name, function in tables.items():
