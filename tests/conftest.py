@@ -39,6 +39,19 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+def pytest_configure(config):
+    """Forget compiled loops that are older than a module beside them.
+
+    numba keeps them for each file, and does not see that a function of another file changed.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    for kept in Path(__file__).parents[1].glob("kgrec/**/__pycache__/*.nb[ic]"):
+        newest = max(file.stat().st_mtime for file in kept.parents[1].glob("*.py"))
+        if kept.stat().st_mtime < newest:
+            kept.unlink(missing_ok=True)
+
+
 def pytest_sessionfinish(session):
     shutil.rmtree(_CACHE, ignore_errors=True)
 

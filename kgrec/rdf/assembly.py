@@ -13,17 +13,17 @@ import pyarrow.compute as pc
 
 from kgrec.data.vocabulary import Vocabulary
 from kgrec.errors import DataError
+from kgrec.rdf.codes import row_slices
 from kgrec.rdf.columns import GraphColumns
 from kgrec.rdf.literals import Literals, text_ranks
 from kgrec.rdf.named_graphs import NamedGraphs
-from kgrec.rdf.native import native_is_there
+from kgrec.rdf.native import native_pays
 from kgrec.rdf.read_report import ReadReport
 from kgrec.rdf.statements import LiteralTable, Statements, take_literals
 from kgrec.rdf.triple_keys import TripleKeys
 from kgrec.types import BoolArray, IntArray, RowArray
 
 _T = TypeVar("_T")
-_NATIVE: Final = 1 << 17  # statements; fewer are sorted before the compiled loops are loaded
 _FEW_STRINGS: Final = 1 << 12
 _NO_TEXT: Final = np.zeros(1, dtype=np.uint8)
 
@@ -48,7 +48,7 @@ def assemble(
     if not stated and not may_be_empty:
         shown = ", ".join(file.path for file in report.files[:3])
         raise DataError(f"The graph is empty: no statement was found in {shown}.")
-    native = stated >= _NATIVE and native_is_there()
+    native = native_pays(stated)
     entities, entity_rows = _number([batch.terms for batch in given], "entity", native)
     relations, relation_rows = _number([batch.predicates for batch in given], "relation", native)
     graph_codes = _graph_codes(given)
@@ -59,15 +59,15 @@ def assemble(
     given.clear()
     with ThreadPoolExecutor(1) as other:  # both mostly work without Python's lock
         sizes = len(entities), len(relations)
+        bits = TripleKeys.of(*sizes).relation
         sorting = other.submit(_distinct_triples, edges, sizes, with_graphs)
-        key = np.concatenate([_literal_key(*one, len(relations)) for one in given_up(values)])
+        key = np.concatenate([_literal_key(*one, bits) for one in given_up(values)])
         chosen, literal_of = _distinct_literals(key, tables, with_graphs)
         triples, triple_of = sorting.result()
-    subject, relation = np.divmod(chosen.key, max(len(relations), 1))
     table = chosen.table
     literals = Literals(
-        subject.astype(np.int32),
-        relation.astype(np.int32),
+        (chosen.key >> bits).astype(np.int32),
+        (chosen.key & ((1 << bits) - 1)).astype(np.int32),
         table.value,
         table.datatype,
         table.language,
@@ -88,13 +88,14 @@ def assemble(
     return GraphColumns(entities, relations, triples, literals, graphs, counted)
 
 
-def _literal_key(
-    values: RowArray, entity: RowArray, relation: RowArray, num_relations: int
-) -> IntArray:
-    """Return subject row * number of relations + relation row, int64 of shape (m,)."""
-    key = entity[values[:, 0]].astype(np.int64)
-    key *= num_relations
-    key += relation[values[:, 1]]
+def _literal_key(values: RowArray, entity: RowArray, relation: RowArray, bits: int) -> IntArray:
+    """Return subject row * 2**bits + relation row, int64 of shape (m,)."""
+    key = np.empty(len(values), dtype=np.int64)
+    for rows in row_slices(len(values)):
+        part = key[rows]
+        part[:] = entity[values[rows, 0]]
+        part <<= bits
+        part |= relation[values[rows, 1]]
     return key
 
 
@@ -140,13 +141,13 @@ def _distinct_literals(
     would cost more than all the rest.
 
     Args:
-        key: subject row * number of relations + relation row, int64 of shape (m,).
+        key: What `_literal_key` returns, int64 of shape (m,).
         tables: Their literals; the list is emptied.
         with_places: Whether to say the row of each statement; if not, the second array is empty.
     """
     table = _joined(tables)
     tables.clear()
-    if len(key) >= _NATIVE and native_is_there():
+    if native_pays(len(key)):
         order, is_first, tied = _ordered_natively(key, table)
     else:
         order = np.argsort(key, kind="stable")
@@ -172,7 +173,7 @@ def _distinct_literals(
 
 def _taken(strings: Any, rows: IntArray) -> Any:
     """Return the strings at some rows; nothing is compiled for few of them."""
-    if len(rows) < _NATIVE or not native_is_there():
+    if not native_pays(len(rows)):
         return strings.take(pa.array(rows))
     from kgrec.rdf.native.take import take_strings
 
@@ -269,7 +270,7 @@ def _distinct_triples(
         keys = keys[order]
         first = _is_first([keys])
         return form.rows(keys, first), _places(order, first)
-    if size >= _NATIVE and native_is_there():
+    if native_pays(size):
         from kgrec.rdf.native.order import sort
 
         keys = sort(keys)
@@ -301,7 +302,7 @@ def _places(order: IntArray, first: BoolArray) -> IntArray:
 
 def _argsort(keys: IntArray) -> IntArray:
     """Return the order of keys, stable; nothing is compiled for few of them."""
-    if len(keys) < _NATIVE or not native_is_there():
+    if not native_pays(len(keys)):
         return np.argsort(keys, kind="stable")
     from kgrec.rdf.native.order import argsort
 

@@ -1,16 +1,18 @@
 """Columns of codes: which codes occur, and other numbers for them.
 
-numpy makes int64 of the numbers that it takes rows by. All functions go through a column in parts,
-so that no second column is made, and what is made fits into the processor's second cache.
+Long columns are gone through by compiled loops. numpy makes int64 of the numbers that it takes rows
+by: it goes through a column in parts, so that no second column is made, and what is made fits into
+the processor's second cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from kgrec.rdf.native import native_pays
 from kgrec.types import IntArray, RowArray
 
 _ROWS: Final = 1 << 15
@@ -38,6 +40,9 @@ def used_codes(columns: Iterable[RowArray], size: int) -> tuple[IntArray, RowArr
     """
     used = np.zeros(size, dtype=bool)
     for column in columns:
+        if loops := loops_for(column):
+            loops.mark(column, used)
+            continue
         for rows in row_slices(len(column)):
             used[column[rows]] = True
     return np.flatnonzero(used), np.cumsum(used, dtype=np.int32) - np.int32(1)
@@ -45,5 +50,20 @@ def used_codes(columns: Iterable[RowArray], size: int) -> tuple[IntArray, RowArr
 
 def recode(column: RowArray, code: RowArray) -> None:
     """Replace each number k of a column by code[k], in place."""
+    if loops := loops_for(column):
+        loops.recode(column, code)
+        return
     for rows in row_slices(len(column)):
         column[rows] = code[column[rows]]
+
+
+def loops_for(column: RowArray | IntArray) -> Any:
+    """Return the module of compiled loops if it pays for a column, else None.
+
+    The loops are compiled for columns without gaps alone, as readers of large files make them.
+    """
+    if not column.flags.c_contiguous or not native_pays(column.shape[-1]):
+        return None
+    from kgrec.rdf.native import columns
+
+    return columns

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyoxigraph
 
 from kgrec.rdf.line_errors import Mistake, Part, mistakes
+from kgrec.rdf.native.columns import take_into
 from kgrec.rdf.native.scan import Found, Scanner
 from kgrec.rdf.native.term_table import Text
 from kgrec.rdf.numbered import (
@@ -108,20 +110,31 @@ class CompiledReader:
     def _mapped(
         self, work: Callable[[int, Any], _Piece], given: Iterable[Any], threads: int
     ) -> Iterator[_Piece]:
-        """Yield the result of `work` for each piece, in order; a scanner has one at a time."""
+        """Yield the result of `work` for each piece, in order; a scanner has one at a time.
+
+        One piece more than there are scanners is under way, so that no thread waits while this one
+        takes the next piece.
+        """
         self._scanners = [Scanner(quads=self.format.has_graphs) for _ in range(threads)]
         self._buffers = [Text(0) for _ in self._scanners]
-        free = deque(range(threads))
-        running: deque[tuple[int, Future[_Piece]]] = deque()
+        free: SimpleQueue[int] = SimpleQueue()
+        for number in range(threads):
+            free.put(number)
+
+        def on_a_scanner(piece: Any) -> _Piece:
+            number = free.get_nowait()  # there are as many as threads
+            try:
+                return work(number, piece)
+            finally:
+                free.put(number)
+
+        running: deque[Future[_Piece]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             for piece in given:
-                if not free:
-                    number, future = running.popleft()
-                    yield future.result()
-                    free.append(number)
-                number = free.popleft()
-                running.append((number, pool.submit(work, number, piece)))
-            for _, future in running:
+                running.append(pool.submit(on_a_scanner, piece))
+                if len(running) > threads:
+                    yield running.popleft().result()
+            for future in running:
                 yield future.result()
 
     def _scan(self, number: int, parts: Sequence[Part], *, trusted: bool) -> Found:
@@ -275,7 +288,10 @@ def _put(
     """
     begin = end - len(part)
     for numbers, column in zip(part.terms, whole.terms, strict=True):
-        column[begin:end] = numbers if meaning is None else meaning[numbers]
+        if meaning is None:
+            column[begin:end] = numbers
+        else:
+            take_into(column[begin:end], numbers, meaning)
     if part.graph is not None and whole.graph is not None:
         named = part.graph != NO_GRAPH
         numbers = part.graph[named]

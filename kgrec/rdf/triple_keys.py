@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from kgrec.rdf.codes import row_slices
+from kgrec.rdf.codes import loops_for, row_slices
 from kgrec.types import BoolArray, IntArray, RowArray
 
 _MOST_BITS: Final = 63
@@ -54,6 +54,11 @@ class TripleKeys:
         keys = np.empty(size, dtype=np.int64)
         at = 0
         for edges, entity, relation in batches:
+            if loops := loops_for(edges.T):
+                key = keys[at : at + len(edges)]
+                loops.put_keys(key, edges.T, entity, relation, self.entity, self.relation)
+                at += len(edges)
+                continue
             for rows in row_slices(len(edges)):
                 codes = edges[rows]
                 key = keys[at : at + len(codes)]
@@ -68,6 +73,9 @@ class TripleKeys:
     def rows(self, keys: IntArray, chosen: BoolArray) -> RowArray:
         """Return the triples of the keys that are chosen, int32 of shape (n, 3)."""
         triples = np.empty((int(np.count_nonzero(chosen)), 3), dtype=np.int32)
+        if loops := loops_for(keys):
+            loops.put_rows(keys, chosen, self.entity, self.relation, triples)
+            return triples
         at = 0
         for rows in row_slices(len(keys)):
             key = keys[rows][chosen[rows]]

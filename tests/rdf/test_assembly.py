@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgrec.rdf import assembly, triple_keys
+from kgrec.rdf import assembly, native, triple_keys
 from kgrec.rdf.assembly import assemble, given_up
 from kgrec.rdf.statements import LiteralTable, Statements
 
@@ -121,7 +121,7 @@ def test_batches_are_the_set_of_their_statements(way, named, given_batches):
         return
     with pytest.MonkeyPatch.context() as patch:
         if way == "native":
-            patch.setattr(assembly, "_NATIVE", 1)
+            patch.setattr(native, "_WORTH", 1)
             patch.setattr(assembly, "_FEW_STRINGS", 0)
         if way == "columns":
             patch.setattr(triple_keys, "_MOST_BITS", -1)

@@ -11,18 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from kgrec.rdf.native.memory import (
-    U0,
-    compiled,
-    first_byte,
-    hash_end,
-    hash_of,
-    load8,
-    load64,
-    mixed,
-    repeated,
-    zero_bytes,
-)
+from kgrec.rdf.native.memory import LANES, are_same, compiled, finder, first, hash_of, load8
 from kgrec.rdf.native.term_table import MOST
 from kgrec.rdf.native.terms import (
     ALNUM,
@@ -49,29 +38,20 @@ UNDERSCORE: Final = 95
 
 _TAB, _SPACE, _DOT, _COLON, _LESS, _AT = 9, 32, 46, 58, 60, 64
 _GREATER, _CARET, _HYPHEN = 62, 94, 45
-_LFS, _GREATERS = repeated(LF), repeated(_GREATER)
+_newlines, _ends_of_iris = finder(bytes([LF])), finder(bytes([LF, _GREATER]))
 
 
 @compiled
 def _iri_end(begin: Any, limit: Any) -> Any:
-    """Return where the next ">" of the line is, and the hash of what is before it.
-
-    The first is UNSURE if it is not before `limit`.
-    """
+    """Return where the next ">" of the line is, or UNSURE if it is not before `limit`."""
     at = begin
-    h = U0
     while at < limit:
-        word = load64(at)
-        found = zero_bytes(word ^ _GREATERS) | zero_bytes(word ^ _LFS)
-        if found != U0:
-            rest = first_byte(found)
-            at += rest
-            if load8(at) != _GREATER:
-                break
-            return at, hash_end(h, word, rest, at - begin)
-        h = mixed(h, word)
-        at += 8
-    return np.int64(UNSURE), U0
+        found = _ends_of_iris(at)
+        if found != 0:
+            at += first(found)
+            return at if at < limit and load8(at) == _GREATER else np.int64(UNSURE)
+        at += LANES
+    return np.int64(UNSURE)
 
 
 @compiled
@@ -102,7 +82,7 @@ def _tail_end(begin: Any, limit: Any) -> Any:
     elif load8(at) == _CARET:
         if load8(at + 1) != _CARET or load8(at + 2) != _LESS:
             return np.int64(UNSURE)
-        at, _ = _iri_end(at + 3, limit)
+        at = _iri_end(at + 3, limit)
         if at != UNSURE:
             at += 1
     return at
@@ -135,15 +115,15 @@ def line_end(begin: Any, end: Any) -> Any:
     """Return where the newline of the line is, or `end`."""
     at = begin
     while at < end:
-        found = zero_bytes(load64(at) ^ _LFS)
-        if found != U0:
-            return min(at + first_byte(found), end)
-        at += 8
+        found = _newlines(at)
+        if found != 0:
+            return min(at + first(found), end)
+        at += LANES
     return end
 
 
 @compiled
-def _node(at: Any, end: Any, trusted: Any) -> Any:
+def _node(at: Any, end: Any, trusted: Any, key: Any) -> Any:
     """Return begin, length, hash and end of the IRI or blank node at `at`; the last may be UNSURE.
 
     Length and hash do not count brackets.
@@ -151,20 +131,35 @@ def _node(at: Any, end: Any, trusted: Any) -> Any:
     limit = min(end, at + (MOST if trusted else LONGEST))
     if load8(at) == _LESS:
         # An IRI begins with a letter, so that no blank node or tail is the same string.
-        stop, h = np.int64(UNSURE), U0
+        stop = np.int64(UNSURE)
         if KINDS[load8(at + 1)] & ALPHA != 0:
-            stop, h = _iri_end(at + 1, limit)
-        if stop != UNSURE and stop < end:
-            return at + 1, stop - at - 1, np.int64(h), stop + 1
+            stop = _iri_end(at + 1, limit)
+        if stop != UNSURE:
+            size = stop - at - 1
+            return at + 1, size, np.int64(hash_of(at + 1, size, key)), stop + 1
     elif load8(at) == UNDERSCORE:
         stop = _label_end(at, limit, trusted)
         if stop != UNSURE and stop < end:
-            return at, stop - at, np.int64(hash_of(at, stop - at)), stop
+            return at, stop - at, np.int64(hash_of(at, stop - at, key)), stop
     return at, np.int64(0), np.int64(0), np.int64(UNSURE)
 
 
 @compiled
-def statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any) -> Any:
+def _is_same_iri(at: Any, begin: Any, size: Any) -> Any:
+    """Return whether the IRI in brackets at `at` is the one that was found at `begin`.
+
+    A blank node that was found there, or nothing (a size of 0), is none.
+    """
+    return (
+        size > 0
+        and load8(at) == _LESS
+        and load8(begin) != UNDERSCORE
+        and are_same(at + 1, begin, size + 1)  # with the bracket that closes it
+    )
+
+
+@compiled
+def statement(at: Any, end: Any, quads: Any, trusted: Any, key: Any, to: Any, spans: Any) -> Any:
     """Find the terms of the statement at `at`.
 
     Args:
@@ -172,9 +167,11 @@ def statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any) 
         end: Where the text ends.
         quads: Whether a graph may be named.
         trusted: Whether a parser wrote the text.
+        key: What hashes begin with.
         to: Where the value of a literal is copied.
         spans: Where begin, length and hash of subject, predicate, object (or tail) and graph are
-            written, a length of NO_GRAPH if there is none; int64 of shape (4, 3).
+            written, a length of NO_GRAPH if there is none; int64 of shape (4, 3). The first row is
+            that of the statement before, or 0.
 
     Returns:
         Where the next line begins, or UNSURE; and where the copied value ends, or NO_VALUE for a
@@ -182,13 +179,19 @@ def statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any) 
     """
     written = np.int64(NO_VALUE)
     spans[3, 1] = NO_GRAPH
-    spans[0, 0], spans[0, 1], spans[0, 2], at = _node(skip_blanks(at), end, trusted)
-    if at == UNSURE:
-        return at, written
+    at = skip_blanks(at)
+    if _is_same_iri(at, spans[0, 0], spans[0, 1]):
+        # Statements about one subject mostly follow each other.
+        spans[0, 0] = at + 1
+        at += spans[0, 1] + 2
+    else:
+        spans[0, 0], spans[0, 1], spans[0, 2], at = _node(at, end, trusted, key)
+        if at == UNSURE:
+            return at, written
     at = skip_blanks(at)
     if load8(at) != _LESS:
         return np.int64(UNSURE), written
-    spans[1, 0], spans[1, 1], spans[1, 2], at = _node(at, end, trusted)
+    spans[1, 0], spans[1, 1], spans[1, 2], at = _node(at, end, trusted, key)
     if at == UNSURE:
         return at, written
     at = skip_blanks(at)
@@ -200,15 +203,16 @@ def statement(at: Any, end: Any, quads: Any, trusted: Any, to: Any, spans: Any) 
         stop = _tail_end(at, min(end, at + (MOST if trusted else LONGEST)))
         if stop == UNSURE or stop >= end:
             return np.int64(UNSURE), written
-        spans[2, 0], spans[2, 1], spans[2, 2] = at, stop - at, np.int64(hash_of(at, stop - at))
+        spans[2, 0], spans[2, 1] = at, stop - at
+        spans[2, 2] = np.int64(hash_of(at, stop - at, key))
         at = stop
     else:
-        spans[2, 0], spans[2, 1], spans[2, 2], at = _node(at, end, trusted)
+        spans[2, 0], spans[2, 1], spans[2, 2], at = _node(at, end, trusted, key)
         if at == UNSURE:
             return at, written
     after = _next_line(at, end)
     if after == UNSURE and quads:
-        spans[3, 0], spans[3, 1], spans[3, 2], at = _node(skip_blanks(at), end, trusted)
+        spans[3, 0], spans[3, 1], spans[3, 2], at = _node(skip_blanks(at), end, trusted, key)
         if at != UNSURE:
             after = _next_line(at, end)
     return after, written

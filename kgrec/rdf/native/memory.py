@@ -1,4 +1,7 @@
-"""Bytes at addresses: loading, searching, hashing and comparing eight at a time.
+"""Bytes at addresses: loading, searching and comparing 64 at a time.
+
+Most terms of a graph are shorter than that. So no loop ends at a place that the processor cannot
+foresee, which takes longer than comparing some bytes in vain.
 
 numba compiles a function when it is first called, and keeps the code on disk for later processes.
 Compiled functions call each other with addresses and not with arrays, since numba counts
@@ -8,6 +11,7 @@ caller keeps the array alive. Words are little-endian, and may begin anywhere.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -17,18 +21,24 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-PADDING: Final = 32
-"""Bytes that must follow a text, for the words that begin in it."""
+PADDING: Final = 64
+"""Bytes that must follow a text, for the words and vectors that begin in it."""
+
+LANES: Final = 64
+"""Bytes that are compared at once."""
+
+KEY: Final = np.uint64(secrets.randbits(64))
+"""What hashes begin with: nobody can make strings of one hash for a process whose key is unknown.
+
+It is an argument of the compiled functions, since their code is kept for later processes.
+"""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW32 = np.uint64(0xFFFFFFFF)
-U0, U1, U7, U32, U56, U64 = (np.uint64(n) for n in (0, 1, 7, 32, 56, 64))
-HIGH = np.uint64(0x8080808080808080)
-_ONES = np.uint64(0x0101010101010101)
-_PLACES = np.uint64(0x0001020304050607)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+U0, U1, U32, U64 = (np.uint64(n) for n in (0, 1, 32, 64))
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # makes more keys of one
 
 compiled: Callable[[F], F] = nb.njit(nogil=True, cache=True)
 
@@ -93,74 +103,127 @@ copy: Any = intrinsic(_copy)
 prefetch: Any = intrinsic(_prefetch)
 
 
-def repeated(octet: int) -> Any:
-    """Return the word that has the same byte eight times."""
-    return np.uint64(octet * 0x0101010101010101)
+def _vector(builder: Any, address: Any) -> Any:
+    """Return code for the LANES bytes at an address."""
+    kind = ir.VectorType(ir.IntType(8), LANES)
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=1)
 
 
-@compiled
-def zero_bytes(x: Any) -> Any:
-    """Return a word whose lowest high bit marks the first zero byte of `x`; 0 if there is none.
+def _marks(builder: Any, found: Any) -> Any:
+    """Return code for an integer whose bit k is element k of a vector of bits."""
+    return builder.bitcast(found, ir.IntType(LANES))
 
-    Bits above that byte mean nothing (Warren, Hacker's Delight, section 6-1).
+
+def finder(octets: bytes) -> Any:
+    """Return a function that marks which of the LANES bytes at an address are some octets.
+
+    Its result is an int64 whose bit k is set where byte k is one of them.
     """
-    return (x - _ONES) & ~x & HIGH
+    members = sorted(set(octets))
+    begins = [octet for octet in members if octet - 1 not in members]
+    ends = [octet for octet in members if octet + 1 not in members]
+
+    def find(_context: Any, _address: Any) -> Any:
+        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            given = _vector(builder, arguments[0])
+            found = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [0] * LANES)
+            for low, high in zip(begins, ends, strict=True):  # a range is one comparison
+                moved = builder.sub(given, given.type([low] * LANES))
+                inside = builder.icmp_unsigned("<=", moved, given.type([high - low] * LANES))
+                found = builder.or_(found, inside)
+            return _marks(builder, found)
+
+        return types.int64(types.int64), code
+
+    return intrinsic(find)
+
+
+def _differing(_context: Any, _a: Any, _b: Any) -> Any:
+    """Mark which of the LANES bytes at two addresses differ, as `finder` does."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        a, b = (_vector(builder, address) for address in arguments)
+        return _marks(builder, builder.icmp_unsigned("!=", a, b))
+
+    return types.int64(types.int64, types.int64), code
+
+
+def _first(_context: Any, _marked: Any) -> Any:
+    """Return the number of the lowest bit that is set; one must be."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), code
+
+
+def _folded(_context: Any, _a: Any, _b: Any) -> Any:
+    """Multiply two words, and return the exclusive or of the two halves of the product."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word, wide = ir.IntType(64), ir.IntType(128)
+        product = builder.mul(*(builder.zext(factor, wide) for factor in arguments))
+        high = builder.trunc(builder.lshr(product, wide(64)), word)
+        return builder.xor(builder.trunc(product, word), high)
+
+    return types.uint64(types.uint64, types.uint64), code
+
+
+differing: Any = intrinsic(_differing)
+first: Any = intrinsic(_first)
+folded: Any = intrinsic(_folded)
+
+
+def _word_masks() -> Any:
+    """Return which bits of the words of a vector are in a string of 0 to LANES bytes."""
+    octets = np.arange(LANES) < np.arange(LANES + 1)[:, None]
+    return np.where(octets, np.uint8(255), np.uint8(0)).view(np.uint64)
+
+
+_WORD_MASKS = _word_masks()
 
 
 @compiled
-def first_byte(found: Any) -> Any:
-    """Return the number, 0 to 7, of the first byte whose high bit is set."""
-    lowest = (found & (~found + U1)) >> U7
-    return np.int64((lowest * _PLACES) >> U56)
+def _hash_of_words(at: Any, masks: Any, h: Any) -> Any:
+    """Return a hash of up to LANES bytes, and of the hash of what is before them."""
+    k1 = h + _ODD
+    k2 = k1 + _ODD
+    k3 = k2 + _ODD
+    a = folded((load64(at) & masks[0]) ^ h, (load64(at + 8) & masks[1]) ^ ~h)
+    b = folded((load64(at + 16) & masks[2]) ^ k1, (load64(at + 24) & masks[3]) ^ ~k1)
+    c = folded((load64(at + 32) & masks[4]) ^ k2, (load64(at + 40) & masks[5]) ^ ~k2)
+    d = folded((load64(at + 48) & masks[6]) ^ k3, (load64(at + 56) & masks[7]) ^ ~k3)
+    return folded((a + b) ^ h, (c + d) ^ k1)
 
 
 @compiled
-def mixed(h: Any, word: Any) -> Any:
-    """Return a hash with one more word in it."""
-    h = (h ^ word) * _MIX
-    return h ^ (h >> U32)
+def hash_of(begin: Any, size: Any, key: Any) -> Any:
+    """Return a hash of a string, uint64.
 
-
-@compiled
-def hash_end(h: Any, word: Any, rest: Any, size: Any) -> Any:
-    """Return the hash of a string from that of its whole words.
+    Words are multiplied in pairs, each mixed with what is not known outside of the process, and the
+    halves of the product are put together (the scheme of wyhash,
+    https://github.com/wangyi-fudan/wyhash).
 
     Args:
-        h: The hash of the words before.
-        word: The word after them.
-        rest: How many bytes of it, 0 to 7, are in the string.
-        size: The length of the string.
+        begin: Where it begins.
+        size: Its bytes.
+        key: The key of the process.
     """
-    h = mixed(h, word & ((U1 << np.uint64(rest << 3)) - U1))
-    return mixed(h, np.uint64(size))
-
-
-@compiled
-def hash_of(begin: Any, size: Any) -> Any:
-    """Return a hash of a string, uint64."""
-    h = U0
+    h = key + np.uint64(size) * _ODD
     at = begin
     rest = size
-    while rest >= 8:
-        h = mixed(h, load64(at))
-        at += 8
-        rest -= 8
-    return hash_end(h, load64(at), rest, size)
+    while rest > LANES:
+        h = _hash_of_words(at, _WORD_MASKS[LANES], h)
+        at += LANES
+        rest -= LANES
+    return _hash_of_words(at, _WORD_MASKS[rest], h)
 
 
 @compiled
 def are_same(a: Any, b: Any, size: Any) -> Any:
     """Return whether two strings of one size are the same."""
-    rest = size
-    at = a
-    other = b
-    while rest >= 8:
-        if load64(at) != load64(other):
-            return False
-        at += 8
-        other += 8
-        rest -= 8
-    if rest == 0:
-        return True
-    keep = FREE >> (U64 - np.uint64(rest << 3))
-    return ((load64(at) ^ load64(other)) & keep) == U0
+    for at in range(0, size, LANES):
+        found = differing(a + at, b + at)
+        if found != 0:
+            return first(found) >= size - at  # what differs first may be after the end
+    return True

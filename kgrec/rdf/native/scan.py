@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from kgrec.rdf.native.line import NO_VALUE, UNDERSCORE, is_valid, line_end, skip_blanks, statement
-from kgrec.rdf.native.memory import FREE, LOW32, U32, are_same, compiled, prefetch
+from kgrec.rdf.native.memory import FREE, KEY, LOW32, U32, are_same, compiled, prefetch
 from kgrec.rdf.native.term_table import Table, Text, find, insert, place_in_arena
 from kgrec.rdf.native.terms import UNSURE
 from kgrec.rdf.numbered import NO_GRAPH, TermNumbers
@@ -109,7 +109,7 @@ class Scanner:
                 self._make_room(4 * lines)
             table.make_room(4 * _BLOCK, end - int(state[5]))
             _scan(
-                *(text.address, end, self.quads, trusted),
+                *(text.address, end, self.quads, trusted, KEY),
                 *(table.slots, table.arena.address, table.offsets, table.count),
                 *(self.edges, self.values, self.text.address, self.ends, self.unsure, state),
             )
@@ -145,6 +145,7 @@ def _locate(
     end: Any,
     quads: Any,
     trusted: Any,
+    key: Any,
     out: Any,
     first: Any,
     slots: Any,
@@ -160,6 +161,7 @@ def _locate(
         end: Where the text ends.
         quads: Whether a graph may be named.
         trusted: Whether a parser wrote the text.
+        key: What hashes begin with.
         out: Where the value of the next literal is copied.
         first: Number of the block's first line.
         slots: Address of the table's slots.
@@ -174,11 +176,11 @@ def _locate(
         Number of statements, where the next block begins, its first line, where the next value is
         copied, and the number of unsure lines.
     """
-    spans = np.empty((4, 3), dtype=np.int64)
+    spans = np.zeros((4, 3), dtype=np.int64)
     num = 0
     at, to, line = begin, out, first
     while at < end and line < first + _BLOCK:
-        after, written = statement(at, end, quads, trusted, to, spans)
+        after, written = statement(at, end, quads, trusted, key, to, spans)
         if after == UNSURE:
             after = line_end(at, end)
             if skip_blanks(at) != after:  # an empty line holds nothing to decide
@@ -289,6 +291,7 @@ def _scan(
     size: Any,
     quads: Any,
     trusted: Any,
+    key: Any,
     slots: Any,
     arena: Any,
     offsets: Any,
@@ -307,6 +310,7 @@ def _scan(
         size: Its bytes.
         quads: Whether a graph may be named.
         trusted: Whether a parser wrote the text.
+        key: What hashes begin with.
         slots: The table's.
         arena: Address of the table's arena.
         offsets: The table's.
@@ -328,7 +332,18 @@ def _scan(
     most = min(len(slots) // 2, len(offsets) - 1) - 4 * _BLOCK
     while at < end and line + _BLOCK <= ends.shape[1] and count[0] <= most:
         num, at, line, to, num_unsure = _locate(
-            at, end, quads, trusted, to, line, address, len(slots) - 1, notes, unsure, num_unsure
+            at,
+            end,
+            quads,
+            trusted,
+            key,
+            to,
+            line,
+            address,
+            len(slots) - 1,
+            notes,
+            unsure,
+            num_unsure,
         )
         wrong = _number(
             num, notes, trusted, slots, arena, offsets, count, edges, values, ends, numbers

@@ -8,6 +8,7 @@ import numpy as np
 
 from kgrec.rdf.native.memory import (
     FREE,
+    KEY,
     LOW32,
     PADDING,
     U32,
@@ -103,7 +104,8 @@ class Table:
         numbers = np.empty(len(begins) - 1, dtype=np.int64)
         self.make_room(len(numbers), int(begins[-1] - begins[0]))
         _add(
-            self.slots, self.arena.address, self.offsets, self.count, text.address, begins, numbers
+            *(self.slots, self.arena.address, self.offsets, self.count),
+            *(text.address, begins, KEY, numbers),
         )
         return numbers
 
@@ -181,7 +183,14 @@ def insert(
 
 @compiled
 def _add(
-    slots: Any, arena: Any, offsets: Any, count: Any, text: Any, begins: Any, numbers: Any
+    slots: Any,
+    arena: Any,
+    offsets: Any,
+    count: Any,
+    text: Any,
+    begins: Any,
+    key: Any,
+    numbers: Any,
 ) -> None:
     mask = len(slots) - 1
     address = slots.ctypes.data
@@ -189,7 +198,7 @@ def _add(
     for first in range(0, len(numbers), _BLOCK):
         last = min(first + _BLOCK, len(numbers))
         for k in range(first, last):  # the processor fetches all slots of a block at once
-            h = hash_of(text + begins[k], begins[k + 1] - begins[k])
+            h = hash_of(text + begins[k], begins[k + 1] - begins[k], key)
             hashes[k - first] = h
             prefetch(address + ((np.int64(h >> U32) & mask) << 4))
         for k in range(first, last):

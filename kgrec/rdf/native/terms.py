@@ -10,18 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from kgrec.rdf.native.memory import (
-    HIGH,
-    U0,
-    compiled,
-    copy,
-    first_byte,
-    load8,
-    load64,
-    repeated,
-    store8,
-    zero_bytes,
-)
+from kgrec.rdf.native.memory import LANES, compiled, copy, finder, first, load8, store8
 
 UNSURE: Final = -1
 LONGEST: Final = 4096
@@ -30,7 +19,7 @@ LONGEST: Final = 4096
 ALPHA, SCHEME, HOST, PATH, LABEL, HEX, ALNUM = 1, 2, 4, 8, 16, 32, 64
 LF, CR, QUOTE, BACKSLASH = 10, 13, 34, 92
 _PERCENT, _HASH, _SLASH, _COLON, _QUESTION, _HYPHEN, _APOSTROPHE = 37, 35, 47, 58, 63, 45, 39
-_QUOTES, _BACKSLASHES, _LFS, _CRS = (repeated(n) for n in (QUOTE, BACKSLASH, LF, CR))
+_not_plain = finder(bytes([QUOTE, BACKSLASH, LF, CR, *range(0x80, 0x100)]))
 _RDF = np.frombuffer(b"http://www.w3.org/1999/02/22-rdf-syntax-ns#", dtype=np.uint8)
 
 
@@ -53,6 +42,8 @@ def _kinds() -> Any:
 
 KINDS = _kinds()
 """What each byte can be a part of: bits ALPHA to ALNUM, uint8 of shape (256,)."""
+
+_not_in_path = finder(bytes(octet for octet in range(0x100) if not KINDS[octet] & PATH))
 
 
 @compiled
@@ -113,10 +104,15 @@ def is_surely_iri(begin: Any, end: Any) -> Any:
             return False
     in_fragment = False
     while at < end:
+        found = _not_in_path(at)
+        if found == 0:
+            at += LANES
+            continue
+        at += first(found)
+        if at >= end:
+            break
         octet = load8(at)
-        if KINDS[octet] & PATH != 0:
-            at += 1
-        elif octet == _PERCENT:
+        if octet == _PERCENT:
             if at + 2 >= end or KINDS[load8(at + 1)] & KINDS[load8(at + 2)] & HEX == 0:
                 return False
             at += 3
@@ -242,18 +238,11 @@ def copy_value(begin: Any, end: Any, to: Any) -> Any:
     at = begin
     start = begin
     while at < end:
-        word = load64(at)
-        found = (
-            zero_bytes(word ^ _QUOTES)
-            | zero_bytes(word ^ _BACKSLASHES)
-            | zero_bytes(word ^ _LFS)
-            | zero_bytes(word ^ _CRS)
-            | (word & HIGH)
-        )
-        if found == U0:
-            at += 8
+        found = _not_plain(at)
+        if found == 0:
+            at += LANES
             continue
-        at += first_byte(found)
+        at += first(found)
         octet = load8(at)
         if octet >= 0x80:
             length = utf8_length(at, end)

@@ -70,6 +70,28 @@ def test_a_scanner_grows_with_its_lines_and_strings():
         assert [strings[n] for n in found.values.terms[0]] == ["a:s"] * 5000
 
 
+def test_a_subject_is_taken_over_only_where_it_is_the_same():
+    """The subject of the line before is compared first; a blank node is no IRI of its letters."""
+    lines = [
+        b"_:x <a:p> <a:o> .", b"<_:x <a:p> <a:o> .", b"<_:x > <a:p> <a:o> .", b"_:x <a:p> <a:o> .",
+        b"<a:s> <a:p> <a:o> .", b"<a:s> <a:p> <a:o> .", b"<a:s <a:p> <a:o> .",
+        b"<a:s2> <a:p> <a:o> .", b"<a:s> <a:p> oops .", b"<a:s> <a:p> <a:o> .",
+        b"<a:%> <a:p> <a:o> .", b"<a:%> <a:p> <a:o> .", b"<a:> <a:p> <a:o> .",
+        b"  <a:> <a:p> <a:> .",
+    ]  # fmt: skip
+    scanner = Scanner()
+    found = scanned(scanner, b"\n".join(lines) + b"\n")
+    assert found.unsure[2].tolist() == [1, 2, 6, 8, 10, 11]
+    table = scanner.table
+    begins = table.offsets[: len(table) + 1].tolist()
+    strings = [bytes(table.arena.octets[a:b]) for a, b in itertools.pairwise(begins)]
+    assert [strings[n] for n in found.edges.terms[0]] == [
+        b"_:x", b"_:x", b"a:s", b"a:s", b"a:s2", b"a:s", b"a:", b"a:",
+    ]  # fmt: skip
+    again = scanned(scanner, b"<a:s> <a:p> <a:o> .\n")  # nothing is left of the piece before
+    assert again.edges.terms[:, 0].tolist() == found.edges.terms[:, 2].tolist()
+
+
 def test_columns_that_say_nothing_are_left_out():
     scanner = Scanner(quads=True)
     found = scanned(scanner, b"<a:a> <a:p> <a:b> .\n<a:a> <a:p> '' .\n".replace(b"''", b'""'))
