@@ -117,9 +117,10 @@ class Config(Settings):
         tune: What `kgrec tune` varies.
         search: What search learns from.
         explain: What explanations may say, and how.
-        device: Device on which link predictors train, such as `cpu` or `cuda`; `auto`: a GPU where
-            there is one; None: `model.training.device` of each. Texts are encoded on a GPU where
-            there is one.
+        device: Device on which link predictors train, and on which lists for many users are
+            computed by their vectors, such as `cpu` or `cuda`; `auto`: a GPU where there is one;
+            None: `model.training.device` of each and `index.device`. Texts are encoded on a GPU
+            where there is one.
         engine: Where the work is done: `local`, in this process, or `ray`, on a cluster.
     """
 
@@ -151,6 +152,12 @@ class Config(Settings):
         own = self.model.training.seed if isinstance(self.model, LinkPredictionConfig) else 0
         made = self.model.seeded(self.seed - own)
         return made if self.device is None else _on_device(made, self.device)
+
+    def index_on_device(self) -> IndexConfig:
+        """Return the index's settings with the run's device in them, if they name none."""
+        if isinstance(self.index, ExactIndexConfig) and self.index.device is None:
+            return self.index.model_copy(update={"device": self.device})
+        return self.index
 
 
 def _on_device(settings: Any, device: str) -> Any:

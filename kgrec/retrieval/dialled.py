@@ -23,14 +23,22 @@ class DialledIndex:
         vectors: The items, float32 of shape (num_items, dim).
         popularity: Of each item, float32 of shape (num_items,).
         unknown: Rows of items without any data: they come last, and m and C are without them.
+        device: As for `ExactIndex`.
     """
 
-    def __init__(self, vectors: FloatArray, popularity: FloatArray, unknown: IntArray) -> None:
+    def __init__(
+        self,
+        vectors: FloatArray,
+        popularity: FloatArray,
+        unknown: IntArray,
+        device: str = "cpu",
+    ) -> None:
         known = np.setdiff1d(np.arange(len(vectors)), unknown)
         some = vectors[known] if len(unknown) else vectors
         self._moments = Moments.of(some)
         ones = np.ones(len(vectors), dtype=np.float32)
-        self._exact = ExactIndex(np.column_stack([vectors, popularity, ones]), unknown=unknown)
+        columns = np.column_stack([vectors, popularity, ones])
+        self._exact = ExactIndex(columns, unknown=unknown, device=device)
 
     def search(self, queries: FloatArray, k: int, popularity: float, **options: Any) -> TopK:
         """Return the k best items.

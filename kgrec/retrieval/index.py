@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from kgrec.retrieval.topk import (
 )
 from kgrec.types import BoolArray, FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from kgrec.retrieval.on_device import DeviceVectors
+
 WIDTH = 1 << 14
 """Items in a product: wide enough for it to be fast, and small enough for the cache."""
 
@@ -31,6 +35,9 @@ _FEW = 4
 
 _LONG = 1 << 22
 """So many numbers are worth loading that loop."""
+
+_WORTH_A_DEVICE = 1 << 24
+"""Scores that are worth a way to a GPU and back; fewer take some milliseconds here."""
 
 
 class Index(ABC):
@@ -105,6 +112,8 @@ class ExactIndex(Index):
         unknown: Rows of items without any data, int64 of shape (u,): they come after all others,
             in the order of the rows.
         chunk_elements: Scores in memory at a time.
+        device: Where many scores are computed and chosen from, in torch's words; `auto`: on a GPU
+            where there is one. A copy of the vectors lies there from the first such search on.
 
     >>> ExactIndex([[0.0, 1.0], [3.0, 0.0]]).search([[1.0, 0.0]], k=1).items.tolist()
     [[1]]
@@ -116,7 +125,10 @@ class ExactIndex(Index):
         *,
         unknown: IntArray | None = None,
         chunk_elements: int = CHUNK_ELEMENTS,
+        device: str = "cpu",
     ) -> None:
+        self.device = device
+        self._there: DeviceVectors | None = None
         self.vectors = np.asarray(vectors, dtype=np.float32)
         if self.vectors.ndim != 2:
             raise DataError(
@@ -138,9 +150,15 @@ class ExactIndex(Index):
             unknown: As for the constructor, of all items.
         """
         rows = (self._rows or GrowingRows(self.vectors)).appended(more)
-        made = ExactIndex(rows.array, unknown=unknown, chunk_elements=self._chunk_elements)
+        made = ExactIndex(
+            rows.array, unknown=unknown, chunk_elements=self._chunk_elements, device=self.device
+        )
         made._rows = rows
         return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs, which has memory and a device of its own."""
+        return {**self.__dict__, "_rows": None, "_there": None}
 
     @property
     def num_unknown(self) -> int:
@@ -176,6 +194,8 @@ class ExactIndex(Index):
         allowed = check_candidates(candidates, len(self.vectors))
         pool = self._pool(allowed)  # its rows ascend, as ties go to the lower one
         number = len(self.vectors) if pool is None else len(pool)
+        if there := self._vectors_there(len(rows) * number):
+            return self._filled(there.search(rows, k, exclude, pool), exclude, allowed)
         # One product of all items is faster for few queries: there is nothing to merge.
         few = len(rows) * number <= self._chunk_elements
         width = max(1, number if few else min(number, self._chunk_elements, WIDTH))
@@ -188,9 +208,19 @@ class ExactIndex(Index):
                     some = pool[start : start + width]
                     block = self.products(rows[part], some)
                 keeper.add(np.asarray(block), part, start, some)
-        if self._is_known is None:
-            return keeper.best
-        return self._with_unknown(keeper.best, exclude, allowed)
+        return self._filled(keeper.best, exclude, allowed)
+
+    def _vectors_there(self, number: int) -> DeviceVectors | None:
+        """Return the vectors on the device if it pays for so many scores; else None."""
+        if self.device == "cpu" or number < _WORTH_A_DEVICE:
+            return None
+        if self._there is None:
+            from kgrec.retrieval.on_device import vectors_on
+
+            self._there = vectors_on(self.device, self.vectors)
+            if self._there is None:
+                self.device = "cpu"
+        return self._there
 
     def _pool(self, allowed: IntArray | None) -> IntArray | None:
         """Return the known items among the allowed ones, ascending; None: all items."""
@@ -217,10 +247,10 @@ class ExactIndex(Index):
             np.matmul(queries, vectors.T, out=made[:, start : start + WIDTH])
         return made
 
-    def _with_unknown(
-        self, best: TopK, exclude: csr_matrix | None, allowed: IntArray | None
-    ) -> TopK:
-        """Fill up with the unknown items, with the score of the last known one."""
+    def _filled(self, best: TopK, exclude: csr_matrix | None, allowed: IntArray | None) -> TopK:
+        """Fill up with the unknown items, which get the score of the last known one."""
+        if self._is_known is None:
+            return best
         pool = self._unknown if allowed is None else np.intersect1d(allowed, self._unknown)
         for row in np.flatnonzero(best.items[:, -1] < 0).tolist():
             open_ = pool if exclude is None else np.setdiff1d(pool, exclude[row].indices)

@@ -18,6 +18,13 @@ class ExactIndexConfig(Settings):
     """Every item is compared with the query."""
 
     name: Literal["exact"] = "exact"
+    device: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Device on which lists for many users are computed, in torch's words; `auto`: "
+        "a GPU where there is one; null: what the whole run computes on, see `device`. Scores "
+        "there differ by rounding.",
+    )
 
 
 EXACT = ExactIndexConfig()

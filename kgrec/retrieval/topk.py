@@ -223,7 +223,7 @@ def _keep_in_threads(
         return bool(fine)
 
     if not all(_in_threads(keep, num, block.size)):
-        raise _not_finite()
+        raise not_finite()
 
 
 def products_in_threads(
@@ -325,10 +325,11 @@ def _largest(block: FloatArray, taken: int) -> IntArray:
 def _check_scores(best: FloatArray) -> None:
     """Check the largest scores of each part; the largest is NaN if any score is."""
     if not (best < np.inf).all():
-        raise _not_finite()
+        raise not_finite()
 
 
-def _not_finite() -> DataError:
+def not_finite() -> DataError:
+    """Return the error of a score that cannot be ranked."""
     return DataError("A score is NaN or infinite. The model did not converge or is damaged.")
 
 

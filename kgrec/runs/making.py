@@ -50,7 +50,7 @@ def make_recommender(config: Config, dataset: Dataset, model: Model, **options: 
         users=dataset.users,
         text=config.text,
         graph=config.graph,
-        index=config.index,
+        index=config.index_on_device(),
         explain=config.explain,
         **options,
     )

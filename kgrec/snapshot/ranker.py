@@ -179,6 +179,7 @@ class Ranker(Fitted):
         """Return an exact index, or the approximate one of the same vectors, as configured."""
         config = self.index_config
         if isinstance(config, ExactIndexConfig):
+            exact.device = config.device or "cpu"
             return exact
         return ApproximateIndex(exact.vectors, config, unknown=unknown, compressed=codes)
 
@@ -292,7 +293,9 @@ class Ranker(Fitted):
         if self.index is None:
             return None
         assert isinstance(self.model, VectorModel)
-        return DialledIndex(self.index.vectors, self.popularity, self._unknown(self.model))
+        device = self.index.device if isinstance(self.index, ExactIndex) else "cpu"
+        unknown = self._unknown(self.model)
+        return DialledIndex(self.index.vectors, self.popularity, unknown, device)
 
     @cached_property
     def word_index(self) -> BM25Index | None:
