@@ -213,16 +213,20 @@ def _merge_repetitions(
 ) -> pd.DataFrame:
     if duplicates not in ("last", "first", "error"):
         raise ConfigError(f"duplicates must be 'last', 'first' or 'error', found {duplicates!r}.")
-    repeated = log.duplicated(["user", "item"])
-    if not repeated.any():
+    pair = log["user"].to_numpy(np.int64) * len(items) + log["item"].to_numpy(np.int64)
+    ordered = np.sort(pair)  # much faster than a table of hashes
+    if not (ordered[1:] == ordered[:-1]).any():
         return log
     if duplicates == "error":
-        first = int(repeated.to_numpy().argmax())
+        first = int(pd.Series(pair).duplicated().to_numpy().argmax())
         raise DataError(
             f"{where}: data row {first + 1} repeats user "
             f"{printable(users.id(int(log['user'].iloc[first])))!r} and item "
             f"{printable(items.id(int(log['item'].iloc[first])))!r}."
         )
     warn_of_conflicts(log, where, duplicates)
-    by_time = log.sort_values("timestamp", kind="stable") if "timestamp" in log else log
-    return by_time.drop_duplicates(["user", "item"], keep=duplicates).sort_index()
+    order = np.arange(len(log))
+    if "timestamp" in log:
+        order = np.argsort(log["timestamp"].to_numpy(), kind="stable")
+    again = pd.Series(pair[order]).duplicated(keep=duplicates).to_numpy()
+    return log.iloc[np.sort(order[~again])]

@@ -177,3 +177,29 @@ def test_nothing_is_lost_and_round_trips(rows):
     assert report.kept + report.duplicates + report.not_positive == report.rows == len(rows)
     again = Interactions.read(log.to_pandas())
     pd.testing.assert_frame_equal(again.to_pandas(), log.to_pandas())
+
+
+ROW = st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(1, 5), st.integers(0, 4))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROW, min_size=1, max_size=30), st.sampled_from(["first", "last"]), st.booleans())
+def test_of_repeated_pairs_the_first_or_last_in_time_counts(rows, keep, timed):
+    """Of the same time, or of none, the place in the table decides; the others keep their order."""
+    columns = ["user_id", "item_id", "rating", "timestamp"][: 4 if timed else 3]
+    frame = pd.DataFrame([row[: len(columns)] for row in rows], columns=columns)
+    log = Interactions.read(frame, duplicates=keep)
+    chosen = {}
+    for place in sorted(range(len(rows)), key=lambda k: (rows[k][3] if timed else 0, k)):
+        if keep == "last" or rows[place][:2] not in chosen:
+            chosen[rows[place][:2]] = place
+    expected = [rows[place] for place in sorted(chosen.values())]
+    assert pairs(log) == [(str(user), str(item)) for user, item, *_ in expected]
+    assert log.rating.tolist() == [rating for _, _, rating, _ in expected]
+    assert log.report.duplicates == len(rows) - len(expected)
+
+
+def test_the_first_row_that_repeats_a_pair_is_named():
+    frame = pd.DataFrame({"user_id": list("abcab"), "item_id": list("xyzyy")})
+    with pytest.raises(DataError, match="data row 5 repeats user 'b' and item 'y'"):
+        Interactions.read(frame, duplicates="error")
