@@ -16,7 +16,7 @@ from kgrec.commands.demo import demo
 from kgrec.commands.erase import erase
 from kgrec.commands.evaluate import evaluate
 from kgrec.commands.explain import explain
-from kgrec.commands.failure import fail, say, warnings_on_stderr
+from kgrec.commands.failure import fail, lacking_memory, say, warnings_on_stderr
 from kgrec.commands.fetch import fetch
 from kgrec.commands.inspect import inspect
 from kgrec.commands.link import link
@@ -85,8 +85,11 @@ def main() -> None:
             raise
         drop(sys.stdout)
         fail(f"The output cannot be written: {system_reason(error)}.", 2)
-    except MemoryError as error:
-        fail(f"There is not enough memory: {error or 'the data is too large'}.", 2)
+    except (MemoryError, RuntimeError) as error:
+        message = lacking_memory(error)
+        if message is None:
+            raise
+        fail(message, 2)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import textwrap
 
 import pandas as pd
 import pytest
+import torch
 from project import write_project
 
 import kgrec
@@ -479,3 +480,38 @@ def test_arguments_of_another_kind_are_told(call, message):
     rec = kgrec.Recommender(model=kgrec.EASE(), text=None).fit(log)
     with pytest.raises(kgrec.errors.DataError, match=message):
         call(rec)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "There is not enough memory: the data is too large."),
+        (MemoryError("Unable to allocate 9 GiB"), "not enough memory: Unable to allocate 9 GiB."),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes.\nException raised"),
+            "not enough memory: DefaultCPUAllocator: can't allocate memory: 9 bytes.",
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB. GPU 0 has …"),
+            "The GPU has too little memory: CUDA out of memory. Take fewer pairs",
+        ),
+    ],
+)
+def test_too_little_memory_is_said_whatever_the_library_calls_it(error, said, monkeypatch, capsys):
+    def command():
+        raise error
+
+    monkeypatch.setattr("kgrec.cli.app", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_another_error_of_a_library_is_not_hidden(monkeypatch):
+    def command():
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("kgrec.cli.app", command)
+    with pytest.raises(RuntimeError, match="something else"):
+        main()

@@ -20,6 +20,24 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def lacking_memory(error: Exception) -> str | None:
+    """Return what to say of an error that means that memory is lacking; None: it does not.
+
+    torch has a class of its own for a GPU, and a plain `RuntimeError` for the CPU.
+    """
+    if type(error).__name__ == "OutOfMemoryError":
+        reason = str(error).partition(". ")[0]
+        return (
+            f"The GPU has too little memory: {reason}. Take fewer pairs or users in a batch "
+            "(model.training.batch_pairs, batch_users), fewer neighbors (num_neighbors), or "
+            "device=cpu."
+        )
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        reason = str(error).partition("\n")[0].rstrip(".")
+        return f"There is not enough memory: {reason or 'the data is too large'}."
+    return None
+
+
 def say_not_stored(errors: Sequence[RunError]) -> None:
     """Say that results were shown and not stored, if there are errors, and exit with code 1."""
     for error in errors:

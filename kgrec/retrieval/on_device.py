@@ -74,6 +74,19 @@ class DeviceVectors:
         """
         import torch
 
+        try:
+            return self._search(queries, k, exclude, pool)
+        except torch.OutOfMemoryError:
+            if self._at_once <= len(self._vectors):
+                raise
+        self._at_once //= 4  # others may need the memory; smaller steps take little longer
+        return self.search(queries, k, exclude, pool)
+
+    def _search(
+        self, queries: FloatArray, k: int, exclude: csr_matrix | None, pool: IntArray | None
+    ) -> TopK:
+        import torch
+
         vectors = self._vectors
         if pool is not None:
             vectors = vectors[_sent(pool, self.device)]

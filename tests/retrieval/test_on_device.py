@@ -114,6 +114,31 @@ def test_few_scores_stay_on_the_cpu(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("failures", [2, 100])
+def test_too_little_memory_there(failures, monkeypatch):
+    """Fewer scores are tried at a time, until there is one row."""
+    asked, largest = [], on_device._largest
+
+    def scarce(scores, taken):
+        asked.append(len(scores))
+        if len(asked) <= failures:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return largest(scores, taken)
+
+    monkeypatch.setattr(on_device, "_largest", scarce)
+    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
+    with elsewhere():
+        there = DeviceVectors(vectors, torch.device("cuda"), at_once=16 * 6 * 2)
+        if failures > len(vectors):
+            with pytest.raises(torch.OutOfMemoryError):
+                there.search(np.ones((40, 2), dtype=np.float32), 1, None, None)
+            assert asked == [32, 8, 2, 1]
+        else:
+            found = there.search(np.ones((40, 2), dtype=np.float32), 1, None, None)
+            assert found.items.tolist() == [[5]] * 40
+            assert asked == [32, 8] + [2] * 20
+
+
 def test_an_index_is_extended_and_copied_without_what_lies_there(a_gpu):
     with a_gpu():
         first = ExactIndex(np.eye(3), device="cuda")
