@@ -32,11 +32,18 @@ def furthest(found: Any) -> float:
     return max(float(one["difference_in_standard_errors"]) for one in found["cases"].values())
 
 
+def furthest_below(found: Any) -> float:
+    """Return how far moving a step's embeddings alone lies below moving all, in standard errors."""
+    return max(-float(one["difference_in_standard_errors"]) for one in found["cases"].values())
+
+
 SCALE_BARS = (
     Bar("encoding 20,000 texts: two workers with one thread over one", "bench_engine",
         lambda found: float(found["ratio"]), 1.7, True, "{:.2f}"),
     Bar("a link predictor trained by two workers: standard errors from one process, at most",
         "bench_workers", furthest, 2.0, False, "{:.1f}"),
+    Bar("moving the embeddings of a step alone: standard errors below moving all, at most",
+        "sparse_gradients", furthest_below, 2.0, False, "{:.1f}"),
     Bar("fifty million triples of N-Triples: million a second", "scale", triples_a_second, 1.0,
         True, "{:.1f}"),
     Bar("GiB of memory at the most, reading them and ten million interactions", "scale",
