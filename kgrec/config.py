@@ -153,12 +153,6 @@ class Config(Settings):
         made = self.model.seeded(self.seed - own)
         return made if self.device is None else _on_device(made, self.device)
 
-    def index_on_device(self) -> IndexConfig:
-        """Return the index's settings with the run's device in them, if they name none."""
-        if isinstance(self.index, ExactIndexConfig) and self.index.device is None:
-            return self.index.model_copy(update={"device": self.device})
-        return self.index
-
 
 def _on_device(settings: Any, device: str) -> Any:
     """Return the settings of a model whose link predictors train on a device."""

@@ -493,7 +493,7 @@ def test_arguments_of_another_kind_are_told(call, message):
         ),
         (
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB. GPU 0 has …"),
-            "The GPU has too little memory: CUDA out of memory. Take fewer pairs",
+            "memory: CUDA out of memory. Tried to allocate 9 GiB. Training takes less with fewer",
         ),
     ],
 )

@@ -26,11 +26,11 @@ def lacking_memory(error: Exception) -> str | None:
     torch has a class of its own for a GPU, and a plain `RuntimeError` for the CPU.
     """
     if type(error).__name__ == "OutOfMemoryError":
-        reason = str(error).partition(". ")[0]
+        reason = ". ".join(str(error).split(". ")[:2]).rstrip(".")
         return (
-            f"The GPU has too little memory: {reason}. Take fewer pairs or users in a batch "
-            "(model.training.batch_pairs, batch_users), fewer neighbors (num_neighbors), or "
-            "device=cpu."
+            f"The GPU has too little memory: {reason}. Training takes less with fewer users or "
+            "pairs in a batch (model.training.batch_users, batch_pairs) and fewer neighbors "
+            "(num_neighbors); device=cpu needs no GPU."
         )
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         reason = str(error).partition("\n")[0].rstrip(".")

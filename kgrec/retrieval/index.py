@@ -36,8 +36,8 @@ _FEW = 4
 _LONG = 1 << 22
 """So many numbers are worth loading that loop."""
 
-_WORTH_A_DEVICE = 1 << 24
-"""Scores that are worth a way to a GPU and back; fewer take some milliseconds here."""
+_WORTH_A_DEVICE = 1 << 20
+"""Scores that are worth a way to a GPU and back; fewer take a millisecond here."""
 
 
 class Index(ABC):
@@ -154,6 +154,7 @@ class ExactIndex(Index):
             rows.array, unknown=unknown, chunk_elements=self._chunk_elements, device=self.device
         )
         made._rows = rows
+        self._there = None  # what comes after it is asked from now on, and has a copy of its own
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -195,7 +196,9 @@ class ExactIndex(Index):
         pool = self._pool(allowed)  # its rows ascend, as ties go to the lower one
         number = len(self.vectors) if pool is None else len(pool)
         if there := self._vectors_there(len(rows) * number):
-            return self._filled(there.search(rows, k, exclude, pool), exclude, allowed)
+            best = there.search(rows, k, exclude, pool)
+            if best is not None:
+                return self._filled(best, exclude, allowed)
         # One product of all items is faster for few queries: there is nothing to merge.
         few = len(rows) * number <= self._chunk_elements
         width = max(1, number if few else min(number, self._chunk_elements, WIDTH))
@@ -214,13 +217,14 @@ class ExactIndex(Index):
         """Return the vectors on the device if it pays for so many scores; else None."""
         if self.device == "cpu" or number < _WORTH_A_DEVICE:
             return None
-        if self._there is None:
-            from kgrec.retrieval.on_device import vectors_on
+        from kgrec.retrieval.on_device import UPLOADING, vectors_on
 
-            self._there = vectors_on(self.device, self.vectors)
-            if self._there is None:
-                self.device = "cpu"
-        return self._there
+        with UPLOADING:
+            if self._there is None and self.device != "cpu":
+                self._there = vectors_on(self.device, self.vectors)
+                if self._there is None:
+                    self.device = "cpu"
+            return self._there
 
     def _pool(self, allowed: IntArray | None) -> IntArray | None:
         """Return the known items among the allowed ones, ascending; None: all items."""

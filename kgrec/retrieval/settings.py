@@ -112,8 +112,24 @@ def retrieve_settings(
     return given.model_copy(update={"towers": names})
 
 
-def index_settings(tree: Mapping[str, Any] | None) -> ExactIndexConfig | ApproximateIndexConfig:
-    """Return the settings of a run, as they were written; None: a run of before there were any."""
+def index_settings(
+    tree: Mapping[str, Any] | None, device: str | None = None
+) -> ExactIndexConfig | ApproximateIndexConfig:
+    """Return the settings of a run, as they were written.
+
+    Args:
+        tree: What was written; None: a run of before there were any.
+        device: That of the whole run, see `on_device`.
+    """
     if tree is None or tree.get("name") == "exact":
-        return ExactIndexConfig.model_validate(tree or {})
+        return on_device(ExactIndexConfig.model_validate(tree or {}), device)
     return ApproximateIndexConfig.model_validate(tree)
+
+
+def on_device(
+    config: ExactIndexConfig | ApproximateIndexConfig, device: str | None
+) -> ExactIndexConfig | ApproximateIndexConfig:
+    """Return the settings with the device of the whole run in them, if they name none."""
+    if isinstance(config, ExactIndexConfig) and config.device is None:
+        return config.model_copy(update={"device": device})
+    return config

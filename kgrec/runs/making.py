@@ -10,6 +10,7 @@ from kgrec.datasets.dataset import Dataset
 from kgrec.errors import ConfigError
 from kgrec.models.base import Model
 from kgrec.recommender import Recommender
+from kgrec.retrieval.settings import on_device
 from kgrec.text.cache import EmbeddingCache
 from kgrec.training.link_prediction import LinkPrediction, LinkPredictionConfig
 
@@ -50,7 +51,7 @@ def make_recommender(config: Config, dataset: Dataset, model: Model, **options: 
         users=dataset.users,
         text=config.text,
         graph=config.graph,
-        index=config.index_on_device(),
+        index=on_device(config.index, config.device),
         explain=config.explain,
         **options,
     )

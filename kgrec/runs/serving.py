@@ -145,7 +145,7 @@ def load_for_serving(folder: str | Path, *, download: str | None = None) -> Reco
             recommender.inputs,
             Derived(),
             titles=_titles(folder, items),
-            index_config=index_settings(config.get("index")),
+            index_config=index_settings(config.get("index"), config.get("device")),
             disliked=dislikes_of(logs),
             warnings=tuple(about["warnings"]),
             drift=read_drift(folder, whole.files),

@@ -4,6 +4,7 @@ import pickle
 from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from elsewhere import elsewhere
@@ -11,14 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from kgrec.config import make_config
+import kgrec
+from kgrec.config import load_config
 from kgrec.errors import DataError, KgrecWarning
 from kgrec.models.ials import IALS, IALSConfig
 from kgrec.retrieval import index as index_module
 from kgrec.retrieval import on_device
 from kgrec.retrieval.index import ExactIndex
 from kgrec.retrieval.on_device import DeviceVectors
-from kgrec.retrieval.settings import ExactIndexConfig
+from kgrec.retrieval.settings import ApproximateIndexConfig, ExactIndexConfig
+from kgrec.retrieval.settings import on_device as on_device_of_run
+from kgrec.runs.reading import load_run
+from kgrec.runs.serving import load_for_serving
+from kgrec.runs.training import train_run
 
 
 @contextmanager
@@ -116,7 +122,7 @@ def test_few_scores_stay_on_the_cpu(monkeypatch):
 
 @pytest.mark.parametrize("failures", [2, 100])
 def test_too_little_memory_there(failures, monkeypatch):
-    """Fewer scores are tried at a time, until there is one row."""
+    """Fewer queries are taken at a time; if one is too many, it is done here."""
     asked, largest = [], on_device._largest
 
     def scarce(scores, taken):
@@ -127,16 +133,44 @@ def test_too_little_memory_there(failures, monkeypatch):
 
     monkeypatch.setattr(on_device, "_largest", scarce)
     vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
+    index = ExactIndex(vectors, device="cuda")
+    queries = np.ones((8, 2), dtype=np.float32)
+    queries[5] *= -1
     with elsewhere():
-        there = DeviceVectors(vectors, torch.device("cuda"), at_once=16 * 6 * 2)
-        if failures > len(vectors):
-            with pytest.raises(torch.OutOfMemoryError):
-                there.search(np.ones((40, 2), dtype=np.float32), 1, None, None)
-            assert asked == [32, 8, 2, 1]
+        if failures > 8:
+            with pytest.warns(KgrecWarning, match="GPU has too little memory.*on the CPU"):
+                found = index.search(queries, 1)
+            assert asked == [8, 4, 2, 1]
         else:
-            found = there.search(np.ones((40, 2), dtype=np.float32), 1, None, None)
-            assert found.items.tolist() == [[5]] * 40
-            assert asked == [32, 8] + [2] * 20
+            found = index.search(queries, 1)
+            assert asked == [8, 4, 2, 2, 4]
+    assert found.items.tolist() == [[5]] * 5 + [[0]] + [[5]] * 2
+
+
+def test_too_little_memory_for_the_vectors(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(on_device, "_sent", full)
+    with elsewhere(), pytest.warns(KgrecWarning, match="GPU has too little memory"):
+        found = ExactIndex(np.eye(3), device="cuda").search(np.eye(3), 1)
+    assert found.items.tolist() == [[0], [1], [2]]
+
+
+def test_lists_of_many_users_are_worth_the_way(monkeypatch, a_gpu):
+    """With the threshold as it is, the blocks of `recommend_all` go there, of any catalogue."""
+    monkeypatch.undo()
+    log = kgrec.Interactions.read(
+        pd.DataFrame({"user_id": np.arange(4000) % 1999, "item_id": np.arange(4000) % 997})
+    )
+    made = kgrec.Recommender(
+        model=IALS(IALSConfig(dim=2, iterations=1)),
+        text=None,
+        index=ExactIndexConfig(device="cuda"),
+    ).fit(log)
+    with a_gpu():
+        assert len(made.recommend_all(3).to_pandas()) == 3 * 1999
+        assert made.snapshot.index._there is not None
 
 
 def test_an_index_is_extended_and_copied_without_what_lies_there(a_gpu):
@@ -146,29 +180,29 @@ def test_an_index_is_extended_and_copied_without_what_lies_there(a_gpu):
         more = first.extended(np.full((1, 3), 2, dtype=np.float32))
         copy = pickle.loads(pickle.dumps(more))
         for one in (more, copy):
-            assert (one.device, one._there) == ("cuda", None)
+            assert (one.device, one._there, first._there) == ("cuda", None, None)
             assert one.search(np.eye(3), 2).items.tolist() == [[3, 0], [3, 1], [3, 2]]
 
 
 def test_the_index_of_a_run_is_on_its_device():
-    data = {"data": {"interactions": "log.csv"}}
-    assert make_config(data, "-").index_on_device() == ExactIndexConfig()
-    for tree, device in (
-        ({"device": "auto"}, "auto"),
-        ({"device": "auto", "index": {"name": "exact", "device": "cpu"}}, "cpu"),
-        ({"index": {"name": "exact", "device": "cuda"}}, "cuda"),
-    ):
-        assert make_config({**data, **tree}, "-").index_on_device().device == device
-    approximate = make_config({**data, "device": "auto", "index": "approximate"}, "-")
-    assert approximate.index_on_device().name == "approximate"
+    exact, approximate = ExactIndexConfig(), ApproximateIndexConfig()
+    assert on_device_of_run(exact, None).device is None
+    assert on_device_of_run(exact, "auto").device == "auto"
+    assert on_device_of_run(ExactIndexConfig(device="cpu"), "auto").device == "cpu"
+    assert on_device_of_run(approximate, "auto") is approximate
+
+
+def test_a_run_is_served_on_the_device_that_it_names(project, tmp_path):
+    """Loading for answers alone takes the same index as loading all."""
+    folder = tmp_path / "run"
+    train_run(load_config(project, ["model=ials", "device=auto", "text=null"]), folder)
+    loaded = [load_run(folder)[0], load_for_serving(folder)]
+    assert [one.snapshot.index_config.device for one in loaded] == ["auto", "auto"]
+    assert [one.snapshot.index.device for one in loaded] == ["auto", "auto"]
 
 
 @pytest.mark.parametrize("dials", [{}, {"popularity": 0.5}, {"candidates": ["i1", "i4", "i5"]}])
 def test_lists_for_all_users_are_those_of_the_cpu(a_gpu, dials):
-    import pandas as pd
-
-    import kgrec
-
     rng = np.random.default_rng(0)
     pairs = np.argwhere(rng.random((12, 9)) < 0.4)
     users, items = ([f"{kind}{k}" for k in pairs[:, place]] for place, kind in enumerate("ui"))

@@ -1,6 +1,7 @@
 """Columns of numbers by compiled loops: marking, taking and replacing, and keys of triples.
 
-numpy makes int64 of the 32-bit numbers that it takes rows by, and a new array at each step.
+numpy makes int64 of the 32-bit numbers that it takes rows by, and a new array at each step. Nothing
+here looks whether numbers are too large: they must be below the size of what they are looked up in.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def mark(column: Any, used: Any) -> None:
 
     Args:
         column: int32 of shape (n,).
-        used: uint8 of shape (size,).
+        used: bool of shape (size,).
     """
     for k in range(len(column)):
         used[column[k]] = 1
