@@ -213,20 +213,22 @@ def _merge_repetitions(
 ) -> pd.DataFrame:
     if duplicates not in ("last", "first", "error"):
         raise ConfigError(f"duplicates must be 'last', 'first' or 'error', found {duplicates!r}.")
+    # One number for each pair: pandas would first number both columns anew.
     pair = log["user"].to_numpy(np.int64) * len(items) + log["item"].to_numpy(np.int64)
-    ordered = np.sort(pair)  # much faster than a table of hashes
-    if not (ordered[1:] == ordered[:-1]).any():
+    keep = "first" if duplicates == "error" else duplicates
+    again = pd.Series(pair).duplicated(keep=keep).to_numpy()
+    if not again.any():
         return log
     if duplicates == "error":
-        first = int(pd.Series(pair).duplicated().to_numpy().argmax())
+        first = int(again.argmax())
         raise DataError(
             f"{where}: data row {first + 1} repeats user "
             f"{printable(users.id(int(log['user'].iloc[first])))!r} and item "
             f"{printable(items.id(int(log['item'].iloc[first])))!r}."
         )
     warn_of_conflicts(log, where, duplicates)
-    order = np.arange(len(log))
     if "timestamp" in log:
         order = np.argsort(log["timestamp"].to_numpy(), kind="stable")
-    again = pd.Series(pair[order]).duplicated(keep=duplicates).to_numpy()
-    return log.iloc[np.sort(order[~again])]
+        again = again.copy()  # pandas may lend it
+        again[order] = pd.Series(pair[order]).duplicated(keep=keep).to_numpy()
+    return log[~again]
