@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from kgrec.engine import Engine
 from kgrec.errors import KgrecError
@@ -26,16 +29,18 @@ class ReadFile:
         report: How many there are.
         graphs: The names of the graphs that were met.
         without_direction: Number of literals of JSON-LD whose base direction was left out.
+        num_bytes: Bytes of this file and of those before it, see `Parsing.read_before`.
     """
 
     batches: list[Statements]
     report: FileReport
     graphs: set[str]
     without_direction: int = 0
+    num_bytes: int = 0
 
 
-Read = Callable[[RdfSource, int, ReadConfig, Rejects, Loader | None], ReadFile]
-"""Reads one file, which has a number among all."""
+Read = Callable[[RdfSource, int, ReadConfig, Rejects, Loader | None, int], ReadFile]
+"""Reads one file, which has a number among all, after files of so many bytes."""
 
 
 def read_in_workers(
@@ -62,8 +67,8 @@ def read_in_workers(
     work = partial(_read_in_worker, read)
     # A parser's own name of a format cannot be sent.
     blocks = (
-        (number, replace(one, format=None), one.format and one.format.name)
-        for number, one in enumerate(sources)
+        (number, replace(one, format=None), one.format and one.format.name, before)
+        for (number, one), before in zip(enumerate(sources), _sizes_before(sources), strict=False)
     )
     for part, found in engine.map(work, (config, loader), blocks):
         rejects.take(part)
@@ -72,13 +77,25 @@ def read_in_workers(
         yield found
 
 
+def _sizes_before(sources: Sequence[RdfSource]) -> Iterator[int]:
+    """Return the bytes of the files before each, as they lie: one that is missing has none."""
+
+    def size(path: Any) -> int:
+        try:
+            return os.stat(path).st_size
+        except OSError:  # reading it says so
+            return 0
+
+    return itertools.accumulate((size(one.content) for one in sources), initial=0)
+
+
 def _read_in_worker(
-    read: Read, shared: tuple[ReadConfig, Loader | None], block: tuple[int, RdfSource, str]
+    read: Read, shared: tuple[ReadConfig, Loader | None], block: tuple[int, RdfSource, str, int]
 ) -> tuple[Rejects, ReadFile | KgrecError]:
-    (config, loader), (number, source, format) = shared, block
+    (config, loader), (number, source, format, before) = shared, block
     rejects = Rejects.of_part(config.rejects)
     try:
         source = replace(source, format=FORMATS[format])
-        return rejects, read(source, number, config, rejects, loader)
+        return rejects, read(source, number, config, rejects, loader, before)
     except KgrecError as error:  # what was left out before it is written down, too
         return rejects, error

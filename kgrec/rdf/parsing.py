@@ -50,6 +50,8 @@ class Parsing:
         terms: Counts what is left out because of triple terms.
         line: Returns the line where the parser is, for errors that do not say it.
         text: Returns the text of a line near there, b"" if it is not known.
+        read_before: Bytes of the files before this one, decompressed; from `LARGE` on, any number.
+        num_bytes: Bytes of this file, likewise; `parse` sets it.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Parsing:
     terms: TripleTerms = field(default_factory=TripleTerms)
     line: Callable[[], int | None] = lambda: None
     text: Callable[[int], bytes] = lambda _: b""
+    read_before: int = 0
+    num_bytes: int = 0
 
     def reject(self, mistake: Mistake) -> None:
         """Write down what is left out, and count it if it is not valid."""
@@ -89,7 +93,8 @@ def parse(pieces: Iterator[bytes], parsing: Parsing) -> list[Statements]:
         DataError: A graph cannot hold it, or it exceeds a limit.
     """
     begun = list(_first(pieces, LARGE))
-    make_reader = choose_reader(sum(map(len, begun)))
+    parsing.num_bytes = sum(map(len, begun))
+    make_reader = choose_reader(parsing.read_before + parsing.num_bytes)
     pieces = itertools.chain(begun, pieces)
     found = _SYNTAXES[parsing.format.name](pieces, parsing, make_reader)
     for batch in found:

@@ -14,7 +14,7 @@ from kgrec.rdf.syntaxes import Format
 from kgrec.rdf.triple_terms import TripleTerms
 
 LARGE: Final = 1 << 24
-"""A file of so many bytes or more is large: loading the compiled loops pays."""
+"""Where so many bytes are to be read, loading the compiled loops pays."""
 
 
 class Reader(Protocol):
@@ -49,7 +49,7 @@ MakeReader = Callable[[Format, BlankNodes, GraphChoice, TripleTerms], Reader]
 def choose_reader(size: int) -> MakeReader:
     """Return the reader of a file; nothing else chooses it.
 
-    | the file is | numba | reader | why |
+    | the file, with those before it, is | numba | reader | why |
     | --- | --- | --- | --- |
     | smaller than `LARGE` | any | `ArrowReader` | it is done before the loops are loaded |
     | larger | is there | `CompiledReader` | several times as fast, and on all cores |
@@ -61,7 +61,8 @@ def choose_reader(size: int) -> MakeReader:
     and graphs that are not asked for.
 
     Args:
-        size: Number of bytes of the file, decompressed; of a large one, any number from `LARGE` on.
+        size: Number of bytes of the file and of those that were read before it for the same graph,
+            decompressed; from `LARGE` on, any such number.
     """
     if size >= LARGE and native_is_there():
         from kgrec.rdf.compiled_reader import CompiledReader  # loads numba

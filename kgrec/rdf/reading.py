@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,7 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
         if engine.distributed and 1 < len(sources) == len(paths):
             parts = read_in_workers(engine, _read, sources, config, rejects, loader)
         else:
-            parts = (_read(one, n, config, rejects, loader) for n, one in enumerate(sources))
+            parts = _read_in_turn(sources, config, rejects, loader)
         for part in parts:
             batches += given_up(part.batches)
             files.append(part.report)
@@ -90,8 +90,24 @@ def read_all(given: Any, config: ReadConfig, loader: Loader | None = None) -> Gr
     return assemble(given_up(batches), report, may_be_empty=True)
 
 
+def _read_in_turn(
+    sources: Sequence[RdfSource], config: ReadConfig, rejects: Rejects, loader: Loader | None
+) -> Iterator[ReadFile]:
+    """Yield what was read of each file; many small files are as good as a large one."""
+    num_bytes = 0
+    for number, source in enumerate(sources):
+        part = _read(source, number, config, rejects, loader, num_bytes)
+        num_bytes = part.num_bytes
+        yield part
+
+
 def _read(
-    source: RdfSource, number: int, config: ReadConfig, rejects: Rejects, loader: Loader | None
+    source: RdfSource,
+    number: int,
+    config: ReadConfig,
+    rejects: Rejects,
+    loader: Loader | None,
+    read_before: int = 0,
 ) -> ReadFile:
     before = rejects.count
     format = source.format
@@ -105,6 +121,7 @@ def _read(
         loader=loader,
         nodes=BlankNodes(number),
         graphs=GraphChoice(config.graphs),
+        read_before=read_before,
     )
     if format is None and not is_store(source.content):
         batches = [_rdflib_statements(source, parsing)]
@@ -134,7 +151,8 @@ def _read(
             "a graph holds plain triples. A triple that has an annotation is read. If you need the "
             "rest, state it as plain triples."
         )
-    return ReadFile(batches, report, parsing.graphs.met, parsing.without_direction)
+    num_bytes = read_before + parsing.num_bytes
+    return ReadFile(batches, report, parsing.graphs.met, parsing.without_direction, num_bytes)
 
 
 def _rdflib_statements(source: RdfSource, parsing: Parsing) -> Statements:

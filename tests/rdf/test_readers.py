@@ -162,6 +162,28 @@ TEXTS = {
 }
 
 
+def test_many_small_files_are_as_good_as_a_large_one(tmp_path, monkeypatch):
+    """The reader is chosen by what is read in all so far, and the graph is the same."""
+    for number in range(4):
+        lines = [f"<a:s{number}> <a:p> _:b{k} .\n" for k in range(10)]
+        (tmp_path / f"{number}.nt").write_text("".join(lines))
+    size = (tmp_path / "0.nt").stat().st_size
+    slow = KnowledgeGraph.read(tmp_path)
+    taken = []
+
+    def chosen(number):
+        taken.append(choose_reader(number))
+        return taken[-1]
+
+    monkeypatch.setattr(parsing, "choose_reader", chosen)
+    monkeypatch.setattr(readers, "LARGE", 3 * size)
+    fast = KnowledgeGraph.read(tmp_path)
+    assert taken == [ArrowReader, ArrowReader, CompiledReader, CompiledReader]
+    assert fast.entities.ids == slow.entities.ids
+    assert fast.triples.tolist() == slow.triples.tolist()
+    assert fast.report.files == slow.report.files
+
+
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("config", [{}, {"on_error": "skip"}, {"graphs": [""]}])
 @pytest.mark.parametrize("format", TEXTS)
