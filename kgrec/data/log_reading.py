@@ -229,6 +229,6 @@ def _merge_repetitions(
     warn_of_conflicts(log, where, duplicates)
     if "timestamp" in log:
         order = np.argsort(log["timestamp"].to_numpy(), kind="stable")
-        again = again.copy()  # pandas may lend it
+        again = np.empty_like(again)
         again[order] = pd.Series(pair[order]).duplicated(keep=keep).to_numpy()
     return log[~again]

@@ -51,7 +51,7 @@ def used_codes(columns: Iterable[RowArray], size: int) -> tuple[IntArray, RowArr
 def recode(column: RowArray, code: RowArray) -> None:
     """Replace each number k of a column by code[k], in place."""
     if loops := loops_for(column):
-        loops.recode(column, code)
+        loops.take_into(column, column, code)
         return
     for rows in row_slices(len(column)):
         column[rows] = code[column[rows]]

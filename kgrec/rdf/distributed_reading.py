@@ -29,14 +29,14 @@ class ReadFile:
         report: How many there are.
         graphs: The names of the graphs that were met.
         without_direction: Number of literals of JSON-LD whose base direction was left out.
-        num_bytes: Bytes of this file and of those before it, see `Parsing.read_before`.
+        read_so_far: Bytes of this file and of those before it, see `Parsing.read_before`.
     """
 
     batches: list[Statements]
     report: FileReport
     graphs: set[str]
     without_direction: int = 0
-    num_bytes: int = 0
+    read_so_far: int = 0
 
 
 Read = Callable[[RdfSource, int, ReadConfig, Rejects, Loader | None, int], ReadFile]

@@ -94,10 +94,10 @@ def _read_in_turn(
     sources: Sequence[RdfSource], config: ReadConfig, rejects: Rejects, loader: Loader | None
 ) -> Iterator[ReadFile]:
     """Yield what was read of each file; many small files are as good as a large one."""
-    num_bytes = 0
+    read_before = 0
     for number, source in enumerate(sources):
-        part = _read(source, number, config, rejects, loader, num_bytes)
-        num_bytes = part.num_bytes
+        part = _read(source, number, config, rejects, loader, read_before)
+        read_before = part.read_so_far
         yield part
 
 
@@ -151,8 +151,8 @@ def _read(
             "a graph holds plain triples. A triple that has an annotation is read. If you need the "
             "rest, state it as plain triples."
         )
-    num_bytes = read_before + parsing.num_bytes
-    return ReadFile(batches, report, parsing.graphs.met, parsing.without_direction, num_bytes)
+    so_far = read_before + parsing.num_bytes
+    return ReadFile(batches, report, parsing.graphs.met, parsing.without_direction, so_far)
 
 
 def _rdflib_statements(source: RdfSource, parsing: Parsing) -> Statements:

@@ -1,4 +1,4 @@
-"""Columns of numbers by compiled loops: marking, taking and replacing, and keys of triples.
+"""Columns of numbers by compiled loops: marking and taking, and keys of triples.
 
 numpy makes int64 of the 32-bit numbers that it takes rows by, and a new array at each step. Nothing
 here looks whether numbers are too large: they must be below the size of what they are looked up in.
@@ -26,20 +26,8 @@ def mark(column: Any, used: Any) -> None:
 
 
 @compiled
-def recode(column: Any, code: Any) -> None:
-    """Replace each number k of a column by code[k], in place.
-
-    Args:
-        column: int32 of shape (n,).
-        code: int32 of shape (size,).
-    """
-    for k in range(len(column)):
-        column[k] = code[column[k]]
-
-
-@compiled
 def take_into(column: Any, numbers: Any, code: Any) -> None:
-    """Write code[k] for each number k to a column.
+    """Write code[k] for each number k to a column, which may be that of the numbers.
 
     Args:
         column: int32 of shape (n,).

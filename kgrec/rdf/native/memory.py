@@ -21,11 +21,11 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-PADDING: Final = 64
-"""Bytes that must follow a text, for the words and vectors that begin in it."""
-
 LANES: Final = 64
 """Bytes that are compared at once."""
+
+PADDING: Final = LANES
+"""Bytes that must follow a text, for the words and vectors that begin in it."""
 
 KEY: Final = np.uint64(secrets.randbits(64))
 """What hashes begin with: nobody can make strings of one hash for a process whose key is unknown.
@@ -37,7 +37,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW32 = np.uint64(0xFFFFFFFF)
-U0, U1, U32, U64 = (np.uint64(n) for n in (0, 1, 32, 64))
+U0, U32, U64 = (np.uint64(n) for n in (0, 32, 64))
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # makes more keys of one
 
 compiled: Callable[[F], F] = nb.njit(nogil=True, cache=True)
